@@ -1,0 +1,286 @@
+//! An impl block or a trait: its tasks, its helpers, and itself without our attributes.
+
+use proc_macro2::{Span, TokenStream};
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::{
+    Attribute, Expr, ExprLit, Generics, Ident, ImplItem, Item, ItemImpl, ItemTrait, Lit, Meta, TraitItem, Type,
+    Visibility,
+};
+
+use super::method::{Method, cfgs};
+use crate::args::task::TaskArgs;
+use crate::errors::Errors;
+use crate::names::task_name;
+
+/// What holds tasks.
+pub struct Block {
+    pub kind: Kind,
+    pub tasks: Vec<Task>,
+    /// Every method, tasks included.
+    pub methods: Vec<Method>,
+    /// Every constant that is no task.
+    pub constants: Vec<Ident>,
+}
+
+/// Where the tasks stand.
+pub enum Kind {
+    Inherent(Box<ItemImpl>),
+    Trait(Box<ItemTrait>),
+}
+
+/// A marked method or constant.
+pub struct Task {
+    pub name: String,
+    pub ident: Ident,
+    pub args: TaskArgs,
+    /// Whether a description was given and reported.
+    pub has_bad_description: bool,
+    pub action: Action,
+    pub docs: Vec<Attribute>,
+    pub cfgs: Vec<Attribute>,
+    pub vis: Visibility,
+}
+
+/// What a task is made of.
+pub enum Action {
+    /// The method at this place of [`Block::methods`].
+    Method(usize),
+    Value(Box<(Type, Expr)>),
+}
+
+impl Block {
+    /// Reads the item, or reports that the attribute cannot stand on it.
+    pub fn read(item: Item, errors: &Errors) -> Option<Self> {
+        match item {
+            Item::Impl(block) if block.trait_.is_none() => Some(Self::inherent(block, errors)),
+            Item::Impl(block) => {
+                let what = "`#[setup_tasks]` cannot stand on the implementation of a trait";
+                errors.add(
+                    block.impl_token.span,
+                    what,
+                    "mark tasks on the trait itself, or in the type's own impl block",
+                );
+                None
+            }
+            Item::Trait(item) => Some(Self::of_trait(item, errors)),
+            Item::Struct(item) => {
+                let what = "`#[setup_tasks]` stands above `#[derive(SetupTasks)]`, or without it";
+                errors.add(
+                    item.struct_token.span,
+                    what,
+                    "write `#[derive(SetupTasks)]` first, then `#[setup_tasks(subdir = \"…\")]`",
+                );
+                None
+            }
+            other => {
+                let what = "`#[setup_tasks]` cannot stand on this item";
+                errors.add(other.span(), what, "put it on the impl block, or on the trait, that holds the tasks");
+                None
+            }
+        }
+    }
+
+    fn inherent(mut item: ItemImpl, errors: &Errors) -> Self {
+        let (mut tasks, mut methods, mut constants) = (Vec::new(), Vec::new(), Vec::new());
+        item.items.retain_mut(|item| match item {
+            ImplItem::Fn(method) => {
+                if let Some(attr) = take_mark(&mut method.attrs, errors) {
+                    tasks.push(Task::method(
+                        &attr,
+                        &method.attrs,
+                        &method.sig.ident,
+                        &method.vis,
+                        methods.len(),
+                        errors,
+                    ));
+                }
+                methods.push(Method::read(&method.sig, Some(&method.block)));
+                true
+            }
+            ImplItem::Const(constant) => {
+                let Some(attr) = take_mark(&mut constant.attrs, errors) else {
+                    constants.push(constant.ident.clone());
+                    return true;
+                };
+                let value = (constant.ty.clone(), constant.expr.clone());
+                tasks.push(Task::value(&attr, &constant.attrs, &constant.ident, &constant.vis, value, errors));
+                false
+            }
+            ImplItem::Type(item) => refuse_mark(&mut item.attrs, errors),
+            _ => true,
+        });
+        Self { kind: Kind::Inherent(Box::new(item)), tasks, methods, constants }
+    }
+
+    fn of_trait(mut item: ItemTrait, errors: &Errors) -> Self {
+        let (mut tasks, mut methods, mut constants) = (Vec::new(), Vec::new(), Vec::new());
+        let vis = Visibility::Inherited;
+        item.items.retain_mut(|item| match item {
+            TraitItem::Fn(method) => {
+                if let Some(attr) = take_mark(&mut method.attrs, errors) {
+                    tasks.push(Task::method(&attr, &method.attrs, &method.sig.ident, &vis, methods.len(), errors));
+                }
+                methods.push(Method::read(&method.sig, method.default.as_ref()));
+                true
+            }
+            TraitItem::Const(constant) => {
+                let Some(attr) = take_mark(&mut constant.attrs, errors) else {
+                    constants.push(constant.ident.clone());
+                    return true;
+                };
+                let Some((_, expr)) = constant.default.clone() else {
+                    let what = format_args!("the task `{}` has no value", constant.ident).to_string();
+                    errors.add(constant.ident.span(), what, "give it one: `const NAME: Kind = …;`");
+                    return true;
+                };
+                tasks.push(Task::value(
+                    &attr,
+                    &constant.attrs,
+                    &constant.ident,
+                    &vis,
+                    (constant.ty.clone(), expr),
+                    errors,
+                ));
+                false
+            }
+            TraitItem::Type(item) => refuse_mark(&mut item.attrs, errors),
+            _ => true,
+        });
+        Self { kind: Kind::Trait(Box::new(item)), tasks, methods, constants }
+    }
+
+    /// The helper called `name`.
+    pub fn method(&self, name: &Ident) -> Option<&Method> {
+        self.methods.iter().find(|method| method.ident == *name)
+    }
+
+    /// The type or trait, for messages.
+    pub fn name(&self) -> String {
+        match &self.kind {
+            Kind::Inherent(item) => type_name(&item.self_ty),
+            Kind::Trait(item) => item.ident.to_string(),
+        }
+    }
+
+    /// Its generic parameters.
+    pub fn generics(&self) -> &Generics {
+        match &self.kind {
+            Kind::Inherent(item) => &item.generics,
+            Kind::Trait(item) => &item.generics,
+        }
+    }
+}
+
+/// A type's last segment.
+pub fn type_name(ty: &Type) -> String {
+    match ty {
+        Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
+        other => other.to_token_stream().to_string(),
+    }
+}
+
+impl Task {
+    fn method(
+        attr: &Attribute,
+        attrs: &[Attribute],
+        ident: &Ident,
+        vis: &Visibility,
+        at: usize,
+        errors: &Errors,
+    ) -> Self {
+        Self::read(attr, attrs, ident, vis, Action::Method(at), errors)
+    }
+
+    fn value(
+        attr: &Attribute,
+        attrs: &[Attribute],
+        ident: &Ident,
+        vis: &Visibility,
+        (ty, expr): (Type, Expr),
+        errors: &Errors,
+    ) -> Self {
+        Self::read(attr, attrs, ident, vis, Action::Value(Box::new((ty, expr))), errors)
+    }
+
+    fn read(
+        attr: &Attribute,
+        attrs: &[Attribute],
+        ident: &Ident,
+        vis: &Visibility,
+        action: Action,
+        errors: &Errors,
+    ) -> Self {
+        let before = errors.count();
+        let mut args = TaskArgs::parse(arguments(attr, errors), errors);
+        let has_bad_description = args.description.is_none() && errors.count() > before;
+        let docs: Vec<_> = attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect();
+        if args.description.is_none() {
+            args.description = docs.iter().find_map(first_line);
+        }
+        Self {
+            name: task_name(ident),
+            ident: ident.clone(),
+            args,
+            has_bad_description,
+            action,
+            docs,
+            cfgs: cfgs(attrs),
+            vis: vis.clone(),
+        }
+    }
+
+    /// Where the task's name stands.
+    pub fn span(&self) -> Span {
+        self.ident.span()
+    }
+}
+
+fn first_line(doc: &Attribute) -> Option<String> {
+    let Meta::NameValue(doc) = &doc.meta else { return None };
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &doc.value else { return None };
+    let text = text.value();
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+    Some(line.trim_end_matches('.').to_owned())
+}
+
+/// The arguments of an attribute, none if it has no parentheses.
+pub fn arguments(attr: &Attribute, errors: &Errors) -> TokenStream {
+    match &attr.meta {
+        Meta::Path(_) => TokenStream::new(),
+        Meta::List(list) => list.tokens.clone(),
+        Meta::NameValue(meta) => {
+            let name = meta.path.to_token_stream();
+            errors.add(
+                meta.eq_token.span,
+                format_args!("`{name}` takes its arguments in parentheses"),
+                format_args!("write `#[{name}(…)]`"),
+            );
+            TokenStream::new()
+        }
+    }
+}
+
+/// Whether an attribute is `#[setup_task]`, however it was reached.
+fn is_mark(attr: &Attribute) -> bool {
+    let path = attr.path();
+    path.segments.len() <= 2 && path.segments.last().is_some_and(|last| last.ident == "setup_task")
+}
+
+/// Takes `#[setup_task]` off an item; a second one is an error.
+fn take_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
+    let at = attrs.iter().position(is_mark)?;
+    let mark = attrs.remove(at);
+    while let Some(second) = attrs.iter().position(is_mark) {
+        let second = attrs.remove(second);
+        errors.add(second.span(), "this is marked twice", "put all keys into one `#[setup_task(…)]`");
+    }
+    Some(mark)
+}
+
+fn refuse_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {
+    if let Some(mark) = take_mark(attrs, errors) {
+        errors.add(mark.span(), "a setup task is a method or a constant", "take the attribute away");
+    }
+    true
+}

@@ -1,0 +1,72 @@
+//! The struct under `#[derive(SetupTasks)]`.
+
+use proc_macro2::Span;
+use quote::ToTokens;
+use syn::spanned::Spanned;
+use syn::{Data, DeriveInput, Generics, Ident, Member};
+
+use super::block::arguments;
+use crate::args::depends::DependsArgs;
+use crate::args::model::{ModelArgs, Place};
+use crate::errors::Errors;
+
+/// A struct, with what our attributes say about it.
+pub struct Model {
+    pub ident: Ident,
+    pub generics: Generics,
+    pub args: ModelArgs,
+    pub fields: Vec<String>,
+    pub relations: Vec<Relation>,
+    pub is_struct: bool,
+}
+
+/// A field with `#[depends_on]`.
+pub struct Relation {
+    pub member: Member,
+    pub span: Span,
+    pub args: DependsArgs,
+}
+
+impl Model {
+    /// Reads the item.
+    pub fn read(input: DeriveInput, errors: &Errors) -> Self {
+        let mut tokens = proc_macro2::TokenStream::new();
+        for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("setup_tasks")) {
+            tokens.extend(arguments(attr, errors));
+            tokens.extend(quote::quote!(,));
+        }
+        let mut model = Self {
+            args: ModelArgs::parse(tokens, Place::Struct, errors),
+            ident: input.ident,
+            generics: input.generics,
+            fields: Vec::new(),
+            relations: Vec::new(),
+            is_struct: matches!(input.data, Data::Struct(_)),
+        };
+        if let Data::Struct(data) = input.data {
+            for (field, member) in data.fields.iter().zip(data.fields.members()) {
+                model.fields.push(member.to_token_stream().to_string().trim_start_matches("r#").to_owned());
+                for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("depends_on")) {
+                    let args = DependsArgs::parse(arguments(attr, errors), attr.span(), errors);
+                    model.relations.extend(args.map(|args| Relation {
+                        member: member.clone(),
+                        span: field.ty.span(),
+                        args,
+                    }));
+                }
+            }
+        }
+        model
+    }
+}
+
+impl Relation {
+    /// The name of its row: the field's and the task's.
+    pub fn name(&self) -> String {
+        let field = match &self.member {
+            Member::Named(ident) => crate::names::task_name(ident),
+            Member::Unnamed(index) => format!("field_{}", index.index),
+        };
+        format!("{field}_{}", self.args.target.name())
+    }
+}

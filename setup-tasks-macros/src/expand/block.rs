@@ -1,0 +1,116 @@
+//! `#[setup_tasks]` on an impl block or a trait.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{Ident, Item, ItemImpl};
+
+use super::mixin::expand_trait;
+use super::row::{kind_constant, row};
+use crate::args::model::{ModelArgs, Place};
+use crate::ast::block::{Action, Block, Kind, Task};
+use crate::errors::Errors;
+use crate::names::{Runtime, handle};
+use crate::validate;
+
+/// The attribute: what the user wrote, its table, and what is wrong with it.
+pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    let errors = Errors::default();
+    let expanded = errors
+        .ok(syn::parse2::<Item>(item.clone()))
+        .and_then(|item| {
+            let place = if matches!(item, Item::Trait(_)) { Place::Trait } else { Place::Block };
+            let block = Block::read(item, &errors)?;
+            let args = ModelArgs::parse(args, place, &errors);
+            let sound = validate::block(&block, &errors);
+            Some(match &block.kind {
+                Kind::Inherent(item) => expand_impl(item, &block, &sound, &args.runtime),
+                Kind::Trait(item) => expand_trait(item, &block, &sound, &args),
+            })
+        })
+        .unwrap_or(item);
+    let errors = errors.into_tokens();
+    quote!(#expanded #errors)
+}
+
+fn expand_impl(item: &ItemImpl, block: &Block, sound: &[bool], runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let (generics, self_ty) = (&item.generics, &item.self_ty);
+    let (impl_generics, _, where_clause) = generics.split_for_impl();
+    let rows = rows(block, sound, runtime);
+    let constants = block.tasks.iter().map(|task| constants(task, runtime));
+    let checks = checks(item, block, runtime);
+    quote! {
+        #item
+
+        impl #impl_generics #self_ty #where_clause {
+            #(#constants)*
+            #[doc(hidden)]
+            pub const __SETUP_TASKS: &'static [#private::TaskDef<Self>] = &[#rows];
+        }
+        #checks
+    }
+}
+
+/// The rows of the tasks that one can be made of.
+pub fn rows(block: &Block, sound: &[bool], runtime: &Runtime) -> TokenStream {
+    let rows = block.tasks.iter().zip(sound).filter(|(_, sound)| **sound);
+    rows.map(|(task, _)| row(task, block, runtime)).collect()
+}
+
+/// The handle of a task, and of a value task the constant that its row borrows.
+pub fn constants(task: &Task, runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let Task { name, vis, cfgs, docs, .. } = task;
+    match &task.action {
+        Action::Method(_) => {
+            let handle = handle(name, task.span());
+            let doc = format!("The handle of the task `{name}`.");
+            quote! {
+                #(#cfgs)*
+                #[doc = #doc]
+                #[allow(dead_code)]
+                #vis const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
+            }
+        }
+        Action::Value(value) => {
+            let (ty, expr) = &**value;
+            let ident = Ident::new(&name.to_uppercase(), task.span());
+            let kind = kind_constant(task, ty, runtime);
+            quote! {
+                #(#cfgs)*
+                #(#docs)*
+                #vis const #ident: #private::ValueTask<Self, #ty> = #private::ValueTask::new(#name, #expr);
+                #kind
+            }
+        }
+    }
+}
+
+/// Checks in const evaluation, beside the table: the type is a model, and has the tasks that paths name.
+fn checks(item: &ItemImpl, block: &Block, runtime: &Runtime) -> TokenStream {
+    if !is_concrete(&block.generics().params) {
+        return TokenStream::new();
+    }
+    let (private, ty, name) = (runtime.private(), &item.self_ty, block.name());
+    let at_type = quote_spanned!(span_of(ty)=> #private::require_model::<#ty>());
+    let targets = block.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after));
+    let targets = targets.filter(|target| target.owner.is_some()).map(|target| {
+        let wanted = target.name();
+        quote_spanned!(target.span()=> #private::require_task::<#ty>(#name, #wanted);)
+    });
+    quote! {
+        const _: () = {
+            #at_type;
+            #(#targets)*
+        };
+    }
+}
+
+/// Whether there is nothing to choose: no parameter but lifetimes, which a model has none of.
+pub fn is_concrete<'a>(params: impl IntoIterator<Item = &'a syn::GenericParam>) -> bool {
+    params.into_iter().all(|param| matches!(param, syn::GenericParam::Lifetime(_)))
+}
+
+fn span_of(tokens: &impl ToTokens) -> Span {
+    syn::spanned::Spanned::span(tokens)
+}

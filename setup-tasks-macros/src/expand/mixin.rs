@@ -1,0 +1,62 @@
+//! `#[setup_tasks]` on a trait: a mixin.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote};
+
+use super::block::{constants, rows};
+use crate::args::model::{Mixin, ModelArgs};
+use crate::ast::block::Block;
+use crate::names::{Runtime, task_name};
+
+/// The trait, with models as its implementors, futures that are `Send`, handles and its rows.
+pub fn expand_trait(item: &ItemTrait, block: &Block, sound: &[bool], args: &ModelArgs) -> TokenStream {
+    let runtime = &args.runtime;
+    let private = runtime.private();
+    let mut item = item.clone();
+    item.supertraits.push(parse_quote!(#runtime::SetupTasks));
+    item.colon_token.get_or_insert_with(Default::default);
+    for inner in &mut item.items {
+        if let TraitItem::Fn(method) = inner {
+            make_send(method);
+        }
+    }
+    let rows = rows(block, sound, runtime);
+    let constants: TokenStream = block.tasks.iter().map(|task| constants(task, runtime)).collect();
+    let (name, mixins) = (item.ident.to_string(), mixins(&args.mixins, runtime));
+    let table = quote! {
+        #constants
+        #[doc(hidden)]
+        const __MIXIN_TASKS: #private::Block<Self> =
+            #private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#rows]]);
+    };
+    item.items.push(TraitItem::Verbatim(table));
+    item.into_token_stream()
+}
+
+/// The mixins of a block, each with what is left out of it.
+pub fn mixins(mixins: &[Mixin], runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let mixins = mixins.iter().map(|Mixin { path, skip }| {
+        let names = skip.iter().map(task_name);
+        let skip = (!skip.is_empty()).then(|| quote!(.skip(&[#(#names),*])));
+        let block = quote_spanned!(path.span()=> &<Self as #path>::__MIXIN_TASKS);
+        quote!(#private::Mixin::new(#block) #skip,)
+    });
+    mixins.collect()
+}
+
+/// Turns `async fn` into a function that returns a future which can go to another thread, as tasks must.
+fn make_send(method: &mut TraitItemFn) {
+    let Some(asyncness) = method.sig.asyncness.take() else { return };
+    let output = match &method.sig.output {
+        ReturnType::Default => quote!(()),
+        ReturnType::Type(_, ty) => quote!(#ty),
+    };
+    method.sig.output = parse_quote!(-> impl ::core::future::Future<Output = #output> + ::core::marker::Send);
+    if let Some(body) = method.default.take() {
+        let future = quote_spanned!(asyncness.span()=> async move #body);
+        method.default = Some(parse_quote!({ #future }));
+    }
+}

@@ -1,0 +1,186 @@
+//! One task as one row: a call of the runtime, with a method for each key.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::spanned::Spanned;
+use syn::{Expr, Ident, Type};
+
+use crate::args::{Format, Target};
+use crate::ast::block::{Action, Block, Kind, Task};
+use crate::ast::method::Method;
+use crate::expand::block::is_concrete;
+use crate::fingerprint::Fingerprint;
+use crate::names::{Runtime, handle, kind};
+
+/// The row, with a comma.
+pub fn row(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let (name, cfgs) = (&task.name, &task.cfgs);
+    let description = task.args.description.as_deref().unwrap_or_default();
+    let head = match &task.action {
+        Action::Method(at) => {
+            let run = block.methods.get(*at).map(|method| call(method, "outcome", runtime));
+            quote!(#private::task(#name, #description, #run))
+        }
+        Action::Value(_) => {
+            let kind = kind(&task.ident);
+            quote!(#private::value(#name, #description, Self::#kind))
+        }
+    };
+    let keys = keys(task, block, runtime);
+    quote! {
+        #(#cfgs)*
+        #head #keys,
+    }
+}
+
+fn keys(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
+    let args = &task.args;
+    let mut keys = TokenStream::new();
+    keys.extend(args.order.map(|order| quote!(.order(#order))));
+    keys.extend(targets("before", &args.before, block, runtime));
+    keys.extend(targets("after", &args.after, block, runtime));
+    keys.extend(ask("hash", "hash_text", args.hash.as_ref(), block, runtime));
+    keys.extend(ask("invalidator", "valid", args.invalidator.as_ref(), block, runtime));
+    keys.extend(ask("check_completed", "completion", args.check_completed.as_ref(), block, runtime));
+    keys.extend(args.slow.then(|| quote!(.slow())));
+    keys.extend(paths("inputs", &args.inputs, runtime));
+    keys.extend(paths("outputs", &args.outputs, runtime));
+    keys.extend(system(&args.depend_on, runtime));
+    keys.extend(args.dependencies_always.then(|| quote!(.dependencies_always())));
+    keys.extend(args.timeout.map(|timeout| quote!(.timeout(#timeout))));
+    keys.extend(args.retries.map(|retries| quote!(.retries(#retries))));
+    let tags = &args.tags;
+    keys.extend((!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*]))));
+    if !args.ignore_source {
+        let fingerprint = fingerprint(task, block);
+        keys.extend(quote!(.source(#fingerprint)));
+    }
+    keys
+}
+
+/// A closure that calls a method with what it extracts.
+fn call(method: &Method, answer: &str, runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let (ident, span) = (&method.ident, method.ident.span());
+    let answer = Ident::new(answer, method.answer);
+    let cx = if method.args.is_empty() { quote!(_) } else { quote!(cx) };
+    let args = method.args.iter().map(|ty| match ty {
+        Type::Reference(_) => quote_spanned!(ty.span()=> #private::context(cx)),
+        _ => quote_spanned!(ty.span()=> #private::extract(cx).await?),
+    });
+    let wait = method.is_async.then(|| quote!(.await));
+    let convert = quote_spanned!(method.answer=> #private::#answer);
+    let body = quote_spanned!(span=> async move { #convert(Self::#ident(this, #(#args),*) #wait) });
+    quote_spanned!(span=> |this, #cx| #private::boxed(#body))
+}
+
+/// A key that names a helper: called at once if it needs neither a future nor a context.
+fn ask(key: &str, answer: &str, helper: Option<&Ident>, block: &Block, runtime: &Runtime) -> Option<TokenStream> {
+    let method = block.method(helper?)?;
+    if !method.is_plain() {
+        let key = Ident::new(key, proc_macro2::Span::call_site());
+        let call = call(method, answer, runtime);
+        return Some(quote!(.#key(#call)));
+    }
+    let private = runtime.private();
+    let key = quote::format_ident!("{key}_now");
+    let (answer, ident) = (Ident::new(answer, method.answer), &method.ident);
+    let convert = quote_spanned!(method.answer=> #private::#answer);
+    Some(quote!(.#key(|this| #convert(Self::#ident(this)))))
+}
+
+/// Targets by name. In a trait or a generic block, where no check can stand beside the table, rustc looks the handle up.
+fn targets(key: &str, targets: &[Target], block: &Block, runtime: &Runtime) -> Option<TokenStream> {
+    if targets.is_empty() {
+        return None;
+    }
+    let private = runtime.private();
+    let key = Ident::new(key, proc_macro2::Span::call_site());
+    let by_name = matches!(block.kind, Kind::Inherent(_)) && is_concrete(&block.generics().params);
+    let names = targets.iter().map(|target| match &target.owner {
+        Some(owner) if !by_name => {
+            let handle = handle(&target.name(), target.span());
+            quote_spanned!(target.span()=> #private::named::<Self>(#owner::#handle))
+        }
+        _ => {
+            let name = target.name();
+            quote!(#name)
+        }
+    });
+    Some(quote!(.#key(&[#(#names),*])))
+}
+
+fn paths(key: &str, formats: &[Format], runtime: &Runtime) -> Option<TokenStream> {
+    if formats.is_empty() {
+        return None;
+    }
+    let private = runtime.private();
+    let key = Ident::new(key, proc_macro2::Span::call_site());
+    let model = if formats.iter().any(|format| format.fields().next().is_some()) { quote!(this) } else { quote!(_) };
+    let formats = formats.iter().map(|format| format.expand(&quote!(this), runtime));
+    Some(quote!(.#key(|#model| #private::Vec::from([#(#formats),*]))))
+}
+
+/// Expressions over `self`, in a closure that has the model as `this`.
+fn system(dependencies: &[Expr], runtime: &Runtime) -> Option<TokenStream> {
+    if dependencies.is_empty() {
+        return None;
+    }
+    let private = runtime.private();
+    let dependencies: Vec<_> = dependencies
+        .iter()
+        .map(|dependency| {
+            let value = with_this(quote!(#dependency));
+            quote_spanned!(dependency.span()=> #private::system(#value))
+        })
+        .collect();
+    Some(quote!(.depend_on(|this| { let _ = this; #private::Vec::from([#(#dependencies),*]) })))
+}
+
+fn with_this(tokens: TokenStream) -> TokenStream {
+    use proc_macro2::{Group, TokenTree};
+    tokens
+        .into_iter()
+        .map(|token| match token {
+            TokenTree::Ident(ident) if ident == "self" => TokenTree::Ident(Ident::new("this", ident.span())),
+            TokenTree::Group(group) => {
+                let mut inner = Group::new(group.delimiter(), with_this(group.stream()));
+                inner.set_span(group.span());
+                TokenTree::Group(inner)
+            }
+            other => other,
+        })
+        .collect()
+}
+
+fn fingerprint(task: &Task, block: &Block) -> u64 {
+    let mut fingerprint = Fingerprint::default();
+    match &task.action {
+        Action::Method(at) => {
+            block.methods.get(*at).into_iter().for_each(|method| method.fingerprint(&mut fingerprint));
+        }
+        Action::Value(value) => {
+            let (ty, expr) = &**value;
+            fingerprint.add(quote!(#ty = #expr));
+        }
+    }
+    let helpers = [&task.args.hash, &task.args.invalidator, &task.args.check_completed];
+    for helper in helpers.into_iter().flatten().filter_map(|ident| block.method(ident)) {
+        helper.fingerprint(&mut fingerprint);
+    }
+    fingerprint.finish()
+}
+
+/// The constant that a value task's row borrows.
+pub fn kind_constant(task: &Task, ty: &Type, runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let (cfgs, kind, value) = (&task.cfgs, kind(&task.ident), Ident::new(&task.name.to_uppercase(), task.span()));
+    let kind_type = quote_spanned!(ty.span()=> &'static dyn #private::DynTaskKind<Self>);
+    let borrow = quote_spanned!(ty.span()=> &Self::#value);
+    quote! {
+        #(#cfgs)*
+        #[doc(hidden)]
+        const #kind: #kind_type = #borrow;
+    }
+}

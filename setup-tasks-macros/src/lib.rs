@@ -1,0 +1,35 @@
+//! The macros of setup-tasks. Depend on the crate `setup-tasks`, which re-exports and documents them.
+//!
+//! Each macro goes through the same stages: parse (`args`, `ast`), validate, expand. Errors are gathered on the way, and
+//! what the user wrote always comes out again.
+
+mod args;
+mod ast;
+mod errors;
+mod expand;
+mod fingerprint;
+mod names;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+use proc_macro::TokenStream;
+
+/// See `setup_tasks::SetupTasks`.
+#[proc_macro_derive(SetupTasks, attributes(setup_tasks, depends_on))]
+pub fn derive_setup_tasks(item: TokenStream) -> TokenStream {
+    expand::model::derive(item.into()).into()
+}
+
+/// See `setup_tasks::setup_tasks`.
+#[proc_macro_attribute]
+pub fn setup_tasks(args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::block::attribute(args.into(), item.into()).into()
+}
+
+/// See `setup_tasks::setup_task`.
+#[proc_macro_attribute]
+pub fn setup_task(_args: TokenStream, item: TokenStream) -> TokenStream {
+    expand::misplaced(&item.into()).into()
+}

@@ -1,0 +1,50 @@
+//! Every name that generated code uses and no user wrote.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens, format_ident, quote};
+use syn::Ident;
+use syn::ext::IdentExt;
+
+/// The path of the runtime crate.
+#[derive(Clone)]
+pub struct Runtime(TokenStream);
+
+impl Default for Runtime {
+    fn default() -> Self {
+        Self(quote!(::setup_tasks))
+    }
+}
+
+impl Runtime {
+    /// As the `crate` key names it.
+    pub fn renamed(path: &syn::Path) -> Self {
+        Self(path.to_token_stream())
+    }
+
+    /// Its hidden module.
+    pub fn private(&self) -> TokenStream {
+        let path = &self.0;
+        quote!(#path::__private)
+    }
+}
+
+impl ToTokens for Runtime {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        self.0.to_tokens(tokens);
+    }
+}
+
+/// The task's name for a method or a constant: `mount` for `mount`, `motd` for `MOTD`, `type` for `r#type`.
+pub fn task_name(ident: &Ident) -> String {
+    ident.unraw().to_string().to_lowercase()
+}
+
+/// The constant that is a task's handle: `MOUNT` for `mount`.
+pub fn handle(name: &str, span: Span) -> Ident {
+    Ident::new(&name.to_uppercase(), span)
+}
+
+/// The constant that a value task's row borrows: `__MOTD` for `MOTD`.
+pub fn kind(ident: &Ident) -> Ident {
+    format_ident!("__{}", ident.unraw(), span = ident.span())
+}

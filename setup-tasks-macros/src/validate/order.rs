@@ -1,0 +1,81 @@
+//! Rules about `before` and `after` that one block can see; the rest is checked in const evaluation.
+
+use crate::args::Target;
+use crate::ast::block::{Block, Task};
+use crate::errors::{Errors, list, suggest};
+
+/// A target without a path is a task of the block.
+pub fn targets(block: &Block, errors: &Errors) {
+    let names = || block.tasks.iter().map(|task| task.name.as_str());
+    for target in block.tasks.iter().flat_map(keys).filter(|target| target.owner.is_none()) {
+        let name = target.name();
+        if names().any(|known| known == name) {
+            continue;
+        }
+        let help = suggest(&name, names()).unwrap_or_else(|| {
+            format!("the tasks here are {}; a mixin's task is named with its trait: `Mixin::{name}`", list(names()))
+        });
+        errors.add(target.span(), format_args!("`{}` has no setup task `{name}` in this block", block.name()), help);
+    }
+}
+
+fn keys(task: &Task) -> impl Iterator<Item = &Target> {
+    task.args.before.iter().chain(&task.args.after)
+}
+
+/// No tasks of the block wait for each other.
+pub fn cycles(block: &Block, errors: &Errors) {
+    let count = block.tasks.len();
+    let mut later: Vec<Vec<usize>> = vec![Vec::new(); count];
+    for (i, task) in block.tasks.iter().enumerate() {
+        for target in task.args.before.iter().filter_map(|target| find(block, target)) {
+            later[i].push(target);
+        }
+        for target in task.args.after.iter().filter_map(|target| find(block, target)) {
+            later[target].push(i);
+        }
+    }
+    let mut reported = vec![false; count];
+    for start in 0..count {
+        let Some(path) = path_back(start, &later) else { continue };
+        if path.iter().any(|&i| reported.get(i) == Some(&true)) {
+            continue;
+        }
+        path.iter().for_each(|&i| reported[i] = true);
+        let names: Vec<_> = path.iter().chain([&start]).map(|&i| block.tasks[i].name.as_str()).collect();
+        // At the first key of a member that names another member.
+        let within = |target: &&Target| find(block, target).is_some_and(|i| path.contains(&i));
+        let key = path.iter().flat_map(|&i| keys(&block.tasks[i])).find(within);
+        let span = key.map_or_else(|| block.tasks[start].span(), Target::span);
+        let what = format!("these tasks run before each other: {}", names.join(" -> "));
+        errors.add(span, what, "take one of their `before` or `after` keys away");
+    }
+}
+
+fn find(block: &Block, target: &Target) -> Option<usize> {
+    let name = target.name();
+    block.tasks.iter().position(|task| task.name == name).filter(|_| target.owner.is_none())
+}
+
+/// A shortest way from a task back to itself.
+fn path_back(start: usize, later: &[Vec<usize>]) -> Option<Vec<usize>> {
+    let mut from: Vec<Option<usize>> = vec![None; later.len()];
+    let mut queue = std::collections::VecDeque::from([start]);
+    while let Some(i) = queue.pop_front() {
+        for &next in &later[i] {
+            if next == start {
+                let mut path = vec![i];
+                while let Some(&last) = path.last().filter(|&&last| last != start) {
+                    path.extend(from[last]);
+                }
+                path.reverse();
+                return Some(path);
+            }
+            if from[next].is_none() {
+                from[next] = Some(i);
+                queue.push_back(next);
+            }
+        }
+    }
+    None
+}

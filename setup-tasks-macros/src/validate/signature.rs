@@ -1,0 +1,62 @@
+//! What a task's or a helper's signature may be: said here, before rustc complains about generated code.
+
+use syn::{FnArg, GenericParam, Receiver, ReceiverKind, Safety, Type};
+
+use crate::ast::block::{Action, Block, Task};
+use crate::ast::method::Method;
+use crate::errors::Errors;
+
+const USAGE: &str =
+    "write `async fn name(&self, cx: &TaskContext) -> Result<()>`, or `fn`, with any number of extractors";
+
+/// Whether a row can call the task.
+pub fn task(task: &Task, block: &Block, errors: &Errors) -> bool {
+    match task.action {
+        Action::Value(_) => true,
+        Action::Method(at) => block.methods.get(at).is_some_and(|found| method(found, "a setup task", errors)),
+    }
+}
+
+/// Whether a row can call the method; `role` is what it is.
+pub fn method(method: &Method, role: &str, errors: &Errors) -> bool {
+    let signature = &method.signature;
+    let before = errors.count();
+    match signature.inputs.first() {
+        Some(FnArg::Receiver(receiver)) if is_shared(receiver) => {}
+        Some(FnArg::Receiver(receiver)) => {
+            let what = format!("{role} borrows its model: it takes `&self`, and no other form of `self`");
+            errors.add(receiver.self_token.span, what, USAGE);
+        }
+        _ => errors.add(signature.ident.span(), format_args!("{role} takes `&self`"), USAGE),
+    }
+    for parameter in &signature.generics.params {
+        let (kind, span) = match parameter {
+            GenericParam::Lifetime(_) => continue,
+            GenericParam::Type(parameter) => ("type", parameter.ident.span()),
+            GenericParam::Const(parameter) => ("const", parameter.ident.span()),
+        };
+        let what = format!("{role} has no {kind} parameters: nobody would choose them when it runs");
+        errors.add(span, what, "put the parameter on the model, or name a type");
+    }
+    for ty in &method.args {
+        if let Type::ImplTrait(ty) = ty {
+            let what = format!("{role} takes extractors, whose types are known: `impl Trait` is none");
+            errors.add(ty.impl_token.span, what, "name a type that implements `setup_tasks::Extract`");
+        }
+    }
+    if let Safety::Unsafe(token) = &signature.safety {
+        errors.add(token.span, format_args!("{role} is not `unsafe`: the run could not keep its promises"), USAGE);
+    }
+    if let Some(abi) = &signature.abi {
+        errors.add(abi.extern_token.span, format_args!("{role} has no foreign ABI"), USAGE);
+    }
+    errors.count() == before
+}
+
+fn is_shared(receiver: &Receiver) -> bool {
+    match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_none(),
+        ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(ty) if ty.mutability.is_none()),
+        _ => false,
+    }
+}

@@ -1,0 +1,81 @@
+//! Rules about the tasks of one block.
+
+use std::collections::HashMap;
+
+use syn::Ident;
+
+use super::signature;
+use crate::ast::block::{Action, Block, Task};
+use crate::errors::{Errors, list, suggest};
+use crate::names::handle;
+
+/// A method that is a task has a description; a value may leave it to its kind.
+pub fn described(block: &Block, errors: &Errors) {
+    for task in &block.tasks {
+        if task.args.description.is_none() && matches!(task.action, Action::Method(_)) && !task.has_bad_description {
+            let what = format_args!("the task `{}` has no description", task.name).to_string();
+            errors.add(task.span(), what, "write `#[setup_task(\"what it does\")]`, or a doc comment above it");
+        }
+    }
+}
+
+/// No two tasks of a block have one name, unless `cfg` keeps them apart.
+pub fn distinct(block: &Block, errors: &Errors) {
+    let mut seen: HashMap<&str, &Task> = HashMap::new();
+    for task in &block.tasks {
+        if let Some(first) = seen.get(task.name.as_str()) {
+            if task.cfgs.is_empty() || first.cfgs.is_empty() {
+                let what = format_args!("two tasks of `{}` are called `{}`", block.name(), task.name).to_string();
+                errors.add(task.span(), what, "give one of them another name: stamps go by name");
+            }
+        } else {
+            seen.insert(&task.name, task);
+        }
+    }
+}
+
+/// No other constant has the name of a task's handle.
+pub fn handles_free(block: &Block, errors: &Errors) {
+    for task in &block.tasks {
+        let handle = handle(&task.name, task.span());
+        if let Some(taken) = block.constants.iter().find(|constant| **constant == handle) {
+            let what = format_args!("`{taken}` is the handle of the task `{}`", task.name).to_string();
+            errors.add(taken.span(), what, "give this constant another name");
+        }
+    }
+}
+
+/// The helpers that a task names are methods of its block that can be called.
+pub fn helpers(task: &Task, block: &Block, errors: &Errors) -> bool {
+    let args = &task.args;
+    let named = [
+        ("a hash function", &args.hash),
+        ("an invalidator", &args.invalidator),
+        ("a completion check", &args.check_completed),
+    ];
+    let mut sound = true;
+    for (role, ident) in named {
+        if let Some(ident) = ident {
+            sound &= helper(role, ident, task, block, errors);
+        }
+    }
+    sound
+}
+
+fn helper(role: &str, ident: &Ident, task: &Task, block: &Block, errors: &Errors) -> bool {
+    if let Some(method) = block.method(ident) {
+        return signature::method(method, role, errors);
+    }
+    let others = || {
+        let own = |name: &&Ident| **name != task.ident;
+        block.methods.iter().map(|method| &method.ident).filter(own).map(ToString::to_string)
+    };
+    let names: Vec<_> = others().collect();
+    let names = || names.iter().map(String::as_str);
+    let help = suggest(&ident.to_string(), names()).unwrap_or_else(|| match names().count() {
+        0 => format!("write `fn {ident}(&self)` in this block"),
+        _ => format!("the methods here are {}", list(names())),
+    });
+    errors.add(ident.span(), format_args!("`{}` has no method `{ident}` in this block", block.name()), help);
+    false
+}

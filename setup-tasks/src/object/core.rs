@@ -1,0 +1,45 @@
+//! What an object is besides its model.
+
+use std::sync::OnceLock;
+
+use tokio::sync::Mutex;
+
+use crate::injector::{Injector, READONLY};
+use crate::layout::Layout;
+use crate::paths::Paths;
+use crate::stamp::{Records, StampError};
+
+/// The part of an object that does not depend on its model's type.
+pub(crate) struct ObjectCore {
+    pub(crate) id: std::sync::Arc<str>,
+    pub(crate) subdir: String,
+    pub(crate) type_name: &'static str,
+    pub(crate) layout: Layout,
+    pub(crate) injector: Injector,
+    pub(crate) paths: Paths,
+    /// Held by the run of the object in this process.
+    pub(crate) running: Mutex<()>,
+    pub(crate) own_readonly: Option<bool>,
+    pub(crate) model_readonly: Option<bool>,
+    pub(crate) readonly: OnceLock<bool>,
+}
+
+impl ObjectCore {
+    /// The object's own flag, else its model's, else the nearest injector's, else false; looked up once.
+    pub(crate) fn readonly(&self) -> bool {
+        *self.readonly.get_or_init(|| {
+            self.own_readonly
+                .or(self.model_readonly)
+                .unwrap_or_else(|| self.injector.get_optional(&READONLY).is_some_and(|readonly| *readonly))
+        })
+    }
+
+    /// What is kept about the object now; the clock sees its times.
+    pub(crate) fn load(&self) -> Result<Records, StampError> {
+        let records = self.layout.store().load(&self.subdir)?;
+        if let Some(latest) = records.latest() {
+            self.layout.clock().observe(latest);
+        }
+        Ok(records)
+    }
+}

@@ -1,0 +1,245 @@
+//! Objects: models placed in a layout.
+
+mod any;
+mod core;
+mod model;
+
+use std::fmt;
+use std::ops::Deref;
+use std::path::Path;
+use std::sync::Arc;
+
+pub use any::AnyObject;
+pub(crate) use any::{Asked, DynObject};
+pub(crate) use core::ObjectCore;
+pub use model::{NoBlock, SetupTasks};
+
+use crate::decide::Reason;
+use crate::injector::Injector;
+use crate::layout::Layout;
+use crate::paths::PathError;
+use crate::run::{Run, RunError};
+use crate::stamp::{Change, Ended, Entry, HistoryEntry, Stamp, StampError, hash_text};
+use crate::task::table::TaskTable;
+
+/// A model placed in a layout: a cheap handle that derefs to the model.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "hosts/{name}")]
+/// struct Host { name: String }
+///
+/// #[setup_tasks]
+/// impl Host {
+///     #[setup_task("Greet")]
+///     fn greet(&self) {}
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let host = layout.add(Host { name: "gateway".into() })?;
+/// assert_eq!((host.name.as_str(), host.id()), ("gateway", "hosts/gateway"));
+///
+/// let report = host.run_setup_tasks().await?;
+/// assert_eq!(report.ran().count(), 1);
+/// let report = host.run_setup_tasks().await?;
+/// assert_eq!(report.ran().count(), 0);
+/// # Ok(()) }
+/// ```
+pub struct Object<T: SetupTasks>(pub(crate) Arc<Placed<T>>);
+
+/// A model with what places it.
+pub(crate) struct Placed<T: SetupTasks> {
+    pub(crate) core: ObjectCore,
+    pub(crate) table: &'static TaskTable<T>,
+    pub(crate) model: T,
+}
+
+impl<T: SetupTasks> Object<T> {
+    /// The object's id, unique in its layout.
+    pub fn id(&self) -> &str {
+        &self.0.core.id
+    }
+
+    /// The part of its paths that is its own, and its name in the stamp store.
+    pub fn stamp_subdir(&self) -> &str {
+        &self.0.core.subdir
+    }
+
+    /// The layout that it is placed in.
+    pub fn layout(&self) -> &Layout {
+        &self.0.core.layout
+    }
+
+    /// Its injector.
+    pub fn injector(&self) -> &Injector {
+        &self.0.core.injector
+    }
+
+    /// The handle without the model's type.
+    pub fn any(&self) -> AnyObject {
+        AnyObject(self.as_dyn())
+    }
+
+    pub(crate) fn as_dyn(&self) -> Arc<dyn DynObject> {
+        self.0.clone()
+    }
+
+    /// The names of its tasks in run order, those of plug-ins included.
+    pub fn task_names(&self) -> impl Iterator<Item = &'static str> {
+        self.0.table.iter().map(super::task::row::TaskDef::name)
+    }
+
+    /// A place for what can be made again, as stamps can. Made on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::Io`] if it cannot be made.
+    pub fn stamp_path(&self) -> Result<&Path, PathError> {
+        self.0.core.paths.stamp()
+    }
+
+    /// A place for what must not be lost: keys, tokens, assignments. Private to its owner (0700), never cleared with the
+    /// cache. Made on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::Io`] if it cannot be made.
+    pub fn state_path(&self) -> Result<&Path, PathError> {
+        self.0.core.paths.state()
+    }
+
+    /// A place for logs. Made on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::Io`] if it cannot be made.
+    pub fn log_path(&self) -> Result<&Path, PathError> {
+        self.0.core.paths.log()
+    }
+
+    /// Whether nothing is run on it automatically: its own flag, else its model's `readonly` key, else the nearest
+    /// injector's [`READONLY`](crate::READONLY), else false. Looked up once.
+    pub fn readonly(&self) -> bool {
+        self.0.core.readonly()
+    }
+
+    /// Runs the setup tasks that must run, in order. Await it; see [`Run`] for what can be set before.
+    pub fn run_setup_tasks(&self) -> Run<T> {
+        Run::new(self.clone())
+    }
+
+    /// The stamp of a task, or of anything else that was stamped by [`create_stamp`](Self::create_stamp). `None` if there
+    /// is none or a later attempt failed or was interrupted.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
+        Ok(self.0.core.load()?.get(name).and_then(Entry::valid).cloned())
+    }
+
+    /// Writes a stamp by hand: declares something done.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
+        let core = &self.0.core;
+        // The clock sees what is there first, so that the new stamp is later.
+        core.load()?;
+        let stamp = Stamp {
+            time: core.layout.clock().now(),
+            contents: hash_text(contents.to_owned()),
+            source: None,
+            run: core.layout.run_id(),
+            duration_us: 0,
+            inputs: Vec::new(),
+            changed_while_running: false,
+        };
+        let history = HistoryEntry {
+            run: stamp.run.to_string(),
+            object: core.subdir.clone(),
+            task: name.to_owned(),
+            time: stamp.time,
+            duration_us: 0,
+            ended: Ended::Marked,
+            reason: "marked by hand".to_owned(),
+            error: None,
+        };
+        let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+        self.change(name, Some(entry), Some(Box::new(history))).await?;
+        Ok(stamp)
+    }
+
+    /// Removes a stamp; removing one that is not there is no error.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub async fn delete_stamp(&self, name: &str) -> Result<(), StampError> {
+        if self.0.core.load()?.get(name).is_none() {
+            return Ok(());
+        }
+        self.change(name, None, None).await
+    }
+
+    async fn change(
+        &self,
+        name: &str,
+        entry: Option<Entry>,
+        history: Option<Box<HistoryEntry>>,
+    ) -> Result<(), StampError> {
+        let core = &self.0.core;
+        core.layout.store().write(&core.subdir, Change::Set { task: name.to_owned(), entry, history }).await
+    }
+
+    /// Removes the stamps and everything under [`stamp_path`](Self::stamp_path), so that every task runs again. The
+    /// state and the logs stay, and so do the directories of other objects of the layout.
+    ///
+    /// # Errors
+    ///
+    /// If the object is readonly; if the stamp path leads out of the cache directory; if something cannot be removed.
+    /// The stamps go first: what was removed is never believed to be there.
+    pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
+        crate::run::clear(&self.as_dyn()).await
+    }
+
+    /// Why each task would run, as [`Run::dry_run`] says it: `None` for one that is up to date.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_setup_tasks`](Self::run_setup_tasks).
+    pub async fn plan(&self) -> Result<Vec<(&'static str, Option<Reason>)>, RunError> {
+        let report = self.run_setup_tasks().dry_run().await?;
+        Ok(report.tasks.into_iter().map(|task| (task.task, task.reason)).collect())
+    }
+}
+
+impl<T: SetupTasks> Deref for Object<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0.model
+    }
+}
+
+impl<T: SetupTasks> Clone for Object<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<T: SetupTasks> fmt::Debug for Object<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object<{}>({})", T::NAME, self.id())
+    }
+}
+
+impl fmt::Debug for AnyObject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AnyObject<{}>({})", self.type_name(), self.id())
+    }
+}

@@ -1,0 +1,40 @@
+//! The trait behind `#[derive(SetupTasks)]`.
+
+use crate::task::table::{Block, TaskTable};
+
+/// A model: a plain struct with setup tasks. Implemented by [`#[derive(SetupTasks)]`](derive@crate::SetupTasks).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a model with setup tasks",
+    label = "add `#[derive(SetupTasks)]` to this type"
+)]
+pub trait SetupTasks: Sized + Send + Sync + 'static {
+    /// The type's name.
+    const NAME: &'static str;
+    /// What the type's own `readonly` key says.
+    const READONLY: Option<bool>;
+    #[doc(hidden)]
+    const BLOCK: &'static Block<Self>;
+    #[doc(hidden)]
+    const TABLE: &'static TaskTable<Self>;
+
+    /// The part of the object's paths that is its own: the `subdir` key.
+    fn stamp_subdir(&self) -> String;
+
+    /// The object's id: the `id` key, else the subdir.
+    fn object_id(&self) -> String {
+        self.stamp_subdir()
+    }
+
+    /// The type's tasks in the order in which they run, without those that other crates add.
+    fn setup_tasks() -> &'static TaskTable<Self> {
+        Self::TABLE
+    }
+}
+
+/// Gives a type without a `#[setup_tasks]` block an empty list of rows; the inherent const of such a block wins.
+pub trait NoBlock: Sized + 'static {
+    #[doc(hidden)]
+    const __SETUP_TASKS: &'static [crate::task::row::TaskDef<Self>] = &[];
+}
+
+impl<T: 'static> NoBlock for T {}

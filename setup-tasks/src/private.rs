@@ -1,0 +1,79 @@
+//! What generated code may call: this list and nothing else. Not subject to semantic versioning.
+
+pub use ::inventory;
+pub use std::borrow::ToOwned;
+pub use std::format;
+pub use std::string::String;
+pub use std::vec::Vec;
+
+pub use crate::depends::{Related, Relation, SystemDependency};
+pub use crate::object::{AnyObject, NoBlock};
+pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
+pub use crate::task::check::{require_in_block, require_task};
+pub use crate::task::extract::{Extract, IsContext};
+pub use crate::task::handle::TaskHandle;
+pub use crate::task::kind::{DynTaskKind, ValueTask};
+pub use crate::task::outcome::{IntoOutcome, Outcome};
+pub use crate::task::plugin::{PlugIn, TypeInfo};
+pub use crate::task::row::{TaskDef, relation, task, value};
+pub use crate::task::table::{Block, Mixin, TaskTable};
+pub use crate::{BoxFuture, Result};
+
+use std::sync::Arc;
+
+use crate::TaskContext;
+
+/// The name of a task of `T`, from its handle: rustc checks that there is one.
+pub const fn named<T: 'static>(handle: TaskHandle<T>) -> &'static str {
+    handle.name()
+}
+
+/// Fails the build unless the type is a model.
+pub const fn require_model<T: crate::SetupTasks>() {}
+
+/// Boxes a future; a task's future must be `Send`.
+pub fn boxed<'a, F: Future + Send + 'a>(future: F) -> BoxFuture<'a, F::Output> {
+    Box::pin(future)
+}
+
+/// Makes an argument of a task or helper method.
+pub fn extract<E: Extract>(cx: &TaskContext) -> impl Future<Output = Result<E>> {
+    E::extract(cx)
+}
+
+/// The argument of a method that takes a reference.
+pub fn context<C: IsContext>(cx: &TaskContext) -> &C {
+    C::of(cx)
+}
+
+/// What a task returned.
+pub fn outcome(answer: impl IntoOutcome) -> Result<Outcome> {
+    answer.into_outcome()
+}
+
+/// What a hash function returned.
+pub fn hash_text(answer: impl IntoHashText) -> Result<String> {
+    answer.into_hash_text()
+}
+
+/// What an invalidator returned.
+pub fn valid(answer: impl IntoValid) -> Result<bool> {
+    answer.into_valid()
+}
+
+/// What a completion check returned.
+pub fn completion(answer: impl IntoCompletion) -> Result<Completion> {
+    answer.into_completion()
+}
+
+/// The objects that a relationship field holds.
+pub fn related<M: crate::SetupTasks>(field: &impl Related<M>) -> Vec<AnyObject> {
+    let mut objects = Vec::new();
+    field.related(&mut objects);
+    objects
+}
+
+/// A system dependency of a task.
+pub fn system(dependency: impl SystemDependency) -> Arc<dyn SystemDependency> {
+    Arc::new(dependency)
+}

@@ -1,0 +1,76 @@
+//! Calls a task's method: a panic is a failure, a timeout too, and failures may be retried.
+
+use std::any::Any;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBuilder};
+use futures_util::FutureExt;
+use tracing::Instrument;
+
+use super::context::TaskContext;
+use crate::Result;
+use crate::event::EventKind;
+use crate::object::{Asked, DynObject};
+use crate::task::outcome::Outcome;
+use crate::task::outcome::SkipSetupTask;
+
+/// Calls the method of task `i` until it succeeds or has no retries left.
+pub(crate) async fn run_task(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext) -> Result<Outcome> {
+    let meta = object.meta(i);
+    let mut waits = ExponentialBuilder::new()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_mins(1))
+        .with_jitter()
+        .with_max_times(meta.retries as usize)
+        .build();
+    let mut attempt = 1;
+    loop {
+        let cx = cx.for_attempt(attempt);
+        object.core().emit_for(object, i, || EventKind::TaskStart { attempt });
+        let error = match once(object, i, &cx, meta.timeout).await {
+            Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
+            Err(error) => error,
+            ran => return ran,
+        };
+        let Some(wait) = waits.next() else { return Err(error) };
+        tracing::warn!(object = %object.core().id, task = meta.place.name, attempt, "retrying in {wait:?}: {error:#}");
+        object.core().emit_for(object, i, || EventKind::TaskRetry { error: format!("{error:#}"), attempt, wait });
+        tokio::time::sleep(wait).await;
+        attempt += 1;
+    }
+}
+
+async fn once(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext, timeout: Option<Duration>) -> Result<Outcome> {
+    let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
+    // The method may panic before it returns a future, too.
+    let call = async { object.run(i, cx).await };
+    let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
+    let ended = match timeout {
+        None => call.await,
+        Some(limit) => match tokio::time::timeout(limit, call).await {
+            Ok(ended) => ended,
+            Err(_) => return Err(anyhow::anyhow!("took longer than its timeout of {limit:?}")),
+        },
+    };
+    ended.unwrap_or_else(|panic| Err(panicked(&*panic)))
+}
+
+fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    anyhow::anyhow!("panicked: {}", message.unwrap_or("without a message"))
+}
+
+/// Asks a helper method, whose panics are errors too. The closure is called at most once.
+pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
+    let asked = std::panic::catch_unwind(AssertUnwindSafe(asked)).map_err(|panic| panicked(&*panic))?;
+    match asked {
+        Asked::Absent => Ok(None),
+        Asked::Now(answer) => answer.map(Some),
+        Asked::Later(future) => {
+            let answer = AssertUnwindSafe(future).catch_unwind().await;
+            answer.unwrap_or_else(|panic| Err(panicked(&*panic))).map(Some)
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! Why a run fails.
+
+use crate::decide::Reason;
+use crate::paths::PathError;
+use crate::stamp::StampError;
+
+use super::lock::LockError;
+
+/// Why a run of an object failed. The source chain holds the user's own error.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A task failed, panicked or took too long.
+    #[error("task `{object}/{task}` ({description}) failed; it ran because: {reason}")]
+    Task {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: &'static str,
+        /// What it does.
+        description: String,
+        /// Why it ran.
+        reason: Box<Reason>,
+        /// The task's error.
+        source: anyhow::Error,
+    },
+    /// A method that decides whether a task runs failed. The stamp is kept.
+    #[error("the {what} of task `{object}/{task}` failed")]
+    Check {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: &'static str,
+        /// Which of its methods.
+        what: &'static str,
+        /// The method's error.
+        source: anyhow::Error,
+    },
+    /// A task of a related object failed.
+    #[error("`{object}` depends on task `{other}/{task}`, which cannot be brought up to date")]
+    Related {
+        /// The object's id.
+        object: String,
+        /// The related object's id.
+        other: String,
+        /// The task that is depended on.
+        task: &'static str,
+        /// What went wrong there.
+        source: Box<RunError>,
+    },
+    /// The run's context could not be entered or left.
+    #[error("the context of the run of `{object}` cannot be {what}")]
+    Context {
+        /// The object's id.
+        object: String,
+        /// `entered` or `left`.
+        what: &'static str,
+        /// The context's error.
+        source: anyhow::Error,
+    },
+    /// A system dependency could not be brought up.
+    #[error("task `{object}/{task}` needs {dependency}, which cannot be brought up")]
+    System {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: &'static str,
+        /// The dependency's name.
+        dependency: String,
+        /// Its error.
+        source: anyhow::Error,
+    },
+    /// The object has no such task.
+    #[error("`{object}` has no setup task `{task}`; it has {known}")]
+    UnknownTask {
+        /// The object's id.
+        object: String,
+        /// The name that was asked for.
+        task: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A readonly object is not cleared.
+    #[error("`{object}` is readonly: nothing was cleared\nhelp: take the readonly flag or key away first")]
+    Readonly {
+        /// The object's id.
+        object: String,
+    },
+    /// Another process runs the object.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The stamps cannot be read or written.
+    #[error(transparent)]
+    Stamp(#[from] StampError),
+    /// A path of the object cannot be had.
+    #[error(transparent)]
+    Path(#[from] PathError),
+}

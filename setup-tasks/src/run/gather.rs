@@ -1,0 +1,135 @@
+//! Gathers the facts that a decision asks for, each at most once.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use super::attempt::ask;
+use super::context::LazyContext;
+use super::error::RunError;
+use crate::decide::{Decision, Fact, Facts, Newest, Question, decide};
+use crate::object::DynObject;
+use crate::stamp::{Entry, InputError, InputStamp, Inputs, first_missing, hash_text};
+
+/// One task, while it is decided and run.
+pub(crate) struct Subject<'a> {
+    pub(crate) object: &'a Arc<dyn DynObject>,
+    pub(crate) i: usize,
+    pub(crate) entry: Option<&'a Entry>,
+    pub(crate) resource: Option<Arc<dyn Any + Send + Sync>>,
+}
+
+/// A decision, with the facts that it was made on and that a stamp will need.
+pub(crate) struct Decided {
+    pub(crate) decision: Decision,
+    pub(crate) hash: Option<String>,
+}
+
+impl Subject<'_> {
+    pub(crate) fn task(&self) -> &'static str {
+        self.object.meta(self.i).place.name
+    }
+
+    fn context(&self) -> LazyContext<'_> {
+        LazyContext::new(self.object, self.task(), self.entry, self.resource.clone())
+    }
+
+    fn failed(&self, what: &'static str, source: anyhow::Error) -> RunError {
+        RunError::Check { object: self.object.core().id.to_string(), task: self.task(), what, source }
+    }
+
+    /// Decides whether the task runs, asking its methods only as far as needed.
+    pub(crate) async fn decide(&self, forced: bool, newest: Option<&Newest>) -> Result<Decided, RunError> {
+        let (object, i) = (self.object, self.i);
+        let meta = object.meta(i);
+        let asks_invalidator =
+            object.has_invalidator(i) && (!meta.slow_invalidator || object.core().layout.config().expensive_checks);
+        let mut facts = Facts {
+            forced,
+            completion: unasked(object.has_completion_check(i)),
+            entry: self.entry,
+            newest,
+            hash: unasked(object.has_hash(i)),
+            source: meta.source,
+            input_change: unasked(object.has_inputs(i)),
+            missing_output: unasked(object.has_outputs(i)),
+            valid: unasked(asks_invalidator),
+        };
+        loop {
+            match decide(&facts) {
+                Decision::Ask(question) => self.answer(question, &mut facts).await?,
+                decision => {
+                    let hash = if let Fact::Known(hash) = facts.hash { Some(hash) } else { None };
+                    return Ok(Decided { decision, hash });
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, question: Question, facts: &mut Facts<'_>) -> Result<(), RunError> {
+        match question {
+            Question::Completion => {
+                let cx = self.context();
+                let answer = ask(|| self.object.completion(self.i, &cx)).await;
+                facts.completion = known(answer.map_err(|error| self.failed("completion check", error))?);
+            }
+            Question::Hash => facts.hash = known(self.hash().await?),
+            Question::Inputs => {
+                let recorded = self.entry.and_then(|entry| entry.stamp.as_ref()).map(|stamp| &*stamp.inputs);
+                let change = self.inputs()?.map(|inputs| inputs.first_change(recorded.unwrap_or_default()));
+                facts.input_change = known(change.transpose().map_err(|error| self.unreadable(error))?);
+            }
+            Question::Outputs => {
+                let missing = self.object.outputs(self.i).map(|paths| first_missing(&self.base_dir(), &paths));
+                facts.missing_output =
+                    known(missing.transpose().map_err(|error| self.failed("list of outputs", error.into()))?);
+            }
+            Question::Invalidator => {
+                let cx = self.context();
+                let answer = ask(|| self.object.valid(self.i, &cx)).await;
+                facts.valid = known(answer.map_err(|error| self.failed("invalidator", error))?);
+            }
+        }
+        Ok(())
+    }
+
+    /// Its hash text now.
+    pub(crate) async fn hash(&self) -> Result<Option<String>, RunError> {
+        let cx = self.context();
+        let answer = ask(|| self.object.hash(self.i, &cx)).await;
+        Ok(answer.map_err(|error| self.failed("hash function", error))?.map(hash_text))
+    }
+
+    /// Its input files as they are now.
+    pub(crate) fn record_inputs(&self) -> Result<Vec<InputStamp>, RunError> {
+        let recorded = self.inputs()?.map(|inputs| inputs.record());
+        Ok(recorded.transpose().map_err(|error| self.unreadable(error))?.unwrap_or_default())
+    }
+
+    /// Whether its inputs are no longer what was recorded.
+    pub(crate) fn inputs_changed(&self, recorded: &[InputStamp]) -> Result<bool, RunError> {
+        let change = self.inputs()?.map(|inputs| inputs.first_change(recorded));
+        Ok(change.transpose().map_err(|error| self.unreadable(error))?.flatten().is_some())
+    }
+
+    fn inputs(&self) -> Result<Option<Inputs>, RunError> {
+        let patterns = self.object.inputs(self.i);
+        let found = patterns.map(|patterns| Inputs::find(&self.base_dir(), &patterns));
+        found.transpose().map_err(|error| self.unreadable(error))
+    }
+
+    fn unreadable(&self, error: InputError) -> RunError {
+        self.failed("list of inputs", error.into())
+    }
+
+    fn base_dir(&self) -> std::path::PathBuf {
+        self.object.core().layout.config().base_dir.clone()
+    }
+}
+
+fn unasked<A>(has: bool) -> Fact<A> {
+    if has { Fact::Unasked } else { Fact::Absent }
+}
+
+fn known<A>(answer: Option<A>) -> Fact<A> {
+    answer.map_or(Fact::Absent, Fact::Known)
+}

@@ -1,0 +1,170 @@
+//! Running an object.
+
+mod attempt;
+mod context;
+mod driver;
+mod error;
+mod gather;
+mod lock;
+mod related;
+mod report;
+mod resource;
+mod session;
+
+use std::sync::Arc;
+
+pub(crate) use context::LazyContext;
+pub use context::TaskContext;
+pub use error::RunError;
+pub use lock::LockError;
+pub use report::{ObjectReport, Status, TaskReport};
+pub use resource::{RunContext, RunOutcome};
+pub(crate) use session::Session;
+
+use crate::BoxFuture;
+use crate::event::{Event, EventKind};
+use crate::object::{DynObject, Object, ObjectCore, SetupTasks};
+use crate::stamp::Change;
+use crate::task::handle::TaskHandle;
+use resource::DynRunContext;
+
+/// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`].
+///
+/// Tasks run one after another in the order of their table. A run that is dropped is cancelled: the task that ran then
+/// counts as interrupted.
+///
+/// # Errors
+///
+/// Awaited, it gives a [`RunError`]: a task that failed, with its reason and its own error as the source; a method that
+/// decides which failed; a store, a lock or a path that cannot be had.
+#[must_use = "a run does nothing until it is awaited"]
+pub struct Run<T: SetupTasks> {
+    object: Object<T>,
+    options: Options,
+}
+
+/// What a run is told.
+#[derive(Default)]
+pub(crate) struct Options {
+    pub(crate) context: Option<Arc<dyn DynRunContext>>,
+    pub(crate) stop_after: Option<&'static str>,
+    /// This task alone, whether or not it must and also on a readonly object.
+    pub(crate) only: Option<&'static str>,
+    pub(crate) force: Vec<&'static str>,
+    pub(crate) force_all: bool,
+    pub(crate) dry_run: bool,
+}
+
+impl<T: SetupTasks> Run<T> {
+    pub(crate) fn new(object: Object<T>) -> Self {
+        Self { object, options: Options::default() }
+    }
+
+    /// Something that the tasks share, entered only if one runs. See [`RunContext`].
+    pub fn context(mut self, context: impl RunContext) -> Self {
+        self.options.context = Some(Arc::new(context));
+        self
+    }
+
+    /// Ends the run once this task was considered.
+    pub fn stop_after(mut self, task: impl Into<TaskHandle<T>>) -> Self {
+        self.options.stop_after = Some(task.into().name());
+        self
+    }
+
+    /// Runs this task whether or not it must.
+    pub fn force(mut self, task: impl Into<TaskHandle<T>>) -> Self {
+        self.options.force.push(task.into().name());
+        self
+    }
+
+    /// Runs every task whether or not it must.
+    pub fn force_all(mut self) -> Self {
+        self.options.force_all = true;
+        self
+    }
+
+    /// Runs nothing and changes nothing on disk; the report says for every task whether it would run, and why.
+    pub fn dry_run(mut self) -> Self {
+        self.options.dry_run = true;
+        self
+    }
+}
+
+impl<T: SetupTasks> IntoFuture for Run<T> {
+    type Output = Result<ObjectReport, RunError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(driver::drive(self.object.as_dyn(), self.options))
+    }
+}
+
+impl Options {
+    fn forces(&self, task: &str) -> bool {
+        self.force_all || self.only == Some(task) || self.force.contains(&task)
+    }
+
+    /// Refuses names that the object does not have.
+    fn check(&self, object: &Arc<dyn DynObject>) -> Result<(), RunError> {
+        for task in self.force.iter().chain(&self.stop_after).chain(&self.only) {
+            if !(0..object.task_count()).any(|i| object.meta(i).place.name == *task) {
+                return Err(unknown_task(object, task));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
+    let known: Vec<_> = (0..object.task_count()).map(|i| format!("`{}`", object.meta(i).place.name)).collect();
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    RunError::UnknownTask { object: object.core().id.to_string(), task: task.to_owned(), known }
+}
+
+/// Runs one task of an object.
+pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> Result<TaskReport, RunError> {
+    let options = Options { only: Some(task), ..Options::default() };
+    let missing = unknown_task(&object, task);
+    let report = driver::drive(object, options).await?;
+    report.tasks.into_iter().next().ok_or(missing)
+}
+
+/// Removes the stamps of an object, then everything under its stamp path.
+pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
+    let core = object.core();
+    if core.readonly() {
+        return Err(RunError::Readonly { object: core.id.to_string() });
+    }
+    let _running = core.running.lock().await;
+    let nothing_kept = core.load()?.is_empty();
+    let nested = core.layout.nested_in(&core.subdir);
+    let _session = Session::begin(object, None).await?;
+    if !nothing_kept {
+        core.layout.store().write(&core.subdir, Change::Clear).await?;
+    }
+    core.paths.clear(&core.layout.config().cache_dir(), &nested)?;
+    Ok(())
+}
+
+impl ObjectCore {
+    /// An event of the whole object.
+    pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
+        self.layout.events().emit(|| Event {
+            object: self.id.clone(),
+            task,
+            description: std::borrow::Cow::Borrowed(""),
+            kind: kind(),
+        });
+    }
+
+    /// An event of one task.
+    pub(crate) fn emit_for(&self, object: &Arc<dyn DynObject>, i: usize, kind: impl FnOnce() -> EventKind) {
+        self.layout.events().emit(|| Event {
+            object: self.id.clone(),
+            task: object.meta(i).place.name,
+            description: object.describe(i),
+            kind: kind(),
+        });
+    }
+}

@@ -1,0 +1,136 @@
+//! The context of a run: something that its tasks share, entered only if a task runs.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::{BoxFuture, Result};
+
+/// How a run ended, as its context is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RunOutcome {
+    /// Every task that had to run did.
+    Done,
+    /// A task failed.
+    Failed,
+    /// The run was dropped before it ended.
+    Cancelled,
+}
+
+/// Something that is entered before the first task of a run that runs and left once, with the outcome: a mounted image, a
+/// connection. Tasks reach what was entered as [`Resource<R>`](crate::Resource).
+///
+/// ```
+/// use setup_tasks::{Resource, RunContext, RunOutcome, prelude::*};
+/// use std::sync::Arc;
+///
+/// struct Connection(&'static str);
+/// struct Connect;
+///
+/// impl RunContext for Connect {
+///     type Resource = Connection;
+///
+///     async fn enter(&self) -> Result<Connection> {
+///         Ok(Connection("open"))
+///     }
+///
+///     async fn leave(&self, connection: Arc<Connection>, outcome: RunOutcome) -> Result<()> {
+///         assert_eq!((connection.0, outcome), ("open", RunOutcome::Done));
+///         Ok(())
+///     }
+/// }
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "router")]
+/// struct Router;
+///
+/// #[setup_tasks]
+/// impl Router {
+///     #[setup_task("Push the configuration")]
+///     fn push(&self, connection: Resource<Connection>) {
+///         assert_eq!(connection.0.0, "open");
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// layout.add(Router)?.run_setup_tasks().context(Connect).await?;
+/// # Ok(()) }
+/// ```
+pub trait RunContext: Send + Sync + 'static {
+    /// What tasks reach.
+    type Resource: Send + Sync + 'static;
+
+    /// Makes it. An error fails the run before its first task.
+    fn enter(&self) -> impl Future<Output = Result<Self::Resource>> + Send;
+
+    /// Takes it down. Called exactly once for each `enter` that succeeded; of a run that is dropped, on a task of its
+    /// own.
+    fn leave(&self, resource: Arc<Self::Resource>, outcome: RunOutcome) -> impl Future<Output = Result<()>> + Send;
+}
+
+type AnyResource = Arc<dyn Any + Send + Sync>;
+
+/// [`RunContext`] without its type.
+pub(crate) trait DynRunContext: Send + Sync {
+    fn enter_dyn(&self) -> BoxFuture<'_, Result<AnyResource>>;
+    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: RunOutcome) -> BoxFuture<'static, Result<()>>;
+}
+
+impl<C: RunContext> DynRunContext for C {
+    fn enter_dyn(&self) -> BoxFuture<'_, Result<AnyResource>> {
+        Box::pin(async { Ok(Arc::new(self.enter().await?) as AnyResource) })
+    }
+
+    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: RunOutcome) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move {
+            match resource.downcast::<C::Resource>() {
+                Ok(resource) => self.leave(resource, outcome).await,
+                // Made by `enter_dyn` of the same context.
+                Err(_) => unreachable!("a run's resource is of its context's type"),
+            }
+        })
+    }
+}
+
+/// A context that was entered; dropped without [`leave`](Self::leave), it is left as cancelled.
+pub(crate) struct Entered {
+    context: Option<Arc<dyn DynRunContext>>,
+    resource: AnyResource,
+}
+
+impl Entered {
+    pub(crate) async fn enter(context: &Arc<dyn DynRunContext>) -> Result<Self> {
+        Ok(Self { resource: context.enter_dyn().await?, context: Some(context.clone()) })
+    }
+
+    pub(crate) fn resource(&self) -> AnyResource {
+        self.resource.clone()
+    }
+
+    pub(crate) async fn leave(mut self, outcome: RunOutcome) -> Result<()> {
+        match self.context.take() {
+            // In a task of its own, so that a run that is dropped now does not leave it half left.
+            Some(context) => match tokio::spawn(context.leave_dyn(self.resource.clone(), outcome)).await {
+                Ok(left) => left,
+                Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
+            },
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Entered {
+    fn drop(&mut self) {
+        let Some(context) = self.context.take() else { return };
+        let leave = context.leave_dyn(self.resource.clone(), RunOutcome::Cancelled);
+        match tokio::runtime::Handle::try_current() {
+            Ok(runtime) => drop(runtime.spawn(async move {
+                if let Err(error) = leave.await {
+                    tracing::warn!("the context of a cancelled run cannot be left: {error:#}");
+                }
+            })),
+            Err(_) => tracing::warn!("a run was dropped outside a tokio runtime: its context is not left"),
+        }
+    }
+}

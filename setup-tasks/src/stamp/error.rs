@@ -1,0 +1,70 @@
+//! What can go wrong with stamps.
+
+use std::io;
+use std::path::PathBuf;
+
+/// Why stamps cannot be read or written. None of these loses a stamp that was written, or makes one up.
+#[derive(Debug, Clone, thiserror::Error)]
+#[non_exhaustive]
+pub enum StampError {
+    /// The store's file holds something that the store did not write.
+    #[error(
+        "the stamps in `{}` are damaged: {detail}\nhelp: restore the file from a backup, or move it away: every task \
+         then counts as never run",
+        path.display()
+    )]
+    Damaged {
+        /// The damaged file.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// A newer version of setup-tasks wrote the store.
+    #[error(
+        "the stamps in `{}` have format {found}, newer than format {known} which this program knows\nhelp: update \
+         this program, or give it a cache directory of its own",
+        path.display()
+    )]
+    Newer {
+        /// The store's file.
+        path: PathBuf,
+        /// The format that it has.
+        found: i64,
+        /// The newest format that is understood.
+        known: i64,
+    },
+    /// The disk is full.
+    #[error("the stamps in `{}` cannot be written: the disk is full\nhelp: make room and run again; no stamp was lost", path.display())]
+    DiskFull {
+        /// The store's file.
+        path: PathBuf,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} `{}`: {source}\nhelp: check that the directory exists on a writable disk and belongs to the user who runs this", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file or directory.
+        path: PathBuf,
+        /// The system's answer.
+        source: std::sync::Arc<io::Error>,
+    },
+    /// The database refused for another reason.
+    #[error("the stamp database `{}` refused: {detail}\nhelp: see whether another program holds it open, and run again", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// Its words.
+        detail: String,
+    },
+}
+
+impl StampError {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let path = path.into();
+        if source.kind() == io::ErrorKind::StorageFull {
+            return Self::DiskFull { path };
+        }
+        Self::Io { action, path, source: std::sync::Arc::new(source) }
+    }
+}

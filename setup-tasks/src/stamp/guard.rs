@@ -1,0 +1,141 @@
+//! The only way to a stamp by running: a guard that marks the attempt when it is taken, and that a success consumes.
+
+use std::time::Duration;
+
+use super::{Attempt, Change, Ended, Entry, HistoryEntry, InputStamp, Moment, Records, RunId, Stamp, StampError};
+use crate::decide::Reason;
+use crate::layout::Layout;
+use crate::run::Session;
+
+/// An attempt under way. Dropped without one of its three ends, it leaves the mark that says `Interrupted`.
+pub(crate) struct Guard<'s> {
+    session: &'s Session,
+    task: &'static str,
+    reason: String,
+    previous: Option<Entry>,
+}
+
+/// What a success knows.
+pub(crate) struct Success {
+    pub(crate) hash: Option<String>,
+    pub(crate) source: Option<u64>,
+    pub(crate) inputs: Vec<InputStamp>,
+    pub(crate) changed_while_running: bool,
+    pub(crate) duration: Duration,
+}
+
+impl<'s> Guard<'s> {
+    /// Marks the task as in progress, on disk, before its method is called.
+    pub(crate) async fn begin(
+        session: &'s Session,
+        records: &mut Records,
+        task: &'static str,
+        reason: &Reason,
+    ) -> Result<Self, StampError> {
+        let previous = records.get(task).cloned();
+        let running = Attempt::Running { since: session.layout().clock().now(), run: session.run() };
+        let entry = Entry { stamp: previous.as_ref().and_then(|entry| entry.stamp.clone()), attempt: Some(running) };
+        let guard = Self { session, task, reason: reason.to_string(), previous };
+        guard.keep(records, Some(entry), None).await?;
+        Ok(guard)
+    }
+
+    /// The task did its work: the stamp is written.
+    pub(crate) async fn complete(self, records: &mut Records, success: Success) -> Result<Moment, StampError> {
+        let time = self.session.layout().clock().now();
+        let stamp = Stamp {
+            time,
+            contents: success.hash.unwrap_or_default(),
+            source: success.source,
+            run: self.session.run(),
+            duration_us: micros(success.duration),
+            inputs: success.inputs,
+            changed_while_running: success.changed_while_running,
+        };
+        let entry = Entry { stamp: Some(stamp), attempt: None };
+        let history = self.history(time, Ended::Ran, success.duration, None);
+        self.keep(records, Some(entry), Some(history)).await?;
+        Ok(time)
+    }
+
+    /// The task asked to be skipped: all is as it was.
+    pub(crate) async fn skip(self, records: &mut Records, duration: Duration) -> Result<(), StampError> {
+        let history = self.history(self.session.layout().clock().now(), Ended::Skipped, duration, None);
+        self.keep(records, self.previous.clone(), Some(history)).await
+    }
+
+    /// The task failed: the stamp goes, the failure stays.
+    pub(crate) async fn fail(self, records: &mut Records, error: String, duration: Duration) -> Result<(), StampError> {
+        let time = self.session.layout().clock().now();
+        let history = self.history(time, Ended::Failed, duration, Some(error.clone()));
+        let failed = Attempt::Failed { time, run: self.session.run(), error };
+        self.keep(records, Some(Entry { stamp: None, attempt: Some(failed) }), Some(history)).await
+    }
+
+    fn history(&self, time: Moment, ended: Ended, duration: Duration, error: Option<String>) -> HistoryEntry {
+        history_entry(self.session, self.task, &self.reason, time, ended, duration, error)
+    }
+
+    async fn keep(
+        &self,
+        records: &mut Records,
+        entry: Option<Entry>,
+        history: Option<HistoryEntry>,
+    ) -> Result<(), StampError> {
+        let change = Change::Set { task: self.task.to_owned(), entry, history: history.map(Box::new) };
+        change.apply(records);
+        write(self.session.layout(), self.session.subdir(), change).await
+    }
+}
+
+/// Adds the end of an attempt of a task without a stamp (one with a completion check) to the history.
+pub(crate) async fn record_without_stamp(
+    session: &Session,
+    task: &'static str,
+    reason: &Reason,
+    ended: Ended,
+    duration: Duration,
+    error: Option<String>,
+) -> Result<Moment, StampError> {
+    let time = session.layout().clock().now();
+    let history = history_entry(session, task, &reason.to_string(), time, ended, duration, error);
+    let change = Change::Set { task: task.to_owned(), entry: None, history: Some(Box::new(history)) };
+    write(session.layout(), session.subdir(), change).await?;
+    Ok(time)
+}
+
+fn history_entry(
+    session: &Session,
+    task: &str,
+    reason: &str,
+    time: Moment,
+    ended: Ended,
+    duration: Duration,
+    error: Option<String>,
+) -> HistoryEntry {
+    HistoryEntry {
+        run: session.run().to_string(),
+        object: session.subdir().to_owned(),
+        task: task.to_owned(),
+        time,
+        duration_us: micros(duration),
+        ended,
+        reason: reason.to_owned(),
+        error,
+    }
+}
+
+async fn write(layout: &Layout, subdir: &str, change: Change) -> Result<(), StampError> {
+    layout.store().write(subdir, change).await
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+impl Session {
+    /// The run that stamps are written for.
+    pub(crate) fn run(&self) -> RunId {
+        self.layout().run_id()
+    }
+}

@@ -1,0 +1,60 @@
+//! What ran when, why, for how long, and how it ended.
+
+use serde::{Deserialize, Serialize};
+
+use super::Moment;
+
+/// How an attempt of a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Ended {
+    /// Its method did its work.
+    Ran,
+    /// It asked to be skipped.
+    Skipped,
+    /// It failed.
+    Failed,
+    /// It was declared done by hand.
+    Marked,
+}
+
+/// One attempt of a task that ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HistoryEntry {
+    /// The run, as [`RunId`](super::RunId) prints.
+    pub run: String,
+    /// The object's `stamp_subdir`.
+    pub object: String,
+    /// The task's name.
+    pub task: String,
+    /// When the attempt ended.
+    pub time: Moment,
+    /// How long it took, in microseconds.
+    pub duration_us: u64,
+    /// How it ended.
+    pub ended: Ended,
+    /// Why it ran, in words.
+    pub reason: String,
+    /// The error of one that failed.
+    pub error: Option<String>,
+}
+
+/// Which part of the history is wanted.
+#[derive(Clone, Debug, Default)]
+pub struct HistoryFilter {
+    /// Of this object alone.
+    pub object: Option<String>,
+    /// Of tasks of this name alone.
+    pub task: Option<String>,
+    /// At most so many entries.
+    pub limit: Option<usize>,
+}
+
+impl HistoryFilter {
+    /// Whether an entry is wanted, the limit aside.
+    pub(crate) fn takes(&self, entry: &HistoryEntry) -> bool {
+        self.object.as_ref().is_none_or(|object| *object == entry.object)
+            && self.task.as_ref().is_none_or(|task| *task == entry.task)
+    }
+}

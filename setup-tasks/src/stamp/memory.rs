@@ -1,0 +1,51 @@
+//! Stamps that end with the process; for tests.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::{Change, HistoryEntry, HistoryFilter, Records, StampError, StampStore};
+use crate::BoxFuture;
+
+/// Keeps stamps in memory.
+#[derive(Debug, Default)]
+pub struct MemoryStore(Mutex<Kept>);
+
+#[derive(Debug, Default)]
+struct Kept {
+    objects: HashMap<String, Records>,
+    history: Vec<HistoryEntry>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl StampStore for MemoryStore {
+    fn load(&self, object: &str) -> Result<Records, StampError> {
+        Ok(self.kept().objects.get(object).cloned().unwrap_or_default())
+    }
+
+    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
+        Box::pin(async move {
+            let mut kept = self.kept();
+            change.apply(kept.objects.entry(object.to_owned()).or_default());
+            if let Change::Set { history: Some(entry), .. } = change {
+                kept.history.push(*entry);
+            }
+            Ok(())
+        })
+    }
+
+    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+        let kept = self.kept();
+        let wanted = kept.history.iter().rev().filter(|entry| filter.takes(entry));
+        Ok(wanted.take(filter.limit.unwrap_or(usize::MAX)).cloned().collect())
+    }
+}

@@ -1,0 +1,170 @@
+//! Stamps: the record that a task completed, and what became of its last attempt.
+
+mod clock;
+mod codec;
+mod error;
+mod files;
+mod guard;
+mod history;
+mod input;
+mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+mod store;
+
+use serde::{Deserialize, Serialize};
+
+pub use clock::{Clock, Moment};
+pub use error::StampError;
+pub use files::FilesStore;
+pub(crate) use guard::{Guard, Success, record_without_stamp};
+pub use history::{Ended, HistoryEntry, HistoryFilter};
+pub use input::InputStamp;
+pub(crate) use input::{InputError, Inputs, first_missing};
+pub use memory::MemoryStore;
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
+pub use store::{Change, StampStore};
+
+/// One run of a process: when it began, and which process it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RunId {
+    pub(crate) began: u64,
+    pub(crate) pid: u32,
+}
+
+impl std::fmt::Display for RunId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:x}-{}", self.began, self.pid)
+    }
+}
+
+/// The record that a task completed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stamp {
+    /// When the task completed.
+    pub time: Moment,
+    /// What its hash function said before it ran, as [`hash_text`] keeps it; empty without one.
+    pub contents: String,
+    /// The fingerprint of its source.
+    pub source: Option<u64>,
+    /// The run that it completed in.
+    pub run: RunId,
+    /// How long its method took, in microseconds.
+    pub duration_us: u64,
+    /// Its input files as they were before it ran.
+    pub inputs: Vec<InputStamp>,
+    /// Whether its hash or its inputs changed while it ran.
+    pub changed_while_running: bool,
+}
+
+/// What became of an attempt that did not end in a stamp.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Attempt {
+    /// It began and has not ended: it runs now, or its process ended first.
+    Running {
+        /// When it began.
+        since: Moment,
+        /// In which run.
+        run: RunId,
+    },
+    /// It failed.
+    Failed {
+        /// When it failed.
+        time: Moment,
+        /// In which run.
+        run: RunId,
+        /// The error, with its causes.
+        error: String,
+    },
+}
+
+/// All that is kept about one task of one object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// The last completion. Not to be believed while there is an attempt: see [`Entry::valid`].
+    pub stamp: Option<Stamp>,
+    /// The last attempt, if it did not complete.
+    pub attempt: Option<Attempt>,
+}
+
+impl Entry {
+    /// The stamp, unless a later attempt failed or has not ended.
+    pub fn valid(&self) -> Option<&Stamp> {
+        self.stamp.as_ref().filter(|_| self.attempt.is_none())
+    }
+
+    /// The latest time that this entry knows of.
+    fn latest(&self) -> Option<Moment> {
+        let attempt = self.attempt.as_ref().map(|attempt| match attempt {
+            Attempt::Running { since, .. } => *since,
+            Attempt::Failed { time, .. } => *time,
+        });
+        self.stamp.as_ref().map(|stamp| stamp.time).max(attempt)
+    }
+}
+
+/// All that is kept about one object, by task name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Records(Vec<(String, Entry)>);
+
+impl Records {
+    /// What is kept about a task.
+    pub fn get(&self, task: &str) -> Option<&Entry> {
+        self.0.iter().find(|(name, _)| name == task).map(|(_, entry)| entry)
+    }
+
+    /// As [`get`](Self::get), looking first where the last look-up of a walk in run order ended: entries are written in
+    /// that order, so a walk over all tasks looks at each entry once.
+    pub(crate) fn get_next(&self, task: &str, cursor: &mut usize) -> Option<&Entry> {
+        let from = (*cursor).min(self.0.len());
+        let found = (from..self.0.len()).chain(0..from).find(|&i| self.0[i].0 == task)?;
+        *cursor = found + 1;
+        Some(&self.0[found].1)
+    }
+
+    /// Keeps an entry, or with `None` forgets it.
+    pub fn set(&mut self, task: &str, entry: Option<Entry>) {
+        let at = self.0.iter().position(|(name, _)| name == task);
+        match (at, entry) {
+            (Some(i), Some(entry)) => self.0[i].1 = entry,
+            (Some(i), None) => drop(self.0.remove(i)),
+            (None, Some(entry)) => self.0.push((task.to_owned(), entry)),
+            (None, None) => {}
+        }
+    }
+
+    /// Every task that anything is kept about.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
+        self.0.iter().map(|(name, entry)| (name.as_str(), entry))
+    }
+
+    /// Whether nothing is kept.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The latest time in any entry.
+    pub(crate) fn latest(&self) -> Option<Moment> {
+        self.0.iter().filter_map(|(_, entry)| entry.latest()).max()
+    }
+}
+
+const LONGEST_TEXT: usize = 64;
+
+/// A hash text as stamps keep it: itself up to 64 bytes, else `blake3:` and its BLAKE3 hash in hexadecimal.
+pub fn hash_text(text: String) -> String {
+    if text.len() <= LONGEST_TEXT { text } else { format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_over_64_bytes_is_kept_as_blake3() {
+        assert_eq!(hash_text("x".repeat(64)), "x".repeat(64));
+        let long = hash_text("x".repeat(65));
+        assert_eq!(long, format!("blake3:{}", blake3::hash("x".repeat(65).as_bytes()).to_hex()));
+    }
+}

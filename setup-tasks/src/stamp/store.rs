@@ -1,0 +1,47 @@
+//! The one trait between the runtime and the places where stamps are kept.
+
+use super::{Entry, HistoryEntry, HistoryFilter, Records, StampError};
+use crate::BoxFuture;
+
+/// One change to what is kept about an object.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Keep this entry for a task and, if given, add to the history.
+    Set {
+        /// The task.
+        task: String,
+        /// What to keep; `None` forgets the task.
+        entry: Option<Entry>,
+        /// What happened, for the history.
+        history: Option<Box<HistoryEntry>>,
+    },
+    /// Forget everything about the object but its history.
+    Clear,
+}
+
+impl Change {
+    /// Applies the change to records in memory, as every store must.
+    pub fn apply(&self, records: &mut Records) {
+        match self {
+            Self::Set { task, entry, .. } => records.set(task, entry.clone()),
+            Self::Clear => *records = Records::default(),
+        }
+    }
+}
+
+/// Where stamps are kept. Objects are named by their `stamp_subdir`.
+///
+/// Implementations: [`SqliteStore`](super::SqliteStore) (the default), [`FilesStore`](super::FilesStore),
+/// [`MemoryStore`](super::MemoryStore).
+pub trait StampStore: Send + Sync + 'static {
+    /// All that is kept about an object, nothing if nothing is. Creates nothing on disk. Does not see writes that have
+    /// not returned yet.
+    fn load(&self, object: &str) -> Result<Records, StampError>;
+
+    /// Makes a change. Once this returns, every later `load`, in this process and in others, sees it, also when this
+    /// process is killed at once. What survives a loss of power is the store's to say.
+    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>>;
+
+    /// What happened, latest first.
+    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError>;
+}

@@ -1,0 +1,204 @@
+//! Extractors: the arguments that tasks and helper methods may ask for.
+
+use std::ops::Deref;
+use std::sync::Arc;
+
+use crate::Result;
+use crate::decide::Reason;
+use crate::injector::{InjectionKey, KeyName};
+use crate::object::{Object, SetupTasks};
+use crate::run::TaskContext;
+use crate::stamp::Stamp;
+
+/// Something that a task or helper method can take as an argument.
+///
+/// Implement it to add your own:
+///
+/// ```
+/// use setup_tasks::prelude::*;
+/// use setup_tasks::Extract;
+///
+/// /// How many bytes the base directory's name has.
+/// struct NameLength(usize);
+///
+/// impl Extract for NameLength {
+///     async fn extract(cx: &TaskContext) -> Result<Self> {
+///         Ok(NameLength(cx.layout().config().base_dir.as_os_str().len()))
+///     }
+/// }
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "door")]
+/// struct Door;
+///
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it")]
+///     async fn paint(&self, NameLength(length): NameLength, cx: &TaskContext) -> Result<()> {
+///         let _ = (length, cx.task());
+///         Ok(())
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an extractor",
+    label = "a task cannot take this as an argument",
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `Object<Self>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`"
+)]
+pub trait Extract: Sized {
+    /// Makes the argument. An error fails the task as an error of its own would.
+    fn extract(cx: &TaskContext) -> impl Future<Output = Result<Self>> + Send;
+}
+
+/// What a reference among the arguments refers to: the context, and nothing else.
+#[diagnostic::on_unimplemented(
+    message = "`&{Self}` is not an extractor",
+    label = "a task cannot take this as an argument",
+    note = "the one reference that a task takes is `&TaskContext`; `Inject<T>` and `Injected<K>` share values"
+)]
+pub trait IsContext {
+    #[doc(hidden)]
+    fn of(cx: &TaskContext) -> &Self;
+}
+
+impl IsContext for TaskContext {
+    fn of(cx: &TaskContext) -> &Self {
+        cx
+    }
+}
+
+/// When, and with what, the task last completed; nothing if it never did, or failed since.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LastRun(pub Option<Stamp>);
+
+impl LastRun {
+    /// When the task last completed.
+    pub fn time(&self) -> Option<std::time::SystemTime> {
+        self.0.as_ref().map(|stamp| stamp.time.into())
+    }
+}
+
+impl Extract for LastRun {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        Ok(cx.last_run())
+    }
+}
+
+/// Why the task runs. In a helper method, which is asked before that is known, an error.
+impl Extract for Reason {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        cx.reason().cloned().ok_or_else(|| {
+            anyhow::anyhow!("`Reason` is known only to the task itself, not to the methods that decide whether it runs")
+        })
+    }
+}
+
+/// The object whose task runs, as a handle.
+impl<T: SetupTasks> Extract for Object<T> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        cx.object().downcast::<T>().ok_or_else(|| {
+            anyhow::anyhow!("`{}` is not a {}: a task can take only its own object", cx.object().id(), T::NAME)
+        })
+    }
+}
+
+/// A value from the object's injector or those above it, by its type.
+#[derive(Clone, Debug)]
+pub struct Inject<T: ?Sized>(pub Arc<T>);
+
+impl<T: ?Sized> Deref for Inject<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T: Send + Sync + 'static> Extract for Inject<T> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        Ok(Self(cx.injector().get(&InjectionKey::<T>::of()).map_err(|error| error.asked_by(cx.who()))?))
+    }
+}
+
+impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        Ok(cx.injector().get_optional(&InjectionKey::<T>::of()).map(Inject))
+    }
+}
+
+/// A value from the object's injector or those above it, by a key that [`injection_key!`](crate::injection_key) declares.
+///
+/// ```
+/// use setup_tasks::{Injected, injection_key, prelude::*};
+///
+/// injection_key!(
+///     /// The domain that names are made under.
+///     pub Domain = "domain": String
+/// );
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "hosts/{name}")]
+/// struct Host { name: String }
+///
+/// #[setup_tasks]
+/// impl Host {
+///     #[setup_task("Set the host name")]
+///     fn set_name(&self, domain: Injected<Domain>) -> Result<()> {
+///         assert_eq!(format!("{}.{}", self.name, *domain), "gw.example.com");
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// layout.injector().provide(Domain::key(), "example.com".to_owned())?;
+/// layout.add(Host { name: "gw".into() })?.run_setup_tasks().await?;
+/// # Ok(()) }
+/// ```
+pub struct Injected<K: KeyName>(pub Arc<K::Value>);
+
+impl<K: KeyName> Deref for Injected<K> {
+    type Target = K::Value;
+
+    fn deref(&self) -> &K::Value {
+        &self.0
+    }
+}
+
+impl<K: KeyName> Extract for Injected<K> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        Ok(Self(
+            cx.injector().get(&InjectionKey::<K::Value>::named(K::NAME)).map_err(|error| error.asked_by(cx.who()))?,
+        ))
+    }
+}
+
+impl<K: KeyName> Extract for Option<Injected<K>> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        Ok(cx.injector().get_optional(&InjectionKey::<K::Value>::named(K::NAME)).map(Injected))
+    }
+}
+
+/// The resource that the run was given with [`context`](crate::run::Run::context), once entered.
+#[derive(Clone, Debug)]
+pub struct Resource<R: ?Sized>(pub Arc<R>);
+
+impl<R: ?Sized> Deref for Resource<R> {
+    type Target = R;
+
+    fn deref(&self) -> &R {
+        &self.0
+    }
+}
+
+impl<R: Send + Sync + 'static> Extract for Resource<R> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        cx.resource::<R>().map(Self).ok_or_else(|| {
+            anyhow::anyhow!(
+                "the run of `{}` has no entered context of type `{}`; give it one with `run_setup_tasks().context(…)`",
+                cx.object().id(),
+                std::any::type_name::<R>()
+            )
+        })
+    }
+}

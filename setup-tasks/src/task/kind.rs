@@ -1,0 +1,175 @@
+//! Tasks made of a value: the extension point for libraries that offer a new kind of task.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+
+use super::answer::Completion;
+use super::handle::TaskHandle;
+use super::outcome::Outcome;
+use crate::run::TaskContext;
+use crate::{BoxFuture, Result};
+
+/// A kind of task, given as a `const` of the model's block instead of a method.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+/// use setup_tasks::TaskKind;
+///
+/// /// Writes a text into a file under the object's `stamp_path`.
+/// pub struct WriteText { file: &'static str, text: &'static str }
+///
+/// impl<T: Sync> TaskKind<T> for WriteText {
+///     const HAS_HASH: bool = true;
+///
+///     async fn run(&self, _model: &T, cx: &TaskContext) -> Result<Outcome> {
+///         std::fs::write(cx.stamp_path()?.join(self.file), self.text)?;
+///         Ok(Outcome::Done)
+///     }
+///
+///     async fn hash(&self, _model: &T, _cx: &TaskContext) -> Result<String> {
+///         Ok(self.text.to_owned())
+///     }
+/// }
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "hosts/{name}")]
+/// struct Host { name: String }
+///
+/// #[setup_tasks]
+/// impl Host {
+///     /// Write the banner
+///     #[setup_task]
+///     const MOTD: WriteText = WriteText { file: "motd", text: "Welcome" };
+/// }
+///
+/// assert_eq!(Host::MOTD.name(), "motd");
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a kind of task for `{T}`",
+    label = "a task made of a value needs a type that implements `TaskKind<{T}>`"
+)]
+pub trait TaskKind<T>: Send + Sync + 'static {
+    /// Whether [`hash`](Self::hash) is asked.
+    const HAS_HASH: bool = false;
+    /// Whether [`is_valid`](Self::is_valid) is asked.
+    const HAS_INVALIDATOR: bool = false;
+    /// Whether [`completion`](Self::completion) is asked; it then decides alone.
+    const HAS_COMPLETION: bool = false;
+
+    /// What the task does, for people; used where the task declares no description.
+    fn describe(&self) -> Cow<'static, str> {
+        let name = std::any::type_name::<Self>();
+        Cow::Borrowed(name.rsplit("::").next().unwrap_or(name))
+    }
+
+    /// Does the work.
+    fn run(&self, model: &T, cx: &TaskContext) -> impl Future<Output = Result<Outcome>> + Send;
+
+    /// The text that is compared with the stamp's.
+    fn hash(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<String>> + Send {
+        async { Ok(String::new()) }
+    }
+
+    /// Whether the last run still holds.
+    fn is_valid(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<bool>> + Send {
+        async { Ok(true) }
+    }
+
+    /// Whether the task is complete.
+    fn completion(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Completion>> + Send {
+        async { Ok(Completion::Incomplete) }
+    }
+}
+
+/// [`TaskKind`] without its type, for rows.
+pub trait DynTaskKind<T>: Send + Sync + 'static {
+    #[doc(hidden)]
+    fn describe_dyn(&self) -> Cow<'static, str>;
+    #[doc(hidden)]
+    fn run_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
+    #[doc(hidden)]
+    fn hash_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<String>>>;
+    #[doc(hidden)]
+    fn is_valid_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<bool>>>;
+    #[doc(hidden)]
+    fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
+    #[doc(hidden)]
+    fn features(&self) -> KindFeatures;
+}
+
+/// Which questions a kind answers.
+#[derive(Clone, Copy, Debug)]
+pub struct KindFeatures {
+    pub(crate) hash: bool,
+    pub(crate) invalidator: bool,
+    pub(crate) completion: bool,
+}
+
+/// For [`ValueTask`] alone, so that generated code borrows the constant itself.
+impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
+    fn describe_dyn(&self) -> Cow<'static, str> {
+        self.kind.describe()
+    }
+
+    fn run_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
+        Box::pin(self.kind.run(model, cx))
+    }
+
+    fn hash_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<String>>> {
+        K::HAS_HASH.then(|| Box::pin(self.kind.hash(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn is_valid_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<bool>>> {
+        K::HAS_INVALIDATOR.then(|| Box::pin(self.kind.is_valid(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>> {
+        K::HAS_COMPLETION.then(|| Box::pin(self.kind.completion(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn features(&self) -> KindFeatures {
+        KindFeatures { hash: K::HAS_HASH, invalidator: K::HAS_INVALIDATOR, completion: K::HAS_COMPLETION }
+    }
+}
+
+/// A task made of a value: derefs to the value, and is a handle as [`TaskHandle`] is.
+pub struct ValueTask<T: 'static, K: 'static> {
+    handle: TaskHandle<T>,
+    kind: K,
+}
+
+impl<T: 'static, K: 'static> ValueTask<T, K> {
+    /// Names the value; generated code calls this.
+    pub const fn new(name: &'static str, kind: K) -> Self {
+        Self { handle: TaskHandle::new(name), kind }
+    }
+
+    /// The task's name.
+    pub const fn name(&self) -> &'static str {
+        self.handle.name()
+    }
+
+    /// The handle alone.
+    pub const fn handle(&self) -> TaskHandle<T> {
+        self.handle
+    }
+
+    /// The value.
+    pub const fn kind(&self) -> &K {
+        &self.kind
+    }
+}
+
+impl<T: 'static, K: 'static> Deref for ValueTask<T, K> {
+    type Target = K;
+
+    fn deref(&self) -> &K {
+        &self.kind
+    }
+}
+
+impl<T: 'static, K: 'static> From<ValueTask<T, K>> for TaskHandle<T> {
+    fn from(task: ValueTask<T, K>) -> Self {
+        task.handle
+    }
+}

@@ -1,0 +1,13 @@
+//! What a task is: its row, its place in the order, its handle, what its methods take and answer.
+
+pub(crate) mod answer;
+pub(crate) mod check;
+pub(crate) mod extract;
+pub(crate) mod handle;
+pub(crate) mod kind;
+pub(crate) mod order;
+pub(crate) mod outcome;
+pub(crate) mod plugin;
+pub(crate) mod row;
+pub(crate) mod table;
+pub(crate) mod text;

@@ -1,0 +1,290 @@
+//! The total order of a type's tasks, computed by a `const fn` that also runs at run time (for plug-ins).
+//!
+//! Numbers first: tasks without keys count up in steps of 100 in the order of declaration; `order = N` sets the number,
+//! and the count goes on behind it unless it is already further; `before` takes its target's number − 1, `after` its
+//! target's number + 1. Then a topological sort that always takes the smallest (number, declaration) that is free, so
+//! that the constraints hold whatever the numbers say and ties keep the order of declaration.
+
+use super::text::same;
+
+/// The most tasks that one type can have, its mixins' included.
+pub const CAPACITY: usize = 256;
+const STEP: i64 = 100;
+const WORDS: usize = CAPACITY / 64;
+
+/// What the order of one task depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    /// The task's name.
+    pub name: &'static str,
+    /// `order = N`
+    pub order: Option<i64>,
+    /// The tasks that this one is put directly ahead of.
+    pub before: &'static [&'static str],
+    /// The tasks that this one is put directly behind.
+    pub after: &'static [&'static str],
+}
+
+impl Place {
+    /// A task with none of the keys.
+    pub const fn new(name: &'static str) -> Self {
+        Self { name, order: None, before: &[], after: &[] }
+    }
+
+    /// Whether any key says where the task goes.
+    pub const fn is_placed(&self) -> bool {
+        self.order.is_some() || !self.before.is_empty() || !self.after.is_empty()
+    }
+}
+
+/// Why there is no order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OrderError {
+    /// The first `len` indices each run before the next, and the last before the first.
+    Cycle {
+        /// Indices of the tasks of the cycle.
+        members: [u8; CAPACITY],
+        /// How many of them count.
+        len: usize,
+    },
+}
+
+/// Indices in run order; only the first `places.len()` count.
+pub type Sorted = [u8; CAPACITY];
+
+/// A set of indices.
+#[derive(Clone, Copy)]
+struct Set([u64; WORDS]);
+
+impl Set {
+    const EMPTY: Self = Self([0; WORDS]);
+
+    const fn insert(&mut self, i: usize) {
+        self.0[i / 64] |= 1 << (i % 64);
+    }
+
+    const fn has(&self, i: usize) -> bool {
+        self.0[i / 64] & (1 << (i % 64)) != 0
+    }
+
+    const fn is_within(&self, other: &Self) -> bool {
+        let mut w = 0;
+        while w < WORDS {
+            if self.0[w] & !other.0[w] != 0 {
+                return false;
+            }
+            w += 1;
+        }
+        true
+    }
+}
+
+/// The index of the task called `name`, or the number of tasks if there is none.
+const fn find(places: &[Place], name: &str) -> usize {
+    let mut i = 0;
+    while i < places.len() {
+        if same(places[i].name, name) {
+            return i;
+        }
+        i += 1;
+    }
+    i
+}
+
+/// Sorts at most [`CAPACITY`] tasks with distinct names. A target that is not among them constrains nothing.
+///
+/// # Panics
+///
+/// If there are more than [`CAPACITY`]: in const evaluation a compile error.
+#[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
+pub const fn sort(places: &[Place]) -> Result<Sorted, OrderError> {
+    assert!(places.len() <= CAPACITY, "a type can have at most 256 setup tasks");
+    let numbers = number(places);
+    let ahead = edges(places);
+    let mut sorted = [0u8; CAPACITY];
+    let mut done = Set::EMPTY;
+    let mut n = 0;
+    while n < places.len() {
+        let mut best = places.len();
+        let mut i = 0;
+        while i < places.len() {
+            if !done.has(i) && (best == places.len() || numbers[i] < numbers[best]) && ahead[i].is_within(&done) {
+                best = i;
+            }
+            i += 1;
+        }
+        if best == places.len() {
+            return Err(cycle(places, &ahead, &done));
+        }
+        done.insert(best);
+        sorted[n] = index(best);
+        n += 1;
+    }
+    Ok(sorted)
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "an index is below CAPACITY, which fits")]
+const fn index(i: usize) -> u8 {
+    i as u8
+}
+
+/// For every task the set of tasks that must run before it.
+const fn edges(places: &[Place]) -> [Set; CAPACITY] {
+    let mut ahead = [Set::EMPTY; CAPACITY];
+    let mut i = 0;
+    while i < places.len() {
+        let mut k = 0;
+        while k < places[i].before.len() {
+            let target = find(places, places[i].before[k]);
+            if target < places.len() {
+                ahead[target].insert(i);
+            }
+            k += 1;
+        }
+        k = 0;
+        while k < places[i].after.len() {
+            let target = find(places, places[i].after[k]);
+            if target < places.len() {
+                ahead[i].insert(target);
+            }
+            k += 1;
+        }
+        i += 1;
+    }
+    ahead
+}
+
+/// The number of every task. Tasks that wait for each other's number (`a before b`, `b after a`) start from the first
+/// declared of them, which stands where it is declared: halfway to the next number, which it leaves to the next task.
+const fn number(places: &[Place]) -> [i64; CAPACITY] {
+    let mut numbers = [0; CAPACITY];
+    let mut known = Set::EMPTY;
+    let mut missing = 0;
+    let mut next = STEP;
+    let mut i = 0;
+    while i < places.len() {
+        numbers[i] = next;
+        if places[i].before.is_empty() && places[i].after.is_empty() {
+            if let Some(order) = places[i].order {
+                numbers[i] = order;
+                if order >= next {
+                    next = order.saturating_add(STEP);
+                }
+            } else {
+                next = next.saturating_add(STEP);
+            }
+            known.insert(i);
+        } else {
+            numbers[i] = next.saturating_sub(STEP / 2);
+            missing += 1;
+        }
+        i += 1;
+    }
+    while missing > 0 {
+        let mut progress = false;
+        let mut first = places.len();
+        i = 0;
+        while i < places.len() {
+            if !known.has(i) {
+                if let Some(number) = beside(places, i, &numbers, &known) {
+                    numbers[i] = number;
+                    known.insert(i);
+                    missing -= 1;
+                    progress = true;
+                } else if first == places.len() {
+                    first = i;
+                }
+            }
+            i += 1;
+        }
+        if !progress {
+            known.insert(first);
+            missing -= 1;
+        }
+    }
+    numbers
+}
+
+/// The number that puts task `i` beside its targets: ahead of the first of `before`, else behind the last of `after`,
+/// else its own. `None` while a target's number is not known.
+const fn beside(places: &[Place], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
+    let mut ahead_of: Option<i64> = None;
+    let mut behind: Option<i64> = None;
+    let mut k = 0;
+    while k < places[i].before.len() {
+        let target = find(places, places[i].before[k]);
+        if target < places.len() {
+            if !known.has(target) {
+                return None;
+            }
+            let number = numbers[target].saturating_sub(1);
+            ahead_of = match ahead_of {
+                Some(least) if least <= number => Some(least),
+                _ => Some(number),
+            };
+        }
+        k += 1;
+    }
+    k = 0;
+    while k < places[i].after.len() {
+        let target = find(places, places[i].after[k]);
+        if target < places.len() {
+            if !known.has(target) {
+                return None;
+            }
+            let number = numbers[target].saturating_add(1);
+            behind = match behind {
+                Some(most) if most >= number => Some(most),
+                _ => Some(number),
+            };
+        }
+        k += 1;
+    }
+    match (ahead_of, behind) {
+        (Some(number), _) | (None, Some(number)) => Some(number),
+        (None, None) => Some(numbers[i]),
+    }
+}
+
+/// A cycle among the tasks that are not done: every one of them waits for another that is not done.
+const fn cycle(places: &[Place], ahead: &[Set; CAPACITY], done: &Set) -> OrderError {
+    let mut path = [0u8; CAPACITY];
+    let mut seen_at = [usize::MAX; CAPACITY];
+    let mut len = 0;
+    let mut at = 0;
+    while done.has(at) {
+        at += 1;
+    }
+    while seen_at[at] == usize::MAX {
+        seen_at[at] = len;
+        path[len] = index(at);
+        len += 1;
+        let mut next = 0;
+        while next < places.len() && (done.has(next) || !ahead[at].has(next)) {
+            next += 1;
+        }
+        at = next;
+    }
+    // The path follows "waits for"; turned round it reads "runs before", from the first declared member.
+    let start = seen_at[at];
+    let count = len - start;
+    let mut first = 0;
+    let mut i = 0;
+    while i < count {
+        if path[len - 1 - i] < path[len - 1 - first] {
+            first = i;
+        }
+        i += 1;
+    }
+    let mut members = [0u8; CAPACITY];
+    i = 0;
+    while i < count {
+        members[i] = path[len - 1 - (first + i) % count];
+        i += 1;
+    }
+    OrderError::Cycle { members, len: count }
+}
+
+#[cfg(test)]
+#[path = "order_tests.rs"]
+mod tests;

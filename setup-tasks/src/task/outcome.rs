@@ -1,0 +1,73 @@
+//! What a task's method answers.
+
+use std::fmt;
+
+use crate::Result;
+
+/// How a task's method ended, if it did not fail.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did its work: the stamp is written.
+    #[default]
+    Done,
+    /// There was nothing for it to do now: the stamp is neither written nor removed, and later tasks are unaffected.
+    Skipped,
+}
+
+/// Returned as an error from anywhere inside a task, skips it, as [`Outcome::Skipped`] does.
+///
+/// ```
+/// use setup_tasks::{SkipSetupTask, prelude::*};
+///
+/// fn power_on(has_battery: bool) -> Result<()> {
+///     if !has_battery {
+///         return Err(SkipSetupTask.into());
+///     }
+///     Ok(())
+/// }
+/// # assert!(power_on(false).unwrap_err().is::<SkipSetupTask>());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SkipSetupTask;
+
+impl fmt::Display for SkipSetupTask {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the task asked to be skipped")
+    }
+}
+
+impl std::error::Error for SkipSetupTask {}
+
+/// What a task's method may return: `()`, [`Outcome`], or a `Result` of either.
+#[diagnostic::on_unimplemented(
+    message = "a setup task returns `()`, `Result<()>` or `Result<Outcome>`, not `{Self}`",
+    label = "returned by this task"
+)]
+pub trait IntoOutcome {
+    /// The answer, in the one form that the run knows.
+    fn into_outcome(self) -> Result<Outcome>;
+}
+
+impl IntoOutcome for () {
+    fn into_outcome(self) -> Result<Outcome> {
+        Ok(Outcome::Done)
+    }
+}
+
+impl IntoOutcome for Outcome {
+    fn into_outcome(self) -> Result<Outcome> {
+        Ok(self)
+    }
+}
+
+impl<A: IntoOutcome, E: Into<anyhow::Error>> IntoOutcome for Result<A, E> {
+    fn into_outcome(self) -> Result<Outcome> {
+        match self {
+            Ok(answer) => answer.into_outcome(),
+            Err(error) => {
+                let error = error.into();
+                if error.is::<SkipSetupTask>() { Ok(Outcome::Skipped) } else { Err(error) }
+            }
+        }
+    }
+}

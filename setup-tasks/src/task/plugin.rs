@@ -1,0 +1,155 @@
+//! Tasks that another crate adds to a type, and the list of all annotated types, both through `inventory`.
+
+use std::any::{Any, TypeId};
+use std::collections::HashMap;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use super::order::OrderError;
+use super::table::{Block, Mixin, TaskTable};
+use super::text::Message;
+use crate::object::SetupTasks;
+
+/// One mixin that a crate adds to a type of another crate; see [`plug_in!`](crate::plug_in).
+pub struct PlugIn {
+    target: TypeId,
+    mixin: &'static (dyn Any + Send + Sync),
+    name: &'static str,
+}
+
+inventory::collect!(PlugIn);
+
+impl PlugIn {
+    /// Adds the tasks of a mixin to `T`.
+    pub const fn new<T: SetupTasks>(mixin: &'static Mixin<T>, name: &'static str) -> Self {
+        Self { target: TypeId::of::<T>(), mixin, name }
+    }
+}
+
+/// Adds the tasks of a mixin trait, which the type must implement, to a type of another crate. The mixin's tasks follow
+/// the type's own; a task that has the name of one that the type already has is left out.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+///
+/// // `Door` comes from another crate.
+/// #[setup_tasks]
+/// trait Insured {
+///     #[setup_task("Insure it")]
+///     fn insure(&self) {}
+/// }
+/// impl Insured for Door {}
+/// setup_tasks::plug_in!(Door: Insured);
+///
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// assert_eq!(layout.add(Door)?.task_names().collect::<Vec<_>>(), ["insure"]);
+/// # Ok::<(), anyhow::Error>(())
+/// ```
+#[macro_export]
+macro_rules! plug_in {
+    ($target:ty: $mixin:path) => {
+        const _: () = {
+            static MIXIN: $crate::__private::Mixin<$target> =
+                $crate::__private::Mixin::new(&<$target as $mixin>::__MIXIN_TASKS);
+            $crate::__private::inventory::submit! {
+                $crate::__private::PlugIn::new::<$target>(&MIXIN, ::core::stringify!($mixin))
+            }
+        };
+    };
+}
+
+/// An annotated type of this binary.
+#[derive(Clone, Copy)]
+pub struct TypeInfo {
+    name: &'static str,
+    module: &'static str,
+    tasks: fn() -> Vec<(&'static str, &'static str)>,
+}
+
+inventory::collect!(TypeInfo);
+
+impl TypeInfo {
+    /// Describes a type that is not generic.
+    pub const fn of<T: SetupTasks>(module: &'static str) -> Self {
+        Self { name: T::NAME, module, tasks: || T::setup_tasks().iter().map(|t| (t.name(), t.description())).collect() }
+    }
+
+    /// Describes a generic type, whose tasks are known only once its parameters are.
+    pub const fn generic(name: &'static str, module: &'static str) -> Self {
+        Self { name, module, tasks: Vec::new }
+    }
+
+    /// The type's name.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The module that declares it.
+    pub const fn module(&self) -> &'static str {
+        self.module
+    }
+
+    /// Name and description of each task in run order; of a generic type none.
+    pub fn tasks(&self) -> Vec<(&'static str, &'static str)> {
+        (self.tasks)()
+    }
+}
+
+/// Every annotated type of this binary, by module and name.
+pub fn types() -> Vec<TypeInfo> {
+    let mut types: Vec<_> = inventory::iter::<TypeInfo>().copied().collect();
+    types.sort_by_key(|info| (info.module, info.name));
+    types
+}
+
+/// Why a type's tasks and its plug-ins' cannot be put together.
+#[derive(Debug, thiserror::Error)]
+#[error("plug-ins of `{type_name}` ({}): {problem}", .plug_ins.join(", "))]
+pub struct PlugInError {
+    type_name: &'static str,
+    plug_ins: Vec<&'static str>,
+    problem: String,
+}
+
+type Merged = HashMap<TypeId, &'static (dyn Any + Send + Sync)>;
+
+/// The table of `T` with its plug-ins: the const table itself where there are none, else merged once and kept.
+pub(crate) fn table_of<T: SetupTasks>() -> Result<&'static TaskTable<T>, PlugInError> {
+    static TARGETS: OnceLock<HashMap<TypeId, Vec<&'static PlugIn>>> = OnceLock::new();
+    static MERGED: Mutex<Option<Merged>> = Mutex::new(None);
+    let targets = TARGETS.get_or_init(|| {
+        let mut targets: HashMap<_, Vec<_>> = HashMap::new();
+        for plug_in in inventory::iter::<PlugIn>() {
+            targets.entry(plug_in.target).or_default().push(plug_in);
+        }
+        // `inventory` has no order of its own; names make one.
+        targets.values_mut().for_each(|list| list.sort_by_key(|plug_in| plug_in.name));
+        targets
+    });
+    let Some(plug_ins) = targets.get(&TypeId::of::<T>()) else { return Ok(T::setup_tasks()) };
+    let mut merged = MERGED.lock().unwrap_or_else(PoisonError::into_inner);
+    let merged = merged.get_or_insert_default();
+    if let Some(table) = merged.get(&TypeId::of::<T>()).and_then(|table| table.downcast_ref()) {
+        return Ok(table);
+    }
+    let table: &'static TaskTable<T> = Box::leak(Box::new(merge::<T>(plug_ins)?));
+    merged.insert(TypeId::of::<T>(), table);
+    Ok(table)
+}
+
+fn merge<T: SetupTasks>(plug_ins: &[&'static PlugIn]) -> Result<TaskTable<T>, PlugInError> {
+    let mixins = std::iter::once(Mixin::new(T::BLOCK))
+        .chain(plug_ins.iter().filter_map(|plug_in| plug_in.mixin.downcast_ref::<Mixin<T>>().copied()));
+    // Made once a type and kept for the life of the process, as the const tables are.
+    let mixins: &'static [Mixin<T>] = Box::leak(mixins.collect());
+    let block: &'static Block<T> = Box::leak(Box::new(Block::new("", T::NAME, mixins, &[])));
+    TaskTable::try_build(block).map_err(|error: OrderError| {
+        let mut message = Message::new();
+        error.describe(block, &mut message);
+        PlugInError {
+            type_name: T::NAME,
+            plug_ins: plug_ins.iter().map(|plug_in| plug_in.name).collect(),
+            problem: message.as_str().to_owned(),
+        }
+    })
+}

@@ -1,0 +1,252 @@
+//! A task is a row: what is known about it at compile time, and the functions that call the user's methods.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::answer::Completion;
+use super::kind::DynTaskKind;
+use super::order::Place;
+use super::outcome::Outcome;
+use crate::depends::{Relation, SystemDependency};
+use crate::run::TaskContext;
+use crate::{BoxFuture, Result};
+
+/// Calls a task's method.
+pub type RunFn<T> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
+/// Calls an async helper method, or one with extractors.
+pub type AskFn<T, A> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<A>>;
+/// Calls a helper method that is neither: no future, no context.
+pub type AskNowFn<T, A> = fn(&T) -> Result<A>;
+/// Formats paths over the model's fields.
+pub type PathsFn<T> = fn(&T) -> Vec<String>;
+/// Makes the system dependencies of a task.
+pub type SystemFn<T> = fn(&T) -> Vec<Arc<dyn SystemDependency>>;
+
+/// A helper method: a hash function, an invalidator or a completion check.
+pub(crate) enum Ask<T: 'static, A: 'static> {
+    Now(AskNowFn<T, A>),
+    Later(AskFn<T, A>),
+}
+
+impl<T: 'static, A: 'static> Clone for Ask<T, A> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: 'static, A: 'static> Copy for Ask<T, A> {}
+
+/// What a task does when it runs.
+pub(crate) enum Action<T: 'static> {
+    Method(RunFn<T>),
+    Value(&'static dyn DynTaskKind<T>),
+    Relation(Relation<T>),
+}
+
+impl<T: 'static> Clone for Action<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: 'static> Copy for Action<T> {}
+
+/// What is known of a task without its model's type.
+#[derive(Clone, Copy, Debug)]
+pub struct TaskMeta {
+    pub(crate) place: Place,
+    pub(crate) description: &'static str,
+    pub(crate) tags: &'static [&'static str],
+    pub(crate) source: Option<u64>,
+    pub(crate) slow_invalidator: bool,
+    pub(crate) dependencies_always: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) retries: u32,
+}
+
+/// The row of one task of a type; made by the macros in const evaluation.
+pub struct TaskDef<T: 'static> {
+    pub(crate) meta: TaskMeta,
+    pub(crate) action: Action<T>,
+    pub(crate) hash: Option<Ask<T, String>>,
+    pub(crate) invalidator: Option<Ask<T, bool>>,
+    pub(crate) check_completed: Option<Ask<T, Completion>>,
+    pub(crate) inputs: Option<PathsFn<T>>,
+    pub(crate) outputs: Option<PathsFn<T>>,
+    pub(crate) depend_on: Option<SystemFn<T>>,
+}
+
+impl<T: 'static> Clone for TaskDef<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: 'static> Copy for TaskDef<T> {}
+
+impl<T: 'static> TaskDef<T> {
+    const fn new(name: &'static str, description: &'static str, action: Action<T>) -> Self {
+        let meta = TaskMeta {
+            place: Place::new(name),
+            description,
+            tags: &[],
+            source: None,
+            slow_invalidator: false,
+            dependencies_always: false,
+            timeout: None,
+            retries: 0,
+        };
+        Self {
+            meta,
+            action,
+            hash: None,
+            invalidator: None,
+            check_completed: None,
+            inputs: None,
+            outputs: None,
+            depend_on: None,
+        }
+    }
+
+    /// The task's name: its method's, and that of its stamp.
+    pub const fn name(&self) -> &'static str {
+        self.meta.place.name
+    }
+
+    /// What the task does, in the user's words; empty for a value task that leaves it to its kind.
+    pub const fn description(&self) -> &'static str {
+        self.meta.description
+    }
+
+    /// The task's tags.
+    pub const fn tags(&self) -> &'static [&'static str] {
+        self.meta.tags
+    }
+}
+
+/// A row for a method.
+pub const fn task<T: 'static>(name: &'static str, description: &'static str, run: RunFn<T>) -> TaskDef<T> {
+    TaskDef::new(name, description, Action::Method(run))
+}
+
+/// A row for a value.
+pub const fn value<T: 'static>(
+    name: &'static str,
+    description: &'static str,
+    kind: &'static dyn DynTaskKind<T>,
+) -> TaskDef<T> {
+    TaskDef::new(name, description, Action::Value(kind))
+}
+
+/// A row for a relationship with another object's task.
+pub const fn relation<T: 'static>(name: &'static str, description: &'static str, relation: Relation<T>) -> TaskDef<T> {
+    TaskDef::new(name, description, Action::Relation(relation))
+}
+
+/// The keys of `#[setup_task]`, a method each, so that generated rows read as the attribute does.
+impl<T: 'static> TaskDef<T> {
+    /// `order = N`
+    pub const fn order(mut self, order: i64) -> Self {
+        self.meta.place.order = Some(order);
+        self
+    }
+
+    /// `before = …`
+    pub const fn before(mut self, names: &'static [&'static str]) -> Self {
+        self.meta.place.before = names;
+        self
+    }
+
+    /// `after = …`
+    pub const fn after(mut self, names: &'static [&'static str]) -> Self {
+        self.meta.place.after = names;
+        self
+    }
+
+    /// `tags = […]`
+    pub const fn tagged(mut self, tags: &'static [&'static str]) -> Self {
+        self.meta.tags = tags;
+        self
+    }
+
+    /// The fingerprint of the method's tokens and of its helpers'.
+    pub const fn source(mut self, fingerprint: u64) -> Self {
+        self.meta.source = Some(fingerprint);
+        self
+    }
+
+    /// `timeout = "…"`
+    pub const fn timeout(mut self, milliseconds: u64) -> Self {
+        self.meta.timeout = Some(Duration::from_millis(milliseconds));
+        self
+    }
+
+    /// `retries = N`
+    pub const fn retries(mut self, retries: u32) -> Self {
+        self.meta.retries = retries;
+        self
+    }
+
+    /// `hash = f`, async or with extractors
+    pub const fn hash(mut self, ask: AskFn<T, String>) -> Self {
+        self.hash = Some(Ask::Later(ask));
+        self
+    }
+
+    /// `hash = f`
+    pub const fn hash_now(mut self, ask: AskNowFn<T, String>) -> Self {
+        self.hash = Some(Ask::Now(ask));
+        self
+    }
+
+    /// `invalidator = f`, async or with extractors
+    pub const fn invalidator(mut self, ask: AskFn<T, bool>) -> Self {
+        self.invalidator = Some(Ask::Later(ask));
+        self
+    }
+
+    /// `invalidator = f`
+    pub const fn invalidator_now(mut self, ask: AskNowFn<T, bool>) -> Self {
+        self.invalidator = Some(Ask::Now(ask));
+        self
+    }
+
+    /// The invalidator is asked only with `expensive_checks`.
+    pub const fn slow(mut self) -> Self {
+        self.meta.slow_invalidator = true;
+        self
+    }
+
+    /// `check_completed = f`, async or with extractors
+    pub const fn check_completed(mut self, ask: AskFn<T, Completion>) -> Self {
+        self.check_completed = Some(Ask::Later(ask));
+        self
+    }
+
+    /// `check_completed = f`
+    pub const fn check_completed_now(mut self, ask: AskNowFn<T, Completion>) -> Self {
+        self.check_completed = Some(Ask::Now(ask));
+        self
+    }
+
+    /// `inputs = […]`
+    pub const fn inputs(mut self, paths: PathsFn<T>) -> Self {
+        self.inputs = Some(paths);
+        self
+    }
+
+    /// `outputs = […]`
+    pub const fn outputs(mut self, paths: PathsFn<T>) -> Self {
+        self.outputs = Some(paths);
+        self
+    }
+
+    /// `depend_on = […]`
+    pub const fn depend_on(mut self, system: SystemFn<T>) -> Self {
+        self.depend_on = Some(system);
+        self
+    }
+
+    /// `dependencies_always`
+    pub const fn dependencies_always(mut self) -> Self {
+        self.meta.dependencies_always = true;
+        self
+    }
+}

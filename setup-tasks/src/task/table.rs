@@ -1,0 +1,279 @@
+//! Blocks of rows, and the table of a type: every row once, overridden and skipped as declared, in run order.
+
+use super::order::{CAPACITY, OrderError, Place, sort};
+use super::row::TaskDef;
+use super::text::{Message, holds, same};
+
+/// The rows that one impl block or one mixin trait declares, with the mixins that it lists.
+pub struct Block<T: 'static> {
+    /// The module that declares it; with the name, its identity.
+    pub(crate) module: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) mixins: &'static [Mixin<T>],
+    pub(crate) rows: &'static [&'static [TaskDef<T>]],
+}
+
+/// A mixin as a block lists it.
+pub struct Mixin<T: 'static> {
+    block: &'static Block<T>,
+    skip: &'static [&'static str],
+}
+
+impl<T: 'static> Clone for Mixin<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: 'static> Copy for Mixin<T> {}
+
+impl<T: 'static> Block<T> {
+    /// A block; generated code calls this.
+    pub const fn new(
+        module: &'static str,
+        name: &'static str,
+        mixins: &'static [Mixin<T>],
+        rows: &'static [&'static [TaskDef<T>]],
+    ) -> Self {
+        Self { module, name, mixins, rows }
+    }
+
+    const fn is(&self, other: &Self) -> bool {
+        same(self.name, other.name) && same(self.module, other.module)
+    }
+
+    /// Whether `other` is among the mixins of this block, at any depth.
+    const fn includes(&self, other: &Self) -> bool {
+        let mut i = 0;
+        while i < self.mixins.len() {
+            if self.mixins[i].block.is(other) || self.mixins[i].block.includes(other) {
+                return true;
+            }
+            i += 1;
+        }
+        false
+    }
+}
+
+impl<T: 'static> Mixin<T> {
+    /// A mixin whose tasks are all taken.
+    pub const fn new(block: &'static Block<T>) -> Self {
+        Self { block, skip: &[] }
+    }
+
+    pub(crate) const fn block(&self) -> &'static Block<T> {
+        self.block
+    }
+
+    /// Leaves the named tasks out.
+    pub const fn skip(self, skip: &'static [&'static str]) -> Self {
+        Self { skip, ..self }
+    }
+}
+
+/// One task of a table: its row, and the row that says where it goes (an overridden one's, if the new one is silent).
+pub(crate) struct Slot<T: 'static> {
+    def: &'static TaskDef<T>,
+    place: &'static TaskDef<T>,
+    owner: &'static Block<T>,
+}
+
+impl<T: 'static> Clone for Slot<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: 'static> Copy for Slot<T> {}
+
+/// Names left out on the way to a block.
+struct Skips<'a> {
+    names: &'a [&'static str],
+    outer: Option<&'a Skips<'a>>,
+}
+
+impl Skips<'_> {
+    const fn skips(&self, name: &str) -> bool {
+        holds(self.names, name)
+            || match self.outer {
+                Some(outer) => outer.skips(name),
+                None => false,
+            }
+    }
+}
+
+struct List<T: 'static> {
+    slots: [Option<Slot<T>>; CAPACITY],
+    len: usize,
+}
+
+impl<T: 'static> List<T> {
+    /// Adds the rows of `block` behind those of its mixins.
+    const fn collect(&mut self, block: &'static Block<T>, skips: &Skips<'_>) {
+        let mut m = 0;
+        while m < block.mixins.len() {
+            let inner = Skips { names: block.mixins[m].skip, outer: Some(skips) };
+            self.collect(block.mixins[m].block, &inner);
+            m += 1;
+        }
+        let mut g = 0;
+        while g < block.rows.len() {
+            let mut r = 0;
+            while r < block.rows[g].len() {
+                let def = &block.rows[g][r];
+                if !skips.skips(def.meta.place.name) {
+                    self.add(def, block);
+                }
+                r += 1;
+            }
+            g += 1;
+        }
+    }
+
+    /// A new name goes to the end. A known one is replaced by a block that includes its owner; else the first stays.
+    const fn add(&mut self, def: &'static TaskDef<T>, owner: &'static Block<T>) {
+        let mut i = 0;
+        while i < self.len {
+            if let Some(old) = self.slots[i]
+                && same(old.def.meta.place.name, def.meta.place.name)
+            {
+                if !owner.includes(old.owner) {
+                    return;
+                }
+                if !def.meta.place.is_placed() {
+                    self.slots[i] = Some(Slot { def, place: old.place, owner });
+                    return;
+                }
+                while i + 1 < self.len {
+                    self.slots[i] = self.slots[i + 1];
+                    i += 1;
+                }
+                self.len -= 1;
+                break;
+            }
+            i += 1;
+        }
+        assert!(self.len < CAPACITY, "a type can have at most 256 setup tasks, its mixins' included");
+        self.slots[self.len] = Some(Slot { def, place: def, owner });
+        self.len += 1;
+    }
+}
+
+/// The tasks of a type in the order in which they run. A `const`: made at compile time.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "door")]
+/// struct Door;
+///
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it")]
+///     fn paint(&self) {}
+///     #[setup_task("Hang it", before = paint)]
+///     fn hang(&self) {}
+/// }
+///
+/// let names: Vec<_> = Door::setup_tasks().iter().map(|task| task.name()).collect();
+/// assert_eq!(names, ["hang", "paint"]);
+/// ```
+pub struct TaskTable<T: 'static> {
+    tasks: [Option<&'static TaskDef<T>>; CAPACITY],
+    len: usize,
+}
+
+impl<T: 'static> TaskTable<T> {
+    /// The table of a type; a bad order is a compile error when this is called in const evaluation.
+    ///
+    /// # Panics
+    ///
+    /// In const evaluation, where that is the compile error.
+    #[track_caller]
+    pub const fn build(block: &'static Block<T>) -> Self {
+        match Self::try_build(block) {
+            Ok(table) => table,
+            Err(error) => {
+                let mut message = Message::new();
+                error.describe(block, &mut message);
+                panic!("{}", message.as_str())
+            }
+        }
+    }
+
+    /// The table of a type, or why there is none.
+    #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
+    pub(crate) const fn try_build(block: &'static Block<T>) -> Result<Self, OrderError> {
+        let mut list = List { slots: [None; CAPACITY], len: 0 };
+        list.collect(block, &Skips { names: &[], outer: None });
+        let mut places = [Place::new(""); CAPACITY];
+        let mut i = 0;
+        while i < list.len {
+            if let Some(slot) = list.slots[i] {
+                places[i] = slot.place.meta.place;
+            }
+            i += 1;
+        }
+        let (places, _) = places.split_at(list.len);
+        let sorted = match sort(places) {
+            Ok(sorted) => sorted,
+            Err(error) => return Err(error),
+        };
+        let mut tasks = [None; CAPACITY];
+        i = 0;
+        while i < list.len {
+            if let Some(slot) = list.slots[sorted[i] as usize] {
+                tasks[i] = Some(slot.def);
+            }
+            i += 1;
+        }
+        Ok(Self { tasks, len: list.len })
+    }
+
+    /// How many tasks there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there is no task.
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The task that runs as number `i`, from 0.
+    pub const fn get(&self, i: usize) -> Option<&'static TaskDef<T>> {
+        if i < self.len { self.tasks[i] } else { None }
+    }
+
+    /// The tasks in the order in which they run.
+    pub fn iter(&self) -> impl Iterator<Item = &'static TaskDef<T>> + '_ {
+        self.tasks[..self.len].iter().copied().flatten()
+    }
+
+    /// Where in the order the task called `name` stands.
+    pub fn position(&self, name: &str) -> Option<usize> {
+        self.iter().position(|task| task.name() == name)
+    }
+}
+
+impl OrderError {
+    /// Writes `a -> b -> a`, with the names of the block that was sorted.
+    pub(crate) const fn describe<T: 'static>(&self, block: &'static Block<T>, message: &mut Message) {
+        let Self::Cycle { members, len } = self;
+        let mut list = List { slots: [None; CAPACITY], len: 0 };
+        list.collect(block, &Skips { names: &[], outer: None });
+        message.push("the setup tasks of ");
+        message.push_name(block.name);
+        message.push(" cannot be put in an order: ");
+        let mut i = 0;
+        while i <= *len {
+            if let Some(slot) = list.slots[members[i % *len] as usize] {
+                if i > 0 {
+                    message.push(" -> ");
+                }
+                message.push(slot.def.meta.place.name);
+            }
+            i += 1;
+        }
+        message.push("\nhelp: take one of these `before` or `after` keys away");
+    }
+}

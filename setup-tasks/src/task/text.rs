@@ -1,0 +1,137 @@
+//! Strings in const evaluation: comparison, a fixed-size message, the nearest name.
+
+/// Whether two strings are the same, in const evaluation.
+pub const fn same(a: &str, b: &str) -> bool {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() != b.len() {
+        return false;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        if a[i] != b[i] {
+            return false;
+        }
+        i += 1;
+    }
+    true
+}
+
+/// Whether `list` holds `name`.
+pub const fn holds(list: &[&str], name: &str) -> bool {
+    let mut i = 0;
+    while i < list.len() {
+        if same(list[i], name) {
+            return true;
+        }
+        i += 1;
+    }
+    false
+}
+
+const MESSAGE: usize = 2048;
+
+/// A message put together in const evaluation, for a compile error. What does not fit is cut.
+pub struct Message {
+    bytes: [u8; MESSAGE],
+    len: usize,
+}
+
+impl Message {
+    /// An empty message.
+    pub const fn new() -> Self {
+        Self { bytes: [0; MESSAGE], len: 0 }
+    }
+
+    /// Appends text, whole or not at all, so that what remains is valid UTF-8.
+    pub const fn push(&mut self, text: &str) {
+        let text = text.as_bytes();
+        if self.len + text.len() > MESSAGE {
+            return;
+        }
+        let mut i = 0;
+        while i < text.len() {
+            self.bytes[self.len] = text[i];
+            self.len += 1;
+            i += 1;
+        }
+    }
+
+    /// Appends a name in backticks.
+    pub const fn push_name(&mut self, name: &str) {
+        self.push("`");
+        self.push(name);
+        self.push("`");
+    }
+
+    /// The message.
+    pub const fn as_str(&self) -> &str {
+        let (used, _) = self.bytes.split_at(self.len);
+        match core::str::from_utf8(used) {
+            Ok(text) => text,
+            Err(_) => "setup-tasks: a message is not UTF-8",
+        }
+    }
+}
+
+const LONGEST: usize = 64;
+
+/// The Levenshtein distance of two names; names of over 64 bytes are as far apart as can be.
+/// Source: the two-row form of Wagner and Fischer, *The String-to-String Correction Problem*, 1974.
+pub const fn distance(a: &str, b: &str) -> usize {
+    let (a, b) = (a.as_bytes(), b.as_bytes());
+    if a.len() > LONGEST || b.len() > LONGEST {
+        return usize::MAX;
+    }
+    let mut previous = [0; LONGEST + 1];
+    let mut j = 0;
+    while j <= b.len() {
+        previous[j] = j;
+        j += 1;
+    }
+    let mut i = 0;
+    while i < a.len() {
+        let mut current = [0; LONGEST + 1];
+        current[0] = i + 1;
+        let mut j = 0;
+        while j < b.len() {
+            let swap = previous[j] + if a[i] == b[j] { 0 } else { 1 };
+            let remove = previous[j + 1] + 1;
+            let insert = current[j] + 1;
+            let mut best = if remove < insert { remove } else { insert };
+            if swap < best {
+                best = swap;
+            }
+            current[j + 1] = best;
+            j += 1;
+        }
+        previous = current;
+        i += 1;
+    }
+    previous[b.len()]
+}
+
+/// Whether a name that far from `wanted` is worth a "did you mean".
+pub const fn is_near(wanted: &str, distance: usize) -> bool {
+    distance <= 1 + wanted.len() / 4
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_edits() {
+        for (a, b, edits) in [("", "", 0), ("mount", "mount", 0), ("mont", "mount", 1), ("kitten", "sitting", 3)] {
+            assert_eq!((distance(a, b), distance(b, a)), (edits, edits), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_full_is_cut_between_pieces() {
+        let mut message = Message::new();
+        for _ in 0..1000 {
+            message.push("äöü");
+        }
+        assert!(message.as_str().len() <= MESSAGE && message.as_str().ends_with("äöü"));
+    }
+}
