@@ -91,7 +91,7 @@ fn row(relation: &Relation, runtime: &Runtime) -> TokenStream {
     let before = args.before.iter().map(super::super::args::target::Target::name);
     let before = (!args.before.is_empty()).then(|| quote!(.before(&[#(#before),*])));
     quote! {
-        #private::relation(#name, #description, #private::Relation::new(|this| #related, #target) #keys) #before,
+        #private::relation(#name, #description, #private::Relation::<Self>::new(|this| #related, #target) #keys) #before,
     }
 }
 

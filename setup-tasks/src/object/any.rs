@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::core::ObjectCore;
 use super::{Object, Placed, SetupTasks};
 use crate::depends::{RelatedTask, SystemDependency};
-use crate::run::{LazyContext, TaskContext};
+use crate::run::{LazyContext, ObjectReport, Run, RunError, TaskContext};
+use crate::stamp::{Stamp, StampError};
 use crate::task::answer::Completion;
 use crate::task::outcome::Outcome;
 use crate::task::row::{Action, Ask, TaskDef, TaskMeta};
@@ -55,6 +56,48 @@ impl AnyObject {
     /// The name of its model's type.
     pub fn type_name(&self) -> &'static str {
         self.0.core().type_name
+    }
+
+    /// The part of its paths that is its own, and its name in the stamp store.
+    pub fn stamp_subdir(&self) -> &str {
+        &self.0.core().subdir
+    }
+
+    /// As [`Object::readonly`].
+    pub fn readonly(&self) -> bool {
+        self.0.core().readonly()
+    }
+
+    /// As [`Object::run_setup_tasks`], with tasks by name.
+    pub fn run_setup_tasks(&self) -> Run<Self> {
+        Run::new(self.0.clone())
+    }
+
+    /// As [`Object::plan`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::run_setup_tasks`].
+    pub async fn plan(&self) -> Result<ObjectReport, RunError> {
+        self.run_setup_tasks().dry_run().await
+    }
+
+    /// As [`Object::check_stamp`].
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
+        self.0.core().stamp(name)
+    }
+
+    /// As [`Object::clear_stamps_and_cache`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
+        crate::run::clear(&self.0).await
     }
 
     /// The typed handle, if the model is a `T`.

@@ -7,7 +7,7 @@ use tokio::sync::Mutex;
 use crate::injector::{Injector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
-use crate::stamp::{Records, StampError};
+use crate::stamp::{Entry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -32,6 +32,11 @@ impl ObjectCore {
                 .or(self.model_readonly)
                 .unwrap_or_else(|| self.injector.get_optional(&READONLY).is_some_and(|readonly| *readonly))
         })
+    }
+
+    /// A stamp that is to be believed.
+    pub(crate) fn stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
+        Ok(self.load()?.get(name).and_then(Entry::valid).cloned())
     }
 
     /// What is kept about the object now; the clock sees its times.

@@ -14,11 +14,10 @@ pub(crate) use any::{Asked, DynObject};
 pub(crate) use core::ObjectCore;
 pub use model::{NoBlock, SetupTasks};
 
-use crate::decide::Reason;
 use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
-use crate::run::{Run, RunError};
+use crate::run::{ObjectReport, Run, RunError};
 use crate::stamp::{Change, Ended, Entry, HistoryEntry, Stamp, StampError, hash_text};
 use crate::task::table::TaskTable;
 
@@ -128,7 +127,7 @@ impl<T: SetupTasks> Object<T> {
 
     /// Runs the setup tasks that must run, in order. Await it; see [`Run`] for what can be set before.
     pub fn run_setup_tasks(&self) -> Run<T> {
-        Run::new(self.clone())
+        Run::new(self.as_dyn())
     }
 
     /// The stamp of a task, or of anything else that was stamped by [`create_stamp`](Self::create_stamp). `None` if there
@@ -138,7 +137,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// If the store cannot be read.
     pub fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
-        Ok(self.0.core.load()?.get(name).and_then(Entry::valid).cloned())
+        self.0.core.stamp(name)
     }
 
     /// Writes a stamp by hand: declares something done.
@@ -207,14 +206,13 @@ impl<T: SetupTasks> Object<T> {
         crate::run::clear(&self.as_dyn()).await
     }
 
-    /// Why each task would run, as [`Run::dry_run`] says it: `None` for one that is up to date.
+    /// What each task would do in a run now, and why.
     ///
     /// # Errors
     ///
     /// As [`run_setup_tasks`](Self::run_setup_tasks).
-    pub async fn plan(&self) -> Result<Vec<(&'static str, Option<Reason>)>, RunError> {
-        let report = self.run_setup_tasks().dry_run().await?;
-        Ok(report.tasks.into_iter().map(|task| (task.task, task.reason)).collect())
+    pub async fn plan(&self) -> Result<ObjectReport, RunError> {
+        self.run_setup_tasks().dry_run().await
     }
 }
 

@@ -74,7 +74,7 @@ impl<'r> Driver<'r> {
         let mut i = 0;
         while i < self.object.task_count() {
             let name = self.object.meta(i).place.name;
-            if self.options.only.is_some_and(|only| only != name) {
+            if self.options.only.as_ref().is_some_and(|only| only != name) {
                 i += 1;
                 continue;
             }
@@ -86,7 +86,7 @@ impl<'r> Driver<'r> {
                     continue;
                 }
             }
-            if self.options.stop_after == Some(name) {
+            if self.options.stop_after.as_ref().is_some_and(|last| last == name) {
                 break;
             }
         }
@@ -100,7 +100,7 @@ impl<'r> Driver<'r> {
             let newest = related::check(self.object, &related, matches!(self.mode, Mode::Plan)).await?;
             let time = newest.as_ref().map(|newest| newest.time);
             self.pass_on(newest);
-            self.tasks.push(TaskReport::up_to_date(name, time));
+            self.tasks.push(TaskReport::up_to_date(name, self.object.describe(i), time));
             return Ok(Step::Next);
         }
         if self.object.meta(i).dependencies_always && matches!(self.mode, Mode::Apply(_)) {
@@ -118,13 +118,13 @@ impl<'r> Driver<'r> {
             Decision::UpToDate(time) => {
                 self.object.core().emit_for(self.object, i, || EventKind::TaskAlreadyRun);
                 self.pass_on(time.map(|time| Newest { time, which: Cow::Borrowed(name) }));
-                self.tasks.push(TaskReport::up_to_date(name, time));
+                self.tasks.push(TaskReport::up_to_date(name, self.object.describe(i), time));
                 Ok(Step::Next)
             }
             Decision::Run(reason) if matches!(self.mode, Mode::Plan) => {
                 self.object.core().emit_for(self.object, i, || EventKind::TaskWouldRun { reason: reason.clone() });
                 self.pass_on(Some(Newest { time: Moment::FUTURE, which: Cow::Borrowed(name) }));
-                self.tasks.push(TaskReport::would_run(name, reason));
+                self.tasks.push(TaskReport::would_run(name, self.object.describe(i), reason));
                 Ok(Step::Next)
             }
             Decision::Run(reason) => {
@@ -207,7 +207,8 @@ impl<'r> Driver<'r> {
         } else {
             core.emit_for(object, i, || EventKind::TaskSkipped);
         }
-        self.tasks.push(TaskReport { task: name, status, reason: Some(reason), duration, time });
+        let (description, reason) = (object.describe(i), Some(reason));
+        self.tasks.push(TaskReport { task: name, description, status, reason, duration, time });
         Ok(())
     }
 

@@ -11,6 +11,8 @@ mod report;
 mod resource;
 mod session;
 
+use std::borrow::Cow;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub(crate) use context::LazyContext;
@@ -23,12 +25,12 @@ pub(crate) use session::Session;
 
 use crate::BoxFuture;
 use crate::event::{Event, EventKind};
-use crate::object::{DynObject, Object, ObjectCore, SetupTasks};
+use crate::object::{AnyObject, DynObject, ObjectCore, SetupTasks};
 use crate::stamp::Change;
 use crate::task::handle::TaskHandle;
 use resource::DynRunContext;
 
-/// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`].
+/// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
 ///
 /// Tasks run one after another in the order of their table. A run that is dropped is cancelled: the task that ran then
 /// counts as interrupted.
@@ -38,43 +40,34 @@ use resource::DynRunContext;
 /// Awaited, it gives a [`RunError`]: a task that failed, with its reason and its own error as the source; a method that
 /// decides which failed; a store, a lock or a path that cannot be had.
 #[must_use = "a run does nothing until it is awaited"]
-pub struct Run<T: SetupTasks> {
-    object: Object<T>,
+pub struct Run<T> {
+    object: Arc<dyn DynObject>,
     options: Options,
+    model: PhantomData<fn(T)>,
 }
 
 /// What a run is told.
 #[derive(Default)]
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
-    pub(crate) stop_after: Option<&'static str>,
+    pub(crate) stop_after: Option<Name>,
     /// This task alone, whether or not it must and also on a readonly object.
-    pub(crate) only: Option<&'static str>,
-    pub(crate) force: Vec<&'static str>,
+    pub(crate) only: Option<Name>,
+    pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
     pub(crate) dry_run: bool,
 }
 
-impl<T: SetupTasks> Run<T> {
-    pub(crate) fn new(object: Object<T>) -> Self {
-        Self { object, options: Options::default() }
+type Name = Cow<'static, str>;
+
+impl<T> Run<T> {
+    pub(crate) fn new(object: Arc<dyn DynObject>) -> Self {
+        Self { object, options: Options::default(), model: PhantomData }
     }
 
     /// Something that the tasks share, entered only if one runs. See [`RunContext`].
     pub fn context(mut self, context: impl RunContext) -> Self {
         self.options.context = Some(Arc::new(context));
-        self
-    }
-
-    /// Ends the run once this task was considered.
-    pub fn stop_after(mut self, task: impl Into<TaskHandle<T>>) -> Self {
-        self.options.stop_after = Some(task.into().name());
-        self
-    }
-
-    /// Runs this task whether or not it must.
-    pub fn force(mut self, task: impl Into<TaskHandle<T>>) -> Self {
-        self.options.force.push(task.into().name());
         self
     }
 
@@ -91,18 +84,46 @@ impl<T: SetupTasks> Run<T> {
     }
 }
 
-impl<T: SetupTasks> IntoFuture for Run<T> {
+impl<T: SetupTasks> Run<T> {
+    /// Ends the run once this task was considered.
+    pub fn stop_after(mut self, task: impl Into<TaskHandle<T>>) -> Self {
+        self.options.stop_after = Some(Cow::Borrowed(task.into().name()));
+        self
+    }
+
+    /// Runs this task whether or not it must.
+    pub fn force(mut self, task: impl Into<TaskHandle<T>>) -> Self {
+        self.options.force.push(Cow::Borrowed(task.into().name()));
+        self
+    }
+}
+
+impl Run<AnyObject> {
+    /// Ends the run once this task was considered.
+    pub fn stop_after(mut self, task: impl Into<String>) -> Self {
+        self.options.stop_after = Some(Cow::Owned(task.into()));
+        self
+    }
+
+    /// Runs this task whether or not it must.
+    pub fn force(mut self, task: impl Into<String>) -> Self {
+        self.options.force.push(Cow::Owned(task.into()));
+        self
+    }
+}
+
+impl<T> IntoFuture for Run<T> {
     type Output = Result<ObjectReport, RunError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(driver::drive(self.object.as_dyn(), self.options))
+        Box::pin(driver::drive(self.object, self.options))
     }
 }
 
 impl Options {
     fn forces(&self, task: &str) -> bool {
-        self.force_all || self.only == Some(task) || self.force.contains(&task)
+        self.force_all || self.only.as_deref() == Some(task) || self.force.iter().any(|name| name == task)
     }
 
     /// Refuses names that the object does not have.
@@ -124,7 +145,7 @@ fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
 
 /// Runs one task of an object.
 pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> Result<TaskReport, RunError> {
-    let options = Options { only: Some(task), ..Options::default() };
+    let options = Options { only: Some(Cow::Borrowed(task)), ..Options::default() };
     let missing = unknown_task(&object, task);
     let report = driver::drive(object, options).await?;
     report.tasks.into_iter().next().ok_or(missing)
@@ -140,6 +161,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     let nothing_kept = core.load()?.is_empty();
     let nested = core.layout.nested_in(&core.subdir);
     let _session = Session::begin(object, None).await?;
+    // The stamps go first: what is removed is never believed to be there.
     if !nothing_kept {
         core.layout.store().write(&core.subdir, Change::Clear).await?;
     }
@@ -153,7 +175,7 @@ impl ObjectCore {
         self.layout.events().emit(|| Event {
             object: self.id.clone(),
             task,
-            description: std::borrow::Cow::Borrowed(""),
+            description: Cow::Borrowed(""),
             kind: kind(),
         });
     }

@@ -44,7 +44,7 @@ fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'stati
 
 async fn time_of(other: &AnyObject, related: &RelatedTask, plan: bool) -> Result<Option<Moment>, RunError> {
     if related.ready || related.run_if_needed {
-        let stop_after = (!related.ready).then_some(related.task);
+        let stop_after = (!related.ready).then_some(Cow::Borrowed(related.task));
         let options = Options { stop_after, dry_run: plan, ..Options::default() };
         let report = drive_boxed(other.0.clone(), options).await?;
         if let Some(task) = report.task(related.task) {

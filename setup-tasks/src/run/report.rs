@@ -1,5 +1,6 @@
 //! What a run did, or would do.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::decide::Reason;
@@ -23,6 +24,8 @@ pub struct ObjectReport {
 pub struct TaskReport {
     /// The task's name.
     pub task: &'static str,
+    /// What it does.
+    pub description: Cow<'static, str>,
     /// What became of it.
     pub status: Status,
     /// Why it ran or would run; `None` if it is up to date.
@@ -75,12 +78,12 @@ impl ObjectReport {
 }
 
 impl TaskReport {
-    pub(crate) fn up_to_date(task: &'static str, time: Option<Moment>) -> Self {
-        Self { task, status: Status::UpToDate, reason: None, duration: Duration::ZERO, time }
+    pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Moment>) -> Self {
+        Self { task, description, status: Status::UpToDate, reason: None, duration: Duration::ZERO, time }
     }
 
-    pub(crate) fn would_run(task: &'static str, reason: Reason) -> Self {
+    pub(crate) fn would_run(task: &'static str, description: Cow<'static, str>, reason: Reason) -> Self {
         let (reason, time) = (Some(reason), Some(Moment::FUTURE));
-        Self { task, status: Status::WouldRun, reason, duration: Duration::ZERO, time }
+        Self { task, description, status: Status::WouldRun, reason, duration: Duration::ZERO, time }
     }
 }

@@ -1,0 +1,63 @@
+//! The certificate authority.
+
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use setup_tasks::paths::PathError;
+use setup_tasks::prelude::*;
+
+use crate::site::AuthoritySpec;
+use crate::{certificate, whole_file};
+
+/// Signs the certificates of the hosts. Its key and certificate are state: clearing the cache does not touch them.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "authority")]
+pub struct Authority {
+    pub spec: AuthoritySpec,
+}
+
+#[setup_tasks]
+impl Authority {
+    #[setup_task("Make the authority's key", check_completed = has_key)]
+    fn key(&self, cx: &TaskContext) -> Result<()> {
+        certificate::make_key(&cx.state_path()?.join("authority.key"))
+    }
+
+    fn has_key(&self, cx: &TaskContext) -> Result<bool> {
+        Ok(cx.state_path()?.join("authority.key").exists())
+    }
+
+    /// Sign the authority's own certificate.
+    #[setup_task(check_completed = certified_since)]
+    pub fn certificate(&self, cx: &TaskContext) -> Result<()> {
+        let directory = cx.state_path()?;
+        let key = certificate::read_key(&directory.join("authority.key"))?;
+        let AuthoritySpec { name, valid_days } = &self.spec;
+        let pem = certificate::authority(name, *valid_days, &key)?;
+        whole_file::write(&directory.join("authority.pem"), &pem, 0o600)?;
+        whole_file::write(&directory.join("authority.for"), &self.certified(), 0o600)
+    }
+
+    /// What the certificate says; another text means another certificate.
+    fn certified(&self) -> String {
+        format!("{} for {} days\n", self.spec.name, self.spec.valid_days)
+    }
+
+    /// Since when there is a certificate of the key, as the site file wants it, with a tenth of its time left.
+    fn certified_since(&self, cx: &TaskContext) -> Result<Option<SystemTime>> {
+        let directory = cx.state_path()?;
+        let (key, pem) = (directory.join("authority.key"), directory.join("authority.pem"));
+        if !key.exists() || !pem.exists() {
+            return Ok(None);
+        }
+        let as_wanted = std::fs::read_to_string(directory.join("authority.for")).is_ok_and(|is| is == self.certified());
+        let good = certificate::is_good(&pem, &certificate::read_key(&key)?, self.spec.valid_days / 10)?;
+        Ok(if as_wanted && good { Some(pem.metadata()?.modified()?) } else { None })
+    }
+}
+
+/// Where the authority of a layout keeps its key and its certificate.
+pub fn files(authority: &Object<Authority>) -> Result<(PathBuf, PathBuf), PathError> {
+    let directory = authority.state_path()?;
+    Ok((directory.join("authority.key"), directory.join("authority.pem")))
+}

@@ -1,0 +1,119 @@
+//! What every host has: a key, a certificate, directories, files.
+
+use std::path::PathBuf;
+
+use setup_tasks::prelude::*;
+
+use crate::authority::{self, Authority};
+use crate::site::{CertificateSpec, HostSpec, Name};
+use crate::{certificate, whole_file};
+
+/// What a host is to be.
+pub struct HostPlan {
+    pub spec: HostSpec,
+    pub domain: Name,
+    pub certificates: CertificateSpec,
+}
+
+/// The tasks that all hosts share.
+#[setup_tasks]
+pub trait Host {
+    /// What the host is to be.
+    fn plan(&self) -> &HostPlan;
+
+    /// Who signs its certificate.
+    fn signer(&self) -> &Object<Authority>;
+
+    #[setup_task("Make the key", check_completed = has_key)]
+    fn key(&self, cx: &TaskContext) -> Result<()> {
+        certificate::make_key(&cx.state_path()?.join("host.key"))
+    }
+
+    /// Whether the key is there.
+    fn has_key(&self, cx: &TaskContext) -> Result<bool> {
+        Ok(cx.state_path()?.join("host.key").exists())
+    }
+
+    #[setup_task("Get a certificate signed", hash = certified, invalidator = certificate_holds)]
+    fn certificate(&self, cx: &TaskContext) -> Result<()> {
+        let HostPlan { spec, domain, certificates } = self.plan();
+        let (authority_key, authority) = authority::files(self.signer())?;
+        let pem = certificate::host(
+            spec.certified_names(domain),
+            certificates.valid_days,
+            &certificate::read_key(&cx.state_path()?.join("host.key"))?,
+            &whole_file::read(&authority)?,
+            certificate::read_key(&authority_key)?,
+        )?;
+        whole_file::write(&cx.stamp_path()?.join("host.pem"), &pem, 0o644)
+    }
+
+    /// What the certificate says.
+    fn certified(&self) -> String {
+        let HostPlan { spec, domain, certificates } = self.plan();
+        format!("{} for {} days", spec.certified_names(domain).join(" "), certificates.valid_days)
+    }
+
+    /// Whether the certificate is there, is of this key, and is not close to its end.
+    fn certificate_holds(&self, cx: &TaskContext) -> Result<bool> {
+        let key = certificate::read_key(&cx.state_path()?.join("host.key"))?;
+        certificate::is_good(&cx.stamp_path()?.join("host.pem"), &key, self.plan().certificates.renew_days)
+    }
+
+    #[setup_task("Make the directories", hash = wanted_directories, invalidator = has_directories)]
+    fn directories(&self, cx: &TaskContext) -> Result<()> {
+        for directory in &self.plan().spec.directories {
+            std::fs::create_dir_all(self.root(cx).join(directory))?;
+        }
+        Ok(())
+    }
+
+    /// The directories as text.
+    fn wanted_directories(&self) -> String {
+        self.plan().spec.directories.iter().map(|directory| format!("{directory}\n")).collect()
+    }
+
+    /// Whether all directories are there.
+    fn has_directories(&self, cx: &TaskContext) -> bool {
+        self.plan().spec.directories.iter().all(|directory| self.root(cx).join(directory).is_dir())
+    }
+
+    #[setup_task("Install the key and the certificates", invalidator = is_installed)]
+    fn install(&self, cx: &TaskContext) -> Result<()> {
+        let tls = self.root(cx).join("etc/tls");
+        let (_, authority) = authority::files(self.signer())?;
+        whole_file::write(&tls.join("host.key"), &whole_file::read(&cx.state_path()?.join("host.key"))?, 0o600)?;
+        whole_file::write(&tls.join("host.pem"), &whole_file::read(&cx.stamp_path()?.join("host.pem"))?, 0o644)?;
+        whole_file::write(&tls.join("authority.pem"), &whole_file::read(&authority)?, 0o644)
+    }
+
+    /// Whether the key and the certificates are in their places.
+    fn is_installed(&self, cx: &TaskContext) -> bool {
+        let tls = self.root(cx).join("etc/tls");
+        ["host.key", "host.pem", "authority.pem"].iter().all(|name| tls.join(name).exists())
+    }
+
+    #[setup_task("Write the files", hash = wanted_files, invalidator = has_files)]
+    fn files(&self, cx: &TaskContext) -> Result<()> {
+        for (path, text) in &self.plan().spec.files {
+            whole_file::write(&self.root(cx).join(path), text, 0o644)?;
+        }
+        Ok(())
+    }
+
+    /// The files as text.
+    fn wanted_files(&self) -> String {
+        self.plan().spec.files.iter().map(|(path, text)| format!("{path}\n{text}\n")).collect()
+    }
+
+    /// Whether all files hold what they should.
+    fn has_files(&self, cx: &TaskContext) -> bool {
+        let holds = |path: PathBuf, text: &str| std::fs::read_to_string(path).is_ok_and(|is| is == text);
+        self.plan().spec.files.iter().all(|(path, text)| holds(self.root(cx).join(path), text))
+    }
+
+    /// The directory that stands for the host's file system.
+    fn root(&self, cx: &TaskContext) -> PathBuf {
+        cx.layout().config().base_dir.join("hosts").join(self.plan().spec.name.to_string())
+    }
+}

@@ -1,0 +1,143 @@
+//! The site file: what the lab is to be.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+/// The whole site.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    pub domain: Name,
+    pub authority: AuthoritySpec,
+    pub certificates: CertificateSpec,
+    pub gateway: HostSpec,
+    pub fileserver: HostSpec,
+    #[serde(default, rename = "client")]
+    pub clients: Vec<HostSpec>,
+}
+
+/// The certificate authority.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoritySpec {
+    pub name: String,
+    pub valid_days: u16,
+}
+
+/// The certificates of hosts.
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CertificateSpec {
+    pub valid_days: u16,
+    pub renew_days: u16,
+}
+
+/// A host.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostSpec {
+    pub name: Name,
+    pub address: IpAddr,
+    #[serde(default)]
+    pub names: Vec<Name>,
+    #[serde(default)]
+    pub directories: Vec<Inside>,
+    #[serde(default)]
+    pub files: BTreeMap<Inside, String>,
+}
+
+/// A name of the domain name system.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Name(String);
+
+/// A path inside a host's root directory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Inside(String);
+
+impl Site {
+    /// Reads the site file. An error names the file, the line and the key.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path)
+            .with_context(|| format!("cannot read the site file `{}` (`--site` names another)", path.display()))?;
+        let site: Self = toml::from_str(&text).with_context(|| format!("in the site file `{}`", path.display()))?;
+        let CertificateSpec { valid_days, renew_days } = site.certificates;
+        if renew_days >= valid_days {
+            bail!(
+                "in the site file `{}`: certificates.renew_days ({renew_days}) must be less than \
+                 certificates.valid_days ({valid_days}), or every run would renew every certificate",
+                path.display()
+            );
+        }
+        Ok(site)
+    }
+
+    /// Every host.
+    pub fn hosts(&self) -> impl Iterator<Item = &HostSpec> {
+        [&self.gateway, &self.fileserver].into_iter().chain(&self.clients)
+    }
+}
+
+impl HostSpec {
+    /// Every name that the host's certificate has: its own and the further ones, each also within the domain.
+    pub fn certified_names(&self, domain: &Name) -> Vec<String> {
+        let names = std::iter::once(&self.name).chain(&self.names);
+        let mut all: Vec<_> = names.flat_map(|name| [format!("{name}.{domain}"), name.to_string()]).collect();
+        all.push(self.address.to_string());
+        all
+    }
+}
+
+impl TryFrom<String> for Name {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, String> {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len())
+                && label.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                && !label.starts_with('-')
+                && !label.ends_with('-')
+        };
+        if name.len() <= 253 && name.split('.').all(label) {
+            return Ok(Self(name));
+        }
+        Err(format!("{name:?} is no host name: write small letters, digits and `-`, as in `gateway`"))
+    }
+}
+
+impl TryFrom<String> for Inside {
+    type Error = String;
+
+    fn try_from(path: String) -> Result<Self, String> {
+        use std::path::Component;
+        let plain = |component: Component<'_>| matches!(component, Component::Normal(_));
+        if !path.is_empty() && !path.contains('\0') && Path::new(&path).components().all(plain) {
+            return Ok(Self(path));
+        }
+        Err(format!("{path:?} is no path inside a host: write it without a leading `/` and without `..`"))
+    }
+}
+
+impl AsRef<Path> for Inside {
+    fn as_ref(&self) -> &Path {
+        Path::new(&self.0)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
