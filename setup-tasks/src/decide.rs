@@ -72,10 +72,10 @@ impl fmt::Display for Reason {
             Self::Interrupted => f.write_str("interrupted last time"),
             Self::DependencyNewer { which } => write!(f, "{which} ran later"),
             Self::HashChanged { from, to, during_last_run } if from.is_empty() => {
-                write!(f, "its hash changed{} to {to}", while_running(during_last_run))
+                write!(f, "its hash changed{} to {}", while_running(during_last_run), brief(to))
             }
             Self::HashChanged { from, to, during_last_run } => {
-                write!(f, "its hash changed{} from {from} to {to}", while_running(during_last_run))
+                write!(f, "its hash changed{} from {} to {}", while_running(during_last_run), brief(from), brief(to))
             }
             Self::SourceChanged => f.write_str("its source changed"),
             Self::InputChanged { path, during_last_run } => {
@@ -85,6 +85,19 @@ impl fmt::Display for Reason {
             Self::Invalidated => f.write_str("its invalidator says it no longer holds"),
         }
     }
+}
+
+/// The first line of a text, and of a long hash as much as tells two apart.
+fn brief(text: &str) -> String {
+    if let Some(hash) = text.strip_prefix("blake3:").and_then(|hash| hash.get(..12)) {
+        return format!("{hash}…");
+    }
+    let (first, more) = text.split_once('\n').map_or((text, ""), |(first, _)| (first, "…"));
+    // A control character would speak to the terminal.
+    let mut brief: String =
+        first.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
+    brief.push_str(more);
+    brief
 }
 
 /// A fact that costs something to learn.

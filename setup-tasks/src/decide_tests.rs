@@ -1,1 +1,326 @@
+use proptest::prelude::*;
 
+use super::*;
+use crate::stamp::{RunId, Stamp};
+
+const STAMPED: Moment = Moment(100);
+const RUN: RunId = RunId { began: 1, pid: 2 };
+
+fn stamp() -> Stamp {
+    Stamp {
+        time: STAMPED,
+        contents: "same".to_owned(),
+        source: Some(7),
+        run: RUN,
+        duration_us: 0,
+        inputs: Vec::new(),
+        changed_while_running: false,
+    }
+}
+
+fn done() -> Entry {
+    Entry { stamp: Some(stamp()), attempt: None }
+}
+
+/// A task that has everything, with a stamp and nothing that changed.
+fn settled(entry: &Entry) -> Facts<'_> {
+    Facts {
+        forced: false,
+        completion: Fact::Absent,
+        entry: Some(entry),
+        newest: None,
+        hash: Fact::Known("same".to_owned()),
+        source: Some(7),
+        input_change: Fact::Known(None),
+        missing_output: Fact::Known(None),
+        valid: Fact::Known(true),
+    }
+}
+
+fn newest(time: u64) -> Newest {
+    Newest { time: Moment(time), which: Cow::Borrowed("earlier") }
+}
+
+fn reason(facts: &Facts<'_>) -> Reason {
+    match decide(facts) {
+        Decision::Run(reason) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn line_1_a_forced_task_runs_whatever_else_holds() {
+    let entry = done();
+    assert_eq!(reason(&Facts { forced: true, ..settled(&entry) }), Reason::Forced);
+    let complete = Fact::Known(Completion::Complete);
+    assert_eq!(reason(&Facts { forced: true, completion: complete, ..settled(&entry) }), Reason::Forced);
+}
+
+#[test]
+fn line_2_an_incomplete_task_runs() {
+    let entry = done();
+    let facts = Facts { completion: Fact::Known(Completion::Incomplete), ..settled(&entry) };
+    assert_eq!(reason(&facts), Reason::NotCompleted);
+}
+
+#[test]
+fn line_2_a_task_complete_at_a_time_is_compared_with_the_newest() {
+    let (entry, newer, older) = (done(), newest(51), newest(50));
+    let at = || Facts { completion: Fact::Known(Completion::At(Moment(50))), ..settled(&entry) };
+    assert_eq!(reason(&Facts { newest: Some(&newer), ..at() }), Reason::DependencyNewer { which: "earlier".into() });
+    assert_eq!(decide(&Facts { newest: Some(&older), ..at() }), Decision::UpToDate(Some(Moment(50))));
+}
+
+#[test]
+fn line_2_a_task_complete_without_a_time_says_nothing_about_time() {
+    let (entry, newer) = (done(), newest(u64::MAX));
+    let facts = Facts { completion: Fact::Known(Completion::Complete), newest: Some(&newer), ..settled(&entry) };
+    assert_eq!(decide(&facts), Decision::UpToDate(None));
+}
+
+#[test]
+fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
+    let interrupted = Entry { stamp: None, attempt: Some(Attempt::Running { since: STAMPED, run: RUN }) };
+    let facts = Facts {
+        completion: Fact::Known(Completion::Complete),
+        hash: Fact::Known("other".to_owned()),
+        source: Some(8),
+        input_change: Fact::Known(Some("in".to_owned())),
+        missing_output: Fact::Known(Some("out".to_owned())),
+        valid: Fact::Known(false),
+        ..settled(&interrupted)
+    };
+    assert_eq!(decide(&facts), Decision::UpToDate(None));
+}
+
+#[test]
+fn line_3_without_a_stamp_after_a_failure_or_an_interruption_it_runs() {
+    let never = Entry::default();
+    assert_eq!(reason(&settled(&never)), Reason::NeverRan);
+    assert_eq!(reason(&Facts { entry: None, ..settled(&never) }), Reason::NeverRan);
+
+    let failed = Attempt::Failed { time: STAMPED, run: RUN, error: "no disk".to_owned() };
+    let failed = Entry { attempt: Some(failed), ..Entry::default() };
+    assert_eq!(reason(&settled(&failed)), Reason::Failed { error: "no disk".to_owned() });
+
+    let interrupted = Entry { attempt: Some(Attempt::Running { since: STAMPED, run: RUN }), ..done() };
+    assert_eq!(reason(&settled(&interrupted)), Reason::Interrupted);
+}
+
+#[test]
+fn line_4_something_that_ran_later_than_the_stamp_runs_it() {
+    let (entry, newer, same) = (done(), newest(101), newest(100));
+    let which = "earlier".into();
+    assert_eq!(reason(&Facts { newest: Some(&newer), ..settled(&entry) }), Reason::DependencyNewer { which });
+    assert_eq!(decide(&Facts { newest: Some(&same), ..settled(&entry) }), Decision::UpToDate(Some(STAMPED)));
+}
+
+#[test]
+fn line_5_another_hash_text_runs_it() {
+    let entry = done();
+    let facts = Facts { hash: Fact::Known("other".to_owned()), ..settled(&entry) };
+    let (from, to) = ("same".to_owned(), "other".to_owned());
+    assert_eq!(reason(&facts), Reason::HashChanged { from, to, during_last_run: false });
+}
+
+#[test]
+fn line_6_another_source_runs_it_unless_it_is_not_checked() {
+    let entry = done();
+    assert_eq!(reason(&Facts { source: Some(8), ..settled(&entry) }), Reason::SourceChanged);
+    assert_eq!(decide(&Facts { source: None, ..settled(&entry) }), Decision::UpToDate(Some(STAMPED)));
+    let by_hand = Entry { stamp: Some(Stamp { source: None, ..stamp() }), attempt: None };
+    assert_eq!(decide(&settled(&by_hand)), Decision::UpToDate(Some(STAMPED)));
+}
+
+#[test]
+fn line_7_a_changed_input_or_a_missing_output_runs_it() {
+    let entry = done();
+    let facts = Facts { input_change: Fact::Known(Some("in".to_owned())), ..settled(&entry) };
+    assert_eq!(reason(&facts), Reason::InputChanged { path: "in".to_owned(), during_last_run: false });
+    let facts = Facts { missing_output: Fact::Known(Some("out".to_owned())), ..settled(&entry) };
+    assert_eq!(reason(&facts), Reason::OutputMissing { path: "out".to_owned() });
+}
+
+#[test]
+fn line_7_what_changed_while_the_task_ran_is_said() {
+    let entry = Entry { stamp: Some(Stamp { changed_while_running: true, ..stamp() }), attempt: None };
+    let facts = Facts { input_change: Fact::Known(Some("in".to_owned())), ..settled(&entry) };
+    assert_eq!(reason(&facts).to_string(), "input in changed while it last ran");
+    let facts = Facts { hash: Fact::Known("other".to_owned()), ..settled(&entry) };
+    assert_eq!(reason(&facts).to_string(), "its hash changed while it last ran from same to other");
+}
+
+#[test]
+fn line_8_an_invalidator_that_says_no_runs_it() {
+    let entry = done();
+    assert_eq!(reason(&Facts { valid: Fact::Known(false), ..settled(&entry) }), Reason::Invalidated);
+}
+
+#[test]
+fn line_9_else_it_is_up_to_date_and_passes_its_time_on() {
+    let entry = done();
+    assert_eq!(decide(&settled(&entry)), Decision::UpToDate(Some(STAMPED)));
+}
+
+#[test]
+fn control_characters_of_a_hash_text_do_not_reach_the_terminal() {
+    let (from, to) = ("\u{1b}[31mred".to_owned(), "two\nlines".to_owned());
+    let text = Reason::HashChanged { from, to, during_last_run: false }.to_string();
+    assert!(!text.chars().any(char::is_control) && text.ends_with("to two…"), "{text}");
+}
+
+/// What is true of a task, whether or not it is asked.
+#[derive(Clone, Debug)]
+struct World {
+    forced: bool,
+    completion: Option<Completion>,
+    entry: Option<Entry>,
+    newest: Option<Newest>,
+    hash: Option<String>,
+    source: Option<u64>,
+    inputs: Option<Option<String>>,
+    outputs: Option<Option<String>>,
+    valid: Option<bool>,
+}
+
+fn moment() -> impl Strategy<Value = Moment> {
+    (0u64..4).prop_map(Moment)
+}
+
+fn text() -> impl Strategy<Value = String> {
+    prop_oneof![Just("a".to_owned()), Just("b".to_owned())]
+}
+
+fn entry() -> impl Strategy<Value = Entry> {
+    let stamp =
+        (moment(), text(), prop::option::of(0u64..2), any::<bool>()).prop_map(|(time, contents, source, during)| {
+            Stamp { time, contents, source, changed_while_running: during, ..stamp() }
+        });
+    let attempt = prop_oneof![
+        moment().prop_map(|since| Attempt::Running { since, run: RUN }),
+        moment().prop_map(|time| Attempt::Failed { time, run: RUN, error: "e".to_owned() }),
+    ];
+    (prop::option::of(stamp), prop::option::weighted(0.2, attempt))
+        .prop_map(|(stamp, attempt)| Entry { stamp, attempt })
+}
+
+prop_compose! {
+    fn world()(
+        forced in prop::bool::weighted(0.1),
+        completion in prop::option::weighted(0.3, prop_oneof![
+            Just(Completion::Incomplete), Just(Completion::Complete), moment().prop_map(Completion::At),
+        ]),
+        entry in prop::option::of(entry()),
+        newest in prop::option::of(moment().prop_map(|time| Newest { time, which: "n".into() })),
+        hash in prop::option::of(text()),
+        source in prop::option::of(0u64..2),
+        inputs in prop::option::of(prop::option::of(text())),
+        outputs in prop::option::of(prop::option::of(text())),
+        valid in prop::option::of(any::<bool>()),
+    ) -> World {
+        World { forced, completion, entry, newest, hash, source, inputs, outputs, valid }
+    }
+}
+
+/// The table as a list of lines: the first that holds is the answer.
+fn table(world: &World) -> Decision {
+    use Reason as R;
+    let newer = |time: Moment| world.newest.as_ref().filter(|newest| newest.time > time);
+    let after = |time| newer(time).map(|newest| R::DependencyNewer { which: newest.which.clone() });
+    let stamp = world.entry.as_ref().and_then(|entry| entry.stamp.as_ref());
+    let attempt = world.entry.as_ref().and_then(|entry| entry.attempt.as_ref());
+    let during_last_run = stamp.is_some_and(|stamp| stamp.changed_while_running);
+    if world.forced {
+        return Decision::Run(R::Forced);
+    }
+    if let Some(completion) = world.completion {
+        let (time, reason) = match completion {
+            Completion::Incomplete => (None, Some(R::NotCompleted)),
+            Completion::Complete => (None, None),
+            Completion::At(time) => (Some(time), after(time)),
+        };
+        return reason.map_or(Decision::UpToDate(time), Decision::Run);
+    }
+    let lines = [
+        attempt.map(|attempt| match attempt {
+            Attempt::Running { .. } => R::Interrupted,
+            Attempt::Failed { error, .. } => R::Failed { error: error.clone() },
+        }),
+        stamp.is_none().then_some(R::NeverRan),
+        stamp.and_then(|stamp| after(stamp.time)),
+        world.hash.as_ref().filter(|hash| stamp.is_some_and(|stamp| stamp.contents != **hash)).map(|to| {
+            R::HashChanged {
+                from: stamp.map(|stamp| stamp.contents.clone()).unwrap_or_default(),
+                to: to.clone(),
+                during_last_run,
+            }
+        }),
+        stamp.and_then(|stamp| stamp.source).zip(world.source).filter(|(a, b)| a != b).map(|_| R::SourceChanged),
+        world.inputs.clone().flatten().map(|path| R::InputChanged { path, during_last_run }),
+        world.outputs.clone().flatten().map(|path| R::OutputMissing { path }),
+        (world.valid == Some(false)).then_some(R::Invalidated),
+    ];
+    match lines.into_iter().flatten().next() {
+        Some(reason) => Decision::Run(reason),
+        None => Decision::UpToDate(stamp.map(|stamp| stamp.time)),
+    }
+}
+
+/// Answers questions as they come, and keeps them.
+fn ask_all(world: &World) -> (Decision, Vec<Question>) {
+    fn unasked<A>(fact: Option<&A>) -> Fact<A> {
+        if fact.is_some() { Fact::Unasked } else { Fact::Absent }
+    }
+    let mut facts = Facts {
+        forced: world.forced,
+        completion: unasked(world.completion.as_ref()),
+        entry: world.entry.as_ref(),
+        newest: world.newest.as_ref(),
+        hash: unasked(world.hash.as_ref()),
+        source: world.source,
+        input_change: unasked(world.inputs.as_ref()),
+        missing_output: unasked(world.outputs.as_ref()),
+        valid: unasked(world.valid.as_ref()),
+    };
+    let mut asked = Vec::new();
+    loop {
+        let question = match decide(&facts) {
+            Decision::Ask(question) => question,
+            decision => return (decision, asked),
+        };
+        asked.push(question);
+        match question {
+            Question::Completion => facts.completion = Fact::Known(world.completion.unwrap()),
+            Question::Hash => facts.hash = Fact::Known(world.hash.clone().unwrap()),
+            Question::Inputs => facts.input_change = Fact::Known(world.inputs.clone().unwrap()),
+            Question::Outputs => facts.missing_output = Fact::Known(world.outputs.clone().unwrap()),
+            Question::Invalidator => facts.valid = Fact::Known(world.valid.unwrap()),
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4096))]
+
+    #[test]
+    fn the_decision_is_the_first_line_of_the_table_that_holds(world in world()) {
+        prop_assert_eq!(ask_all(&world).0, table(&world));
+    }
+
+    #[test]
+    fn facts_are_asked_once_in_the_order_of_the_table_and_only_as_far_as_needed(world in world()) {
+        let (decision, asked) = ask_all(&world);
+        let order = [Question::Completion, Question::Hash, Question::Inputs, Question::Outputs, Question::Invalidator];
+        let places: Vec<_> = asked.iter().map(|asked| order.iter().position(|question| question == asked).unwrap()).collect();
+        prop_assert!(places.is_sorted_by(|a, b| a < b), "{:?}", asked);
+        let last_needed = match decision {
+            Decision::Run(Reason::Forced | Reason::NeverRan | Reason::Failed { .. } | Reason::Interrupted) => None,
+            Decision::Run(Reason::HashChanged { .. } | Reason::SourceChanged) => Some(Question::Hash),
+            Decision::Run(Reason::InputChanged { .. }) => Some(Question::Inputs),
+            Decision::Run(Reason::OutputMissing { .. }) => Some(Question::Outputs),
+            _ => return Ok(()),
+        };
+        let allowed = last_needed.map_or(0, |last| 1 + order.iter().position(|question| *question == last).unwrap());
+        prop_assert!(places.iter().all(|place| *place < allowed), "{:?} for {:?}", asked, decision);
+    }
+}

@@ -12,7 +12,7 @@ use crate::paths::{PathError, Paths, RESERVED, normal_subdir};
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore};
 use crate::task::plugin::{PlugInError, table_of};
 
-/// The root of everything: a cheap handle.
+/// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
 ///
 /// ```
 /// use setup_tasks::{Config, Layout, prelude::*};
@@ -29,7 +29,22 @@ use crate::task::plugin::{PlugInError, table_of};
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Layout(Arc<Inner>);
+pub struct Layout {
+    inner: Arc<Inner>,
+    /// `None` in the handles that objects have, so that objects do not keep the layout that keeps them.
+    _owner: Option<Arc<Owner>>,
+}
+
+/// What the handles outside of objects share: the last of them lets the objects go.
+struct Owner(Arc<Inner>);
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        let objects = std::mem::take(&mut *self.0.objects.lock().unwrap_or_else(PoisonError::into_inner));
+        // Without the lock: a model may hold more of the layout.
+        drop(objects);
+    }
+}
 
 struct Inner {
     config: Config,
@@ -124,41 +139,47 @@ impl Layout {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let injector = Injector::root("the layout");
         let (events, objects) = (Events::default(), Mutex::default());
-        Self(Arc::new(Inner { config, injector, store, clock, run, events, objects, _scratch: scratch }))
+        let inner = Arc::new(Inner { config, injector, store, clock, run, events, objects, _scratch: scratch });
+        Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
+    }
+
+    /// A handle that does not keep the layout's objects.
+    fn of_object(&self) -> Self {
+        Self { inner: self.inner.clone(), _owner: None }
     }
 
     /// Its configuration.
     pub fn config(&self) -> &Config {
-        &self.0.config
+        &self.inner.config
     }
 
     /// The root injector.
     pub fn injector(&self) -> &Injector {
-        &self.0.injector
+        &self.inner.injector
     }
 
     /// Its stamp store.
     pub fn store(&self) -> &dyn StampStore {
-        &*self.0.store
+        &*self.inner.store
     }
 
     pub(crate) fn clock(&self) -> &Clock {
-        &self.0.clock
+        &self.inner.clock
     }
 
     /// The run of this process, as stamps and the history name it.
     pub fn run_id(&self) -> RunId {
-        self.0.run
+        self.inner.run
     }
 
     pub(crate) fn events(&self) -> &Events {
-        &self.0.events
+        &self.inner.events
     }
 
     /// Calls `listener` with every event from now on. It is called where the event happens, so it should be quick; one
     /// that panics is left out from then on and harms no run.
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.0.events.listen(listener);
+        self.inner.events.listen(listener);
     }
 
     /// Places a model with the id that it gives itself.
@@ -208,7 +229,7 @@ impl Layout {
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
-        self.0.objects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -260,7 +281,7 @@ impl<T: SetupTasks> Placement<'_, T> {
         let core = ObjectCore {
             paths: Paths::new(self.layout.config(), &subdir),
             injector: self.injector.as_ref().unwrap_or(self.layout.injector()).child(&id),
-            layout: self.layout.clone(),
+            layout: self.layout.of_object(),
             type_name: T::NAME,
             running: tokio::sync::Mutex::new(()),
             own_readonly: self.readonly,

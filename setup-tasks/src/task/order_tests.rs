@@ -82,3 +82,126 @@ fn a_cycle_is_found_and_reads_runs_before() {
     let OrderError::Cycle { members, len } = sort(&list).unwrap_err();
     assert_eq!(members[..len], [1, 2, 3]);
 }
+
+mod laws {
+    use std::collections::{HashMap, HashSet};
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
+
+    /// Targets are names of the list or not, as after `skip`.
+    fn targets() -> impl Strategy<Value = &'static [&'static str]> {
+        let list = prop::collection::hash_set(prop::sample::select(&NAMES[..]), 1..3);
+        prop_oneof![
+            3 => Just(&[][..]),
+            1 => list.prop_map(|names| &*Box::leak(names.into_iter().collect::<Vec<_>>().into_boxed_slice())),
+        ]
+    }
+
+    fn places() -> impl Strategy<Value = Vec<Place>> {
+        let keys = (prop::option::weighted(0.2, -200i64..900), targets(), targets());
+        prop::collection::vec(keys, 0..NAMES.len()).prop_map(|list| {
+            let place = |(i, (order, before, after)): (usize, (Option<i64>, _, _))| {
+                let order = if before == [""; 0] && after == [""; 0] { order } else { None };
+                Place { name: NAMES[i], order, before, after }
+            };
+            list.into_iter().enumerate().map(place).collect()
+        })
+    }
+
+    /// Pairs (earlier, later) that the keys ask for.
+    fn constraints(places: &[Place]) -> HashSet<(&'static str, &'static str)> {
+        let known: HashSet<_> = places.iter().map(|place| place.name).collect();
+        let before = places.iter().flat_map(|place| place.before.iter().map(|target| (place.name, *target)));
+        let after = places.iter().flat_map(|place| place.after.iter().map(|target| (*target, place.name)));
+        before.chain(after).filter(|(a, b)| known.contains(a) && known.contains(b)).collect()
+    }
+
+    /// What the order's documentation says, with names and maps.
+    fn reference(places: &[Place]) -> Option<Vec<&'static str>> {
+        let known: HashSet<_> = places.iter().map(|place| place.name).collect();
+        let (mut numbers, mut open, mut next) = (HashMap::new(), Vec::new(), 100);
+        for place in places {
+            if !place.before.is_empty() || !place.after.is_empty() {
+                open.push((place, next - 50));
+            } else if let Some(order) = place.order {
+                numbers.insert(place.name, order);
+                next = if order >= next { order + 100 } else { next };
+            } else {
+                numbers.insert(place.name, next);
+                next += 100;
+            }
+        }
+        while !open.is_empty() {
+            let before_pass = open.len();
+            open.retain(|(place, own)| {
+                let targets = |list: &'static [&'static str]| list.iter().filter(|name| known.contains(*name));
+                if targets(place.before).chain(targets(place.after)).any(|name| !numbers.contains_key(name)) {
+                    return true;
+                }
+                let ahead = targets(place.before).map(|name| numbers[name] - 1).min();
+                let behind = targets(place.after).map(|name| numbers[name] + 1).max();
+                numbers.insert(place.name, ahead.or(behind).unwrap_or(*own));
+                false
+            });
+            if open.len() == before_pass {
+                let (place, own) = open.remove(0);
+                numbers.insert(place.name, own);
+            }
+        }
+        let constraints = constraints(places);
+        let (mut left, mut order): (Vec<_>, Vec<&str>) = (places.iter().map(|place| place.name).collect(), Vec::new());
+        while !left.is_empty() {
+            let free = |name: &&&str| constraints.iter().all(|(a, b)| b != *name || order.contains(a));
+            let best = *left.iter().filter(free).min_by_key(|name| numbers[**name])?;
+            order.push(best);
+            left.retain(|name| *name != best);
+        }
+        Some(order)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(8192))]
+
+        #[test]
+        fn the_const_sort_is_the_reference_sort(places in places()) {
+            let sorted = sort(&places).ok().map(|_| names(&places));
+            prop_assert_eq!(sorted, reference(&places));
+        }
+
+        #[test]
+        fn an_order_is_total_and_keeps_every_constraint(places in places()) {
+            let Ok(_) = sort(&places) else { return Ok(()) };
+            let order = names(&places);
+            let distinct: HashSet<_> = order.iter().collect();
+            prop_assert!(order.len() == places.len() && distinct.len() == places.len());
+            let at = |name: &str| order.iter().position(|other| *other == name);
+            prop_assert!(constraints(&places).iter().all(|(a, b)| at(a) < at(b)), "{:?}", order);
+        }
+
+        #[test]
+        fn a_reported_cycle_is_a_true_one(places in places()) {
+            let Err(OrderError::Cycle { members, len }) = sort(&places) else { return Ok(()) };
+            let cycle: Vec<_> = members[..len].iter().map(|&i| places[usize::from(i)].name).collect();
+            let constraints = constraints(&places);
+            let steps = cycle.iter().zip(cycle.iter().cycle().skip(1));
+            prop_assert!(steps.clone().all(|(a, b)| constraints.contains(&(*a, *b))), "{:?}", cycle);
+            prop_assert!(cycle.iter().collect::<HashSet<_>>().len() == len && len > 0);
+        }
+
+        #[test]
+        fn tasks_without_keys_stay_in_the_order_of_declaration(places in places()) {
+            let Ok(_) = sort(&places) else { return Ok(()) };
+            // A task that must wait for a constraint may move; the rest is stable.
+            if constraints(&places).is_empty() {
+                let order = names(&places);
+                let plain: Vec<_> = places.iter().filter(|place| !place.is_placed()).map(|place| place.name).collect();
+                let kept: Vec<_> = order.into_iter().filter(|name| plain.contains(name)).collect();
+                prop_assert_eq!(kept, plain);
+            }
+        }
+    }
+}
