@@ -34,6 +34,11 @@ impl ToTokens for Runtime {
     }
 }
 
+/// A place in the user's text for generated tokens: errors point there, and lints see that a macro wrote them.
+pub fn at(place: Span) -> Span {
+    Span::call_site().located_at(place)
+}
+
 /// The task's name for a method or a constant: `mount` for `mount`, `motd` for `MOTD`, `type` for `r#type`.
 pub fn task_name(ident: &Ident) -> String {
     ident.unraw().to_string().to_lowercase()

@@ -4,7 +4,6 @@ pub use ::inventory;
 pub use std::borrow::ToOwned;
 pub use std::format;
 pub use std::string::String;
-pub use std::vec::Vec;
 
 pub use crate::depends::{Related, Relation, SystemDependency};
 pub use crate::object::{AnyObject, NoBlock};
@@ -64,6 +63,11 @@ pub fn valid(answer: impl IntoValid) -> Result<bool> {
 /// What a completion check returned.
 pub fn completion(answer: impl IntoCompletion) -> Result<Completion> {
     answer.into_completion()
+}
+
+/// Paths, or dependencies.
+pub fn list<A, const N: usize>(items: [A; N]) -> Vec<A> {
+    Vec::from(items)
 }
 
 /// The objects that a relationship field holds.

@@ -1,7 +1,7 @@
 //! An impl block or a trait: its tasks, its helpers, and itself without our attributes.
 
 use proc_macro2::{Span, TokenStream};
-use quote::ToTokens;
+use quote::{ToTokens, quote};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Expr, ExprLit, Generics, Ident, ImplItem, Item, ItemImpl, ItemTrait, Lit, Meta, TraitItem, Type,
@@ -160,6 +160,17 @@ impl Block {
         match &self.kind {
             Kind::Inherent(item) => type_name(&item.self_ty),
             Kind::Trait(item) => item.ident.to_string(),
+        }
+    }
+
+    /// What its methods are called on: a trait says which, since another may have methods of the same names.
+    pub fn owner(&self) -> TokenStream {
+        match &self.kind {
+            Kind::Inherent(_) => quote!(Self),
+            Kind::Trait(item) => {
+                let (ident, (_, generics, _)) = (&item.ident, item.generics.split_for_impl());
+                quote!(<Self as #ident #generics>)
+            }
         }
     }
 

@@ -37,7 +37,7 @@ fn expand_impl(item: &ItemImpl, block: &Block, sound: &[bool], runtime: &Runtime
     let (generics, self_ty) = (&item.generics, &item.self_ty);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let rows = rows(block, sound, runtime);
-    let constants = block.tasks.iter().map(|task| constants(task, runtime));
+    let constants = block.tasks.iter().map(|task| constants(task, block, runtime));
     let checks = checks(item, block, runtime);
     quote! {
         #item
@@ -58,7 +58,7 @@ pub fn rows(block: &Block, sound: &[bool], runtime: &Runtime) -> TokenStream {
 }
 
 /// The handle of a task, and of a value task the constant that its row borrows.
-pub fn constants(task: &Task, runtime: &Runtime) -> TokenStream {
+pub fn constants(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let Task { name, vis, cfgs, docs, .. } = task;
     match &task.action {
@@ -75,7 +75,7 @@ pub fn constants(task: &Task, runtime: &Runtime) -> TokenStream {
         Action::Value(value) => {
             let (ty, expr) = &**value;
             let ident = Ident::new(&name.to_uppercase(), task.span());
-            let kind = kind_constant(task, ty, runtime);
+            let kind = kind_constant(task, ty, block, runtime);
             quote! {
                 #(#cfgs)*
                 #(#docs)*

@@ -23,7 +23,7 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, sound: &[bool], args: &Mode
         }
     }
     let rows = rows(block, sound, runtime);
-    let constants: TokenStream = block.tasks.iter().map(|task| constants(task, runtime)).collect();
+    let constants: TokenStream = block.tasks.iter().map(|task| constants(task, block, runtime)).collect();
     let (name, mixins) = (item.ident.to_string(), mixins(&args.mixins, runtime));
     let table = quote! {
         #constants

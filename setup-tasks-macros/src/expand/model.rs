@@ -62,8 +62,8 @@ fn expand(model: &Model) -> TokenStream {
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::SetupTasks for #ident #ty_generics #where_clause {
-            const NAME: &'static str = #name;
-            const READONLY: ::core::option::Option<bool> = #readonly;
+            const NAME: &'static ::core::primitive::str = #name;
+            const READONLY: ::core::option::Option<::core::primitive::bool> = #readonly;
             const BLOCK: &'static #private::Block<Self> = {
                 #no_block
                 &#private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#relations], Self::__SETUP_TASKS])

@@ -10,7 +10,7 @@ use crate::ast::block::{Action, Block, Kind, Task};
 use crate::ast::method::Method;
 use crate::expand::block::is_concrete;
 use crate::fingerprint::Fingerprint;
-use crate::names::{Runtime, handle, kind};
+use crate::names::{Runtime, at, handle, kind};
 
 /// The row, with a comma.
 pub fn row(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
@@ -19,12 +19,12 @@ pub fn row(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let description = task.args.description.as_deref().unwrap_or_default();
     let head = match &task.action {
         Action::Method(at) => {
-            let run = block.methods.get(*at).map(|method| call(method, "outcome", runtime));
+            let run = block.methods.get(*at).map(|method| call(method, "outcome", block, runtime));
             quote!(#private::task(#name, #description, #run))
         }
         Action::Value(_) => {
-            let kind = kind(&task.ident);
-            quote!(#private::value(#name, #description, Self::#kind))
+            let (kind, owner) = (kind(&task.ident), block.owner());
+            quote!(#private::value(#name, #description, #owner::#kind))
         }
     };
     let keys = keys(task, block, runtime);
@@ -60,18 +60,18 @@ fn keys(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
 }
 
 /// A closure that calls a method with what it extracts.
-fn call(method: &Method, answer: &str, runtime: &Runtime) -> TokenStream {
-    let private = runtime.private();
-    let (ident, span) = (&method.ident, method.ident.span());
-    let answer = Ident::new(answer, method.answer);
+fn call(method: &Method, answer: &str, block: &Block, runtime: &Runtime) -> TokenStream {
+    let (private, owner) = (runtime.private(), block.owner());
+    let (ident, span) = (&method.ident, at(method.ident.span()));
+    let answer = Ident::new(answer, at(method.answer));
     let cx = if method.args.is_empty() { quote!(_) } else { quote!(cx) };
     let args = method.args.iter().map(|ty| match ty {
-        Type::Reference(_) => quote_spanned!(ty.span()=> #private::context(cx)),
-        _ => quote_spanned!(ty.span()=> #private::extract(cx).await?),
+        Type::Reference(_) => quote_spanned!(at(ty.span())=> #private::context(cx)),
+        _ => quote_spanned!(at(ty.span())=> #private::extract(cx).await?),
     });
     let wait = method.is_async.then(|| quote!(.await));
-    let convert = quote_spanned!(method.answer=> #private::#answer);
-    let body = quote_spanned!(span=> async move { #convert(Self::#ident(this, #(#args),*) #wait) });
+    let convert = quote_spanned!(at(method.answer)=> #private::#answer);
+    let body = quote_spanned!(span=> async move { #convert(#owner::#ident(this, #(#args),*) #wait) });
     quote_spanned!(span=> |this, #cx| #private::boxed(#body))
 }
 
@@ -80,14 +80,14 @@ fn ask(key: &str, answer: &str, helper: Option<&Ident>, block: &Block, runtime: 
     let method = block.method(helper?)?;
     if !method.is_plain() {
         let key = Ident::new(key, proc_macro2::Span::call_site());
-        let call = call(method, answer, runtime);
+        let call = call(method, answer, block, runtime);
         return Some(quote!(.#key(#call)));
     }
-    let private = runtime.private();
+    let (private, owner) = (runtime.private(), block.owner());
     let key = quote::format_ident!("{key}_now");
-    let (answer, ident) = (Ident::new(answer, method.answer), &method.ident);
-    let convert = quote_spanned!(method.answer=> #private::#answer);
-    Some(quote!(.#key(|this| #convert(Self::#ident(this)))))
+    let (answer, ident) = (Ident::new(answer, at(method.answer)), &method.ident);
+    let convert = quote_spanned!(at(method.answer)=> #private::#answer);
+    Some(quote!(.#key(|this| #convert(#owner::#ident(this)))))
 }
 
 /// Targets by name. In a trait or a generic block, where no check can stand beside the table, rustc looks the handle up.
@@ -119,7 +119,7 @@ fn paths(key: &str, formats: &[Format], runtime: &Runtime) -> Option<TokenStream
     let key = Ident::new(key, proc_macro2::Span::call_site());
     let model = if formats.iter().any(|format| format.fields().next().is_some()) { quote!(this) } else { quote!(_) };
     let formats = formats.iter().map(|format| format.expand(&quote!(this), runtime));
-    Some(quote!(.#key(|#model| #private::Vec::from([#(#formats),*]))))
+    Some(quote!(.#key(|#model| #private::list([#(#formats),*]))))
 }
 
 /// Expressions over `self`, in a closure that has the model as `this`.
@@ -128,24 +128,29 @@ fn system(dependencies: &[Expr], runtime: &Runtime) -> Option<TokenStream> {
         return None;
     }
     let private = runtime.private();
+    let mut uses_this = false;
     let dependencies: Vec<_> = dependencies
         .iter()
         .map(|dependency| {
-            let value = with_this(quote!(#dependency));
-            quote_spanned!(dependency.span()=> #private::system(#value))
+            let value = with_this(quote!(#dependency), &mut uses_this);
+            quote_spanned!(at(dependency.span())=> #private::system(#value))
         })
         .collect();
-    Some(quote!(.depend_on(|this| { let _ = this; #private::Vec::from([#(#dependencies),*]) })))
+    let model = if uses_this { quote!(this) } else { quote!(_) };
+    Some(quote!(.depend_on(|#model| #private::list([#(#dependencies),*]))))
 }
 
-fn with_this(tokens: TokenStream) -> TokenStream {
+fn with_this(tokens: TokenStream, found: &mut bool) -> TokenStream {
     use proc_macro2::{Group, TokenTree};
     tokens
         .into_iter()
         .map(|token| match token {
-            TokenTree::Ident(ident) if ident == "self" => TokenTree::Ident(Ident::new("this", ident.span())),
+            TokenTree::Ident(ident) if ident == "self" => {
+                *found = true;
+                TokenTree::Ident(Ident::new("this", ident.span()))
+            }
             TokenTree::Group(group) => {
-                let mut inner = Group::new(group.delimiter(), with_this(group.stream()));
+                let mut inner = Group::new(group.delimiter(), with_this(group.stream(), found));
                 inner.set_span(group.span());
                 TokenTree::Group(inner)
             }
@@ -173,11 +178,11 @@ fn fingerprint(task: &Task, block: &Block) -> u64 {
 }
 
 /// The constant that a value task's row borrows.
-pub fn kind_constant(task: &Task, ty: &Type, runtime: &Runtime) -> TokenStream {
-    let private = runtime.private();
+pub fn kind_constant(task: &Task, ty: &Type, block: &Block, runtime: &Runtime) -> TokenStream {
+    let (private, owner) = (runtime.private(), block.owner());
     let (cfgs, kind, value) = (&task.cfgs, kind(&task.ident), Ident::new(&task.name.to_uppercase(), task.span()));
-    let kind_type = quote_spanned!(ty.span()=> &'static dyn #private::DynTaskKind<Self>);
-    let borrow = quote_spanned!(ty.span()=> &Self::#value);
+    let kind_type = quote_spanned!(at(ty.span())=> &'static dyn #private::DynTaskKind<Self>);
+    let borrow = quote_spanned!(at(ty.span())=> &#owner::#value);
     quote! {
         #(#cfgs)*
         #[doc(hidden)]

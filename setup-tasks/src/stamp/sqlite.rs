@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension, params};
 use tokio::sync::oneshot;
@@ -39,8 +39,45 @@ const SCHEMA: &str = "
 /// Keeps stamps in one `SQLite` database.
 pub struct SqliteStore {
     path: PathBuf,
-    reader: Mutex<Option<Connection>>,
+    reader: Mutex<Option<Reader>>,
     writer: Mutex<Option<Writer>>,
+}
+
+/// A connection that reads.
+struct Reader {
+    connection: Connection,
+    /// The file's state, if it was opened as one that does not change.
+    frozen: Option<State>,
+}
+
+/// When the file was modified last, and its length.
+type State = (SystemTime, u64);
+
+impl Reader {
+    fn open(path: &Path, frozen: Option<State>) -> Result<Self, StampError> {
+        let connection = match frozen {
+            Some(_) => open_frozen(path)?,
+            None => open(path)?.ok_or_else(|| StampError::io("read", path, std::io::ErrorKind::NotFound.into()))?,
+        };
+        Ok(Self { connection, frozen })
+    }
+}
+
+/// The state of the file: `None` if there is none, `Some(None)` if somebody has it open for writing, as the log beside
+/// it tells.
+fn look(path: &Path) -> Result<Option<Option<State>>, StampError> {
+    let io = |error| StampError::io("read", path, error);
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(error) if is_none(&error) => return Ok(None),
+        Err(error) => return Err(io(error)),
+    };
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if Path::new(&log).try_exists().map_err(io)? {
+        return Ok(Some(None));
+    }
+    Ok(Some(Some((meta.modified().map_err(io)?, meta.len()))))
 }
 
 struct Writer {
@@ -60,16 +97,29 @@ impl SqliteStore {
         Self { path: path.into(), reader: Mutex::new(None), writer: Mutex::new(None) }
     }
 
-    fn with_reader<A>(
+    /// Reads. While nobody writes, the file is read as one that does not change, which takes no lock and makes no file
+    /// beside it: a dry run touches nothing, and a read-only disk can be read. Should it change meanwhile, once more.
+    fn read<A>(
         &self,
-        none: impl FnOnce() -> A,
-        read: impl FnOnce(&Connection) -> Result<A, StampError>,
+        none: impl Fn() -> A,
+        read: impl Fn(&Connection) -> Result<A, StampError>,
     ) -> Result<A, StampError> {
         let mut reader = lock(&self.reader);
-        if reader.is_none() {
-            *reader = open(&self.path)?;
+        let Some(now) = look(&self.path)? else { return Ok(none()) };
+        let usable = |reader: &Reader| reader.frozen.is_none() || reader.frozen == now;
+        let current = match reader.take().filter(usable) {
+            Some(current) => current,
+            None => Reader::open(&self.path, now)?,
+        };
+        let result = read(&current.connection);
+        if current.frozen.is_none() || look(&self.path)? == Some(current.frozen) {
+            *reader = Some(current);
+            return result;
         }
-        reader.as_ref().map_or_else(|| Ok(none()), read)
+        let current = Reader::open(&self.path, None)?;
+        let result = read(&current.connection);
+        *reader = Some(current);
+        result
     }
 
     /// Hands a change to the writer's thread, which the first change starts.
@@ -96,7 +146,7 @@ impl SqliteStore {
 
 impl StampStore for SqliteStore {
     fn load(&self, object: &str) -> Result<Records, StampError> {
-        self.with_reader(Records::default, |db| {
+        self.read(Records::default, |db| {
             let mut statement =
                 db.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(|e| self.error(&e))?;
             let mut rows = statement.query([object]).map_err(|e| self.error(&e))?;
@@ -117,7 +167,7 @@ impl StampStore for SqliteStore {
 
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
-        self.with_reader(Vec::new, |db| {
+        self.read(Vec::new, |db| {
             let mut statement = db
                 .prepare_cached(
                     "SELECT run, object, task, time, duration_us, ended, reason, error FROM history
@@ -155,26 +205,56 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Opens the database if there is one.
-fn open(path: &Path) -> Result<Option<Connection>, StampError> {
+fn is_none(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// Opens the database as a file that does not change.
+fn open_frozen(path: &Path) -> Result<Connection, StampError> {
+    refuse_empty(path)?;
+    let mut uri = "file:".to_owned();
+    for byte in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            other => uri.extend(['%'].into_iter().chain(format!("{other:02X}").chars())),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags).map_err(|error| explain(path, &error))?;
+    check_format(path, &connection)?;
+    Ok(connection)
+}
+
+fn refuse_empty(path: &Path) -> Result<(), StampError> {
     match std::fs::metadata(path) {
         Ok(meta) if meta.len() == 0 => {
-            return Err(StampError::Damaged { path: path.to_owned(), detail: "the file is empty".to_owned() });
+            Err(StampError::Damaged { path: path.to_owned(), detail: "the file is empty".to_owned() })
         }
-        Ok(_) => {}
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Ok(_) => Ok(()),
+        Err(error) => Err(StampError::io("read", path, error)),
+    }
+}
+
+/// Opens the database if there is one.
+fn open(path: &Path) -> Result<Option<Connection>, StampError> {
+    match path.try_exists() {
+        Ok(true) => refuse_empty(path)?,
+        Ok(false) => return Ok(None),
+        Err(error) if is_none(&error) => return Ok(None),
         Err(error) => return Err(StampError::io("read", path, error)),
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
-    prepare(path, &connection)?;
-    Ok(Some(connection))
-}
-
-fn prepare(path: &Path, connection: &Connection) -> Result<(), StampError> {
+    check_format(path, &connection)?;
     let explain = |error: rusqlite::Error| explain(path, &error);
     connection.busy_timeout(BUSY).map_err(explain)?;
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(explain)?;
+    Ok(Some(connection))
+}
+
+fn check_format(path: &Path, connection: &Connection) -> Result<(), StampError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(explain);
     let (application, format) = (number("application_id")?, number("user_version")?);
     if application != APPLICATION {

@@ -1,0 +1,347 @@
+//! Every reason, reached by real runs.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::{Duration, SystemTime};
+
+use setup_tasks::prelude::*;
+use setup_tasks::{Completion, Layout};
+
+use crate::support::{Log, Machine, Place, chain, lines};
+
+async fn settled() -> (Layout, Object<Machine>) {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    machine.log.take();
+    (layout, machine)
+}
+
+async fn plan<T: SetupTasks>(object: &Object<T>) -> Vec<String> {
+    lines(&object.plan().await.unwrap())
+}
+
+#[tokio::test]
+async fn what_never_ran_runs_and_then_is_up_to_date() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let report = machine.run_setup_tasks().await.unwrap();
+    assert_eq!(lines(&report), ["first ran: never ran", "second ran: never ran", "third ran: never ran"]);
+    let report = machine.run_setup_tasks().await.unwrap();
+    assert!(report.is_up_to_date() && machine.log.take() == ["first", "second", "third"]);
+}
+
+#[tokio::test]
+async fn forcing_one_task_runs_it_and_all_later_ones() {
+    let (_layout, machine) = settled().await;
+    let report = machine.run_setup_tasks().force(Machine::SECOND).await.unwrap();
+    assert_eq!(lines(&report), ["first up to date", "second ran: forced", "third ran: second ran later"]);
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[tokio::test]
+async fn forcing_all_runs_all() {
+    let (_layout, machine) = settled().await;
+    let report = machine.run_setup_tasks().force_all().await.unwrap();
+    assert_eq!(lines(&report), ["first ran: forced", "second ran: forced", "third ran: forced"]);
+}
+
+#[tokio::test]
+async fn another_hash_runs_the_task_and_names_both_texts() {
+    let (_layout, machine) = settled().await;
+    machine.knobs.set("hash", "new");
+    assert_eq!(
+        plan(&machine).await,
+        ["first up to date", "second would run: its hash changed to new", "third would run: second ran later"]
+    );
+    machine.run_setup_tasks().await.unwrap();
+    machine.knobs.set("hash", "newer");
+    assert_eq!(plan(&machine).await[1], "second would run: its hash changed from new to newer");
+    machine.knobs.set("hash", "new");
+    assert_eq!(plan(&machine).await[1], "second up to date");
+}
+
+#[tokio::test]
+async fn an_invalidator_that_says_no_runs_the_task() {
+    let (_layout, machine) = settled().await;
+    machine.knobs.set("valid", "no");
+    assert_eq!(plan(&machine).await[1], "second would run: its invalidator says it no longer holds");
+}
+
+#[tokio::test]
+async fn a_failed_task_runs_again_and_the_failure_is_the_reason() {
+    let (_layout, machine) = settled().await;
+    machine.knobs.set("second", "fail");
+    machine.knobs.set("valid", "no");
+    machine.run_setup_tasks().await.unwrap_err();
+    machine.knobs.set("valid", "yes");
+    assert_eq!(plan(&machine).await[1], "second would run: failed last time: cannot write: the disk is on fire");
+}
+
+#[tokio::test]
+async fn an_interrupted_task_runs_again() {
+    let (_layout, machine) = settled().await;
+    machine.knobs.set("second", "hang");
+    let run = machine.run_setup_tasks().force(Machine::SECOND).into_future();
+    assert!(tokio::time::timeout(Duration::from_millis(50), run).await.is_err());
+    assert!(machine.check_stamp("second").unwrap().is_none(), "its old stamp is not believed");
+    assert_eq!(plan(&machine).await[1], "second would run: interrupted last time");
+}
+
+#[tokio::test]
+async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
+    let (_layout, machine) = settled().await;
+    for (knob, value, text) in [
+        ("hash", "fail", "the hash function of task `m/second` failed: no hash today"),
+        ("valid", "fail", "the invalidator of task `m/second` failed: cannot tell"),
+        ("valid", "panic", "the invalidator of task `m/second` failed: panicked: the invalidator panics"),
+    ] {
+        machine.knobs.set(knob, value);
+        assert_eq!(chain(machine.run_setup_tasks().await.unwrap_err()), text);
+        assert!(machine.check_stamp("second").unwrap().is_some());
+        machine.knobs.clear(knob);
+    }
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date() && machine.log.take().is_empty());
+}
+
+/// A task with a completion check, between two with stamps.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "checked")]
+struct Checked {
+    log: Log,
+    complete: Arc<std::sync::Mutex<Completion>>,
+}
+
+#[setup_tasks]
+impl Checked {
+    #[setup_task("Before")]
+    fn before(&self) {
+        self.log.say("before");
+    }
+    #[setup_task("Checked", check_completed = state)]
+    fn checked(&self) {
+        self.log.say("checked");
+    }
+    #[setup_task("After")]
+    fn after(&self) {
+        self.log.say("after");
+    }
+    fn state(&self) -> Completion {
+        *self.complete.lock().unwrap()
+    }
+}
+
+#[tokio::test]
+async fn a_completion_check_decides_alone_and_keeps_no_stamp() {
+    let layout = Layout::in_memory().unwrap();
+    let complete = Arc::new(std::sync::Mutex::new(Completion::Incomplete));
+    let object = layout.add(Checked { log: Log::default(), complete: complete.clone() }).unwrap();
+    let report = object.run_setup_tasks().await.unwrap();
+    assert_eq!(lines(&report)[1], "checked ran: its check says it is not complete");
+    assert!(object.check_stamp("checked").unwrap().is_none());
+
+    *complete.lock().unwrap() = Completion::Complete;
+    assert!(object.run_setup_tasks().force(Checked::BEFORE).await.unwrap().ran().all(|task| task.task != "checked"));
+
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    *complete.lock().unwrap() = Completion::At(old.into());
+    assert_eq!(plan(&object).await[1], "checked would run: before ran later");
+
+    let new = SystemTime::now() + Duration::from_secs(3600);
+    *complete.lock().unwrap() = Completion::At(new.into());
+    assert_eq!(plan(&object).await, ["before up to date", "checked up to date", "after would run: checked ran later"]);
+}
+
+/// Two models whose task differs in its source alone, and one in white space and documentation alone.
+mod sources {
+    use setup_tasks::prelude::*;
+
+    macro_rules! model {
+        ($module:ident, $(#[$doc:meta])* $check:literal, $body:block, $helper:block) => {
+            pub mod $module {
+                use super::*;
+                #[derive(SetupTasks)]
+                #[setup_tasks(subdir = "source")]
+                pub struct Model;
+
+                #[setup_tasks]
+                impl Model {
+                    $(#[$doc])*
+                    #[setup_task("Do it", hash = helper, check_source = $check)]
+                    fn work(&self) $body
+                    fn helper(&self) -> u64 $helper
+                }
+            }
+        };
+    }
+    model!(
+        first,
+        true,
+        {
+            let _ = 1;
+        },
+        { 1 }
+    );
+    model!(
+        same,
+        #[doc = "Other words."]
+        true,
+        {
+            let _ = 1; // another comment
+        },
+        { 1 }
+    );
+    model!(
+        edited,
+        true,
+        {
+            let _ = 2;
+        },
+        { 1 }
+    );
+    model!(
+        helper_edited,
+        true,
+        {
+            let _ = 1;
+        },
+        { 2 - 1 }
+    );
+    model!(
+        unchecked,
+        false,
+        {
+            let _ = 2;
+        },
+        { 1 }
+    );
+}
+
+#[tokio::test]
+async fn an_edit_of_the_method_or_its_helper_runs_the_task_and_other_words_do_not() {
+    let place = Place::new();
+    place.layout().add(sources::first::Model).unwrap().run_setup_tasks().await.unwrap();
+    assert_eq!(plan(&place.layout().add(sources::same::Model).unwrap()).await, ["work up to date"]);
+    assert_eq!(
+        plan(&place.layout().add(sources::edited::Model).unwrap()).await,
+        ["work would run: its source changed"]
+    );
+    let helper = place.layout().add(sources::helper_edited::Model).unwrap();
+    assert_eq!(plan(&helper).await, ["work would run: its source changed"]);
+    assert_eq!(plan(&place.layout().add(sources::unchecked::Model).unwrap()).await, ["work up to date"]);
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "files/{name}")]
+struct Builder {
+    name: &'static str,
+    edit_while_running: AtomicBool,
+}
+
+#[setup_tasks]
+impl Builder {
+    #[setup_task("Build", inputs = ["src/{name}.txt", "lib/*.txt"], outputs = ["out/{name}"])]
+    fn build(&self, cx: &TaskContext) -> Result<()> {
+        let base = &cx.layout().config().base_dir;
+        fs::create_dir_all(base.join("out"))?;
+        fs::copy(base.join("src").join(self.name).with_extension("txt"), base.join("out").join(self.name))?;
+        if self.edit_while_running.swap(false, Ordering::Relaxed) {
+            fs::write(base.join("lib/a.txt"), "edited while the task ran")?;
+        }
+        Ok(())
+    }
+}
+
+fn builder() -> (Place, Layout, Object<Builder>) {
+    let place = Place::new();
+    for (path, text) in [("src/x.txt", "source"), ("lib/a.txt", "a"), ("lib/b.txt", "b"), ("lib/b.other", "")] {
+        let path = place.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    let layout = place.layout();
+    let builder = layout.add(Builder { name: "x", edit_while_running: AtomicBool::new(false) }).unwrap();
+    (place, layout, builder)
+}
+
+#[tokio::test]
+async fn an_input_whose_content_changed_appeared_or_vanished_runs_the_task() {
+    let (place, _layout, builder) = builder();
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(plan(&builder).await, ["build up to date"]);
+
+    // The same content, written anew, is no change; the same length with another content is one.
+    fs::write(place.path().join("src/x.txt"), "source").unwrap();
+    assert_eq!(plan(&builder).await, ["build up to date"]);
+    fs::write(place.path().join("src/x.txt"), "SOURCE").unwrap();
+    assert_eq!(plan(&builder).await, ["build would run: input src/x.txt changed"]);
+    builder.run_setup_tasks().await.unwrap();
+
+    fs::write(place.path().join("lib/c.txt"), "c").unwrap();
+    assert_eq!(plan(&builder).await, ["build would run: input lib/c.txt changed"]);
+    builder.run_setup_tasks().await.unwrap();
+
+    fs::remove_file(place.path().join("lib/b.txt")).unwrap();
+    fs::write(place.path().join("lib/d.other"), "no input").unwrap();
+    assert_eq!(plan(&builder).await, ["build would run: input lib/b.txt changed"]);
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(plan(&builder).await, ["build up to date"]);
+}
+
+#[tokio::test]
+async fn a_missing_output_runs_the_task() {
+    let (place, _layout, builder) = builder();
+    builder.run_setup_tasks().await.unwrap();
+    fs::remove_file(place.path().join("out/x")).unwrap();
+    assert_eq!(plan(&builder).await, ["build would run: output out/x is missing"]);
+}
+
+#[tokio::test]
+async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
+    let (_place, layout, builder) = builder();
+    let events = crate::support::events(&layout);
+    builder.edit_while_running.store(true, Ordering::Relaxed);
+    builder.run_setup_tasks().await.unwrap();
+    assert!(events.take().contains(&"files/x/build changed while running".to_owned()));
+    let report = builder.run_setup_tasks().await.unwrap();
+    assert_eq!(lines(&report), ["build ran: input lib/a.txt changed while it last ran"]);
+    assert_eq!(plan(&builder).await, ["build up to date"]);
+}
+
+#[tokio::test]
+async fn a_hash_that_changes_while_the_task_runs_is_not_believed_used() {
+    let (layout, machine) = settled().await;
+    let events = crate::support::events(&layout);
+    machine.knobs.set("second", "change-hash after");
+    machine.run_setup_tasks().force(Machine::SECOND).await.unwrap();
+    assert!(events.take().contains(&"m/second changed while running".to_owned()));
+    machine.knobs.clear("second");
+    assert_eq!(plan(&machine).await[1], "second would run: its hash changed while it last ran to after");
+}
+
+/// Counts how often its slow invalidator is asked.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "slow")]
+struct Slow(Arc<AtomicU32>);
+
+#[setup_tasks]
+impl Slow {
+    #[setup_task("Do it", slow_invalidator = holds)]
+    fn work(&self) {}
+    async fn holds(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        false
+    }
+}
+
+#[tokio::test]
+async fn a_slow_invalidator_is_asked_only_with_expensive_checks() {
+    let (place, asked) = (Place::new(), Arc::new(AtomicU32::new(0)));
+    let cheap = place.layout().add(Slow(asked.clone())).unwrap();
+    cheap.run_setup_tasks().await.unwrap();
+    assert_eq!((plan(&cheap).await, asked.load(Ordering::Relaxed)), (vec!["work up to date".to_owned()], 0));
+    let thorough = place.layout_with(|config| config.expensive_checks = true).add(Slow(asked.clone())).unwrap();
+    assert_eq!(plan(&thorough).await, ["work would run: its invalidator says it no longer holds"]);
+    assert_eq!(asked.load(Ordering::Relaxed), 1);
+}

@@ -1,0 +1,243 @@
+//! Tasks: descriptions, orders, arguments, values, generic models, the list of types.
+
+use setup_tasks::prelude::*;
+use setup_tasks::{Extract, Inject, Injected, InjectionKey, Layout, TaskKind, injection_key};
+
+use crate::support::{Log, chain};
+
+injection_key!(Domain = "domain": String);
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "sorted")]
+struct Sorted;
+
+#[setup_tasks]
+impl Sorted {
+    #[setup_task("a")]
+    fn a(&self) {}
+    #[setup_task("ahead of a", before = a)]
+    fn ahead(&self) {}
+    #[setup_task("last", order = 5000)]
+    fn last(&self) {}
+    #[setup_task("behind the last")]
+    fn behind(&self) {}
+    #[setup_task("first", order = 1)]
+    fn first(&self) {}
+    #[setup_task("between", after = [a, first], before = last)]
+    fn between(&self) {}
+    #[cfg(any())]
+    #[setup_task("never there")]
+    fn absent(&self) {}
+    /// Raw, and described here.
+    ///
+    /// Not in the description.
+    #[setup_task]
+    fn r#type(&self) {}
+}
+
+#[test]
+fn the_order_is_that_of_numbers_and_neighbours() {
+    let names: Vec<_> = Sorted::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect();
+    assert_eq!(names, ["first", "ahead", "a", "between", "last", "behind", "type"]);
+}
+
+#[test]
+fn the_table_is_one_constant() {
+    const TABLE: &setup_tasks::TaskTable<Sorted> = <Sorted as SetupTasks>::TABLE;
+    assert_eq!(TABLE.len(), 7);
+    assert!(std::ptr::eq(Sorted::setup_tasks(), Sorted::setup_tasks()));
+}
+
+#[test]
+fn the_first_line_of_the_doc_comment_describes_a_task() {
+    let table = Sorted::setup_tasks();
+    let at = table.position("type").unwrap();
+    assert_eq!(table.get(at).unwrap().description(), "Raw, and described here");
+}
+
+/// An extractor of the user's own.
+struct Doubled(u32);
+
+impl Extract for Doubled {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        Ok(Self(*cx.injector().get(&InjectionKey::<u32>::of())? * 2))
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "asking")]
+struct Asking(Log);
+
+#[setup_tasks]
+impl Asking {
+    #[setup_task("Ask for everything")]
+    #[expect(clippy::too_many_arguments, reason = "that is the point")]
+    async fn everything(
+        &self,
+        cx: &TaskContext,
+        number: Inject<u32>,
+        domain: Injected<Domain>,
+        missing: Option<Inject<u64>>,
+        absent: Option<Injected<Domain>>,
+        last_run: LastRun,
+        reason: Reason,
+        me: Object<Asking>,
+        Doubled(doubled): Doubled,
+    ) -> Result<()> {
+        let first = last_run.0.is_none();
+        self.0.say(format!("{} {} {} {} {}", cx.task(), *number, *domain, missing.is_none(), absent.is_some()));
+        self.0.say(format!("{first} {reason} {} {doubled}", me.id()));
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_task_is_given_what_it_asks_for() {
+    let layout = Layout::in_memory().unwrap();
+    layout.injector().provide(InjectionKey::of(), 21u32).unwrap();
+    layout.injector().provide(Domain::key(), "example.com".to_owned()).unwrap();
+    let log = Log::default();
+    layout.add(Asking(log.clone())).unwrap().run_setup_tasks().await.unwrap();
+    assert_eq!(log.take(), ["everything 21 example.com true true", "true never ran asking 42"]);
+}
+
+#[tokio::test]
+async fn a_value_that_nobody_provides_fails_the_task_and_is_named_with_who_asked() {
+    let layout = Layout::in_memory().unwrap();
+    let error = chain(layout.add(Asking(Log::default())).unwrap().run_setup_tasks().await.unwrap_err());
+    assert!(
+        error.contains("nothing provides `u32`, which asking/everything asks for; searched asking, then the layout"),
+        "{error}"
+    );
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "synchronous")]
+struct Synchronous(Log);
+
+#[setup_tasks]
+impl Synchronous {
+    #[setup_task("Returns nothing")]
+    fn nothing(&self) {
+        self.0.say("nothing");
+    }
+    #[setup_task("Returns an outcome")]
+    fn outcome(&self) -> Outcome {
+        Outcome::Skipped
+    }
+    #[setup_task("Returns an error of its own type")]
+    fn own_error(&self) -> Result<(), std::fmt::Error> {
+        Err(std::fmt::Error)
+    }
+}
+
+#[tokio::test]
+async fn a_task_may_return_nothing_an_outcome_or_any_error() {
+    let layout = Layout::in_memory().unwrap();
+    let log = Log::default();
+    let object = layout.add(Synchronous(log.clone())).unwrap();
+    let report = object.run_setup_tasks().stop_after(Synchronous::OUTCOME).await.unwrap();
+    assert_eq!(crate::support::lines(&report), ["nothing ran: never ran", "outcome skipped: never ran"]);
+    let error = object.run_setup_tasks().await.unwrap_err();
+    assert!(std::error::Error::source(&error).is_some_and(|source| source.is::<std::fmt::Error>()), "{error:?}");
+}
+
+/// A kind of task that says what it is told.
+struct Say(&'static str);
+
+impl TaskKind<Valued> for Say {
+    const HAS_HASH: bool = true;
+
+    fn describe(&self) -> std::borrow::Cow<'static, str> {
+        format!("Say {}", self.0).into()
+    }
+
+    async fn run(&self, model: &Valued, _cx: &TaskContext) -> Result<Outcome> {
+        model.0.say(self.0);
+        Ok(Outcome::Done)
+    }
+
+    async fn hash(&self, _model: &Valued, _cx: &TaskContext) -> Result<String> {
+        Ok(self.0.to_owned())
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "valued")]
+struct Valued(Log);
+
+#[setup_tasks]
+impl Valued {
+    #[setup_task("A method")]
+    fn method(&self) {
+        self.0.say("method");
+    }
+
+    #[setup_task(before = method)]
+    const GREETING: Say = Say("hello");
+}
+
+#[tokio::test]
+async fn a_constant_is_a_task_with_its_kind_for_words_and_hash() {
+    let layout = Layout::in_memory().unwrap();
+    let log = Log::default();
+    let object = layout.add(Valued(log.clone())).unwrap();
+    assert_eq!((Valued::GREETING.name(), Valued::GREETING.0), ("greeting", "hello"));
+    let report = object.run_setup_tasks().stop_after(Valued::GREETING).await.unwrap();
+    assert_eq!(report.tasks[0].description, "Say hello");
+    assert_eq!(log.take(), ["hello"]);
+    assert_eq!(object.check_stamp("greeting").unwrap().unwrap().contents, "hello");
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "generic/{name}")]
+struct Generic<P: std::fmt::Debug> {
+    name: &'static str,
+    value: P,
+    log: Log,
+}
+
+#[setup_tasks]
+impl<P: std::fmt::Debug + Send + Sync + 'static> Generic<P> {
+    #[setup_task("Show it")]
+    async fn show(&self) {
+        self.log.say(format!("{:?}", self.value));
+    }
+}
+
+#[tokio::test]
+async fn generic_models_work_for_every_type() {
+    let layout = Layout::in_memory().unwrap();
+    let log = Log::default();
+    let number = layout.add(Generic { name: "number", value: 7, log: log.clone() }).unwrap();
+    let text = layout.add(Generic { name: "text", value: "x", log: log.clone() }).unwrap();
+    number.run_setup_tasks().await.unwrap();
+    text.run_setup_tasks().force(Generic::<&str>::SHOW).await.unwrap();
+    assert_eq!(log.take(), ["7", "\"x\""]);
+}
+
+#[test]
+fn every_annotated_type_of_the_binary_is_listed() {
+    let types = setup_tasks::types();
+    let find =
+        |name: &str| types.iter().find(|info| info.name() == name).unwrap_or_else(|| panic!("{name} is not listed"));
+    assert_eq!(find("Valued").tasks(), [("greeting", ""), ("method", "A method")]);
+    assert!(find("Generic").tasks().is_empty(), "its tasks depend on its parameter");
+    assert_eq!(find("Bucket").module(), "fixture_upstream");
+    assert!(types.is_sorted_by_key(|info| (info.module(), info.name())));
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "bare")]
+struct Bare;
+
+#[tokio::test]
+async fn a_type_without_a_block_has_no_tasks() {
+    let report = Layout::in_memory().unwrap().add(Bare).unwrap().run_setup_tasks().await.unwrap();
+    assert!(report.tasks.is_empty() && report.is_up_to_date());
+}
+
+#[test]
+fn expansions_work_without_prelude_renamed_and_with_all_warnings_denied() {
+    assert_eq!(fixture_renamed::place().unwrap(), 8);
+}

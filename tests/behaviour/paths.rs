@@ -1,0 +1,111 @@
+//! Paths: where they are, when they are made, what is refused, what is cleared.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use setup_tasks::prelude::*;
+use setup_tasks::{AddError, Layout};
+
+use crate::support::{Machine, Place, chain};
+
+#[derive(SetupTasks, Debug)]
+#[setup_tasks(subdir = "{0}", id = "{1}")]
+struct Anywhere(&'static str, &'static str);
+
+#[test]
+fn paths_lie_under_their_directories_and_are_made_on_first_use() {
+    let place = Place::new();
+    let machine = place.layout().add(Machine::new("m")).unwrap();
+    let root = place.path().join(".setup-tasks");
+    assert!(!root.exists());
+    for (path, directory) in [
+        (machine.stamp_path().unwrap(), "cache"),
+        (machine.state_path().unwrap(), "state"),
+        (machine.log_path().unwrap(), "log"),
+    ] {
+        assert!(path == root.join(directory).join("machines/m") && path.is_dir(), "{path:?}");
+    }
+}
+
+#[test]
+fn a_state_path_is_private_to_its_owner_even_if_it_was_not() {
+    let place = Place::new();
+    let path = place.path().join(".setup-tasks/state/machines/m");
+    fs::create_dir_all(&path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    let machine = place.layout().add(Machine::new("m")).unwrap();
+    let mode = machine.state_path().unwrap().metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let fresh = place.layout().add(Machine::new("n")).unwrap();
+    assert_eq!(fresh.state_path().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn subdirs_that_lead_elsewhere_are_refused_when_added() {
+    let layout = Layout::in_memory().unwrap();
+    for (subdir, problem) in
+        [("", "is empty"), ("/etc", "is absolute"), ("a/../b", "holds `..`"), ("a\0b", "holds a NUL")]
+    {
+        let error = layout.add(Anywhere(subdir, "x")).unwrap_err();
+        assert!(matches!(error, AddError::Path { .. }) && error.to_string().contains(problem), "{error}");
+    }
+}
+
+#[test]
+fn a_taken_subdir_or_id_is_refused_and_both_objects_are_named() {
+    let layout = Layout::in_memory().unwrap();
+    layout.add(Anywhere("a/b", "first")).unwrap();
+    let error = layout.add(Anywhere("a//b/", "second")).unwrap_err().to_string();
+    assert!(error.contains("`first` and `second` have the same subdir `a/b`"), "{error}");
+    let error = layout.add(Anywhere("c", "first")).unwrap_err().to_string();
+    assert!(error.contains("two objects have the id `first`: a Anywhere and a Anywhere"), "{error}");
+}
+
+#[tokio::test]
+async fn clearing_removes_stamps_and_cache_and_nothing_else() {
+    let place = Place::new();
+    let layout = place.layout();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let inner = layout.add(Anywhere("machines/m/inner", "inner")).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    for path in [machine.stamp_path(), machine.state_path(), machine.log_path(), inner.stamp_path()] {
+        fs::write(path.unwrap().join("kept"), "x").unwrap();
+    }
+    let elsewhere = place.path().join("elsewhere");
+    fs::write(&elsewhere, "x").unwrap();
+    std::os::unix::fs::symlink(&elsewhere, machine.stamp_path().unwrap().join("link")).unwrap();
+
+    machine.clear_stamps_and_cache().await.unwrap();
+    assert!(machine.check_stamp("first").unwrap().is_none());
+    let left: Vec<_> = fs::read_dir(machine.stamp_path().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(left, ["inner"], "another object's directory stays");
+    assert!(inner.stamp_path().unwrap().join("kept").exists() && elsewhere.exists());
+    assert!(machine.state_path().unwrap().join("kept").exists() && machine.log_path().unwrap().join("kept").exists());
+    assert_eq!(machine.run_setup_tasks().await.unwrap().ran().count(), 3);
+}
+
+#[tokio::test]
+async fn clearing_refuses_a_path_that_is_not_under_the_cache() {
+    let place = Place::new();
+    let layout = place.layout();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let outside = place.path().join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    fs::write(outside.join("precious"), "x").unwrap();
+    let path = layout.config().cache_dir().join("machines");
+    fs::create_dir_all(&path).unwrap();
+    std::os::unix::fs::symlink(&outside, path.join("m")).unwrap();
+    let error = chain(machine.clear_stamps_and_cache().await.unwrap_err());
+    assert!(
+        error.contains("is not a directory under the cache directory") && error.contains("nothing was removed"),
+        "{error}"
+    );
+    assert!(outside.join("precious").exists());
+}
+
+#[tokio::test]
+async fn clearing_a_readonly_object_is_refused() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.place(Machine::new("m")).readonly(true).add().unwrap();
+    assert!(chain(machine.clear_stamps_and_cache().await.unwrap_err()).contains("`m` is readonly"));
+}

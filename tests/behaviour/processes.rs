@@ -1,0 +1,124 @@
+//! Two processes and one layout: real processes, killed for real.
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use setup_tasks::{EventKind, Layout};
+
+use crate::support::{Machine, Place, chain, lines};
+
+const DIRECTORY: &str = "SETUP_TASKS_TEST_DIRECTORY";
+const SECOND: &str = "SETUP_TASKS_TEST_SECOND";
+
+/// What the other process does: runs the machine, and says so on its standard output.
+#[tokio::test]
+async fn as_another_process() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let layout = layout(Path::new(&directory), 20);
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.knobs.set("second", std::env::var(SECOND).unwrap());
+    layout.on_event(|event| match event.kind {
+        EventKind::TaskStart { .. } => say(&format!("start {}", event.task)),
+        EventKind::TaskRan { .. } => say(&format!("ran {}", event.task)),
+        _ => {}
+    });
+    machine.run_setup_tasks().await.unwrap();
+    say("end");
+}
+
+#[expect(clippy::print_stdout, reason = "it is how the processes talk")]
+fn say(line: &str) {
+    println!("\n>>> {line}");
+}
+
+fn layout(directory: &Path, lock_timeout_secs: u64) -> Layout {
+    let config = setup_tasks::Config { base_dir: directory.to_owned(), lock_timeout_secs, ..Default::default() };
+    Layout::new(config)
+}
+
+struct Other {
+    child: Child,
+    lines: std::io::Lines<BufReader<std::process::ChildStdout>>,
+}
+
+impl Other {
+    fn start(place: &Place, second: &str) -> Self {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["processes::as_another_process", "--exact", "--nocapture"])
+            .env(DIRECTORY, place.path())
+            .env(SECOND, second)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, lines }
+    }
+
+    /// Reads until the other process says this.
+    fn wait_for(&mut self, line: &str) {
+        let wanted = format!(">>> {line}");
+        assert!(self.lines.any(|line| line.unwrap().ends_with(&wanted)), "the other process never says {line:?}");
+    }
+}
+
+impl Drop for Other {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[tokio::test]
+async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
+    let place = Place::new();
+    let mut other = Other::start(&place, "sleep 300");
+    other.wait_for("start second");
+    let layout = layout(place.path(), 20);
+    let events = crate::support::events(&layout);
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let report = machine.run_setup_tasks().await.unwrap();
+    assert!(report.is_up_to_date(), "{:?}", lines(&report));
+    assert!(machine.log.take().is_empty());
+    let waiting = format!("m/ waiting for process {} on ", other.child.id());
+    assert!(events.take().iter().any(|event| event.starts_with(&waiting)));
+    other.wait_for("end");
+}
+
+#[tokio::test]
+async fn a_second_process_waits_only_so_long() {
+    let place = Place::new();
+    let mut other = Other::start(&place, "hang");
+    other.wait_for("start second");
+    let layout = layout(place.path(), 1);
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let began = Instant::now();
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert!(began.elapsed() >= Duration::from_secs(1));
+    let holder = format!("`m` is being run by process {} on ", other.child.id());
+    assert!(error.contains(&holder) && error.contains("lock_timeout_secs"), "{error}");
+    assert!(machine.check_stamp("first").unwrap().is_some(), "nothing of the other's work is lost");
+}
+
+#[tokio::test]
+async fn a_process_that_is_killed_frees_its_lock_and_leaves_an_interrupted_task() {
+    let place = Place::new();
+    let mut other = Other::start(&place, "hang");
+    other.wait_for("start second");
+    other.child.kill().unwrap();
+    other.child.wait().unwrap();
+    let layout = layout(place.path(), 0);
+    let report = layout.add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
+    assert_eq!(lines(&report), ["first up to date", "second ran: interrupted last time", "third ran: never ran"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_does_not_wait_for_another_process() {
+    let place = Place::new();
+    let mut other = Other::start(&place, "hang");
+    other.wait_for("start second");
+    let layout = layout(place.path(), 20);
+    let plan = layout.add(Machine::new("m")).unwrap().plan().await.unwrap();
+    assert_eq!(lines(&plan)[1], "second would run: interrupted last time");
+}

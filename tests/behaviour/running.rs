@@ -1,0 +1,417 @@
+//! Runs: context, stop, dry run, skip, failure, panic, cancel, timeout, retries, two at once, readonly.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use setup_tasks::depends::SystemDependency;
+use setup_tasks::prelude::*;
+use setup_tasks::stamp::{Ended, HistoryFilter};
+use setup_tasks::{BoxFuture, Layout, READONLY, Resource, RunContext, RunError, RunOutcome};
+
+use crate::support::{Log, Machine, Place, chain, events, lines};
+
+fn machine(layout: &Layout) -> Object<Machine> {
+    layout.add(Machine::new("m")).unwrap()
+}
+
+/// A context that says when it is entered and left.
+struct Bracket {
+    log: Log,
+    fails: Option<&'static str>,
+}
+
+struct Entered(Log);
+
+impl RunContext for Bracket {
+    type Resource = Entered;
+
+    async fn enter(&self) -> Result<Entered> {
+        self.log.say("enter");
+        anyhow::ensure!(self.fails != Some("enter"), "no way in");
+        Ok(Entered(self.log.clone()))
+    }
+
+    async fn leave(&self, entered: Arc<Entered>, outcome: RunOutcome) -> Result<()> {
+        entered.0.say(format!("leave {outcome:?}"));
+        anyhow::ensure!(self.fails != Some("leave"), "no way out");
+        Ok(())
+    }
+}
+
+fn bracket(log: &Log, fails: Option<&'static str>) -> Bracket {
+    Bracket { log: log.clone(), fails }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "bracketed")]
+struct Bracketed;
+
+#[setup_tasks]
+impl Bracketed {
+    #[setup_task("Use the context")]
+    fn work(&self, resource: Resource<Entered>) {
+        resource.0.0.say("work");
+    }
+}
+
+#[tokio::test]
+async fn a_context_is_entered_before_the_first_task_and_left_once() {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let object = layout.add(Bracketed).unwrap();
+    object.run_setup_tasks().context(bracket(&log, None)).await.unwrap();
+    assert_eq!(log.take(), ["enter", "work", "leave Done"]);
+    object.run_setup_tasks().context(bracket(&log, None)).await.unwrap();
+    assert!(log.take().is_empty(), "nothing ran, so it is not entered");
+}
+
+#[tokio::test]
+async fn a_context_is_told_of_a_failure_and_of_a_cancelled_run() {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let machine = machine(&layout);
+    machine.knobs.set("second", "fail");
+    machine.run_setup_tasks().context(bracket(&log, None)).await.unwrap_err();
+    assert_eq!(log.take(), ["enter", "leave Failed"]);
+
+    machine.knobs.set("second", "hang");
+    let run = machine.run_setup_tasks().context(bracket(&log, None)).into_future();
+    assert!(tokio::time::timeout(Duration::from_millis(50), run).await.is_err());
+    while log.take().last().is_none_or(|last| last != "leave Cancelled") {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_context_that_cannot_be_entered_or_left_fails_the_run() {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let object = layout.add(Bracketed).unwrap();
+    let error = object.run_setup_tasks().context(bracket(&log, Some("enter"))).await.unwrap_err();
+    assert_eq!(chain(error), "the context of the run of `bracketed` cannot be entered: no way in");
+    assert_eq!(log.take(), ["enter"], "what was not entered is not left");
+    assert!(object.check_stamp("work").unwrap().is_none());
+    let error = object.run_setup_tasks().context(bracket(&log, Some("leave"))).await.unwrap_err();
+    assert_eq!(chain(error), "the context of the run of `bracketed` cannot be left: no way out");
+    assert!(object.check_stamp("work").unwrap().is_some(), "the task itself is done");
+}
+
+#[tokio::test]
+async fn without_a_context_a_resource_is_an_error_that_says_how_to_give_one() {
+    let layout = Layout::in_memory().unwrap();
+    let error = chain(layout.add(Bracketed).unwrap().run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("run_setup_tasks().context"), "{error}");
+}
+
+#[tokio::test]
+async fn stop_after_ends_the_run_once_the_task_was_considered() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = machine(&layout);
+    let report = machine.run_setup_tasks().stop_after(Machine::FIRST).await.unwrap();
+    assert_eq!(lines(&report), ["first ran: never ran"]);
+    let report = machine.run_setup_tasks().stop_after(Machine::FIRST).await.unwrap();
+    assert_eq!(lines(&report), ["first up to date"]);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_run_and_changes_nothing_on_disk() {
+    let place = Place::new();
+    let fresh = machine(&place.layout());
+    assert!(lines(&fresh.plan().await.unwrap()).iter().all(|line| line.contains("would run")));
+    assert!(place.tree().is_empty(), "{:?}", place.tree());
+
+    {
+        let layout = place.layout();
+        machine(&layout).run_setup_tasks().await.unwrap();
+    }
+    let before = place.tree();
+    {
+        let layout = place.layout_with(|config| config.dry_run = true);
+        let machine = machine(&layout);
+        machine.knobs.set("hash", "new");
+        let report = machine.run_setup_tasks().await.unwrap();
+        let expected =
+            ["first up to date", "second would run: its hash changed to new", "third would run: second ran later"];
+        assert_eq!((lines(&report), machine.log.take().len()), (expected.map(str::to_owned).to_vec(), 0));
+    }
+    assert_eq!(place.tree(), before);
+}
+
+/// Its invalidator wants its paths.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "curious")]
+struct Curious;
+
+#[setup_tasks]
+impl Curious {
+    #[setup_task("Look", hash = look)]
+    fn work(&self) {}
+    fn look(&self, me: Object<Curious>, cx: &TaskContext) -> Result<String> {
+        let there = [cx.stamp_path()?, cx.state_path()?, me.log_path()?].map(std::path::Path::exists);
+        Ok(format!("{there:?}"))
+    }
+}
+
+#[tokio::test]
+async fn in_a_dry_run_paths_are_named_and_not_made() {
+    let place = Place::new();
+    {
+        let layout = place.layout();
+        let object = layout.add(Curious).unwrap();
+        object.create_stamp("work", "").await.unwrap();
+    }
+    let before = place.tree();
+    {
+        let layout = place.layout();
+        let report = layout.add(Curious).unwrap().plan().await.unwrap();
+        assert_eq!(lines(&report), ["work would run: its hash changed to [false, false, false]"]);
+    }
+    assert_eq!(place.tree(), before);
+}
+
+#[tokio::test]
+async fn a_skipped_task_keeps_its_stamp_and_leaves_later_tasks_alone() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = machine(&layout);
+    machine.run_setup_tasks().await.unwrap();
+    let stamp = machine.check_stamp("second").unwrap();
+    for skip in ["skip", "skip-error"] {
+        machine.knobs.set("second", skip);
+        let report = machine.run_setup_tasks().force(Machine::SECOND).await.unwrap();
+        assert_eq!(lines(&report), ["first up to date", "second skipped: forced", "third up to date"]);
+        assert_eq!(machine.check_stamp("second").unwrap(), stamp);
+    }
+    machine.delete_stamp("second").await.unwrap();
+    let report = machine.run_setup_tasks().await.unwrap();
+    assert_eq!(lines(&report)[1..], ["second skipped: never ran", "third up to date"]);
+    assert!(machine.check_stamp("second").unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_failure_removes_the_stamp_stops_the_object_and_says_all() {
+    let layout = Layout::in_memory().unwrap();
+    let events = events(&layout);
+    let machine = machine(&layout);
+    machine.run_setup_tasks().await.unwrap();
+    machine.log.take();
+    events.take();
+    machine.knobs.set("second", "fail");
+    let error = machine.run_setup_tasks().force(Machine::SECOND).await.unwrap_err();
+    assert_eq!(
+        chain(error),
+        "task `m/second` (Do the second) failed; it ran because: forced: cannot write: the disk is on fire"
+    );
+    assert_eq!(machine.log.take(), ["second"], "later tasks are not considered");
+    assert!(machine.check_stamp("second").unwrap().is_none() && machine.check_stamp("third").unwrap().is_some());
+    assert_eq!(events.take().last().unwrap(), "m/second fail: cannot write: the disk is on fire");
+    let last = layout.history(&HistoryFilter { limit: Some(1), ..HistoryFilter::default() }).unwrap().remove(0);
+    assert_eq!((last.ended, last.error.as_deref()), (Ended::Failed, Some("cannot write: the disk is on fire")));
+}
+
+#[tokio::test]
+async fn a_panic_is_a_failure_of_the_task_and_not_of_the_process() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = machine(&layout);
+    machine.knobs.set("first", "panic out of cheese");
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert!(error.ends_with("panicked: out of cheese"), "{error}");
+    machine.knobs.clear("first");
+    assert_eq!(
+        lines(&machine.run_setup_tasks().await.unwrap())[0],
+        "first ran: failed last time: panicked: out of cheese"
+    );
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "limits")]
+struct Limits(Machine);
+
+#[setup_tasks]
+impl Limits {
+    #[setup_task("Takes too long", timeout = "30ms")]
+    async fn slow(&self) {
+        std::future::pending::<()>().await;
+    }
+    #[setup_task("Fails at first", retries = 2)]
+    async fn flaky(&self, cx: &TaskContext) -> Result<()> {
+        self.0.log.say(format!("attempt {}", cx.attempt()));
+        anyhow::ensure!(Some(cx.attempt().to_string()) == self.0.knobs.get("good"), "not yet");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_takes_too_long_fails() {
+    let layout = Layout::in_memory().unwrap();
+    let limits = layout.add(Limits(Machine::new("l"))).unwrap();
+    let error = chain(Limits::SLOW.run(&limits).await.unwrap_err());
+    assert!(error.ends_with("took longer than its timeout of 30ms"), "{error}");
+    let plan = limits.plan().await.unwrap();
+    assert_eq!(lines(&plan)[0], "slow would run: failed last time: took longer than its timeout of 30ms");
+}
+
+#[tokio::test]
+async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
+    let layout = Layout::in_memory().unwrap();
+    let waits = Log::default();
+    let kept = waits.clone();
+    layout.on_event(move |event| {
+        if let setup_tasks::EventKind::TaskRetry { attempt, wait, .. } = event.kind {
+            assert!(wait >= Duration::from_millis(100 << (attempt - 1)), "{attempt}: {wait:?}");
+            kept.say(format!("retry after {attempt}"));
+        }
+    });
+    let limits = layout.add(Limits(Machine::new("l"))).unwrap();
+    limits.0.knobs.set("good", "3");
+    Limits::FLAKY.run(&limits).await.unwrap();
+    assert_eq!(limits.0.log.take(), ["attempt 1", "attempt 2", "attempt 3"]);
+    assert_eq!(waits.take(), ["retry after 1", "retry after 2"]);
+    limits.0.knobs.set("good", "4");
+    assert!(chain(Limits::FLAKY.run(&limits).await.unwrap_err()).ends_with("not yet"));
+    assert_eq!(limits.0.log.take().len(), 3);
+}
+
+#[tokio::test]
+async fn events_tell_a_run_from_its_first_task_to_its_last() {
+    let layout = Layout::in_memory().unwrap();
+    let events = events(&layout);
+    let machine = machine(&layout);
+    machine.knobs.set("second", "skip");
+    machine.run_setup_tasks().stop_after(Machine::SECOND).await.unwrap();
+    assert_eq!(
+        events.take(),
+        [
+            "m/first should run: never ran",
+            "m/first start 1",
+            "m/first ran",
+            "m/second should run: never ran",
+            "m/second start 1",
+            "m/second skipped"
+        ]
+    );
+    machine.plan().await.unwrap();
+    assert_eq!(events.take(), ["m/first already run", "m/second would run: never ran", "m/third would run: never ran"]);
+}
+
+#[tokio::test]
+async fn a_listener_that_panics_harms_no_run_and_no_other_listener() {
+    let layout = Layout::in_memory().unwrap();
+    layout.on_event(|_| panic!("a bad listener"));
+    let events = events(&layout);
+    machine(&layout).run_setup_tasks().await.unwrap();
+    assert_eq!(events.take().len(), 9);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_runs_of_one_object_the_second_waits_and_finds_the_work_done() {
+    let place = Place::new();
+    let layout = place.layout();
+    let machine = machine(&layout);
+    machine.knobs.set("first", "sleep 50");
+    let (one, two) = tokio::join!(
+        tokio::spawn(machine.run_setup_tasks().into_future()),
+        tokio::spawn(machine.run_setup_tasks().into_future())
+    );
+    let ran = one.unwrap().unwrap().ran().count() + two.unwrap().unwrap().ran().count();
+    assert_eq!((ran, machine.log.take().len()), (3, 3));
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "readonly/{0}", readonly)]
+struct Untouched(u8, Log);
+
+#[setup_tasks]
+impl Untouched {
+    #[setup_task("Touch it")]
+    fn touch(&self) {
+        self.1.say("touched");
+    }
+}
+
+#[tokio::test]
+async fn readonly_is_the_objects_flag_then_the_models_then_the_nearest_keys() {
+    let layout = Layout::in_memory().unwrap();
+    let below = layout.injector().child("below");
+    below.provide(READONLY, true).unwrap();
+    let own = layout.place(Untouched(1, Log::default())).readonly(false).under(&below).add().unwrap();
+    let model = layout.add(Untouched(2, Log::default())).unwrap();
+    let by_key = layout.place(Machine::new("key")).under(&below).add().unwrap();
+    let other = layout.add(Machine::new("other")).unwrap();
+    let flags = [own.readonly(), model.readonly(), by_key.readonly(), other.readonly()];
+    assert_eq!(flags, [false, true, true, false]);
+
+    for object in layout.all() {
+        object.run_setup_tasks().await.unwrap();
+    }
+    assert_eq!((own.1.take().len(), model.1.take().len(), by_key.log.take().len()), (1, 0, 0));
+    assert_eq!(other.log.take().len(), 3);
+}
+
+#[tokio::test]
+async fn readonly_is_looked_up_once() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = machine(&layout);
+    assert!(!machine.readonly());
+    layout.injector().provide(READONLY, true).unwrap();
+    assert!(!machine.readonly() && layout.add(Machine::new("later")).unwrap().readonly());
+}
+
+/// A part of the system that says when it is brought up.
+#[derive(Clone)]
+struct Part(&'static str, Log);
+
+impl SystemDependency for Part {
+    fn name(&self) -> String {
+        self.0.to_owned()
+    }
+
+    fn bring_up<'a>(&'a self, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            self.1.say(format!("{} for {}", self.0, cx.task()));
+            anyhow::ensure!(self.0 != "broken", "no power");
+            Ok(())
+        })
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "dependent")]
+struct Dependent {
+    network: Part,
+    log: Log,
+}
+
+#[setup_tasks]
+impl Dependent {
+    #[setup_task("Check always", depend_on = [self.network.clone()], dependencies_always, invalidator = asked)]
+    fn always(&self) {
+        self.log.say("always");
+    }
+    #[setup_task("Needs both", depend_on = [self.network.clone(), Part("disk", self.log.clone())])]
+    fn both(&self) {
+        self.log.say("both");
+    }
+    fn asked(&self) -> bool {
+        self.log.say("asked");
+        true
+    }
+}
+
+#[tokio::test]
+async fn system_dependencies_come_up_once_before_the_method_or_always_before_the_checks() {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let model = Dependent { network: Part("network", log.clone()), log: log.clone() };
+    let object = layout.add(model).unwrap();
+    object.run_setup_tasks().context(bracket(&log, None)).await.unwrap();
+    assert_eq!(log.take(), ["enter", "network for always", "always", "disk for both", "both", "leave Done"]);
+    object.run_setup_tasks().context(bracket(&log, None)).await.unwrap();
+    assert_eq!(log.take(), ["enter", "network for always", "asked", "leave Done"]);
+    object.plan().await.unwrap();
+    assert_eq!(log.take(), ["asked"], "a dry run brings nothing up");
+}
+
+#[tokio::test]
+async fn a_system_dependency_that_does_not_come_up_is_named() {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let object = layout.add(Dependent { network: Part("broken", log.clone()), log }).unwrap();
+    let error = object.run_setup_tasks().await.unwrap_err();
+    assert!(matches!(error, RunError::System { .. }));
+    assert_eq!(chain(error), "task `dependent/always` needs broken, which cannot be brought up: no power");
+}

@@ -1,0 +1,160 @@
+//! Stamps: what they hold, how long they last, in each store.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use setup_tasks::Layout;
+use setup_tasks::stamp::{Clock, Ended, HistoryFilter, MemoryStore};
+
+use crate::support::{Machine, Place, lines};
+
+#[tokio::test]
+async fn stamps_of_every_store_outlast_the_process_and_say_the_same() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        let kept = {
+            let layout = layout();
+            let machine = layout.add(Machine::new("m")).unwrap();
+            machine.knobs.set("hash", "text");
+            machine.run_setup_tasks().await.unwrap();
+            machine.check_stamp("second").unwrap().unwrap()
+        };
+        let layout = layout();
+        let machine = layout.add(Machine::new("m")).unwrap();
+        machine.knobs.set("hash", "text");
+        assert_eq!(machine.check_stamp("second").unwrap(), Some(kept.clone()), "{store}");
+        assert_eq!(
+            (kept.contents.as_str(), kept.source.is_some(), kept.run.to_string().is_empty()),
+            ("text", true, false)
+        );
+        assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date(), "{store}");
+        assert!(SystemTime::from(kept.time).elapsed().unwrap() < Duration::from_secs(60), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn every_store_keeps_failures_and_interruptions_across_processes() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        {
+            let layout = layout();
+            let (failing, hanging) = (layout.add(Machine::new("f")).unwrap(), layout.add(Machine::new("h")).unwrap());
+            failing.knobs.set("second", "fail");
+            failing.run_setup_tasks().await.unwrap_err();
+            hanging.run_setup_tasks().await.unwrap();
+            hanging.knobs.set("first", "hang");
+            let run = hanging.run_setup_tasks().force_all().into_future();
+            assert!(tokio::time::timeout(Duration::from_millis(100), run).await.is_err());
+        }
+        let layout = layout();
+        let plan = |name| layout.add(Machine::new(name)).unwrap();
+        let failed = lines(&plan("f").plan().await.unwrap());
+        assert_eq!(failed[1], "second would run: failed last time: cannot write: the disk is on fire", "{store}");
+        let interrupted = lines(&plan("h").plan().await.unwrap());
+        assert_eq!(interrupted[0], "first would run: interrupted last time", "{store}");
+        assert_eq!(interrupted[1], "second would run: first ran later", "{store}");
+    }
+}
+
+#[tokio::test]
+async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        let layout = layout();
+        let machine = layout.add(Machine::new("m")).unwrap();
+        assert_eq!(machine.check_stamp("first").unwrap(), None, "{store}");
+        machine.create_stamp("first", "by hand").await.unwrap();
+        machine.create_stamp("not a task", &"x".repeat(100)).await.unwrap();
+        assert_eq!(machine.check_stamp("first").unwrap().unwrap().contents, "by hand");
+        assert!(machine.check_stamp("not a task").unwrap().unwrap().contents.starts_with("blake3:"));
+        assert_eq!(lines(&machine.plan().await.unwrap())[0], "first up to date", "{store}");
+        machine.delete_stamp("first").await.unwrap();
+        machine.delete_stamp("first").await.unwrap();
+        assert_eq!(machine.check_stamp("first").unwrap(), None, "{store}");
+    }
+}
+
+#[tokio::test]
+async fn every_store_keeps_the_history() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        let layout = layout();
+        let machine = layout.add(Machine::new("m")).unwrap();
+        machine.knobs.set("second", "skip");
+        machine.knobs.set("third", "fail");
+        machine.run_setup_tasks().await.unwrap_err();
+        machine.clear_stamps_and_cache().await.unwrap();
+        let history = layout.history(&HistoryFilter::default()).unwrap();
+        let told: Vec<_> =
+            history.iter().map(|entry| (entry.task.as_str(), entry.ended, entry.reason.as_str())).collect();
+        let expected = [
+            ("third", Ended::Failed, "never ran"),
+            ("second", Ended::Skipped, "never ran"),
+            ("first", Ended::Ran, "never ran"),
+        ];
+        assert_eq!(told, expected, "{store}: clearing keeps the history");
+        let one = HistoryFilter { task: Some("first".into()), limit: Some(5), ..HistoryFilter::default() };
+        assert_eq!(layout.history(&one).unwrap().len(), 1, "{store}");
+        let none = HistoryFilter { object: Some("other".into()), ..HistoryFilter::default() };
+        assert!(layout.history(&none).unwrap().is_empty(), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_reader_sees_each_task_while_a_run_goes_on() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        let (writer, reader) = (layout(), layout());
+        let machine = writer.add(Machine::new("m")).unwrap();
+        let seen = reader.add(Machine::new("m")).unwrap();
+        machine.knobs.set("second", "hang");
+        let run = tokio::spawn(machine.run_setup_tasks().into_future());
+        while machine.log.take().last().is_none_or(|last| last != "second") {
+            tokio::task::yield_now().await;
+        }
+        assert!(seen.check_stamp("first").unwrap().is_some(), "{store}");
+        assert_eq!(lines(&seen.plan().await.unwrap())[1], "second would run: interrupted last time", "{store}");
+        run.abort();
+    }
+}
+
+#[tokio::test]
+async fn times_go_on_when_the_wall_clock_is_set_back() {
+    let store = Arc::new(MemoryStore::new());
+    let place = Place::new();
+    let layout = |seconds| {
+        let clock = Clock::over(move || UNIX_EPOCH + Duration::from_secs(seconds));
+        Layout::with_clock(place.config(), store.clone(), clock)
+    };
+    let before = layout(2_000_000);
+    let machine = before.add(Machine::new("m")).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+
+    let after = layout(1_000_000);
+    let machine = after.add(Machine::new("m")).unwrap();
+    machine.run_setup_tasks().force(Machine::FIRST).await.unwrap();
+    assert_eq!(machine.log.take(), ["first", "second", "third"], "later tasks see that it ran later");
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+    assert!(machine.check_stamp("first").unwrap().unwrap().time.0 > 2_000_000_000_000_000);
+}
+
+#[tokio::test]
+async fn plain_files_can_be_seen_touched_and_removed() {
+    let place = Place::new();
+    let (_, layout) = place.layouts().remove(1);
+    let layout = layout();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.knobs.set("hash", "text");
+    machine.run_setup_tasks().await.unwrap();
+    let stamp = |name: &str| machine.stamp_path().unwrap().join(format!(".stamp-{name}"));
+    assert_eq!(std::fs::read_to_string(stamp("second")).unwrap(), "text");
+    let time = machine.check_stamp("second").unwrap().unwrap().time;
+    assert_eq!(SystemTime::from(time), stamp("second").metadata().unwrap().modified().unwrap());
+
+    // As `touch` does: the task counts as done now, so what follows is older.
+    let later = SystemTime::now() + Duration::from_secs(5);
+    std::fs::File::options().write(true).open(stamp("second")).unwrap().set_modified(later).unwrap();
+    assert_eq!(lines(&machine.plan().await.unwrap())[2], "third would run: second ran later");
+    std::fs::remove_file(stamp("first")).unwrap();
+    assert_eq!(lines(&machine.plan().await.unwrap())[0], "first would run: never ran");
+}

@@ -1,0 +1,227 @@
+//! A log that tasks write to, layouts on real directories, and a machine whose tasks do as they are told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use setup_tasks::prelude::*;
+use setup_tasks::run::ObjectReport;
+use setup_tasks::stamp::{FilesStore, SqliteStore};
+use setup_tasks::{Config, Event, EventKind, Layout, Status};
+
+/// What tasks did, in order.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub fn say(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    /// Everything since the last look.
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// A directory for one test.
+pub struct Place(pub tempfile::TempDir);
+
+impl Place {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn config(&self) -> Config {
+        Config { base_dir: self.path().to_owned(), lock_timeout_secs: 20, ..Config::default() }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    pub fn database(&self) -> PathBuf {
+        self.config().cache_dir().join(".setup-tasks/stamps.sqlite")
+    }
+
+    /// A layout as a user's: with the embedded store. A second one is what the next process would have.
+    pub fn layout(&self) -> Layout {
+        Layout::new(self.config())
+    }
+
+    pub fn layout_with(&self, edit: impl FnOnce(&mut Config)) -> Layout {
+        let mut config = self.config();
+        edit(&mut config);
+        Layout::new(config)
+    }
+
+    /// A layout for each store that keeps stamps, each in a directory of its own.
+    pub fn layouts(&self) -> Vec<(&'static str, Box<dyn Fn() -> Layout>)> {
+        let config = |name: &str| Config { base_dir: self.path().join(name), ..self.config() };
+        let (sqlite, files) = (config("sqlite"), config("files"));
+        vec![
+            (
+                "sqlite",
+                Box::new(move || {
+                    let path = sqlite.cache_dir().join(".setup-tasks/stamps.sqlite");
+                    Layout::with_store(sqlite.clone(), SqliteStore::new(path))
+                }),
+            ),
+            ("files", Box::new(move || Layout::with_store(files.clone(), FilesStore::new(files.cache_dir())))),
+        ]
+    }
+
+    /// Every file and directory, with a hash of the content and the time of modification.
+    pub fn tree(&self) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+        fn walk(path: &Path, tree: &mut BTreeMap<PathBuf, (u64, SystemTime)>) {
+            for entry in std::fs::read_dir(path).unwrap() {
+                let path = entry.unwrap().path();
+                let meta = path.metadata().unwrap();
+                let content = if meta.is_dir() { Vec::new() } else { std::fs::read(&path).unwrap() };
+                let mut hasher = DefaultHasher::new();
+                content.hash(&mut hasher);
+                tree.insert(path.clone(), (hasher.finish(), meta.modified().unwrap()));
+                if meta.is_dir() {
+                    walk(&path, tree);
+                }
+            }
+        }
+        let mut tree = BTreeMap::new();
+        walk(self.path(), &mut tree);
+        tree
+    }
+}
+
+/// What the tasks of a [`Machine`] are told, by name of the knob.
+#[derive(Clone, Default)]
+pub struct Knobs(Arc<Mutex<HashMap<&'static str, String>>>);
+
+impl Knobs {
+    pub fn set(&self, knob: &'static str, value: impl Into<String>) {
+        self.0.lock().unwrap().insert(knob, value.into());
+    }
+
+    pub fn clear(&self, knob: &'static str) {
+        self.0.lock().unwrap().remove(knob);
+    }
+
+    pub fn get(&self, knob: &str) -> Option<String> {
+        self.0.lock().unwrap().get(knob).cloned()
+    }
+}
+
+/// Three tasks in a row; what each does, and what its helpers say, is up to the knobs.
+#[derive(SetupTasks, Clone, Default)]
+#[setup_tasks(subdir = "machines/{name}", id = "{name}")]
+pub struct Machine {
+    pub name: String,
+    pub log: Log,
+    pub knobs: Knobs,
+}
+
+#[setup_tasks]
+impl Machine {
+    #[setup_task("Do the first")]
+    pub async fn first(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.act("first", cx).await
+    }
+
+    #[setup_task("Do the second", hash = second_hash, invalidator = second_valid)]
+    pub async fn second(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.act("second", cx).await
+    }
+
+    #[setup_task("Do the third")]
+    pub async fn third(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.act("third", cx).await
+    }
+
+    fn second_hash(&self) -> Result<String> {
+        match self.knobs.get("hash") {
+            Some(text) if text == "fail" => anyhow::bail!("no hash today"),
+            text => Ok(text.unwrap_or_default()),
+        }
+    }
+
+    async fn second_valid(&self, last_run: LastRun) -> Result<bool> {
+        assert!(last_run.0.is_some(), "an invalidator is asked about a stamp");
+        match self.knobs.get("valid").as_deref() {
+            Some("fail") => anyhow::bail!("cannot tell"),
+            Some("panic") => panic!("the invalidator panics"),
+            other => Ok(other != Some("no")),
+        }
+    }
+
+    /// Does what the knob with the task's name says.
+    async fn act(&self, task: &'static str, cx: &TaskContext) -> Result<Outcome> {
+        self.log.say(task);
+        let knob = self.knobs.get(task).unwrap_or_default();
+        let (word, rest) = knob.split_once(' ').unwrap_or((&knob, ""));
+        match word {
+            "" => {}
+            "fail" => return Err(anyhow::anyhow!("the disk is on fire").context("cannot write")),
+            "fail-until" if cx.attempt() < rest.parse()? => anyhow::bail!("attempt {} fails", cx.attempt()),
+            "fail-until" => {}
+            "panic" => panic!("{rest}"),
+            "skip" => return Ok(Outcome::Skipped),
+            "skip-error" => return Err(setup_tasks::SkipSetupTask.into()),
+            "hang" => std::future::pending().await,
+            "sleep" => tokio::time::sleep(Duration::from_millis(rest.parse()?)).await,
+            "change-hash" => self.knobs.set("hash", rest),
+            other => anyhow::bail!("no such knob: {other}"),
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+impl Machine {
+    pub fn new(name: &str) -> Self {
+        Self { name: name.to_owned(), ..Self::default() }
+    }
+}
+
+/// Task and reason, or status, of every task: `["first ran: never ran", "second up to date"]`.
+pub fn lines(report: &ObjectReport) -> Vec<String> {
+    let line = |task: &setup_tasks::run::TaskReport| {
+        let status = match task.status {
+            Status::UpToDate => "up to date",
+            Status::Ran => "ran",
+            Status::Skipped => "skipped",
+            Status::WouldRun => "would run",
+            _ => "?",
+        };
+        let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        format!("{} {status}{reason}", task.task)
+    };
+    report.tasks.iter().map(line).collect()
+}
+
+/// Events of a layout as text: `["m/first start 1", "m/first ran"]`.
+pub fn events(layout: &Layout) -> Log {
+    let log = Log::default();
+    let kept = log.clone();
+    layout.on_event(move |event: &Event| {
+        let what = match &event.kind {
+            EventKind::TaskShouldRun { reason } => format!("should run: {reason}"),
+            EventKind::TaskStart { attempt } => format!("start {attempt}"),
+            EventKind::TaskRan { .. } => "ran".to_owned(),
+            EventKind::TaskFail { error, .. } => format!("fail: {error}"),
+            EventKind::TaskRetry { attempt, error, .. } => format!("retry after {attempt}: {error}"),
+            EventKind::TaskAlreadyRun => "already run".to_owned(),
+            EventKind::TaskSkipped => "skipped".to_owned(),
+            EventKind::TaskWouldRun { reason } => format!("would run: {reason}"),
+            EventKind::ChangedWhileRunning => "changed while running".to_owned(),
+            EventKind::Waiting { holder } => format!("waiting for {holder}"),
+            _ => "?".to_owned(),
+        };
+        kept.say(format!("{}/{} {what}", event.object, event.task));
+    });
+    log
+}
+
+/// An error with its causes on one line.
+pub fn chain(error: impl Into<anyhow::Error>) -> String {
+    format!("{:#}", error.into())
+}

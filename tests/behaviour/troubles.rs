@@ -1,0 +1,225 @@
+//! Bad disks and bad files: each ends in an error that names the path and what to do; no stamp is lost or made up.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use setup_tasks::{Layout, StampError};
+
+use crate::support::{Machine, Place, chain};
+
+/// A database with the stamps of one machine, and nobody who holds it open.
+async fn written() -> Place {
+    let place = Place::new();
+    place.layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
+    assert!(place.database().exists());
+    place
+}
+
+fn machine(layout: &Layout) -> setup_tasks::Object<Machine> {
+    layout.add(Machine::new("m")).unwrap()
+}
+
+async fn refusal(place: &Place) -> String {
+    let layout = place.layout();
+    let machine = machine(&layout);
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert!(machine.log.take().is_empty(), "nothing runs");
+    assert!(error.contains(place.database().to_str().unwrap()) && error.contains("help: "), "{error}");
+    error
+}
+
+#[tokio::test]
+async fn a_damaged_database_is_an_error_and_stays_as_it_is() {
+    let whole = fs::read(written().await.database()).unwrap();
+    let mut flipped = whole.clone();
+    for byte in flipped.iter_mut().skip(100) {
+        *byte ^= 0x5a;
+    }
+    let damages: [(&str, Vec<u8>); 4] = [
+        ("other bytes", b"this is no database at all".repeat(100)),
+        ("flipped", flipped),
+        ("cut off", whole[..whole.len() / 2].to_vec()),
+        ("empty", Vec::new()),
+    ];
+    for (damage, bytes) in damages {
+        let place = written().await;
+        fs::write(place.database(), &bytes).unwrap();
+        let error = refusal(&place).await;
+        assert!(error.contains("are damaged") && error.contains("move it away"), "{damage}: {error}");
+        assert_eq!(fs::read(place.database()).unwrap(), bytes, "{damage}");
+    }
+}
+
+#[tokio::test]
+async fn one_changed_byte_in_a_record_is_noticed() {
+    let place = written().await;
+    {
+        let db = rusqlite::Connection::open(place.database()).unwrap();
+        let id = "machines/m";
+        let mut bytes: Vec<u8> =
+            db.query_row("SELECT records FROM objects WHERE id = ?1", [id], |row| row.get(0)).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        db.execute("UPDATE objects SET records = ?2 WHERE id = ?1", rusqlite::params![id, bytes]).unwrap();
+    }
+    assert!(refusal(&place).await.contains("does not match its checksum"));
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_refused_and_not_touched() {
+    let place = written().await;
+    rusqlite::Connection::open(place.database()).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    let before = fs::read(place.database()).unwrap();
+    let error = refusal(&place).await;
+    assert!(error.contains("format 2, newer than format 1") && error.contains("update this program"), "{error}");
+    assert_eq!(fs::read(place.database()).unwrap(), before);
+}
+
+#[tokio::test]
+async fn a_database_of_another_program_is_refused() {
+    let place = written().await;
+    rusqlite::Connection::open(place.database()).unwrap().pragma_update(None, "application_id", 7).unwrap();
+    assert!(refusal(&place).await.contains("another program"));
+}
+
+#[tokio::test]
+async fn plain_files_that_are_damaged_or_newer_are_refused() {
+    let place = Place::new();
+    let (_, layout) = place.layouts().remove(1);
+    let layout = layout();
+    let machine = machine(&layout);
+    machine.run_setup_tasks().await.unwrap();
+    let detail = machine.stamp_path().unwrap().join(".detail-second");
+    fs::write(&detail, "{\"version\": 9}").unwrap();
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains(".detail-second") && error.contains("format 9, newer than format 1"), "{error}");
+    fs::write(&detail, "{").unwrap();
+    assert!(chain(machine.run_setup_tasks().await.unwrap_err()).contains("are damaged"));
+}
+
+#[tokio::test]
+async fn a_directory_that_cannot_be_made_is_named() {
+    let place = Place::new();
+    fs::write(place.path().join(".setup-tasks"), "a file where a directory should be").unwrap();
+    let layout = place.layout();
+    let machine = machine(&layout);
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains(".setup-tasks/cache") && error.contains("help: "), "{error}");
+    assert!(machine.log.take().is_empty());
+    let error = chain(machine.stamp_path().unwrap_err());
+    assert!(error.contains("cannot create the directory") && error.contains("machines/m"), "{error}");
+}
+
+const DISK: &str = "SETUP_TASKS_TEST_DISK";
+
+/// Runs a test of this module in a process of its own that has a small disk of its own.
+fn with_a_small_disk(test: &str) {
+    let disk = tempfile::tempdir().unwrap();
+    let script = "mount -t tmpfs -o size=512k none \"$0\" && exec \"$@\"";
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script]).arg(disk.path());
+    command.arg(std::env::current_exe().unwrap()).arg(format!("troubles::{test}")).args(["--exact", "--nocapture"]);
+    let output = command.env(DISK, disk.path()).output();
+    let refused = match &output {
+        Ok(output) => !output.status.success() && !String::from_utf8_lossy(&output.stdout).contains("running 1 test"),
+        Err(_) => true,
+    };
+    if refused && std::env::var_os("CI").is_none() {
+        skip(test);
+        return;
+    }
+    let output = output.unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("1 passed"), "{out}\n{err}");
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn skip(test: &str) {
+    eprintln!("\n!!! SKIPPED {test}: `unshare` may not mount a disk here\n");
+}
+
+fn small_disk() -> Option<(std::path::PathBuf, setup_tasks::Config)> {
+    let disk = std::path::PathBuf::from(std::env::var_os(DISK)?);
+    let config = setup_tasks::Config { base_dir: disk.clone(), ..Default::default() };
+    Some((disk, config))
+}
+
+fn fill(disk: &Path) {
+    let mut size = 64 * 1024;
+    let mut text = Vec::new();
+    while size > 0 {
+        text.resize(text.len() + size, 0);
+        if fs::write(disk.join("filler"), &text).is_err() {
+            text.truncate(text.len() - size);
+            size /= 2;
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_no_stamp_is_lost() {
+    with_a_small_disk("on_a_full_disk");
+}
+
+#[tokio::test]
+async fn on_a_full_disk() {
+    let Some((disk, config)) = small_disk() else { return };
+    let layout = Layout::new(config.clone());
+    let machine = machine(&layout);
+    machine.run_setup_tasks().await.unwrap();
+    let stamp = machine.check_stamp("third").unwrap();
+    machine.log.take();
+
+    fill(&disk);
+    let long = "x".repeat(3000);
+    for _ in 0..200 {
+        // The log of the database may still have room.
+        if machine.create_stamp(&long, "").await.is_err() {
+            break;
+        }
+    }
+    let error = chain(machine.run_setup_tasks().force_all().await.unwrap_err());
+    assert!(error.contains("the disk is full") && error.contains("stamps.sqlite"), "{error}");
+    assert!(machine.log.take().is_empty(), "a task that cannot be marked is not begun");
+    assert_eq!(machine.check_stamp("third").unwrap(), stamp);
+
+    fs::remove_file(disk.join("filler")).unwrap();
+    drop((machine, layout));
+    let layout = Layout::new(config);
+    let machine = self::machine(&layout);
+    assert_eq!(machine.check_stamp("third").unwrap(), stamp);
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+    machine.run_setup_tasks().force_all().await.unwrap();
+}
+
+#[test]
+fn a_read_only_disk_is_an_error_and_what_is_there_can_still_be_read() {
+    with_a_small_disk("on_a_read_only_disk");
+}
+
+#[tokio::test]
+async fn on_a_read_only_disk() {
+    let Some((disk, config)) = small_disk() else { return };
+    {
+        let layout = Layout::new(config.clone());
+        machine(&layout).run_setup_tasks().await.unwrap();
+    }
+    let mounted = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk).status().unwrap();
+    assert!(mounted.success());
+    let layout = Layout::new(config);
+    let machine = machine(&layout);
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date(), "nothing to do needs no writing");
+    let error = chain(machine.run_setup_tasks().force_all().await.unwrap_err());
+    assert!(error.contains(disk.to_str().unwrap()) && error.contains("help: "), "{error}");
+    assert!(machine.log.take().is_empty());
+}
+
+#[test]
+fn errors_of_stamps_can_be_told_apart() {
+    let place = Place::new();
+    fs::create_dir_all(place.database().parent().unwrap()).unwrap();
+    fs::write(place.database(), "x").unwrap();
+    let layout = place.layout();
+    assert!(matches!(machine(&layout).check_stamp("first").unwrap_err(), StampError::Damaged { .. }));
+}
