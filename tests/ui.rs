@@ -1,1 +1,26 @@
+//! Mistakes and what the compiler says about them: each file of `ui` is named for its mistake, its `.stderr` is what a user
+//! sees. `TRYBUILD=overwrite cargo test -p setup-tasks-tests --test ui` writes them anew.
 
+use std::process::Command;
+
+/// The compiler whose words are in the files; another's differ.
+const COMPILER: &str = "rustc 1.95.0 ";
+
+#[test]
+fn every_mistake_is_explained_at_its_token() {
+    let rustc = std::env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let version = Command::new(rustc).arg("--version").output().unwrap().stdout;
+    let version = String::from_utf8_lossy(&version);
+    if !version.starts_with(COMPILER) && std::env::var_os("CI").is_none() {
+        skip(&version);
+        return;
+    }
+    let cases = trybuild::TestCases::new();
+    cases.compile_fail("ui/*/*.rs");
+    cases.pass("ui-pass/*.rs");
+}
+
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
+fn skip(version: &str) {
+    eprintln!("\n!!! SKIPPED: the messages are those of {COMPILER}, and this is {version}\n");
+}

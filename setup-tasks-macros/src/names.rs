@@ -26,6 +26,18 @@ impl Runtime {
         let path = &self.0;
         quote!(#path::__private)
     }
+
+    /// Its hidden module, so that an error about what follows stands at a place in the user's text.
+    pub fn private_at(&self, place: Span) -> TokenStream {
+        let place = at(place);
+        self.private()
+            .into_iter()
+            .map(|mut token| {
+                token.set_span(place);
+                token
+            })
+            .collect()
+    }
 }
 
 impl ToTokens for Runtime {

@@ -6,7 +6,7 @@ pub use std::format;
 pub use std::string::String;
 
 pub use crate::depends::{Related, Relation, SystemDependency};
-pub use crate::object::{AnyObject, NoBlock};
+pub use crate::object::{AnyObject, HasBlock, NoBlock};
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};
 pub use crate::task::extract::{Extract, IsContext};
@@ -41,7 +41,7 @@ pub fn extract<E: Extract>(cx: &TaskContext) -> impl Future<Output = Result<E>> 
 }
 
 /// The argument of a method that takes a reference.
-pub fn context<C: IsContext>(cx: &TaskContext) -> &C {
+pub fn context<C: IsContext + ?Sized>(cx: &TaskContext) -> &C {
     C::of(cx)
 }
 

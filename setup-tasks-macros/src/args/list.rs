@@ -25,24 +25,37 @@ pub enum Value {
 
 impl Parse for Arg {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
-        let key = input.call(syn::ext::IdentExt::parse_any)?;
+        let key: Ident = input
+            .call(syn::ext::IdentExt::parse_any)
+            .map_err(|error| explain(error.span(), "this is no argument", "write `key` or `key = value`"))?;
+        let place = input.cursor().span();
         let value = if input.is_empty() {
             Value::Flag
         } else if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
-            if input.is_empty() {
-                return Err(input.error("a value is missing behind `=`"));
+            let value: TokenStream = input.parse()?;
+            if value.is_empty() {
+                return Err(explain(place, &format!("`{key}` has no value"), "write one behind the `=`"));
             }
-            Value::Is(input.parse()?)
+            Value::Is(value)
         } else if input.peek(syn::token::Paren) {
             let inner;
             parenthesized!(inner in input);
             Value::Of(inner.parse()?)
         } else {
-            return Err(input.error("expected `=`, `(` or `,` behind a key"));
+            return Err(explain(place, &format!("this cannot follow `{key}`"), "write a `,` before the next argument"));
         };
-        if input.is_empty() { Ok(Self { key, value }) } else { Err(input.error("expected `,`")) }
+        let rest = input.cursor().span();
+        let more: TokenStream = input.parse()?;
+        match more.is_empty() {
+            true => Ok(Self { key, value }),
+            false => Err(explain(rest, &format!("this cannot follow `{key}`"), "write a `,` before the next argument")),
+        }
     }
+}
+
+fn explain(at: Span, what: &str, help: &str) -> syn::Error {
+    syn::Error::new(at, format!("{what}\nhelp: {help}"))
 }
 
 impl Arg {

@@ -1,7 +1,7 @@
 //! An impl block or a trait: its tasks, its helpers, and itself without our attributes.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
     Attribute, Expr, ExprLit, Generics, Ident, ImplItem, Item, ItemImpl, ItemTrait, Lit, Meta, TraitItem, Type,
@@ -11,7 +11,7 @@ use syn::{
 use super::method::{Method, cfgs};
 use crate::args::task::TaskArgs;
 use crate::errors::Errors;
-use crate::names::task_name;
+use crate::names::{at, task_name};
 
 /// What holds tasks.
 pub struct Block {
@@ -164,12 +164,12 @@ impl Block {
     }
 
     /// What its methods are called on: a trait says which, since another may have methods of the same names.
-    pub fn owner(&self) -> TokenStream {
+    pub fn owner(&self, place: Span) -> TokenStream {
         match &self.kind {
-            Kind::Inherent(_) => quote!(Self),
+            Kind::Inherent(_) => quote_spanned!(at(place)=> Self),
             Kind::Trait(item) => {
                 let (ident, (_, generics, _)) = (&item.ident, item.generics.split_for_impl());
-                quote!(<Self as #ident #generics>)
+                quote_spanned!(at(place)=> <Self as #ident #generics>)
             }
         }
     }
@@ -284,14 +284,14 @@ fn take_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
     let mark = attrs.remove(at);
     while let Some(second) = attrs.iter().position(is_mark) {
         let second = attrs.remove(second);
-        errors.add(second.span(), "this is marked twice", "put all keys into one `#[setup_task(…)]`");
+        errors.add(second.path().span(), "this is marked twice", "put all keys into one `#[setup_task(…)]`");
     }
     Some(mark)
 }
 
 fn refuse_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {
     if let Some(mark) = take_mark(attrs, errors) {
-        errors.add(mark.span(), "a setup task is a method or a constant", "take the attribute away");
+        errors.add(mark.path().span(), "a setup task is a method or a constant", "take the attribute away");
     }
     true
 }

@@ -32,8 +32,10 @@ impl Model {
     pub fn read(input: DeriveInput, errors: &Errors) -> Self {
         let mut tokens = proc_macro2::TokenStream::new();
         for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("setup_tasks")) {
-            tokens.extend(arguments(attr, errors));
-            tokens.extend(quote::quote!(,));
+            let arguments = arguments(attr, errors);
+            if !arguments.is_empty() {
+                tokens.extend(quote::quote!(#arguments,));
+            }
         }
         let mut model = Self {
             args: ModelArgs::parse(tokens, Place::Struct, errors),
@@ -47,7 +49,7 @@ impl Model {
             for (field, member) in data.fields.iter().zip(data.fields.members()) {
                 model.fields.push(member.to_token_stream().to_string().trim_start_matches("r#").to_owned());
                 for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("depends_on")) {
-                    let args = DependsArgs::parse(arguments(attr, errors), attr.span(), errors);
+                    let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), errors);
                     model.relations.extend(args.map(|args| Relation {
                         member: member.clone(),
                         span: field.ty.span(),

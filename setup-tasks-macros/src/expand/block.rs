@@ -9,7 +9,7 @@ use super::row::{kind_constant, row};
 use crate::args::model::{ModelArgs, Place};
 use crate::ast::block::{Action, Block, Kind, Task};
 use crate::errors::Errors;
-use crate::names::{Runtime, handle};
+use crate::names::{Runtime, at, handle};
 use crate::validate;
 
 /// The attribute: what the user wrote, its table, and what is wrong with it.
@@ -22,9 +22,10 @@ pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
             let block = Block::read(item, &errors)?;
             let args = ModelArgs::parse(args, place, &errors);
             let sound = validate::block(&block, &errors);
+            let found = Found { sound, any_error: errors.count() > 0 };
             Some(match &block.kind {
-                Kind::Inherent(item) => expand_impl(item, &block, &sound, &args.runtime),
-                Kind::Trait(item) => expand_trait(item, &block, &sound, &args),
+                Kind::Inherent(item) => expand_impl(item, &block, &found, &args.runtime),
+                Kind::Trait(item) => expand_trait(item, &block, &found, &args),
             })
         })
         .unwrap_or(item);
@@ -32,18 +33,25 @@ pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     quote!(#expanded #errors)
 }
 
-fn expand_impl(item: &ItemImpl, block: &Block, sound: &[bool], runtime: &Runtime) -> TokenStream {
+/// What validation found: rustc is not told a second time what is wrong.
+pub struct Found {
+    /// For each task, whether a row can be made of it.
+    sound: Vec<bool>,
+    any_error: bool,
+}
+
+fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let (generics, self_ty) = (&item.generics, &item.self_ty);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let rows = rows(block, sound, runtime);
-    let constants = block.tasks.iter().map(|task| constants(task, block, runtime));
-    let checks = checks(item, block, runtime);
+    let rows = rows(block, found, runtime);
+    let constants = constants(block, runtime);
+    let checks = checks(item, block, found, runtime);
     quote! {
         #item
 
         impl #impl_generics #self_ty #where_clause {
-            #(#constants)*
+            #constants
             #[doc(hidden)]
             pub const __SETUP_TASKS: &'static [#private::TaskDef<Self>] = &[#rows];
         }
@@ -52,13 +60,25 @@ fn expand_impl(item: &ItemImpl, block: &Block, sound: &[bool], runtime: &Runtime
 }
 
 /// The rows of the tasks that one can be made of.
-pub fn rows(block: &Block, sound: &[bool], runtime: &Runtime) -> TokenStream {
-    let rows = block.tasks.iter().zip(sound).filter(|(_, sound)| **sound);
-    rows.map(|(task, _)| row(task, block, runtime)).collect()
+pub fn rows(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
+    let rows = block.tasks.iter().zip(&found.sound).filter(|(_, sound)| **sound);
+    rows.map(|(task, _)| row(task, block, !found.any_error, runtime)).collect()
+}
+
+/// The constants of all tasks, of each name once.
+pub fn constants(block: &Block, runtime: &Runtime) -> TokenStream {
+    let taken = |task: &Task| {
+        let handle = handle(&task.name, task.span());
+        block.constants.contains(&handle)
+    };
+    let again =
+        |i: usize, task: &Task| task.cfgs.is_empty() && block.tasks.iter().take(i).any(|first| first.name == task.name);
+    let tasks = block.tasks.iter().enumerate().filter(|(i, task)| !taken(task) && !again(*i, task));
+    tasks.map(|(_, task)| constant(task, block, runtime)).collect()
 }
 
 /// The handle of a task, and of a value task the constant that its row borrows.
-pub fn constants(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
+fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let Task { name, vis, cfgs, docs, .. } = task;
     match &task.action {
@@ -87,16 +107,24 @@ pub fn constants(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
 }
 
 /// Checks in const evaluation, beside the table: the type is a model, and has the tasks that paths name.
-fn checks(item: &ItemImpl, block: &Block, runtime: &Runtime) -> TokenStream {
+fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
+    let (private, ty, name) = (runtime.private_at(span_of(&item.self_ty)), &item.self_ty, block.name());
     if !is_concrete(&block.generics().params) {
+        let (impl_generics, _, where_clause) = item.generics.split_for_impl();
+        return quote! {
+            impl #impl_generics #private::HasBlock for #ty #where_clause {
+                const ROWS: &'static [#private::TaskDef<Self>] = Self::__SETUP_TASKS;
+            }
+        };
+    }
+    if found.any_error {
         return TokenStream::new();
     }
-    let (private, ty, name) = (runtime.private(), &item.self_ty, block.name());
-    let at_type = quote_spanned!(span_of(ty)=> #private::require_model::<#ty>());
+    let at_type = quote_spanned!(at(span_of(ty))=> #private::require_model::<#ty>());
     let targets = block.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after));
     let targets = targets.filter(|target| target.owner.is_some()).map(|target| {
-        let wanted = target.name();
-        quote_spanned!(target.span()=> #private::require_task::<#ty>(#name, #wanted);)
+        let (wanted, private) = (target.name(), runtime.private_at(target.span()));
+        quote_spanned!(at(target.span())=> #private::require_task::<#ty>(#name, #wanted);)
     });
     quote! {
         const _: () = {

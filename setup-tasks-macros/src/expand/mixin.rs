@@ -5,13 +5,13 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote};
 
-use super::block::{constants, rows};
+use super::block::{Found, constants, rows};
 use crate::args::model::{Mixin, ModelArgs};
 use crate::ast::block::Block;
 use crate::names::{Runtime, task_name};
 
 /// The trait, with models as its implementors, futures that are `Send`, handles and its rows.
-pub fn expand_trait(item: &ItemTrait, block: &Block, sound: &[bool], args: &ModelArgs) -> TokenStream {
+pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &ModelArgs) -> TokenStream {
     let runtime = &args.runtime;
     let private = runtime.private();
     let mut item = item.clone();
@@ -22,8 +22,8 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, sound: &[bool], args: &Mode
             make_send(method);
         }
     }
-    let rows = rows(block, sound, runtime);
-    let constants: TokenStream = block.tasks.iter().map(|task| constants(task, block, runtime)).collect();
+    let rows = rows(block, found, runtime);
+    let constants = constants(block, runtime);
     let (name, mixins) = (item.ident.to_string(), mixins(&args.mixins, runtime));
     let table = quote! {
         #constants

@@ -9,15 +9,15 @@ use super::block::is_concrete;
 use super::mixin::mixins;
 use crate::ast::model::{Model, Relation};
 use crate::errors::Errors;
-use crate::names::{Runtime, handle, task_name};
+use crate::names::{Runtime, at, handle, task_name};
 use crate::validate;
 
 /// The derive: the implementation, and what is wrong with the item.
 pub fn derive(item: TokenStream) -> TokenStream {
     let errors = Errors::default();
     let expanded = errors.ok(syn::parse2::<DeriveInput>(item)).map(|input| {
-        let model = Model::read(input, &errors);
-        validate::model(&model, &errors);
+        let mut model = Model::read(input, &errors);
+        validate::model(&mut model, &errors);
         expand(&model)
     });
     let errors = errors.into_tokens();
@@ -39,7 +39,12 @@ fn expand(model: &Model) -> TokenStream {
     let mixins = mixins(&model.args.mixins, runtime);
     let relations: TokenStream = model.relations.iter().map(|relation| row(relation, runtime)).collect();
     // A generic type's block may have bounds that a look-up would silently miss: there, the block must exist.
-    let no_block = is_concrete(&generics.params).then(|| quote!(use #private::NoBlock as _;));
+    let (no_block, rows) = if is_concrete(&generics.params) {
+        (quote!(use #private::NoBlock as _;), quote!(Self::__SETUP_TASKS))
+    } else {
+        let private = runtime.private_at(ident.span());
+        (TokenStream::new(), quote_spanned!(at(ident.span())=> <Self as #private::HasBlock>::ROWS))
+    };
     let format = |format: &Option<crate::args::Format>| match format {
         Some(format) => format.expand(&quote!(self), runtime),
         None => quote!(#private::String::new()),
@@ -66,7 +71,7 @@ fn expand(model: &Model) -> TokenStream {
             const READONLY: ::core::option::Option<::core::primitive::bool> = #readonly;
             const BLOCK: &'static #private::Block<Self> = {
                 #no_block
-                &#private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#relations], Self::__SETUP_TASKS])
+                &#private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#relations], #rows])
             };
             const TABLE: &'static #private::TaskTable<Self> = &#private::TaskTable::build(Self::BLOCK);
             fn stamp_subdir(&self) -> #private::String {
@@ -84,7 +89,8 @@ fn row(relation: &Relation, runtime: &Runtime) -> TokenStream {
     let (name, member, args) = (relation.name(), &relation.member, &relation.args);
     let (owner, target) = (&args.target.owner, args.target.name());
     let description = format!("Depend on {} of {}", target, quote!(#member));
-    let related = quote_spanned!(relation.span=> #private::related::<#owner>(&this.#member));
+    let here = runtime.private_at(relation.span);
+    let related = quote_spanned!(at(relation.span)=> #here::related::<#owner>(&this.#member));
     let mut keys = TokenStream::new();
     keys.extend(args.ready.then(|| quote!(.ready())));
     keys.extend(args.leave.then(|| quote!(.leave())));
@@ -133,20 +139,21 @@ fn beside(model: &Model, runtime: &Runtime) -> TokenStream {
             }
         };
     }
-    let table = quote_spanned!(ident.span()=> let _ = <#ident as #runtime::SetupTasks>::TABLE;);
+    let table = quote_spanned!(at(ident.span())=> let _ = <#ident as #runtime::SetupTasks>::TABLE;);
     let skips = model.args.mixins.iter().flat_map(|mixin| mixin.skip.iter().map(move |name| (&mixin.path, name)));
     let skips = skips.map(|(path, skip)| {
-        let wanted = task_name(skip);
-        quote_spanned!(skip.span()=> #private::require_in_block(&<#ident as #path>::__MIXIN_TASKS, #wanted);)
+        let (wanted, private) = (task_name(skip), runtime.private_at(skip.span()));
+        quote_spanned!(at(skip.span())=> #private::require_in_block(&<#ident as #path>::__MIXIN_TASKS, #wanted);)
     });
     let targets = model.relations.iter().map(|Relation { args, .. }| {
         let (owner, wanted) = (&args.target.owner, args.target.name());
         let owner_name = owner.as_ref().and_then(|owner| owner.segments.last()).map(|last| last.ident.to_string());
-        quote_spanned!(args.target.span()=> #private::require_task::<#owner>(#owner_name, #wanted);)
+        let private = runtime.private_at(args.target.span());
+        quote_spanned!(at(args.target.span())=> #private::require_task::<#owner>(#owner_name, #wanted);)
     });
     let befores = model.relations.iter().flat_map(|relation| &relation.args.before).map(|target| {
-        let wanted = target.name();
-        quote_spanned!(target.span()=> #private::require_task::<#ident>(#name, #wanted);)
+        let (wanted, private) = (target.name(), runtime.private_at(target.span()));
+        quote_spanned!(at(target.span())=> #private::require_task::<#ident>(#name, #wanted);)
     });
     quote! {
         const _: () = {

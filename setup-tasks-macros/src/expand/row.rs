@@ -12,8 +12,8 @@ use crate::expand::block::is_concrete;
 use crate::fingerprint::Fingerprint;
 use crate::names::{Runtime, at, handle, kind};
 
-/// The row, with a comma.
-pub fn row(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
+/// The row, with a comma; without `places`, nothing says where it goes, since that was found wrong.
+pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let (name, cfgs) = (&task.name, &task.cfgs);
     let description = task.args.description.as_deref().unwrap_or_default();
@@ -23,23 +23,25 @@ pub fn row(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
             quote!(#private::task(#name, #description, #run))
         }
         Action::Value(_) => {
-            let (kind, owner) = (kind(&task.ident), block.owner());
+            let (kind, owner) = (kind(&task.ident), block.owner(task.span()));
             quote!(#private::value(#name, #description, #owner::#kind))
         }
     };
-    let keys = keys(task, block, runtime);
+    let keys = keys(task, block, places, runtime);
     quote! {
         #(#cfgs)*
         #head #keys,
     }
 }
 
-fn keys(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
+fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let args = &task.args;
     let mut keys = TokenStream::new();
     keys.extend(args.order.map(|order| quote!(.order(#order))));
-    keys.extend(targets("before", &args.before, block, runtime));
-    keys.extend(targets("after", &args.after, block, runtime));
+    if places {
+        keys.extend(targets("before", &args.before, block, runtime));
+        keys.extend(targets("after", &args.after, block, runtime));
+    }
     keys.extend(ask("hash", "hash_text", args.hash.as_ref(), block, runtime));
     keys.extend(ask("invalidator", "valid", args.invalidator.as_ref(), block, runtime));
     keys.extend(ask("check_completed", "completion", args.check_completed.as_ref(), block, runtime));
@@ -61,17 +63,22 @@ fn keys(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
 
 /// A closure that calls a method with what it extracts.
 fn call(method: &Method, answer: &str, block: &Block, runtime: &Runtime) -> TokenStream {
-    let (private, owner) = (runtime.private(), block.owner());
+    let owner = block.owner(method.ident.span());
     let (ident, span) = (&method.ident, at(method.ident.span()));
     let answer = Ident::new(answer, at(method.answer));
     let cx = if method.args.is_empty() { quote!(_) } else { quote!(cx) };
-    let args = method.args.iter().map(|ty| match ty {
-        Type::Reference(_) => quote_spanned!(at(ty.span())=> #private::context(cx)),
-        _ => quote_spanned!(at(ty.span())=> #private::extract(cx).await?),
+    let args = method.args.iter().map(|ty| {
+        let (place, private) = (at(ty.span()), runtime.private_at(ty.span()));
+        match ty {
+            Type::Reference(_) => quote_spanned!(place=> #private::context(cx)),
+            _ => quote_spanned!(place=> #private::extract(cx).await?),
+        }
     });
     let wait = method.is_async.then(|| quote!(.await));
+    let private = runtime.private_at(method.answer);
     let convert = quote_spanned!(at(method.answer)=> #private::#answer);
     let body = quote_spanned!(span=> async move { #convert(#owner::#ident(this, #(#args),*) #wait) });
+    let private = runtime.private_at(method.ident.span());
     quote_spanned!(span=> |this, #cx| #private::boxed(#body))
 }
 
@@ -83,7 +90,7 @@ fn ask(key: &str, answer: &str, helper: Option<&Ident>, block: &Block, runtime: 
         let call = call(method, answer, block, runtime);
         return Some(quote!(.#key(#call)));
     }
-    let (private, owner) = (runtime.private(), block.owner());
+    let (private, owner) = (runtime.private_at(method.answer), block.owner(method.ident.span()));
     let key = quote::format_ident!("{key}_now");
     let (answer, ident) = (Ident::new(answer, at(method.answer)), &method.ident);
     let convert = quote_spanned!(at(method.answer)=> #private::#answer);
@@ -101,7 +108,8 @@ fn targets(key: &str, targets: &[Target], block: &Block, runtime: &Runtime) -> O
     let names = targets.iter().map(|target| match &target.owner {
         Some(owner) if !by_name => {
             let handle = handle(&target.name(), target.span());
-            quote_spanned!(target.span()=> #private::named::<Self>(#owner::#handle))
+            let handle = if owner.is_ident("Self") { quote!(Self::#handle) } else { quote!(<Self as #owner>::#handle) };
+            quote!(#private::named::<Self>(#handle))
         }
         _ => {
             let name = target.name();
@@ -133,6 +141,7 @@ fn system(dependencies: &[Expr], runtime: &Runtime) -> Option<TokenStream> {
         .iter()
         .map(|dependency| {
             let value = with_this(quote!(#dependency), &mut uses_this);
+            let private = runtime.private_at(dependency.span());
             quote_spanned!(at(dependency.span())=> #private::system(#value))
         })
         .collect();
@@ -179,9 +188,10 @@ fn fingerprint(task: &Task, block: &Block) -> u64 {
 
 /// The constant that a value task's row borrows.
 pub fn kind_constant(task: &Task, ty: &Type, block: &Block, runtime: &Runtime) -> TokenStream {
-    let (private, owner) = (runtime.private(), block.owner());
+    let (private, owner) = (runtime.private_at(ty.span()), block.owner(ty.span()));
     let (cfgs, kind, value) = (&task.cfgs, kind(&task.ident), Ident::new(&task.name.to_uppercase(), task.span()));
     let kind_type = quote_spanned!(at(ty.span())=> &'static dyn #private::DynTaskKind<Self>);
+    let value = Ident::new(&value.to_string(), at(ty.span()));
     let borrow = quote_spanned!(at(ty.span())=> &#owner::#value);
     quote! {
         #(#cfgs)*

@@ -13,12 +13,12 @@ use crate::errors::Errors;
 /// Checks a block. The answer says, for each task, whether a row can be made of it.
 pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::described(block, errors);
-    tasks::distinct(block, errors);
     tasks::handles_free(block, errors);
     let mut sound: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
     for (task, sound) in block.tasks.iter().zip(&mut sound) {
         *sound &= tasks::helpers(task, block, errors);
     }
+    tasks::distinct(block, &mut sound, errors);
     order::targets(block, errors);
     order::cycles(block, errors);
     sound

@@ -4,8 +4,8 @@ use crate::args::Format;
 use crate::ast::model::Model;
 use crate::errors::{Errors, list, suggest};
 
-/// Checks a model.
-pub fn model(model: &Model, errors: &Errors) {
+/// Checks a model. A format string over a field that is not there is taken away, so that rustc says nothing more of it.
+pub fn model(model: &mut Model, errors: &Errors) {
     if !model.is_struct {
         errors.add(model.ident.span(), "a model is a struct", "put the enum or union into a field of a struct");
         return;
@@ -18,9 +18,9 @@ pub fn model(model: &Model, errors: &Errors) {
             format_args!("write `#[setup_tasks(subdir = \"{}\")]` on it", example(model)),
         );
     }
-    for format in [&model.args.subdir, &model.args.id].into_iter().flatten() {
-        fields(model, format, errors);
-    }
+    let (subdir, id) = (model.args.subdir.take(), model.args.id.take());
+    model.args.subdir = subdir.filter(|format| has_fields(model, format, errors));
+    model.args.id = id.filter(|format| has_fields(model, format, errors));
 }
 
 fn example(model: &Model) -> String {
@@ -31,7 +31,8 @@ fn example(model: &Model) -> String {
     }
 }
 
-fn fields(model: &Model, format: &Format, errors: &Errors) {
+fn has_fields(model: &Model, format: &Format, errors: &Errors) -> bool {
+    let before = errors.count();
     let known = || model.fields.iter().map(String::as_str);
     for field in format.fields().filter(|field| known().all(|name| name != *field)) {
         let help = suggest(field, known()).unwrap_or_else(|| match model.fields.len() {
@@ -40,4 +41,5 @@ fn fields(model: &Model, format: &Format, errors: &Errors) {
         });
         errors.add(format.span(), format_args!("`{}` has no field `{field}`", model.ident), help);
     }
+    errors.count() == before
 }

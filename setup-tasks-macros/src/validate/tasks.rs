@@ -20,13 +20,14 @@ pub fn described(block: &Block, errors: &Errors) {
 }
 
 /// No two tasks of a block have one name, unless `cfg` keeps them apart.
-pub fn distinct(block: &Block, errors: &Errors) {
+pub fn distinct(block: &Block, sound: &mut [bool], errors: &Errors) {
     let mut seen: HashMap<&str, &Task> = HashMap::new();
-    for task in &block.tasks {
+    for (task, sound) in block.tasks.iter().zip(sound) {
         if let Some(first) = seen.get(task.name.as_str()) {
             if task.cfgs.is_empty() || first.cfgs.is_empty() {
                 let what = format_args!("two tasks of `{}` are called `{}`", block.name(), task.name).to_string();
                 errors.add(task.span(), what, "give one of them another name: stamps go by name");
+                *sound = false;
             }
         } else {
             seen.insert(&task.name, task);

@@ -12,7 +12,7 @@ use std::sync::Arc;
 pub use any::AnyObject;
 pub(crate) use any::{Asked, DynObject};
 pub(crate) use core::ObjectCore;
-pub use model::{NoBlock, SetupTasks};
+pub use model::{HasBlock, NoBlock, SetupTasks};
 
 use crate::injector::Injector;
 use crate::layout::Layout;

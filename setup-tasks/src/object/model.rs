@@ -38,3 +38,13 @@ pub trait NoBlock: Sized + 'static {
 }
 
 impl<T: 'static> NoBlock for T {}
+
+/// The rows of a generic type's block, whose bounds the derive does not know.
+#[diagnostic::on_unimplemented(
+    message = "the generic model `{Self}` has no `#[setup_tasks]` block, or its block asks more of the parameters",
+    label = "write `#[setup_tasks] impl<…> {Self} {{}}`, or give the struct the bounds of its block"
+)]
+pub trait HasBlock: Sized + 'static {
+    #[doc(hidden)]
+    const ROWS: &'static [crate::task::row::TaskDef<Self>];
+}

@@ -1,0 +1,6 @@
+struct Host;
+
+fn main() {
+    let layout = setup_tasks::Layout::in_memory().unwrap();
+    layout.add(Host).unwrap();
+}

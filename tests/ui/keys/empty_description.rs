@@ -1,0 +1,13 @@
+use setup_tasks::prelude::*;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "host")]
+struct Host;
+
+#[setup_tasks]
+impl Host {
+    #[setup_task(" ")]
+    fn paint(&self) {}
+}
+
+fn main() {}

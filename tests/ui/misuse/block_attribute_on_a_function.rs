@@ -1,0 +1,6 @@
+use setup_tasks::prelude::*;
+
+#[setup_tasks]
+fn paint() {}
+
+fn main() {}

@@ -1,0 +1,14 @@
+use setup_tasks::prelude::*;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "host")]
+struct Host;
+
+#[setup_tasks]
+impl Host {
+    #[setup_task("Paint it")]
+    fn paint(&self) {}
+    const PAINT: u8 = 0;
+}
+
+fn main() {}

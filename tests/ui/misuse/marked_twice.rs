@@ -1,0 +1,14 @@
+use setup_tasks::prelude::*;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "host")]
+struct Host;
+
+#[setup_tasks]
+impl Host {
+    #[setup_task("Paint it")]
+    #[setup_task(order = 1)]
+    fn paint(&self) {}
+}
+
+fn main() {}

@@ -1,0 +1,19 @@
+use setup_tasks::prelude::*;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "host")]
+struct Host;
+
+#[setup_tasks]
+impl Host {
+    #[setup_task("Paint it")]
+    fn paint(&self) {}
+}
+
+#[setup_tasks]
+impl Host {
+    #[setup_task("Hang it")]
+    fn hang(&self) {}
+}
+
+fn main() {}
