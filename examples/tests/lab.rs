@@ -1,0 +1,294 @@
+//! The lab as a user runs it: the program, its site file, what it leaves on disk. Certificates are verified by webpki, which
+//! shares no code with what made them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
+
+const SITE: &str = include_str!("../lab/site.toml");
+
+struct Lab(tempfile::TempDir);
+
+impl Lab {
+    fn new() -> Self {
+        let lab = Self(tempfile::tempdir().unwrap());
+        lab.write_site(SITE);
+        lab
+    }
+
+    fn write_site(&self, text: &str) {
+        fs::write(self.0.path().join("site.toml"), text).unwrap();
+    }
+
+    fn edit(&self, from: &str, to: &str) {
+        let text = fs::read_to_string(self.0.path().join("site.toml")).unwrap();
+        assert!(text.contains(from), "{from}");
+        self.write_site(&text.replace(from, to));
+    }
+
+    fn run(&self, args: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_lab"))
+            .args(["--site", "site.toml", "--out", "out"])
+            .args(args)
+            .current_dir(self.0.path())
+            .output()
+            .unwrap()
+    }
+
+    /// Runs, and splits what it prints into lines.
+    fn lines(&self, args: &[&str]) -> Vec<String> {
+        let output = self.run(args);
+        assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Runs, and expects an error.
+    fn error(&self, args: &[&str]) -> String {
+        let output = self.run(args);
+        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    fn path(&self, path: &str) -> PathBuf {
+        self.0.path().join("out").join(path)
+    }
+}
+
+fn certificate(path: &Path) -> CertificateDer<'static> {
+    let text = fs::read_to_string(path).unwrap();
+    let (_, pem) = x509_parser::pem::parse_x509_pem(text.as_bytes()).unwrap();
+    CertificateDer::from(pem.contents)
+}
+
+/// Whether the host's certificate is signed by the authority and good for a name.
+fn is_certified(lab: &Lab, host: &str, name: &str) -> Result<(), webpki::Error> {
+    let authority = certificate(&lab.path(&format!("hosts/{host}/etc/tls/authority.pem")));
+    let anchors = [anchor_from_trusted_cert(&authority)?];
+    let own = certificate(&lab.path(&format!("hosts/{host}/etc/tls/host.pem")));
+    let own = EndEntityCert::try_from(&own)?;
+    let now = UnixTime::since_unix_epoch(SystemTime::now().duration_since(UNIX_EPOCH).unwrap());
+    own.verify_for_usage(webpki::ALL_VERIFICATION_ALGS, &anchors, &[], now, KeyUsage::server_auth(), None, None)?;
+    own.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap())
+}
+
+/// The first word of each line that reports a task.
+fn hosts_that_ran(lines: &[String]) -> Vec<&str> {
+    let mut hosts: Vec<_> =
+        lines.iter().filter(|line| line.contains(" done in ")).filter_map(|line| line.split(' ').next()).collect();
+    hosts.retain(|host| !host.ends_with(':'));
+    hosts.dedup();
+    hosts
+}
+
+#[test]
+fn the_second_up_runs_nothing_and_says_so_in_one_line() {
+    let lab = Lab::new();
+    let first = lab.lines(&["up"]);
+    assert_eq!(hosts_that_ran(&first), ["authority", "gateway", "files", "ada", "grace", "edsger"]);
+    assert!(first.last().unwrap().starts_with("done: 6 objects; 32 tasks ran, 5 up to date in "), "{first:?}");
+    let second = lab.lines(&["up"]);
+    assert!(
+        second.len() == 1 && second[0].starts_with("up to date: 6 objects, 37 tasks, nothing to do ("),
+        "{second:?}"
+    );
+    assert_eq!(lab.lines(&["plan"]), ["up to date: 6 objects, nothing would run"]);
+}
+
+#[test]
+fn every_host_has_a_certificate_for_its_names_and_no_others() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    for (host, names) in [
+        ("gateway", ["gateway.lab.example", "router.lab.example", "ns", "10.20.0.1"]),
+        ("ada", ["ada.lab.example", "ada", "10.20.0.11", "ada.lab.example"]),
+    ] {
+        for name in names {
+            is_certified(&lab, host, name).unwrap();
+        }
+    }
+    assert!(matches!(is_certified(&lab, "ada", "grace.lab.example"), Err(webpki::Error::CertNotValidForName(_))));
+    assert!(lab.path("hosts/edsger/home/edsger").is_dir());
+    assert_eq!(fs::read_to_string(lab.path("hosts/grace/etc/motd")).unwrap(), "Grace works here.\n");
+}
+
+#[test]
+fn certificates_of_another_authority_are_refused() {
+    let (one, other) = (Lab::new(), Lab::new());
+    one.lines(&["up"]);
+    other.lines(&["up"]);
+    fs::copy(other.path("hosts/ada/etc/tls/authority.pem"), one.path("hosts/ada/etc/tls/authority.pem")).unwrap();
+    is_certified(&one, "ada", "ada").unwrap_err();
+}
+
+#[test]
+fn keys_are_private_and_outlast_clearing_the_cache() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    let keys = ["state/authority/authority.key", "state/authority/authority.pem", "state/hosts/ada/host.key"];
+    let read = || keys.map(|key| fs::read(lab.path(key)).unwrap());
+    let before = read();
+    for key in keys {
+        assert_eq!(lab.path(key).metadata().unwrap().permissions().mode() & 0o777, 0o600, "{key}");
+        assert_eq!(lab.path(key).parent().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700, "{key}");
+    }
+    assert_eq!(
+        lab.lines(&["clear", "authority"]),
+        ["done: cleared the stamps and the cache of authority; its state stays"]
+    );
+    lab.lines(&["clear", "ada"]);
+    let up = lab.lines(&["up"]);
+    assert_eq!(hosts_that_ran(&up), ["ada"], "the authority is complete by what it has: {up:?}");
+    fs::remove_dir_all(lab.path("cache")).unwrap();
+    lab.lines(&["up"]);
+    lab.lines(&["up", "--force"]);
+    assert_eq!(read()[0], before[0]);
+    assert_eq!(read()[2], before[2]);
+}
+
+#[test]
+fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    lab.edit("names = [\"router\", \"ns\"]", "names = [\"router\", \"dns\"]");
+    let plan = lab.lines(&["plan"]);
+    assert_eq!(plan.last().unwrap(), "would run: 5 tasks of 1 object");
+    assert!(
+        plan[0].starts_with("gateway    Get a certificate signed") && plan[0].contains("its hash changed from "),
+        "{plan:?}"
+    );
+    let why = lab.lines(&["why", "gateway"]);
+    assert!(why[0].contains("Make the key") && why[0].contains("up to date"), "{why:?}");
+    assert!(
+        why.iter().any(|line| line.contains("Write the files") && line.ends_with("would run certificate ran later")),
+        "{why:?}"
+    );
+    assert_eq!(lab.lines(&["up", "--dry-run"]), plan);
+    let up = lab.lines(&["up"]);
+    assert_eq!(hosts_that_ran(&up), ["gateway"]);
+    is_certified(&lab, "gateway", "dns.lab.example").unwrap();
+    is_certified(&lab, "gateway", "ns.lab.example").unwrap_err();
+
+    lab.edit("Grace works here.", "Grace wrote the compiler.");
+    let up = lab.lines(&["up"]);
+    assert_eq!(hosts_that_ran(&up), ["grace"]);
+    assert!(
+        up.iter().any(|line| line.contains("Write the files")) && up.iter().all(|line| !line.contains("certificate")),
+        "{up:?}"
+    );
+    assert_eq!(fs::read_to_string(lab.path("hosts/grace/etc/motd")).unwrap(), "Grace wrote the compiler.\n");
+}
+
+#[test]
+fn a_new_authority_key_reissues_every_certificate() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    fs::remove_file(lab.path("state/authority/authority.key")).unwrap();
+    let up = lab.lines(&["up"]);
+    assert_eq!(hosts_that_ran(&up), ["authority", "gateway", "files", "ada", "grace", "edsger"]);
+    is_certified(&lab, "grace", "grace").unwrap();
+}
+
+#[test]
+fn a_certificate_close_to_its_end_is_renewed() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    let read = |path: &str| fs::read_to_string(lab.path(path)).unwrap();
+    let key = KeyPair::from_pem(&read("state/hosts/ada/host.key")).unwrap();
+    let authority_key = KeyPair::from_pem(&read("state/authority/authority.key")).unwrap();
+    let issuer = Issuer::from_ca_cert_pem(&read("state/authority/authority.pem"), authority_key).unwrap();
+    let mut params = CertificateParams::new(vec!["ada".to_owned()]).unwrap();
+    params.not_after = (SystemTime::now() + Duration::from_secs(29 * 24 * 3600)).into();
+    let short = params.signed_by(&key, &issuer).unwrap().pem();
+    fs::write(lab.path("cache/hosts/ada/host.pem"), short).unwrap();
+
+    let why = lab.lines(&["why", "ada"]);
+    let expected = "Get a certificate signed               would run its invalidator says it no longer holds";
+    assert!(why.iter().any(|line| line.contains(expected)), "{why:?}");
+    assert_eq!(hosts_that_ran(&lab.lines(&["up"])), ["ada"]);
+    is_certified(&lab, "ada", "ada.lab.example").unwrap();
+    assert!(lab.lines(&["up"])[0].starts_with("up to date"));
+}
+
+#[test]
+fn what_was_taken_away_is_put_back() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    fs::remove_file(lab.path("hosts/ada/etc/tls/host.pem")).unwrap();
+    fs::write(lab.path("hosts/grace/etc/motd"), "Somebody was here.\n").unwrap();
+    assert_eq!(hosts_that_ran(&lab.lines(&["up"])), ["ada", "grace"]);
+    assert_eq!(fs::read_to_string(lab.path("hosts/grace/etc/motd")).unwrap(), "Grace works here.\n");
+}
+
+#[test]
+fn a_dry_run_leaves_nothing_behind() {
+    let lab = Lab::new();
+    let plan = lab.lines(&["up", "--dry-run"]);
+    assert!(
+        plan.last().unwrap().starts_with("would run: 37 tasks of 6 objects")
+            || plan.last().unwrap().starts_with("would run: 32"),
+        "{plan:?}"
+    );
+    assert!(!lab.path("").exists());
+}
+
+#[test]
+fn force_runs_every_task() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    assert!(lab.lines(&["up", "--force"]).last().unwrap().starts_with("done: 6 objects; 32 tasks ran"));
+}
+
+#[test]
+fn a_mistake_in_the_site_file_is_one_error_with_line_and_key() {
+    let lab = Lab::new();
+    for (from, to, expected) in [
+        ("valid_days = 90", "valid_dyas = 90", &["line 10", "unknown field `valid_dyas`", "`valid_days`"][..]),
+        ("[authority]", "[authority", &["line 5"]),
+        ("address = \"10.20.0.1\"", "address = \"10.20.0\"", &["line 15", "invalid IP address"]),
+        ("name = \"gateway\"", "name = \"Gate way\"", &["line 14", "is no host name"]),
+        ("\"srv/share\"]", "\"../../etc\"]", &["line 25", "is no path inside a host"]),
+        ("renew_days = 30", "renew_days = 90", &["certificates.renew_days", "must be less than"]),
+        ("name = \"ada\"", "name = \"grace\"", &["two objects have the id `grace`"]),
+        ("name = \"ada\"\n", "", &["missing field `name`"]),
+    ] {
+        lab.write_site(SITE);
+        lab.edit(from, to);
+        let error = lab.error(&["up"]);
+        for part in expected.iter().chain(&["site"]) {
+            assert!(error.contains(part), "{to}: {part:?} is not in\n{error}");
+        }
+        assert_eq!(error.matches("error").count() - error.matches("parse error").count(), 1, "{error}");
+        assert!(!lab.path("").exists(), "{to}: nothing is begun");
+    }
+}
+
+#[test]
+fn an_unknown_host_or_a_missing_site_file_is_named() {
+    let lab = Lab::new();
+    let error = lab.error(&["why", "nobody"]);
+    assert!(error.contains("the site has no `nobody`; it has authority, gateway"), "{error}");
+    fs::remove_file(lab.0.path().join("site.toml")).unwrap();
+    assert!(lab.error(&["up"]).contains("cannot read the site file `site.toml`"));
+}
+
+#[test]
+fn a_host_that_fails_is_named_and_the_others_go_on() {
+    let lab = Lab::new();
+    fs::create_dir_all(lab.path("hosts")).unwrap();
+    fs::write(lab.path("hosts/ada"), "a file where the host's root should be").unwrap();
+    let output = lab.run(&["up"]);
+    assert_eq!(output.status.code(), Some(1));
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(out.lines().last().unwrap().starts_with("failed: 1 of 6 objects"), "{out}");
+    assert!(
+        err.contains("task `ada/install`") && err.contains("because cannot write") && err.contains("hosts/ada"),
+        "{err}"
+    );
+    is_certified(&lab, "grace", "grace").unwrap();
+}

@@ -1,0 +1,110 @@
+//! The stores side by side, in one run: 2,000 objects with 10 stamps each. `cargo bench -p setup-tasks --bench stamp_stores`
+//!
+//! Each number is the median of five rounds, for one stamp. `load` reads every object as a run with nothing to do does,
+//! with a store that was just opened; `write` keeps one stamp after another, each waiting for the one before; `write 64`
+//! has 64 objects write at once.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use setup_tasks::stamp::{Change, Entry, FilesStore, MemoryStore, Records, SqliteStore, Stamp, StampStore};
+use setup_tasks::{Layout, prelude::*};
+
+const OBJECTS: usize = 2_000;
+const TASKS: usize = 10;
+const ROUNDS: usize = 5;
+const WRITTEN: usize = 2_000;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "sample")]
+struct Sample;
+
+/// A stamp as a run writes it.
+async fn sample() -> Stamp {
+    let layout = Layout::in_memory().unwrap();
+    layout.add(Sample).unwrap().create_stamp("task", "a hash text of a usual length").await.unwrap()
+}
+
+fn set(task: usize, stamp: &Stamp) -> Change {
+    let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+    Change::Set { task: format!("task_{task}"), entry: Some(entry), history: None }
+}
+
+fn object(i: usize) -> String {
+    format!("objects/{i}")
+}
+
+async fn fill(store: &Arc<dyn StampStore>, stamp: &Stamp) {
+    let writers: Vec<_> = (0..64)
+        .map(|w| {
+            let (store, stamp) = (store.clone(), stamp.clone());
+            tokio::spawn(async move {
+                for i in (w..OBJECTS).step_by(64) {
+                    for task in 0..TASKS {
+                        store.write(&object(i), set(task, &stamp)).await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for writer in writers {
+        writer.await.unwrap();
+    }
+}
+
+fn median(mut times: Vec<Duration>) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+type Open = Box<dyn Fn(usize) -> Arc<dyn StampStore>>;
+
+async fn measure(name: &str, open: Open) {
+    let stamp = sample().await;
+    let (mut load, mut one, mut many) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 0..ROUNDS {
+        let began = Instant::now();
+        let store = open(round);
+        fill(&store, &stamp).await;
+        many.push(began.elapsed() / u32::try_from(OBJECTS * TASKS).unwrap());
+
+        let began = Instant::now();
+        for i in 0..WRITTEN {
+            store.write(&object(i % OBJECTS), set(i % TASKS, &stamp)).await.unwrap();
+        }
+        one.push(began.elapsed() / u32::try_from(WRITTEN).unwrap());
+
+        // A memory store is gone once it is closed.
+        let store = if name == "memory" {
+            store
+        } else {
+            drop(store);
+            open(round)
+        };
+        let began = Instant::now();
+        for i in 0..OBJECTS {
+            let records: Records = store.load(&object(i)).unwrap();
+            assert_eq!(records.iter().count(), TASKS);
+        }
+        load.push(began.elapsed() / u32::try_from(OBJECTS * TASKS).unwrap());
+    }
+    report(name, [median(load), median(one), median(many)]);
+}
+
+#[expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
+fn report(name: &str, [load, one, many]: [Duration; 3]) {
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    println!("{name:<8} {:>9.3} {:>9.1} {:>9.1}", micros(load), micros(one), micros(many));
+}
+
+#[tokio::main]
+#[expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
+async fn main() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().to_owned();
+    println!("µs       load        write  write 64");
+    measure("memory", Box::new(|_| Arc::new(MemoryStore::new()))).await;
+    let sqlite = path.clone();
+    measure("sqlite", Box::new(move |round| Arc::new(SqliteStore::new(sqlite.join(format!("{round}.sqlite")))))).await;
+    measure("files", Box::new(move |round| Arc::new(FilesStore::new(path.join(round.to_string()))))).await;
+}
