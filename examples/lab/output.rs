@@ -31,7 +31,7 @@ pub fn follow(layout: &Layout) {
             EventKind::TaskFail { duration, .. } => line(BAD, "failed", format!("after {}", length(*duration))),
             EventKind::TaskRetry { wait, .. } => line(WOULD, "failed", format!("again in {}", length(*wait))),
             EventKind::ChangedWhileRunning => {
-                line(WOULD, "its input changed meanwhile", "and it will run again".into())
+                line(WOULD, "its input changed meanwhile", "and it will run again".into());
             }
             EventKind::Waiting { holder } => waiting(event, holder),
             _ => {}

@@ -171,6 +171,7 @@ fn control_characters_of_a_hash_text_do_not_reach_the_terminal() {
 
 /// What is true of a task, whether or not it is asked.
 #[derive(Clone, Debug)]
+#[expect(clippy::option_option, reason = "whether there are inputs, then whether one changed")]
 struct World {
     forced: bool,
     completion: Option<Completion>,

@@ -144,11 +144,11 @@ async fn a_completion_check_decides_alone_and_keeps_no_stamp() {
     *complete.lock().unwrap() = Completion::Complete;
     assert!(object.run_setup_tasks().force(Checked::BEFORE).await.unwrap().ran().all(|task| task.task != "checked"));
 
-    let old = SystemTime::now() - Duration::from_secs(3600);
+    let old = SystemTime::now() - Duration::from_hours(1);
     *complete.lock().unwrap() = Completion::At(old.into());
     assert_eq!(plan(&object).await[1], "checked would run: before ran later");
 
-    let new = SystemTime::now() + Duration::from_secs(3600);
+    let new = SystemTime::now() + Duration::from_hours(1);
     *complete.lock().unwrap() = Completion::At(new.into());
     assert_eq!(plan(&object).await, ["before up to date", "checked up to date", "after would run: checked ran later"]);
 }

@@ -26,6 +26,9 @@ impl Log {
     }
 }
 
+/// Opens the layout of a directory, as another process would.
+pub type Open = Box<dyn Fn() -> Layout>;
+
 /// A directory for one test.
 pub struct Place(pub tempfile::TempDir);
 
@@ -58,7 +61,7 @@ impl Place {
     }
 
     /// A layout for each store that keeps stamps, each in a directory of its own.
-    pub fn layouts(&self) -> Vec<(&'static str, Box<dyn Fn() -> Layout>)> {
+    pub fn layouts(&self) -> Vec<(&'static str, Open)> {
         let config = |name: &str| Config { base_dir: self.path().join(name), ..self.config() };
         let (sqlite, files) = (config("sqlite"), config("files"));
         vec![
@@ -160,10 +163,9 @@ impl Machine {
         let knob = self.knobs.get(task).unwrap_or_default();
         let (word, rest) = knob.split_once(' ').unwrap_or((&knob, ""));
         match word {
-            "" => {}
             "fail" => return Err(anyhow::anyhow!("the disk is on fire").context("cannot write")),
             "fail-until" if cx.attempt() < rest.parse()? => anyhow::bail!("attempt {} fails", cx.attempt()),
-            "fail-until" => {}
+            "" | "fail-until" => {}
             "panic" => panic!("{rest}"),
             "skip" => return Ok(Outcome::Skipped),
             "skip-error" => return Err(setup_tasks::SkipSetupTask.into()),

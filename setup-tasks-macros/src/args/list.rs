@@ -47,10 +47,10 @@ impl Parse for Arg {
         };
         let rest = input.cursor().span();
         let more: TokenStream = input.parse()?;
-        match more.is_empty() {
-            true => Ok(Self { key, value }),
-            false => Err(explain(rest, &format!("this cannot follow `{key}`"), "write a `,` before the next argument")),
+        if !more.is_empty() {
+            return Err(explain(rest, &format!("this cannot follow `{key}`"), "write a `,` before the next argument"));
         }
+        Ok(Self { key, value })
     }
 }
 

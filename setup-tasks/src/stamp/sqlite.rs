@@ -63,21 +63,28 @@ impl Reader {
     }
 }
 
-/// The state of the file: `None` if there is none, `Some(None)` if somebody has it open for writing, as the log beside
-/// it tells.
-fn look(path: &Path) -> Result<Option<Option<State>>, StampError> {
+/// What can be seen of the file from outside.
+#[derive(PartialEq)]
+enum File {
+    Missing,
+    /// Somebody has it open for writing, as the log beside it tells.
+    InUse,
+    Frozen(State),
+}
+
+fn look(path: &Path) -> Result<File, StampError> {
     let io = |error| StampError::io("read", path, error);
     let meta = match std::fs::metadata(path) {
         Ok(meta) => meta,
-        Err(error) if is_none(&error) => return Ok(None),
+        Err(error) if is_none(&error) => return Ok(File::Missing),
         Err(error) => return Err(io(error)),
     };
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");
     if Path::new(&log).try_exists().map_err(io)? {
-        return Ok(Some(None));
+        return Ok(File::InUse);
     }
-    Ok(Some(Some((meta.modified().map_err(io)?, meta.len()))))
+    Ok(File::Frozen((meta.modified().map_err(io)?, meta.len())))
 }
 
 struct Writer {
@@ -105,14 +112,22 @@ impl SqliteStore {
         read: impl Fn(&Connection) -> Result<A, StampError>,
     ) -> Result<A, StampError> {
         let mut reader = lock(&self.reader);
-        let Some(now) = look(&self.path)? else { return Ok(none()) };
+        let now = match look(&self.path)? {
+            File::Missing => return Ok(none()),
+            File::InUse => None,
+            File::Frozen(state) => Some(state),
+        };
         let usable = |reader: &Reader| reader.frozen.is_none() || reader.frozen == now;
         let current = match reader.take().filter(usable) {
             Some(current) => current,
             None => Reader::open(&self.path, now)?,
         };
         let result = read(&current.connection);
-        if current.frozen.is_none() || look(&self.path)? == Some(current.frozen) {
+        let same = match current.frozen {
+            None => true,
+            Some(state) => look(&self.path)? == File::Frozen(state),
+        };
+        if same {
             *reader = Some(current);
             return result;
         }
