@@ -78,8 +78,8 @@ async fn main() -> ExitCode {
 async fn run(lab: &Lab) -> Result<ExitCode> {
     let layout = machines::layout(&Site::read(&lab.site)?, &lab.out)?;
     match &lab.command {
-        Command::Up { dry_run: false, force } => commands::up(&layout, force.force).await,
-        Command::Up { dry_run: true, force } | Command::Plan { force } => commands::plan(&layout, force.force).await,
+        Command::Up { dry_run: false, force } if !layout.config().dry_run => commands::up(&layout, force.force).await,
+        Command::Up { force, .. } | Command::Plan { force } => commands::plan(&layout, force.force).await,
         Command::Why { host } => commands::why(&layout, host).await,
         Command::Clear { host } => commands::clear(&layout, host).await,
     }

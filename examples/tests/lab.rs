@@ -33,12 +33,13 @@ impl Lab {
     }
 
     fn run(&self, args: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_lab"))
-            .args(["--site", "site.toml", "--out", "out"])
-            .args(args)
-            .current_dir(self.0.path())
-            .output()
-            .unwrap()
+        self.command(args).output().unwrap()
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_lab"));
+        command.args(["--site", "site.toml", "--out", "out"]).args(args).current_dir(self.0.path());
+        command
     }
 
     /// Runs, and splits what it prints into lines.
@@ -291,4 +292,15 @@ fn a_host_that_fails_is_named_and_the_others_go_on() {
         "{err}"
     );
     is_certified(&lab, "grace", "grace").unwrap();
+}
+
+#[test]
+fn configuration_comes_from_the_environment_and_an_unknown_key_is_named() {
+    let lab = Lab::new();
+    let output = lab.command(&["up"]).env("LAB_DRY_RUN", "true").output().unwrap();
+    assert!(String::from_utf8(output.stdout).unwrap().contains("would run: "));
+    assert!(!lab.path("").exists());
+    let output = lab.command(&["up"]).env("LAB_DRY_RUM", "true").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(error.contains("LAB_*") && error.contains("dry_rum"), "{error}");
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use setup_tasks::decide::Decision;
 use setup_tasks::prelude::*;
 use setup_tasks::{Completion, Layout};
 
@@ -344,4 +345,26 @@ async fn a_slow_invalidator_is_asked_only_with_expensive_checks() {
     let thorough = place.layout_with(|config| config.expensive_checks = true).add(Slow(asked.clone())).unwrap();
     assert_eq!(plan(&thorough).await, ["work would run: its invalidator says it no longer holds"]);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn a_glance_runs_no_method_and_says_what_stamps_alone_say() {
+    let (_layout, machine) = settled().await;
+    let glances = || machine.glance().unwrap().into_iter().map(|glance| glance.decision.unwrap()).collect::<Vec<_>>();
+    machine.knobs.set("hash", "fail");
+    machine.knobs.set("valid", "panic");
+    assert!(glances().iter().all(|decision| matches!(decision, Decision::UpToDate(Some(_)))));
+    machine.delete_stamp("second").await.unwrap();
+    let which = "second".into();
+    assert_eq!(glances()[1..], [Decision::Run(Reason::NeverRan), Decision::Run(Reason::DependencyNewer { which })]);
+}
+
+#[tokio::test]
+async fn a_glance_cannot_tell_of_a_task_with_a_completion_check() {
+    let layout = Layout::in_memory().unwrap();
+    let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
+    let object = layout.add(Checked { log: Log::default(), complete }).unwrap();
+    object.run_setup_tasks().await.unwrap();
+    let told: Vec<_> = object.glance().unwrap().into_iter().map(|glance| glance.decision.is_some()).collect();
+    assert_eq!(told, [true, false, true]);
 }

@@ -132,6 +132,16 @@ impl Synchronous {
 }
 
 #[tokio::test]
+async fn a_plain_call_of_the_method_is_a_plain_call() {
+    let layout = Layout::in_memory().unwrap();
+    let (log, events) = (Log::default(), crate::support::events(&layout));
+    let object = layout.add(Synchronous(log.clone())).unwrap();
+    object.nothing();
+    assert_eq!((log.take(), events.take().len()), (vec!["nothing".to_owned()], 0));
+    assert_eq!(object.check_stamp("nothing").unwrap(), None);
+}
+
+#[tokio::test]
 async fn a_task_may_return_nothing_an_outcome_or_any_error() {
     let layout = Layout::in_memory().unwrap();
     let log = Log::default();

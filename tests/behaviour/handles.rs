@@ -21,15 +21,6 @@ async fn running_a_handle_runs_the_one_task_as_a_task() {
 }
 
 #[tokio::test]
-async fn a_plain_call_of_the_method_is_a_plain_call() {
-    let layout = Layout::in_memory().unwrap();
-    let machine = layout.add(Machine::new("m")).unwrap();
-    assert_eq!(Machine::new("x").log.take().len(), 0);
-    machine.log.say("called");
-    assert_eq!(machine.check_stamp("first").unwrap(), None);
-}
-
-#[tokio::test]
 async fn a_handle_runs_a_task_of_a_readonly_object() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.place(Machine::new("m")).readonly(true).add().unwrap();

@@ -206,6 +206,57 @@ async fn mixins_of_another_crate_are_placed_by_path_and_run() {
     assert_eq!(object.check_stamp("configure_agent").unwrap().unwrap().contents, "disk");
 }
 
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "knotted")]
+struct Knotted;
+
+#[setup_tasks]
+impl Knotted {
+    #[setup_task("In the type")]
+    fn own(&self) {}
+}
+
+#[setup_tasks]
+trait Knot {
+    #[setup_task("One end", before = Self::own, after = other_end)]
+    fn one_end(&self) {}
+    #[setup_task("The other end", after = Self::own)]
+    fn other_end(&self) {}
+    #[doc(hidden)]
+    const OWN: setup_tasks::TaskHandle<Self> = setup_tasks::TaskHandle::new("own");
+}
+impl Knot for Knotted {}
+setup_tasks::plug_in!(Knotted: Knot);
+
+#[test]
+fn a_plug_in_that_closes_a_circle_is_an_error_when_an_object_is_added() {
+    let error = Layout::in_memory().unwrap().add(Knotted).unwrap_err().to_string();
+    assert!(
+        error.contains("plug-ins of `Knotted` (Knot)") && error.contains("own -> other_end -> one_end -> own"),
+        "{error}"
+    );
+}
+
+#[setup_tasks]
+trait Of<P: std::fmt::Debug + Default> {
+    #[setup_task("Show a value of the parameter's type")]
+    async fn show(&self, cx: &TaskContext) -> Result<()> {
+        anyhow::ensure!(format!("{:?}", P::default()) == "0", "of {}", cx.task());
+        Ok(())
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "generic", mixins(Of<u8>))]
+struct WithGeneric;
+impl Of<u8> for WithGeneric {}
+
+#[tokio::test]
+async fn a_mixin_may_be_generic() {
+    let object = Layout::in_memory().unwrap().add(WithGeneric).unwrap();
+    assert_eq!(object.run_setup_tasks().await.unwrap().ran().count(), 1);
+}
+
 /// What this crate adds to a model of another.
 #[setup_tasks]
 trait Audited {

@@ -61,6 +61,14 @@ fn a_taken_subdir_or_id_is_refused_and_both_objects_are_named() {
     assert!(error.contains("two objects have the id `first`: a Anywhere and a Anywhere"), "{error}");
 }
 
+#[test]
+fn an_object_may_be_placed_under_another_id() {
+    let layout = Layout::in_memory().unwrap();
+    let object = layout.place(Anywhere("a", "own")).id("other").add().unwrap();
+    assert_eq!((object.id(), object.stamp_subdir()), ("other", "a"));
+    assert!(layout.get("other").is_some() && layout.get("own").is_none());
+}
+
 #[tokio::test]
 async fn clearing_removes_stamps_and_cache_and_nothing_else() {
     let place = Place::new();

@@ -10,6 +10,10 @@ pub fn model(model: &mut Model, errors: &Errors) {
         errors.add(model.ident.span(), "a model is a struct", "put the enum or union into a field of a struct");
         return;
     }
+    for lifetime in model.generics.lifetimes() {
+        let what = "a model owns its data: it has no lifetimes";
+        errors.add(lifetime.lifetime.span(), what, "hold the value itself, or share it with an `Arc`");
+    }
     if !model.args.has_subdir {
         let what = format_args!("`{}` has no `subdir`: where would its stamps be?", model.ident).to_string();
         errors.add(

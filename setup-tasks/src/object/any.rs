@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::core::ObjectCore;
 use super::{Object, Placed, SetupTasks};
 use crate::depends::{RelatedTask, SystemDependency};
-use crate::run::{LazyContext, ObjectReport, Run, RunError, TaskContext};
+use crate::run::{LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
 use crate::stamp::{Stamp, StampError};
 use crate::task::answer::Completion;
 use crate::task::outcome::Outcome;
@@ -71,6 +71,15 @@ impl AnyObject {
     /// As [`Object::run_setup_tasks`], with tasks by name.
     pub fn run_setup_tasks(&self) -> Run<Self> {
         Run::new(self.0.clone())
+    }
+
+    /// As [`Object::glance`].
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn glance(&self) -> Result<Vec<TaskGlance>, StampError> {
+        crate::run::glance(&self.0)
     }
 
     /// As [`Object::plan`].

@@ -17,7 +17,7 @@ pub use model::{HasBlock, NoBlock, SetupTasks};
 use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
-use crate::run::{ObjectReport, Run, RunError};
+use crate::run::{ObjectReport, Run, RunError, TaskGlance};
 use crate::stamp::{Change, Ended, Entry, HistoryEntry, Stamp, StampError, hash_text};
 use crate::task::table::TaskTable;
 
@@ -204,6 +204,15 @@ impl<T: SetupTasks> Object<T> {
     /// The stamps go first: what was removed is never believed to be there.
     pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
         crate::run::clear(&self.as_dyn()).await
+    }
+
+    /// What stamps alone say about each task: cheap, since no method is run.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn glance(&self) -> Result<Vec<TaskGlance>, StampError> {
+        crate::run::glance(&self.as_dyn())
     }
 
     /// What each task would do in a run now, and why.

@@ -1,0 +1,133 @@
+//! The database as a file: its format, how it is made and opened, what its errors mean.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::super::StampError;
+
+/// Marks a file as ours: "STSK" as `SQLite`'s `application_id`.
+const APPLICATION: i64 = 0x5354_534b;
+/// The format of the database, as `SQLite`'s `user_version`.
+const FORMAT: i64 = 1;
+const BUSY: Duration = Duration::from_secs(30);
+
+const SCHEMA: &str = "
+    PRAGMA journal_mode = WAL;
+    CREATE TABLE objects (id TEXT PRIMARY KEY, records BLOB NOT NULL) WITHOUT ROWID;
+    CREATE TABLE history (
+        seq INTEGER PRIMARY KEY, run TEXT NOT NULL, object TEXT NOT NULL, task TEXT NOT NULL, time INTEGER NOT NULL,
+        duration_us INTEGER NOT NULL, ended TEXT NOT NULL, reason TEXT NOT NULL, error TEXT
+    );
+    PRAGMA application_id = 1398035275;
+    PRAGMA user_version = 1;
+";
+
+pub(super) fn is_none(error: &std::io::Error) -> bool {
+    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// Opens the database as a file that does not change.
+pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
+    refuse_empty(path)?;
+    let mut uri = "file:".to_owned();
+    for byte in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).as_os_str().as_encoded_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
+            other => uri.extend(['%'].into_iter().chain(format!("{other:02X}").chars())),
+        }
+    }
+    uri.push_str("?immutable=1");
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let connection = Connection::open_with_flags(uri, flags).map_err(|error| explain(path, &error))?;
+    check_format(path, &connection)?;
+    Ok(connection)
+}
+
+fn refuse_empty(path: &Path) -> Result<(), StampError> {
+    match std::fs::metadata(path) {
+        Ok(meta) if meta.len() == 0 => {
+            Err(StampError::Damaged { path: path.to_owned(), detail: "the file is empty".to_owned() })
+        }
+        Ok(_) => Ok(()),
+        Err(error) => Err(StampError::io("read", path, error)),
+    }
+}
+
+/// Opens the database if there is one.
+pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
+    match path.try_exists() {
+        Ok(true) => refuse_empty(path)?,
+        Ok(false) => return Ok(None),
+        Err(error) if is_none(&error) => return Ok(None),
+        Err(error) => return Err(StampError::io("read", path, error)),
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
+    check_format(path, &connection)?;
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    connection.busy_timeout(BUSY).map_err(explain)?;
+    connection.pragma_update(None, "synchronous", "NORMAL").map_err(explain)?;
+    Ok(Some(connection))
+}
+
+fn check_format(path: &Path, connection: &Connection) -> Result<(), StampError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(explain);
+    let (application, format) = (number("application_id")?, number("user_version")?);
+    if application != APPLICATION {
+        let detail = "it is a database of another program".to_owned();
+        return Err(StampError::Damaged { path: path.to_owned(), detail });
+    }
+    if format > FORMAT {
+        return Err(StampError::Newer { path: path.to_owned(), found: format, known: FORMAT });
+    }
+    Ok(())
+}
+
+/// Opens the database, making it first if there is none: beside its place, then linked into it whole, so that nobody
+/// ever sees half a database and two makers end with one.
+pub(super) fn create(path: &Path) -> Result<Connection, StampError> {
+    let directory = path.parent().unwrap_or(Path::new("."));
+    std::fs::create_dir_all(directory).map_err(|error| StampError::io("create the directory", directory, error))?;
+    loop {
+        if let Some(connection) = open(path)? {
+            return Ok(connection);
+        }
+        let draft = path.with_extension(format!("{}.new", std::process::id()));
+        let made = make(&draft).and_then(|()| match std::fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(StampError::io("create", path, error))
+            }
+            _ => Ok(()),
+        });
+        // The draft is of no use whether it was linked or not.
+        let _ = std::fs::remove_file(&draft);
+        made?;
+    }
+}
+
+fn make(draft: &Path) -> Result<(), StampError> {
+    let _ = std::fs::remove_file(draft);
+    let connection = Connection::open(draft).map_err(|error| explain(draft, &error))?;
+    connection.execute_batch(SCHEMA).map_err(|error| explain(draft, &error))?;
+    connection.close().map_err(|(_, error)| explain(draft, &error))
+}
+
+pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StampError {
+    let path = path.to_owned();
+    let io = |action, kind: std::io::ErrorKind| {
+        StampError::io(action, path.clone(), std::io::Error::new(kind, error.to_string()))
+    };
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            StampError::Damaged { path, detail: error.to_string() }
+        }
+        Some(ErrorCode::DiskFull) => StampError::DiskFull { path },
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => io("write", std::io::ErrorKind::PermissionDenied),
+        Some(ErrorCode::CannotOpen) => io("open", std::io::ErrorKind::Other),
+        Some(ErrorCode::SystemIoFailure) => io("write", std::io::ErrorKind::Other),
+        _ => StampError::Database { path, detail: error.to_string() },
+    }
+}

@@ -1,0 +1,125 @@
+//! The embedded store: one `SQLite` database, a row an object and a row an attempt, written by one thread that puts the
+//! changes that wait for it into one transaction.
+//!
+//! Write-ahead logging lets other processes read while one writes. With `synchronous = NORMAL` a change survives the
+//! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn.
+
+mod database;
+mod reader;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::params;
+use tokio::sync::oneshot;
+
+use super::codec::decode;
+use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
+use crate::BoxFuture;
+use database::explain;
+use reader::Reader;
+use writer::{Job, Writer};
+
+/// Keeps stamps in one `SQLite` database.
+pub struct SqliteStore {
+    path: PathBuf,
+    reader: Reader,
+    writer: Mutex<Option<Writer>>,
+}
+
+impl SqliteStore {
+    /// A store in the database at `path`, which is made, with its directory, by the first write.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into(), reader: Reader::default(), writer: Mutex::new(None) }
+    }
+
+    /// Hands a change to the writer's thread, which the first change starts.
+    fn submit(&self, job: Job) -> Result<(), StampError> {
+        let mut writer = self.writer();
+        if writer.is_none() {
+            *writer = Some(Writer::start(self.path.clone())?);
+        }
+        if writer.as_ref().is_some_and(|writer| writer.submit(job)) { Ok(()) } else { Err(self.stopped()) }
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn stopped(&self) -> StampError {
+        StampError::Database { path: self.path.clone(), detail: "the thread that writes has stopped".to_owned() }
+    }
+
+    fn error(&self, error: &rusqlite::Error) -> StampError {
+        explain(&self.path, error)
+    }
+
+    fn damaged(&self, detail: String) -> StampError {
+        StampError::Damaged { path: self.path.clone(), detail }
+    }
+}
+
+impl StampStore for SqliteStore {
+    fn load(&self, object: &str) -> Result<Records, StampError> {
+        self.reader.read(&self.path, Records::default, |db| {
+            let mut statement =
+                db.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(|e| self.error(&e))?;
+            let mut rows = statement.query([object]).map_err(|e| self.error(&e))?;
+            let Some(row) = rows.next().map_err(|e| self.error(&e))? else { return Ok(Records::default()) };
+            let bytes =
+                row.get_ref(0).map_err(|e| self.error(&e))?.as_blob().map_err(|e| self.damaged(e.to_string()))?;
+            decode(object, bytes).map_err(|detail| self.damaged(detail))
+        })
+    }
+
+    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
+        Box::pin(async move {
+            let (done, result) = oneshot::channel();
+            self.submit(Job { object: object.to_owned(), change, done })?;
+            result.await.unwrap_or_else(|_| Err(self.stopped()))
+        })
+    }
+
+    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+        let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
+        self.reader.read(&self.path, Vec::new, |db| {
+            let mut statement = db
+                .prepare_cached(
+                    "SELECT run, object, task, time, duration_us, ended, reason, error FROM history
+                     WHERE (?1 IS NULL OR object = ?1) AND (?2 IS NULL OR task = ?2) ORDER BY seq DESC LIMIT ?3",
+                )
+                .map_err(|e| self.error(&e))?;
+            let rows = statement.query_map(params![filter.object, filter.task, limit], history_row);
+            rows.map_err(|e| self.error(&e))?.collect::<Result<_, _>>().map_err(|e| self.error(&e))
+        })
+    }
+}
+
+impl Drop for SqliteStore {
+    /// Waits for the changes that are under way.
+    fn drop(&mut self) {
+        if let Some(writer) = self.writer().take() {
+            writer.finish();
+        }
+    }
+}
+
+fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
+    let ended = match row.get_ref(5)?.as_str()? {
+        "ran" => Ended::Ran,
+        "skipped" => Ended::Skipped,
+        "marked" => Ended::Marked,
+        _ => Ended::Failed,
+    };
+    Ok(HistoryEntry {
+        run: row.get(0)?,
+        object: row.get(1)?,
+        task: row.get(2)?,
+        time: Moment(row.get::<_, i64>(3)?.unsigned_abs()),
+        duration_us: row.get::<_, i64>(4)?.unsigned_abs(),
+        ended,
+        reason: row.get(6)?,
+        error: row.get(7)?,
+    })
+}
