@@ -41,7 +41,7 @@ pub enum EventKind {
         /// How long its method took.
         duration: Duration,
     },
-    /// It failed for good.
+    /// It failed for good, or a method that decides whether it runs did.
     TaskFail {
         /// The error, with its causes.
         error: String,

@@ -92,7 +92,8 @@ async fn an_interrupted_task_runs_again() {
 
 #[tokio::test]
 async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
-    let (_layout, machine) = settled().await;
+    let (layout, machine) = settled().await;
+    let events = crate::support::events(&layout);
     for (knob, value, text) in [
         ("hash", "fail", "the hash function of task `m/second` failed: no hash today"),
         ("valid", "fail", "the invalidator of task `m/second` failed: cannot tell"),
@@ -100,6 +101,7 @@ async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
     ] {
         machine.knobs.set(knob, value);
         assert_eq!(chain(machine.run_setup_tasks().await.unwrap_err()), text);
+        assert_eq!(events.take().last().unwrap(), &format!("m/second fail: {text}"));
         assert!(machine.check_stamp("second").unwrap().is_some());
         machine.knobs.clear(knob);
     }

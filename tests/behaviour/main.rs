@@ -11,4 +11,5 @@ mod relations;
 mod running;
 mod stamps;
 mod support;
+mod surroundings;
 mod troubles;

@@ -113,7 +113,10 @@ impl<'r> Driver<'r> {
         let resource = if let Mode::Apply(Some(session)) = &self.mode { session.resource() } else { None };
         let entry = self.records.get_next(name, &mut self.cursor);
         let subject = Subject { object: self.object, i, entry, resource };
-        let decided = subject.decide(self.options.forces(name), self.newest.as_ref()).await?;
+        let decided = subject.decide(self.options.forces(name), self.newest.as_ref()).await.inspect_err(|error| {
+            let core = self.object.core();
+            core.emit_for(self.object, i, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO });
+        })?;
         match decided.decision {
             Decision::UpToDate(time) => {
                 self.object.core().emit_for(self.object, i, || EventKind::TaskAlreadyRun);
@@ -277,6 +280,12 @@ impl<'r> Driver<'r> {
             Err(error) => Err(Failure::Task(error)),
         }
     }
+}
+
+/// An error with its causes.
+fn explain(error: &RunError) -> String {
+    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// A task that failed, or a run that cannot go on.
