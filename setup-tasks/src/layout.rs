@@ -9,6 +9,7 @@ use crate::event::{Event, Events};
 use crate::injector::Injector;
 use crate::object::{AnyObject, Object, ObjectCore, Placed, SetupTasks};
 use crate::paths::{PathError, Paths, RESERVED, normal_subdir};
+use crate::ready::{Node, Once};
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore};
 use crate::task::plugin::{PlugInError, table_of};
 
@@ -284,6 +285,8 @@ impl<T: SetupTasks> Placement<'_, T> {
             layout: self.layout.of_object(),
             type_name: T::NAME,
             running: tokio::sync::Mutex::new(()),
+            run_node: Node::new(format!("`{id}`")),
+            ready: Once::new(format!("`{id}`")),
             own_readonly: self.readonly,
             model_readonly: T::READONLY,
             readonly: OnceLock::new(),

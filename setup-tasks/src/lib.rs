@@ -42,6 +42,8 @@
 //! | make a kind of task that is a value | [`TaskKind`] |
 //! | take more arguments | [`Extract`] |
 //! | run | [`Object::run_setup_tasks`], or one task by its handle: [`TaskHandle::run`] |
+//! | wait until an object is as it should be | [`Object::ready`] |
+//! | give tasks values, objects, or what a factory makes | [`Injector`], [`Inject`], [`Injected`] |
 //! | know why a task runs | [`Reason`], and its table at [`decide::decide`] |
 
 pub mod config;
@@ -52,6 +54,7 @@ pub mod injector;
 pub mod layout;
 mod object;
 pub mod paths;
+pub mod ready;
 pub mod run;
 pub mod stamp;
 mod task;

@@ -60,7 +60,7 @@ struct Doubled(u32);
 
 impl Extract for Doubled {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        Ok(Self(*cx.injector().get(&InjectionKey::<u32>::of())? * 2))
+        Ok(Self(*cx.injector().get(&InjectionKey::<u32>::of()).await? * 2))
     }
 }
 

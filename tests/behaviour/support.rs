@@ -163,7 +163,11 @@ impl Machine {
         let knob = self.knobs.get(task).unwrap_or_default();
         let (word, rest) = knob.split_once(' ').unwrap_or((&knob, ""));
         match word {
-            "fail" => return Err(anyhow::anyhow!("the disk is on fire").context("cannot write")),
+            "fail" => {
+                // Whoever else waits for this gets a turn first.
+                tokio::task::yield_now().await;
+                return Err(anyhow::anyhow!("the disk is on fire").context("cannot write"));
+            }
             "fail-until" if cx.attempt() < rest.parse()? => anyhow::bail!("attempt {} fails", cx.attempt()),
             "" | "fail-until" => {}
             "panic" => panic!("{rest}"),

@@ -21,6 +21,11 @@ impl<T: 'static> InjectionKey<T> {
         Self { name: Some(name), value: PhantomData }
     }
 
+    /// Its name, if it has one.
+    pub const fn name(&self) -> Option<&'static str> {
+        self.name
+    }
+
     pub(super) fn id(&self) -> (TypeId, Option<&'static str>) {
         (TypeId::of::<T>(), self.name)
     }

@@ -1,17 +1,19 @@
 //! What an object is besides its model.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Mutex;
 
 use crate::injector::{Injector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
+use crate::ready::{Node, Once};
+use crate::run::RunError;
 use crate::stamp::{Entry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
-    pub(crate) id: std::sync::Arc<str>,
+    pub(crate) id: Arc<str>,
     pub(crate) subdir: String,
     pub(crate) type_name: &'static str,
     pub(crate) layout: Layout,
@@ -19,6 +21,9 @@ pub(crate) struct ObjectCore {
     pub(crate) paths: Paths,
     /// Held by the run of the object in this process.
     pub(crate) running: Mutex<()>,
+    /// Waits for a run of the object.
+    pub(crate) run_node: Node,
+    pub(crate) ready: Once<(), Arc<RunError>>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
     pub(crate) readonly: OnceLock<bool>,
@@ -30,7 +35,7 @@ impl ObjectCore {
         *self.readonly.get_or_init(|| {
             self.own_readonly
                 .or(self.model_readonly)
-                .unwrap_or_else(|| self.injector.get_optional(&READONLY).is_some_and(|readonly| *readonly))
+                .unwrap_or_else(|| self.injector.peek(&READONLY).is_some_and(|readonly| *readonly))
         })
     }
 

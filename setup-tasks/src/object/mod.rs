@@ -17,6 +17,7 @@ pub use model::{HasBlock, NoBlock, SetupTasks};
 use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
+use crate::ready::ReadyError;
 use crate::run::{ObjectReport, Run, RunError, TaskGlance};
 use crate::stamp::{Change, Ended, Entry, HistoryEntry, Stamp, StampError, hash_text};
 use crate::task::table::TaskTable;
@@ -128,6 +129,17 @@ impl<T: SetupTasks> Object<T> {
     /// Runs the setup tasks that must run, in order. Await it; see [`Run`] for what can be set before.
     pub fn run_setup_tasks(&self) -> Run<T> {
         Run::new(self.as_dyn())
+    }
+
+    /// Brings the object to ready, which is done once, by the first who asks: its setup tasks are run. Who asks meanwhile
+    /// waits for the same run and is told the same error; who asks after a failure tries again.
+    ///
+    /// # Errors
+    ///
+    /// If the run fails, or if it would wait for itself: the error prints the circle. (What a task spawns on its own is
+    /// not seen to belong to it.)
+    pub async fn ready(&self) -> Result<(), ReadyError> {
+        crate::ready::ready(&self.as_dyn()).await
     }
 
     /// The stamp of a task, or of anything else that was stamped by [`create_stamp`](Self::create_stamp). `None` if there

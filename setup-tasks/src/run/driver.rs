@@ -16,6 +16,7 @@ use crate::decide::{Decision, Newest, Reason};
 use crate::event::EventKind;
 use crate::object::DynObject;
 use crate::paths::NAME_ONLY;
+use crate::ready::{Epoch, within};
 use crate::stamp::{Ended, Guard, Moment, Records, Success, record_without_stamp};
 use crate::task::outcome::Outcome;
 
@@ -30,9 +31,12 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
         let mut driver = Driver::new(&object, &options, Mode::Plan)?;
         return NAME_ONLY.scope((), driver.walk()).await;
     }
+    let circle = |source| RunError::Circle { object: core.id.to_string(), source };
+    // Whatever this run is a part of waits for all of it, not for its turn alone.
+    let _wait = core.run_node.wait().map_err(circle)?;
     let _running = core.running.lock().await;
     let mut driver = Driver::new(&object, &options, Mode::Apply(None))?;
-    let result = driver.walk().await;
+    let result = within(&core.run_node, Epoch::of_asker(), driver.walk()).await;
     let Mode::Apply(Some(session)) = driver.mode else { return result };
     let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
     match (result, session.end(outcome).await) {

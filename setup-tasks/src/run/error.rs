@@ -86,6 +86,17 @@ pub enum RunError {
         /// The object's id.
         object: String,
     },
+    /// A related object cannot be brought to ready.
+    #[error(transparent)]
+    Ready(#[from] crate::ready::ReadyError),
+    /// The run would wait for itself.
+    #[error("`{object}` cannot be run")]
+    Circle {
+        /// The object's id.
+        object: String,
+        /// The circle.
+        source: crate::ready::Circle,
+    },
     /// Another process runs the object.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -38,11 +38,17 @@ pub(crate) async fn check(
 }
 
 /// A run within a run: boxed, since its future would hold itself.
-fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
+pub(crate) fn drive_boxed(
+    object: Arc<dyn DynObject>,
+    options: Options,
+) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
     Box::pin(drive(object, options))
 }
 
 async fn time_of(other: &AnyObject, related: &RelatedTask, plan: bool) -> Result<Option<Moment>, RunError> {
+    if related.ready && !plan {
+        other.ready().await?;
+    }
     if related.ready || related.run_if_needed {
         let stop_after = (!related.ready).then_some(Cow::Borrowed(related.task));
         let options = Options { stop_after, dry_run: plan, ..Options::default() };

@@ -116,13 +116,13 @@ impl<T: ?Sized> Deref for Inject<T> {
 
 impl<T: Send + Sync + 'static> Extract for Inject<T> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        Ok(Self(cx.injector().get(&InjectionKey::<T>::of()).map_err(|error| error.asked_by(cx.who()))?))
+        Ok(Self(cx.injector().get(&InjectionKey::<T>::of()).await.map_err(|error| error.asked_by(cx.who()))?))
     }
 }
 
 impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        Ok(cx.injector().get_optional(&InjectionKey::<T>::of()).map(Inject))
+        Ok(cx.injector().get_optional(&InjectionKey::<T>::of()).await?.map(Inject))
     }
 }
 
@@ -167,15 +167,14 @@ impl<K: KeyName> Deref for Injected<K> {
 
 impl<K: KeyName> Extract for Injected<K> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        Ok(Self(
-            cx.injector().get(&InjectionKey::<K::Value>::named(K::NAME)).map_err(|error| error.asked_by(cx.who()))?,
-        ))
+        let key = InjectionKey::<K::Value>::named(K::NAME);
+        Ok(Self(cx.injector().get(&key).await.map_err(|error| error.asked_by(cx.who()))?))
     }
 }
 
 impl<K: KeyName> Extract for Option<Injected<K>> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        Ok(cx.injector().get_optional(&InjectionKey::<K::Value>::named(K::NAME)).map(Injected))
+        Ok(cx.injector().get_optional(&InjectionKey::<K::Value>::named(K::NAME)).await?.map(Injected))
     }
 }
 

@@ -1,0 +1,89 @@
+//! Work that is done once, whoever asks, and shared while it is under way.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use futures_util::FutureExt;
+use futures_util::future::Shared;
+
+use super::waits::{Circle, Epoch, Node, within};
+use crate::BoxFuture;
+
+/// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others.
+///
+/// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
+/// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
+pub(crate) struct Once<V, E> {
+    node: Node,
+    state: Arc<Mutex<State<V, E>>>,
+}
+
+type Work<V, E> = Shared<BoxFuture<'static, Result<V, E>>>;
+
+enum State<V, E> {
+    Idle,
+    Running(Work<V, E>),
+    Failed(E, Epoch),
+    Done(V),
+}
+
+/// Why there is no result.
+#[derive(Clone, Debug)]
+pub(crate) enum OnceError<E> {
+    Failed(E),
+    Circle(Circle),
+}
+
+impl<V: Clone + Send + Sync + 'static, E: Clone + Send + Sync + 'static> Once<V, E> {
+    /// Work of that name, which is for the errors.
+    pub(crate) fn new(name: String) -> Self {
+        Self { node: Node::new(name), state: Arc::new(Mutex::new(State::Idle)) }
+    }
+
+    /// The result, if there is one.
+    pub(crate) fn peek(&self) -> Option<V> {
+        match &*lock(&self.state) {
+            State::Done(value) => Some(value.clone()),
+            State::Idle | State::Running(_) | State::Failed(..) => None,
+        }
+    }
+
+    /// The result, made now if need be.
+    pub(crate) async fn get(&self, make: impl FnOnce() -> BoxFuture<'static, Result<V, E>>) -> Result<V, OnceError<E>> {
+        let epoch = Epoch::of_asker();
+        let work = {
+            let mut state = lock(&self.state);
+            match &*state {
+                State::Done(value) => return Ok(value.clone()),
+                State::Failed(error, since) if *since > epoch => return Err(OnceError::Failed(error.clone())),
+                State::Running(work) => work.clone(),
+                State::Idle | State::Failed(..) => {
+                    let work = self.begin(make(), epoch);
+                    *state = State::Running(work.clone());
+                    work
+                }
+            }
+        };
+        let _wait = self.node.wait().map_err(OnceError::Circle)?;
+        work.await.map_err(OnceError::Failed)
+    }
+
+    /// The work, which keeps its own result.
+    fn begin(&self, work: BoxFuture<'static, Result<V, E>>, epoch: Epoch) -> Work<V, E> {
+        let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
+        let work = async move {
+            let result = within(&node, epoch, work).await;
+            if let Some(state) = state.upgrade() {
+                *lock(&state) = match &result {
+                    Ok(value) => State::Done(value.clone()),
+                    Err(error) => State::Failed(error.clone(), Epoch::now()),
+                };
+            }
+            result
+        };
+        (Box::pin(work) as BoxFuture<'static, _>).shared()
+    }
+}
+
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}

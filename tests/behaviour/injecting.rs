@@ -1,0 +1,172 @@
+//! The injector: keys, the chain, factories, errors.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use setup_tasks::prelude::*;
+use setup_tasks::{InjectionKey, Injector, Layout, injector::InjectError};
+
+use crate::support::{Log, Machine, chain};
+
+const LEASE: InjectionKey<u32> = InjectionKey::named("lease");
+const NET: InjectionKey<String> = InjectionKey::named("net");
+
+#[tokio::test]
+async fn a_child_overrides_its_parent() {
+    let root = Injector::root("root");
+    let child = root.child("child");
+    root.provide(LEASE, 1).unwrap();
+    assert_eq!(*child.get(&LEASE).await.unwrap(), 1);
+    child.provide(LEASE, 2).unwrap();
+    assert_eq!((*child.get(&LEASE).await.unwrap(), *root.get(&LEASE).await.unwrap()), (2, 1));
+}
+
+#[tokio::test]
+async fn names_and_types_make_different_keys() {
+    let root = Injector::root("root");
+    root.provide(LEASE, 1).unwrap();
+    assert!(root.get_optional(&InjectionKey::<u32>::of()).await.unwrap().is_none());
+    assert!(root.get_optional(&InjectionKey::<u64>::named("lease")).await.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn a_missing_key_names_itself_and_the_chain() {
+    let error = Injector::root("layout").child("hosts/gw").get(&LEASE).await.unwrap_err().to_string();
+    assert!(error.starts_with("nothing provides `lease` (u32); searched hosts/gw, then layout\nhelp: "), "{error}");
+}
+
+#[tokio::test]
+async fn providing_twice_is_an_error_and_replacing_is_not() {
+    let root = Injector::root("root");
+    root.provide(LEASE, 1).unwrap();
+    assert_eq!(
+        root.provide(LEASE, 2).unwrap_err().to_string().lines().next().unwrap(),
+        "root provides `lease` (u32) already"
+    );
+    root.replace(LEASE, 3);
+    assert_eq!(*root.get(&LEASE).await.unwrap(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_factory_runs_once_for_all_who_ask_at_once() {
+    let (root, made) = (Injector::root("root"), Arc::new(AtomicU32::new(0)));
+    let count = made.clone();
+    root.provide_async(NET, move |at| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Ok(format!("made at {}", at.name()))
+        }
+    })
+    .unwrap();
+    assert!(root.peek(&NET).is_none());
+    let child = root.child("child");
+    let askers: Vec<_> =
+        (0..50).map(|_| child.clone()).map(|at| tokio::spawn(async move { at.get(&NET).await.unwrap() })).collect();
+    let mut values = Vec::new();
+    for asker in askers {
+        values.push(asker.await.unwrap());
+    }
+    assert!(values.iter().all(|value| Arc::ptr_eq(value, &values[0])) && *values[0] == "made at root");
+    assert_eq!((made.load(Ordering::Relaxed), root.peek(&NET).is_some()), (1, true));
+}
+
+#[tokio::test]
+async fn who_gives_up_does_not_stop_a_factory_for_the_others() {
+    let root = Injector::root("root");
+    root.provide_async(NET, |_| async {
+        tokio::time::sleep(Duration::from_millis(30)).await;
+        Ok("made".to_owned())
+    })
+    .unwrap();
+    assert!(tokio::time::timeout(Duration::from_millis(5), root.get(&NET)).await.is_err());
+    assert_eq!(*root.get(&NET).await.unwrap(), "made");
+}
+
+#[tokio::test]
+async fn a_failure_is_shared_and_asking_again_tries_again() {
+    let (root, tries) = (Injector::root("root"), Arc::new(AtomicU32::new(0)));
+    let count = tries.clone();
+    root.provide_async(LEASE, move |_| {
+        let attempt = count.fetch_add(1, Ordering::Relaxed);
+        async move {
+            tokio::task::yield_now().await;
+            anyhow::ensure!(attempt > 0, "the server is down");
+            Ok(attempt)
+        }
+    })
+    .unwrap();
+    let (one, two) = tokio::join!(root.get(&LEASE), root.get(&LEASE));
+    let text = "`lease` (u32) cannot be made at root: the server is down";
+    assert_eq!((chain(one.unwrap_err()), chain(two.unwrap_err())), (text.to_owned(), text.to_owned()));
+    assert_eq!(tries.load(Ordering::Relaxed), 1);
+    assert_eq!(*root.get(&LEASE).await.unwrap(), 1);
+}
+
+#[tokio::test]
+async fn a_factory_that_needs_itself_is_an_error_that_prints_the_circle() {
+    let root = Injector::root("root");
+    root.provide_async(NET, |at| async move { Ok(at.get(&LEASE).await?.to_string()) }).unwrap();
+    root.provide_async(LEASE, |at| async move { Ok(at.get(&NET).await?.len().try_into()?) }).unwrap();
+    let error = chain(root.get(&NET).await.unwrap_err());
+    let circle = "waiting would never end: `lease` (u32) -> `net` (alloc::string::String) -> `lease` (u32)";
+    assert!(error.ends_with(circle), "{error}");
+    assert!(matches!(root.get(&NET).await.unwrap_err(), InjectError::Factory { .. }), "and again");
+}
+
+#[tokio::test]
+async fn keys_of_a_type_are_listed_the_nearest_first_and_each_once() {
+    let root = Injector::root("root");
+    let child = root.child("child");
+    root.provide(LEASE, 1).unwrap();
+    root.provide(InjectionKey::named("other"), 2u32).unwrap();
+    root.provide(NET, String::new()).unwrap();
+    child.provide(LEASE, 3).unwrap();
+    child.provide(InjectionKey::of(), 4u32).unwrap();
+    let names: Vec<_> = child.filter::<u32>().into_iter().map(|key| key.name()).collect();
+    assert_eq!(names, [None, Some("lease"), Some("other")]);
+}
+
+#[tokio::test]
+async fn an_object_that_is_asked_for_is_brought_to_ready() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let key = InjectionKey::<Object<Machine>>::of();
+    layout.injector().provide_object(key, machine.clone()).unwrap();
+    assert_eq!(layout.injector().peek(&key).unwrap().id(), "m");
+    assert!(machine.log.take().is_empty(), "a peek leaves it as it is");
+    layout.injector().get(&key).await.unwrap();
+    layout.injector().get(&key).await.unwrap();
+    assert_eq!(machine.log.take(), ["first", "second", "third"]);
+
+    let failing = layout.add(Machine::new("f")).unwrap();
+    failing.knobs.set("first", "fail");
+    let key = InjectionKey::named("failing");
+    layout.injector().provide_object(key, failing).unwrap();
+    let error = chain(layout.injector().get(&key).await.unwrap_err());
+    assert!(error.contains("is not ready: `f` cannot be brought to ready: task `f/first`"), "{error}");
+}
+
+/// Takes another object as an argument, which is then ready.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "dependent")]
+struct Dependent(Log);
+
+#[setup_tasks]
+impl Dependent {
+    #[setup_task("Use the machine")]
+    async fn work(&self, machine: setup_tasks::Inject<Object<Machine>>) {
+        self.0.say(format!("after {:?}", machine.log.take()));
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_takes_an_object_runs_once_that_is_ready() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    layout.injector().provide_object(InjectionKey::of(), machine).unwrap();
+    let log = Log::default();
+    layout.add(Dependent(log.clone())).unwrap().ready().await.unwrap();
+    assert_eq!(log.take(), ["after [\"first\", \"second\", \"third\"]"]);
+}

@@ -1,0 +1,160 @@
+//! Readiness: once, shared, and never a hang.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use setup_tasks::prelude::*;
+use setup_tasks::{AnyObject, Layout};
+
+use crate::support::{Log, Machine, chain};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_is_brought_to_ready_once_by_all_who_ask() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.knobs.set("first", "sleep 20");
+    let askers: Vec<_> =
+        (0..20).map(|_| machine.clone()).map(|m| tokio::spawn(async move { m.ready().await })).collect();
+    for asker in askers {
+        asker.await.unwrap().unwrap();
+    }
+    assert_eq!(machine.log.take(), ["first", "second", "third"]);
+    machine.run_setup_tasks().force_all().await.unwrap();
+    machine.log.take();
+    machine.ready().await.unwrap();
+    assert!(machine.log.take().is_empty(), "ready is ready");
+}
+
+#[tokio::test]
+async fn a_failure_is_shared_and_asking_again_tries_again() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.knobs.set("first", "fail");
+    let (one, two) = tokio::join!(machine.ready(), machine.ready());
+    let (one, two) = (chain(one.unwrap_err()), chain(two.unwrap_err()));
+    assert!(one == two && one.starts_with("`m` cannot be brought to ready: task `m/first`"), "{one}");
+    assert_eq!(machine.log.take(), ["first"]);
+    machine.knobs.clear("first");
+    machine.ready().await.unwrap();
+}
+
+/// Waits for others, some at once and some one after another.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "linked/{name}", id = "{name}")]
+struct Linked {
+    name: String,
+    needs: Arc<OnceLock<Vec<AnyObject>>>,
+    log: Log,
+}
+
+#[setup_tasks]
+impl Linked {
+    #[setup_task("Wait for what is needed")]
+    async fn link(&self) -> Result<()> {
+        // So that all have been asked for before the first is done.
+        tokio::task::yield_now().await;
+        let needs = self.needs.get().map(Vec::as_slice).unwrap_or_default();
+        let (one_by_one, at_once) = needs.split_at(needs.len() / 2);
+        for need in one_by_one {
+            need.ready().await?;
+        }
+        let waits = at_once.iter().map(|need| async move { Box::pin(need.ready()).await });
+        for waited in futures_util::future::join_all(waits).await {
+            waited?;
+        }
+        self.log.say(&self.name);
+        Ok(())
+    }
+}
+
+/// A layout of objects that need each other as the edges say.
+fn linked(count: usize, edges: &[(usize, usize)]) -> (Layout, Vec<Object<Linked>>, Log) {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let add = |i: usize| layout.add(Linked { name: i.to_string(), needs: Arc::default(), log: log.clone() }).unwrap();
+    let objects: Vec<_> = (0..count).map(add).collect();
+    for (i, object) in objects.iter().enumerate() {
+        let needs = edges.iter().filter(|(from, _)| *from == i).map(|(_, to)| objects[*to].any());
+        assert!(object.needs.set(needs.collect()).is_ok());
+    }
+    (layout, objects, log)
+}
+
+/// Asks for all objects at once, each in a task of its own; the errors.
+async fn ready_all(objects: &[Object<Linked>]) -> Vec<String> {
+    let askers: Vec<_> =
+        objects.iter().cloned().map(|object| tokio::spawn(async move { object.ready().await })).collect();
+    let mut errors = Vec::new();
+    for asker in askers {
+        let ready = tokio::time::timeout(Duration::from_mins(1), asker).await.expect("nothing hangs").unwrap();
+        errors.extend(ready.err().map(chain));
+    }
+    errors
+}
+
+/// A sequence of numbers that looks random and is the same in every run.
+fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphs_without_a_circle_become_ready_whatever_the_interleaving() {
+    for (seed, count) in [(1, 10), (2, 100), (3, 100), (4, 1000)] {
+        let mut next = numbers(seed);
+        let edges: Vec<_> = (1..count).flat_map(|i| [(i, next(i)), (i, next(i)), (i, next(i))]).collect();
+        let (_layout, objects, log) = linked(count, &edges);
+        assert_eq!(ready_all(&objects).await, [""; 0]);
+        let order: Vec<usize> = log.take().iter().map(|name| name.parse().unwrap()).collect();
+        let mut place = vec![usize::MAX; count];
+        order.iter().enumerate().for_each(|(at, &i)| place[i] = at);
+        assert_eq!(order.len(), count, "each once");
+        assert!(edges.iter().all(|&(from, to)| place[to] < place[from]), "what is needed comes first");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
+    for (seed, count) in [(1, 2), (2, 10), (3, 100), (4, 1000)] {
+        let mut next = numbers(seed);
+        let mut edges: Vec<_> = (1..count).flat_map(|i| [(i, next(i)), (i, next(i))]).collect();
+        edges.extend([(0, count - 1)]);
+        // One that leads from the last back to the first in any case.
+        edges.extend((1..count).map(|i| (i, i - 1)));
+        let (_layout, objects, _) = linked(count, &edges);
+        let errors = ready_all(&objects).await;
+        assert_eq!(errors.len(), count, "every object needs the circle");
+        for error in errors {
+            let (_, circle) = error.rsplit_once("waiting would never end: ").expect(&error);
+            let members: Vec<usize> =
+                circle.split(" -> ").map(|name| name.trim_matches('`').parse().unwrap()).collect();
+            assert!(members.len() > 1 && members.first() == members.last(), "{circle}");
+            assert!(members.windows(2).all(|pair| edges.contains(&(pair[0], pair[1]))), "{circle}");
+        }
+    }
+}
+
+/// Runs itself.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "snake")]
+struct Snake;
+
+#[setup_tasks]
+impl Snake {
+    #[setup_task("Bite the tail")]
+    async fn bite(&self, me: Object<Snake>) -> Result<()> {
+        me.run_setup_tasks().await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_runs_its_own_object_is_an_error_and_not_a_hang() {
+    let layout = Layout::in_memory().unwrap();
+    let error = chain(layout.add(Snake).unwrap().run_setup_tasks().await.unwrap_err());
+    assert!(error.ends_with("waiting would never end: `snake` -> `snake`"), "{error}");
+}
