@@ -4,7 +4,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rcgen::{CertificateParams, Issuer, KeyPair};
@@ -303,4 +303,26 @@ fn configuration_comes_from_the_environment_and_an_unknown_key_is_named() {
     let output = lab.command(&["up"]).env("LAB_DRY_RUM", "true").output().unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
     assert!(error.contains("LAB_*") && error.contains("dry_rum"), "{error}");
+}
+
+#[test]
+fn killed_at_any_moment_it_finishes_the_next_time() {
+    let lab = Lab::new();
+    for round in 0..30u64 {
+        if round % 6 == 0 && round > 0 {
+            fs::remove_dir_all(lab.path("")).unwrap();
+        }
+        let mut child = lab.command(&["up", "--force"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        // Spread over a run's length, in an order that looks random.
+        std::thread::sleep(Duration::from_micros(round * 7919 % 30 * 900));
+        child.kill().unwrap();
+        child.wait().unwrap();
+
+        lab.lines(&["plan"]);
+        lab.lines(&["up"]);
+        for host in ["gateway", "files", "ada", "grace", "edsger"] {
+            is_certified(&lab, host, host).unwrap();
+        }
+        assert!(lab.lines(&["up"])[0].starts_with("up to date"), "round {round}");
+    }
 }
