@@ -4,7 +4,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, Layout};
+use setup_tasks::{AnyObject, Layout, RunError};
 
 use crate::output;
 
@@ -17,6 +17,8 @@ pub async fn up(layout: &Layout, force: bool) -> Result<ExitCode> {
         let run = object.run_setup_tasks();
         match if force { run.force_all() } else { run }.await {
             Ok(report) => reports.push(report),
+            // The stamps are everybody's: the next object would say the same.
+            Err(error @ RunError::Stamp(_)) => return Err(error.into()),
             Err(error) => failed.push(anyhow::Error::new(error)),
         }
     }

@@ -326,3 +326,19 @@ fn killed_at_any_moment_it_finishes_the_next_time() {
         assert!(lab.lines(&["up"])[0].starts_with("up to date"), "round {round}");
     }
 }
+
+#[test]
+fn damaged_stamps_are_one_error_and_stay_as_they_are() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    let database = lab.path("cache/.setup-tasks/stamps.sqlite");
+    fs::write(&database, "no database").unwrap();
+    for command in ["up", "plan"] {
+        let error = lab.error(&[command]);
+        assert!(error.matches("error: ").count() == 1 && error.contains("stamps.sqlite` are damaged"), "{error}");
+    }
+    assert_eq!(fs::read_to_string(&database).unwrap(), "no database");
+    fs::remove_file(&database).unwrap();
+    lab.lines(&["up"]);
+    assert!(lab.lines(&["up"])[0].starts_with("up to date"));
+}

@@ -141,6 +141,7 @@ pub const fn relation<T: 'static>(name: &'static str, description: &'static str,
 }
 
 /// The keys of `#[setup_task]`, a method each, so that generated rows read as the attribute does.
+#[doc(hidden)]
 impl<T: 'static> TaskDef<T> {
     /// `order = N`
     pub const fn order(mut self, order: i64) -> Self {
