@@ -9,9 +9,9 @@ use rusqlite::Connection;
 use super::super::StampError;
 use super::database::{is_none, open, open_frozen};
 
-/// A file that was modified less than this ago may be modified again with the same time: longer than a tick of any clock
-/// that file systems use.
-const TICK: Duration = Duration::from_millis(100);
+/// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
+/// the clock that Linux gives local file systems.
+const TICK: Duration = Duration::from_millis(20);
 
 /// The connection that reads, once there is one.
 #[derive(Default)]
@@ -48,33 +48,47 @@ impl Reader {
         read: impl Fn(&Connection) -> Result<A, StampError>,
     ) -> Result<A, StampError> {
         let mut reader = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = match look(path)? {
+        if let Some(opened) = reader.take() {
+            let result = read(&opened.connection);
+            // One look is enough, afterwards: what held then held while it was read.
+            match look(path)? {
+                File::Missing => return Ok(none()),
+                now if opened.holds(&now, result.is_ok()) => {
+                    *reader = Some(opened);
+                    return result;
+                }
+                _ => {}
+            }
+        }
+        let frozen = match look(path)? {
             File::Missing => return Ok(none()),
             File::InUse => None,
             File::Frozen(state) => Some(state),
         };
-        let usable = |opened: &Opened| opened.frozen.is_none() || (opened.settled && opened.frozen == now);
-        let opened = match reader.take().filter(usable) {
-            Some(opened) => opened,
-            None => Opened::new(path, now)?,
-        };
+        let opened = Opened::new(path, frozen)?;
         let result = read(&opened.connection);
-        let holds = match opened.frozen {
-            None => true,
-            Some(state) => result.is_ok() && look(path)? == File::Frozen(state),
-        };
-        if holds {
+        if frozen.is_none_or(|state| result.is_ok() && look(path).is_ok_and(|now| now == File::Frozen(state))) {
             *reader = Some(opened);
             return result;
         }
-        let opened = Opened::new(path, None).or_else(|error| if result.is_err() { Ok(opened) } else { Err(error) })?;
-        let result = read(&opened.connection);
-        *reader = Some(opened);
-        result
+        match Opened::new(path, None) {
+            Ok(opened) => read(&reader.insert(opened).connection),
+            // On a disk that cannot be written there is no other way to read; the error is that of the file.
+            Err(_) if result.is_err() => result,
+            Err(error) => Err(error),
+        }
     }
 }
 
 impl Opened {
+    /// Whether what was read is to be believed, and the connection to be used again.
+    fn holds(&self, now: &File, is_ok: bool) -> bool {
+        match self.frozen {
+            None => true,
+            Some(state) => self.settled && is_ok && *now == File::Frozen(state),
+        }
+    }
+
     fn new(path: &Path, frozen: Option<State>) -> Result<Self, StampError> {
         let connection = match frozen {
             Some(_) => open_frozen(path)?,
