@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::config::Config;
 use crate::event::{Event, Events};
-use crate::injector::Injector;
+use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, ObjectCore, Placed, SetupTasks};
 use crate::paths::{PathError, Paths, RESERVED, normal_subdir};
 use crate::ready::{Node, Once};
@@ -139,6 +139,7 @@ impl Layout {
     fn build(config: Config, store: Arc<dyn StampStore>, clock: Clock, scratch: Option<Scratch>) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let injector = Injector::root("the layout");
+        injector.replace(InjectionKey::of(), config.clone());
         let (events, objects) = (Events::default(), Mutex::default());
         let inner = Arc::new(Inner { config, injector, store, clock, run, events, objects, _scratch: scratch });
         Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
@@ -154,7 +155,7 @@ impl Layout {
         &self.inner.config
     }
 
-    /// The root injector.
+    /// The root injector. It provides the [`Config`].
     pub fn injector(&self) -> &Injector {
         &self.inner.injector
     }

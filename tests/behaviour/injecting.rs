@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{InjectionKey, Injector, Layout, injector::InjectError};
+use setup_tasks::{Config, InjectionKey, Injector, Layout, injector::InjectError};
 
 use crate::support::{Log, Machine, chain};
 
@@ -113,6 +113,13 @@ async fn a_factory_that_needs_itself_is_an_error_that_prints_the_circle() {
     let circle = "waiting would never end: `lease` (u32) -> `net` (alloc::string::String) -> `lease` (u32)";
     assert!(error.ends_with(circle), "{error}");
     assert!(matches!(root.get(&NET).await.unwrap_err(), InjectError::Factory { .. }), "and again");
+}
+
+#[tokio::test]
+async fn a_layout_provides_its_configuration() {
+    let layout = Layout::in_memory().unwrap();
+    let config = layout.add(Machine::new("m")).unwrap().injector().get(&InjectionKey::<Config>::of()).await.unwrap();
+    assert_eq!(*config, *layout.config());
 }
 
 #[tokio::test]

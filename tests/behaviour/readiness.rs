@@ -158,3 +158,38 @@ async fn a_task_that_runs_its_own_object_is_an_error_and_not_a_hang() {
     let error = chain(layout.add(Snake).unwrap().run_setup_tasks().await.unwrap_err());
     assert!(error.ends_with("waiting would never end: `snake` -> `snake`"), "{error}");
 }
+
+/// Is ready when it says so itself.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "lazy/{name}", id = "{name}", ready = bring_up)]
+struct Lazy {
+    name: &'static str,
+    log: Log,
+}
+
+#[setup_tasks]
+impl Lazy {
+    #[setup_task("Work")]
+    fn work(&self) {
+        self.log.say("work");
+    }
+
+    async fn bring_up(me: &Object<Self>) -> Result<()> {
+        anyhow::ensure!(me.name != "broken", "it is broken");
+        me.log.say("brought up");
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_model_may_say_itself_what_ready_is() {
+    let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
+    let lazy = layout.add(Lazy { name: "lazy", log: log.clone() }).unwrap();
+    lazy.ready().await.unwrap();
+    lazy.any().ready().await.unwrap();
+    assert_eq!(log.take(), ["brought up"]);
+    lazy.run_setup_tasks().await.unwrap();
+    assert_eq!(log.take(), ["work"], "a run is a run all the same");
+    let broken = layout.add(Lazy { name: "broken", log }).unwrap();
+    assert_eq!(chain(broken.ready().await.unwrap_err()), "`broken` cannot be brought to ready: it is broken");
+}

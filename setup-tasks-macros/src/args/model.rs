@@ -23,6 +23,7 @@ pub struct ModelArgs {
     pub has_subdir: bool,
     pub id: Option<Format>,
     pub readonly: Option<bool>,
+    pub ready: Option<Ident>,
     pub mixins: Vec<Mixin>,
     pub runtime: Runtime,
 }
@@ -39,7 +40,9 @@ impl ModelArgs {
     /// Reads what stands in the attribute's parentheses.
     pub fn parse(tokens: TokenStream, place: Place, errors: &Errors) -> Self {
         let (owner, keys): (_, &[_]) = match place {
-            Place::Struct => ("`#[setup_tasks]` on a struct", &["subdir", "id", "mixins", "readonly", "crate"]),
+            Place::Struct => {
+                ("`#[setup_tasks]` on a struct", &["subdir", "id", "mixins", "readonly", "ready", "crate"])
+            }
             Place::Trait => ("`#[setup_tasks]` on a trait", &["mixins", "crate"]),
             Place::Block => ("`#[setup_tasks]` on an impl block", &["crate"]),
         };
@@ -59,6 +62,7 @@ impl ModelArgs {
             "subdir" => (self.subdir, self.has_subdir) = (format(), true),
             "id" => self.id = format(),
             "readonly" => self.readonly = Some(arg.flag(errors)),
+            "ready" => self.ready = arg.parse("a_function_of_the_type", errors),
             "mixins" => self.mixins = mixins(arg, errors),
             "crate" => self.runtime = runtime(arg, errors).unwrap_or_default(),
             _ => {}

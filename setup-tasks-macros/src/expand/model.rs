@@ -59,6 +59,13 @@ fn expand(model: &Model) -> TokenStream {
             }
         }
     });
+    let ready = model.args.ready.as_ref().map(|ready| {
+        quote! {
+            async fn bring_to_ready(object: &#runtime::Object<Self>) -> #private::Result<()> {
+                Self::#ready(object).await
+            }
+        }
+    });
     let readonly = match model.args.readonly {
         Some(readonly) => quote!(::core::option::Option::Some(#readonly)),
         None => quote!(::core::option::Option::None),
@@ -79,6 +86,7 @@ fn expand(model: &Model) -> TokenStream {
                 #subdir
             }
             #id
+            #ready
         }
         #handles
         #beside

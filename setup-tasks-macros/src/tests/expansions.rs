@@ -121,7 +121,7 @@ model!(
 );
 model!(
     model_with_everything,
-    #[setup_tasks(subdir = "clients/{name}", id = "{name}", readonly, mixins(DebianMachine, Backup(skip(restore))))]
+    #[setup_tasks(subdir = "clients/{name}", id = "{name}", readonly, ready = bring_up, mixins(DebianMachine, Backup(skip(restore))))]
     struct Client {
         name: String,
         #[depends_on(FileServer::update_files, ready, before = Client::mount)]

@@ -1,8 +1,6 @@
 //! Why an injector has no answer, or takes no value.
 
-use std::sync::Arc;
-
-use crate::ready::{Circle, ReadyError};
+use crate::ready::{Circle, ReadyError, SharedError};
 
 /// Why an injector has no answer, or takes no value.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -38,7 +36,7 @@ pub enum InjectError {
         /// The injector that provides it.
         at: String,
         /// The factory's error.
-        source: Arc<FactoryError>,
+        source: SharedError,
     },
     /// The key's object cannot be brought to ready.
     #[error("{key} is not ready")]
@@ -59,11 +57,6 @@ pub enum InjectError {
         source: Circle,
     },
 }
-
-/// The error of a factory, with its chain.
-#[derive(Debug, thiserror::Error)]
-#[error(transparent)]
-pub struct FactoryError(pub(super) anyhow::Error);
 
 impl InjectError {
     /// Adds who asked.

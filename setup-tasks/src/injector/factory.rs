@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::error::{FactoryError, InjectError};
+use super::error::InjectError;
 use super::{Injector, Value};
 use crate::ready::{Once, OnceError};
 use crate::{BoxFuture, Result};
@@ -13,7 +13,7 @@ type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + S
 pub(super) struct Factory {
     key: String,
     make: Make,
-    made: Once<Value, Arc<FactoryError>>,
+    made: Once<Value>,
 }
 
 impl Factory {
@@ -32,12 +32,8 @@ impl Factory {
     /// The value, made at the injector that provides it.
     pub(super) async fn get(&self, at: Injector) -> Result<Value, InjectError> {
         let name = at.name().to_owned();
-        let making = || -> BoxFuture<'static, _> {
-            let making = (self.make)(at);
-            Box::pin(async move { making.await.map_err(|error| Arc::new(FactoryError(error))) })
-        };
         let key = || self.key.clone();
-        self.made.get(making).await.map_err(|error| match error {
+        self.made.get(|| (self.make)(at)).await.map_err(|error| match error {
             OnceError::Failed(source) => InjectError::Factory { key: key(), at: name, source },
             OnceError::Circle(source) => InjectError::Circle { key: key(), at: name, source },
         })

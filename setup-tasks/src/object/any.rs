@@ -25,6 +25,7 @@ pub(crate) enum Asked<'a, A> {
 pub(crate) trait DynObject: Send + Sync {
     fn core(&self) -> &ObjectCore;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>>;
     fn task_count(&self) -> usize;
     fn meta(&self, i: usize) -> &'static TaskMeta;
     fn describe(&self, i: usize) -> Cow<'static, str>;
@@ -144,6 +145,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
 
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
         self
+    }
+
+    fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move { T::bring_to_ready(&Object(self)).await })
     }
 
     fn task_count(&self) -> usize {

@@ -8,7 +8,6 @@ use crate::injector::{Injector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
 use crate::ready::{Node, Once};
-use crate::run::RunError;
 use crate::stamp::{Entry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
@@ -23,7 +22,7 @@ pub(crate) struct ObjectCore {
     pub(crate) running: Mutex<()>,
     /// Waits for a run of the object.
     pub(crate) run_node: Node,
-    pub(crate) ready: Once<(), Arc<RunError>>,
+    pub(crate) ready: Once<()>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
     pub(crate) readonly: OnceLock<bool>,

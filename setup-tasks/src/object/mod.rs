@@ -131,8 +131,9 @@ impl<T: SetupTasks> Object<T> {
         Run::new(self.as_dyn())
     }
 
-    /// Brings the object to ready, which is done once, by the first who asks: its setup tasks are run. Who asks meanwhile
-    /// waits for the same run and is told the same error; who asks after a failure tries again.
+    /// Brings the object to ready, which is done once, by the first who asks: its setup tasks are run, or what its model's
+    /// `ready` key names. Who asks meanwhile waits for the same and is told the same error; who asks after a failure tries
+    /// again.
     ///
     /// # Errors
     ///

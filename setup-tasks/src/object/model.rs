@@ -1,5 +1,7 @@
 //! The trait behind `#[derive(SetupTasks)]`.
 
+use super::Object;
+use crate::Result;
 use crate::task::table::{Block, TaskTable};
 
 /// A model: a plain struct with setup tasks. Implemented by [`#[derive(SetupTasks)]`](derive@crate::SetupTasks).
@@ -23,6 +25,11 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
     /// The object's id: the `id` key, else the subdir.
     fn object_id(&self) -> String {
         self.stamp_subdir()
+    }
+
+    /// What [`Object::ready`] does, once: runs the setup tasks, or the method that the `ready` key names.
+    fn bring_to_ready(object: &Object<Self>) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(object.run_setup_tasks().await.map(drop)?) }
     }
 
     /// The type's tasks in the order in which they run, without those that other crates add.

@@ -2,28 +2,29 @@
 //! circle is an error.
 
 mod once;
+mod shared_error;
 mod waits;
 
 use std::sync::Arc;
 
 pub(crate) use once::{Once, OnceError};
+pub use shared_error::SharedError;
 pub use waits::Circle;
 pub(crate) use waits::{Epoch, Node, within};
 
 use crate::object::{AnyObject, DynObject};
-use crate::run::{Options, RunError, drive_boxed};
 
 /// Why an object is not ready. Shared by all who waited for the same attempt.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadyError {
-    /// Its run failed.
+    /// Its run failed, or what its model does instead.
     #[error("`{object}` cannot be brought to ready")]
-    Run {
+    Failed {
         /// The object's id.
         object: String,
         /// What went wrong.
-        source: Arc<RunError>,
+        source: SharedError,
     },
     /// It waits for itself.
     #[error("`{object}` cannot be brought to ready")]
@@ -38,14 +39,11 @@ pub enum ReadyError {
 /// Brings an object to ready, or waits for whoever does; once it is, it is.
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     let core = object.core();
-    let made = core.ready.get(|| {
-        let run = drive_boxed(object.clone(), Options::default());
-        Box::pin(async move { run.await.map(drop).map_err(Arc::new) })
-    });
-    made.await.map_err(|error| {
+    let made = core.ready.get(|| object.clone().bring_to_ready()).await;
+    made.map_err(|error| {
         let object = core.id.to_string();
         match error {
-            OnceError::Failed(source) => ReadyError::Run { object, source },
+            OnceError::Failed(source) => ReadyError::Failed { object, source },
             OnceError::Circle(source) => ReadyError::Circle { object, source },
         }
     })

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
+use super::shared_error::SharedError;
 use super::waits::{Circle, Epoch, Node, within};
 use crate::BoxFuture;
 
@@ -12,28 +13,28 @@ use crate::BoxFuture;
 ///
 /// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
 /// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
-pub(crate) struct Once<V, E> {
+pub(crate) struct Once<V> {
     node: Node,
-    state: Arc<Mutex<State<V, E>>>,
+    state: Arc<Mutex<State<V>>>,
 }
 
-type Work<V, E> = Shared<BoxFuture<'static, Result<V, E>>>;
+type Work<V> = Shared<BoxFuture<'static, Result<V, SharedError>>>;
 
-enum State<V, E> {
+enum State<V> {
     Idle,
-    Running(Work<V, E>),
-    Failed(E, Epoch),
+    Running(Work<V>),
+    Failed(SharedError, Epoch),
     Done(V),
 }
 
 /// Why there is no result.
 #[derive(Clone, Debug)]
-pub(crate) enum OnceError<E> {
-    Failed(E),
+pub(crate) enum OnceError {
+    Failed(SharedError),
     Circle(Circle),
 }
 
-impl<V: Clone + Send + Sync + 'static, E: Clone + Send + Sync + 'static> Once<V, E> {
+impl<V: Clone + Send + Sync + 'static> Once<V> {
     /// Work of that name, which is for the errors.
     pub(crate) fn new(name: String) -> Self {
         Self { node: Node::new(name), state: Arc::new(Mutex::new(State::Idle)) }
@@ -48,7 +49,10 @@ impl<V: Clone + Send + Sync + 'static, E: Clone + Send + Sync + 'static> Once<V,
     }
 
     /// The result, made now if need be.
-    pub(crate) async fn get(&self, make: impl FnOnce() -> BoxFuture<'static, Result<V, E>>) -> Result<V, OnceError<E>> {
+    pub(crate) async fn get(
+        &self,
+        make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
+    ) -> Result<V, OnceError> {
         let epoch = Epoch::of_asker();
         let work = {
             let mut state = lock(&self.state);
@@ -68,10 +72,10 @@ impl<V: Clone + Send + Sync + 'static, E: Clone + Send + Sync + 'static> Once<V,
     }
 
     /// The work, which keeps its own result.
-    fn begin(&self, work: BoxFuture<'static, Result<V, E>>, epoch: Epoch) -> Work<V, E> {
+    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, epoch: Epoch) -> Work<V> {
         let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
         let work = async move {
-            let result = within(&node, epoch, work).await;
+            let result = within(&node, epoch, work).await.map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {
                     Ok(value) => State::Done(value.clone()),

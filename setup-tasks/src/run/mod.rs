@@ -22,7 +22,6 @@ pub use error::RunError;
 pub use glance::TaskGlance;
 pub(crate) use glance::glance;
 pub use lock::LockError;
-pub(crate) use related::drive_boxed;
 pub use report::{ObjectReport, Status, TaskReport};
 pub use resource::{RunContext, RunOutcome};
 pub(crate) use session::Session;

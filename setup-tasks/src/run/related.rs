@@ -38,10 +38,7 @@ pub(crate) async fn check(
 }
 
 /// A run within a run: boxed, since its future would hold itself.
-pub(crate) fn drive_boxed(
-    object: Arc<dyn DynObject>,
-    options: Options,
-) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
+fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
     Box::pin(drive(object, options))
 }
 

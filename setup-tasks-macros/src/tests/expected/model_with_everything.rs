@@ -59,6 +59,11 @@ impl ::setup_tasks::SetupTasks for Client {
     fn object_id(&self) -> ::setup_tasks::__private::String {
         ::setup_tasks::__private::format!("{}", self.name)
     }
+    async fn bring_to_ready(
+        object: &::setup_tasks::Object<Self>,
+    ) -> ::setup_tasks::__private::Result<()> {
+        Self::bring_up(object).await
+    }
 }
 impl Client {
     ///The handle of the relationship `fileserver_update_files`.
