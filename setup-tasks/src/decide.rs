@@ -120,6 +120,17 @@ pub struct Newest {
     pub which: Cow<'static, str>,
 }
 
+impl Newest {
+    /// Keeps what ran at `time`, if that is later than what is kept; of equal times the first stays.
+    pub(crate) fn keep_later(kept: &mut Option<Self>, time: Option<Moment>, which: impl FnOnce() -> Cow<'static, str>) {
+        if let Some(time) = time
+            && kept.as_ref().is_none_or(|kept| kept.time < time)
+        {
+            *kept = Some(Self { time, which: which() });
+        }
+    }
+}
+
 /// What is known about a task.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {

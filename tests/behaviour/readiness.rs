@@ -193,3 +193,24 @@ async fn a_model_may_say_itself_what_ready_is() {
     let broken = layout.add(Lazy { name: "broken", log }).unwrap();
     assert_eq!(chain(broken.ready().await.unwrap_err()), "`broken` cannot be brought to ready: it is broken");
 }
+
+/// Clears itself.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "amnesiac")]
+struct Amnesiac;
+
+#[setup_tasks]
+impl Amnesiac {
+    #[setup_task("Forget oneself")]
+    async fn forget(&self, me: Object<Amnesiac>) -> Result<()> {
+        me.clear_stamps_and_cache().await?;
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_clears_its_own_object_is_an_error_and_not_a_hang() {
+    let layout = Layout::in_memory().unwrap();
+    let error = chain(layout.add(Amnesiac).unwrap().run_setup_tasks().await.unwrap_err());
+    assert!(error.ends_with("waiting would never end: `amnesiac` -> `amnesiac`"), "{error}");
+}

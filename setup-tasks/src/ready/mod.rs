@@ -10,7 +10,7 @@ use std::sync::Arc;
 pub(crate) use once::{Once, OnceError};
 pub use shared_error::SharedError;
 pub use waits::Circle;
-pub(crate) use waits::{Epoch, Node, within};
+pub(crate) use waits::{Epoch, Node, Wait, within};
 
 use crate::object::{AnyObject, DynObject};
 

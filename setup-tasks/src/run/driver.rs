@@ -31,10 +31,7 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
         let mut driver = Driver::new(&object, &options, Mode::Plan)?;
         return NAME_ONLY.scope((), driver.walk()).await;
     }
-    let circle = |source| RunError::Circle { object: core.id.to_string(), source };
-    // Whatever this run is a part of waits for all of it, not for its turn alone.
-    let _wait = core.run_node.wait().map_err(circle)?;
-    let _running = core.running.lock().await;
+    let _turn = core.turn().await?;
     let mut driver = Driver::new(&object, &options, Mode::Apply(None))?;
     let result = within(&core.run_node, Epoch::of_asker(), driver.walk()).await;
     let Mode::Apply(Some(session)) = driver.mode else { return result };
@@ -103,7 +100,9 @@ impl<'r> Driver<'r> {
             let name = self.object.meta(i).place.name;
             let newest = related::check(self.object, &related, matches!(self.mode, Mode::Plan)).await?;
             let time = newest.as_ref().map(|newest| newest.time);
-            self.pass_on(newest);
+            if let Some(Newest { which, .. }) = newest {
+                self.pass_on(time, || which);
+            }
             self.tasks.push(TaskReport::up_to_date(name, self.object.describe(i), time));
             return Ok(Step::Next);
         }
@@ -124,13 +123,13 @@ impl<'r> Driver<'r> {
         match decided.decision {
             Decision::UpToDate(time) => {
                 self.object.core().emit_for(self.object, i, || EventKind::TaskAlreadyRun);
-                self.pass_on(time.map(|time| Newest { time, which: Cow::Borrowed(name) }));
+                self.pass_on(time, || Cow::Borrowed(name));
                 self.tasks.push(TaskReport::up_to_date(name, self.object.describe(i), time));
                 Ok(Step::Next)
             }
             Decision::Run(reason) if matches!(self.mode, Mode::Plan) => {
                 self.object.core().emit_for(self.object, i, || EventKind::TaskWouldRun { reason: reason.clone() });
-                self.pass_on(Some(Newest { time: Moment::FUTURE, which: Cow::Borrowed(name) }));
+                self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
                 self.tasks.push(TaskReport::would_run(name, self.object.describe(i), reason));
                 Ok(Step::Next)
             }
@@ -146,12 +145,8 @@ impl<'r> Driver<'r> {
     }
 
     /// Later tasks are compared with the newest.
-    fn pass_on(&mut self, other: Option<Newest>) {
-        if let Some(other) = other
-            && self.newest.as_ref().is_none_or(|newest| newest.time < other.time)
-        {
-            self.newest = Some(other);
-        }
+    fn pass_on(&mut self, time: Option<Moment>, which: impl FnOnce() -> Cow<'static, str>) {
+        Newest::keep_later(&mut self.newest, time, which);
     }
 
     /// Takes the right to change things. What another process did while this one waited for it starts the walk anew.
@@ -210,7 +205,7 @@ impl<'r> Driver<'r> {
         };
         if status == Status::Ran {
             core.emit_for(object, i, || EventKind::TaskRan { duration });
-            self.pass_on(time.map(|time| Newest { time, which: Cow::Borrowed(name) }));
+            self.pass_on(time, || Cow::Borrowed(name));
         } else {
             core.emit_for(object, i, || EventKind::TaskSkipped);
         }

@@ -48,11 +48,7 @@ pub(crate) fn glance(object: &Arc<dyn DynObject>) -> Result<Vec<TaskGlance>, Sta
             Some(Decision::UpToDate(time)) => *time,
             Some(Decision::Ask(_)) | None => None,
         };
-        if let Some(time) = time
-            && newest.as_ref().is_none_or(|newest| newest.time < time)
-        {
-            newest = Some(Newest { time, which: Cow::Borrowed(task) });
-        }
+        Newest::keep_later(&mut newest, time, || Cow::Borrowed(task));
         let stamp = entry.and_then(Entry::valid).cloned();
         glances.push(TaskGlance { task, description: object.describe(i), stamp, decision });
     }

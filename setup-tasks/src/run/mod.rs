@@ -29,9 +29,11 @@ pub(crate) use session::Session;
 use crate::BoxFuture;
 use crate::event::{Event, EventKind};
 use crate::object::{AnyObject, DynObject, ObjectCore, SetupTasks};
+use crate::ready::Wait;
 use crate::stamp::Change;
 use crate::task::handle::TaskHandle;
 use resource::DynRunContext;
+use tokio::sync::MutexGuard;
 
 /// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
 ///
@@ -132,12 +134,16 @@ impl Options {
     /// Refuses names that the object does not have.
     fn check(&self, object: &Arc<dyn DynObject>) -> Result<(), RunError> {
         for task in self.force.iter().chain(&self.stop_after).chain(&self.only) {
-            if !(0..object.task_count()).any(|i| object.meta(i).place.name == *task) {
-                return Err(unknown_task(object, task));
-            }
+            find_task(object, task)?;
         }
         Ok(())
     }
+}
+
+/// Where in the order a task stands, by its name.
+fn find_task(object: &Arc<dyn DynObject>, task: &str) -> Result<usize, RunError> {
+    let found = (0..object.task_count()).find(|&i| object.meta(i).place.name == task);
+    found.ok_or_else(|| unknown_task(object, task))
 }
 
 fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
@@ -149,9 +155,8 @@ fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
 /// Runs one task of an object.
 pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> Result<TaskReport, RunError> {
     let options = Options { only: Some(Cow::Borrowed(task)), ..Options::default() };
-    let missing = unknown_task(&object, task);
-    let report = driver::drive(object, options).await?;
-    report.tasks.into_iter().next().ok_or(missing)
+    let report = driver::drive(object.clone(), options).await?;
+    report.tasks.into_iter().next().ok_or_else(|| unknown_task(&object, task))
 }
 
 /// Removes the stamps of an object, then everything under its stamp path.
@@ -160,19 +165,33 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     if core.readonly() {
         return Err(RunError::Readonly { object: core.id.to_string() });
     }
-    let _running = core.running.lock().await;
-    let nothing_kept = core.load()?.is_empty();
+    let _turn = core.turn().await?;
     let nested = core.layout.nested_in(&core.subdir);
     let _session = Session::begin(object, None).await?;
-    // The stamps go first: what is removed is never believed to be there.
-    if !nothing_kept {
+    // The stamps go first: what is removed is never believed to be there. They are looked at now that nobody else can
+    // write any.
+    if !core.load()?.is_empty() {
         core.layout.store().write(&core.subdir, Change::Clear).await?;
     }
     core.paths.clear(&core.layout.config().cache_dir(), &nested)?;
     Ok(())
 }
 
+/// The right to be the one run of an object in this process, and the wait of whatever that run is a part of.
+pub(crate) struct Turn<'o> {
+    _running: MutexGuard<'o, ()>,
+    _wait: Wait,
+}
+
 impl ObjectCore {
+    /// Waits for the other runs of the object in this process.
+    pub(crate) async fn turn(&self) -> Result<Turn<'_>, RunError> {
+        let circle = |source| RunError::Circle { object: self.id.to_string(), source };
+        // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
+        let wait = self.run_node.wait().map_err(circle)?;
+        Ok(Turn { _running: self.running.lock().await, _wait: wait })
+    }
+
     /// An event of the whole object.
     pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
         self.layout.events().emit(|| Event {

@@ -28,11 +28,7 @@ pub(crate) async fn check(
             task: related.task,
             source: Box::new(source),
         })?;
-        if let Some(time) = time
-            && newest.as_ref().is_none_or(|newest| newest.time < time)
-        {
-            newest = Some(Newest { time, which: Cow::Owned(format!("{}/{}", other.id(), related.task)) });
-        }
+        Newest::keep_later(&mut newest, time, || Cow::Owned(format!("{}/{}", other.id(), related.task)));
     }
     Ok(newest)
 }
@@ -59,9 +55,7 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, plan: bool) -> Result
 
 /// When a task last completed, without running anything: by its stamp, or by its completion check.
 async fn last_run(object: &Arc<dyn DynObject>, task: &'static str) -> Result<Option<Moment>, RunError> {
-    let Some(i) = (0..object.task_count()).find(|&i| object.meta(i).place.name == task) else {
-        return Err(super::unknown_task(object, task));
-    };
+    let i = super::find_task(object, task)?;
     let records = object.core().load()?;
     if !object.has_completion_check(i) {
         return Ok(records.get(task).and_then(Entry::valid).map(|stamp| stamp.time));
