@@ -3,8 +3,11 @@
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use anyhow::Context;
 use setup_tasks::paths::PathError;
 use setup_tasks::prelude::*;
+use time::OffsetDateTime;
+use time::macros::format_description;
 
 use crate::site::AuthoritySpec;
 use crate::{certificate, whole_file};
@@ -60,4 +63,15 @@ impl Authority {
 pub fn files(authority: &Object<Authority>) -> Result<(PathBuf, PathBuf), PathError> {
     let directory = authority.state_path()?;
     Ok((directory.join("authority.key"), directory.join("authority.pem")))
+}
+
+/// Puts the authority's key aside, under a name with the time, so that the next run makes a new one.
+pub fn retire_key(authority: &Object<Authority>) -> Result<()> {
+    let (key, _) = files(authority)?;
+    if !key.exists() {
+        return Ok(());
+    }
+    let now = OffsetDateTime::now_utc().format(format_description!("[year][month][day]-[hour][minute][second]"))?;
+    let old = key.with_file_name(format!("authority-until-{now}.key"));
+    std::fs::rename(&key, &old).with_context(|| format!("cannot put `{}` aside", key.display()))
 }

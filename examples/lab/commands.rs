@@ -1,40 +1,80 @@
 //! What the lab can be told to do.
 
 use std::process::ExitCode;
-use std::time::Instant;
 
+use anyhow::Context;
+use clap::Args;
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, Layout, RunError};
+use setup_tasks::{AnyObject, FleetRun, Layout, waiting};
 
+use crate::authority::{self, Authority};
 use crate::output;
 
-/// Brings the site up. Hosts go on after one that failed; the answer says whether all is well.
-pub async fn up(layout: &Layout, force: bool) -> Result<ExitCode> {
-    output::follow(layout);
-    let began = Instant::now();
-    let (mut reports, mut failed) = (Vec::new(), Vec::new());
-    for object in layout.all() {
-        let run = object.run_setup_tasks();
-        match if force { run.force_all() } else { run }.await {
-            Ok(report) => reports.push(report),
-            // The stamps are everybody's: the next object would say the same.
-            Err(error @ RunError::Stamp(_)) => return Err(error.into()),
-            Err(error) => failed.push(anyhow::Error::new(error)),
+/// Which hosts are run, and how.
+#[derive(Args)]
+pub struct Choice {
+    /// Run every task, whether or not it must
+    #[arg(long)]
+    force: bool,
+    /// How many hosts are run at once
+    #[arg(long, value_name = "N")]
+    jobs: Option<usize>,
+    /// Begin no further host once one failed
+    #[arg(long)]
+    fail_fast: bool,
+    /// Only these hosts (`*` and `?` stand for any text), and what they depend on as far as they need it
+    #[arg(long, value_name = "HOST")]
+    include: Vec<String>,
+    /// Not these hosts
+    #[arg(long, value_name = "HOST")]
+    exclude: Vec<String>,
+}
+
+impl Choice {
+    fn fleet(&self, layout: &Layout) -> FleetRun {
+        let mut fleet = layout.run();
+        if self.force {
+            fleet = fleet.force_all();
         }
+        if let Some(jobs) = self.jobs {
+            fleet = fleet.jobs(jobs);
+        }
+        if self.fail_fast {
+            fleet = fleet.fail_fast();
+        }
+        fleet = self.include.iter().fold(fleet, FleetRun::include);
+        self.exclude.iter().fold(fleet, FleetRun::exclude)
     }
-    failed.iter().for_each(output::error);
-    output::summary(&reports, failed.len(), began.elapsed());
-    Ok(if failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Brings the site up, many hosts at once. Hosts go on after one that failed; the answer says whether all is well.
+pub async fn up(layout: &Layout, choice: &Choice) -> Result<ExitCode> {
+    let told = output::follow(layout);
+    let _published = layout.publish_waiting()?;
+    let report = choice.fleet(layout).await?;
+    told.flush().await;
+    output::report(&report);
+    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 /// Says what a run would do.
-pub async fn plan(layout: &Layout, force: bool) -> Result<ExitCode> {
-    let mut reports = Vec::new();
-    for object in layout.all() {
-        let run = object.run_setup_tasks().dry_run();
-        reports.push(if force { run.force_all() } else { run }.await?);
-    }
-    output::plan(&reports);
+pub async fn plan(layout: &Layout, choice: &Choice) -> Result<ExitCode> {
+    let report = choice.fleet(layout).dry_run().await?;
+    output::plan(&report);
+    Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Gives the authority a new key, and every host a certificate of it. The old key is kept beside the new one.
+pub async fn renew(layout: &Layout, choice: &Choice) -> Result<ExitCode> {
+    let key = find(layout, "authority")?;
+    let key = key.downcast::<Authority>().context("the authority is something else")?;
+    authority::retire_key(&key)?;
+    up(layout, choice).await
+}
+
+/// Says who is at work in other processes, and who waits for whom.
+pub fn waiting(layout: &Layout, json: bool) -> Result<ExitCode> {
+    output::waiting(&waiting::of_other_processes(layout.config())?, json)?;
     Ok(ExitCode::SUCCESS)
 }
 

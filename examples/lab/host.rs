@@ -1,12 +1,16 @@
 //! What every host has: a key, a certificate, directories, files.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use setup_tasks::prelude::*;
 
 use crate::authority::{self, Authority};
 use crate::site::{CertificateSpec, HostSpec, Name};
 use crate::{certificate, whole_file};
+
+/// How often a host that may not be touched yet is looked at.
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What a host is to be.
 pub struct HostPlan {
@@ -23,6 +27,19 @@ pub trait Host {
 
     /// Who signs its certificate.
     fn signer(&self) -> &Object<Authority>;
+
+    #[setup_task("Wait until it may be touched", check_completed = may_be_touched)]
+    async fn wait(&self, cx: &TaskContext) {
+        while !self.may_be_touched(cx) {
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    }
+
+    /// Whether the file is there that the site file has it wait for.
+    fn may_be_touched(&self, cx: &TaskContext) -> bool {
+        let awaited = self.plan().spec.wait_for.as_ref();
+        awaited.is_none_or(|file| cx.layout().config().base_dir.join(file).exists())
+    }
 
     #[setup_task("Make the key", check_completed = has_key)]
     fn key(&self, cx: &TaskContext) -> Result<()> {

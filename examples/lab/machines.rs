@@ -60,10 +60,10 @@ impl FileServer {
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct Client {
     plan: HostPlan,
-    /// The file server's name.
-    server: String,
     #[depends_on(Authority::certificate, before = Host::certificate)]
     authority: Object<Authority>,
+    #[depends_on(FileServer::publish)]
+    server: Object<FileServer>,
 }
 
 #[setup_tasks]
@@ -74,7 +74,7 @@ impl Client {
     }
 
     fn mount_line(&self) -> String {
-        format!("{}:/srv/share /srv/share nfs ro 0 0\n", self.server)
+        format!("{}.{}:/srv/share /srv/share nfs ro 0 0\n", self.server.plan.spec.name, self.plan.domain)
     }
 }
 
@@ -110,13 +110,12 @@ pub fn layout(site: &Site, out: &Path) -> Result<Layout> {
     let authority = layout.add(Authority { spec: site.authority.clone() })?;
     let plan =
         |spec: &HostSpec| HostPlan { spec: spec.clone(), domain: site.domain.clone(), certificates: site.certificates };
-    let server = format!("{}.{}", site.fileserver.name, site.domain);
     let add = || -> Result<()> {
         let authority = || authority.clone();
         layout.add(Gateway { plan: plan(&site.gateway), table: table(site), authority: authority() })?;
-        layout.add(FileServer { plan: plan(&site.fileserver), authority: authority() })?;
+        let server = layout.add(FileServer { plan: plan(&site.fileserver), authority: authority() })?;
         for client in &site.clients {
-            layout.add(Client { plan: plan(client), server: server.clone(), authority: authority() })?;
+            layout.add(Client { plan: plan(client), authority: authority(), server: server.clone() })?;
         }
         Ok(())
     };

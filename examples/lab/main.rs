@@ -13,9 +13,10 @@ mod whole_file;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use setup_tasks::Result;
 
+use crate::commands::Choice;
 use crate::site::Site;
 
 /// Brings a small site up, step by step, and again only where something changed
@@ -40,12 +41,23 @@ enum Command {
         #[arg(long)]
         dry_run: bool,
         #[command(flatten)]
-        force: Force,
+        choice: Choice,
     },
     /// Say what would run, and why
     Plan {
         #[command(flatten)]
-        force: Force,
+        choice: Choice,
+    },
+    /// Give the authority a new key, and every host a certificate of it
+    Renew {
+        #[command(flatten)]
+        choice: Choice,
+    },
+    /// Say what another `lab up` is doing now, and who waits for whom
+    Waiting {
+        /// As JSON, an array with an element a process
+        #[arg(long)]
+        json: bool,
     },
     /// Say for each task of a host why it would run, or since when it is up to date
     Why {
@@ -57,13 +69,6 @@ enum Command {
         /// A host of the site, or `authority`
         host: String,
     },
-}
-
-#[derive(Args)]
-struct Force {
-    /// Run every task, whether or not it must
-    #[arg(long)]
-    force: bool,
 }
 
 #[tokio::main]
@@ -78,8 +83,10 @@ async fn main() -> ExitCode {
 async fn run(lab: &Lab) -> Result<ExitCode> {
     let layout = machines::layout(&Site::read(&lab.site)?, &lab.out)?;
     match &lab.command {
-        Command::Up { dry_run: false, force } if !layout.config().dry_run => commands::up(&layout, force.force).await,
-        Command::Up { force, .. } | Command::Plan { force } => commands::plan(&layout, force.force).await,
+        Command::Up { dry_run: false, choice } if !layout.config().dry_run => commands::up(&layout, choice).await,
+        Command::Up { choice, .. } | Command::Plan { choice } => commands::plan(&layout, choice).await,
+        Command::Renew { choice } => commands::renew(&layout, choice).await,
+        Command::Waiting { json } => commands::waiting(&layout, *json),
         Command::Why { host } => commands::why(&layout, host).await,
         Command::Clear { host } => commands::clear(&layout, host).await,
     }

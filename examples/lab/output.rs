@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
-use setup_tasks::event::{Event, EventKind};
+use setup_tasks::event::{Event, EventKind, Listening};
 use setup_tasks::run::{ObjectReport, TaskReport};
-use setup_tasks::{AnyObject, Layout, Status};
+use setup_tasks::waiting::Snapshot;
+use setup_tasks::{AnyObject, FleetReport, Layout, ObjectOutcome, Status};
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -17,7 +18,7 @@ const FAINT: Style = Style::new().dimmed();
 const NAME: Style = Style::new().bold();
 
 /// Prints a line for everything that happens in a run. What is up to date stays unsaid.
-pub fn follow(layout: &Layout) {
+pub fn follow(layout: &Layout) -> Listening {
     layout.on_event(|event| {
         let line = |style: Style, what: &str, more: String| {
             println!(
@@ -33,49 +34,64 @@ pub fn follow(layout: &Layout) {
             EventKind::ChangedWhileRunning => {
                 line(WOULD, "its input changed meanwhile", "and it will run again".into());
             }
-            EventKind::Waiting { holder } => waiting(event, holder),
+            EventKind::Waiting { holder } => waits(event, holder),
             _ => {}
         }
-    });
+    })
 }
 
-fn waiting(event: &Event, holder: &str) {
+fn waits(event: &Event, holder: &str) {
     eprintln!("{NAME}{:<10}{NAME:#} waits for {holder}, which runs it", event.object);
 }
 
-/// One line that sums a run up.
-pub fn summary(reports: &[ObjectReport], failed: usize, took: Duration) {
-    let count = |status| reports.iter().flat_map(|report| report.with(status)).count();
-    let (ran, same, skipped) = (count(Status::Ran), count(Status::UpToDate), count(Status::Skipped));
-    let objects = counted(reports.len() + failed, "object");
-    let took = length(took);
-    let skipped = if skipped > 0 { format!(", {skipped} skipped") } else { String::new() };
-    if failed > 0 {
-        println!(
-            "{BAD}failed{BAD:#}: {failed} of {objects}; {} ran, {same} up to date{skipped} in {took}",
-            counted(ran, "task")
-        );
-    } else if ran == 0 {
-        println!("{GOOD}up to date{GOOD:#}: {objects}, {}, nothing to do{skipped} ({took})", counted(same, "task"));
-    } else {
-        println!("{GOOD}done{GOOD:#}: {objects}; {} ran, {same} up to date{skipped} in {took}", counted(ran, "task"));
+/// What went wrong, and one line that sums a run up.
+pub fn report(report: &FleetReport) {
+    for result in &report.objects {
+        let name = &result.object;
+        match (result.outcome, &result.error) {
+            (ObjectOutcome::Failed, Some(failure)) => error(failure.get()),
+            (ObjectOutcome::DependencyFailed, _) => {
+                eprintln!("{BAD}error{BAD:#}: {name} depends on what failed: {}", result.path.join(" -> "));
+            }
+            (ObjectOutcome::Readonly, _) => println!("{NAME}{name:<10}{NAME:#} {FAINT}is readonly{FAINT:#}"),
+            (ObjectOutcome::NotTried, _) => println!("{NAME}{name:<10}{NAME:#} {WOULD}was not tried{WOULD:#}"),
+            _ => {}
+        }
     }
+    let summary = report.summary();
+    let (word, rest) = summary.split_once(':').unwrap_or((&summary, ""));
+    let style = if !report.is_success() {
+        BAD
+    } else if report.dry_run {
+        WOULD
+    } else {
+        GOOD
+    };
+    println!("{style}{word}{style:#}:{rest} {FAINT}in {}{FAINT:#}", length(report.duration));
 }
 
 /// What a run would do, and why.
-pub fn plan(reports: &[ObjectReport]) {
-    for report in reports {
-        for task in report.would_run() {
-            would(&report.object, task);
-        }
+pub fn plan(plan: &FleetReport) {
+    for result in &plan.objects {
+        result.with(Status::WouldRun).for_each(|task| would(&result.object, task));
     }
-    let tasks: usize = reports.iter().map(|report| report.would_run().count()).sum();
-    let objects = reports.iter().filter(|report| report.would_run().next().is_some()).count();
-    if tasks == 0 {
-        println!("{GOOD}up to date{GOOD:#}: {}, nothing would run", counted(reports.len(), "object"));
-    } else {
-        println!("{WOULD}would run{WOULD:#}: {} of {}", counted(tasks, "task"), counted(objects, "object"));
+    report(plan);
+}
+
+/// What other processes are doing.
+pub fn waiting(snapshots: &[Snapshot], json: bool) -> anyhow::Result<()> {
+    if json {
+        println!("{}", serde_json::to_string_pretty(snapshots)?);
+        return Ok(());
     }
+    if snapshots.is_empty() {
+        println!("nobody is at work");
+    }
+    for snapshot in snapshots {
+        println!("{NAME}process {}{NAME:#}", snapshot.pid);
+        snapshot.to_string().lines().for_each(|line| println!("  {line}"));
+    }
+    Ok(())
 }
 
 fn would(object: &str, task: &TaskReport) {
@@ -116,10 +132,6 @@ pub fn error(error: &anyhow::Error) {
 /// A line that reports something done.
 pub fn done(what: &str) {
     println!("{GOOD}done{GOOD:#}: {what}");
-}
-
-fn counted(n: usize, noun: &str) -> String {
-    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
 fn length(duration: Duration) -> String {

@@ -45,6 +45,8 @@ pub struct HostSpec {
     pub address: IpAddr,
     #[serde(default)]
     pub names: Vec<Name>,
+    /// A file, under the directory that the site is brought up under, without which the host is left alone.
+    pub wait_for: Option<Inside>,
     #[serde(default)]
     pub directories: Vec<Inside>,
     #[serde(default)]

@@ -11,6 +11,7 @@ use rcgen::{CertificateParams, Issuer, KeyPair};
 use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
+const HOSTS: [&str; 5] = ["gateway", "files", "ada", "grace", "edsger"];
 const SITE: &str = include_str!("../lab/site.toml");
 
 struct Lab(tempfile::TempDir);
@@ -78,27 +79,41 @@ fn is_certified(lab: &Lab, host: &str, name: &str) -> Result<(), webpki::Error> 
     own.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap())
 }
 
-/// The first word of each line that reports a task.
-fn hosts_that_ran(lines: &[String]) -> Vec<&str> {
+/// Host and description of each task that ran, sorted: hosts run at the same time.
+fn tasks_that_ran(lines: &[String]) -> Vec<String> {
+    let ran = lines.iter().filter_map(|line| line.split_once(" done in "));
+    let mut tasks: Vec<_> = ran.map(|(task, _)| task.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    tasks.sort_unstable();
+    tasks
+}
+
+/// The hosts that they ran on, sorted.
+fn hosts_that_ran(lines: &[String]) -> Vec<String> {
     let mut hosts: Vec<_> =
-        lines.iter().filter(|line| line.contains(" done in ")).filter_map(|line| line.split(' ').next()).collect();
-    hosts.retain(|host| !host.ends_with(':'));
+        tasks_that_ran(lines).iter().filter_map(|task| Some(task.split_once(' ')?.0.to_owned())).collect();
     hosts.dedup();
     hosts
+}
+
+/// Without how long it took.
+fn untimed(mut lines: Vec<String>) -> Vec<String> {
+    lines.iter_mut().for_each(|line| line.truncate(line.rfind(" in ").unwrap_or(line.len())));
+    lines
 }
 
 #[test]
 fn the_second_up_runs_nothing_and_says_so_in_one_line() {
     let lab = Lab::new();
     let first = lab.lines(&["up"]);
-    assert_eq!(hosts_that_ran(&first), ["authority", "gateway", "files", "ada", "grace", "edsger"]);
-    assert!(first.last().unwrap().starts_with("done: 6 objects; 32 tasks ran, 5 up to date in "), "{first:?}");
+    assert_eq!(hosts_that_ran(&first), ["ada", "authority", "edsger", "files", "gateway", "grace"]);
+    assert!(first.last().unwrap().starts_with("done: 6 objects; 32 tasks ran, 13 up to date in "), "{first:?}");
     let second = lab.lines(&["up"]);
     assert!(
-        second.len() == 1 && second[0].starts_with("up to date: 6 objects, 37 tasks, nothing to do ("),
+        second.len() == 1 && second[0].starts_with("up to date: 6 objects, 45 tasks, nothing to do in "),
         "{second:?}"
     );
-    assert_eq!(lab.lines(&["plan"]), ["up to date: 6 objects, nothing would run"]);
+    let plan = lab.lines(&["plan"]);
+    assert!(plan.len() == 1 && plan[0].starts_with("up to date: 6 objects, 45 tasks, nothing to do in "), "{plan:?}");
 }
 
 #[test]
@@ -158,18 +173,18 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
     lab.lines(&["up"]);
     lab.edit("names = [\"router\", \"ns\"]", "names = [\"router\", \"dns\"]");
     let plan = lab.lines(&["plan"]);
-    assert_eq!(plan.last().unwrap(), "would run: 5 tasks of 1 object");
+    assert!(plan.last().unwrap().starts_with("would run: 5 tasks on 1 object; 40 up to date in "), "{plan:?}");
     assert!(
         plan[0].starts_with("gateway    Get a certificate signed") && plan[0].contains("its hash changed from "),
         "{plan:?}"
     );
     let why = lab.lines(&["why", "gateway"]);
-    assert!(why[0].contains("Make the key") && why[0].contains("up to date"), "{why:?}");
+    assert!(why[1].contains("Make the key") && why[1].contains("up to date"), "{why:?}");
     assert!(
         why.iter().any(|line| line.contains("Write the files") && line.ends_with("would run certificate ran later")),
         "{why:?}"
     );
-    assert_eq!(lab.lines(&["up", "--dry-run"]), plan);
+    assert_eq!(untimed(lab.lines(&["up", "--dry-run"])), untimed(plan));
     let up = lab.lines(&["up"]);
     assert_eq!(hosts_that_ran(&up), ["gateway"]);
     is_certified(&lab, "gateway", "dns.lab.example").unwrap();
@@ -189,10 +204,90 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
 fn a_new_authority_key_reissues_every_certificate() {
     let lab = Lab::new();
     lab.lines(&["up"]);
-    fs::remove_file(lab.path("state/authority/authority.key")).unwrap();
-    let up = lab.lines(&["up"]);
-    assert_eq!(hosts_that_ran(&up), ["authority", "gateway", "files", "ada", "grace", "edsger"]);
-    is_certified(&lab, "grace", "grace").unwrap();
+    let key = || fs::read(lab.path("state/authority/authority.key")).unwrap();
+    let (old, serials) =
+        (key(), HOSTS.map(|host| fs::read(lab.path(&format!("cache/hosts/{host}/host.pem"))).unwrap()));
+    let up = lab.lines(&["renew"]);
+    assert_ne!(key(), old);
+    let reissued = tasks_that_ran(&up).iter().filter(|task| task.ends_with(" Get a certificate signed")).count();
+    assert_eq!(reissued, HOSTS.len());
+    for (host, serial) in HOSTS.iter().zip(serials) {
+        assert_ne!(fs::read(lab.path(&format!("cache/hosts/{host}/host.pem"))).unwrap(), serial);
+        is_certified(&lab, host, host).unwrap();
+    }
+    let directory = fs::read_dir(lab.path("state/authority")).unwrap();
+    let kept =
+        directory.filter(|entry| entry.as_ref().unwrap().file_name().to_string_lossy().starts_with("authority-until-"));
+    assert_eq!(kept.count(), 1, "the old key is kept");
+    assert!(lab.lines(&["up"])[0].starts_with("up to date"));
+}
+
+#[test]
+fn a_changed_file_on_the_file_server_runs_just_what_depends_on_it() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    lab.edit("Welcome to the lab.", "Welcome back to the lab.");
+    let tasks = [
+        "ada Mount the share",
+        "edsger Mount the share",
+        "files Publish the share",
+        "files Write the files",
+        "grace Mount the share",
+    ];
+    let plan = lab.lines(&["plan"]);
+    assert!(
+        plan.iter().any(|line| line.starts_with("ada ") && line.ends_with("would run files/publish ran later")),
+        "{plan:?}"
+    );
+    assert_eq!(tasks_that_ran(&lab.lines(&["up"])), tasks);
+    assert!(lab.lines(&["up"])[0].starts_with("up to date"));
+}
+
+#[test]
+fn hosts_are_chosen_by_name_and_what_they_need_comes_along() {
+    let lab = Lab::new();
+    let up = lab.lines(&["up", "--include", "ada"]);
+    assert_eq!(hosts_that_ran(&up), ["ada", "authority", "files"]);
+    let up = lab.lines(&["up", "--exclude", "g*"]);
+    assert_eq!(hosts_that_ran(&up), ["edsger"]);
+    let error = lab.error(&["up", "--include", "eda"]);
+    assert!(error.contains("no object matches `eda`") && error.contains("`edsger`"), "{error}");
+}
+
+#[test]
+fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
+    let lab = Lab::new();
+    lab.edit("name = \"files\"", "name = \"files\"\nwait_for = \"go/files\"");
+    lab.edit("name = \"grace\"", "name = \"grace\"\nwait_for = \"go/grace\"");
+    assert_eq!(lab.lines(&["waiting"]), ["nobody is at work"]);
+    let mut child =
+        lab.command(&["up", "--include", "ada", "--include", "grace"]).stdout(Stdio::piped()).spawn().unwrap();
+    let pid = child.id();
+    let wait_for = |wanted: &[&str]| {
+        for _ in 0..400 {
+            let lines = lab.lines(&["waiting"]);
+            if wanted.iter().all(|wanted| lines.iter().any(|line| line.trim_start().starts_with(wanted))) {
+                return lines;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("never: {wanted:?}: {:?}", lab.lines(&["waiting"]));
+    };
+    let process = format!("process {pid}");
+    let files = "files runs wait (Wait until it may be touched), because: its check says it is not complete";
+    let grace = "grace runs wait (Wait until it may be touched), because: ";
+    let lines = wait_for(&[&process, files, grace, "ada looks at server_publish", "waits for files"]);
+    assert!(lines[1].trim_start().starts_with("0 of 2 objects ended"), "{lines:?}");
+    let json: serde_json::Value = serde_json::from_slice(&lab.run(&["waiting", "--json"]).stdout).unwrap();
+    assert_eq!((&json[0]["version"], &json[0]["pid"]), (&1.into(), &pid.into()));
+
+    fs::create_dir_all(lab.path("go")).unwrap();
+    fs::write(lab.path("go/files"), "").unwrap();
+    let lines = wait_for(&["1 of 2 objects ended", grace]);
+    assert!(!lines.iter().any(|line| line.contains("ada") || line.contains("files")), "{lines:?}");
+    fs::write(lab.path("go/grace"), "").unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(lab.lines(&["waiting"]), ["nobody is at work"]);
 }
 
 #[test]
@@ -230,11 +325,7 @@ fn what_was_taken_away_is_put_back() {
 fn a_dry_run_leaves_nothing_behind() {
     let lab = Lab::new();
     let plan = lab.lines(&["up", "--dry-run"]);
-    assert!(
-        plan.last().unwrap().starts_with("would run: 37 tasks of 6 objects")
-            || plan.last().unwrap().starts_with("would run: 32"),
-        "{plan:?}"
-    );
+    assert!(plan.last().unwrap().starts_with("would run: 32 tasks on 6 objects; 13 up to date in "), "{plan:?}");
     assert!(!lab.path("").exists());
 }
 
@@ -242,7 +333,9 @@ fn a_dry_run_leaves_nothing_behind() {
 fn force_runs_every_task() {
     let lab = Lab::new();
     lab.lines(&["up"]);
-    assert!(lab.lines(&["up", "--force"]).last().unwrap().starts_with("done: 6 objects; 32 tasks ran"));
+    assert!(
+        lab.lines(&["up", "--force"]).last().unwrap().starts_with("done: 6 objects; 37 tasks ran, 8 up to date in ")
+    );
 }
 
 #[test]
@@ -320,7 +413,7 @@ fn killed_at_any_moment_it_finishes_the_next_time() {
 
         lab.lines(&["plan"]);
         lab.lines(&["up"]);
-        for host in ["gateway", "files", "ada", "grace", "edsger"] {
+        for host in HOSTS {
             is_certified(&lab, host, host).unwrap();
         }
         assert!(lab.lines(&["up"])[0].starts_with("up to date"), "round {round}");

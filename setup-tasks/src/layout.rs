@@ -2,16 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::config::Config;
-use crate::event::{Event, Events};
+use crate::depends::{RelatedTask, Relative};
+use crate::event::{Event, EventKey, EventStream, Listening};
+use crate::fleet::{FleetRun, Scope};
 use crate::injector::{InjectionKey, Injector};
-use crate::object::{AnyObject, Object, ObjectCore, Placed, SetupTasks};
-use crate::paths::{PathError, Paths, RESERVED, normal_subdir};
-use crate::ready::{Node, Once};
+use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
+use crate::paths::{PathError, RESERVED, normal_subdir};
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore};
+use crate::task::added::{AddTaskError, AddedRow, NewPlace};
+use crate::task::name::intern;
 use crate::task::plugin::{PlugInError, table_of};
+use crate::waiting::Listed;
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
 ///
@@ -48,13 +52,14 @@ impl Drop for Owner {
 }
 
 struct Inner {
-    config: Config,
+    config: Arc<Config>,
     injector: Injector,
     store: Arc<dyn StampStore>,
     clock: Clock,
     run: RunId,
-    events: Events,
     objects: Mutex<Objects>,
+    /// Those that run.
+    fleets: Mutex<Vec<Arc<Scope>>>,
     /// Removed with the layout; holds one that is in memory alone.
     _scratch: Option<Scratch>,
 }
@@ -105,6 +110,21 @@ pub enum AddError {
     /// Tasks that another crate adds to its type do not fit.
     #[error(transparent)]
     PlugIn(#[from] PlugInError),
+    /// A dependency of the object itself does not fit.
+    #[error(transparent)]
+    Dependency(#[from] AddTaskError),
+    /// It depends on a task that the related object does not have.
+    #[error("`{id}` depends on task `{other}/{task}`, but `{other}` has no setup task `{task}`; it has {known}")]
+    UnknownTask {
+        /// The object's id.
+        id: String,
+        /// The related object's id.
+        other: String,
+        /// The name that was not found.
+        task: String,
+        /// The names that there are.
+        known: String,
+    },
 }
 
 impl Layout {
@@ -139,9 +159,18 @@ impl Layout {
     fn build(config: Config, store: Arc<dyn StampStore>, clock: Clock, scratch: Option<Scratch>) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let injector = Injector::root("the layout");
-        injector.replace(InjectionKey::of(), config.clone());
-        let (events, objects) = (Events::default(), Mutex::default());
-        let inner = Arc::new(Inner { config, injector, store, clock, run, events, objects, _scratch: scratch });
+        let config = Arc::new(config);
+        injector.replace_shared(InjectionKey::of(), config.clone());
+        let inner = Arc::new(Inner {
+            config,
+            injector,
+            store,
+            clock,
+            run,
+            objects: Mutex::default(),
+            fleets: Mutex::default(),
+            _scratch: scratch,
+        });
         Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
     }
 
@@ -153,6 +182,10 @@ impl Layout {
     /// Its configuration.
     pub fn config(&self) -> &Config {
         &self.inner.config
+    }
+
+    pub(crate) fn shared_config(&self) -> Arc<Config> {
+        self.inner.config.clone()
     }
 
     /// The root injector. It provides the [`Config`].
@@ -174,14 +207,29 @@ impl Layout {
         self.inner.run
     }
 
-    pub(crate) fn events(&self) -> &Events {
-        &self.inner.events
+    /// The clock sees the latest time in the store: what is stamped from now on is later than all that was stamped before,
+    /// by whatever process and clock.
+    pub(crate) fn observe_store(&self) -> Result<(), StampError> {
+        if let Some(latest) = self.store().latest()? {
+            self.clock().observe(latest);
+        }
+        Ok(())
     }
 
-    /// Calls `listener` with every event from now on. It is called where the event happens, so it should be quick; one
-    /// that panics is left out from then on and harms no run.
-    pub fn on_event(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.inner.events.listen(listener);
+    /// Calls `listener` with every event from now on; see [`Injector::on_event`].
+    pub fn on_event(&self, listener: impl Fn(&Event) + Send + 'static) -> Listening {
+        self.injector().on_event(EventKey::all(), listener)
+    }
+
+    /// Every event from now on, as a stream; see [`Injector::events`].
+    pub fn events(&self) -> EventStream {
+        self.injector().events(EventKey::all())
+    }
+
+    /// Brings objects to ready, as many at once as it may, dependencies first. Await it; see [`FleetRun`] for what can be
+    /// set before.
+    pub fn run(&self) -> FleetRun {
+        FleetRun::new(self.clone())
     }
 
     /// Places a model with the id that it gives itself.
@@ -195,7 +243,7 @@ impl Layout {
 
     /// Places a model, with more to say about it than [`add`](Self::add) has.
     pub fn place<T: SetupTasks>(&self, model: T) -> Placement<'_, T> {
-        Placement { layout: self, model, id: None, readonly: None, injector: None }
+        Placement { layout: self, model, id: None, readonly: None, injector: None, dependencies: Vec::new() }
     }
 
     /// The object with an id.
@@ -209,6 +257,31 @@ impl Layout {
         objects.order.iter().filter_map(|id| objects.by_id.get(id).cloned()).collect()
     }
 
+    /// How many objects there are.
+    pub fn len(&self) -> usize {
+        self.objects().order.len()
+    }
+
+    /// Whether there is no object.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Lists a fleet among those that run, while the answer is kept.
+    pub(crate) fn list_fleet(&self, scope: &Arc<Scope>) -> Listed {
+        self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).push(scope.clone());
+        Listed(self.of_object(), scope.clone())
+    }
+
+    pub(crate) fn unlist_fleet(&self, scope: &Arc<Scope>) {
+        let mut fleets = self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner);
+        fleets.retain(|other| !Arc::ptr_eq(other, scope));
+    }
+
+    pub(crate) fn fleets(&self) -> Vec<Arc<Scope>> {
+        self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// What happened in this and earlier runs, latest first.
     ///
     /// # Errors
@@ -220,14 +293,12 @@ impl Layout {
 
     /// The stamp paths of other objects inside that of `subdir`.
     pub(crate) fn nested_in(&self, subdir: &str) -> Vec<PathBuf> {
-        let cache = self.config().cache_dir();
         let inside = format!("{subdir}/");
-        self.objects()
-            .by_subdir
-            .keys()
-            .filter(|other| other.starts_with(&inside))
-            .map(|other| cache.join(other))
-            .collect()
+        let objects = self.objects();
+        let nested = objects.by_subdir.iter().filter(|(other, _)| other.starts_with(&inside));
+        let nested: Vec<_> = nested.filter_map(|(_, id)| objects.by_id.get(id).cloned()).collect();
+        drop(objects);
+        nested.iter().map(|object| object.0.core().paths().stamp_unmade().to_owned()).collect()
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {
@@ -249,6 +320,54 @@ pub struct Placement<'l, T> {
     id: Option<String>,
     readonly: Option<bool>,
     injector: Option<Injector>,
+    dependencies: Vec<Dependency>,
+}
+
+/// A dependency of one object on a task of another, by name: [`AnyObject::depends_on`].
+#[derive(Clone, Debug)]
+#[must_use = "a dependency does nothing until an object is placed with it"]
+pub struct Dependency {
+    other: AnyObject,
+    task: String,
+    ready: bool,
+    leave: bool,
+    before: Vec<String>,
+}
+
+impl Dependency {
+    pub(crate) fn new(other: AnyObject, task: String) -> Self {
+        Self { other, task, ready: false, leave: false, before: Vec::new() }
+    }
+
+    /// Brings the other object to ready first.
+    pub fn ready(mut self) -> Self {
+        self.ready = true;
+        self
+    }
+
+    /// Whether the other object's tasks are run up to the named one if that must run; by default they are.
+    pub fn run_if_needed(mut self, run: bool) -> Self {
+        self.leave = !run;
+        self
+    }
+
+    /// The task of the object that it stands ahead of; by default the first of the type's own.
+    pub fn before(mut self, task: impl Into<String>) -> Self {
+        self.before.push(task.into());
+        self
+    }
+
+    fn into_row<T: SetupTasks>(self) -> AddedRow<T> {
+        let Self { other, task, ready, leave, before } = self;
+        let name: String = format!("{}_{task}", other.id());
+        let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+        let mut place = NewPlace::new(&name);
+        let first = T::BLOCK.first_own().map(str::to_owned);
+        place.put_before(if before.is_empty() { first.into_iter().collect() } else { before });
+        let description = format!("Depend on {task} of {}", other.id());
+        let to = RelatedTask { ready, run_if_needed: !leave, by_name: true, ..RelatedTask::new(intern(&task)) };
+        AddedRow::relation(place, description, Relative::Object(other), to)
+    }
 }
 
 impl<T: SetupTasks> Placement<'_, T> {
@@ -270,30 +389,33 @@ impl<T: SetupTasks> Placement<'_, T> {
         self
     }
 
+    /// Makes it depend on a task of another object, by name.
+    pub fn depends_on(mut self, dependency: Dependency) -> Self {
+        self.dependencies.push(dependency);
+        self
+    }
+
     /// Places it.
     ///
     /// # Errors
     ///
-    /// As [`Layout::add`].
+    /// As [`Layout::add`]; and if it depends on a task that there is not.
     pub fn add(self) -> Result<Object<T>, AddError> {
         let table = table_of::<T>()?;
         let id = self.id.unwrap_or_else(|| self.model.object_id());
         let subdir =
             normal_subdir(&self.model.stamp_subdir()).map_err(|source| AddError::Path { id: id.clone(), source })?;
-        let core = ObjectCore {
-            paths: Paths::new(self.layout.config(), &subdir),
+        let placing = Placing {
+            id: id.as_str().into(),
+            subdir: subdir.as_str().into(),
             injector: self.injector.as_ref().unwrap_or(self.layout.injector()).child(&id),
             layout: self.layout.of_object(),
-            type_name: T::NAME,
-            running: tokio::sync::Mutex::new(()),
-            run_node: Node::new(format!("`{id}`")),
-            ready: Once::new(format!("`{id}`")),
-            own_readonly: self.readonly,
-            model_readonly: T::READONLY,
-            readonly: OnceLock::new(),
-            id: id.as_str().into(),
-            subdir: subdir.clone(),
+            host: None,
+            readonly: self.readonly,
         };
+        let object = Object(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
+        self.dependencies.into_iter().try_for_each(|dependency| object.0.add(dependency.into_row()))?;
+        check_names(&object.as_dyn())?;
         let mut objects = self.layout.objects();
         if let Some(first) = objects.by_id.get(&id) {
             return Err(AddError::Id { id, first: first.type_name(), second: T::NAME });
@@ -301,12 +423,26 @@ impl<T: SetupTasks> Placement<'_, T> {
         if let Some(first) = objects.by_subdir.get(&subdir) {
             return Err(AddError::Subdir { first: first.clone(), second: id, subdir });
         }
-        let object = Object(Arc::new(Placed { core, table, model: self.model }));
         objects.by_subdir.insert(subdir, id.clone());
         objects.by_id.insert(id.clone(), object.any());
         objects.order.push(id);
         Ok(object)
     }
+}
+
+/// Whether every task that a relationship names by a string is there, as far as the related objects are known.
+fn check_names(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
+    for row in object.order().iter() {
+        let Some(to) = object.related(row).filter(|to| to.by_name) else { continue };
+        for other in object.relatives_now(row) {
+            if other.0.row(to.task).is_none() {
+                let (id, other_id) = (object.core().id.to_string(), other.id().to_owned());
+                let (task, known) = (to.task.to_owned(), other.0.known_tasks());
+                return Err(AddError::UnknownTask { id, other: other_id, task, known });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A directory that goes when this is dropped.

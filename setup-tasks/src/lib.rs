@@ -47,10 +47,13 @@
 //! | know why a task runs | [`Reason`], and its table at [`decide::decide`] |
 
 pub mod config;
+mod customize;
 pub mod decide;
 pub mod depends;
 pub mod event;
+pub mod fleet;
 pub mod injector;
+mod inspect;
 pub mod layout;
 mod object;
 pub mod paths;
@@ -58,6 +61,7 @@ pub mod ready;
 pub mod run;
 pub mod stamp;
 mod task;
+pub mod waiting;
 
 #[doc(hidden)]
 #[path = "private.rs"]
@@ -66,13 +70,18 @@ pub mod __private;
 use std::pin::Pin;
 
 pub use config::{Config, ConfigError};
+pub use customize::{Customization, CustomizationOf, NoContext};
 pub use decide::Reason;
-pub use event::{Event, EventKind};
+pub use depends::Late;
+pub use event::{Event, EventKey, EventKind, EventStream};
+pub use fleet::{FleetReport, FleetRun, ObjectOutcome};
 pub use injector::{InjectionKey, Injector, KeyName, READONLY};
+pub use inspect::{ObjectTaskInspector, TaskInspector, TaskSort};
 pub use layout::{AddError, Layout};
 pub use object::{AnyObject, Object, SetupTasks};
 pub use run::{RunContext, RunError, RunOutcome, Status, TaskContext};
 pub use stamp::{Stamp, StampError, StampStore};
+pub use task::added::{AddTaskError, ClosureTask, NewTask};
 pub use task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 pub use task::extract::{Extract, Inject, Injected, LastRun, Resource};
 pub use task::handle::TaskHandle;

@@ -6,6 +6,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::config::Config;
+use crate::ready::Current;
 
 /// Under the cache directory, what is the runtime's own: the stamp database, locks.
 pub(crate) const RESERVED: &str = ".setup-tasks";
@@ -80,18 +81,14 @@ struct Lazy {
     made: OnceLock<()>,
 }
 
-tokio::task_local! {
-    /// Set while the methods that decide are called in a dry run: paths are named and not made.
-    pub(crate) static NAME_ONLY: ();
-}
-
 impl Lazy {
     fn new(path: PathBuf) -> Self {
         Self { path, made: OnceLock::new() }
     }
 
     fn get(&self, make: fn(&Path) -> io::Result<()>) -> Result<&Path, PathError> {
-        if self.made.get().is_none() && NAME_ONLY.try_with(|()| ()).is_err() {
+        // In a dry run, paths are named and not made.
+        if self.made.get().is_none() && !Current::is_plan() {
             make(&self.path).map_err(|source| PathError::Io {
                 action: "create the directory",
                 path: self.path.clone(),
@@ -108,6 +105,11 @@ impl Paths {
     pub(crate) fn new(config: &Config, subdir: &str) -> Self {
         let under = |directory: PathBuf| Lazy::new(directory.join(subdir));
         Self { stamp: under(config.cache_dir()), state: under(config.state_dir()), log: under(config.log_dir()) }
+    }
+
+    /// The stamp path, whether or not it is there.
+    pub(crate) fn stamp_unmade(&self) -> &Path {
+        &self.stamp.path
     }
 
     pub(crate) fn stamp(&self) -> Result<&Path, PathError> {

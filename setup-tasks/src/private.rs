@@ -4,9 +4,11 @@ pub use ::inventory;
 pub use std::borrow::ToOwned;
 pub use std::format;
 pub use std::string::String;
+pub use std::vec::Vec;
 
-pub use crate::depends::{Related, Relation, SystemDependency};
-pub use crate::object::{AnyObject, HasBlock, NoBlock};
+pub use crate::depends::{AnyModel, IntoRelatives, Related, Relation, Relatives, SystemDependency};
+pub use crate::event::EventKey;
+pub use crate::object::{HasBlock, NoBlock};
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};
 pub use crate::task::extract::{Extract, IsContext};
@@ -70,11 +72,19 @@ pub fn list<A, const N: usize>(items: [A; N]) -> Vec<A> {
     Vec::from(items)
 }
 
-/// The objects that a relationship field holds.
-pub fn related<M: crate::SetupTasks>(field: &impl Related<M>) -> Vec<AnyObject> {
-    let mut objects = Vec::new();
-    field.related(&mut objects);
-    objects
+/// The objects of a relationship field.
+pub fn related<M>(field: &impl Related<M>) -> Result<Relatives> {
+    Ok(Relatives::of(field))
+}
+
+/// The objects that a relationship method gives.
+pub fn relatives<M>(answer: impl IntoRelatives<M>) -> Result<Relatives> {
+    answer.into_relatives()
+}
+
+/// What the accessor of a relationship field gives.
+pub fn access<M, R: Related<M>>(field: &R) -> R::Access<'_> {
+    field.access()
 }
 
 /// A system dependency of a task.

@@ -93,7 +93,7 @@ async fn an_interrupted_task_runs_again() {
 #[tokio::test]
 async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
     let (layout, machine) = settled().await;
-    let events = crate::support::events(&layout);
+    let mut events = crate::support::events(&layout);
     for (knob, value, text) in [
         ("hash", "fail", "the hash function of task `m/second` failed: no hash today"),
         ("valid", "fail", "the invalidator of task `m/second` failed: cannot tell"),
@@ -303,7 +303,7 @@ async fn a_missing_output_runs_the_task() {
 #[tokio::test]
 async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
     let (_place, layout, builder) = builder();
-    let events = crate::support::events(&layout);
+    let mut events = crate::support::events(&layout);
     builder.edit_while_running.store(true, Ordering::Relaxed);
     builder.run_setup_tasks().await.unwrap();
     assert!(events.take().contains(&"files/x/build changed while running".to_owned()));
@@ -315,7 +315,7 @@ async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
 #[tokio::test]
 async fn a_hash_that_changes_while_the_task_runs_is_not_believed_used() {
     let (layout, machine) = settled().await;
-    let events = crate::support::events(&layout);
+    let mut events = crate::support::events(&layout);
     machine.knobs.set("second", "change-hash after");
     machine.run_setup_tasks().force(Machine::SECOND).await.unwrap();
     assert!(events.take().contains(&"m/second changed while running".to_owned()));

@@ -134,7 +134,7 @@ impl Synchronous {
 #[tokio::test]
 async fn a_plain_call_of_the_method_is_a_plain_call() {
     let layout = Layout::in_memory().unwrap();
-    let (log, events) = (Log::default(), crate::support::events(&layout));
+    let (log, mut events) = (Log::default(), crate::support::events(&layout));
     let object = layout.add(Synchronous(log.clone())).unwrap();
     object.nothing();
     assert_eq!((log.take(), events.take().len()), (vec!["nothing".to_owned()], 0));

@@ -7,7 +7,7 @@ use crate::support::{Machine, chain, events, lines};
 #[tokio::test]
 async fn running_a_handle_runs_the_one_task_as_a_task() {
     let layout = Layout::in_memory().unwrap();
-    let events = events(&layout);
+    let mut events = events(&layout);
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = Machine::SECOND.run(&machine).await.unwrap();
     assert_eq!((report.status, machine.log.take()), (Status::Ran, vec!["second".to_owned()]));

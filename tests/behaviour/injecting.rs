@@ -140,7 +140,7 @@ async fn an_object_that_is_asked_for_is_brought_to_ready() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let key = InjectionKey::<Object<Machine>>::of();
-    layout.injector().provide_object(key, machine.clone()).unwrap();
+    layout.injector().provide(key, machine.clone()).unwrap();
     assert_eq!(layout.injector().peek(&key).unwrap().id(), "m");
     assert!(machine.log.take().is_empty(), "a peek leaves it as it is");
     layout.injector().get(&key).await.unwrap();
@@ -150,7 +150,7 @@ async fn an_object_that_is_asked_for_is_brought_to_ready() {
     let failing = layout.add(Machine::new("f")).unwrap();
     failing.knobs.set("first", "fail");
     let key = InjectionKey::named("failing");
-    layout.injector().provide_object(key, failing).unwrap();
+    layout.injector().provide(key, failing).unwrap();
     let error = chain(layout.injector().get(&key).await.unwrap_err());
     assert!(error.contains("is not ready: `f` cannot be brought to ready: task `f/first`"), "{error}");
 }
@@ -172,7 +172,7 @@ impl Dependent {
 async fn a_task_that_takes_an_object_runs_once_that_is_ready() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
-    layout.injector().provide_object(InjectionKey::of(), machine).unwrap();
+    layout.injector().provide(InjectionKey::of(), machine).unwrap();
     let log = Log::default();
     layout.add(Dependent(log.clone())).unwrap().ready().await.unwrap();
     assert_eq!(log.take(), ["after [\"first\", \"second\", \"third\"]"]);

@@ -19,12 +19,13 @@ async fn as_another_process() {
     let layout = layout(Path::new(&directory), 20);
     let machine = layout.add(Machine::new("m")).unwrap();
     machine.knobs.set("second", std::env::var(SECOND).unwrap());
-    layout.on_event(|event| match event.kind {
+    let told = layout.on_event(|event| match event.kind {
         EventKind::TaskStart { .. } => say(&format!("start {}", event.task)),
         EventKind::TaskRan { .. } => say(&format!("ran {}", event.task)),
         _ => {}
     });
     machine.run_setup_tasks().await.unwrap();
+    told.flush().await;
     say("end");
 }
 
@@ -76,7 +77,7 @@ async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
     let mut other = Other::start(&place, "sleep 300");
     other.wait_for("start second");
     let layout = layout(place.path(), 20);
-    let events = crate::support::events(&layout);
+    let mut events = crate::support::events(&layout);
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
     assert!(report.is_up_to_date(), "{:?}", lines(&report));

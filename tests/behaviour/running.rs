@@ -99,7 +99,7 @@ async fn a_skipped_task_keeps_its_stamp_and_leaves_later_tasks_alone() {
 #[tokio::test]
 async fn a_failure_removes_the_stamp_stops_the_object_and_says_all() {
     let layout = Layout::in_memory().unwrap();
-    let events = events(&layout);
+    let mut events = events(&layout);
     let machine = machine(&layout);
     machine.run_setup_tasks().await.unwrap();
     machine.log.take();
@@ -164,7 +164,7 @@ async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
     let layout = Layout::in_memory().unwrap();
     let waits = Log::default();
     let kept = waits.clone();
-    layout.on_event(move |event| {
+    let told = layout.on_event(move |event| {
         if let setup_tasks::EventKind::TaskRetry { attempt, wait, .. } = event.kind {
             assert!(wait >= Duration::from_millis(100 << (attempt - 1)), "{attempt}: {wait:?}");
             kept.say(format!("retry after {attempt}"));
@@ -174,6 +174,7 @@ async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
     limits.0.knobs.set("good", "3");
     Limits::FLAKY.run(&limits).await.unwrap();
     assert_eq!(limits.0.log.take(), ["attempt 1", "attempt 2", "attempt 3"]);
+    told.flush().await;
     assert_eq!(waits.take(), ["retry after 1", "retry after 2"]);
     limits.0.knobs.set("good", "4");
     assert!(chain(Limits::FLAKY.run(&limits).await.unwrap_err()).ends_with("not yet"));
@@ -183,7 +184,7 @@ async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
 #[tokio::test]
 async fn events_tell_a_run_from_its_first_task_to_its_last() {
     let layout = Layout::in_memory().unwrap();
-    let events = events(&layout);
+    let mut events = events(&layout);
     let machine = machine(&layout);
     machine.knobs.set("second", "skip");
     machine.run_setup_tasks().stop_after(Machine::SECOND).await.unwrap();
@@ -206,7 +207,7 @@ async fn events_tell_a_run_from_its_first_task_to_its_last() {
 async fn a_listener_that_panics_harms_no_run_and_no_other_listener() {
     let layout = Layout::in_memory().unwrap();
     layout.on_event(|_| panic!("a bad listener"));
-    let events = events(&layout);
+    let mut events = events(&layout);
     machine(&layout).run_setup_tasks().await.unwrap();
     assert_eq!(events.take().len(), 9);
 }

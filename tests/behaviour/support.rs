@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use setup_tasks::prelude::*;
 use setup_tasks::run::ObjectReport;
 use setup_tasks::stamp::{FilesStore, SqliteStore};
-use setup_tasks::{Config, Event, EventKind, Layout, Status};
+use setup_tasks::{Config, Event, EventKind, EventStream, Layout, Status};
 
 /// What tasks did, in order.
 #[derive(Clone, Default)]
@@ -204,27 +204,43 @@ pub fn lines(report: &ObjectReport) -> Vec<String> {
     report.tasks.iter().map(line).collect()
 }
 
-/// Events of a layout as text: `["m/first start 1", "m/first ran"]`.
-pub fn events(layout: &Layout) -> Log {
-    let log = Log::default();
-    let kept = log.clone();
-    layout.on_event(move |event: &Event| {
-        let what = match &event.kind {
-            EventKind::TaskShouldRun { reason } => format!("should run: {reason}"),
-            EventKind::TaskStart { attempt } => format!("start {attempt}"),
-            EventKind::TaskRan { .. } => "ran".to_owned(),
-            EventKind::TaskFail { error, .. } => format!("fail: {error}"),
-            EventKind::TaskRetry { attempt, error, .. } => format!("retry after {attempt}: {error}"),
-            EventKind::TaskAlreadyRun => "already run".to_owned(),
-            EventKind::TaskSkipped => "skipped".to_owned(),
-            EventKind::TaskWouldRun { reason } => format!("would run: {reason}"),
-            EventKind::ChangedWhileRunning => "changed while running".to_owned(),
-            EventKind::Waiting { holder } => format!("waiting for {holder}"),
-            _ => "?".to_owned(),
-        };
-        kept.say(format!("{}/{} {what}", event.object, event.task));
-    });
-    log
+/// Events as text: `["m/first start 1", "m/first ran"]`.
+pub struct Events(EventStream);
+
+impl Events {
+    pub fn of(stream: EventStream) -> Self {
+        Self(stream)
+    }
+
+    /// Everything since the last look.
+    pub fn take(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.0.try_next()).map(|event| line(&event)).collect()
+    }
+}
+
+/// Every event of a layout from now on.
+pub fn events(layout: &Layout) -> Events {
+    Events::of(layout.events())
+}
+
+fn line(event: &Event) -> String {
+    let what = match &event.kind {
+        EventKind::TaskShouldRun { reason } => format!("should run: {reason}"),
+        EventKind::TaskStart { attempt } => format!("start {attempt}"),
+        EventKind::TaskRan { .. } => "ran".to_owned(),
+        EventKind::TaskFail { error, .. } => format!("fail: {error}"),
+        EventKind::TaskRetry { attempt, error, .. } => format!("retry after {attempt}: {error}"),
+        EventKind::TaskAlreadyRun => "already run".to_owned(),
+        EventKind::TaskSkipped => "skipped".to_owned(),
+        EventKind::TaskWouldRun { reason } => format!("would run: {reason}"),
+        EventKind::ChangedWhileRunning => "changed while running".to_owned(),
+        EventKind::Waiting { holder } => format!("waiting for {holder}"),
+        EventKind::ObjectReady => "is ready".to_owned(),
+        EventKind::ObjectFailed { error } => format!("is not ready: {error}"),
+        EventKind::LogLine { line } => format!("says: {line}"),
+        _ => "?".to_owned(),
+    };
+    format!("{}/{} {what}", event.object, event.task)
 }
 
 /// An error with its causes on one line.

@@ -24,6 +24,7 @@ pub struct ModelArgs {
     pub id: Option<Format>,
     pub readonly: Option<bool>,
     pub ready: Option<Ident>,
+    pub event_keys: Option<Ident>,
     pub mixins: Vec<Mixin>,
     pub runtime: Runtime,
 }
@@ -41,7 +42,8 @@ impl ModelArgs {
     pub fn parse(tokens: TokenStream, place: Place, errors: &Errors) -> Self {
         let (owner, keys): (_, &[_]) = match place {
             Place::Struct => {
-                ("`#[setup_tasks]` on a struct", &["subdir", "id", "mixins", "readonly", "ready", "crate"])
+                let keys = &["subdir", "id", "mixins", "readonly", "ready", "event_keys", "crate"];
+                ("`#[setup_tasks]` on a struct", keys)
             }
             Place::Trait => ("`#[setup_tasks]` on a trait", &["mixins", "crate"]),
             Place::Block => ("`#[setup_tasks]` on an impl block", &["crate"]),
@@ -63,6 +65,7 @@ impl ModelArgs {
             "id" => self.id = format(),
             "readonly" => self.readonly = Some(arg.flag(errors)),
             "ready" => self.ready = arg.parse("a_function_of_the_type", errors),
+            "event_keys" => self.event_keys = arg.parse("a_method_of_the_type", errors),
             "mixins" => self.mixins = mixins(arg, errors),
             "crate" => self.runtime = runtime(arg, errors).unwrap_or_default(),
             _ => {}

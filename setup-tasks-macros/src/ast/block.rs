@@ -9,6 +9,7 @@ use syn::{
 };
 
 use super::method::{Method, cfgs};
+use crate::args::depends::{DependsArgs, DependsPlace};
 use crate::args::task::TaskArgs;
 use crate::errors::Errors;
 use crate::names::{at, task_name};
@@ -17,6 +18,8 @@ use crate::names::{at, task_name};
 pub struct Block {
     pub kind: Kind,
     pub tasks: Vec<Task>,
+    /// Methods with `#[depends_on]`.
+    pub relations: Vec<BlockRelation>,
     /// Every method, tasks included.
     pub methods: Vec<Method>,
     /// Every constant that is no task.
@@ -38,6 +41,17 @@ pub struct Task {
     pub has_bad_description: bool,
     pub action: Action,
     pub docs: Vec<Attribute>,
+    pub cfgs: Vec<Attribute>,
+    pub vis: Visibility,
+}
+
+/// One `#[depends_on]` on a method.
+pub struct BlockRelation {
+    /// The name of its row: the method's and the task's.
+    pub name: String,
+    /// Its place in [`Block::methods`].
+    pub method: usize,
+    pub args: DependsArgs,
     pub cfgs: Vec<Attribute>,
     pub vis: Visibility,
 }
@@ -83,9 +97,13 @@ impl Block {
 
     fn inherent(mut item: ItemImpl, errors: &Errors) -> Self {
         let (mut tasks, mut methods, mut constants) = (Vec::new(), Vec::new(), Vec::new());
+        let mut relations = Vec::new();
         item.items.retain_mut(|item| match item {
             ImplItem::Fn(method) => {
-                if let Some(attr) = take_mark(&mut method.attrs, errors) {
+                let found = take_relations(&mut method.attrs, &method.sig.ident, &method.vis, methods.len(), errors);
+                if let Some(attr) = take_mark(&mut method.attrs, errors)
+                    && is_task_alone(&attr, &found, errors)
+                {
                     tasks.push(Task::method(
                         &attr,
                         &method.attrs,
@@ -95,6 +113,7 @@ impl Block {
                         errors,
                     ));
                 }
+                relations.extend(found);
                 methods.push(Method::read(&method.sig, Some(&method.block)));
                 true
             }
@@ -110,17 +129,22 @@ impl Block {
             ImplItem::Type(item) => refuse_mark(&mut item.attrs, errors),
             _ => true,
         });
-        Self { kind: Kind::Inherent(Box::new(item)), tasks, methods, constants }
+        Self { kind: Kind::Inherent(Box::new(item)), tasks, relations, methods, constants }
     }
 
     fn of_trait(mut item: ItemTrait, errors: &Errors) -> Self {
         let (mut tasks, mut methods, mut constants) = (Vec::new(), Vec::new(), Vec::new());
+        let mut relations = Vec::new();
         let vis = Visibility::Inherited;
         item.items.retain_mut(|item| match item {
             TraitItem::Fn(method) => {
-                if let Some(attr) = take_mark(&mut method.attrs, errors) {
+                let found = take_relations(&mut method.attrs, &method.sig.ident, &vis, methods.len(), errors);
+                if let Some(attr) = take_mark(&mut method.attrs, errors)
+                    && is_task_alone(&attr, &found, errors)
+                {
                     tasks.push(Task::method(&attr, &method.attrs, &method.sig.ident, &vis, methods.len(), errors));
                 }
+                relations.extend(found);
                 methods.push(Method::read(&method.sig, method.default.as_ref()));
                 true
             }
@@ -147,7 +171,7 @@ impl Block {
             TraitItem::Type(item) => refuse_mark(&mut item.attrs, errors),
             _ => true,
         });
-        Self { kind: Kind::Trait(Box::new(item)), tasks, methods, constants }
+        Self { kind: Kind::Trait(Box::new(item)), tasks, relations, methods, constants }
     }
 
     /// The helper called `name`.
@@ -287,6 +311,34 @@ fn take_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
         errors.add(second.path().span(), "this is marked twice", "put all keys into one `#[setup_task(…)]`");
     }
     Some(mark)
+}
+
+/// Takes every `#[depends_on]` off a method.
+fn take_relations(
+    attrs: &mut Vec<Attribute>,
+    ident: &Ident,
+    vis: &Visibility,
+    method: usize,
+    errors: &Errors,
+) -> Vec<BlockRelation> {
+    let is_relation = |attr: &Attribute| attr.path().is_ident("depends_on");
+    let taken: Vec<_> = attrs.extract_if(.., |attr| is_relation(attr)).collect();
+    let cfgs = cfgs(attrs);
+    let relation = |attr: &Attribute| {
+        let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), DependsPlace::Method, errors)?;
+        let name = format!("{}_{}", task_name(ident), args.on.name());
+        Some(BlockRelation { name, method, args, cfgs: cfgs.clone(), vis: vis.clone() })
+    };
+    taken.iter().filter_map(relation).collect()
+}
+
+/// Whether a marked method is a task, and not a relationship as well.
+fn is_task_alone(mark: &Attribute, relations: &[BlockRelation], errors: &Errors) -> bool {
+    if !relations.is_empty() {
+        let what = "a method is a setup task or a relationship, not both";
+        errors.add(mark.path().span(), what, "put `#[depends_on]` on a method that returns the related object");
+    }
+    relations.is_empty()
 }
 
 fn refuse_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {

@@ -1,14 +1,15 @@
 //! The struct under `#[derive(SetupTasks)]`.
 
 use proc_macro2::Span;
-use quote::ToTokens;
+use quote::{ToTokens, format_ident};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Generics, Ident, Member};
+use syn::{Data, DeriveInput, Generics, Ident, Member, Type, Visibility};
 
 use super::block::arguments;
-use crate::args::depends::DependsArgs;
+use crate::args::depends::{DependsArgs, DependsPlace};
 use crate::args::model::{ModelArgs, Place};
 use crate::errors::Errors;
+use crate::names::task_name;
 
 /// A struct, with what our attributes say about it.
 pub struct Model {
@@ -23,6 +24,8 @@ pub struct Model {
 /// A field with `#[depends_on]`.
 pub struct Relation {
     pub member: Member,
+    pub ty: Type,
+    pub vis: Visibility,
     pub span: Span,
     pub args: DependsArgs,
 }
@@ -49,9 +52,12 @@ impl Model {
             for (field, member) in data.fields.iter().zip(data.fields.members()) {
                 model.fields.push(member.to_token_stream().to_string().trim_start_matches("r#").to_owned());
                 for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("depends_on")) {
-                    let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), errors);
+                    let args =
+                        DependsArgs::parse(arguments(attr, errors), attr.path().span(), DependsPlace::Field, errors);
                     model.relations.extend(args.map(|args| Relation {
                         member: member.clone(),
+                        ty: field.ty.clone(),
+                        vis: field.vis.clone(),
                         span: field.ty.span(),
                         args,
                     }));
@@ -65,10 +71,14 @@ impl Model {
 impl Relation {
     /// The name of its row: the field's and the task's.
     pub fn name(&self) -> String {
-        let field = match &self.member {
-            Member::Named(ident) => crate::names::task_name(ident),
-            Member::Unnamed(index) => format!("field_{}", index.index),
-        };
-        format!("{field}_{}", self.args.target.name())
+        format!("{}_{}", task_name(&self.field()), self.args.on.name())
+    }
+
+    /// The field's name, or one for its number.
+    pub fn field(&self) -> Ident {
+        match &self.member {
+            Member::Named(ident) => ident.clone(),
+            Member::Unnamed(index) => format_ident!("field_{}", index.index),
+        }
     }
 }

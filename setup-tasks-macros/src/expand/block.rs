@@ -5,9 +5,10 @@ use quote::{ToTokens, quote, quote_spanned};
 use syn::{Ident, Item, ItemImpl};
 
 use super::mixin::expand_trait;
+use super::relation::{check, method_row, relation_handle};
 use super::row::{kind_constant, row};
 use crate::args::model::{ModelArgs, Place};
-use crate::ast::block::{Action, Block, Kind, Task};
+use crate::ast::block::{Action, Block, BlockRelation, Kind, Task};
 use crate::errors::Errors;
 use crate::names::{Runtime, at, handle};
 use crate::validate;
@@ -22,7 +23,8 @@ pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
             let block = Block::read(item, &errors)?;
             let args = ModelArgs::parse(args, place, &errors);
             let sound = validate::block(&block, &errors);
-            let found = Found { sound, any_error: errors.count() > 0 };
+            let sound_relations = validate::relations(&block, &errors);
+            let found = Found { sound, sound_relations, any_error: errors.count() > 0 };
             Some(match &block.kind {
                 Kind::Inherent(item) => expand_impl(item, &block, &found, &args.runtime),
                 Kind::Trait(item) => expand_trait(item, &block, &found, &args),
@@ -37,6 +39,8 @@ pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
 pub struct Found {
     /// For each task, whether a row can be made of it.
     sound: Vec<bool>,
+    /// For each relationship.
+    sound_relations: Vec<bool>,
     any_error: bool,
 }
 
@@ -45,7 +49,7 @@ fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime)
     let (generics, self_ty) = (&item.generics, &item.self_ty);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
     let rows = rows(block, found, runtime);
-    let constants = constants(block, runtime);
+    let constants = constants(block, found, runtime);
     let checks = checks(item, block, found, runtime);
     quote! {
         #item
@@ -59,14 +63,16 @@ fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime)
     }
 }
 
-/// The rows of the tasks that one can be made of.
+/// The rows that can be made: relationships go ahead of tasks.
 pub fn rows(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
+    let relations = block.relations.iter().zip(&found.sound_relations).filter(|(_, sound)| **sound);
+    let relations = relations.map(|(relation, _)| method_row(relation, block, runtime));
     let rows = block.tasks.iter().zip(&found.sound).filter(|(_, sound)| **sound);
-    rows.map(|(task, _)| row(task, block, !found.any_error, runtime)).collect()
+    relations.chain(rows.map(|(task, _)| row(task, block, !found.any_error, runtime))).collect()
 }
 
 /// The constants of all tasks, of each name once.
-pub fn constants(block: &Block, runtime: &Runtime) -> TokenStream {
+pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
     let taken = |task: &Task| {
         let handle = handle(&task.name, task.span());
         block.constants.contains(&handle)
@@ -74,7 +80,14 @@ pub fn constants(block: &Block, runtime: &Runtime) -> TokenStream {
     let again =
         |i: usize, task: &Task| task.cfgs.is_empty() && block.tasks.iter().take(i).any(|first| first.name == task.name);
     let tasks = block.tasks.iter().enumerate().filter(|(i, task)| !taken(task) && !again(*i, task));
-    tasks.map(|(_, task)| constant(task, block, runtime)).collect()
+    let tasks = tasks.map(|(_, task)| constant(task, block, runtime));
+    let relations = block.relations.iter().zip(&found.sound_relations).filter(|(_, sound)| **sound);
+    let relations = relations.map(|(relation, _)| {
+        let (cfgs, BlockRelation { name, vis, args, .. }) = (&relation.cfgs, relation);
+        let handle = relation_handle(name, args.on.span(), vis, runtime);
+        quote!(#(#cfgs)* #handle)
+    });
+    tasks.chain(relations).collect()
 }
 
 /// The handle of a task, and of a value task the constant that its row borrows.
@@ -121,17 +134,29 @@ fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> T
         return TokenStream::new();
     }
     let at_type = quote_spanned!(at(span_of(ty))=> #private::require_model::<#ty>());
-    let targets = block.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after));
+    let befores = block.relations.iter().flat_map(|relation| &relation.args.before);
+    let targets = block.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after)).chain(befores);
     let targets = targets.filter(|target| target.owner.is_some()).map(|target| {
         let (wanted, private) = (target.name(), runtime.private_at(target.span()));
         quote_spanned!(at(target.span())=> #private::require_task::<#ty>(#name, #wanted);)
     });
+    let relations = relation_checks(block, runtime);
     quote! {
         const _: () = {
             #at_type;
             #(#targets)*
+            #relations
         };
     }
+}
+
+/// The checks of all relationships: the tasks that they depend on, and those that they stand before.
+pub fn relation_checks(block: &Block, runtime: &Runtime) -> TokenStream {
+    let checks = block.relations.iter().filter_map(|relation| {
+        let (cfgs, check) = (&relation.cfgs, check(&relation.args, runtime)?);
+        Some(quote!(#(#cfgs)* #check))
+    });
+    checks.collect()
 }
 
 /// Whether there is nothing to choose: no parameter but lifetimes, which a model has none of.

@@ -1,11 +1,11 @@
 //! `#[setup_tasks]` on a trait: a mixin.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote};
 
-use super::block::{Found, constants, rows};
+use super::block::{Found, constants, is_concrete, relation_checks, rows};
 use crate::args::model::{Mixin, ModelArgs};
 use crate::ast::block::Block;
 use crate::names::{Runtime, task_name};
@@ -23,7 +23,7 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &Model
         }
     }
     let rows = rows(block, found, runtime);
-    let constants = constants(block, runtime);
+    let constants = constants(block, found, runtime);
     let (name, mixins) = (item.ident.to_string(), mixins(&args.mixins, runtime));
     let table = quote! {
         #constants
@@ -32,7 +32,10 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &Model
             #private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#rows]]);
     };
     item.items.push(TraitItem::Verbatim(table));
-    item.into_token_stream()
+    // Beside the trait, what its parameters have no part in can be checked.
+    let checks = is_concrete(&item.generics.params).then(|| relation_checks(block, runtime));
+    let checks = checks.filter(|checks| !checks.is_empty()).map(|checks| quote!(const _: () = { #checks };));
+    quote!(#item #checks)
 }
 
 /// The mixins of a block, each with what is left out of it.

@@ -3,6 +3,7 @@
 pub mod block;
 mod mixin;
 pub mod model;
+mod relation;
 mod row;
 
 use proc_macro2::TokenStream;

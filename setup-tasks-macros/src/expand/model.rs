@@ -7,9 +7,10 @@ use syn::parse_quote;
 
 use super::block::is_concrete;
 use super::mixin::mixins;
+use super::relation::{accessor, check, field_row, relation_handle};
 use crate::ast::model::{Model, Relation};
 use crate::errors::Errors;
-use crate::names::{Runtime, at, handle, task_name};
+use crate::names::{Runtime, at, task_name};
 use crate::validate;
 
 /// The derive: the implementation, and what is wrong with the item.
@@ -38,7 +39,7 @@ fn expand(model: &Model) -> TokenStream {
     }
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let mixins = mixins(&model.args.mixins, runtime);
-    let relations: TokenStream = model.relations.iter().map(|relation| row(relation, runtime)).collect();
+    let relations: TokenStream = model.relations.iter().map(|relation| field_row(relation, runtime)).collect();
     // A generic type's block may have bounds that a look-up would silently miss: there, the block must exist.
     let (no_block, rows) = if is_concrete(&generics.params) {
         (quote!(use #private::NoBlock as _;), quote!(Self::__SETUP_TASKS))
@@ -66,6 +67,13 @@ fn expand(model: &Model) -> TokenStream {
             }
         }
     });
+    let event_keys = model.args.event_keys.as_ref().map(|event_keys| {
+        quote! {
+            fn event_keys(&self) -> #private::Vec<#private::EventKey> {
+                Self::#event_keys(self)
+            }
+        }
+    });
     let readonly = match model.args.readonly {
         Some(readonly) => quote!(::core::option::Option::Some(#readonly)),
         None => quote!(::core::option::Option::None),
@@ -87,26 +95,10 @@ fn expand(model: &Model) -> TokenStream {
             }
             #id
             #ready
+            #event_keys
         }
         #handles
         #beside
-    }
-}
-
-fn row(relation: &Relation, runtime: &Runtime) -> TokenStream {
-    let private = runtime.private();
-    let (name, member, args) = (relation.name(), &relation.member, &relation.args);
-    let (owner, target) = (&args.target.owner, args.target.name());
-    let description = format!("Depend on {} of {}", target, quote!(#member));
-    let here = runtime.private_at(relation.span);
-    let related = quote_spanned!(at(relation.span)=> #here::related::<#owner>(&this.#member));
-    let mut keys = TokenStream::new();
-    keys.extend(args.ready.then(|| quote!(.ready())));
-    keys.extend(args.leave.then(|| quote!(.leave())));
-    let before = args.before.iter().map(super::super::args::target::Target::name);
-    let before = (!args.before.is_empty()).then(|| quote!(.before(&[#(#before),*])));
-    quote! {
-        #private::relation(#name, #description, #private::Relation::<Self>::new(|this| #related, #target) #keys) #before,
     }
 }
 
@@ -120,20 +112,21 @@ fn handles(
     if model.relations.is_empty() {
         return None;
     }
-    let (private, ident) = (runtime.private(), &model.ident);
-    let handles = model.relations.iter().map(|relation| {
-        let name = relation.name();
-        let handle = handle(&name, relation.args.target.span());
-        let doc = format!("The handle of the relationship `{name}`.");
-        quote! {
-            #[doc = #doc]
-            #[allow(dead_code)]
-            pub const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
-        }
-    });
+    let (ident, public) = (&model.ident, parse_quote!(pub));
+    let handles = model
+        .relations
+        .iter()
+        .map(|relation| relation_handle(&relation.name(), relation.args.on.span(), &public, runtime));
+    // Of a field with several relationships one is enough.
+    let is_first = |(i, relation): &(usize, &Relation)| {
+        model.relations.iter().position(|other| other.member == relation.member) == Some(*i)
+    };
+    let accessors =
+        model.relations.iter().enumerate().filter(is_first).map(|(_, relation)| accessor(relation, runtime));
     Some(quote! {
         impl #impl_generics #ident #ty_generics #where_clause {
             #(#handles)*
+            #(#accessors)*
         }
     })
 }
@@ -154,12 +147,7 @@ fn beside(model: &Model, runtime: &Runtime) -> TokenStream {
         let (wanted, private) = (task_name(skip), runtime.private_at(skip.span()));
         quote_spanned!(at(skip.span())=> #private::require_in_block(&<#ident as #path>::__MIXIN_TASKS, #wanted);)
     });
-    let targets = model.relations.iter().map(|Relation { args, .. }| {
-        let (owner, wanted) = (&args.target.owner, args.target.name());
-        let owner_name = owner.as_ref().and_then(|owner| owner.segments.last()).map(|last| last.ident.to_string());
-        let private = runtime.private_at(args.target.span());
-        quote_spanned!(at(args.target.span())=> #private::require_task::<#owner>(#owner_name, #wanted);)
-    });
+    let targets = model.relations.iter().filter_map(|relation| check(&relation.args, runtime));
     let befores = model.relations.iter().flat_map(|relation| &relation.args.before).map(|target| {
         let (wanted, private) = (target.name(), runtime.private_at(target.span()));
         quote_spanned!(at(target.span())=> #private::require_task::<#ident>(#name, #wanted);)

@@ -19,7 +19,8 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
     let description = task.args.description.as_deref().unwrap_or_default();
     let head = match &task.action {
         Action::Method(at) => {
-            let run = block.methods.get(*at).map(|method| call(method, "outcome", block, runtime));
+            let run =
+                block.methods.get(*at).map(|method| call(method, &answer("outcome", method, runtime), block, runtime));
             quote!(#private::task(#name, #description, #run))
         }
         Action::Value(_) => {
@@ -61,11 +62,16 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
     keys
 }
 
-/// A closure that calls a method with what it extracts.
-fn call(method: &Method, answer: &str, block: &Block, runtime: &Runtime) -> TokenStream {
+/// The function of the runtime that takes what a method answers.
+fn answer(name: &str, method: &Method, runtime: &Runtime) -> TokenStream {
+    let (private, name) = (runtime.private_at(method.answer), Ident::new(name, at(method.answer)));
+    quote_spanned!(at(method.answer)=> #private::#name)
+}
+
+/// A closure that calls a method with what it extracts, and hands its answer over.
+pub fn call(method: &Method, answer: &TokenStream, block: &Block, runtime: &Runtime) -> TokenStream {
     let owner = block.owner(method.ident.span());
     let (ident, span) = (&method.ident, at(method.ident.span()));
-    let answer = Ident::new(answer, at(method.answer));
     let cx = if method.args.is_empty() { quote!(_) } else { quote!(cx) };
     let args = method.args.iter().map(|ty| {
         let (place, private) = (at(ty.span()), runtime.private_at(ty.span()));
@@ -74,27 +80,24 @@ fn call(method: &Method, answer: &str, block: &Block, runtime: &Runtime) -> Toke
             _ => quote_spanned!(place=> #private::extract(cx).await?),
         }
     });
-    let wait = method.is_async.then(|| quote!(.await));
-    let private = runtime.private_at(method.answer);
-    let convert = quote_spanned!(at(method.answer)=> #private::#answer);
-    let body = quote_spanned!(span=> async move { #convert(#owner::#ident(this, #(#args),*) #wait) });
+    let wait = method.is_async.then(|| quote_spanned!(span=> .await));
+    let body = quote_spanned!(span=> async move { #answer(#owner::#ident(this, #(#args),*) #wait) });
     let private = runtime.private_at(method.ident.span());
     quote_spanned!(span=> |this, #cx| #private::boxed(#body))
 }
 
 /// A key that names a helper: called at once if it needs neither a future nor a context.
-fn ask(key: &str, answer: &str, helper: Option<&Ident>, block: &Block, runtime: &Runtime) -> Option<TokenStream> {
+fn ask(key: &str, convert: &str, helper: Option<&Ident>, block: &Block, runtime: &Runtime) -> Option<TokenStream> {
     let method = block.method(helper?)?;
+    let answer = answer(convert, method, runtime);
     if !method.is_plain() {
         let key = Ident::new(key, proc_macro2::Span::call_site());
-        let call = call(method, answer, block, runtime);
+        let call = call(method, &answer, block, runtime);
         return Some(quote!(.#key(#call)));
     }
-    let (private, owner) = (runtime.private_at(method.answer), block.owner(method.ident.span()));
-    let key = quote::format_ident!("{key}_now");
-    let (answer, ident) = (Ident::new(answer, at(method.answer)), &method.ident);
-    let convert = quote_spanned!(at(method.answer)=> #private::#answer);
-    Some(quote!(.#key(|this| #convert(#owner::#ident(this)))))
+    let owner = block.owner(method.ident.span());
+    let (key, ident) = (quote::format_ident!("{key}_now"), &method.ident);
+    Some(quote!(.#key(|this| #answer(#owner::#ident(this)))))
 }
 
 /// Targets by name. In a trait or a generic block, where no check can stand beside the table, rustc looks the handle up.

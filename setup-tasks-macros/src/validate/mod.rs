@@ -23,3 +23,8 @@ pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     order::cycles(block, errors);
     sound
 }
+
+/// Checks the relationships of a block. The answer says, for each, whether a row can be made of it.
+pub fn relations(block: &Block, errors: &Errors) -> Vec<bool> {
+    block.relations.iter().map(|relation| tasks::relation(relation, block, errors)).collect()
+}

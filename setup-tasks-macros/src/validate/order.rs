@@ -6,8 +6,10 @@ use crate::errors::{Errors, list, suggest};
 
 /// A target without a path is a task of the block.
 pub fn targets(block: &Block, errors: &Errors) {
-    let names = || block.tasks.iter().map(|task| task.name.as_str());
-    for target in block.tasks.iter().flat_map(keys).filter(|target| target.owner.is_none()) {
+    let relations = || block.relations.iter();
+    let names = || block.tasks.iter().map(|task| task.name.as_str()).chain(relations().map(|r| r.name.as_str()));
+    let befores = relations().flat_map(|relation| &relation.args.before);
+    for target in block.tasks.iter().flat_map(keys).chain(befores).filter(|target| target.owner.is_none()) {
         let name = target.name();
         if names().any(|known| known == name) {
             continue;

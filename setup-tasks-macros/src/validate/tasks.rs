@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use syn::Ident;
+use syn::{Ident, ReturnType};
 
 use super::signature;
-use crate::ast::block::{Action, Block, Task};
+use crate::ast::block::{Action, Block, BlockRelation, Task};
 use crate::errors::{Errors, list, suggest};
 use crate::names::handle;
 
@@ -61,6 +61,28 @@ pub fn helpers(task: &Task, block: &Block, errors: &Errors) -> bool {
         }
     }
     sound
+}
+
+/// A relationship's method can be called, and returns something; no other row of the block has its name.
+pub fn relation(relation: &BlockRelation, block: &Block, errors: &Errors) -> bool {
+    let Some(method) = block.methods.get(relation.method) else { return false };
+    let same = |other: &&BlockRelation| other.name == relation.name;
+    let first = block.relations.iter().find(same).is_none_or(|first| std::ptr::eq(first, relation));
+    if !first || block.tasks.iter().any(|task| task.name == relation.name) {
+        let what = format!("two tasks of `{}` are called `{}`", block.name(), relation.name);
+        errors.add(
+            relation.args.on.span(),
+            what,
+            "give the method another name: a relationship has its and the task's",
+        );
+        return false;
+    }
+    if matches!(method.signature.output, ReturnType::Default) {
+        let what = format!("the relationship `{}` returns nothing", method.ident);
+        errors.add(method.ident.span(), what, "return an `Object`, a `Late`, or an `Option` or a `Vec` of those");
+        return false;
+    }
+    signature::method(method, "a relationship", errors)
 }
 
 fn helper(role: &str, ident: &Ident, task: &Task, block: &Block, errors: &Errors) -> bool {

@@ -38,6 +38,12 @@ pub enum InjectError {
         /// The factory's error.
         source: SharedError,
     },
+    /// The key's factory would have to be waited for, where nothing can be.
+    #[error("{key} is asked for where nothing can be awaited, and its factory has not made it\nhelp: provide a value")]
+    Late {
+        /// The key.
+        key: String,
+    },
     /// The key's object cannot be brought to ready.
     #[error("{key} is not ready")]
     NotReady {

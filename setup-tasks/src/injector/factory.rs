@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::InjectError;
 use super::{Injector, Value};
-use crate::ready::{Once, OnceError};
+use crate::ready::{Once, OnceError, WorkKind};
 use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
@@ -26,7 +26,7 @@ impl Factory {
             let making = make(injector);
             Box::pin(async move { Ok(Arc::new(making.await?) as Value) })
         });
-        Self { made: Once::new(key.clone()), key, make }
+        Self { made: Once::new(WorkKind::Factory, key.as_str().into()), key, make }
     }
 
     /// The value, made at the injector that provides it.

@@ -11,13 +11,17 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 pub use error::InjectError;
 use factory::Factory;
+use futures_util::FutureExt;
 pub use key::{InjectionKey, KeyName};
 
 use crate::Result;
-use crate::object::{AnyObject, Object, SetupTasks};
+use crate::event::{Event, EventKey, EventStream, Listeners, Listening};
+use crate::object::as_object;
+use crate::ready::Current;
 
 /// Whether objects are readonly: `true` and nothing is run automatically on the objects at or below the injector, unless
-/// the object or its model says otherwise. A value, not a factory: it is looked up where nothing can be awaited.
+/// the object or its model says otherwise. It is looked up where nothing can be awaited: where a factory fails, or cannot
+/// make it at once, objects count as readonly.
 pub const READONLY: InjectionKey<bool> = InjectionKey::named("readonly");
 
 type Value = Arc<dyn Any + Send + Sync>;
@@ -48,6 +52,7 @@ struct Inner {
     name: String,
     parent: Option<Injector>,
     provided: RwLock<HashMap<Id, Provided>>,
+    listeners: Listeners,
 }
 
 /// What is provided for a key.
@@ -62,19 +67,21 @@ struct Provided {
 enum Maker {
     Value(Value),
     Factory(Arc<Factory>),
-    /// A value that is an object, which is brought to ready when asked for.
-    Object(Value, AnyObject),
 }
 
 impl Injector {
     /// An injector without a parent; `name` is for errors.
     pub fn root(name: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { name: name.into(), parent: None, provided: RwLock::default() }))
+        Self::new(name.into(), None, Listeners::root())
     }
 
     /// An injector below this one.
     pub fn child(&self, name: impl Into<String>) -> Self {
-        Self(Arc::new(Inner { name: name.into(), parent: Some(self.clone()), provided: RwLock::default() }))
+        Self::new(name.into(), Some(self.clone()), self.0.listeners.child())
+    }
+
+    fn new(name: String, parent: Option<Self>, listeners: Listeners) -> Self {
+        Self(Arc::new(Inner { name, parent, provided: RwLock::default(), listeners }))
     }
 
     /// Its name.
@@ -119,20 +126,6 @@ impl Injector {
         self.add(key, Maker::Factory(Arc::new(Factory::new(key.to_string(), make))))
     }
 
-    /// Provides an object, which [`get`](Self::get) brings to ready, and [`peek`](Self::peek) does not.
-    ///
-    /// # Errors
-    ///
-    /// As [`provide`](Self::provide).
-    pub fn provide_object<T: SetupTasks>(
-        &self,
-        key: InjectionKey<Object<T>>,
-        object: Object<T>,
-    ) -> Result<(), InjectError> {
-        let any = object.any();
-        self.add(key, Maker::Object(Arc::new(object), any))
-    }
-
     fn add<T: 'static>(&self, key: InjectionKey<T>, maker: Maker) -> Result<(), InjectError> {
         let mut provided = self.0.provided.write().unwrap_or_else(PoisonError::into_inner);
         if provided.contains_key(&key.id()) {
@@ -144,23 +137,24 @@ impl Injector {
 
     /// Provides a value here in the place of what this injector itself has, if anything.
     pub fn replace<T: Send + Sync + 'static>(&self, key: InjectionKey<T>, value: T) {
-        let maker = Maker::Value(Arc::new(value));
+        self.replace_shared(key, Arc::new(value));
+    }
+
+    pub(crate) fn replace_shared<T: Send + Sync + 'static>(&self, key: InjectionKey<T>, value: Arc<T>) {
+        let maker = Maker::Value(value);
         let mut provided = self.0.provided.write().unwrap_or_else(PoisonError::into_inner);
         provided.insert(key.id(), Provided { key: key.to_string(), maker });
     }
 
-    /// The value of the nearest injector, from this one up, that provides the key; made now if need be.
+    /// The value of the nearest injector, from this one up, that provides the key; made now if need be. An
+    /// [`Object`](crate::Object) is brought to ready.
     ///
     /// # Errors
     ///
     /// [`InjectError::Missing`] if none does; [`InjectError::Factory`] if its factory fails; [`InjectError::Circle`] if its
-    /// factory needs itself.
+    /// factory needs itself; [`InjectError::NotReady`] if it is an object that cannot be brought to ready.
     pub async fn get<T: Send + Sync + 'static>(&self, key: &InjectionKey<T>) -> Result<Arc<T>, InjectError> {
-        self.get_optional(key).await?.ok_or_else(|| InjectError::Missing {
-            key: key.to_string(),
-            asker: None,
-            searched: self.chain().map(|injector| injector.0.name.clone()).collect(),
-        })
+        self.get_optional(key).await?.ok_or_else(|| self.missing(key))
     }
 
     /// As [`get`](Self::get), and `None` if nobody provides the key.
@@ -172,26 +166,59 @@ impl Injector {
         &self,
         key: &InjectionKey<T>,
     ) -> Result<Option<Arc<T>>, InjectError> {
-        let Some((at, maker)) = self.find(key.id()) else { return Ok(None) };
-        let value = match maker {
-            Maker::Value(value) => value,
-            Maker::Factory(factory) => factory.get(at).await?,
-            Maker::Object(value, object) => {
-                object.ready().await.map_err(|source| InjectError::NotReady { key: key.to_string(), source })?;
-                value
-            }
-        };
+        let Some(value) = self.value(key).await? else { return Ok(None) };
+        if let Some(object) = as_object(&*value) {
+            object.ready().await.map_err(|source| InjectError::NotReady { key: key.to_string(), source })?;
+        }
         Ok(value.downcast().ok())
+    }
+
+    /// As [`get`](Self::get), and an object is as ready as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Self::get), but for objects that are not ready.
+    pub async fn get_not_ready<T: Send + Sync + 'static>(&self, key: &InjectionKey<T>) -> Result<Arc<T>, InjectError> {
+        let value = self.value(key).await?.ok_or_else(|| self.missing(key))?;
+        value.downcast().map_err(|_| self.missing(key))
+    }
+
+    async fn value<T: 'static>(&self, key: &InjectionKey<T>) -> Result<Option<Value>, InjectError> {
+        match self.find(key.id()) {
+            None => Ok(None),
+            Some((_, Maker::Value(value))) => Ok(Some(value)),
+            Some((at, Maker::Factory(factory))) => factory.get(at).await.map(Some),
+        }
+    }
+
+    fn missing<T>(&self, key: &InjectionKey<T>) -> InjectError {
+        InjectError::Missing {
+            key: key.to_string(),
+            asker: Current::worker().map(|worker| worker.title()),
+            searched: self.chain().map(|injector| injector.0.name.clone()).collect(),
+        }
     }
 
     /// As [`get_optional`](Self::get_optional), without waiting: a factory that has not made its value counts as nothing,
     /// and an object is as ready as it is.
     pub fn peek<T: Send + Sync + 'static>(&self, key: &InjectionKey<T>) -> Option<Arc<T>> {
         let value = match self.find(key.id())?.1 {
-            Maker::Value(value) | Maker::Object(value, _) => value,
+            Maker::Value(value) => value,
             Maker::Factory(factory) => factory.peek()?,
         };
         value.downcast().ok()
+    }
+
+    /// As [`peek`](Self::peek), and a factory that has not made its value makes it now. `Err` if it fails or would have to
+    /// be waited for.
+    pub(crate) fn get_now<T: Send + Sync + 'static>(
+        &self,
+        key: &InjectionKey<T>,
+    ) -> Result<Option<Arc<T>>, InjectError> {
+        match self.value(key).now_or_never() {
+            Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
+            None => Err(InjectError::Late { key: key.to_string() }),
+        }
     }
 
     /// Every key of a type that this injector, or one above it, provides: its own first, each name once, as in `get`.
@@ -206,6 +233,38 @@ impl Injector {
             keys.extend(names.into_iter().map(|name| name.map_or(InjectionKey::of(), InjectionKey::named)));
         }
         keys
+    }
+
+    /// Calls `listener`, on a thread of its own, with every event of the key, from now on, of objects at or below this
+    /// injector. However long it takes, no run waits for it; one that panics is not called again.
+    pub fn on_event(&self, key: impl Into<EventKey>, listener: impl Fn(&Event) + Send + 'static) -> Listening {
+        self.0.listeners.call(key.into(), listener)
+    }
+
+    /// As [`on_event`](Self::on_event), with an async function, on the tokio runtime that this is called in.
+    pub fn on_event_async<F>(
+        &self,
+        key: impl Into<EventKey>,
+        listener: impl Fn(Arc<Event>) -> F + Send + Sync + 'static,
+    ) -> Listening
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        self.0.listeners.call_async(key.into(), listener)
+    }
+
+    /// The events of the key, from now on, of objects at or below this injector, as a stream.
+    pub fn events(&self, key: impl Into<EventKey>) -> EventStream {
+        self.0.listeners.listen(key.into())
+    }
+
+    /// Makes an event, if anybody listens, and hands it to those, here and above, whose key `has` says is its object's.
+    pub(crate) fn emit(&self, event: impl FnOnce() -> Event, has: impl Fn(&EventKey) -> bool) {
+        if !self.0.listeners.any() {
+            return;
+        }
+        let event = Arc::new(event());
+        self.chain().for_each(|injector| injector.0.listeners.send(&event, &has));
     }
 
     /// The nearest injector that provides something for a key, and what.

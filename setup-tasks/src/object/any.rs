@@ -2,16 +2,23 @@
 
 use std::any::Any;
 use std::borrow::Cow;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
+
 use super::core::ObjectCore;
-use super::{Object, Placed, SetupTasks};
-use crate::depends::{RelatedTask, SystemDependency};
-use crate::run::{LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
+use super::{Object, SetupTasks};
+use crate::depends::{RelatedTask, Relatives, SystemDependency};
+use crate::injector::Injector;
+use crate::inspect::ObjectTaskInspector;
+use crate::layout::{Dependency, Layout};
+use crate::run::{DynRunContext, LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
 use crate::stamp::{Stamp, StampError};
+use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
-use crate::task::outcome::Outcome;
-use crate::task::row::{Action, Ask, TaskDef, TaskMeta};
+use crate::task::outcome::{IntoOutcome, Outcome};
+use crate::task::row::TaskMeta;
 use crate::{BoxFuture, Result};
 
 /// What a helper method answers: nothing if there is none, at once if it needs neither a future nor a context.
@@ -21,27 +28,107 @@ pub(crate) enum Asked<'a, A> {
     Later(BoxFuture<'a, Result<A>>),
 }
 
-/// An object as the driver sees it; tasks are named by their place in the order.
+/// What a row is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RowKind {
+    Task,
+    Relation,
+    Customization,
+}
+
+/// The rows of an object in run order.
+pub(crate) enum Order {
+    /// Those of its type's table.
+    Table(usize),
+    /// Those and added ones.
+    Merged(Arc<[usize]>),
+}
+
+impl Order {
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Table(len) => *len,
+            Self::Merged(rows) => rows.len(),
+        }
+    }
+
+    pub(crate) fn row(&self, at: usize) -> usize {
+        match self {
+            Self::Table(_) => at,
+            Self::Merged(rows) => rows[at],
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.len()).map(|at| self.row(at))
+    }
+}
+
+/// An object as the driver sees it. Tasks are named by their rows, which never change: those of the type's table by their
+/// place in it, added ones behind them.
 pub(crate) trait DynObject: Send + Sync {
     fn core(&self) -> &ObjectCore;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>>;
-    fn task_count(&self) -> usize;
-    fn meta(&self, i: usize) -> &'static TaskMeta;
-    fn describe(&self, i: usize) -> Cow<'static, str>;
-    fn run<'a>(&'a self, i: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
-    fn has_completion_check(&self, i: usize) -> bool;
-    fn hash<'a>(&'a self, i: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
-    fn valid<'a>(&'a self, i: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
-    fn completion<'a>(&'a self, i: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
-    fn inputs(&self, i: usize) -> Option<Vec<String>>;
-    fn outputs(&self, i: usize) -> Option<Vec<String>>;
-    fn has_hash(&self, i: usize) -> bool;
-    fn has_invalidator(&self, i: usize) -> bool;
-    fn has_inputs(&self, i: usize) -> bool;
-    fn has_outputs(&self, i: usize) -> bool;
-    fn related(&self, i: usize) -> Option<RelatedTask>;
-    fn system_dependencies(&self, i: usize) -> Vec<Arc<dyn SystemDependency>>;
+    fn order(&self) -> Order;
+    fn name(&self, row: usize) -> &'static str;
+    /// What its stamp is called: its name, and of a customization's task its stem first.
+    fn stamp_name(&self, row: usize) -> &'static str;
+    fn kind(&self, row: usize) -> RowKind;
+    fn meta(&self, row: usize) -> TaskMeta;
+    fn tags(&self, row: usize) -> Vec<&'static str>;
+    fn describe(&self, row: usize) -> Cow<'static, str>;
+    fn run<'a>(&'a self, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
+    fn features(&self, row: usize) -> Features;
+    fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
+    fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
+    fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
+    fn inputs(&self, row: usize) -> Option<Vec<String>>;
+    fn outputs(&self, row: usize) -> Option<Vec<String>>;
+    fn related(&self, row: usize) -> Option<RelatedTask>;
+    fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
+    fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>>;
+    /// Of the row of a customization, its object, made once.
+    fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>>;
+    fn customization_context(self: Arc<Self>, row: usize) -> Result<Option<Arc<dyn DynRunContext>>>;
+    fn add_closure(&self, task: NewTask<ClosureTask<AnyClosure>>) -> Result<(), AddTaskError>;
+}
+
+/// Which questions can be asked about a task.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+pub(crate) struct Features {
+    pub(crate) hash: bool,
+    pub(crate) invalidator: bool,
+    pub(crate) completion: bool,
+    pub(crate) inputs: bool,
+    pub(crate) outputs: bool,
+}
+
+impl dyn DynObject {
+    /// The row of a task, by its name.
+    pub(crate) fn row(&self, task: &str) -> Option<usize> {
+        self.order().iter().find(|&row| self.name(row) == task)
+    }
+
+    /// The objects of a relationship, as far as they are known without waiting.
+    pub(crate) fn relatives_now(self: &Arc<Self>, row: usize) -> Vec<AnyObject> {
+        let cx = LazyContext::new(self, self.name(row), None, Vec::new());
+        let relatives = match std::panic::catch_unwind(AssertUnwindSafe(|| self.relatives(row, &cx))) {
+            Ok(Asked::Now(relatives)) => relatives.ok(),
+            Ok(Asked::Later(relatives)) => relatives.now_or_never().and_then(Result::ok),
+            Ok(Asked::Absent) | Err(_) => None,
+        };
+        let injector = &self.core().injector;
+        let found = relatives.map(|relatives| relatives.0).unwrap_or_default().into_iter();
+        found.filter_map(|relative| relative.peek(injector)).collect()
+    }
+
+    /// The names of its tasks in run order, for a message.
+    pub(crate) fn known_tasks(&self) -> String {
+        let known: Vec<_> = self.order().iter().map(|row| format!("`{}`", self.name(row))).collect();
+        if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+    }
 }
 
 /// A cheap handle of an object whose model's type is not known.
@@ -110,139 +197,46 @@ impl AnyObject {
         crate::run::clear(&self.0).await
     }
 
+    /// Adds a task that calls a closure to the object, as [`Object::add_setup_task`] does.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn add_setup_task<F, A>(&self, task: NewTask<ClosureTask<F>>) -> Result<(), AddTaskError>
+    where
+        F: Fn(TaskContext) -> A + Send + Sync + 'static,
+        A: Future + Send + 'static,
+        A::Output: IntoOutcome,
+    {
+        self.0.add_closure(task.erase())
+    }
+
+    /// What a relationship with one of its tasks is made of: [`Placement::depends_on`](crate::layout::Placement::depends_on).
+    pub fn depends_on(&self, task: impl Into<String>) -> Dependency {
+        Dependency::new(self.clone(), task.into())
+    }
+
+    /// Its tasks, each to be asked what is known of it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn inspect(&self) -> Result<Vec<ObjectTaskInspector>, StampError> {
+        crate::inspect::inspect(&self.0)
+    }
+
+    /// The layout that it is placed in.
+    pub fn layout(&self) -> &Layout {
+        &self.0.core().layout
+    }
+
+    /// Its injector.
+    pub fn injector(&self) -> &Injector {
+        &self.0.core().injector
+    }
+
     /// The typed handle, if the model is a `T`.
     pub fn downcast<T: SetupTasks>(&self) -> Option<Object<T>> {
         self.0.clone().into_any().downcast().ok().map(Object)
-    }
-}
-
-impl<T: SetupTasks> Placed<T> {
-    /// Places are below `task_count`, which is the table's length.
-    fn task(&self, i: usize) -> &'static TaskDef<T> {
-        match self.table.get(i) {
-            Some(task) => task,
-            None => unreachable!("task {i} of `{}`, which has {}", T::NAME, self.table.len()),
-        }
-    }
-
-    fn ask<'a, A>(&'a self, ask: Option<Ask<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
-        match ask {
-            None => Asked::Absent,
-            Some(Ask::Now(ask)) => Asked::Now(ask(&self.model)),
-            Some(Ask::Later(ask)) => Asked::Later(ask(&self.model, cx.get())),
-        }
-    }
-}
-
-fn later<A>(future: Option<BoxFuture<'_, Result<A>>>) -> Asked<'_, A> {
-    future.map_or(Asked::Absent, Asked::Later)
-}
-
-impl<T: SetupTasks> DynObject for Placed<T> {
-    fn core(&self) -> &ObjectCore {
-        &self.core
-    }
-
-    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
-        self
-    }
-
-    fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>> {
-        Box::pin(async move { T::bring_to_ready(&Object(self)).await })
-    }
-
-    fn task_count(&self) -> usize {
-        self.table.len()
-    }
-
-    fn meta(&self, i: usize) -> &'static TaskMeta {
-        &self.task(i).meta
-    }
-
-    fn describe(&self, i: usize) -> Cow<'static, str> {
-        let task = self.task(i);
-        match task.action {
-            Action::Value(kind) if task.description().is_empty() => kind.describe_dyn(),
-            _ => Cow::Borrowed(task.description()),
-        }
-    }
-
-    fn run<'a>(&'a self, i: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
-        match self.task(i).action {
-            Action::Method(run) => run(&self.model, cx),
-            Action::Value(kind) => kind.run_dyn(&self.model, cx),
-            // The driver compares times instead.
-            Action::Relation(_) => Box::pin(async { Ok(Outcome::Done) }),
-        }
-    }
-
-    fn has_completion_check(&self, i: usize) -> bool {
-        match self.task(i).action {
-            Action::Value(kind) => kind.features().completion,
-            Action::Method(_) => self.task(i).check_completed.is_some(),
-            Action::Relation(_) => true,
-        }
-    }
-
-    fn hash<'a>(&'a self, i: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String> {
-        match self.task(i).action {
-            Action::Value(kind) if kind.features().hash => later(kind.hash_dyn(&self.model, cx.get())),
-            _ => self.ask(self.task(i).hash, cx),
-        }
-    }
-
-    fn valid<'a>(&'a self, i: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool> {
-        match self.task(i).action {
-            Action::Value(kind) if kind.features().invalidator => later(kind.is_valid_dyn(&self.model, cx.get())),
-            _ => self.ask(self.task(i).invalidator, cx),
-        }
-    }
-
-    fn completion<'a>(&'a self, i: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion> {
-        match self.task(i).action {
-            Action::Value(kind) if kind.features().completion => later(kind.completion_dyn(&self.model, cx.get())),
-            _ => self.ask(self.task(i).check_completed, cx),
-        }
-    }
-
-    fn inputs(&self, i: usize) -> Option<Vec<String>> {
-        self.task(i).inputs.map(|paths| paths(&self.model))
-    }
-
-    fn outputs(&self, i: usize) -> Option<Vec<String>> {
-        self.task(i).outputs.map(|paths| paths(&self.model))
-    }
-
-    fn has_hash(&self, i: usize) -> bool {
-        match self.task(i).action {
-            Action::Value(kind) if kind.features().hash => true,
-            _ => self.task(i).hash.is_some(),
-        }
-    }
-
-    fn has_invalidator(&self, i: usize) -> bool {
-        match self.task(i).action {
-            Action::Value(kind) if kind.features().invalidator => true,
-            _ => self.task(i).invalidator.is_some(),
-        }
-    }
-
-    fn has_inputs(&self, i: usize) -> bool {
-        self.task(i).inputs.is_some()
-    }
-
-    fn has_outputs(&self, i: usize) -> bool {
-        self.task(i).outputs.is_some()
-    }
-
-    fn related(&self, i: usize) -> Option<RelatedTask> {
-        match self.task(i).action {
-            Action::Relation(relation) => Some(relation.of(&self.model)),
-            Action::Method(_) | Action::Value(_) => None,
-        }
-    }
-
-    fn system_dependencies(&self, i: usize) -> Vec<Arc<dyn SystemDependency>> {
-        self.task(i).depend_on.map(|make| make(&self.model)).unwrap_or_default()
     }
 }

@@ -1,41 +1,131 @@
 //! What an object is besides its model.
 
-use std::sync::{Arc, OnceLock};
+use std::any::TypeId;
+use std::borrow::Cow;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, OnceLock, Weak};
 
-use tokio::sync::Mutex;
-
-use crate::injector::{Injector, READONLY};
+use super::any::{AnyObject, DynObject};
+use crate::config::Config;
+use crate::event::{Event, EventKey, EventKind};
+use crate::injector::{InjectionKey, Injector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
-use crate::ready::{Node, Once};
+use crate::ready::{Once, WorkKind};
+use crate::run::Course;
 use crate::stamp::{Entry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
     pub(crate) id: Arc<str>,
-    pub(crate) subdir: String,
+    pub(crate) subdir: Arc<str>,
     pub(crate) type_name: &'static str,
+    pub(crate) type_id: TypeId,
     pub(crate) layout: Layout,
     pub(crate) injector: Injector,
-    pub(crate) paths: Paths,
-    /// Held by the run of the object in this process.
-    pub(crate) running: Mutex<()>,
-    /// Waits for a run of the object.
-    pub(crate) run_node: Node,
+    /// Of a customization: what it is applied to, and what its stamps are called under.
+    pub(crate) host: Option<Host>,
+    /// Those that its model adds to its type and its id.
+    pub(crate) event_keys: Vec<EventKey>,
     pub(crate) ready: Once<()>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
-    pub(crate) readonly: OnceLock<bool>,
+    /// The row of the task that is considered now, and 1; 0 if none is.
+    pub(crate) considered: AtomicUsize,
+    readonly: OnceLock<bool>,
+    config: OnceLock<Arc<Config>>,
+    paths: OnceLock<Paths>,
+    real: Course,
+    plan: OnceLock<Box<Course>>,
+}
+
+/// What a customization is applied to.
+pub(crate) struct Host {
+    pub(crate) object: Weak<dyn DynObject>,
+    pub(crate) stem: &'static str,
+}
+
+/// What an object is placed with.
+pub(crate) struct Placing {
+    pub(crate) id: Arc<str>,
+    pub(crate) subdir: Arc<str>,
+    pub(crate) layout: Layout,
+    pub(crate) injector: Injector,
+    pub(crate) host: Option<Host>,
+    pub(crate) readonly: Option<bool>,
 }
 
 impl ObjectCore {
-    /// The object's own flag, else its model's, else the nearest injector's, else false; looked up once.
+    pub(crate) fn new<T: super::SetupTasks>(placing: Placing, model: &T) -> Self {
+        let Placing { id, subdir, layout, injector, host, readonly } = placing;
+        Self {
+            type_name: T::NAME,
+            type_id: TypeId::of::<T>(),
+            event_keys: model.event_keys(),
+            ready: Once::new(WorkKind::Ready, id.clone()),
+            own_readonly: readonly,
+            model_readonly: T::READONLY,
+            considered: AtomicUsize::new(0),
+            readonly: OnceLock::new(),
+            config: OnceLock::new(),
+            paths: OnceLock::new(),
+            real: Course::new(WorkKind::Run, id.clone()),
+            plan: OnceLock::new(),
+            id,
+            subdir,
+            layout,
+            injector,
+            host,
+        }
+    }
+
+    /// The object's own flag, else its model's, else the nearest injector's, else false; looked up once. A customization's
+    /// is its host's.
     pub(crate) fn readonly(&self) -> bool {
         *self.readonly.get_or_init(|| {
-            self.own_readonly
-                .or(self.model_readonly)
-                .unwrap_or_else(|| self.injector.peek(&READONLY).is_some_and(|readonly| *readonly))
+            self.own_readonly.or(self.model_readonly).unwrap_or_else(|| match self.injector.get_now(&READONLY) {
+                Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
+                Err(error) => {
+                    tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
+                    true
+                }
+            })
         })
+    }
+
+    /// The nearest injector's configuration; looked up once.
+    pub(crate) fn config(&self) -> &Config {
+        self.config.get_or_init(|| match self.injector.get_now(&InjectionKey::<Config>::of()) {
+            Ok(Some(config)) => config,
+            Ok(None) => self.layout.shared_config(),
+            Err(error) => {
+                tracing::warn!(object = %self.id, "it has the layout's configuration: {error}");
+                self.layout.shared_config()
+            }
+        })
+    }
+
+    pub(crate) fn paths(&self) -> &Paths {
+        self.paths.get_or_init(|| Paths::new(self.config(), &self.subdir))
+    }
+
+    /// How far its runs, or its dry runs, have come.
+    pub(crate) fn course(&self, is_plan: bool) -> &Course {
+        if is_plan {
+            self.plan.get_or_init(|| Box::new(Course::new(WorkKind::Plan, self.id.clone())))
+        } else {
+            &self.real
+        }
+    }
+
+    /// The course of dry runs, if there was one.
+    pub(crate) fn plan(&self) -> Option<&Course> {
+        self.plan.get().map(|course| &**course)
+    }
+
+    /// Of a customization, what it is applied to.
+    pub(crate) fn host(&self) -> Option<AnyObject> {
+        self.host.as_ref()?.object.upgrade().map(AnyObject)
     }
 
     /// A stamp that is to be believed.
@@ -50,5 +140,29 @@ impl ObjectCore {
             self.layout.clock().observe(latest);
         }
         Ok(records)
+    }
+
+    /// An event of the whole object, or of one of its tasks.
+    pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
+        self.emit_about(task, || Cow::Borrowed(""), kind);
+    }
+
+    pub(crate) fn emit_about(
+        &self,
+        task: &'static str,
+        description: impl FnOnce() -> Cow<'static, str>,
+        kind: impl FnOnce() -> EventKind,
+    ) {
+        let event = || {
+            let object = self.host().map_or_else(|| self.id.clone(), |host| host.0.core().id.clone());
+            Event { object, task, description: description(), kind: kind() }
+        };
+        self.injector.emit(event, |key| self.has_event_key(key));
+    }
+
+    fn has_event_key(&self, key: &EventKey) -> bool {
+        key.fits(&self.id, self.type_id)
+            || self.event_keys.contains(key)
+            || self.host().is_some_and(|host| host.0.core().has_event_key(key))
     }
 }

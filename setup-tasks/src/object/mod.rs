@@ -3,6 +3,8 @@
 mod any;
 mod core;
 mod model;
+mod placed;
+mod types;
 
 use std::fmt;
 use std::ops::Deref;
@@ -10,17 +12,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use any::AnyObject;
-pub(crate) use any::{Asked, DynObject};
-pub(crate) use core::ObjectCore;
+pub(crate) use any::{Asked, DynObject, RowKind};
+pub(crate) use core::{Host, ObjectCore, Placing};
 pub use model::{HasBlock, NoBlock, SetupTasks};
+pub(crate) use placed::Placed;
+pub(crate) use types::{as_object, note_type};
 
+use crate::customize::CustomizationOf;
 use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
 use crate::ready::ReadyError;
 use crate::run::{ObjectReport, Run, RunError, TaskGlance};
 use crate::stamp::{Change, Ended, Entry, HistoryEntry, Stamp, StampError, hash_text};
-use crate::task::table::TaskTable;
+use crate::task::added::{AddTaskError, NewTask};
+use crate::task::handle::TaskHandle;
+use crate::task::kind::TaskKind;
 
 /// A model placed in a layout: a cheap handle that derefs to the model.
 ///
@@ -49,13 +56,6 @@ use crate::task::table::TaskTable;
 /// # Ok(()) }
 /// ```
 pub struct Object<T: SetupTasks>(pub(crate) Arc<Placed<T>>);
-
-/// A model with what places it.
-pub(crate) struct Placed<T: SetupTasks> {
-    pub(crate) core: ObjectCore,
-    pub(crate) table: &'static TaskTable<T>,
-    pub(crate) model: T,
-}
 
 impl<T: SetupTasks> Object<T> {
     /// The object's id, unique in its layout.
@@ -87,9 +87,48 @@ impl<T: SetupTasks> Object<T> {
         self.0.clone()
     }
 
-    /// The names of its tasks in run order, those of plug-ins included.
+    /// The names of its tasks in run order, those of plug-ins and those added to the object included.
     pub fn task_names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.table.iter().map(super::task::row::TaskDef::name)
+        self.0.order().iter().map(|row| self.0.name(row)).collect::<Vec<_>>().into_iter()
+    }
+
+    /// Adds a task to this one object, at its place in the order. A run that is under way considers it too, unless it has
+    /// ended by then. (As much as its type's tasks, it must be added anew by each process.)
+    ///
+    /// ```
+    /// use setup_tasks::{NewTask, prelude::*};
+    ///
+    /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+    /// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// let door = layout.add(Door)?;
+    /// let sand = NewTask::new("sand", "Sand it", |cx: TaskContext| async move {
+    ///     assert_eq!(cx.object().id(), "door");
+    /// });
+    /// door.add_setup_task(sand.before("paint"))?;
+    /// assert_eq!(door.task_names().collect::<Vec<_>>(), ["sand", "paint"]);
+    /// # Ok(()) }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A name that is taken, a neighbour that does not exist, a cycle.
+    pub fn add_setup_task<K: TaskKind<T>>(&self, task: NewTask<K>) -> Result<TaskHandle<T>, AddTaskError> {
+        let row = task.into_row();
+        let handle = TaskHandle::new(row.name());
+        self.0.add(row)?;
+        Ok(handle)
+    }
+
+    /// Applies another model to this object: its tasks run in the place of one task called `name`, and are stamped under
+    /// this object with that name as a stem. See [`Customization`](crate::Customization).
+    ///
+    /// # Errors
+    ///
+    /// As [`add_setup_task`](Self::add_setup_task).
+    pub fn customize<C: SetupTasks>(&self, name: &str, model: C) -> Result<TaskHandle<T>, AddTaskError> {
+        self.add_setup_task(NewTask::value(name, CustomizationOf::new(model)))
     }
 
     /// A place for what can be made again, as stamps can. Made on first use.
@@ -98,7 +137,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn stamp_path(&self) -> Result<&Path, PathError> {
-        self.0.core.paths.stamp()
+        self.0.core.paths().stamp()
     }
 
     /// A place for what must not be lost: keys, tokens, assignments. Private to its owner (0700), never cleared with the
@@ -108,7 +147,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn state_path(&self) -> Result<&Path, PathError> {
-        self.0.core.paths.state()
+        self.0.core.paths().state()
     }
 
     /// A place for logs. Made on first use.
@@ -117,7 +156,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn log_path(&self) -> Result<&Path, PathError> {
-        self.0.core.paths.log()
+        self.0.core.paths().log()
     }
 
     /// Whether nothing is run on it automatically: its own flag, else its model's `readonly` key, else the nearest
@@ -160,8 +199,7 @@ impl<T: SetupTasks> Object<T> {
     /// If the store cannot be written.
     pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
         let core = &self.0.core;
-        // The clock sees what is there first, so that the new stamp is later.
-        core.load()?;
+        core.layout.observe_store()?;
         let stamp = Stamp {
             time: core.layout.clock().now(),
             contents: hash_text(contents.to_owned()),
@@ -173,7 +211,7 @@ impl<T: SetupTasks> Object<T> {
         };
         let history = HistoryEntry {
             run: stamp.run.to_string(),
-            object: core.subdir.clone(),
+            object: core.subdir.to_string(),
             task: name.to_owned(),
             time: stamp.time,
             duration_us: 0,

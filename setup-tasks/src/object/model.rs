@@ -2,6 +2,8 @@
 
 use super::Object;
 use crate::Result;
+use crate::event::EventKey;
+use crate::inspect::TaskInspector;
 use crate::task::table::{Block, TaskTable};
 
 /// A model: a plain struct with setup tasks. Implemented by [`#[derive(SetupTasks)]`](derive@crate::SetupTasks).
@@ -29,7 +31,17 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
 
     /// What [`Object::ready`] does, once: runs the setup tasks, or the method that the `ready` key names.
     fn bring_to_ready(object: &Object<Self>) -> impl Future<Output = Result<()>> + Send {
-        async { Ok(object.run_setup_tasks().await.map(drop)?) }
+        async { Ok(crate::run::bring_up(object.as_dyn()).await?) }
+    }
+
+    /// What the object's events can be listened for by, besides its type and its id: the `event_keys` key.
+    fn event_keys(&self) -> Vec<EventKey> {
+        Vec::new()
+    }
+
+    /// What is known of the type's tasks without an object: each in the order in which they run.
+    fn inspect_class() -> Vec<TaskInspector> {
+        crate::inspect::inspect_class::<Self>()
     }
 
     /// The type's tasks in the order in which they run, without those that other crates add.

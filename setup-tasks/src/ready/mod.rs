@@ -1,17 +1,22 @@
 //! Work that is done once and waited for by many: readiness of objects, factories of injectors. A wait that would close a
 //! circle is an error.
 
+mod circle;
+mod current;
+mod node;
 mod once;
 mod shared_error;
-mod waits;
 
 use std::sync::Arc;
 
+pub use circle::Circle;
+pub(crate) use current::{Current, Epoch};
+pub use node::WorkKind;
+pub(crate) use node::{Node, Step, Until, Work};
 pub(crate) use once::{Once, OnceError};
 pub use shared_error::SharedError;
-pub use waits::Circle;
-pub(crate) use waits::{Epoch, Node, Wait, within};
 
+use crate::event::EventKind;
 use crate::object::{AnyObject, DynObject};
 
 /// Why an object is not ready. Shared by all who waited for the same attempt.
@@ -38,15 +43,34 @@ pub enum ReadyError {
 
 /// Brings an object to ready, or waits for whoever does; once it is, it is.
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
-    let core = object.core();
-    let made = core.ready.get(|| object.clone().bring_to_ready()).await;
-    made.map_err(|error| {
-        let object = core.id.to_string();
-        match error {
-            OnceError::Failed(source) => ReadyError::Failed { object, source },
-            OnceError::Circle(source) => ReadyError::Circle { object, source },
-        }
+    let made = object.core().ready.get(|| bring_up(object)).await;
+    made.map_err(|error| not_ready(object, error))
+}
+
+/// Brings an object to ready anew, once an epoch of the asker.
+pub(crate) async fn renew(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
+    let made = object.core().ready.renew(|| bring_up(object)).await;
+    made.map_err(|error| not_ready(object, error))
+}
+
+fn bring_up(object: &Arc<dyn DynObject>) -> crate::BoxFuture<'static, anyhow::Result<()>> {
+    let object = object.clone();
+    Box::pin(async move {
+        let result = object.clone().bring_to_ready().await;
+        object.core().emit("", || match &result {
+            Ok(()) => EventKind::ObjectReady,
+            Err(error) => EventKind::ObjectFailed { error: format!("{error:#}") },
+        });
+        result
     })
+}
+
+fn not_ready(object: &Arc<dyn DynObject>, error: OnceError) -> ReadyError {
+    let object = object.core().id.to_string();
+    match error {
+        OnceError::Failed(source) => ReadyError::Failed { object, source },
+        OnceError::Circle(source) => ReadyError::Circle { object, source },
+    }
 }
 
 impl AnyObject {

@@ -5,8 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::Shared;
 
+use super::circle::Circle;
+use super::current::{Current, Epoch};
+use super::node::{Node, WorkKind};
 use super::shared_error::SharedError;
-use super::waits::{Circle, Epoch, Node, within};
 use crate::BoxFuture;
 
 /// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others.
@@ -14,7 +16,7 @@ use crate::BoxFuture;
 /// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
 /// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
 pub(crate) struct Once<V> {
-    node: Node,
+    pub(crate) node: Node,
     state: Arc<Mutex<State<V>>>,
 }
 
@@ -24,7 +26,8 @@ enum State<V> {
     Idle,
     Running(Work<V>),
     Failed(SharedError, Epoch),
-    Done(V),
+    /// With the epoch that it was made in.
+    Done(V, Epoch),
 }
 
 /// Why there is no result.
@@ -35,15 +38,15 @@ pub(crate) enum OnceError {
 }
 
 impl<V: Clone + Send + Sync + 'static> Once<V> {
-    /// Work of that name, which is for the errors.
-    pub(crate) fn new(name: String) -> Self {
-        Self { node: Node::new(name), state: Arc::new(Mutex::new(State::Idle)) }
+    /// Work of that name.
+    pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
+        Self { node: Node::new(kind, name), state: Arc::new(Mutex::new(State::Idle)) }
     }
 
     /// The result, if there is one.
     pub(crate) fn peek(&self) -> Option<V> {
         match &*lock(&self.state) {
-            State::Done(value) => Some(value.clone()),
+            State::Done(value, _) => Some(value.clone()),
             State::Idle | State::Running(_) | State::Failed(..) => None,
         }
     }
@@ -53,15 +56,32 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
-        let epoch = Epoch::of_asker();
+        self.get_as_of(None, make).await
+    }
+
+    /// As [`get`](Self::get); a result of before the epoch of the asker is not good enough.
+    pub(crate) async fn renew(
+        &self,
+        make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
+    ) -> Result<V, OnceError> {
+        self.get_as_of(Some(Current::get().epoch()), make).await
+    }
+
+    async fn get_as_of(
+        &self,
+        least: Option<Epoch>,
+        make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
+    ) -> Result<V, OnceError> {
         let work = {
             let mut state = lock(&self.state);
             match &*state {
-                State::Done(value) => return Ok(value.clone()),
-                State::Failed(error, since) if *since > epoch => return Err(OnceError::Failed(error.clone())),
+                State::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
                 State::Running(work) => work.clone(),
-                State::Idle | State::Failed(..) => {
-                    let work = self.begin(make(), epoch);
+                State::Failed(error, since) if *since > Current::get().epoch() => {
+                    return Err(OnceError::Failed(error.clone()));
+                }
+                State::Idle | State::Failed(..) | State::Done(..) => {
+                    let work = self.begin(make(), Current::get());
                     *state = State::Running(work.clone());
                     work
                 }
@@ -72,13 +92,15 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
     }
 
     /// The work, which keeps its own result.
-    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, epoch: Epoch) -> Work<V> {
+    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, current: Current) -> Work<V> {
         let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
+        let epoch = current.epoch();
         let work = async move {
-            let result = within(&node, epoch, work).await.map_err(SharedError::from);
+            let nested = async move { current.within(&node, epoch, work).await };
+            let result = Current::nest(nested).await.map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {
-                    Ok(value) => State::Done(value.clone()),
+                    Ok(value) => State::Done(value.clone(), epoch),
                     Err(error) => State::Failed(error.clone(), Epoch::now()),
                 };
             }

@@ -1,10 +1,13 @@
 //! An error that many are told.
 
+use std::error::Error;
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 
-/// A user's error, with its chain, shared by all who waited for what failed.
-#[derive(Clone, Debug)]
+/// A user's error, with its chain, shared by all who waited for what failed. It derefs to the error itself; it is none of
+/// its own, so that a chain shows the user's error once and as what it is.
+#[derive(Clone)]
 pub struct SharedError(Arc<anyhow::Error>);
 
 impl SharedError {
@@ -20,14 +23,22 @@ impl From<anyhow::Error> for SharedError {
     }
 }
 
-impl fmt::Display for SharedError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl Deref for SharedError {
+    type Target = dyn Error + Send + Sync + 'static;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.as_ref().as_ref()
     }
 }
 
-impl std::error::Error for SharedError {
-    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        self.0.source()
+impl fmt::Display for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&*self.0, f)
+    }
+}
+
+impl fmt::Debug for SharedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&*self.0, f)
     }
 }

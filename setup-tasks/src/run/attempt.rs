@@ -28,15 +28,15 @@ pub(crate) async fn run_task(object: &Arc<dyn DynObject>, i: usize, cx: &TaskCon
     let mut attempt = 1;
     loop {
         let cx = cx.for_attempt(attempt);
-        object.core().emit_for(object, i, || EventKind::TaskStart { attempt });
+        object.emit(i, || EventKind::TaskStart { attempt });
         let error = match once(object, i, &cx, meta.timeout).await {
             Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
             Err(error) => error,
             ran => return ran,
         };
         let Some(wait) = waits.next() else { return Err(error) };
-        tracing::warn!(object = %object.core().id, task = meta.place.name, attempt, "retrying in {wait:?}: {error:#}");
-        object.core().emit_for(object, i, || EventKind::TaskRetry { error: format!("{error:#}"), attempt, wait });
+        tracing::warn!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
+        object.emit(i, || EventKind::TaskRetry { error: format!("{error:#}"), attempt, wait });
         tokio::time::sleep(wait).await;
         attempt += 1;
     }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use crate::decide::Reason;
+use crate::event::EventKind;
 use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::object::{AnyObject, DynObject};
@@ -20,8 +21,11 @@ pub struct TaskContext {
     last_run: LastRun,
     reason: Option<Reason>,
     attempt: u32,
-    resource: Option<Arc<dyn Any + Send + Sync>>,
+    resources: Resources,
 }
+
+/// What the contexts gave that are entered, the outermost first.
+pub(crate) type Resources = Vec<Arc<dyn Any + Send + Sync>>;
 
 impl TaskContext {
     /// The object.
@@ -64,9 +68,21 @@ impl TaskContext {
         self.layout().run_id()
     }
 
-    /// The resource of the run's context, if it is entered and of that type.
+    /// Of a customization's task, the object that the customization is applied to.
+    pub fn host(&self) -> Option<AnyObject> {
+        self.object.0.core().host()
+    }
+
+    /// Says something about the task to those who listen to its object's events, and to the log.
+    pub fn log(&self, line: impl Into<String>) {
+        let line = line.into();
+        tracing::info!(object = self.object.id(), task = self.task, "{line}");
+        self.object.0.core().emit(self.task, || EventKind::LogLine { line });
+    }
+
+    /// The resource of the run's context, or of the customization's, if it is entered and of that type.
     pub fn resource<R: Send + Sync + 'static>(&self) -> Option<Arc<R>> {
-        self.resource.clone()?.downcast().ok()
+        self.resources.iter().rev().find_map(|resource| resource.clone().downcast().ok())
     }
 
     /// The object's place for what can be made again. In a dry run it is named and not made.
@@ -75,7 +91,7 @@ impl TaskContext {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn stamp_path(&self) -> Result<&Path, PathError> {
-        self.object.0.core().paths.stamp()
+        self.object.0.core().paths().stamp()
     }
 
     /// The object's place for what must not be lost, private to its owner. In a dry run it is named and not made.
@@ -84,7 +100,7 @@ impl TaskContext {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn state_path(&self) -> Result<&Path, PathError> {
-        self.object.0.core().paths.state()
+        self.object.0.core().paths().state()
     }
 
     /// The object's place for logs. In a dry run it is named and not made.
@@ -93,7 +109,7 @@ impl TaskContext {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn log_path(&self) -> Result<&Path, PathError> {
-        self.object.0.core().paths.log()
+        self.object.0.core().paths().log()
     }
 
     /// The task, for errors: `hosts/gateway/mount`.
@@ -103,7 +119,7 @@ impl TaskContext {
 
     pub(crate) fn new(object: &Arc<dyn DynObject>, task: &'static str, entry: Option<&Entry>) -> Self {
         let last_run = LastRun(entry.and_then(Entry::valid).cloned());
-        Self { object: AnyObject(object.clone()), task, last_run, reason: None, attempt: 1, resource: None }
+        Self { object: AnyObject(object.clone()), task, last_run, reason: None, attempt: 1, resources: Vec::new() }
     }
 
     pub(crate) fn with_reason(mut self, reason: Reason) -> Self {
@@ -111,8 +127,8 @@ impl TaskContext {
         self
     }
 
-    pub(crate) fn with_resource(mut self, resource: Option<Arc<dyn Any + Send + Sync>>) -> Self {
-        self.resource = resource;
+    pub(crate) fn with_resources(mut self, resources: Resources) -> Self {
+        self.resources = resources;
         self
     }
 
@@ -126,7 +142,7 @@ pub(crate) struct LazyContext<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
     pub(crate) task: &'static str,
     pub(crate) entry: Option<&'a Entry>,
-    pub(crate) resource: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) resources: Resources,
     made: OnceLock<TaskContext>,
 }
 
@@ -135,13 +151,13 @@ impl<'a> LazyContext<'a> {
         object: &'a Arc<dyn DynObject>,
         task: &'static str,
         entry: Option<&'a Entry>,
-        resource: Option<Arc<dyn Any + Send + Sync>>,
+        resources: Resources,
     ) -> Self {
-        Self { object, task, entry, resource, made: OnceLock::new() }
+        Self { object, task, entry, resources, made: OnceLock::new() }
     }
 
     pub(crate) fn get(&self) -> &TaskContext {
         self.made
-            .get_or_init(|| TaskContext::new(self.object, self.task, self.entry).with_resource(self.resource.clone()))
+            .get_or_init(|| TaskContext::new(self.object, self.task, self.entry).with_resources(self.resources.clone()))
     }
 }

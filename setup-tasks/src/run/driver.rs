@@ -2,48 +2,83 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use super::attempt::run_task;
-use super::context::TaskContext;
+use super::attempt::ask;
+use super::context::{LazyContext, TaskContext};
+use super::course::{Course, Start};
 use super::error::RunError;
 use super::gather::Subject;
-use super::report::{ObjectReport, Status, TaskReport};
+use super::level::{Contexts, Level};
+use super::report::{ObjectReport, TaskReport};
 use super::resource::RunOutcome;
 use super::session::Session;
 use super::{Options, related};
+use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason};
 use crate::event::EventKind;
-use crate::object::DynObject;
-use crate::paths::NAME_ONLY;
-use crate::ready::{Epoch, within};
-use crate::stamp::{Ended, Guard, Moment, Records, Success, record_without_stamp};
-use crate::task::outcome::Outcome;
+use crate::object::{DynObject, RowKind};
+use crate::ready::Current;
+use crate::stamp::{Entry, Moment, Records};
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
     let core = object.core();
-    if core.readonly() && options.only.is_none() {
-        return Ok(ObjectReport { object: core.id.to_string(), readonly: true, tasks: Vec::new() });
+    if options.only.is_none() {
+        let left_out = options.is_part && Current::scope().is_some_and(|scope| scope.leaves_out(&core.id));
+        if core.readonly() || left_out {
+            let readonly = core.readonly();
+            return Ok(ObjectReport { readonly, ..ObjectReport::new(&core.id) });
+        }
     }
-    if options.dry_run || core.layout.config().dry_run {
-        let mut driver = Driver::new(&object, &options, Mode::Plan)?;
-        return NAME_ONLY.scope((), driver.walk()).await;
+    let course = core.course(options.is_plan(&object));
+    let circle = |source| RunError::Circle { object: core.id.to_string(), source };
+    // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
+    let _wait = course.node.wait().map_err(circle)?;
+    let _turn = course.turn().await;
+    drive_in_turn(&object, &options).await
+}
+
+/// As [`drive`], by whoever has the turn.
+pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options) -> Result<ObjectReport, RunError> {
+    let is_plan = options.is_plan(object);
+    let course = object.core().course(is_plan);
+    let current = Current::get();
+    let epoch = current.epoch();
+    let start = course.begin(epoch, options.is_part, object.order().len())?;
+    let mut driver = Driver {
+        object,
+        options,
+        course: options.only.is_none().then_some(course),
+        mode: if is_plan { Mode::Plan } else { Mode::Apply(None) },
+        records: object.core().load()?,
+        cursor: 0,
+        newest: start.newest.clone(),
+        contexts: Contexts::default(),
+        tasks: Vec::new(),
+        up_to_date: 0,
+    };
+    // Boxed, or every future around it would be as large.
+    let walk: BoxFuture<'_, _> = Box::pin(driver.run(&start));
+    let result = current.within(&course.node, epoch, walk).await;
+    object.core().considered.store(0, Ordering::Relaxed);
+    let report = ObjectReport {
+        tasks: std::mem::take(&mut driver.tasks),
+        up_to_date: driver.up_to_date,
+        ..ObjectReport::new(&object.core().id)
+    };
+    if Current::scope().is_some() {
+        course.end(report.clone(), result.as_ref().err());
+    } else {
+        course.end(ObjectReport::new(&report.object), result.as_ref().err());
     }
-    let _turn = core.turn().await?;
-    let mut driver = Driver::new(&object, &options, Mode::Apply(None))?;
-    let result = within(&core.run_node, Epoch::of_asker(), driver.walk()).await;
-    let Mode::Apply(Some(session)) = driver.mode else { return result };
-    let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
-    match (result, session.end(outcome).await) {
-        (Ok(_), Err(error)) | (Err(error), _) => Err(error),
-        (Ok(report), Ok(())) => Ok(report),
-    }
+    result.map(|()| report)
 }
 
 /// What a run may do. Guards, and so stamps, are made only from a session.
-enum Mode {
+pub(super) enum Mode {
     Plan,
     Apply(Option<Session>),
 }
@@ -54,93 +89,230 @@ enum Step {
     Restart,
 }
 
-struct Driver<'r> {
-    object: &'r Arc<dyn DynObject>,
-    options: &'r Options,
-    mode: Mode,
-    records: Records,
-    cursor: usize,
-    newest: Option<Newest>,
-    tasks: Vec<TaskReport>,
+/// What became of a task.
+enum Considered {
+    /// Its time, if it has one: later tasks are compared with that.
+    At(Option<Moment>),
+    /// The walk begins anew.
+    Restart,
 }
 
-impl<'r> Driver<'r> {
-    fn new(object: &'r Arc<dyn DynObject>, options: &'r Options, mode: Mode) -> Result<Self, RunError> {
-        let records = object.core().load()?;
-        let tasks = Vec::with_capacity(object.task_count());
-        Ok(Self { object, options, mode, records, cursor: 0, newest: None, tasks })
-    }
+pub(super) struct Driver<'r> {
+    pub(super) object: &'r Arc<dyn DynObject>,
+    options: &'r Options,
+    /// Told of every task of the object itself, unless only one is run.
+    course: Option<&'r Course>,
+    pub(super) mode: Mode,
+    pub(super) records: Records,
+    cursor: usize,
+    newest: Option<Newest>,
+    pub(super) contexts: Contexts,
+    tasks: Vec<TaskReport>,
+    up_to_date: usize,
+}
 
-    async fn walk(&mut self) -> Result<ObjectReport, RunError> {
-        let mut i = 0;
-        while i < self.object.task_count() {
-            let name = self.object.meta(i).place.name;
-            if self.options.only.as_ref().is_some_and(|only| only != name) {
-                i += 1;
-                continue;
-            }
-            match self.consider(i).await? {
-                Step::Next => i += 1,
-                Step::Restart => {
-                    (i, self.cursor, self.newest) = (0, 0, None);
+impl Driver<'_> {
+    /// The walk, within the run's context.
+    async fn run(&mut self, start: &Start) -> Result<(), RunError> {
+        self.contexts.push(self.options.context.clone());
+        let mut result = Ok(());
+        let host = Level { object: self.object.clone(), forced: false, chosen: false, is_host: true };
+        loop {
+            match self.walk(&host, start).await {
+                Ok(Step::Next) => break,
+                Ok(Step::Restart) => {
+                    (self.cursor, self.newest, self.up_to_date) = (0, start.newest.clone(), 0);
                     self.tasks.clear();
-                    continue;
+                    if let Some(course) = self.course {
+                        course.rewind(start);
+                    }
+                }
+                Err(error) => {
+                    result = Err(error);
+                    break;
                 }
             }
-            if self.options.stop_after.as_ref().is_some_and(|last| last == name) {
-                break;
-            }
         }
-        let tasks = std::mem::take(&mut self.tasks);
-        Ok(ObjectReport { object: self.object.core().id.to_string(), readonly: false, tasks })
+        let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
+        let left = self.contexts.pop(&self.object.core().id, outcome).await;
+        result.and(left)
     }
 
-    async fn consider(&mut self, i: usize) -> Result<Step, RunError> {
-        if let Some(related) = self.object.related(i) {
-            let name = self.object.meta(i).place.name;
-            let newest = related::check(self.object, &related, matches!(self.mode, Mode::Plan)).await?;
-            let time = newest.as_ref().map(|newest| newest.time);
-            if let Some(Newest { which, .. }) = newest {
-                self.pass_on(time, || which);
+    /// The tasks of a level, those left that were considered before.
+    async fn walk(&mut self, level: &Level, start: &Start) -> Result<Step, RunError> {
+        let mut order = level.object.order();
+        let mut at = 0;
+        while at < order.len() {
+            let row = order.row(at);
+            let name = level.object.name(row);
+            let left = level.is_host && (start.has(row) || self.options.only.as_ref().is_some_and(|only| only != name));
+            if !left {
+                if let Step::Restart = self.consider(level, row).await? {
+                    return Ok(Step::Restart);
+                }
+                // A task may have added another.
+                let now = level.object.order();
+                if now.len() != order.len() {
+                    order = now;
+                    at = order.iter().position(|other| other == row).unwrap_or(at);
+                }
             }
-            self.tasks.push(TaskReport::up_to_date(name, self.object.describe(i), time));
-            return Ok(Step::Next);
+            if level.is_host && self.options.stop_after.as_ref().is_some_and(|last| last == name) {
+                break;
+            }
+            at += 1;
         }
-        if self.object.meta(i).dependencies_always && matches!(self.mode, Mode::Apply(_)) {
+        Ok(Step::Next)
+    }
+
+    async fn consider(&mut self, level: &Level, row: usize) -> Result<Step, RunError> {
+        level.object.core().considered.store(row + 1, Ordering::Relaxed);
+        let considered = match level.object.kind(row) {
+            RowKind::Relation => Considered::At(Box::pin(self.relation(level, row)).await?),
+            RowKind::Customization => Box::pin(self.customization(level, row)).await?,
+            RowKind::Task if self.is_chosen(level, row) => self.task(level, row).await?,
+            RowKind::Task => Considered::At(self.left_out(level, row)),
+        };
+        let Considered::At(time) = considered else { return Ok(Step::Restart) };
+        if level.is_host
+            && let Some(course) = self.course
+        {
+            course.advance(row, time, self.newest.as_ref());
+        }
+        Ok(Step::Next)
+    }
+
+    /// Whether a fleet that chooses by tag takes the task.
+    fn is_chosen(&self, level: &Level, row: usize) -> bool {
+        level.chosen || Current::scope().is_none_or(|scope| scope.takes(|| level.object.tags(row)))
+    }
+
+    /// A task that is not looked at counts by its stamp.
+    fn left_out(&mut self, level: &Level, row: usize) -> Option<Moment> {
+        let name = level.object.stamp_name(row);
+        let time = self.records.get(name).and_then(Entry::valid).map(|stamp| stamp.time);
+        self.pass_on(time, || Cow::Borrowed(name));
+        time
+    }
+
+    /// A relationship: later tasks are compared with the other objects' task. Its time.
+    async fn relation(&mut self, level: &Level, row: usize) -> Result<Option<Moment>, RunError> {
+        let object = &level.object;
+        let Some(to) = object.related(row) else { return Ok(None) };
+        let others = self.relatives(level, row).await.inspect_err(|error| self.tell_failure(level, row, error))?;
+        let newest = related::check(self.object, &others, &to, matches!(self.mode, Mode::Plan)).await?;
+        let time = newest.as_ref().map(|newest| newest.time);
+        if let Some(Newest { which, .. }) = newest {
+            self.pass_on(time, || which);
+        }
+        self.report_up_to_date(level, row, time);
+        Ok(time)
+    }
+
+    async fn relatives(&self, level: &Level, row: usize) -> Result<Vec<crate::AnyObject>, RunError> {
+        let (object, name) = (&level.object, level.object.stamp_name(row));
+        let check = |source: anyhow::Error| RunError::Check {
+            object: self.object.core().id.to_string(),
+            task: name,
+            what: "relationship",
+            source: source.into(),
+        };
+        let cx = LazyContext::new(object, name, None, self.contexts.resources());
+        let relatives = ask(|| object.relatives(row, &cx)).await.map_err(check)?.unwrap_or_default();
+        let mut others = Vec::with_capacity(relatives.0.len());
+        for relative in relatives.0 {
+            let found = relative.find(&object.core().injector).await;
+            others.push(
+                found.map_err(|error| check(error.asked_by(format!("{}/{name}", self.object.core().id)).into()))?,
+            );
+        }
+        Ok(others)
+    }
+
+    /// A customization: its tasks are walked in the place of one. Its time is that of its newest.
+    async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
+        let (object, name) = (level.object.clone(), level.object.stamp_name(row));
+        let core = self.object.core();
+        let failed = |source: anyhow::Error| RunError::Check {
+            object: core.id.to_string(),
+            task: name,
+            what: "customization",
+            source: source.into(),
+        };
+        let inner = Level {
+            object: object.clone().customization(row).map_err(failed)?,
+            forced: level.forced || self.options.forces(self.object, name),
+            chosen: self.is_chosen(level, row),
+            is_host: false,
+        };
+        self.contexts.push(object.clone().customization_context(row).map_err(failed)?);
+        let outer = std::mem::take(&mut self.tasks);
+        let walked = self.walk_boxed(&inner).await;
+        let subtasks = std::mem::replace(&mut self.tasks, outer);
+        let outcome = if walked.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
+        let left = self.contexts.pop(&core.id, outcome).await;
+        let walked = walked.and_then(|step| left.map(|()| step));
+        if let Ok(Step::Restart) = walked {
+            return Ok(Considered::Restart);
+        }
+        let time = subtasks.iter().filter_map(|task| task.time).max();
+        self.tasks.push(TaskReport::of_subtasks(name, object.describe(row), subtasks, time));
+        walked.map(|_| Considered::At(time))
+    }
+
+    fn walk_boxed<'d>(&'d mut self, level: &'d Level) -> BoxFuture<'d, Result<Step, RunError>> {
+        Box::pin(async move { self.walk(level, &Start::default()).await })
+    }
+
+    /// A task.
+    async fn task(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
+        let object = &level.object;
+        if object.meta(row).dependencies_always && matches!(self.mode, Mode::Apply(_)) {
             if let Step::Restart = self.begin().await? {
-                return Ok(Step::Restart);
+                return Ok(Considered::Restart);
             }
-            self.prepare(i, None).await?;
+            self.prepare(level, row, None).await?;
         }
-        let name = self.object.meta(i).place.name;
-        let resource = if let Mode::Apply(Some(session)) = &self.mode { session.resource() } else { None };
+        let name = object.stamp_name(row);
+        let resources = self.contexts.resources();
+        let forced = level.forced || self.options.forces(self.object, name);
         let entry = self.records.get_next(name, &mut self.cursor);
-        let subject = Subject { object: self.object, i, entry, resource };
-        let decided = subject.decide(self.options.forces(name), self.newest.as_ref()).await.inspect_err(|error| {
-            let core = self.object.core();
-            core.emit_for(self.object, i, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO });
-        })?;
+        let subject = Subject { object, i: row, entry, resources };
+        let decided = subject.decide(forced, self.newest.as_ref()).await;
+        let decided = decided.inspect_err(|error| self.tell_failure(level, row, error))?;
         match decided.decision {
             Decision::UpToDate(time) => {
-                self.object.core().emit_for(self.object, i, || EventKind::TaskAlreadyRun);
+                self.emit(level, row, || EventKind::TaskAlreadyRun);
                 self.pass_on(time, || Cow::Borrowed(name));
-                self.tasks.push(TaskReport::up_to_date(name, self.object.describe(i), time));
-                Ok(Step::Next)
+                self.report_up_to_date(level, row, time);
+                Ok(Considered::At(time))
             }
             Decision::Run(reason) if matches!(self.mode, Mode::Plan) => {
-                self.object.core().emit_for(self.object, i, || EventKind::TaskWouldRun { reason: reason.clone() });
+                self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
                 self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
-                self.tasks.push(TaskReport::would_run(name, self.object.describe(i), reason));
-                Ok(Step::Next)
+                self.tasks.push(TaskReport::would_run(name, object.describe(row), reason));
+                Ok(Considered::At(Some(Moment::FUTURE)))
             }
             Decision::Run(reason) => {
                 if let Step::Restart = self.begin().await? {
-                    return Ok(Step::Restart);
+                    return Ok(Considered::Restart);
                 }
-                self.run(i, reason, decided.hash).await?;
-                Ok(Step::Next)
+                let ended = Box::pin(self.perform(level, row, &reason, decided.hash)).await?;
+                let time = ended.time;
+                self.pass_on(time, || Cow::Borrowed(name));
+                self.tasks.push(TaskReport { description: object.describe(row), reason: Some(reason), ..ended });
+                Ok(Considered::At(time))
             }
             Decision::Ask(_) => unreachable!("a subject answers what it is asked"),
+        }
+    }
+
+    fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Moment>) {
+        self.up_to_date += 1;
+        // What a fleet is not told of is not kept, unless a customization's time depends on it.
+        if !self.options.is_part || !level.is_host {
+            let object = &level.object;
+            self.tasks.push(TaskReport::up_to_date(object.stamp_name(row), object.describe(row), time));
         }
     }
 
@@ -155,7 +327,7 @@ impl<'r> Driver<'r> {
         if session.is_some() {
             return Ok(Step::Next);
         }
-        *session = Some(Session::begin(self.object, self.options.context.clone()).await?);
+        *session = Some(Box::pin(Session::begin(self.object)).await?);
         let records = self.object.core().load()?;
         if records == self.records {
             return Ok(Step::Next);
@@ -164,137 +336,37 @@ impl<'r> Driver<'r> {
         Ok(Step::Restart)
     }
 
-    /// Enters the run's context and brings the task's system dependencies up; the context that the task will see.
-    async fn prepare(&mut self, i: usize, reason: Option<&Reason>) -> Result<TaskContext, RunError> {
-        let name = self.object.meta(i).place.name;
-        let mut cx = TaskContext::new(self.object, name, self.records.get(name));
+    /// Enters the contexts and brings the task's system dependencies up; the context that the task will see.
+    pub(super) async fn prepare(
+        &mut self,
+        level: &Level,
+        row: usize,
+        reason: Option<&Reason>,
+    ) -> Result<TaskContext, RunError> {
+        let name = level.object.stamp_name(row);
+        let mut cx = TaskContext::new(&level.object, name, self.records.get(name));
         if let Some(reason) = reason {
             cx = cx.with_reason(reason.clone());
         }
         if let Mode::Apply(Some(session)) = &mut self.mode {
-            session.enter().await?;
-            cx = cx.with_resource(session.resource());
-            session.bring_up(i, &cx).await?;
+            self.contexts.enter(&self.object.core().id).await?;
+            cx = cx.with_resources(self.contexts.resources());
+            session.bring_up(&level.object, row, &cx).await?;
         }
         Ok(cx)
     }
 
-    /// Runs a task as a task.
-    async fn run(&mut self, i: usize, reason: Reason, hash: Option<String>) -> Result<(), RunError> {
-        let (object, name) = (self.object, self.object.meta(i).place.name);
-        let core = object.core();
-        core.emit_for(object, i, || EventKind::TaskShouldRun { reason: reason.clone() });
-        tracing::debug!(object = %core.id, task = name, %reason, "running");
-        let cx = self.prepare(i, Some(&reason)).await?;
-        let started = Instant::now();
-        let ended = if object.has_completion_check(i) {
-            self.run_checked(i, &cx, &reason, started).await
-        } else {
-            self.run_stamped(i, &cx, &reason, hash, started).await
-        };
-        let duration = started.elapsed();
-        let (status, time) = match ended {
-            Ok(ended) => ended,
-            Err(Failure::Run(error)) => return Err(error),
-            Err(Failure::Task(source)) => {
-                core.emit_for(object, i, || EventKind::TaskFail { error: format!("{source:#}"), duration });
-                let (object, description) = (core.id.to_string(), object.describe(i).into_owned());
-                let reason = Box::new(reason);
-                return Err(RunError::Task { object, task: name, description, reason, source });
-            }
-        };
-        if status == Status::Ran {
-            core.emit_for(object, i, || EventKind::TaskRan { duration });
-            self.pass_on(time, || Cow::Borrowed(name));
-        } else {
-            core.emit_for(object, i, || EventKind::TaskSkipped);
-        }
-        let (description, reason) = (object.describe(i), Some(reason));
-        self.tasks.push(TaskReport { task: name, description, status, reason, duration, time });
-        Ok(())
+    pub(super) fn emit(&self, level: &Level, row: usize, kind: impl FnOnce() -> EventKind) {
+        level.object.emit(row, kind);
     }
 
-    /// A task with a stamp: guarded, with its hash and inputs as they were before its method was called.
-    async fn run_stamped(
-        &mut self,
-        i: usize,
-        cx: &TaskContext,
-        reason: &Reason,
-        hash: Option<String>,
-        started: Instant,
-    ) -> Result<(Status, Option<Moment>), Failure> {
-        let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
-        let (object, name) = (self.object, self.object.meta(i).place.name);
-        let entry = self.records.get(name).cloned();
-        let subject = Subject { object, i, entry: entry.as_ref(), resource: session.resource() };
-        let hash = if hash.is_some() { hash } else { subject.hash().await? };
-        let inputs = subject.record_inputs()?;
-        let guard = Guard::begin(session, &mut self.records, name, reason).await?;
-        match run_task(object, i, cx).await {
-            Ok(Outcome::Done) => {
-                let duration = started.elapsed();
-                // A check that fails now will fail again, and loudly, when the next run asks it.
-                let same_hash = hash.is_none() || subject.hash().await.is_ok_and(|after| after == hash);
-                let changed_while_running = !same_hash || subject.inputs_changed(&inputs).unwrap_or(true);
-                if changed_while_running {
-                    object.core().emit_for(object, i, || EventKind::ChangedWhileRunning);
-                }
-                let source = object.meta(i).source;
-                let success = Success { hash, source, inputs, changed_while_running, duration };
-                let time = guard.complete(&mut self.records, success).await?;
-                Ok((Status::Ran, Some(time)))
-            }
-            Ok(Outcome::Skipped) => {
-                guard.skip(&mut self.records, started.elapsed()).await?;
-                Ok((Status::Skipped, None))
-            }
-            Err(error) => {
-                guard.fail(&mut self.records, format!("{error:#}"), started.elapsed()).await?;
-                Err(Failure::Task(error))
-            }
-        }
-    }
-
-    /// A task whose completion check decides: no stamp, only history.
-    async fn run_checked(
-        &mut self,
-        i: usize,
-        cx: &TaskContext,
-        reason: &Reason,
-        started: Instant,
-    ) -> Result<(Status, Option<Moment>), Failure> {
-        let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
-        let name = self.object.meta(i).place.name;
-        let ran = run_task(self.object, i, cx).await;
-        let duration: Duration = started.elapsed();
-        let (ended, status) = match &ran {
-            Ok(Outcome::Done) => (Ended::Ran, Status::Ran),
-            Ok(Outcome::Skipped) => (Ended::Skipped, Status::Skipped),
-            Err(_) => (Ended::Failed, Status::Ran),
-        };
-        let error = ran.as_ref().err().map(|error| format!("{error:#}"));
-        let time = record_without_stamp(session, name, reason, ended, duration, error).await?;
-        match ran {
-            Ok(_) => Ok((status, (status == Status::Ran).then_some(time))),
-            Err(error) => Err(Failure::Task(error)),
-        }
+    fn tell_failure(&self, level: &Level, row: usize, error: &RunError) {
+        self.emit(level, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO });
     }
 }
 
 /// An error with its causes.
-fn explain(error: &RunError) -> String {
-    let causes = std::iter::successors(std::error::Error::source(error), |error| error.source());
+pub(crate) fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-/// A task that failed, or a run that cannot go on.
-enum Failure {
-    Task(anyhow::Error),
-    Run(RunError),
-}
-
-impl<E: Into<RunError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Run(error.into())
-    }
 }

@@ -1,13 +1,17 @@
 //! Why a run fails.
 
+use std::sync::Arc;
+
 use crate::decide::Reason;
 use crate::paths::PathError;
+use crate::ready::SharedError;
 use crate::stamp::StampError;
 
 use super::lock::LockError;
 
-/// Why a run of an object failed. The source chain holds the user's own error.
-#[derive(Debug, thiserror::Error)]
+/// Why a run of an object failed. The source chain holds the user's own error. Cheap to clone, since all who depend on what
+/// failed are told.
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// A task failed, panicked or took too long.
@@ -22,7 +26,7 @@ pub enum RunError {
         /// Why it ran.
         reason: Box<Reason>,
         /// The task's error.
-        source: anyhow::Error,
+        source: SharedError,
     },
     /// A method that decides whether a task runs failed. The stamp is kept.
     #[error("the {what} of task `{object}/{task}` failed")]
@@ -34,7 +38,7 @@ pub enum RunError {
         /// Which of its methods.
         what: &'static str,
         /// The method's error.
-        source: anyhow::Error,
+        source: SharedError,
     },
     /// A task of a related object failed.
     #[error("`{object}` depends on task `{other}/{task}`, which cannot be brought up to date")]
@@ -56,7 +60,7 @@ pub enum RunError {
         /// `entered` or `left`.
         what: &'static str,
         /// The context's error.
-        source: anyhow::Error,
+        source: SharedError,
     },
     /// A system dependency could not be brought up.
     #[error("task `{object}/{task}` needs {dependency}, which cannot be brought up")]
@@ -68,7 +72,7 @@ pub enum RunError {
         /// The dependency's name.
         dependency: String,
         /// Its error.
-        source: anyhow::Error,
+        source: SharedError,
     },
     /// The object has no such task.
     #[error("`{object}` has no setup task `{task}`; it has {known}")]
@@ -99,11 +103,23 @@ pub enum RunError {
     },
     /// Another process runs the object.
     #[error(transparent)]
-    Lock(#[from] LockError),
+    Lock(Arc<LockError>),
     /// The stamps cannot be read or written.
     #[error(transparent)]
     Stamp(#[from] StampError),
     /// A path of the object cannot be had.
     #[error(transparent)]
-    Path(#[from] PathError),
+    Path(Arc<PathError>),
+}
+
+impl From<LockError> for RunError {
+    fn from(error: LockError) -> Self {
+        Self::Lock(Arc::new(error))
+    }
+}
+
+impl From<PathError> for RunError {
+    fn from(error: PathError) -> Self {
+        Self::Path(Arc::new(error))
+    }
 }

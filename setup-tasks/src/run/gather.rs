@@ -1,10 +1,9 @@
 //! Gathers the facts that a decision asks for, each at most once.
 
-use std::any::Any;
 use std::sync::Arc;
 
 use super::attempt::ask;
-use super::context::LazyContext;
+use super::context::{LazyContext, Resources};
 use super::error::RunError;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, decide};
 use crate::object::DynObject;
@@ -15,7 +14,7 @@ pub(crate) struct Subject<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
     pub(crate) i: usize,
     pub(crate) entry: Option<&'a Entry>,
-    pub(crate) resource: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) resources: Resources,
 }
 
 /// A decision, with the facts that it was made on and that a stamp will need.
@@ -25,33 +24,33 @@ pub(crate) struct Decided {
 }
 
 impl Subject<'_> {
-    pub(crate) fn task(&self) -> &'static str {
-        self.object.meta(self.i).place.name
+    fn task(&self) -> &'static str {
+        self.object.name(self.i)
     }
 
     fn context(&self) -> LazyContext<'_> {
-        LazyContext::new(self.object, self.task(), self.entry, self.resource.clone())
+        LazyContext::new(self.object, self.task(), self.entry, self.resources.clone())
     }
 
     fn failed(&self, what: &'static str, source: anyhow::Error) -> RunError {
-        RunError::Check { object: self.object.core().id.to_string(), task: self.task(), what, source }
+        let (object, source) = (self.object.core().id.to_string(), source.into());
+        RunError::Check { object, task: self.task(), what, source }
     }
 
     /// Decides whether the task runs, asking its methods only as far as needed.
     pub(crate) async fn decide(&self, forced: bool, newest: Option<&Newest>) -> Result<Decided, RunError> {
         let (object, i) = (self.object, self.i);
-        let meta = object.meta(i);
-        let asks_invalidator =
-            object.has_invalidator(i) && (!meta.slow_invalidator || object.core().layout.config().expensive_checks);
+        let (meta, has) = (object.meta(i), object.features(i));
+        let asks_invalidator = has.invalidator && (!meta.slow_invalidator || object.core().config().expensive_checks);
         let mut facts = Facts {
             forced,
-            completion: unasked(object.has_completion_check(i)),
+            completion: unasked(has.completion),
             entry: self.entry,
             newest,
-            hash: unasked(object.has_hash(i)),
+            hash: unasked(has.hash),
             source: meta.source,
-            input_change: unasked(object.has_inputs(i)),
-            missing_output: unasked(object.has_outputs(i)),
+            input_change: unasked(has.inputs),
+            missing_output: unasked(has.outputs),
             valid: unasked(asks_invalidator),
         };
         loop {
@@ -122,7 +121,7 @@ impl Subject<'_> {
     }
 
     fn base_dir(&self) -> std::path::PathBuf {
-        self.object.core().layout.config().base_dir.clone()
+        self.object.core().config().base_dir.clone()
     }
 }
 

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, Facts, Newest, decide};
-use crate::object::DynObject;
-use crate::stamp::{Entry, Moment, Stamp, StampError};
+use crate::object::{DynObject, RowKind};
+use crate::stamp::{Entry, Moment, Records, Stamp, StampError};
 
 /// One task, as far as stamps alone tell.
 #[derive(Clone, Debug)]
@@ -18,39 +18,51 @@ pub struct TaskGlance {
     /// Its stamp, unless a later attempt failed or was interrupted.
     pub stamp: Option<Stamp>,
     /// Whether it would run, by its stamp, its source and the tasks before it; hash functions, inputs and invalidators
-    /// are not asked. `None` for a task with a completion check, and for a relationship: only a method could tell.
+    /// are not asked. `None` for a task with a completion check, for a relationship and for a customization: only a method
+    /// could tell.
     pub decision: Option<Decision>,
+    /// Of a customization, its tasks.
+    pub subtasks: Vec<TaskGlance>,
 }
 
 /// Looks at every task of an object.
 pub(crate) fn glance(object: &Arc<dyn DynObject>) -> Result<Vec<TaskGlance>, StampError> {
-    let records = object.core().load()?;
-    let mut newest: Option<Newest> = None;
-    let mut glances = Vec::with_capacity(object.task_count());
-    for i in 0..object.task_count() {
-        let task = object.meta(i).place.name;
-        let entry = records.get(task);
-        let decision = (!object.has_completion_check(i)).then(|| {
-            decide(&Facts {
-                forced: false,
-                completion: Fact::Absent,
-                entry,
-                newest: newest.as_ref(),
-                hash: Fact::Absent,
-                source: object.meta(i).source,
-                input_change: Fact::Absent,
-                missing_output: Fact::Absent,
-                valid: Fact::Absent,
-            })
-        });
-        let time = match &decision {
-            Some(Decision::Run(_)) => Some(Moment::FUTURE),
-            Some(Decision::UpToDate(time)) => *time,
-            Some(Decision::Ask(_)) | None => None,
-        };
-        Newest::keep_later(&mut newest, time, || Cow::Borrowed(task));
-        let stamp = entry.and_then(Entry::valid).cloned();
-        glances.push(TaskGlance { task, description: object.describe(i), stamp, decision });
-    }
-    Ok(glances)
+    Ok(level(object, &object.core().load()?, &mut None))
+}
+
+fn level(object: &Arc<dyn DynObject>, records: &Records, newest: &mut Option<Newest>) -> Vec<TaskGlance> {
+    let order = object.order();
+    order.iter().map(|row| one(object, row, records, newest)).collect()
+}
+
+fn one(object: &Arc<dyn DynObject>, row: usize, records: &Records, newest: &mut Option<Newest>) -> TaskGlance {
+    let task = object.stamp_name(row);
+    let (entry, kind) = (records.get(task), object.kind(row));
+    let subtasks = match kind {
+        // One that cannot be made is reported by the run.
+        RowKind::Customization => object.clone().customization(row).map(|custom| level(&custom, records, newest)),
+        RowKind::Task | RowKind::Relation => Ok(Vec::new()),
+    };
+    let has_stamp = kind == RowKind::Task && !object.features(row).completion;
+    let decision = has_stamp.then(|| {
+        decide(&Facts {
+            forced: false,
+            completion: Fact::Absent,
+            entry,
+            newest: newest.as_ref(),
+            hash: Fact::Absent,
+            source: object.meta(row).source,
+            input_change: Fact::Absent,
+            missing_output: Fact::Absent,
+            valid: Fact::Absent,
+        })
+    });
+    let time = match &decision {
+        Some(Decision::Run(_)) => Some(Moment::FUTURE),
+        Some(Decision::UpToDate(time)) => *time,
+        Some(Decision::Ask(_)) | None => None,
+    };
+    Newest::keep_later(newest, time, || Cow::Borrowed(task));
+    let stamp = entry.and_then(Entry::valid).cloned();
+    TaskGlance { task, description: object.describe(row), stamp, decision, subtasks: subtasks.unwrap_or_default() }
 }

@@ -2,11 +2,14 @@
 
 mod attempt;
 mod context;
+mod course;
 mod driver;
 mod error;
 mod gather;
 mod glance;
+mod level;
 mod lock;
+mod perform;
 mod related;
 mod report;
 mod resource;
@@ -18,22 +21,24 @@ use std::sync::Arc;
 
 pub(crate) use context::LazyContext;
 pub use context::TaskContext;
+pub(crate) use course::{Course, Done};
+pub(crate) use driver::explain;
 pub use error::RunError;
 pub use glance::TaskGlance;
 pub(crate) use glance::glance;
 pub use lock::LockError;
 pub use report::{ObjectReport, Status, TaskReport};
+pub(crate) use report::{leaves, micros};
+pub(crate) use resource::DynRunContext;
 pub use resource::{RunContext, RunOutcome};
 pub(crate) use session::Session;
 
 use crate::BoxFuture;
-use crate::event::{Event, EventKind};
-use crate::object::{AnyObject, DynObject, ObjectCore, SetupTasks};
-use crate::ready::Wait;
+use crate::event::EventKind;
+use crate::object::{AnyObject, DynObject, SetupTasks};
+use crate::ready::Current;
 use crate::stamp::Change;
 use crate::task::handle::TaskHandle;
-use resource::DynRunContext;
-use tokio::sync::MutexGuard;
 
 /// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
 ///
@@ -61,6 +66,8 @@ pub(crate) struct Options {
     pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
     pub(crate) dry_run: bool,
+    /// A part of something larger, of which each task is considered once: it goes on from where the last part ended.
+    pub(crate) is_part: bool,
 }
 
 type Name = Cow<'static, str>;
@@ -122,34 +129,56 @@ impl<T> IntoFuture for Run<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(driver::drive(self.object, self.options))
+        Box::pin(Current::nest(driver::drive(self.object, self.options)))
     }
 }
 
 impl Options {
-    fn forces(&self, task: &str) -> bool {
-        self.force_all || self.only.as_deref() == Some(task) || self.force.iter().any(|name| name == task)
+    /// Whether a task of `object` is run in any case.
+    fn forces(&self, object: &Arc<dyn DynObject>, task: &str) -> bool {
+        self.force_all
+            || self.only.as_deref() == Some(task)
+            || self.force.iter().any(|name| name == task)
+            || (self.is_part && Current::scope().is_some_and(|scope| scope.forces(&object.core().id, task)))
+    }
+
+    fn is_plan(&self, object: &Arc<dyn DynObject>) -> bool {
+        self.dry_run || object.core().config().dry_run
     }
 
     /// Refuses names that the object does not have.
     fn check(&self, object: &Arc<dyn DynObject>) -> Result<(), RunError> {
-        for task in self.force.iter().chain(&self.stop_after).chain(&self.only) {
-            find_task(object, task)?;
+        for task in &self.force {
+            // A customization's task is named with its stem.
+            let (stem, rest) = task.split_once('.').map_or((&**task, None), |(stem, rest)| (stem, Some(rest)));
+            let row = find_task(object, stem)?;
+            if let Some(rest) = rest {
+                let inner = object.clone().customization(row).map_err(|_| unknown_task(object, task))?;
+                Self { force: vec![Cow::Owned(rest.to_owned())], ..Self::default() }.check(&inner)?;
+            }
         }
-        Ok(())
+        self.stop_after.iter().chain(&self.only).try_for_each(|task| find_task(object, task).map(drop))
     }
 }
 
-/// Where in the order a task stands, by its name.
+/// The row of a task, by its name.
 fn find_task(object: &Arc<dyn DynObject>, task: &str) -> Result<usize, RunError> {
-    let found = (0..object.task_count()).find(|&i| object.meta(i).place.name == task);
-    found.ok_or_else(|| unknown_task(object, task))
+    object.row(task).ok_or_else(|| unknown_task(object, task))
 }
 
 fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
-    let known: Vec<_> = (0..object.task_count()).map(|i| format!("`{}`", object.meta(i).place.name)).collect();
-    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-    RunError::UnknownTask { object: object.core().id.to_string(), task: task.to_owned(), known }
+    let (object, known) = (object.core().id.to_string(), object.known_tasks());
+    RunError::UnknownTask { object, task: task.to_owned(), known }
+}
+
+/// Runs the setup tasks on behalf of something larger: each is considered once, whoever else asks for it.
+pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError> {
+    driver::drive(object, Options { is_part: true, ..Options::default() }).await.map(drop)
+}
+
+/// Says what [`bring_up`] would do.
+pub(crate) async fn plan_part(object: Arc<dyn DynObject>) -> Result<(), RunError> {
+    driver::drive(object, Options { is_part: true, dry_run: true, ..Options::default() }).await.map(drop)
 }
 
 /// Runs one task of an object.
@@ -165,50 +194,24 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     if core.readonly() {
         return Err(RunError::Readonly { object: core.id.to_string() });
     }
-    let _turn = core.turn().await?;
+    let course = core.course(false);
+    let circle = |source| RunError::Circle { object: core.id.to_string(), source };
+    let _wait = course.node.wait().map_err(circle)?;
+    let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);
-    let _session = Session::begin(object, None).await?;
+    let _session = Session::begin(object).await?;
     // The stamps go first: what is removed is never believed to be there. They are looked at now that nobody else can
     // write any.
     if !core.load()?.is_empty() {
         core.layout.store().write(&core.subdir, Change::Clear).await?;
     }
-    core.paths.clear(&core.layout.config().cache_dir(), &nested)?;
+    core.paths().clear(&core.config().cache_dir(), &nested)?;
     Ok(())
 }
 
-/// The right to be the one run of an object in this process, and the wait of whatever that run is a part of.
-pub(crate) struct Turn<'o> {
-    _running: MutexGuard<'o, ()>,
-    _wait: Wait,
-}
-
-impl ObjectCore {
-    /// Waits for the other runs of the object in this process.
-    pub(crate) async fn turn(&self) -> Result<Turn<'_>, RunError> {
-        let circle = |source| RunError::Circle { object: self.id.to_string(), source };
-        // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
-        let wait = self.run_node.wait().map_err(circle)?;
-        Ok(Turn { _running: self.running.lock().await, _wait: wait })
-    }
-
-    /// An event of the whole object.
-    pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
-        self.layout.events().emit(|| Event {
-            object: self.id.clone(),
-            task,
-            description: Cow::Borrowed(""),
-            kind: kind(),
-        });
-    }
-
-    /// An event of one task.
-    pub(crate) fn emit_for(&self, object: &Arc<dyn DynObject>, i: usize, kind: impl FnOnce() -> EventKind) {
-        self.layout.events().emit(|| Event {
-            object: self.id.clone(),
-            task: object.meta(i).place.name,
-            description: object.describe(i),
-            kind: kind(),
-        });
+impl dyn DynObject {
+    /// An event of one of its tasks.
+    pub(crate) fn emit(&self, row: usize, kind: impl FnOnce() -> EventKind) {
+        self.core().emit_about(self.stamp_name(row), || self.describe(row), kind);
     }
 }

@@ -1,28 +1,34 @@
 //! Checks a relationship: is the other object's task up to date, and when did it run?
 
 use std::borrow::Cow;
+use std::pin::pin;
 use std::sync::Arc;
 
+use futures_util::future::{Either, select};
+
 use super::Options;
-use super::driver::drive;
+use super::course::TaskPassed;
+use super::driver::drive_in_turn;
 use super::error::RunError;
+use super::gather::Subject;
 use super::report::ObjectReport;
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest};
 use crate::depends::RelatedTask;
 use crate::object::{AnyObject, DynObject};
-use crate::run::gather::Subject;
+use crate::ready::{Current, Until};
 use crate::stamp::{Entry, Moment};
 
 /// Brings the related tasks up to date as far as the relationship says, and returns the newest of them.
-pub(crate) async fn check(
+pub(super) async fn check(
     object: &Arc<dyn DynObject>,
+    others: &[AnyObject],
     related: &RelatedTask,
-    plan: bool,
+    is_plan: bool,
 ) -> Result<Option<Newest>, RunError> {
     let mut newest: Option<Newest> = None;
-    for other in &related.objects {
-        let time = time_of(other, related, plan).await.map_err(|source| RunError::Related {
+    for other in others {
+        let time = time_of(other, related, is_plan).await.map_err(|source| RunError::Related {
             object: object.core().id.to_string(),
             other: other.id().to_owned(),
             task: related.task,
@@ -33,34 +39,71 @@ pub(crate) async fn check(
     Ok(newest)
 }
 
-/// A run within a run: boxed, since its future would hold itself.
-fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
-    Box::pin(drive(object, options))
-}
-
-async fn time_of(other: &AnyObject, related: &RelatedTask, plan: bool) -> Result<Option<Moment>, RunError> {
-    if related.ready && !plan {
+async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Result<Option<Moment>, RunError> {
+    let row = super::find_task(&other.0, related.task)?;
+    let left_alone = other.readonly() || Current::scope().is_some_and(|scope| scope.leaves_out(other.id()));
+    if left_alone {
+        return last_run(&other.0, row).await;
+    }
+    if related.ready && !is_plan {
         other.ready().await?;
     }
-    if related.ready || related.run_if_needed {
-        let stop_after = (!related.ready).then_some(Cow::Borrowed(related.task));
-        let options = Options { stop_after, dry_run: plan, ..Options::default() };
-        let report = drive_boxed(other.0.clone(), options).await?;
-        if let Some(task) = report.task(related.task) {
-            return Ok(task.time);
-        }
+    if related.run_if_needed || (related.ready && is_plan) {
+        return considered(&other.0, row, is_plan).await;
     }
-    last_run(&other.0, related.task).await
+    last_run(&other.0, row).await
 }
 
-/// When a task last completed, without running anything: by its stamp, or by its completion check.
-async fn last_run(object: &Arc<dyn DynObject>, task: &'static str) -> Result<Option<Moment>, RunError> {
-    let i = super::find_task(object, task)?;
-    let records = object.core().load()?;
-    if !object.has_completion_check(i) {
-        return Ok(records.get(task).and_then(Entry::valid).map(|stamp| stamp.time));
+/// The time of a task, considered in this epoch: already, now, or by a run that is under way, of which only that much is
+/// waited for.
+async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Result<Option<Moment>, RunError> {
+    let (core, epoch) = (other.core(), Current::get().epoch());
+    let course = core.course(is_plan);
+    loop {
+        // Before it is looked at, so that nothing is missed in between.
+        let mut advanced = pin!(course.advanced());
+        advanced.as_mut().enable();
+        if let Some(known) = course.known(epoch, row) {
+            return known;
+        }
+        let until: Arc<dyn Until> = Arc::new(TaskPassed { object: Arc::downgrade(other), is_plan, epoch, row });
+        let wait = course.node.wait_until(Some(Arc::downgrade(&until)));
+        let _wait = wait.map_err(|source| RunError::Circle { object: core.id.to_string(), source })?;
+        match select(pin!(course.turn()), advanced).await {
+            Either::Left((turn, _)) => {
+                if course.known(epoch, row).is_none() {
+                    let options = Options {
+                        stop_after: Some(Cow::Borrowed(other.name(row))),
+                        dry_run: is_plan,
+                        is_part: true,
+                        ..Options::default()
+                    };
+                    drive_boxed(other.clone(), options).await?;
+                    drop(turn);
+                    // A task that a fleet's tags leave out is not considered, and counts by its stamp.
+                    if course.known(epoch, row).is_none() {
+                        return last_run(other, row).await;
+                    }
+                }
+            }
+            Either::Right(_) => {}
+        }
     }
-    let subject = Subject { object, i, entry: None, resource: None };
+}
+
+/// A run within a run: boxed, since its future would hold itself.
+fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
+    Box::pin(Current::nest(async move { drive_in_turn(&object, &options).await }))
+}
+
+/// When a task last completed, without running anything: by its stamp, or by its completion check; of a relationship or a
+/// customization, nothing is known.
+async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Moment>, RunError> {
+    let task = object.name(row);
+    if !object.features(row).completion {
+        return Ok(object.core().load()?.get(task).and_then(Entry::valid).map(|stamp| stamp.time));
+    }
+    let subject = Subject { object, i: row, entry: None, resources: Vec::new() };
     match subject.decide(false, None).await?.decision {
         Decision::UpToDate(time) => Ok(time),
         Decision::Run(_) | Decision::Ask(_) => Ok(None),

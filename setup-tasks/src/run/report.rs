@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
+use serde::{Serialize, Serializer};
+
 use crate::decide::Reason;
 use crate::stamp::Moment;
 
@@ -16,10 +18,12 @@ pub struct ObjectReport {
     pub readonly: bool,
     /// Every task that was considered, in run order.
     pub tasks: Vec<TaskReport>,
+    /// How many were up to date.
+    pub up_to_date: usize,
 }
 
 /// What became of one task.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TaskReport {
     /// The task's name.
@@ -31,13 +35,18 @@ pub struct TaskReport {
     /// Why it ran or would run; `None` if it is up to date.
     pub reason: Option<Reason>,
     /// How long its method took.
+    #[serde(rename = "duration_us", serialize_with = "micros")]
     pub duration: Duration,
+    /// Of a customization, its tasks.
+    pub subtasks: Vec<TaskReport>,
     /// When it last completed, as far as it is known.
+    #[serde(skip)]
     pub(crate) time: Option<Moment>,
 }
 
 /// What became of a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Status {
     /// There was nothing to do.
@@ -51,9 +60,13 @@ pub enum Status {
 }
 
 impl ObjectReport {
-    /// The tasks with a status.
+    pub(crate) fn new(object: &str) -> Self {
+        Self { object: object.to_owned(), readonly: false, tasks: Vec::new(), up_to_date: 0 }
+    }
+
+    /// The tasks with a status; in the place of customizations, their tasks.
     pub fn with(&self, status: Status) -> impl Iterator<Item = &TaskReport> {
-        self.tasks.iter().filter(move |task| task.status == status)
+        leaves(&self.tasks).into_iter().filter(move |task| task.status == status)
     }
 
     /// The tasks that ran.
@@ -77,13 +90,59 @@ impl ObjectReport {
     }
 }
 
+/// Every task, and in the place of a customization its tasks.
+pub(crate) fn leaves(tasks: &[TaskReport]) -> Vec<&TaskReport> {
+    tasks.iter().flat_map(|task| if task.subtasks.is_empty() { vec![task] } else { leaves(&task.subtasks) }).collect()
+}
+
 impl TaskReport {
+    /// Whether there was nothing to do.
+    pub fn is_up_to_date(&self) -> bool {
+        self.status == Status::UpToDate
+    }
+
+    /// The report on a customization: it ran, or would, if one of its tasks did, for that one's reason.
+    pub(crate) fn of_subtasks(
+        task: &'static str,
+        description: Cow<'static, str>,
+        subtasks: Vec<Self>,
+        time: Option<Moment>,
+    ) -> Self {
+        let with = |status| subtasks.iter().find(|task| task.status == status);
+        let telling = with(Status::Ran).or_else(|| with(Status::WouldRun)).or_else(|| with(Status::Skipped));
+        let status = telling.map_or(Status::UpToDate, |task| task.status);
+        let (reason, duration) =
+            (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());
+        Self { task, description, status, reason, duration, subtasks, time }
+    }
+
     pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Moment>) -> Self {
-        Self { task, description, status: Status::UpToDate, reason: None, duration: Duration::ZERO, time }
+        Self {
+            task,
+            description,
+            status: Status::UpToDate,
+            reason: None,
+            duration: Duration::ZERO,
+            subtasks: Vec::new(),
+            time,
+        }
     }
 
     pub(crate) fn would_run(task: &'static str, description: Cow<'static, str>, reason: Reason) -> Self {
         let (reason, time) = (Some(reason), Some(Moment::FUTURE));
-        Self { task, description, status: Status::WouldRun, reason, duration: Duration::ZERO, time }
+        Self {
+            task,
+            description,
+            status: Status::WouldRun,
+            reason,
+            duration: Duration::ZERO,
+            subtasks: Vec::new(),
+            time,
+        }
     }
+}
+
+/// Durations in JSON are whole microseconds.
+pub(crate) fn micros<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }

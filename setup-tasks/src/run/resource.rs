@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use crate::ready::Current;
 use crate::{BoxFuture, Result};
 
 /// How a run ended, as its context is told.
@@ -111,10 +112,13 @@ impl Entered {
     pub(crate) async fn leave(mut self, outcome: RunOutcome) -> Result<()> {
         match self.context.take() {
             // In a task of its own, so that a run that is dropped now does not leave it half left.
-            Some(context) => match tokio::spawn(context.leave_dyn(self.resource.clone(), outcome)).await {
-                Ok(left) => left,
-                Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
-            },
+            // What it waits for, the run waits for.
+            Some(context) => {
+                match tokio::spawn(Current::get().carry(context.leave_dyn(self.resource.clone(), outcome))).await {
+                    Ok(left) => left,
+                    Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
+                }
+            }
             None => Ok(()),
         }
     }

@@ -45,6 +45,22 @@ impl FilesStore {
         self.cache_dir.join(crate::paths::RESERVED).join("history.jsonl")
     }
 
+    /// An empty file whose time of modification is the latest of all stamps.
+    fn latest_path(&self) -> PathBuf {
+        self.cache_dir.join(crate::paths::RESERVED).join("latest")
+    }
+
+    fn note_latest(&self, time: Moment) -> Result<(), StampError> {
+        let path = self.latest_path();
+        if self.latest()?.is_some_and(|latest| latest >= time) {
+            return Ok(());
+        }
+        if let Some(directory) = path.parent() {
+            fs::create_dir_all(directory).map_err(|e| StampError::io("create the directory", directory, e))?;
+        }
+        replace(&path, b"", Some(time))
+    }
+
     fn make(&self, object: &str, change: &Change) -> Result<(), StampError> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = self.cache_dir.join(object);
@@ -61,6 +77,9 @@ impl FilesStore {
                     keep(&directory, task, entry)?;
                 } else {
                     forget(&directory, task)?;
+                }
+                if let Some(stamp) = entry.as_ref().and_then(|entry| entry.stamp.as_ref()) {
+                    self.note_latest(stamp.time)?;
                 }
                 if let Some(entry) = history {
                     append(&self.history_path(), entry)?;
@@ -103,6 +122,15 @@ impl StampStore for FilesStore {
 
     fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move { self.make(object, &change) })
+    }
+
+    fn latest(&self) -> Result<Option<Moment>, StampError> {
+        let path = self.latest_path();
+        match fs::metadata(&path).and_then(|meta| meta.modified()) {
+            Ok(time) => Ok(Some(time.into())),
+            Err(error) if is_none(&error) => Ok(None),
+            Err(error) => Err(StampError::io("read", &path, error)),
+        }
     }
 
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Change, HistoryEntry, HistoryFilter, Records, StampError, StampStore};
+use super::{Change, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
 use crate::BoxFuture;
 
 /// Keeps stamps in memory.
@@ -41,6 +41,10 @@ impl StampStore for MemoryStore {
             }
             Ok(())
         })
+    }
+
+    fn latest(&self) -> Result<Option<Moment>, StampError> {
+        Ok(self.kept().objects.values().filter_map(Records::latest).max())
     }
 
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {

@@ -1,6 +1,6 @@
 //! The one trait between the runtime and the places where stamps are kept.
 
-use super::{Entry, HistoryEntry, HistoryFilter, Records, StampError};
+use super::{Entry, HistoryEntry, HistoryFilter, Moment, Records, StampError};
 use crate::BoxFuture;
 
 /// One change to what is kept about an object.
@@ -41,6 +41,10 @@ pub trait StampStore: Send + Sync + 'static {
     /// Makes a change. Once this returns, every later `load`, in this process and in others, sees it, also when this
     /// process is killed at once. What survives a loss of power is the store's to say.
     fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>>;
+
+    /// A time that is not before that of any stamp of any object; nothing if there is none. A clock that was shown it makes
+    /// later times than all that was stamped before, by whatever process and clock.
+    fn latest(&self) -> Result<Option<Moment>, StampError>;
 
     /// What happened, latest first.
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError>;

@@ -93,10 +93,10 @@ impl Extract for Reason {
     }
 }
 
-/// The object whose task runs, as a handle.
+/// The object whose task runs, as a handle; or, in a customization, the object that it is applied to.
 impl<T: SetupTasks> Extract for Object<T> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        cx.object().downcast::<T>().ok_or_else(|| {
+        cx.object().downcast::<T>().or_else(|| cx.host()?.downcast::<T>()).ok_or_else(|| {
             anyhow::anyhow!("`{}` is not a {}: a task can take only its own object", cx.object().id(), T::NAME)
         })
     }

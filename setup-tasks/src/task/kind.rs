@@ -6,6 +6,7 @@ use std::ops::Deref;
 use super::answer::Completion;
 use super::handle::TaskHandle;
 use super::outcome::Outcome;
+use crate::customize::DynCustomization;
 use crate::run::TaskContext;
 use crate::{BoxFuture, Result};
 
@@ -79,6 +80,12 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     fn completion(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Completion>> + Send {
         async { Ok(Completion::Incomplete) }
     }
+
+    /// The model whose tasks are run in the place of this one.
+    #[doc(hidden)]
+    fn customization(&self) -> Option<&dyn DynCustomization<T>> {
+        None
+    }
 }
 
 /// [`TaskKind`] without its type, for rows.
@@ -94,15 +101,19 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     #[doc(hidden)]
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
     #[doc(hidden)]
+    fn customization_dyn(&self) -> Option<&dyn DynCustomization<T>>;
+    #[doc(hidden)]
     fn features(&self) -> KindFeatures;
 }
 
 /// Which questions a kind answers.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct KindFeatures {
     pub(crate) hash: bool,
     pub(crate) invalidator: bool,
     pub(crate) completion: bool,
+    pub(crate) customization: bool,
 }
 
 /// For [`ValueTask`] alone, so that generated code borrows the constant itself.
@@ -127,8 +138,17 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
         K::HAS_COMPLETION.then(|| Box::pin(self.kind.completion(model, cx)) as BoxFuture<'a, _>)
     }
 
+    fn customization_dyn(&self) -> Option<&dyn DynCustomization<T>> {
+        self.kind.customization()
+    }
+
     fn features(&self) -> KindFeatures {
-        KindFeatures { hash: K::HAS_HASH, invalidator: K::HAS_INVALIDATOR, completion: K::HAS_COMPLETION }
+        KindFeatures {
+            hash: K::HAS_HASH,
+            invalidator: K::HAS_INVALIDATOR,
+            completion: K::HAS_COMPLETION,
+            customization: self.kind.customization().is_some(),
+        }
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a task is: its row, its place in the order, its handle, what its methods take and answer.
 
+pub(crate) mod added;
 pub(crate) mod answer;
 pub(crate) mod check;
 pub(crate) mod extract;
 pub(crate) mod handle;
 pub(crate) mod kind;
+pub(crate) mod name;
 pub(crate) mod order;
 pub(crate) mod outcome;
 pub(crate) mod plugin;

@@ -14,20 +14,20 @@ const WORDS: usize = CAPACITY / 64;
 
 /// What the order of one task depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct Place<'n> {
     /// The task's name.
-    pub name: &'static str,
+    pub name: &'n str,
     /// `order = N`
     pub order: Option<i64>,
     /// The tasks that this one is put directly ahead of.
-    pub before: &'static [&'static str],
+    pub before: &'n [&'n str],
     /// The tasks that this one is put directly behind.
-    pub after: &'static [&'static str],
+    pub after: &'n [&'n str],
 }
 
-impl Place {
+impl<'n> Place<'n> {
     /// A task with none of the keys.
-    pub const fn new(name: &'static str) -> Self {
+    pub const fn new(name: &'n str) -> Self {
         Self { name, order: None, before: &[], after: &[] }
     }
 
@@ -80,7 +80,7 @@ impl Set {
 }
 
 /// The index of the task called `name`, or the number of tasks if there is none.
-const fn find(places: &[Place], name: &str) -> usize {
+const fn find(places: &[Place<'_>], name: &str) -> usize {
     let mut i = 0;
     while i < places.len() {
         if same(places[i].name, name) {
@@ -97,7 +97,7 @@ const fn find(places: &[Place], name: &str) -> usize {
 ///
 /// If there are more than [`CAPACITY`]: in const evaluation a compile error.
 #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
-pub const fn sort(places: &[Place]) -> Result<Sorted, OrderError> {
+pub const fn sort(places: &[Place<'_>]) -> Result<Sorted, OrderError> {
     assert!(places.len() <= CAPACITY, "a type can have at most 256 setup tasks");
     let numbers = number(places);
     let ahead = edges(places);
@@ -129,7 +129,7 @@ const fn index(i: usize) -> u8 {
 }
 
 /// For every task the set of tasks that must run before it.
-const fn edges(places: &[Place]) -> [Set; CAPACITY] {
+const fn edges(places: &[Place<'_>]) -> [Set; CAPACITY] {
     let mut ahead = [Set::EMPTY; CAPACITY];
     let mut i = 0;
     while i < places.len() {
@@ -156,7 +156,7 @@ const fn edges(places: &[Place]) -> [Set; CAPACITY] {
 
 /// The number of every task. Tasks that wait for each other's number (`a before b`, `b after a`) start from the first
 /// declared of them, which stands where it is declared: halfway to the next number, which it leaves to the next task.
-const fn number(places: &[Place]) -> [i64; CAPACITY] {
+const fn number(places: &[Place<'_>]) -> [i64; CAPACITY] {
     let mut numbers = [0; CAPACITY];
     let mut known = Set::EMPTY;
     let mut missing = 0;
@@ -207,7 +207,7 @@ const fn number(places: &[Place]) -> [i64; CAPACITY] {
 
 /// The number that puts task `i` beside its targets: ahead of the first of `before`, else behind the last of `after`,
 /// else its own. `None` while a target's number is not known.
-const fn beside(places: &[Place], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
+const fn beside(places: &[Place<'_>], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
     let mut ahead_of: Option<i64> = None;
     let mut behind: Option<i64> = None;
     let mut k = 0;
@@ -247,7 +247,7 @@ const fn beside(places: &[Place], i: usize, numbers: &[i64; CAPACITY], known: &S
 }
 
 /// A cycle among the tasks that are not done: every one of them waits for another that is not done.
-const fn cycle(places: &[Place], ahead: &[Set; CAPACITY], done: &Set) -> OrderError {
+const fn cycle(places: &[Place<'_>], ahead: &[Set; CAPACITY], done: &Set) -> OrderError {
     let mut path = [0u8; CAPACITY];
     let mut seen_at = [usize::MAX; CAPACITY];
     let mut len = 0;

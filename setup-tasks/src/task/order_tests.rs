@@ -1,11 +1,11 @@
 use super::*;
 
-fn names(places: &[Place]) -> Vec<&'static str> {
+fn names(places: &[Place<'static>]) -> Vec<&'static str> {
     let sorted = sort(places).unwrap();
     sorted[..places.len()].iter().map(|&i| places[usize::from(i)].name).collect()
 }
 
-fn place(name: &'static str) -> Place {
+fn place(name: &'static str) -> Place<'static> {
     Place::new(name)
 }
 
@@ -101,7 +101,7 @@ mod laws {
         ]
     }
 
-    fn places() -> impl Strategy<Value = Vec<Place>> {
+    fn places() -> impl Strategy<Value = Vec<Place<'static>>> {
         let keys = (prop::option::weighted(0.2, -200i64..900), targets(), targets());
         prop::collection::vec(keys, 0..NAMES.len()).prop_map(|list| {
             let place = |(i, (order, before, after)): (usize, (Option<i64>, _, _))| {
@@ -113,7 +113,7 @@ mod laws {
     }
 
     /// Pairs (earlier, later) that the keys ask for.
-    fn constraints(places: &[Place]) -> HashSet<(&'static str, &'static str)> {
+    fn constraints(places: &[Place<'static>]) -> HashSet<(&'static str, &'static str)> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let before = places.iter().flat_map(|place| place.before.iter().map(|target| (place.name, *target)));
         let after = places.iter().flat_map(|place| place.after.iter().map(|target| (*target, place.name)));
@@ -121,7 +121,7 @@ mod laws {
     }
 
     /// What the order's documentation says, with names and maps.
-    fn reference(places: &[Place]) -> Option<Vec<&'static str>> {
+    fn reference(places: &[Place<'static>]) -> Option<Vec<&'static str>> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let (mut numbers, mut open, mut next) = (HashMap::new(), Vec::new(), 100);
         for place in places {

@@ -52,7 +52,7 @@ impl<T: 'static> Copy for Action<T> {}
 /// What is known of a task without its model's type.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskMeta {
-    pub(crate) place: Place,
+    pub(crate) place: Place<'static>,
     pub(crate) description: &'static str,
     pub(crate) tags: &'static [&'static str],
     pub(crate) source: Option<u64>,
@@ -60,6 +60,21 @@ pub struct TaskMeta {
     pub(crate) dependencies_always: bool,
     pub(crate) timeout: Option<Duration>,
     pub(crate) retries: u32,
+}
+
+impl TaskMeta {
+    pub(crate) const fn new(name: &'static str, description: &'static str) -> Self {
+        Self {
+            place: Place::new(name),
+            description,
+            tags: &[],
+            source: None,
+            slow_invalidator: false,
+            dependencies_always: false,
+            timeout: None,
+            retries: 0,
+        }
+    }
 }
 
 /// The row of one task of a type; made by the macros in const evaluation.
@@ -83,18 +98,8 @@ impl<T: 'static> Copy for TaskDef<T> {}
 
 impl<T: 'static> TaskDef<T> {
     const fn new(name: &'static str, description: &'static str, action: Action<T>) -> Self {
-        let meta = TaskMeta {
-            place: Place::new(name),
-            description,
-            tags: &[],
-            source: None,
-            slow_invalidator: false,
-            dependencies_always: false,
-            timeout: None,
-            retries: 0,
-        };
         Self {
-            meta,
+            meta: TaskMeta::new(name, description),
             action,
             hash: None,
             invalidator: None,

@@ -1,7 +1,7 @@
 //! Blocks of rows, and the table of a type: every row once, overridden and skipped as declared, in run order.
 
 use super::order::{CAPACITY, OrderError, Place, sort};
-use super::row::TaskDef;
+use super::row::{Action, TaskDef};
 use super::text::{Message, holds, same};
 
 /// The rows that one impl block or one mixin trait declares, with the mixins that it lists.
@@ -35,6 +35,12 @@ impl<T: 'static> Block<T> {
         rows: &'static [&'static [TaskDef<T>]],
     ) -> Self {
         Self { module, name, mixins, rows }
+    }
+
+    /// The first task of the block itself that is no relationship.
+    pub(crate) fn first_own(&self) -> Option<&'static str> {
+        let own = self.rows.iter().flat_map(|rows| rows.iter());
+        own.filter(|task| !matches!(task.action, Action::Relation(_))).map(TaskDef::name).next()
     }
 
     const fn is(&self, other: &Self) -> bool {
@@ -178,6 +184,7 @@ impl<T: 'static> List<T> {
 /// assert_eq!(names, ["hang", "paint"]);
 /// ```
 pub struct TaskTable<T: 'static> {
+    block: &'static Block<T>,
     tasks: [Option<&'static TaskDef<T>>; CAPACITY],
     len: usize,
 }
@@ -226,7 +233,15 @@ impl<T: 'static> TaskTable<T> {
             }
             i += 1;
         }
-        Ok(Self { tasks, len: list.len })
+        Ok(Self { block, tasks, len: list.len })
+    }
+
+    /// What the order depends on, of each task in the order of declaration.
+    pub(crate) fn places(&self) -> Vec<Place<'static>> {
+        let mut list = List { slots: [None; CAPACITY], len: 0 };
+        list.collect(self.block, &Skips { names: &[], outer: None });
+        let place = |slot: &Slot<T>| Place { name: slot.def.name(), ..slot.place.meta.place };
+        list.slots.iter().flatten().map(place).collect()
     }
 
     /// How many tasks there are.

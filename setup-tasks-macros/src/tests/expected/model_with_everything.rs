@@ -76,6 +76,32 @@ impl Client {
     pub const MIRRORS_UPDATE_FILES: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
         "mirrors_update_files",
     );
+    ///What the relationship `fileserver` holds.
+    #[must_use]
+    #[allow(dead_code)]
+    fn fileserver(
+        &self,
+    ) -> <Object<
+        FileServer,
+    > as ::setup_tasks::__private::Related<FileServer>>::Access<'_> {
+        ::setup_tasks::__private::access::<
+            FileServer,
+            Object<FileServer>,
+        >(&self.fileserver)
+    }
+    ///What the relationship `mirrors` holds.
+    #[must_use]
+    #[allow(dead_code)]
+    fn mirrors(
+        &self,
+    ) -> <Vec<
+        Object<FileServer>,
+    > as ::setup_tasks::__private::Related<FileServer>>::Access<'_> {
+        ::setup_tasks::__private::access::<
+            FileServer,
+            Vec<Object<FileServer>>,
+        >(&self.mirrors)
+    }
 }
 const _: () = {
     let _ = <Client as ::setup_tasks::SetupTasks>::TABLE;

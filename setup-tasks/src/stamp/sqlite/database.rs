@@ -20,6 +20,7 @@ const SCHEMA: &str = "
         seq INTEGER PRIMARY KEY, run TEXT NOT NULL, object TEXT NOT NULL, task TEXT NOT NULL, time INTEGER NOT NULL,
         duration_us INTEGER NOT NULL, ended TEXT NOT NULL, reason TEXT NOT NULL, error TEXT
     );
+    CREATE INDEX history_time ON history (time);
     PRAGMA application_id = 1398035275;
     PRAGMA user_version = 1;
 ";

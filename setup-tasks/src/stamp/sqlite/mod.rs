@@ -81,6 +81,19 @@ impl StampStore for SqliteStore {
         })
     }
 
+    fn latest(&self) -> Result<Option<Moment>, StampError> {
+        // Every stamp has its line of history.
+        self.reader.read(
+            &self.path,
+            || None,
+            |db| {
+                let mut statement = db.prepare_cached("SELECT max(time) FROM history").map_err(|e| self.error(&e))?;
+                let latest: Option<i64> = statement.query_row([], |row| row.get(0)).map_err(|e| self.error(&e))?;
+                Ok(latest.map(|time| Moment(time.unsigned_abs())))
+            },
+        )
+    }
+
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
         self.reader.read(&self.path, Vec::new, |db| {

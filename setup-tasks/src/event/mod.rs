@@ -1,29 +1,40 @@
-//! The one stream of what happens: progress, logs, the history of a test all read it.
+//! What happens to objects and their tasks, told to whoever listens: at the object's injector and those above it, by the
+//! keys of the object. Progress, logs, the history of a test all read it.
+
+mod key;
+mod listen;
 
 use std::borrow::Cow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+pub use key::EventKey;
+pub(crate) use listen::Listeners;
+pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
 
 /// Something that happened to a task or an object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// The object's id.
+    #[serde(serialize_with = "text")]
     pub object: Arc<str>,
     /// The task's name; empty for an event of the whole object.
     pub task: &'static str,
     /// What the task does, in words.
     pub description: Cow<'static, str>,
     /// What happened.
+    #[serde(flatten)]
     pub kind: EventKind,
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
     /// It was decided that the task runs.
@@ -73,38 +84,20 @@ pub enum EventKind {
         /// That process, as far as it is known.
         holder: String,
     },
+    /// The object was brought to ready.
+    ObjectReady,
+    /// The object could not be brought to ready.
+    ObjectFailed {
+        /// The error, with its causes.
+        error: String,
+    },
+    /// The task says something: [`TaskContext::log`](crate::TaskContext::log).
+    LogLine {
+        /// What it says.
+        line: String,
+    },
 }
 
-type Listener = Arc<dyn Fn(&Event) + Send + Sync>;
-
-/// The listeners of a layout.
-#[derive(Default)]
-pub(crate) struct Events {
-    /// Read on the path where nothing runs, so that nobody listening costs one load.
-    any: AtomicBool,
-    listeners: RwLock<Vec<Listener>>,
-}
-
-impl Events {
-    pub(crate) fn listen(&self, listener: impl Fn(&Event) + Send + Sync + 'static) {
-        self.listeners.write().unwrap_or_else(PoisonError::into_inner).push(Arc::new(listener));
-        self.any.store(true, Ordering::Release);
-    }
-
-    /// Makes the event, if anybody listens, and tells everyone.
-    pub(crate) fn emit(&self, event: impl FnOnce() -> Event) {
-        if !self.any.load(Ordering::Acquire) {
-            return;
-        }
-        let event = event();
-        // Without the lock, so that a listener may add another.
-        let listeners = self.listeners.read().unwrap_or_else(PoisonError::into_inner).clone();
-        for listener in &listeners {
-            if catch_unwind(AssertUnwindSafe(|| listener(&event))).is_err() {
-                tracing::warn!("a listener of setup task events panicked and is not called again");
-                let mut listeners = self.listeners.write().unwrap_or_else(PoisonError::into_inner);
-                listeners.retain(|other| !Arc::ptr_eq(other, listener));
-            }
-        }
-    }
+fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }

@@ -1,0 +1,293 @@
+//! Many objects: brought to ready together, dependencies first.
+
+mod path;
+mod report;
+mod runner;
+mod scope;
+
+use std::any::TypeId;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::time::SystemTime;
+
+use glob::Pattern;
+
+pub use report::{FleetReport, ObjectOutcome, ObjectResult};
+pub(crate) use scope::Scope;
+
+use crate::BoxFuture;
+use crate::layout::Layout;
+use crate::object::{AnyObject, SetupTasks};
+use crate::stamp::StampError;
+
+/// A run of many objects that is about to begin: await it. From [`Layout::run`].
+///
+/// Each object is brought to ready anew, at most once, in a task of its own of the tokio runtime that this is awaited in. An
+/// object begins once those that it depends on have ended; those that depend on each other begin together. After a failure,
+/// what does not depend on it goes on.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "{name}")]
+/// struct Host { name: String }
+///
+/// #[setup_tasks]
+/// impl Host {
+///     #[setup_task("Greet", tags = ["talk"])]
+///     fn greet(&self) {}
+/// }
+///
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// for name in ["ada", "grace", "edsger"] {
+///     layout.add(Host { name: name.into() })?;
+/// }
+/// let report = layout.run().jobs(2).exclude("e*").await?;
+/// assert_eq!(report.summary(), "done: 2 objects; 2 tasks ran");
+/// # Ok(()) }
+/// ```
+#[derive(Debug)]
+#[must_use = "a fleet does nothing until it is awaited"]
+pub struct FleetRun {
+    layout: Layout,
+    jobs: usize,
+    fail_fast: bool,
+    dry_run: bool,
+    include: Vec<String>,
+    exclude: Vec<String>,
+    types: Vec<OfType>,
+    tags: Vec<String>,
+    force: Vec<String>,
+    force_all: bool,
+}
+
+#[derive(Debug)]
+enum OfType {
+    Id(TypeId, &'static str),
+    Name(String),
+}
+
+/// Why a fleet does not begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FleetError {
+    /// A pattern cannot be read.
+    #[error(
+        "`{pattern}` is no pattern: {problem}\nhelp: `*` stands for any text, `?` for one character, `[ab]` for one of those"
+    )]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The stamps cannot be read.
+    #[error(transparent)]
+    Stamp(#[from] StampError),
+    /// A filter chooses nothing.
+    #[error("no {what} `{wanted}`\nhelp: {known}")]
+    Nothing {
+        /// What there is none of: `object matches`, `object is a`, `task has the tag`, `task is called`.
+        what: &'static str,
+        /// What was wanted.
+        wanted: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+impl FleetRun {
+    pub(crate) fn new(layout: Layout) -> Self {
+        Self {
+            layout,
+            // Most tasks wait for something else than a processor.
+            jobs: 4 * std::thread::available_parallelism().map_or(1, usize::from),
+            fail_fast: false,
+            dry_run: false,
+            include: Vec::new(),
+            exclude: Vec::new(),
+            types: Vec::new(),
+            tags: Vec::new(),
+            force: Vec::new(),
+            force_all: false,
+        }
+    }
+
+    /// How many objects are run at once; at least one. By default four times as many as there are processors.
+    pub fn jobs(mut self, jobs: usize) -> Self {
+        self.jobs = jobs.max(1);
+        self
+    }
+
+    /// Begins no further object once one failed; what runs then is brought to its end.
+    pub fn fail_fast(mut self) -> Self {
+        self.fail_fast = true;
+        self
+    }
+
+    /// Goes on after a failure with what does not depend on it: the default.
+    pub fn keep_going(mut self) -> Self {
+        self.fail_fast = false;
+        self
+    }
+
+    /// Runs nothing and changes nothing on disk; the report says what would run, and why.
+    pub fn dry_run(mut self) -> Self {
+        self.dry_run = true;
+        self
+    }
+
+    /// Chooses the objects whose id matches a pattern (`*`, `?`, `[ab]`); several patterns choose what matches any of them.
+    /// What the chosen objects depend on runs as far as they need it.
+    pub fn include(mut self, pattern: impl Into<String>) -> Self {
+        self.include.push(pattern.into());
+        self
+    }
+
+    /// Leaves out the objects whose id matches a pattern: nothing runs on them, not even for those that depend on them.
+    pub fn exclude(mut self, pattern: impl Into<String>) -> Self {
+        self.exclude.push(pattern.into());
+        self
+    }
+
+    /// Chooses the objects of a type; several choose those of any of them.
+    pub fn of_type<M: SetupTasks>(mut self) -> Self {
+        self.types.push(OfType::Id(TypeId::of::<M>(), M::NAME));
+        self
+    }
+
+    /// As [`of_type`](Self::of_type), by the type's name.
+    pub fn of_type_named(mut self, name: impl Into<String>) -> Self {
+        self.types.push(OfType::Name(name.into()));
+        self
+    }
+
+    /// Chooses the tasks with a tag, of the objects that have such; several choose those with any of them. Relationships are
+    /// looked at all the same; tasks that are left out count by their stamps.
+    pub fn tag(mut self, tag: impl Into<String>) -> Self {
+        self.tags.push(tag.into());
+        self
+    }
+
+    /// Runs the tasks that match a pattern over `object/task`, or all of the objects whose id it matches, whether or not they
+    /// must.
+    pub fn force(mut self, pattern: impl Into<String>) -> Self {
+        self.force.push(pattern.into());
+        self
+    }
+
+    /// Runs every task whether or not it must.
+    pub fn force_all(mut self) -> Self {
+        self.force_all = true;
+        self
+    }
+
+    /// The objects that are chosen, and what their runs must know.
+    fn choose(&self) -> Result<(Vec<AnyObject>, Scope), FleetError> {
+        let patterns = |texts: &[String]| texts.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>();
+        let (include, exclude, force) = (patterns(&self.include)?, patterns(&self.exclude)?, patterns(&self.force)?);
+        let all = self.layout.all();
+        for (pattern, wanted) in include.iter().zip(&self.include).chain(exclude.iter().zip(&self.exclude)) {
+            if !all.iter().any(|object| pattern.matches(object.id())) {
+                return Err(nothing("object matches", wanted, "the objects are", all.iter().map(AnyObject::id)));
+            }
+        }
+        for wanted in &self.types {
+            if !all.iter().any(|object| wanted.is_of(object)) {
+                let types = all.iter().map(AnyObject::type_name);
+                return Err(nothing("object is a", wanted.name(), "their types are", types));
+            }
+        }
+        for wanted in &self.tags {
+            if !all.iter().any(|object| tags(object).any(|tag| tag == wanted)) {
+                return Err(nothing("task has the tag", wanted, "the tags are", all.iter().flat_map(tags)));
+            }
+        }
+        for (pattern, wanted) in force.iter().zip(&self.force) {
+            if !all.iter().any(|object| tasks(object).any(|task| scope::forced(pattern, object.id(), task))) {
+                let objects = all.iter().map(AnyObject::id);
+                return Err(nothing("task is called", wanted, "write `object/task`; the objects are", objects));
+            }
+        }
+        let chosen = |object: &AnyObject| {
+            (include.is_empty() || include.iter().any(|pattern| pattern.matches(object.id())))
+                && !exclude.iter().any(|pattern| pattern.matches(object.id()))
+                && (self.types.is_empty() || self.types.iter().any(|of| of.is_of(object)))
+                && (self.tags.is_empty() || tags(object).any(|tag| self.tags.iter().any(|wanted| wanted == tag)))
+        };
+        let objects: Vec<_> = all.into_iter().filter(chosen).collect();
+        let scope = Scope {
+            exclude,
+            tags: self.tags.clone(),
+            force,
+            force_all: self.force_all,
+            since: SystemTime::now(),
+            objects: objects.len(),
+            ended: AtomicUsize::new(0),
+        };
+        Ok((objects, scope))
+    }
+}
+
+impl IntoFuture for FleetRun {
+    type Output = Result<FleetReport, FleetError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(async move {
+            let (objects, scope) = self.choose()?;
+            // One error for all, rather than one for each object.
+            self.layout.observe_store()?;
+            Ok(runner::run(&self, objects, Arc::new(scope)).await)
+        })
+    }
+}
+
+impl OfType {
+    fn is_of(&self, object: &AnyObject) -> bool {
+        match self {
+            Self::Id(id, _) => object.0.core().type_id == *id,
+            Self::Name(name) => object.type_name() == name,
+        }
+    }
+
+    fn name(&self) -> &str {
+        match self {
+            Self::Id(_, name) => name,
+            Self::Name(name) => name,
+        }
+    }
+}
+
+fn pattern(text: &str) -> Result<Pattern, FleetError> {
+    Pattern::new(text).map_err(|error| FleetError::Pattern { pattern: text.to_owned(), problem: error.msg.to_owned() })
+}
+
+fn tasks(object: &AnyObject) -> impl Iterator<Item = &'static str> {
+    let object = &object.0;
+    object.order().iter().map(|row| object.stamp_name(row)).collect::<Vec<_>>().into_iter()
+}
+
+fn tags(object: &AnyObject) -> impl Iterator<Item = &'static str> {
+    let object = &object.0;
+    object.order().iter().flat_map(|row| object.tags(row)).collect::<Vec<_>>().into_iter()
+}
+
+/// How many names an error lists.
+const LISTED: usize = 12;
+
+fn nothing<'a>(what: &'static str, wanted: &str, what_are: &str, known: impl Iterator<Item = &'a str>) -> FleetError {
+    let mut known: Vec<_> = known.collect();
+    known.sort_unstable();
+    known.dedup();
+    let more = known.len().saturating_sub(LISTED);
+    let listed: Vec<_> = known.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    let known = match (known.len(), more) {
+        (0, _) => "there are none at all".to_owned(),
+        (_, 0) => format!("{what_are} {}", listed.join(", ")),
+        (_, more) => format!("{what_are} {} and {more} more", listed.join(", ")),
+    };
+    FleetError::Nothing { what, wanted: wanted.to_owned(), known }
+}

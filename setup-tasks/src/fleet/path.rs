@@ -1,0 +1,53 @@
+//! The way from an object that failed to the object whose own failure that is.
+
+use std::error::Error;
+
+use crate::injector::InjectError;
+use crate::ready::ReadyError;
+use crate::run::RunError;
+
+/// The objects along the causes of an error, each once: the object itself first, the one that failed on its own last.
+pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
+    let mut path: Vec<String> = Vec::new();
+    let mut at = Some(error);
+    while let Some(error) = at {
+        if let Some(error) = error.downcast_ref::<RunError>() {
+            of_run(error, &mut path);
+        } else if let Some(error) = error.downcast_ref::<ReadyError>() {
+            of_ready(error, &mut path);
+        } else if let Some(InjectError::NotReady { source, .. }) = error.downcast_ref::<InjectError>() {
+            of_ready(source, &mut path);
+        }
+        at = error.source();
+    }
+    path
+}
+
+fn of_run(error: &RunError, path: &mut Vec<String>) {
+    match error {
+        RunError::Related { object, other, .. } => {
+            push(object, path);
+            push(other, path);
+        }
+        // Transparent: its own source comes next.
+        RunError::Ready(error) => of_ready(error, path),
+        RunError::Task { object, .. }
+        | RunError::Check { object, .. }
+        | RunError::Context { object, .. }
+        | RunError::System { object, .. }
+        | RunError::Circle { object, .. } => push(object, path),
+        _ => {}
+    }
+}
+
+fn of_ready(error: &ReadyError, path: &mut Vec<String>) {
+    match error {
+        ReadyError::Failed { object, .. } | ReadyError::Circle { object, .. } => push(object, path),
+    }
+}
+
+fn push(object: &str, path: &mut Vec<String>) {
+    if !path.iter().any(|known| known == object) {
+        path.push(object.to_owned());
+    }
+}

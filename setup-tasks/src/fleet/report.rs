@@ -1,0 +1,229 @@
+//! What a fleet did.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
+
+use crate::object::AnyObject;
+use crate::ready::SharedError;
+use crate::run::{Status, TaskReport, explain, leaves, micros};
+
+/// The version of the report as JSON.
+const VERSION: u32 = 1;
+
+/// What a fleet did, or would do. Its text (`Display`) has a line for every task that is not up to date and for every object
+/// that is not as it should be, then the [`summary`](Self::summary). As JSON: docs/formats.md.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FleetReport {
+    /// Whether it was a dry run.
+    pub dry_run: bool,
+    /// How long it took.
+    pub duration: Duration,
+    /// The objects that were chosen, in the order of adding; then those that were run for them.
+    pub objects: Vec<ObjectResult>,
+}
+
+/// What became of one object.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct ObjectResult {
+    /// Its id.
+    pub object: String,
+    /// The name of its model's type.
+    #[serde(rename = "type")]
+    pub type_name: &'static str,
+    /// Whether it was chosen, and not just run for one that was.
+    pub chosen: bool,
+    /// What became of it.
+    pub outcome: ObjectOutcome,
+    /// Its tasks that are not up to date, in run order.
+    pub tasks: Vec<TaskReport>,
+    /// How many of its tasks are up to date.
+    pub up_to_date: usize,
+    /// Why it failed; as JSON the error with its causes on one line.
+    #[serde(serialize_with = "text")]
+    pub error: Option<SharedError>,
+    /// The objects from this one to the one that failed on its own.
+    pub path: Vec<String>,
+    /// How long it took, waiting included.
+    #[serde(rename = "duration_us", serialize_with = "micros")]
+    pub duration: Duration,
+}
+
+/// What became of an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ObjectOutcome {
+    /// A task ran.
+    Ran,
+    /// There was nothing to do.
+    UpToDate,
+    /// Nothing ran, and a task asked to be skipped.
+    Skipped,
+    /// A task would run, were this not a dry run.
+    WouldRun,
+    /// It failed.
+    Failed,
+    /// Something that it depends on failed.
+    DependencyFailed,
+    /// It is readonly: nothing was looked at.
+    Readonly,
+    /// It was not begun, since another one failed.
+    NotTried,
+}
+
+impl ObjectResult {
+    pub(super) fn new(object: &AnyObject, tasks: Vec<TaskReport>, up_to_date: usize) -> Self {
+        let has = |status| leaves(&tasks).iter().any(|task| task.status == status);
+        let outcome = if has(Status::Ran) {
+            ObjectOutcome::Ran
+        } else if has(Status::WouldRun) {
+            ObjectOutcome::WouldRun
+        } else if has(Status::Skipped) {
+            ObjectOutcome::Skipped
+        } else {
+            ObjectOutcome::UpToDate
+        };
+        Self {
+            object: object.id().to_owned(),
+            type_name: object.type_name(),
+            chosen: true,
+            outcome,
+            tasks,
+            up_to_date,
+            error: None,
+            path: Vec::new(),
+            duration: Duration::ZERO,
+        }
+    }
+
+    /// Its tasks with a status; in the place of customizations, their tasks.
+    pub fn with(&self, status: Status) -> impl Iterator<Item = &TaskReport> {
+        leaves(&self.tasks).into_iter().filter(move |task| task.status == status)
+    }
+
+    /// Whether it, or something that it depends on, failed, or it was not tried.
+    pub fn is_failure(&self) -> bool {
+        matches!(self.outcome, ObjectOutcome::Failed | ObjectOutcome::DependencyFailed | ObjectOutcome::NotTried)
+    }
+}
+
+impl FleetReport {
+    /// The result of one object.
+    pub fn object(&self, id: &str) -> Option<&ObjectResult> {
+        self.objects.iter().find(|result| result.object == id)
+    }
+
+    /// The objects with an outcome.
+    pub fn with(&self, outcome: ObjectOutcome) -> impl Iterator<Item = &ObjectResult> {
+        self.objects.iter().filter(move |result| result.outcome == outcome)
+    }
+
+    /// Whether nothing failed.
+    pub fn is_success(&self) -> bool {
+        !self.objects.iter().any(ObjectResult::is_failure)
+    }
+
+    /// How many tasks have a status.
+    pub fn count(&self, status: Status) -> usize {
+        match status {
+            Status::UpToDate => self.objects.iter().map(|result| result.up_to_date).sum(),
+            status => self.objects.iter().map(|result| result.with(status).count()).sum(),
+        }
+    }
+
+    /// What became of all, on one line.
+    pub fn summary(&self) -> String {
+        let of = |outcome| self.with(outcome).count();
+        let (failed, behind, not_tried) =
+            (of(ObjectOutcome::Failed), of(ObjectOutcome::DependencyFailed), of(ObjectOutcome::NotTried));
+        let (ran, same, would) = (self.count(Status::Ran), self.count(Status::UpToDate), self.count(Status::WouldRun));
+        let objects = counted(self.objects.len(), "object");
+        let mut line = if failed + behind + not_tried > 0 {
+            format!("failed: {failed} of {objects}; ")
+        } else if would > 0 {
+            format!("would run: {} on {}; ", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
+        } else if ran == 0 {
+            format!("up to date: {objects}, {}, nothing to do", counted(same, "task"))
+        } else {
+            format!("done: {objects}; ")
+        };
+        let mut parts = Vec::new();
+        let mut add = |count: usize, what: &str| {
+            if count > 0 {
+                parts.push(format!("{count} {what}"));
+            }
+        };
+        add(behind, "depend on what failed");
+        add(not_tried, "not tried");
+        add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
+        let nothing_to_do = line.starts_with("up to date");
+        if !nothing_to_do {
+            add(same, "up to date");
+        }
+        add(self.count(Status::Skipped), "skipped");
+        add(of(ObjectOutcome::Readonly), "readonly");
+        if nothing_to_do && !parts.is_empty() {
+            line.push_str("; ");
+        }
+        line.push_str(&parts.join(", "));
+        line
+    }
+}
+
+fn counted(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+impl fmt::Display for FleetReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for result in &self.objects {
+            for task in leaves(&result.tasks) {
+                let status = match task.status {
+                    Status::Ran => "ran",
+                    Status::Skipped => "skipped",
+                    Status::WouldRun => "would run",
+                    Status::UpToDate => continue,
+                };
+                let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                writeln!(f, "{}/{} {status}{reason}", result.object, task.task)?;
+            }
+            let error = result.error.as_ref().map(|error| explain(&**error)).unwrap_or_default();
+            match result.outcome {
+                ObjectOutcome::Failed => writeln!(f, "{} failed: {error}", result.object)?,
+                ObjectOutcome::DependencyFailed => {
+                    writeln!(f, "{} depends on what failed: {}", result.object, result.path.join(" -> "))?;
+                }
+                ObjectOutcome::Readonly => writeln!(f, "{} is readonly", result.object)?,
+                ObjectOutcome::NotTried => writeln!(f, "{} was not tried", result.object)?,
+                _ => {}
+            }
+        }
+        f.write_str(&self.summary())
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over")]
+fn text<S: Serializer>(error: &Option<SharedError>, serializer: S) -> Result<S::Ok, S::Error> {
+    error.as_ref().map(|error| explain(&**error)).serialize(serializer)
+}
+
+/// With a version in front.
+impl Serialize for FleetReport {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Versioned<'r> {
+            version: u32,
+            dry_run: bool,
+            duration_us: u64,
+            summary: String,
+            objects: &'r [ObjectResult],
+        }
+        let duration_us = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX);
+        let (dry_run, summary, objects) = (self.dry_run, self.summary(), &*self.objects);
+        Versioned { version: VERSION, dry_run, duration_us, summary, objects }.serialize(serializer)
+    }
+}

@@ -1,0 +1,40 @@
+//! What a fleet leaves out, and what it forces: handed down to all that runs on its behalf.
+
+use std::sync::atomic::AtomicUsize;
+use std::time::SystemTime;
+
+use glob::Pattern;
+
+/// What a fleet run was told, as far as the runs of its objects must know.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(super) exclude: Vec<Pattern>,
+    pub(super) tags: Vec<String>,
+    pub(super) force: Vec<Pattern>,
+    pub(super) force_all: bool,
+    pub(crate) since: SystemTime,
+    pub(crate) objects: usize,
+    pub(crate) ended: AtomicUsize,
+}
+
+impl Scope {
+    /// Whether nothing runs on the object, not even for those that depend on it.
+    pub(crate) fn leaves_out(&self, id: &str) -> bool {
+        self.exclude.iter().any(|pattern| pattern.matches(id))
+    }
+
+    /// Whether a task with these tags is looked at.
+    pub(crate) fn takes(&self, tags: impl FnOnce() -> Vec<&'static str>) -> bool {
+        self.tags.is_empty() || tags().iter().any(|tag| self.tags.iter().any(|taken| taken == tag))
+    }
+
+    /// Whether a task is run whether or not it must.
+    pub(crate) fn forces(&self, id: &str, task: &str) -> bool {
+        self.force_all || (!self.force.is_empty() && self.force.iter().any(|pattern| forced(pattern, id, task)))
+    }
+}
+
+/// Whether a pattern names a task, as `object/task`, or all of an object's.
+pub(super) fn forced(pattern: &Pattern, id: &str, task: &str) -> bool {
+    pattern.matches(id) || pattern.matches(&format!("{id}/{task}"))
+}

@@ -1,0 +1,288 @@
+//! What is known of tasks, of a type or of an object, one by one.
+
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use serde::Serialize;
+use tokio::sync::OnceCell;
+
+use crate::decide::{Decision, Reason};
+use crate::object::{AnyObject, DynObject, Object, RowKind, SetupTasks};
+use crate::run::{ObjectReport, RunError, TaskGlance, TaskReport};
+use crate::stamp::{Stamp, StampError};
+use crate::task::row::{Action, TaskDef};
+
+/// What a task is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum TaskSort {
+    /// A method, a value or a closure.
+    Task,
+    /// A dependency on a task of other objects.
+    Relationship,
+    /// The tasks of another model.
+    Customization,
+}
+
+/// What is known of a task of a type: [`SetupTasks::inspect_class`].
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "door")]
+/// struct Door;
+///
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it", tags = ["colour"])]
+///     fn paint(&self) {}
+///     #[setup_task("Hang it")]
+///     fn hang(&self) {}
+/// }
+///
+/// let tasks = Door::inspect_class();
+/// assert_eq!((tasks[0].name(), tasks[0].description(), tasks[0].tags()), ("paint", "Paint it", &["colour"][..]));
+/// assert_eq!(tasks[1].previous().unwrap().name(), "paint");
+/// ```
+#[derive(Clone, Debug)]
+pub struct TaskInspector {
+    name: &'static str,
+    stamp_name: Cow<'static, str>,
+    description: Cow<'static, str>,
+    type_name: &'static str,
+    tags: Vec<&'static str>,
+    sort: TaskSort,
+    previous: Option<Arc<Self>>,
+    subtasks: Vec<Self>,
+}
+
+impl TaskInspector {
+    /// The task's name.
+    pub fn name(&self) -> &str {
+        self.name
+    }
+
+    /// The name of its stamp: its own, and of a customization's task the customization's first, as in `web.install`.
+    pub fn stamp_name(&self) -> &str {
+        &self.stamp_name
+    }
+
+    /// What it does, in words.
+    pub fn description(&self) -> &str {
+        &self.description
+    }
+
+    /// The type whose task it is.
+    pub fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+
+    /// The words to choose it by.
+    pub fn tags(&self) -> &[&'static str] {
+        &self.tags
+    }
+
+    /// What it is made of.
+    pub fn sort(&self) -> TaskSort {
+        self.sort
+    }
+
+    /// The task that runs before it.
+    pub fn previous(&self) -> Option<&Self> {
+        self.previous.as_deref()
+    }
+
+    /// Of a customization, its tasks.
+    pub fn subtasks(&self) -> &[Self] {
+        &self.subtasks
+    }
+}
+
+pub(crate) fn inspect_class<T: SetupTasks>() -> Vec<TaskInspector> {
+    inspect_class_under::<T>(None)
+}
+
+/// The tasks of a type, as a customization under a stem or on its own.
+pub(crate) fn inspect_class_under<T: SetupTasks>(stem: Option<&str>) -> Vec<TaskInspector> {
+    let mut inspectors: Vec<TaskInspector> = Vec::new();
+    for task in T::setup_tasks().iter() {
+        let previous = inspectors.last().cloned().map(Arc::new);
+        inspectors.push(of_class(task, stem, previous));
+    }
+    inspectors
+}
+
+fn of_class<T: SetupTasks>(
+    task: &'static TaskDef<T>,
+    stem: Option<&str>,
+    previous: Option<Arc<TaskInspector>>,
+) -> TaskInspector {
+    let stamp_name = stem.map_or(Cow::Borrowed(task.name()), |stem| Cow::Owned(format!("{stem}.{}", task.name())));
+    let described = Cow::Borrowed(task.description());
+    let (sort, description, subtasks) = match task.action {
+        Action::Method(_) => (TaskSort::Task, described, Vec::new()),
+        Action::Relation(_) => (TaskSort::Relationship, described, Vec::new()),
+        Action::Value(kind) => {
+            let description = if described.is_empty() { kind.describe_dyn() } else { described };
+            match kind.customization_dyn() {
+                Some(custom) => (TaskSort::Customization, description, custom.inspect_class(&stamp_name)),
+                None => (TaskSort::Task, description, Vec::new()),
+            }
+        }
+    };
+    let (name, tags) = (task.name(), task.tags().to_vec());
+    TaskInspector { name, stamp_name, description, type_name: T::NAME, tags, sort, previous, subtasks }
+}
+
+/// What is known of a task of an object: [`Object::inspect`]. Derefs to what is known of it without the object.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.add(Door)?;
+/// let paint = &door.inspect()?[0];
+/// assert_eq!(paint.should_run().await?, Some(Reason::NeverRan));
+/// assert!(paint.last_run().is_none());
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ObjectTaskInspector {
+    class: TaskInspector,
+    /// What stamps alone say.
+    glance: TaskGlance,
+    /// The task of the object itself that it is, or is a part of.
+    row_name: &'static str,
+    previous: Option<Arc<Self>>,
+    subtasks: Vec<Self>,
+    plan: Arc<Plan>,
+}
+
+impl Deref for ObjectTaskInspector {
+    type Target = TaskInspector;
+
+    fn deref(&self) -> &TaskInspector {
+        &self.class
+    }
+}
+
+/// A dry run that all inspectors of one object share.
+#[derive(Debug)]
+struct Plan {
+    object: AnyObject,
+    report: OnceCell<Result<ObjectReport, RunError>>,
+}
+
+impl ObjectTaskInspector {
+    /// The object's id.
+    pub fn object_id(&self) -> &str {
+        self.plan.object.id()
+    }
+
+    /// The task that runs before it: for the first of a customization's, the last before the customization.
+    pub fn previous(&self) -> Option<&Self> {
+        self.previous.as_deref()
+    }
+
+    /// Of a customization, its tasks.
+    pub fn subtasks(&self) -> &[Self] {
+        &self.subtasks
+    }
+
+    /// Its stamp, unless a later attempt failed or was interrupted. As of when the object was inspected.
+    pub fn last_run(&self) -> Option<&Stamp> {
+        self.glance.stamp.as_ref()
+    }
+
+    /// What stamps alone say, without running any method: `None` for a task with a completion check, for a relationship and
+    /// for a customization. As of when the object was inspected.
+    pub fn glance(&self) -> Option<&Decision> {
+        self.glance.decision.as_ref()
+    }
+
+    /// Whether it would run, and why: methods are asked as in a dry run, once for all inspectors that were made together.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::plan`], if the error is its own or of a task before it.
+    pub async fn should_run(&self) -> Result<Option<Reason>, RunError> {
+        let report = self.plan.report.get_or_init(|| async { self.plan.object.plan().await }).await;
+        let failed = match report {
+            Ok(report) => return Ok(reason_of(&report.tasks, self.stamp_name())),
+            Err(error) => error,
+        };
+        let up_to_here = self.plan.object.run_setup_tasks().dry_run().stop_after(self.row_name).await;
+        match up_to_here {
+            Ok(report) => Ok(reason_of(&report.tasks, self.stamp_name())),
+            Err(_) => Err(failed.clone()),
+        }
+    }
+}
+
+fn reason_of(tasks: &[TaskReport], name: &str) -> Option<Reason> {
+    tasks.iter().find_map(|task| if task.task == name { task.reason.clone() } else { reason_of(&task.subtasks, name) })
+}
+
+/// Every task of an object.
+pub(crate) fn inspect(object: &Arc<dyn DynObject>) -> Result<Vec<ObjectTaskInspector>, StampError> {
+    let plan = Arc::new(Plan { object: AnyObject(object.clone()), report: OnceCell::new() });
+    let mut previous = None;
+    Ok(level(object, crate::run::glance(object)?, None, &mut previous, &plan))
+}
+
+fn level(
+    object: &Arc<dyn DynObject>,
+    glances: Vec<TaskGlance>,
+    row_name: Option<&'static str>,
+    previous: &mut Option<Arc<ObjectTaskInspector>>,
+    plan: &Arc<Plan>,
+) -> Vec<ObjectTaskInspector> {
+    let rows: Vec<_> = object.order().iter().collect();
+    let mut inspectors = Vec::with_capacity(rows.len());
+    for (row, mut glance) in rows.into_iter().zip(glances) {
+        let before = previous.clone();
+        let row_name = row_name.unwrap_or_else(|| object.name(row));
+        let inner = std::mem::take(&mut glance.subtasks);
+        let subtasks = match object.clone().customization(row) {
+            Ok(custom) if object.kind(row) == RowKind::Customization => {
+                level(&custom, inner, Some(row_name), previous, plan)
+            }
+            _ => Vec::new(),
+        };
+        let class = TaskInspector {
+            name: object.name(row),
+            stamp_name: Cow::Borrowed(object.stamp_name(row)),
+            description: object.describe(row),
+            type_name: object.core().type_name,
+            tags: object.tags(row),
+            sort: match object.kind(row) {
+                RowKind::Task => TaskSort::Task,
+                RowKind::Relation => TaskSort::Relationship,
+                RowKind::Customization => TaskSort::Customization,
+            },
+            previous: before.as_ref().map(|before| Arc::new(before.class.clone())),
+            subtasks: subtasks.iter().map(|subtask| subtask.class.clone()).collect(),
+        };
+        let inspector = ObjectTaskInspector { class, glance, row_name, previous: before, subtasks, plan: plan.clone() };
+        *previous = Some(Arc::new(inspector.clone()));
+        inspectors.push(inspector);
+    }
+    inspectors
+}
+
+impl<T: SetupTasks> Object<T> {
+    /// Its tasks in run order, each to be asked what is known of it.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn inspect(&self) -> Result<Vec<ObjectTaskInspector>, StampError> {
+        inspect(&self.as_dyn())
+    }
+}

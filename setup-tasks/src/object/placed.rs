@@ -1,0 +1,308 @@
+//! A model in its place: the rows of its type, and those that were added to the object, as the driver sees them.
+
+use std::any::Any;
+use std::borrow::Cow;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+
+use super::any::{Asked, DynObject, Features, Order, RowKind};
+use super::core::ObjectCore;
+use super::{AnyObject, Object, SetupTasks, note_type};
+use crate::depends::{RelatedTask, Relatives, SystemDependency};
+use crate::run::{DynRunContext, LazyContext, TaskContext};
+use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
+use crate::task::answer::Completion;
+use crate::task::kind::{DynTaskKind, KindFeatures};
+use crate::task::name::with_stem;
+use crate::task::outcome::Outcome;
+use crate::task::row::{Action, Ask, TaskDef, TaskMeta};
+use crate::task::table::TaskTable;
+use crate::{BoxFuture, Result};
+
+/// A model with what places it.
+pub(crate) struct Placed<T: SetupTasks> {
+    pub(crate) core: ObjectCore,
+    pub(crate) table: &'static TaskTable<T>,
+    pub(crate) model: T,
+    /// What few objects have.
+    extra: OnceLock<Box<Extra<T>>>,
+}
+
+struct Extra<T: SetupTasks> {
+    added: RwLock<Added<T>>,
+    /// The objects of customizations, by their rows.
+    customized: Mutex<Vec<(usize, Arc<dyn DynObject>)>>,
+    /// Of a customization's object, what the stamps of the table's tasks are called.
+    stamp_names: Box<[&'static str]>,
+}
+
+type AskKind<T, A> = for<'k> fn(&'k dyn DynTaskKind<T>, &'k T, &'k TaskContext) -> Option<BoxFuture<'k, Result<A>>>;
+
+/// A row of the table, or an added one.
+enum Row<T: 'static> {
+    Table(&'static TaskDef<T>),
+    Added(Arc<AddedRow<T>>),
+}
+
+impl<T: SetupTasks> Placed<T> {
+    pub(crate) fn new(core: ObjectCore, table: &'static TaskTable<T>, model: T) -> Self {
+        note_type::<T>();
+        Self { core, table, model, extra: OnceLock::new() }
+    }
+
+    fn extra(&self) -> &Extra<T> {
+        self.extra.get_or_init(|| {
+            let names = |stem| self.table.iter().map(|task| with_stem(stem, task.name())).collect();
+            Box::new(Extra {
+                added: RwLock::new(Added::none(self.table)),
+                customized: Mutex::default(),
+                stamp_names: self.core.host.as_ref().map(|host| names(host.stem)).unwrap_or_default(),
+            })
+        })
+    }
+
+    pub(crate) fn add(&self, row: AddedRow<T>) -> Result<(), AddTaskError> {
+        let mut added = self.extra().added.write().unwrap_or_else(PoisonError::into_inner);
+        added.add(self.table, &self.core.id, row)
+    }
+
+    fn row(&self, row: usize) -> Row<T> {
+        if let Some(task) = self.table.get(row) {
+            return Row::Table(task);
+        }
+        let added = self.extra().added.read().unwrap_or_else(PoisonError::into_inner);
+        match added.rows.get(row - self.table.len()) {
+            Some(row) => Row::Added(row.clone()),
+            None => unreachable!("row {row} of `{}`, which has {}", self.core.id, self.table.len() + added.rows.len()),
+        }
+    }
+
+    fn ask<'a, A>(&'a self, ask: Option<Ask<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
+        match ask {
+            None => Asked::Absent,
+            Some(Ask::Now(ask)) => Asked::Now(ask(&self.model)),
+            Some(Ask::Later(ask)) => Asked::Later(ask(&self.model, cx.get())),
+        }
+    }
+
+    /// Asks a kind of the table, or of an added row, which the future keeps.
+    fn ask_kind<'a, A: Send + 'a>(
+        &'a self,
+        row: &Row<T>,
+        cx: &'a LazyContext<'a>,
+        ask: AskKind<T, A>,
+        missing: fn() -> A,
+    ) -> Asked<'a, A> {
+        match row {
+            Row::Table(TaskDef { action: Action::Value(kind), .. }) => {
+                ask(*kind, &self.model, cx.get()).map_or(Asked::Absent, Asked::Later)
+            }
+            Row::Added(row) => match &row.action {
+                AddedAction::Kind(kind) => {
+                    let (kind, cx) = (kind.clone(), cx.get());
+                    Asked::Later(Box::pin(async move {
+                        match ask(&*kind, &self.model, cx) {
+                            Some(answer) => answer.await,
+                            None => Ok(missing()),
+                        }
+                    }))
+                }
+                AddedAction::Relation(..) => Asked::Absent,
+            },
+            Row::Table(_) => Asked::Absent,
+        }
+    }
+}
+
+impl<T: SetupTasks> Row<T> {
+    /// The kind of a task made of a value.
+    fn with_kind<A>(&self, ask: impl FnOnce(&dyn DynTaskKind<T>) -> A) -> Option<A> {
+        match self {
+            Self::Table(TaskDef { action: Action::Value(kind), .. }) => Some(ask(*kind)),
+            Self::Table(_) => None,
+            Self::Added(row) => match &row.action {
+                AddedAction::Kind(kind) => Some(ask(&**kind)),
+                AddedAction::Relation(..) => None,
+            },
+        }
+    }
+}
+
+impl<T: SetupTasks> DynObject for Placed<T> {
+    fn core(&self) -> &ObjectCore {
+        &self.core
+    }
+
+    fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync> {
+        self
+    }
+
+    fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move { T::bring_to_ready(&Object(self)).await })
+    }
+
+    fn order(&self) -> Order {
+        let Some(extra) = self.extra.get() else { return Order::Table(self.table.len()) };
+        let added = extra.added.read().unwrap_or_else(PoisonError::into_inner);
+        if added.rows.is_empty() { Order::Table(self.table.len()) } else { Order::Merged(added.order.clone()) }
+    }
+
+    fn name(&self, row: usize) -> &'static str {
+        match self.row(row) {
+            Row::Table(task) => task.name(),
+            Row::Added(row) => row.name(),
+        }
+    }
+
+    fn stamp_name(&self, row: usize) -> &'static str {
+        let Some(host) = &self.core.host else { return self.name(row) };
+        self.extra().stamp_names.get(row).copied().unwrap_or_else(|| with_stem(host.stem, self.name(row)))
+    }
+
+    fn kind(&self, row: usize) -> RowKind {
+        match self.row(row) {
+            Row::Table(TaskDef { action: Action::Method(_), .. }) => RowKind::Task,
+            Row::Table(TaskDef { action: Action::Relation(_), .. }) => RowKind::Relation,
+            row => match row.with_kind(|kind| kind.features().customization) {
+                None => RowKind::Relation,
+                Some(true) => RowKind::Customization,
+                Some(false) => RowKind::Task,
+            },
+        }
+    }
+
+    fn meta(&self, row: usize) -> TaskMeta {
+        match self.row(row) {
+            Row::Table(task) => task.meta,
+            Row::Added(row) => row.meta(),
+        }
+    }
+
+    fn tags(&self, row: usize) -> Vec<&'static str> {
+        match self.row(row) {
+            Row::Table(task) => task.tags().to_vec(),
+            Row::Added(row) => row.tags().to_vec(),
+        }
+    }
+
+    fn describe(&self, row: usize) -> Cow<'static, str> {
+        match self.row(row) {
+            Row::Table(task) => match task.action {
+                Action::Value(kind) if task.description().is_empty() => kind.describe_dyn(),
+                _ => Cow::Borrowed(task.description()),
+            },
+            Row::Added(row) => row.description.clone(),
+        }
+    }
+
+    fn run<'a>(&'a self, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
+        match self.row(row) {
+            Row::Table(task) => match task.action {
+                Action::Method(run) => run(&self.model, cx),
+                Action::Value(kind) => kind.run_dyn(&self.model, cx),
+                // The driver compares times instead.
+                Action::Relation(_) => Box::pin(async { Ok(Outcome::Done) }),
+            },
+            Row::Added(row) => Box::pin(async move {
+                match &row.action {
+                    AddedAction::Kind(kind) => kind.run_dyn(&self.model, cx).await,
+                    AddedAction::Relation(..) => Ok(Outcome::Done),
+                }
+            }),
+        }
+    }
+
+    fn features(&self, row: usize) -> Features {
+        let row = self.row(row);
+        let kind = row.with_kind(DynTaskKind::features);
+        let KindFeatures { hash, invalidator, completion, .. } = kind.unwrap_or_default();
+        match row {
+            Row::Table(task) => Features {
+                hash: hash || task.hash.is_some(),
+                invalidator: invalidator || task.invalidator.is_some(),
+                completion: completion || task.check_completed.is_some(),
+                inputs: task.inputs.is_some(),
+                outputs: task.outputs.is_some(),
+            },
+            Row::Added(_) => Features { hash, invalidator, completion, ..Features::default() },
+        }
+    }
+
+    fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String> {
+        match self.row(row) {
+            Row::Table(task) if task.hash.is_some() => self.ask(task.hash, cx),
+            row => self.ask_kind(&row, cx, |kind, model, cx| kind.hash_dyn(model, cx), String::new),
+        }
+    }
+
+    fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool> {
+        match self.row(row) {
+            Row::Table(task) if task.invalidator.is_some() => self.ask(task.invalidator, cx),
+            row => self.ask_kind(&row, cx, |kind, model, cx| kind.is_valid_dyn(model, cx), || true),
+        }
+    }
+
+    fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion> {
+        match self.row(row) {
+            Row::Table(task) if task.check_completed.is_some() => self.ask(task.check_completed, cx),
+            row => self.ask_kind(&row, cx, |kind, model, cx| kind.completion_dyn(model, cx), || Completion::Incomplete),
+        }
+    }
+
+    fn inputs(&self, row: usize) -> Option<Vec<String>> {
+        self.table.get(row)?.inputs.map(|paths| paths(&self.model))
+    }
+
+    fn outputs(&self, row: usize) -> Option<Vec<String>> {
+        self.table.get(row)?.outputs.map(|paths| paths(&self.model))
+    }
+
+    fn related(&self, row: usize) -> Option<RelatedTask> {
+        match self.row(row) {
+            Row::Table(TaskDef { action: Action::Relation(relation), .. }) => Some(relation.to),
+            Row::Table(_) => None,
+            Row::Added(row) => match &row.action {
+                AddedAction::Relation(_, to) => Some(*to),
+                AddedAction::Kind(_) => None,
+            },
+        }
+    }
+
+    fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives> {
+        match self.row(row) {
+            Row::Table(TaskDef { action: Action::Relation(relation), .. }) => self.ask(Some(relation.relatives), cx),
+            Row::Table(_) => Asked::Absent,
+            Row::Added(row) => match &row.action {
+                AddedAction::Relation(relative, _) => Asked::Now(Ok(Relatives(vec![relative.clone()]))),
+                AddedAction::Kind(_) => Asked::Absent,
+            },
+        }
+    }
+
+    fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>> {
+        let make = self.table.get(row).and_then(|task| task.depend_on);
+        make.map(|make| make(&self.model)).unwrap_or_default()
+    }
+
+    fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>> {
+        let mut customized = self.extra().customized.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, object)) = customized.iter().find(|(of, _)| *of == row) {
+            return Ok(object.clone());
+        }
+        let (host, stem) = (AnyObject(self.clone()), self.stamp_name(row));
+        let applied = self.row(row).with_kind(|kind| kind.customization_dyn().map(|custom| custom.apply(&host, stem)));
+        let Some(applied) = applied.flatten() else { anyhow::bail!("`{stem}` of `{}` is no customization", host.id()) };
+        let object = applied?.0;
+        customized.push((row, object.clone()));
+        Ok(object)
+    }
+
+    fn customization_context(self: Arc<Self>, row: usize) -> Result<Option<Arc<dyn DynRunContext>>> {
+        let host = AnyObject(self.clone());
+        let made = self.row(row).with_kind(|kind| kind.customization_dyn().map(|custom| custom.context(&host)));
+        Ok(made.flatten().transpose()?.flatten().map(|context| context.0))
+    }
+
+    fn add_closure(&self, task: NewTask<ClosureTask<AnyClosure>>) -> Result<(), AddTaskError> {
+        self.add(task.into_row())
+    }
+}

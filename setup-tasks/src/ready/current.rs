@@ -1,0 +1,118 @@
+//! What the work is for that runs now: handed down by the tokio task that runs it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tracing::Instrument;
+
+use super::node::{Node, WorkKind};
+use crate::fleet::Scope;
+
+/// When something was asked for that was not asked for on behalf of something else; later ones are greater.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Epoch(u64);
+
+impl Epoch {
+    /// One that begins now.
+    pub(crate) fn now() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// What the work is for that runs now.
+#[derive(Clone, Default)]
+pub(crate) struct Current {
+    /// The work itself: what waits when it waits. `None` for a fleet that nobody's work began.
+    pub(crate) node: Option<Node>,
+    epoch: Option<Epoch>,
+    /// The fleet that it is a part of, with what that one leaves out or forces.
+    pub(crate) fleet: Option<Arc<Scope>>,
+    /// Whether it is a dry run: nothing on disk may change.
+    is_plan: bool,
+    /// How deep it is nested in other works on the stack.
+    depth: u32,
+}
+
+/// After so many nested works comes a tokio task of its own: a chain of a thousand objects would not fit on a stack.
+const NESTED: u32 = 8;
+
+tokio::task_local! {
+    static CURRENT: Current;
+}
+
+impl Current {
+    /// What the caller's work is for; nothing, if it is nobody's.
+    pub(crate) fn get() -> Self {
+        CURRENT.try_get().unwrap_or_default()
+    }
+
+    /// The fleet that the caller's work is a part of.
+    pub(crate) fn scope() -> Option<Arc<Scope>> {
+        CURRENT.try_with(|current| current.fleet.clone()).ok().flatten()
+    }
+
+    /// The node of the caller's work.
+    pub(crate) fn worker() -> Option<Node> {
+        CURRENT.try_with(|current| current.node.clone()).ok().flatten()
+    }
+
+    /// The epoch that it belongs to: that of what it is for, else one that begins now.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch.unwrap_or_else(Epoch::now)
+    }
+
+    /// The same for what a fleet runs.
+    pub(crate) fn of_fleet(self, scope: Arc<Scope>) -> Self {
+        Self { epoch: Some(Epoch::now()), fleet: Some(scope), ..self }
+    }
+
+    /// Whether the caller's work is a dry run.
+    pub(crate) fn is_plan() -> bool {
+        CURRENT.try_with(|current| current.is_plan).unwrap_or_default()
+    }
+
+    /// Waits for work that is a part of the caller's, on the stack or in a tokio task of its own, which ends when this is
+    /// dropped.
+    pub(crate) async fn nest<F>(work: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let current = Self::get();
+        if current.depth < NESTED {
+            return work.await;
+        }
+        let current = Self { depth: 0, ..current };
+        let mut task = AbortOnDrop(tokio::spawn(current.carry(work).in_current_span()));
+        match (&mut task.0).await {
+            Ok(output) => output,
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only its drop aborts it, and a runtime that shuts down, which polls nothing any more.
+                Err(_) => std::future::pending().await,
+            },
+        }
+    }
+
+    /// Does some work for it, wherever that is polled.
+    pub(crate) async fn carry<F: Future>(self, work: F) -> F::Output {
+        CURRENT.scope(self, work).await
+    }
+
+    /// Does the work of a node for it; the node is at work until it ends or is dropped.
+    pub(crate) async fn within<F: Future>(self, node: &Node, epoch: Epoch, work: F) -> F::Output {
+        let _at_work = node.begin(self.node);
+        let is_plan = self.is_plan || node.kind() == WorkKind::Plan;
+        let (node, epoch, depth) = (Some(node.clone()), Some(epoch), self.depth + 1);
+        CURRENT.scope(Self { node, epoch, fleet: self.fleet, is_plan, depth }, work).await
+    }
+}
+
+/// A tokio task that goes when nobody waits for it any more.
+struct AbortOnDrop<T>(tokio::task::JoinHandle<T>);
+
+impl<T> Drop for AbortOnDrop<T> {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

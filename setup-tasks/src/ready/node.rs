@@ -1,0 +1,205 @@
+//! Something that is worked on and can be waited for, with those that it waits for itself. Each node has a lock of its own,
+//! which is taken only where somebody waits.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::SystemTime;
+
+use serde::{Deserialize, Serialize};
+
+use super::circle::Circle;
+use super::current::Current;
+use crate::decide::Reason;
+
+/// What kind of work a node stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum WorkKind {
+    /// An object is brought to ready.
+    Ready,
+    /// An object's setup tasks are run.
+    Run,
+    /// A dry run looks at an object's setup tasks.
+    Plan,
+    /// An injector's factory makes a value.
+    Factory,
+}
+
+/// Whether a wait is over although nobody has been told yet: for those who look for circles meanwhile.
+pub(crate) trait Until: Send + Sync {
+    fn is_over(&self) -> bool;
+}
+
+/// A cheap handle.
+#[derive(Clone)]
+pub(crate) struct Node(Arc<Inner>);
+
+struct Inner {
+    id: u64,
+    kind: WorkKind,
+    name: Arc<str>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    work: Option<Work>,
+    /// As often as it waits, since its work may wait in several places at once.
+    waits: Vec<Edge>,
+}
+
+/// The work on a node, while it is under way.
+#[derive(Clone)]
+pub(crate) struct Work {
+    pub(crate) since: SystemTime,
+    /// What it was begun for.
+    pub(crate) parent: Option<Node>,
+    pub(crate) step: Option<Step>,
+    /// Another process that it waits for.
+    pub(crate) held_by: Option<String>,
+}
+
+/// The task that runs.
+#[derive(Clone)]
+pub(crate) struct Step {
+    pub(crate) task: &'static str,
+    pub(crate) description: Cow<'static, str>,
+    pub(crate) reason: Option<Reason>,
+    pub(crate) since: SystemTime,
+}
+
+#[derive(Clone)]
+struct Edge {
+    id: u64,
+    to: Node,
+    since: SystemTime,
+    until: Option<Weak<dyn Until>>,
+}
+
+impl PartialEq for Node {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Node {
+    pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
+        Self(Arc::new(Inner { id: next_id(), kind, name, state: Mutex::default() }))
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.0.id
+    }
+
+    pub(crate) fn kind(&self) -> WorkKind {
+        self.0.kind
+    }
+
+    /// An object's id, or a factory's key.
+    pub(crate) fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Its name in a sentence.
+    pub(crate) fn title(&self) -> String {
+        match self.0.kind {
+            WorkKind::Factory => self.0.name.to_string(),
+            _ => format!("`{}`", self.0.name),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The node is at work until the answer is dropped.
+    pub(super) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
+        let work = Work { since: SystemTime::now(), parent, step: None, held_by: None };
+        self.state().work = Some(work);
+        AtWork(self)
+    }
+
+    /// What it works on, if it does.
+    pub(crate) fn work(&self) -> Option<Work> {
+        self.state().work.clone()
+    }
+
+    /// Says which task runs.
+    pub(crate) fn step(&self, step: Option<Step>) {
+        if let Some(work) = &mut self.state().work {
+            work.step = step;
+        }
+    }
+
+    /// Says which other process it waits for.
+    pub(crate) fn held_by(&self, holder: Option<String>) {
+        if let Some(work) = &mut self.state().work {
+            work.held_by = holder;
+        }
+    }
+
+    /// Those that it waits for, with since when.
+    pub(crate) fn waits(&self) -> Vec<(Self, SystemTime)> {
+        self.edges().map(|edge| (edge.to, edge.since)).collect()
+    }
+
+    /// Those that it waits for.
+    pub(super) fn waits_for(&self) -> impl Iterator<Item = Self> {
+        self.edges().map(|edge| edge.to)
+    }
+
+    /// Waits that are not over. Asked without the node's lock, since the answer may take others.
+    fn edges(&self) -> impl Iterator<Item = Edge> {
+        let waits = self.state().waits.clone();
+        let over = |edge: &Edge| edge.until.as_ref().and_then(Weak::upgrade).is_some_and(|until| until.is_over());
+        waits.into_iter().filter(move |edge| !over(edge))
+    }
+
+    /// Lets the work that runs now wait for this node, unless this node waits for that, whatever is in between.
+    pub(crate) fn wait(&self) -> Result<Wait, Circle> {
+        self.wait_until(None)
+    }
+
+    /// As [`wait`](Self::wait), for a part of the node's work.
+    pub(crate) fn wait_until(&self, until: Option<Weak<dyn Until>>) -> Result<Wait, Circle> {
+        let Some(waiter) = Current::worker() else { return Ok(Wait(None)) };
+        let edge = Edge { id: next_id(), to: self.clone(), since: SystemTime::now(), until };
+        let wait = Wait(Some((waiter.clone(), edge.id)));
+        waiter.state().waits.push(edge);
+        match Circle::find(&waiter, self) {
+            Some(circle) => Err(circle),
+            None => Ok(wait),
+        }
+    }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+/// Ends the work of a node.
+pub(super) struct AtWork<'n>(&'n Node);
+
+impl Drop for AtWork<'_> {
+    fn drop(&mut self) {
+        let work = self.0.state().work.take();
+        // Without the lock: the parent may be the last of its kind.
+        drop(work);
+    }
+}
+
+/// A wait under way; it ends when this is dropped.
+pub(crate) struct Wait(Option<(Node, u64)>);
+
+impl Drop for Wait {
+    fn drop(&mut self) {
+        let Some((waiter, id)) = self.0.take() else { return };
+        let mut state = waiter.state();
+        let edge = state.waits.iter().position(|edge| edge.id == id).map(|at| state.waits.swap_remove(at));
+        drop(state);
+        drop(edge);
+    }
+}

@@ -1,0 +1,142 @@
+//! Runs one task as a task: guarded, stamped, told to whoever listens.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use super::attempt::run_task;
+use super::context::TaskContext;
+use super::driver::{Driver, Mode};
+use super::error::RunError;
+use super::gather::Subject;
+use super::level::Level;
+use super::report::{Status, TaskReport};
+use crate::decide::Reason;
+use crate::event::EventKind;
+use crate::ready::Step;
+use crate::stamp::{Ended, Guard, Moment, Success, record_without_stamp};
+use crate::task::outcome::Outcome;
+
+/// A task that failed, or a run that cannot go on.
+enum Failure {
+    Task(anyhow::Error),
+    Run(RunError),
+}
+
+impl<E: Into<RunError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::Run(error.into())
+    }
+}
+
+type Ran = Result<(Status, Option<Moment>), Failure>;
+
+impl Driver<'_> {
+    /// Runs a task, and reports how it ended.
+    pub(super) async fn perform(
+        &mut self,
+        level: &Level,
+        row: usize,
+        reason: &Reason,
+        hash: Option<String>,
+    ) -> Result<TaskReport, RunError> {
+        let (core, task) = (self.object.core(), level.object.stamp_name(row));
+        self.emit(level, row, || EventKind::TaskShouldRun { reason: reason.clone() });
+        tracing::debug!(object = %core.id, task, %reason, "running");
+        let (description, node) = (level.object.describe(row), &core.course(false).node);
+        let (of_step, since) = (Some(reason.clone()), SystemTime::now());
+        node.step(Some(Step { task, description: description.clone(), reason: of_step, since }));
+        let cx = self.prepare(level, row, Some(reason)).await?;
+        let started = Instant::now();
+        let ended = if level.object.features(row).completion {
+            self.run_checked(row, &cx, level, reason, started).await
+        } else {
+            self.run_stamped(row, &cx, level, reason, (hash, started)).await
+        };
+        node.step(None);
+        let duration = started.elapsed();
+        match ended {
+            Ok((status, time)) => {
+                let ran = status == Status::Ran;
+                self.emit(level, row, || if ran { EventKind::TaskRan { duration } } else { EventKind::TaskSkipped });
+                Ok(TaskReport { status, duration, ..TaskReport::up_to_date(task, description, time) })
+            }
+            Err(Failure::Run(error)) => Err(error),
+            Err(Failure::Task(source)) => {
+                self.emit(level, row, || EventKind::TaskFail { error: format!("{source:#}"), duration });
+                let (object, description) = (core.id.to_string(), description.into_owned());
+                Err(RunError::Task {
+                    object,
+                    task,
+                    description,
+                    reason: Box::new(reason.clone()),
+                    source: source.into(),
+                })
+            }
+        }
+    }
+
+    /// A task with a stamp: guarded, with its hash and inputs as they were before its method was called.
+    async fn run_stamped(
+        &mut self,
+        row: usize,
+        cx: &TaskContext,
+        level: &Level,
+        reason: &Reason,
+        (hash, started): (Option<String>, Instant),
+    ) -> Ran {
+        let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
+        let (object, name) = (&level.object, cx.task());
+        let entry = self.records.get(name).cloned();
+        let subject = Subject { object, i: row, entry: entry.as_ref(), resources: self.contexts.resources() };
+        let hash = if hash.is_some() { hash } else { subject.hash().await? };
+        let inputs = subject.record_inputs()?;
+        let guard = Guard::begin(session, &mut self.records, name, reason).await?;
+        match run_task(object, row, cx).await {
+            Ok(Outcome::Done) => {
+                let duration = started.elapsed();
+                // A check that fails now will fail again, and loudly, when the next run asks it.
+                let same_hash = hash.is_none() || subject.hash().await.is_ok_and(|after| after == hash);
+                let changed_while_running = !same_hash || subject.inputs_changed(&inputs).unwrap_or(true);
+                if changed_while_running {
+                    object.emit(row, || EventKind::ChangedWhileRunning);
+                }
+                let source = object.meta(row).source;
+                let success = Success { hash, source, inputs, changed_while_running, duration };
+                let time = guard.complete(&mut self.records, success).await?;
+                Ok((Status::Ran, Some(time)))
+            }
+            Ok(Outcome::Skipped) => {
+                guard.skip(&mut self.records, started.elapsed()).await?;
+                Ok((Status::Skipped, None))
+            }
+            Err(error) => {
+                guard.fail(&mut self.records, format!("{error:#}"), started.elapsed()).await?;
+                Err(Failure::Task(error))
+            }
+        }
+    }
+
+    /// A task whose completion check decides: no stamp, only history.
+    async fn run_checked(
+        &mut self,
+        row: usize,
+        cx: &TaskContext,
+        level: &Level,
+        reason: &Reason,
+        started: Instant,
+    ) -> Ran {
+        let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
+        let ran = run_task(&level.object, row, cx).await;
+        let duration: Duration = started.elapsed();
+        let (ended, status) = match &ran {
+            Ok(Outcome::Done) => (Ended::Ran, Status::Ran),
+            Ok(Outcome::Skipped) => (Ended::Skipped, Status::Skipped),
+            Err(_) => (Ended::Failed, Status::Ran),
+        };
+        let error = ran.as_ref().err().map(|error| format!("{error:#}"));
+        let time = record_without_stamp(session, cx.task(), reason, ended, duration, error).await?;
+        match ran {
+            Ok(_) => Ok((status, (status == Status::Ran).then_some(time))),
+            Err(error) => Err(Failure::Task(error)),
+        }
+    }
+}

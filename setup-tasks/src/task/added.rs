@@ -1,0 +1,300 @@
+//! Tasks that are added to one object at run time.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::kind::{DynTaskKind, TaskKind, ValueTask};
+use super::name::intern;
+use super::order::{CAPACITY, OrderError, Place, sort};
+use super::outcome::{IntoOutcome, Outcome};
+use super::row::TaskMeta;
+use super::table::TaskTable;
+use crate::depends::{RelatedTask, Relative};
+use crate::run::TaskContext;
+use crate::{BoxFuture, Result};
+
+/// A task to add to an object: [`Object::add_setup_task`](crate::Object::add_setup_task).
+#[derive(Clone, Debug)]
+#[must_use = "a task does nothing until it is added"]
+pub struct NewTask<K> {
+    pub(crate) place: NewPlace,
+    description: Option<String>,
+    kind: K,
+}
+
+/// Where an added task goes, and what else is known of it.
+#[derive(Clone, Debug)]
+pub(crate) struct NewPlace {
+    name: &'static str,
+    order: Option<i64>,
+    before: Vec<&'static str>,
+    after: Vec<&'static str>,
+    tags: Vec<&'static str>,
+    timeout: Option<Duration>,
+    retries: u32,
+}
+
+impl NewPlace {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            name: intern(name),
+            order: None,
+            before: Vec::new(),
+            after: Vec::new(),
+            tags: Vec::new(),
+            timeout: None,
+            retries: 0,
+        }
+    }
+
+    pub(crate) fn put_before(&mut self, tasks: Vec<String>) {
+        self.before = tasks.iter().map(|task| intern(task)).collect();
+    }
+}
+
+/// A task made of a closure.
+#[derive(Clone, Debug)]
+pub struct ClosureTask<F>(F);
+
+/// A closure without its type.
+pub(crate) type AnyClosure = Box<dyn Fn(TaskContext) -> BoxFuture<'static, Result<Outcome>> + Send + Sync>;
+
+#[diagnostic::do_not_recommend]
+impl<T: Sync, F, A> TaskKind<T> for ClosureTask<F>
+where
+    F: Fn(TaskContext) -> A + Send + Sync + 'static,
+    A: Future + Send,
+    A::Output: IntoOutcome,
+{
+    async fn run(&self, _model: &T, cx: &TaskContext) -> Result<Outcome> {
+        (self.0)(cx.clone()).await.into_outcome()
+    }
+}
+
+impl<F, A> NewTask<ClosureTask<F>>
+where
+    F: Fn(TaskContext) -> A + Send + Sync + 'static,
+    A: Future + Send + 'static,
+    A::Output: IntoOutcome,
+{
+    /// A task that calls a closure. It returns what tasks return.
+    pub fn new(name: impl AsRef<str>, description: impl Into<String>, run: F) -> Self {
+        let place = NewPlace::new(name.as_ref());
+        Self { place, description: Some(description.into()), kind: ClosureTask(run) }
+    }
+
+    pub(crate) fn erase(self) -> NewTask<ClosureTask<AnyClosure>> {
+        let run = self.kind.0;
+        let erased: AnyClosure = Box::new(move |cx| {
+            let running = run(cx);
+            Box::pin(async move { running.await.into_outcome() })
+        });
+        NewTask { place: self.place, description: self.description, kind: ClosureTask(erased) }
+    }
+}
+
+impl<K> NewTask<K> {
+    /// A task made of a value, which also describes it.
+    pub fn value(name: impl AsRef<str>, kind: K) -> Self {
+        Self { place: NewPlace::new(name.as_ref()), description: None, kind }
+    }
+
+    /// What it does, in words.
+    pub fn description(mut self, description: impl Into<String>) -> Self {
+        self.description = Some(description.into());
+        self
+    }
+
+    /// Its number; those of the type's own tasks step by 100. Without it and its kin, it goes behind all others.
+    pub fn order(mut self, order: i64) -> Self {
+        self.place.order = Some(order);
+        self
+    }
+
+    /// Directly ahead of another task of the object.
+    pub fn before(mut self, task: &str) -> Self {
+        self.place.before.push(intern(task));
+        self
+    }
+
+    /// Directly behind another task of the object.
+    pub fn after(mut self, task: &str) -> Self {
+        self.place.after.push(intern(task));
+        self
+    }
+
+    /// A word to choose it by.
+    pub fn tag(mut self, tag: &str) -> Self {
+        self.place.tags.push(intern(tag));
+        self
+    }
+
+    /// An attempt that takes longer fails.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.place.timeout = Some(timeout);
+        self
+    }
+
+    /// Further attempts after a failure.
+    pub fn retries(mut self, retries: u32) -> Self {
+        self.place.retries = retries;
+        self
+    }
+
+    pub(crate) fn into_row<T: 'static>(self) -> AddedRow<T>
+    where
+        K: TaskKind<T>,
+    {
+        let kind = Arc::new(ValueTask::new(self.place.name, self.kind));
+        AddedRow {
+            description: self.description.map_or_else(|| kind.describe_dyn(), Cow::Owned),
+            action: AddedAction::Kind(kind),
+            place: self.place,
+        }
+    }
+}
+
+/// Why a task cannot be added.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddTaskError {
+    /// The name is taken.
+    #[error("`{object}` has a setup task `{task}` already\nhelp: give this one another name")]
+    Exists {
+        /// The object's id.
+        object: String,
+        /// The name.
+        task: String,
+    },
+    /// It is to stand beside a task that the object does not have.
+    #[error("`{object}` has no setup task `{target}` for `{task}` to stand beside; it has {known}")]
+    UnknownTarget {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+        /// The name that was not found.
+        target: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// A number and a neighbour are two places.
+    #[error(
+        "`{task}` is to have a number and to stand beside another task of `{object}`\nhelp: say only one of the two"
+    )]
+    TwoPlaces {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+    },
+    /// With it, there is no order.
+    #[error("with `{task}`, the setup tasks of `{object}` cannot be put in an order: {cycle}")]
+    Cycle {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+        /// The tasks of the cycle: `a -> b -> a`.
+        cycle: String,
+    },
+    /// There are too many.
+    #[error("`{object}` has {CAPACITY} setup tasks, and can have no more")]
+    TooMany {
+        /// The object's id.
+        object: String,
+    },
+}
+
+/// The row of an added task.
+pub(crate) struct AddedRow<T: 'static> {
+    pub(crate) description: Cow<'static, str>,
+    pub(crate) action: AddedAction<T>,
+    place: NewPlace,
+}
+
+pub(crate) enum AddedAction<T: 'static> {
+    Kind(Arc<dyn DynTaskKind<T>>),
+    Relation(Relative, RelatedTask),
+}
+
+impl<T: 'static> AddedRow<T> {
+    pub(crate) fn relation(place: NewPlace, description: String, relative: Relative, to: RelatedTask) -> Self {
+        Self { description: description.into(), action: AddedAction::Relation(relative, to), place }
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.place.name
+    }
+
+    pub(crate) fn tags(&self) -> &[&'static str] {
+        &self.place.tags
+    }
+
+    pub(crate) fn meta(&self) -> TaskMeta {
+        let mut meta = TaskMeta::new(self.place.name, "");
+        (meta.timeout, meta.retries) = (self.place.timeout, self.place.retries);
+        meta
+    }
+}
+
+/// The tasks added to an object, with the order that they and those of its type make together.
+pub(crate) struct Added<T: 'static> {
+    pub(crate) rows: Vec<Arc<AddedRow<T>>>,
+    /// Rows: those of the table by their place in it, added ones behind them.
+    pub(crate) order: Arc<[usize]>,
+}
+
+impl<T: 'static> Added<T> {
+    pub(crate) fn none(table: &TaskTable<T>) -> Self {
+        Self { rows: Vec::new(), order: (0..table.len()).collect() }
+    }
+
+    /// Adds a task at its place, or says why not.
+    pub(crate) fn add(&mut self, table: &TaskTable<T>, object: &str, row: AddedRow<T>) -> Result<(), AddTaskError> {
+        let (object, task) = (object.to_owned(), row.name().to_owned());
+        let mut places = table.places();
+        let known = |places: &[Place<'_>], name: &str| places.iter().any(|place| place.name == name);
+        places.extend(self.rows.iter().map(|row| row.order_place()));
+        if known(&places, row.name()) {
+            return Err(AddTaskError::Exists { object, task });
+        }
+        if places.len() >= CAPACITY {
+            return Err(AddTaskError::TooMany { object });
+        }
+        let place = row.order_place();
+        if let Some(target) = place.before.iter().chain(place.after).find(|target| !known(&places, target)) {
+            let names: Vec<_> = places.iter().map(|place| format!("`{}`", place.name)).collect();
+            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            return Err(AddTaskError::UnknownTarget { object, task, target: (*target).to_owned(), known });
+        }
+        if place.order.is_some() && !(place.before.is_empty() && place.after.is_empty()) {
+            return Err(AddTaskError::TwoPlaces { object, task });
+        }
+        places.push(place);
+        let sorted = match sort(&places) {
+            Ok(sorted) => sorted,
+            Err(OrderError::Cycle { members, len }) => {
+                let names: Vec<_> =
+                    members[..len].iter().chain(&members[..1]).map(|&i| places[usize::from(i)].name).collect();
+                return Err(AddTaskError::Cycle { object, task, cycle: names.join(" -> ") });
+            }
+        };
+        let of_table = places.len() - 1 - self.rows.len();
+        let row_of = |i: u8| match usize::from(i) {
+            i if i < of_table => table.position(places[i].name).unwrap_or(i),
+            i => i,
+        };
+        self.order = sorted[..places.len()].iter().map(|&i| row_of(i)).collect();
+        self.rows.push(Arc::new(row));
+        Ok(())
+    }
+}
+
+impl<T: 'static> AddedRow<T> {
+    fn order_place(&self) -> Place<'_> {
+        let NewPlace { name, order, before, after, .. } = &self.place;
+        Place { name, order: *order, before, after }
+    }
+}

@@ -1,0 +1,273 @@
+//! Who is at work now, on what, and who waits for whom.
+
+mod render;
+#[cfg(unix)]
+mod socket;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+#[cfg(unix)]
+pub use socket::{Published, WaitingError, of_other_processes};
+
+use crate::decide::Reason;
+use crate::layout::Layout;
+use crate::object::AnyObject;
+pub use crate::ready::WorkKind;
+use crate::ready::{Current, Node, Work};
+use crate::stamp::Moment;
+
+/// The version of a snapshot as JSON.
+const VERSION: u32 = 1;
+
+/// Who is at work now, and who waits for whom: [`Layout::waiting`]. Its text (`Display`) is a tree; as JSON (serde) it has a
+/// version, see docs/formats.md.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The version of the format.
+    pub version: u32,
+    /// The process.
+    pub pid: u32,
+    /// When it was taken.
+    pub at: Moment,
+    /// Fleets that run.
+    pub fleets: Vec<FleetProgress>,
+    /// Everything that is worked on or waited for.
+    pub contexts: Vec<Context>,
+}
+
+/// How far a fleet has come.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct FleetProgress {
+    /// When it began.
+    pub since: Moment,
+    /// How many objects it runs.
+    pub objects: usize,
+    /// How many have ended.
+    pub ended: usize,
+}
+
+/// Something that is worked on: the run of an object, an object on its way to ready, a factory.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Context {
+    /// Tells it from the others of its process.
+    pub id: u64,
+    /// What kind of work it is.
+    pub kind: WorkKind,
+    /// The object's id, or the factory's key.
+    pub name: String,
+    /// The task that runs, or is looked at.
+    pub task: Option<String>,
+    /// What the task does.
+    pub description: Option<String>,
+    /// Why the task runs; `None` while it is only looked at.
+    pub reason: Option<Reason>,
+    /// Since when: the task if one runs, else the work; if there is no work yet, since when it is waited for.
+    pub since: Moment,
+    /// The context that the work was begun for.
+    pub parent: Option<u64>,
+    /// What it waits for.
+    pub waits_for: Vec<WaitsFor>,
+    /// Another process that holds the object, which it waits for.
+    pub held_by: Option<String>,
+}
+
+/// A wait.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WaitsFor {
+    /// The context that is waited for.
+    pub id: u64,
+    /// Since when.
+    pub since: Moment,
+}
+
+impl Snapshot {
+    /// The contexts that were begun for no other.
+    pub fn roots(&self) -> impl Iterator<Item = &Context> {
+        let known: HashSet<_> = self.contexts.iter().map(|context| context.id).collect();
+        self.contexts.iter().filter(move |context| context.parent.is_none_or(|parent| !known.contains(&parent)))
+    }
+
+    /// The contexts that were begun for this one.
+    pub fn children(&self, id: u64) -> impl Iterator<Item = &Context> {
+        self.contexts.iter().filter(move |context| context.parent == Some(id))
+    }
+
+    /// A context by its id.
+    pub fn context(&self, id: u64) -> Option<&Context> {
+        self.contexts.iter().find(|context| context.id == id)
+    }
+
+    /// The run of an object, if it is at work.
+    pub fn run_of(&self, object: &str) -> Option<&Context> {
+        self.contexts.iter().find(|context| context.kind == WorkKind::Run && context.name == object)
+    }
+
+    /// Whether nobody is at work.
+    pub fn is_empty(&self) -> bool {
+        self.contexts.is_empty()
+    }
+
+    fn since(&self, moment: Moment) -> Duration {
+        Duration::from_nanos(self.at.0.saturating_sub(moment.0))
+    }
+}
+
+impl Layout {
+    /// Who is at work on the objects of this layout now, and who waits for whom.
+    pub fn waiting(&self) -> Snapshot {
+        let mut nodes = Nodes::default();
+        let objects = self.all();
+        for object in &objects {
+            nodes.add_object(object);
+        }
+        nodes.follow();
+        let fleets = self.fleets().into_iter().map(|scope| FleetProgress {
+            since: scope.since.into(),
+            objects: scope.objects,
+            ended: scope.ended.load(Ordering::Relaxed),
+        });
+        Snapshot {
+            version: VERSION,
+            pid: std::process::id(),
+            at: SystemTime::now().into(),
+            fleets: fleets.collect(),
+            contexts: nodes.contexts(),
+        }
+    }
+}
+
+/// What the caller's work is: the innermost context first, then those that it was begun for. Empty outside of a task, a
+/// helper method or a factory.
+///
+/// ```
+/// use setup_tasks::{prelude::*, waiting};
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "door")]
+/// struct Door;
+///
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it")]
+///     async fn paint(&self) {
+///         let current = waiting::current();
+///         assert_eq!(current[0].name, "door");
+///         assert_eq!(current[0].reason.as_ref().unwrap().to_string(), "never ran");
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// setup_tasks::Layout::in_memory()?.add(Door)?.run_setup_tasks().await?;
+/// # Ok(()) }
+/// ```
+pub fn current() -> Vec<Context> {
+    let mut nodes = Nodes::default();
+    let mut at = Current::worker();
+    while let Some(node) = at.filter(|node| !nodes.known.contains_key(&node.id())) {
+        let work = node.work();
+        at = work.as_ref().and_then(|work| work.parent.clone());
+        nodes.put(node, work, None);
+    }
+    nodes.contexts()
+}
+
+/// Nodes that are worked on or waited for, as they are found.
+#[derive(Default)]
+struct Nodes {
+    found: Vec<(Node, Option<Work>, Option<SystemTime>)>,
+    known: HashMap<u64, Option<AnyObject>>,
+    open: VecDeque<usize>,
+}
+
+impl Nodes {
+    fn add_object(&mut self, object: &AnyObject) {
+        let core = object.0.core();
+        let plan = core.plan().map(|plan| &plan.node);
+        for node in [&core.ready.node, &core.course(false).node].into_iter().chain(plan) {
+            if let Some(work) = node.work() {
+                self.known.insert(node.id(), Some(object.clone()));
+                self.open.push_back(self.found.len());
+                self.found.push((node.clone(), Some(work), None));
+            }
+        }
+    }
+
+    fn put(&mut self, node: Node, work: Option<Work>, waited_for_since: Option<SystemTime>) {
+        if self.known.insert(node.id(), None).is_none() {
+            self.open.push_back(self.found.len());
+            self.found.push((node, work, waited_for_since));
+        }
+    }
+
+    /// Adds what these wait for and were begun for: factories, objects whose work is about to begin.
+    fn follow(&mut self) {
+        while let Some(at) = self.open.pop_front() {
+            let (node, work, _) = &self.found[at];
+            let parent = work.as_ref().and_then(|work| work.parent.clone()).map(|parent| (parent, None));
+            let waits = node.waits().into_iter().map(|(to, since)| (to, Some(since)));
+            let next: Vec<_> = waits.chain(parent).collect();
+            for (node, since) in next {
+                if !self.known.contains_key(&node.id()) {
+                    let work = node.work();
+                    self.put(node, work, since);
+                }
+            }
+        }
+    }
+
+    fn contexts(&self) -> Vec<Context> {
+        self.found.iter().map(|(node, work, waited_for)| self.context(node, work.as_ref(), *waited_for)).collect()
+    }
+
+    fn context(&self, node: &Node, work: Option<&Work>, waited_for: Option<SystemTime>) -> Context {
+        let step = work.and_then(|work| work.step.as_ref());
+        let object = self.known.get(&node.id()).and_then(Option::as_ref);
+        // A task that is looked at, while none runs.
+        let looked_at =
+            object.filter(|_| step.is_none() && matches!(node.kind(), WorkKind::Run | WorkKind::Plan)).and_then(
+                |object| object.0.core().considered.load(Ordering::Relaxed).checked_sub(1).map(|row| (object, row)),
+            );
+        let since = step.map(|step| step.since).or(work.map(|work| work.since)).or(waited_for);
+        let (task, description) = match (step, looked_at) {
+            (Some(step), _) => (Some(step.task.to_owned()), Some(step.description.to_string())),
+            (None, Some((object, row))) => {
+                (Some(object.0.stamp_name(row).to_owned()), Some(object.0.describe(row).into_owned()))
+            }
+            (None, None) => (None, None),
+        };
+        Context {
+            id: node.id(),
+            kind: node.kind(),
+            name: node.name().to_owned(),
+            task,
+            description,
+            reason: step.and_then(|step| step.reason.clone()),
+            since: since.unwrap_or_else(SystemTime::now).into(),
+            parent: work.and_then(|work| work.parent.as_ref()).map(Node::id),
+            waits_for: node
+                .waits()
+                .iter()
+                .map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() })
+                .collect(),
+            held_by: work.and_then(|work| work.held_by.clone()),
+        }
+    }
+}
+
+/// A fleet that is listed while this is kept.
+pub(crate) struct Listed(pub(crate) Layout, pub(crate) Arc<crate::fleet::Scope>);
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.0.unlist_fleet(&self.1);
+    }
+}
