@@ -1,10 +1,16 @@
 //! How setup-tasks behaves, section by section of what it promises. Each test is a claim.
 
+mod adding;
+mod clocks;
+mod customizing;
 mod deciding;
 mod declaring;
+mod fleets;
 mod generated;
 mod handles;
 mod injecting;
+mod inspecting;
+mod listening;
 mod mixins;
 mod paths;
 mod processes;
@@ -14,4 +20,6 @@ mod running;
 mod stamps;
 mod support;
 mod surroundings;
+mod together;
 mod troubles;
+mod waiting;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use setup_tasks::prelude::*;
 use setup_tasks::{AnyObject, Layout};
 
-use crate::support::{Log, Machine, chain};
+use crate::support::{Log, Machine, chain, numbers};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_is_brought_to_ready_once_by_all_who_ask() {
@@ -89,17 +89,6 @@ async fn ready_all(objects: &[Object<Linked>]) -> Vec<String> {
         errors.extend(ready.err().map(chain));
     }
     errors
-}
-
-/// A sequence of numbers that looks random and is the same in every run.
-fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    move |below| {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        usize::try_from(state % below as u64).unwrap()
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::run::ObjectReport;
 use setup_tasks::stamp::{FilesStore, SqliteStore};
 use setup_tasks::{Config, Event, EventKind, EventStream, Layout, Status};
+use tokio::sync::Semaphore;
 
 /// What tasks did, in order.
 #[derive(Clone, Default)]
@@ -99,7 +100,37 @@ impl Place {
 
 /// What the tasks of a [`Machine`] are told, by name of the knob.
 #[derive(Clone, Default)]
-pub struct Knobs(Arc<Mutex<HashMap<&'static str, String>>>);
+pub struct Knobs(Arc<Mutex<HashMap<&'static str, String>>>, Arc<Mutex<HashMap<&'static str, Gate>>>);
+
+/// A place where a task stops until the test lets it go on.
+#[derive(Clone)]
+pub struct Gate {
+    arrived: Arc<Semaphore>,
+    open: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub fn new() -> Self {
+        Self { arrived: Arc::new(Semaphore::new(0)), open: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// What the task does: says that it is here, and waits.
+    pub async fn pass(&self) {
+        self.arrived.add_permits(1);
+        self.open.acquire().await.unwrap().forget();
+    }
+
+    /// Waits for a task to come.
+    pub async fn arrived(&self) {
+        let arrived = tokio::time::timeout(Duration::from_secs(20), self.arrived.acquire());
+        arrived.await.expect("the task comes").unwrap().forget();
+    }
+
+    /// Lets one go on.
+    pub fn open(&self) {
+        self.open.add_permits(1);
+    }
+}
 
 impl Knobs {
     pub fn set(&self, knob: &'static str, value: impl Into<String>) {
@@ -108,6 +139,14 @@ impl Knobs {
 
     pub fn clear(&self, knob: &'static str) {
         self.0.lock().unwrap().remove(knob);
+    }
+
+    /// Lets a task wait for the test.
+    pub fn gate(&self, task: &'static str) -> Gate {
+        let gate = Gate::new();
+        self.1.lock().unwrap().insert(task, gate.clone());
+        self.set(task, "gate");
+        gate
     }
 
     pub fn get(&self, knob: &str) -> Option<String> {
@@ -174,6 +213,11 @@ impl Machine {
             "skip" => return Ok(Outcome::Skipped),
             "skip-error" => return Err(setup_tasks::SkipSetupTask.into()),
             "hang" => std::future::pending().await,
+            "gate" => {
+                let gate = self.knobs.1.lock().unwrap()[task].clone();
+                gate.pass().await;
+            }
+            "log" => cx.log(rest),
             "sleep" => tokio::time::sleep(Duration::from_millis(rest.parse()?)).await,
             "change-hash" => self.knobs.set("hash", rest),
             other => anyhow::bail!("no such knob: {other}"),
@@ -246,4 +290,15 @@ fn line(event: &Event) -> String {
 /// An error with its causes on one line.
 pub fn chain(error: impl Into<anyhow::Error>) -> String {
     format!("{:#}", error.into())
+}
+
+/// A sequence of numbers that looks random and is the same in every run.
+pub fn numbers(seed: u64) -> impl FnMut(usize) -> usize {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        usize::try_from(state % below as u64).unwrap()
+    }
 }

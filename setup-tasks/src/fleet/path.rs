@@ -11,7 +11,8 @@ pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     let mut at = Some(error);
     while let Some(error) = at {
-        if let Some(error) = error.downcast_ref::<RunError>() {
+        let boxed = || error.downcast_ref::<Box<RunError>>().map(|error| &**error);
+        if let Some(error) = error.downcast_ref::<RunError>().or_else(boxed) {
             of_run(error, &mut path);
         } else if let Some(error) = error.downcast_ref::<ReadyError>() {
             of_ready(error, &mut path);

@@ -12,11 +12,20 @@ use crate::fleet::Scope;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Epoch(u64);
 
+static NEXT: AtomicU64 = AtomicU64::new(1);
+
 impl Epoch {
+    /// Before all others.
+    pub(crate) const NEVER: Self = Self(0);
+
     /// One that begins now.
     pub(crate) fn now() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// What happens now is later than every epoch that has begun.
+    pub(crate) fn latest() -> Self {
+        Self(NEXT.load(Ordering::Relaxed))
     }
 }
 

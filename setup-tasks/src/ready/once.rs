@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
-use futures_util::future::Shared;
+use futures_util::future::{Shared, WeakShared};
 
 use super::circle::Circle;
 use super::current::{Current, Epoch};
@@ -11,7 +11,8 @@ use super::node::{Node, WorkKind};
 use super::shared_error::SharedError;
 use crate::BoxFuture;
 
-/// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others.
+/// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others; once all
+/// have given up, it is dropped, and who asks then begins anew.
 ///
 /// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
 /// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
@@ -24,7 +25,8 @@ type Work<V> = Shared<BoxFuture<'static, Result<V, SharedError>>>;
 
 enum State<V> {
     Idle,
-    Running(Work<V>),
+    /// Not kept by this: it goes with the last who waits for it.
+    Running(WeakShared<BoxFuture<'static, Result<V, SharedError>>>),
     Failed(SharedError, Epoch),
     /// With the epoch that it was made in.
     Done(V, Epoch),
@@ -74,18 +76,19 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
     ) -> Result<V, OnceError> {
         let work = {
             let mut state = lock(&self.state);
-            match &*state {
+            let running = match &*state {
                 State::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
-                State::Running(work) => work.clone(),
                 State::Failed(error, since) if *since > Current::get().epoch() => {
                     return Err(OnceError::Failed(error.clone()));
                 }
-                State::Idle | State::Failed(..) | State::Done(..) => {
-                    let work = self.begin(make(), Current::get());
-                    *state = State::Running(work.clone());
-                    work
-                }
-            }
+                State::Running(work) => work.upgrade(),
+                State::Idle | State::Failed(..) | State::Done(..) => None,
+            };
+            running.unwrap_or_else(|| {
+                let work = self.begin(make(), Current::get());
+                *state = work.downgrade().map_or(State::Idle, State::Running);
+                work
+            })
         };
         let _wait = self.node.wait().map_err(OnceError::Circle)?;
         work.await.map_err(OnceError::Failed)

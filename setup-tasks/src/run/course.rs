@@ -1,6 +1,6 @@
-//! How far an object has come: which of its tasks were considered, in which epoch, and with what result. What depends on a
-//! task in the same epoch is told from here, and the object goes on from here. There is one course for real runs and one for
-//! dry runs.
+//! How far an object has come: which of its tasks were considered, when, and with what result. Who depends on a task is told
+//! from here if it was considered after that one began, and a run goes on from here. There is one course for real runs and one
+//! for dry runs.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -11,7 +11,7 @@ use super::error::RunError;
 use super::report::{ObjectReport, TaskReport};
 use crate::decide::Newest;
 use crate::object::DynObject;
-use crate::ready::{Epoch, Node, Until, WorkKind};
+use crate::ready::{Current, Epoch, Node, Until, WorkKind};
 use crate::stamp::Moment;
 
 /// One of the two ways through the tasks of an object.
@@ -25,36 +25,46 @@ pub(crate) struct Course {
 
 #[derive(Default)]
 struct Progress {
+    /// Of the last run.
     epoch: Option<Epoch>,
-    /// For each task, by its row: whether it was considered, and its time.
-    times: Vec<Passed>,
+    is_under_way: bool,
+    /// For each task, by its row.
+    passed: Vec<Passed>,
     newest: Option<Newest>,
-    failed: Option<Box<RunError>>,
+    failed: Option<(Box<RunError>, Epoch)>,
     /// What was done and is not up to date only.
     tasks: Vec<TaskReport>,
     up_to_date: usize,
 }
 
-#[derive(Clone, Copy, Default, PartialEq)]
-enum Passed {
-    #[default]
-    No,
-    WithoutTime,
-    At(Moment),
+/// What became of a task in the last run.
+#[derive(Clone, Copy)]
+struct Passed {
+    is_passed: bool,
+    time: Option<Moment>,
+    /// It is good for what began before.
+    at: Epoch,
 }
 
-impl Passed {
-    fn known(self) -> Option<Known> {
-        match self {
-            Self::No => None,
-            Self::WithoutTime => Some(Ok(None)),
-            Self::At(time) => Some(Ok(Some(time))),
-        }
+impl Default for Passed {
+    fn default() -> Self {
+        Self { is_passed: false, time: None, at: Epoch::NEVER }
     }
 }
 
 /// The time of a task that was considered, or why it was not.
 type Known = Result<Option<Moment>, RunError>;
+
+/// On whose behalf something is asked.
+#[derive(Clone, Copy)]
+pub(super) struct Asker {
+    pub(super) epoch: Epoch,
+    /// Whether what an earlier epoch's run says is good, too, as long as that one is under way: waiting for its end could
+    /// close a circle where it waits for the asker in turn.
+    pub(super) takes_running: bool,
+    /// Whether only what its own epoch did is good, since it forces the task.
+    pub(super) own_alone: bool,
+}
 
 /// Where a run begins.
 #[derive(Default)]
@@ -66,7 +76,14 @@ pub(crate) struct Start {
 
 impl Start {
     pub(crate) fn has(&self, row: usize) -> bool {
-        self.passed.get(row).is_some_and(|passed| *passed != Passed::No)
+        self.passed.get(row).is_some_and(|passed| passed.is_passed)
+    }
+}
+
+impl Progress {
+    fn is_good(&self, at: Epoch, asker: Asker) -> bool {
+        self.epoch == Some(asker.epoch)
+            || (!asker.own_alone && (at > asker.epoch || (asker.takes_running && self.is_under_way)))
     }
 }
 
@@ -94,41 +111,46 @@ impl Course {
         self.advanced.notified()
     }
 
-    /// The time of a task that was considered in this epoch, or why it was not and will not be.
-    pub(super) fn known(&self, epoch: Epoch, row: usize) -> Option<Known> {
+    /// The time of a task that was considered since the asker began, or why it was not and will not be.
+    pub(super) fn known(&self, asker: Asker, row: usize) -> Option<Known> {
         let progress = self.progress();
-        if progress.epoch != Some(epoch) {
-            return None;
+        if let Some(passed) = progress.passed.get(row).filter(|passed| passed.is_passed)
+            && progress.is_good(passed.at, asker)
+        {
+            return Some(Ok(passed.time));
         }
-        let known = progress.times.get(row).copied().unwrap_or_default().known();
-        known.or_else(|| progress.failed.as_deref().cloned().map(Err))
+        let (error, at) = progress.failed.as_ref()?;
+        progress.is_good(*at, asker).then(|| Err((**error).clone()))
     }
 
     /// Begins a run: on from where the last one of the same epoch ended, or from the start.
     pub(super) fn begin(&self, epoch: Epoch, go_on: bool, rows: usize) -> Result<Start, RunError> {
         let mut progress = self.progress();
-        if go_on && progress.epoch == Some(epoch) {
-            if let Some(error) = progress.failed.as_deref() {
-                return Err(error.clone());
+        let is_same = progress.epoch == Some(epoch);
+        if go_on && is_same {
+            if let Some((error, _)) = &progress.failed {
+                return Err((**error).clone());
             }
-            return Ok(Start { newest: progress.newest.clone(), passed: progress.times.clone() });
+            progress.is_under_way = true;
+            return Ok(Start { newest: progress.newest.clone(), passed: progress.passed.clone() });
         }
-        let mut times = std::mem::take(&mut progress.times);
-        times.clear();
-        times.reserve_exact(rows);
+        let mut passed = std::mem::take(&mut progress.passed);
+        passed.clear();
+        passed.reserve_exact(rows);
         // What was done in the epoch stays to be told.
-        let tasks = if progress.epoch == Some(epoch) { std::mem::take(&mut progress.tasks) } else { Vec::new() };
-        *progress = Progress { epoch: Some(epoch), times, tasks, ..Progress::default() };
+        let tasks = if is_same { std::mem::take(&mut progress.tasks) } else { Vec::new() };
+        *progress = Progress { epoch: Some(epoch), is_under_way: true, passed, tasks, ..Progress::default() };
         Ok(Start::default())
     }
 
-    /// A task was considered.
-    pub(super) fn advance(&self, row: usize, time: Option<Moment>, newest: Option<&Newest>) {
+    /// A task was considered; or, if not `considered`, left out, which is good for nobody else.
+    pub(super) fn advance(&self, row: usize, time: Option<Moment>, considered: bool, newest: Option<&Newest>) {
         let mut progress = self.progress();
-        if progress.times.len() <= row {
-            progress.times.resize(row + 1, Passed::No);
+        if progress.passed.len() <= row {
+            progress.passed.resize(row + 1, Passed::default());
         }
-        progress.times[row] = time.map_or(Passed::WithoutTime, Passed::At);
+        let at = if considered { Epoch::latest() } else { Epoch::NEVER };
+        progress.passed[row] = Passed { is_passed: true, time, at };
         if progress.newest.as_ref() != newest {
             progress.newest = newest.cloned();
         }
@@ -139,7 +161,7 @@ impl Course {
     /// The run begins once more from where it began.
     pub(super) fn rewind(&self, start: &Start) {
         let mut progress = self.progress();
-        progress.times.clone_from(&start.passed);
+        progress.passed.clone_from(&start.passed);
         progress.newest.clone_from(&start.newest);
     }
 
@@ -148,7 +170,8 @@ impl Course {
         let mut progress = self.progress();
         progress.up_to_date += report.up_to_date;
         progress.tasks.extend(report.tasks.into_iter().filter(|task| !task.is_up_to_date()));
-        progress.failed = error.cloned().map(Box::new);
+        progress.failed = error.map(|error| (Box::new(error.clone()), Epoch::latest()));
+        progress.is_under_way = false;
         drop(progress);
         self.advanced.notify_waiters();
     }
@@ -159,7 +182,7 @@ impl Course {
         (progress.epoch == Some(epoch)).then(|| Done {
             tasks: std::mem::take(&mut progress.tasks),
             up_to_date: std::mem::take(&mut progress.up_to_date),
-            failed: progress.failed.as_deref().cloned(),
+            failed: progress.failed.as_ref().map(|(error, _)| (**error).clone()),
         })
     }
 }
@@ -173,17 +196,40 @@ pub(crate) struct Done {
     pub(crate) failed: Option<RunError>,
 }
 
+/// A run that is under way; one that is dropped is not any more.
+pub(super) struct UnderWay<'c>(pub(super) &'c Course);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.progress().is_under_way = false;
+        self.0.advanced.notify_waiters();
+    }
+}
+
+impl Asker {
+    /// The caller's work, which asks for a task of another object.
+    pub(super) fn of(object: &dyn DynObject, row: usize) -> Self {
+        let scope = Current::scope();
+        let forces = |scope: &crate::fleet::Scope| scope.forces(&object.core().id, object.name(row));
+        Self {
+            epoch: Current::get().epoch(),
+            takes_running: scope.is_none(),
+            own_alone: scope.is_some_and(|scope| forces(&scope)),
+        }
+    }
+}
+
 /// A wait for one task of an object, which ends when that was considered.
 pub(super) struct TaskPassed {
     pub(super) object: Weak<dyn DynObject>,
     pub(super) is_plan: bool,
-    pub(super) epoch: Epoch,
+    pub(super) asker: Asker,
     pub(super) row: usize,
 }
 
 impl Until for TaskPassed {
     fn is_over(&self) -> bool {
         let Some(object) = self.object.upgrade() else { return true };
-        object.core().course(self.is_plan).known(self.epoch, self.row).is_some()
+        object.core().course(self.is_plan).known(self.asker, self.row).is_some()
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::attempt::ask;
 use super::context::{LazyContext, TaskContext};
-use super::course::{Course, Start};
+use super::course::{Course, Start, UnderWay};
 use super::error::RunError;
 use super::gather::Subject;
 use super::level::{Contexts, Level};
@@ -48,6 +48,7 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
     let current = Current::get();
     let epoch = current.epoch();
     let start = course.begin(epoch, options.is_part, object.order().len())?;
+    let _under_way = UnderWay(course);
     let mut driver = Driver {
         object,
         options,
@@ -167,17 +168,21 @@ impl Driver<'_> {
 
     async fn consider(&mut self, level: &Level, row: usize) -> Result<Step, RunError> {
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
+        let mut is_considered = true;
         let considered = match level.object.kind(row) {
             RowKind::Relation => Considered::At(Box::pin(self.relation(level, row)).await?),
             RowKind::Customization => Box::pin(self.customization(level, row)).await?,
             RowKind::Task if self.is_chosen(level, row) => self.task(level, row).await?,
-            RowKind::Task => Considered::At(self.left_out(level, row)),
+            RowKind::Task => {
+                is_considered = false;
+                Considered::At(self.left_out(level, row))
+            }
         };
         let Considered::At(time) = considered else { return Ok(Step::Restart) };
         if level.is_host
             && let Some(course) = self.course
         {
-            course.advance(row, time, self.newest.as_ref());
+            course.advance(row, time, is_considered, self.newest.as_ref());
         }
         Ok(Step::Next)
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::future::{Either, select};
 
 use super::Options;
-use super::course::TaskPassed;
+use super::course::{Asker, TaskPassed};
 use super::driver::drive_in_turn;
 use super::error::RunError;
 use super::gather::Subject;
@@ -54,40 +54,38 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Res
     last_run(&other.0, row).await
 }
 
-/// The time of a task, considered in this epoch: already, now, or by a run that is under way, of which only that much is
-/// waited for.
+/// The time of a task, considered since the asker began: already, now, or by a run that is under way, of which only that much
+/// is waited for.
 async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Result<Option<Moment>, RunError> {
-    let (core, epoch) = (other.core(), Current::get().epoch());
+    let (core, asker) = (other.core(), Asker::of(&**other, row));
     let course = core.course(is_plan);
     loop {
         // Before it is looked at, so that nothing is missed in between.
         let mut advanced = pin!(course.advanced());
         advanced.as_mut().enable();
-        if let Some(known) = course.known(epoch, row) {
+        if let Some(known) = course.known(asker, row) {
             return known;
         }
-        let until: Arc<dyn Until> = Arc::new(TaskPassed { object: Arc::downgrade(other), is_plan, epoch, row });
-        let wait = course.node.wait_until(Some(Arc::downgrade(&until)));
-        let _wait = wait.map_err(|source| RunError::Circle { object: core.id.to_string(), source })?;
-        match select(pin!(course.turn()), advanced).await {
-            Either::Left((turn, _)) => {
-                if course.known(epoch, row).is_none() {
-                    let options = Options {
-                        stop_after: Some(Cow::Borrowed(other.name(row))),
-                        dry_run: is_plan,
-                        is_part: true,
-                        ..Options::default()
-                    };
-                    drive_boxed(other.clone(), options).await?;
-                    drop(turn);
-                    // A task that a fleet's tags leave out is not considered, and counts by its stamp.
-                    if course.known(epoch, row).is_none() {
-                        return last_run(other, row).await;
-                    }
-                }
+        let until: Arc<dyn Until> = Arc::new(TaskPassed { object: Arc::downgrade(other), is_plan, asker, row });
+        let _wait = match course.node.wait_until(Some(Arc::downgrade(&until))) {
+            Ok(wait) => wait,
+            Err(source) => {
+                let running = course.known(Asker { takes_running: true, ..asker }, row);
+                return running.unwrap_or(Err(RunError::Circle { object: core.id.to_string(), source }));
             }
-            Either::Right(_) => {}
+        };
+        let Either::Left((turn, _)) = select(pin!(course.turn()), advanced).await else { continue };
+        if let Some(known) = course.known(asker, row) {
+            return known;
         }
+        let stop_after = Some(Cow::Borrowed(other.name(row)));
+        let options = Options { stop_after, dry_run: is_plan, is_part: true, ..Options::default() };
+        drive_boxed(other.clone(), options).await?;
+        drop(turn);
+        return match course.known(asker, row) {
+            Some(known) => known,
+            None => last_run(other, row).await,
+        };
     }
 }
 

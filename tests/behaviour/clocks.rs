@@ -1,0 +1,105 @@
+//! Clocks that are wrong: what ran later is later all the same, also in another process, and after a restart.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use setup_tasks::prelude::*;
+use setup_tasks::stamp::{Clock, FilesStore, SqliteStore, StampStore};
+use setup_tasks::{Config, Layout};
+
+use crate::support::{Machine, Place, lines};
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "client")]
+struct Client {
+    machine: Machine,
+    #[depends_on(Machine::first, run_if_needed = false)]
+    server: Object<Machine>,
+}
+
+#[setup_tasks]
+impl Client {
+    #[setup_task("Mount")]
+    fn mount(&self) {
+        self.machine.log.say("mount");
+    }
+}
+
+/// A process whose clock stands at so many seconds.
+fn process(config: &Config, kind: &str, seconds: u64) -> (Layout, Object<Machine>, Object<Client>) {
+    let cache = config.cache_dir();
+    let store: Arc<dyn StampStore> = match kind {
+        "sqlite" => Arc::new(SqliteStore::new(cache.join(".setup-tasks/stamps.sqlite"))),
+        _ => Arc::new(FilesStore::new(cache)),
+    };
+    let clock = Clock::over(move || UNIX_EPOCH + Duration::from_secs(seconds));
+    let layout = Layout::with_clock(config.clone(), store, clock);
+    let server = layout.add(Machine::new("server")).unwrap();
+    let client = layout.add(Client { machine: Machine::new("client"), server: server.clone() }).unwrap();
+    (layout, server, client)
+}
+
+#[tokio::test]
+async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
+    for kind in ["sqlite", "files"] {
+        let place = Place::new();
+        let config = Config { base_dir: place.path().join(kind), ..place.config() };
+        {
+            let (_layout, _, client) = process(&config, kind, 2_000_000_000);
+            client.run_setup_tasks().await.unwrap();
+        }
+        // Years earlier, and it has not seen the client's stamp.
+        {
+            let (_layout, server, _) = process(&config, kind, 1_000_000_000);
+            Machine::FIRST.run(&server).await.unwrap();
+        }
+        for (seconds, expected) in [(1_000_000_000, "mount ran: server/first ran later"), (500_000_000, "mount up to date")] {
+            let (_layout, _, client) = process(&config, kind, seconds);
+            let report = client.run_setup_tasks().await.unwrap();
+            assert_eq!(lines(&report).last().unwrap(), expected, "{kind}");
+        }
+        // Marked by hand, and set back once more.
+        {
+            let (_layout, server, _) = process(&config, kind, 1);
+            server.create_stamp("first", "").await.unwrap();
+        }
+        let (_layout, _, client) = process(&config, kind, 2);
+        assert_eq!(lines(&client.plan().await.unwrap()).last().unwrap(), "mount would run: server/first ran later", "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_process_whose_clock_is_behind_sees_what_one_ahead_stamped_meanwhile() {
+    for kind in ["sqlite", "files"] {
+        let place = Place::new();
+        let config = Config { base_dir: place.path().join(kind), ..place.config() };
+        let (_behind, server, _) = process(&config, kind, 1_000_000_000);
+        Machine::FIRST.run(&server).await.unwrap();
+        let (_ahead, _, client) = process(&config, kind, 2_000_000_000);
+        client.run_setup_tasks().await.unwrap();
+        // The first process goes on; the clock that it saw last is its own.
+        Machine::FIRST.run(&server).await.unwrap();
+        let report = client.run_setup_tasks().await.unwrap();
+        assert_eq!(lines(&report).last().unwrap(), "mount ran: server/first ran later", "{kind}");
+        assert!(client.run_setup_tasks().await.unwrap().is_up_to_date());
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_jumps_back_while_an_object_runs_keeps_its_tasks_in_order() {
+    let place = Place::new();
+    let seconds = Arc::new(std::sync::atomic::AtomicU64::new(2_000_000_000));
+    let read = seconds.clone();
+    let clock = Clock::over(move || {
+        UNIX_EPOCH + Duration::from_secs(read.fetch_sub(1_000, std::sync::atomic::Ordering::Relaxed))
+    });
+    let store = Arc::new(SqliteStore::new(place.database()));
+    let layout = Layout::with_clock(place.config(), store, clock);
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    let times: Vec<_> =
+        ["first", "second", "third"].iter().map(|task| machine.check_stamp(task).unwrap().unwrap().time).collect();
+    assert!(times.is_sorted() && times[0] < times[2]);
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+    assert!(SystemTime::from(times[0]) > UNIX_EPOCH + Duration::from_secs(1_900_000_000));
+}

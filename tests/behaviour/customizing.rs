@@ -1,0 +1,264 @@
+//! Customizations: the tasks of a model, applied to a host.
+
+use std::sync::Arc;
+
+use setup_tasks::prelude::*;
+use setup_tasks::run::{ObjectReport, TaskReport};
+use setup_tasks::{Customization, CustomizationOf, Layout, NewTask, Resource, RunContext, RunOutcome, Status};
+
+use crate::support::{Knobs, Log, Machine, Place, chain, events};
+
+/// A host with tasks on both sides of its customization.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "hosts/{machine.name}", id = "{machine.name}")]
+struct Host {
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Host {
+    #[setup_task("Boot", hash = boot_hash)]
+    fn boot(&self) {
+        self.machine.log.say("boot");
+    }
+
+    #[setup_task("Make it a web server")]
+    const WEB: Customization<Host, Web, Mount> = Customization::within(
+        |host| Mount(host.machine.log.clone()),
+        |host| Web { port: 80, log: host.machine.log.clone(), knobs: host.machine.knobs.clone() },
+    );
+
+    #[setup_task("Announce")]
+    fn announce(&self) {
+        self.machine.log.say("announce");
+    }
+
+    fn boot_hash(&self) -> String {
+        self.machine.knobs.get("boot").unwrap_or_default()
+    }
+}
+
+/// What is shared while a customization runs.
+struct Mount(Log);
+
+struct Mounted(&'static str);
+
+impl RunContext for Mount {
+    type Resource = Mounted;
+
+    async fn enter(&self) -> Result<Mounted> {
+        self.0.say("mounted");
+        Ok(Mounted("/mnt"))
+    }
+
+    async fn leave(&self, _: Arc<Mounted>, outcome: RunOutcome) -> Result<()> {
+        self.0.say(format!("unmounted: {outcome:?}"));
+        Ok(())
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "web")]
+struct Web {
+    port: u16,
+    log: Log,
+    knobs: Knobs,
+}
+
+#[setup_tasks]
+impl Web {
+    #[setup_task("Install the server")]
+    fn install(&self, mounted: Resource<Mounted>, host: Object<Host>) -> Result<()> {
+        self.log.say(format!("install under {} on {}", mounted.0.0, host.id()));
+        anyhow::ensure!(self.knobs.get("install").is_none(), "no package");
+        Ok(())
+    }
+
+    #[setup_task("Configure the port", hash = port)]
+    fn configure(&self, cx: &TaskContext) -> Result<()> {
+        self.log.say(format!("configure {} as {}", self.port(), cx.object().id()));
+        std::fs::write(cx.stamp_path()?.join("web.conf"), self.port())?;
+        Ok(())
+    }
+
+    fn port(&self) -> String {
+        self.knobs.get("port").unwrap_or_else(|| self.port.to_string())
+    }
+}
+
+fn host(layout: &Layout) -> Object<Host> {
+    layout.add(Host { machine: Machine::new("h") }).unwrap()
+}
+
+/// Names, statuses and reasons, subtasks with more space before them.
+fn tree(report: &ObjectReport) -> Vec<String> {
+    fn add(tasks: &[TaskReport], indent: &str, lines: &mut Vec<String>) {
+        for task in tasks {
+            let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+            lines.push(format!("{indent}{} {:?}{reason}", task.task, task.status));
+            add(&task.subtasks, &format!("{indent} "), lines);
+        }
+    }
+    let mut lines = Vec::new();
+    add(&report.tasks, "", &mut lines);
+    lines
+}
+
+#[tokio::test]
+async fn its_tasks_run_in_the_place_of_one_stamped_under_the_host() {
+    let place = Place::new();
+    {
+        let layout = place.layout();
+        let host = host(&layout);
+        let report = host.run_setup_tasks().await.unwrap();
+        assert_eq!(
+            host.machine.log.take(),
+            ["boot", "mounted", "install under /mnt on h", "configure 80 as h/web", "unmounted: Done", "announce"]
+        );
+        assert_eq!(
+            tree(&report),
+            [
+                "boot Ran: never ran",
+                "web Ran: never ran",
+                " web.install Ran: never ran",
+                " web.configure Ran: never ran",
+                "announce Ran: never ran"
+            ]
+        );
+        assert_eq!(report.ran().count(), 4, "a customization is no task of its own");
+        assert!(host.check_stamp("web.install").unwrap().is_some() && host.check_stamp("web").unwrap().is_none());
+        assert!(host.stamp_path().unwrap().join("web.conf").exists(), "it has the host's paths");
+    }
+    let layout = place.layout();
+    let host = host(&layout);
+    let report = host.run_setup_tasks().await.unwrap();
+    assert!(report.is_up_to_date() && host.machine.log.take().is_empty(), "the context is entered only if something runs");
+}
+
+#[tokio::test]
+async fn earlier_tasks_of_the_host_invalidate_it_and_it_invalidates_later_ones() {
+    let layout = Layout::in_memory().unwrap();
+    let host = host(&layout);
+    host.run_setup_tasks().await.unwrap();
+    host.machine.log.take();
+    host.machine.knobs.set("port", "443");
+    let expected = [
+        "boot UpToDate",
+        "web WouldRun: its hash changed from 80 to 443",
+        " web.install UpToDate",
+        " web.configure WouldRun: its hash changed from 80 to 443",
+        "announce WouldRun: web.configure ran later",
+    ];
+    assert_eq!(tree(&host.plan().await.unwrap()), expected);
+    assert!(host.machine.log.take().is_empty());
+    host.run_setup_tasks().await.unwrap();
+    assert_eq!(host.machine.log.take(), ["mounted", "configure 443 as h/web", "unmounted: Done", "announce"]);
+
+    host.machine.knobs.set("boot", "again");
+    let report = tree(&host.run_setup_tasks().await.unwrap());
+    assert_eq!(report[1..4], ["web Ran: boot ran later", " web.install Ran: boot ran later", " web.configure Ran: web.install ran later"]);
+    assert!(host.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[tokio::test]
+async fn a_failure_leaves_the_context_and_names_task_and_host() {
+    let layout = Layout::in_memory().unwrap();
+    let host = host(&layout);
+    host.machine.knobs.set("install", "fail");
+    let mut events = events(&layout);
+    let error = chain(host.run_setup_tasks().await.unwrap_err());
+    assert_eq!(error, "task `h/web.install` (Install the server) failed; it ran because: never ran: no package");
+    assert_eq!(host.machine.log.take(), ["boot", "mounted", "install under /mnt on h", "unmounted: Failed"]);
+    assert!(events.take().contains(&"h/web.install fail: no package".to_owned()), "events are the host's");
+    host.machine.knobs.clear("install");
+    let plan = tree(&host.plan().await.unwrap());
+    assert_eq!(plan[2], " web.install WouldRun: failed last time: no package");
+}
+
+#[tokio::test]
+async fn it_is_forced_and_run_alone_as_a_whole_or_by_task() {
+    let layout = Layout::in_memory().unwrap();
+    let host = host(&layout);
+    Host::WEB.handle().run(&host).await.unwrap();
+    assert_eq!(host.machine.log.take().len(), 4);
+    host.run_setup_tasks().stop_after(Host::WEB.handle()).await.unwrap();
+    host.run_setup_tasks().await.unwrap();
+    host.machine.log.take();
+    host.any().run_setup_tasks().force("web.configure").stop_after("web").await.unwrap();
+    assert_eq!(host.machine.log.take(), ["mounted", "configure 80 as h/web", "unmounted: Done"]);
+    host.any().run_setup_tasks().force("web").await.unwrap();
+    assert_eq!(host.machine.log.take().len(), 5);
+    for unknown in ["web.configura", "boot.x", "wep.configure"] {
+        let error = host.any().run_setup_tasks().force(unknown).await.unwrap_err().to_string();
+        assert!(error.contains("no setup task"), "{unknown}: {error}");
+    }
+}
+
+/// A customization within a customization, and one whose model is there already.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "tls")]
+struct Tls(Log);
+
+#[setup_tasks]
+impl Tls {
+    #[setup_task("Make a certificate")]
+    fn certify(&self, cx: &TaskContext) {
+        let host = cx.host().unwrap();
+        self.0.say(format!("certify {} of {}", cx.task(), host.id()));
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "site")]
+struct Site(Log);
+
+#[setup_tasks]
+impl Site {
+    #[setup_task]
+    const TLS: Customization<Site, Tls> = Customization::new(|site| Tls(site.0.clone()));
+
+    #[setup_task("Publish")]
+    fn publish(&self) {
+        self.0.say("publish");
+    }
+}
+
+#[tokio::test]
+async fn customizations_nest_and_can_be_added_at_run_time() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.customize("site", Site(machine.log.clone())).unwrap();
+    let report = machine.run_setup_tasks().await.unwrap();
+    assert_eq!(machine.log.take(), ["first", "second", "third", "certify site.tls.certify of m/site", "publish"]);
+    assert_eq!(report.tasks.last().unwrap().subtasks[0].description, "Apply Tls");
+    assert!(machine.check_stamp("site.tls.certify").unwrap().is_some());
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+
+    let log = machine.log.clone();
+    let within = CustomizationOf::new(Site(log.clone())).within(move |_: &Object<Machine>| Mount(log.clone()));
+    machine.add_setup_task(NewTask::value("other", within).order(50)).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    assert_eq!(machine.log.take()[..3], ["mounted", "certify other.tls.certify of m/other", "publish"]);
+    assert_eq!(machine.run_setup_tasks().await.unwrap().with(Status::UpToDate).count(), 7);
+}
+
+#[tokio::test]
+async fn a_model_can_be_applied_to_one_object_alone() {
+    let layout = Layout::in_memory().unwrap();
+    let (one, two) = (layout.add(Machine::new("one")).unwrap(), layout.add(Machine::new("two")).unwrap());
+    let shared = Arc::new(());
+    let _ = shared;
+    one.customize("site", Site(Log::default())).unwrap();
+    one.ready().await.unwrap();
+    two.customize("site", Site(Log::default())).unwrap();
+    two.ready().await.unwrap();
+    assert!(one.check_stamp("site.publish").unwrap().is_some() && two.check_stamp("site.publish").unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_customization_of_a_readonly_host_does_not_run() {
+    let layout = Layout::in_memory().unwrap();
+    let host = layout.place(Host { machine: Machine::new("h") }).readonly(true).add().unwrap();
+    assert!(host.run_setup_tasks().await.unwrap().readonly);
+    assert!(host.machine.log.take().is_empty());
+}

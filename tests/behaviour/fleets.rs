@@ -1,0 +1,386 @@
+//! Many objects: at once, in order, and what is said of them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use setup_tasks::fleet::FleetError;
+use setup_tasks::prelude::*;
+use setup_tasks::{FleetReport, Layout, ObjectOutcome};
+
+use crate::support::{Machine, Place, chain};
+
+/// A machine that depends on others.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "clients/{machine.name}", id = "{machine.name}")]
+struct Client {
+    machine: Machine,
+    #[depends_on(Machine::second)]
+    servers: Vec<Object<Machine>>,
+    #[depends_on(Client::mount)]
+    chain: Option<Object<Client>>,
+}
+
+#[setup_tasks]
+impl Client {
+    #[setup_task("Mount", tags = ["storage"])]
+    async fn mount(&self) {
+        self.machine.log.say(format!("{} mounts", self.machine.name));
+    }
+
+    #[setup_task("Greet", tags = ["talk"])]
+    fn greet(&self) {
+        self.machine.log.say(format!("{} greets", self.machine.name));
+    }
+}
+
+/// Two servers, a client of each, and one behind the first client.
+struct Site {
+    layout: Layout,
+    good: Object<Machine>,
+    bad: Object<Machine>,
+}
+
+fn site() -> Site {
+    let layout = Layout::in_memory().unwrap();
+    // Dependents are added first: the order of adding is not that of running.
+    let (good, bad) = (Machine::new("good"), Machine::new("bad"));
+    let log = good.log.clone();
+    let bad = Machine { log: log.clone(), ..bad };
+    let good = layout.add(good).unwrap();
+    let bad = layout.add(bad).unwrap();
+    let client = |name, server: Option<&Object<Machine>>, chain: Option<&Object<Client>>| {
+        let machine = Machine { log: log.clone(), ..Machine::new(name) };
+        layout.add(Client { machine, servers: server.into_iter().cloned().collect(), chain: chain.cloned() }).unwrap()
+    };
+    let one = client("one", Some(&bad), None);
+    client("two", Some(&good), None);
+    client("behind", None, Some(&one));
+    Site { good, bad, layout }
+}
+
+fn outcomes(report: &FleetReport) -> Vec<(&str, ObjectOutcome)> {
+    report.objects.iter().map(|result| (&*result.object, result.outcome)).collect()
+}
+
+use ObjectOutcome::{DependencyFailed, Failed, NotTried, Ran, Readonly, Skipped, UpToDate, WouldRun};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_are_brought_to_ready_once_and_again_only_when_something_changed() {
+    let site = site();
+    let report = site.layout.run().await.unwrap();
+    assert_eq!(outcomes(&report), [("good", Ran), ("bad", Ran), ("one", Ran), ("two", Ran), ("behind", Ran)]);
+    assert_eq!(report.summary(), "done: 5 objects; 12 tasks ran, 6 up to date");
+    let report = site.layout.run().await.unwrap();
+    assert!(report.with(UpToDate).count() == 5 && report.is_success());
+    assert_eq!(report.summary(), "up to date: 5 objects, 18 tasks, nothing to do");
+    site.good.log.take();
+    site.good.knobs.set("hash", "new");
+    let report = site.layout.run().await.unwrap();
+    assert_eq!(outcomes(&report)[2..], [("one", UpToDate), ("two", Ran), ("behind", UpToDate)]);
+    assert_eq!(site.good.log.take(), ["second", "third", "two mounts", "two greets"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn as_many_objects_run_at_once_as_there_are_jobs_and_no_more() {
+    for jobs in [1, 3, 8] {
+        let layout = Layout::in_memory().unwrap();
+        let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        for name in 0..24 {
+            layout.add(Counted { name, now: now.clone(), most: most.clone() }).unwrap();
+        }
+        let report = layout.run().jobs(jobs).await.unwrap();
+        assert_eq!((report.with(Ran).count(), most.load(Ordering::SeqCst)), (24, jobs));
+    }
+}
+
+/// Counts how many of its kind run at once; waits until as many do as may, for as long as there are that many left.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "counted/{name}")]
+struct Counted {
+    name: usize,
+    now: Arc<AtomicUsize>,
+    most: Arc<AtomicUsize>,
+}
+
+#[setup_tasks]
+impl Counted {
+    #[setup_task("Count")]
+    async fn count(&self) {
+        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most.fetch_max(now, Ordering::SeqCst);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        self.now.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn dependencies_come_first_and_hold_no_job_while_they_are_waited_for() {
+    let layout = Layout::in_memory().unwrap();
+    let server = layout.add(Machine::new("server")).unwrap();
+    let gate = server.knobs.gate("second");
+    let log = server.log.clone();
+    for name in ["a", "b", "c"] {
+        let machine = Machine { log: log.clone(), ..Machine::new(name) };
+        layout.add(Client { machine, servers: vec![server.clone()], chain: None }).unwrap();
+    }
+    let free = layout.add(Machine { log: log.clone(), ..Machine::new("free") }).unwrap();
+    let run = tokio::spawn(layout.run().jobs(2).into_future());
+    gate.arrived().await;
+    // The one that depends on nothing is not kept waiting by those that do.
+    tokio::time::timeout(Duration::from_secs(20), free_ran(&free)).await.unwrap();
+    gate.open();
+    assert!(run.await.unwrap().unwrap().is_success());
+    let log = log.take();
+    let at = |line: &str| log.iter().position(|other| other == line).unwrap();
+    assert!(["a mounts", "b mounts", "c mounts"].iter().all(|line| at(line) > at("second")), "{log:?}");
+}
+
+async fn free_ran(free: &Object<Machine>) {
+    while free.check_stamp("third").unwrap().is_none() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_failure_what_is_independent_goes_on_and_dependents_say_the_way_to_it() {
+    let site = site();
+    site.bad.knobs.set("first", "fail");
+    let report = site.layout.run().await.unwrap();
+    let expected =
+        [("good", Ran), ("bad", Failed), ("one", DependencyFailed), ("two", Ran), ("behind", DependencyFailed)];
+    assert_eq!(outcomes(&report), expected);
+    assert_eq!(report.object("behind").unwrap().path, ["behind", "one", "bad"]);
+    let error = report.object("bad").unwrap().error.clone().unwrap();
+    assert!(chain(anyhow::anyhow!("{error}")).contains("cannot be brought to ready"));
+    assert_eq!(site.bad.log.take().iter().filter(|line| *line == "first").count(), 2, "what failed is tried once");
+    assert_eq!(report.summary(), "failed: 1 of 5 objects; 2 depend on what failed, 5 tasks ran, 3 up to date");
+    assert_eq!(
+        report.to_string().lines().filter(|line| !line.split(' ').next().unwrap().contains('/')).collect::<Vec<_>>(),
+        [
+            "bad failed: `bad` cannot be brought to ready: task `bad/first` (Do the first) failed; it ran because: never \
+             ran: cannot write: the disk is on fire",
+            "one depends on what failed: one -> bad",
+            "behind depends on what failed: behind -> one -> bad",
+            "failed: 1 of 5 objects; 2 depend on what failed, 5 tasks ran, 3 up to date",
+        ]
+    );
+    site.bad.knobs.clear("first");
+    assert!(site.layout.run().await.unwrap().is_success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fail_fast_begins_nothing_after_a_failure_and_ends_what_runs() {
+    let site = site();
+    site.bad.knobs.set("first", "fail");
+    let gate = site.good.knobs.gate("first");
+    let run = tokio::spawn(site.layout.run().jobs(2).fail_fast().into_future());
+    gate.arrived().await;
+    while site.bad.plan().await.unwrap().tasks[0].reason == Some(Reason::NeverRan) {
+        tokio::task::yield_now().await;
+    }
+    gate.open();
+    let report = run.await.unwrap().unwrap();
+    let expected = [("good", Ran), ("bad", Failed), ("one", NotTried), ("two", NotTried), ("behind", NotTried)];
+    assert_eq!(outcomes(&report), expected);
+    assert_eq!(report.summary(), "failed: 1 of 5 objects; 3 not tried, 3 tasks ran");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn filters_choose_by_id_type_and_tag() {
+    let site = site();
+    let ids = |report: &FleetReport| report.objects.iter().map(|r| (r.object.clone(), r.chosen)).collect::<Vec<_>>();
+    let chosen = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), true)).collect::<Vec<_>>();
+    let report = site.layout.run().include("t*").include("b?d").dry_run().await.unwrap();
+    let mut expected = chosen(&["bad", "two"]);
+    expected.push(("good".to_owned(), false));
+    assert_eq!(ids(&report), expected, "what a chosen one needs is told of, too");
+    let report = site.layout.run().of_type::<Machine>().exclude("bad").await.unwrap();
+    assert_eq!(ids(&report), chosen(&["good"]));
+    let report = site.layout.run().of_type_named("Client").dry_run().await.unwrap();
+    assert_eq!(ids(&report)[..3], chosen(&["one", "two", "behind"]));
+
+    site.good.log.take();
+    let report = site.layout.run().tag("talk").await.unwrap();
+    assert_eq!(ids(&report)[..3], chosen(&["one", "two", "behind"]));
+    let mut log = site.good.log.take();
+    log.sort_unstable();
+    assert_eq!(log, ["behind greets", "one greets", "two greets"], "tasks without the tag are left alone");
+    let report = site.layout.run().await.unwrap();
+    assert_eq!(report.object("one").unwrap().tasks.len(), 2, "what was left out runs later, and what follows it again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
+    let site = site();
+    let report = site.layout.run().exclude("bad").exclude("good").await.unwrap();
+    assert_eq!(outcomes(&report), [("one", Ran), ("two", Ran), ("behind", Ran)]);
+    assert!(site.good.glance().unwrap().iter().all(|task| task.stamp.is_none()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn forced_tasks_run_once_whoever_asks_first() {
+    let site = site();
+    site.layout.run().await.unwrap();
+    site.good.log.take();
+    let report = site.layout.run().force("good/second").jobs(8).await.unwrap();
+    assert_eq!(site.good.log.take(), ["second", "third", "two mounts", "two greets"]);
+    assert_eq!(report.object("good").unwrap().tasks[0].reason, Some(Reason::Forced));
+    // Asked for by a dependent alone.
+    site.layout.run().include("two").force("good/first").await.unwrap();
+    assert_eq!(site.good.log.take(), ["first", "second", "two mounts", "two greets"]);
+    let report = site.layout.run().force_all().await.unwrap();
+    assert_eq!(report.count(setup_tasks::Status::Ran), 12);
+    assert_eq!(site.layout.run().force("o*").await.unwrap().with(Ran).count(), 2);
+}
+
+#[tokio::test]
+async fn filters_that_choose_nothing_are_errors_that_say_what_there_is() {
+    let site = site();
+    let error = async |run: setup_tasks::FleetRun| run.await.unwrap_err().to_string();
+    let run = || site.layout.run();
+    let text = error(run().include("gord")).await;
+    assert_eq!(text, "no object matches `gord`\nhelp: the objects are `bad`, `behind`, `good`, `one`, `two`");
+    assert_eq!(error(run().of_type_named("Server")).await, "no object is a `Server`\nhelp: their types are `Client`, `Machine`");
+    assert_eq!(error(run().tag("tlak")).await, "no task has the tag `tlak`\nhelp: the tags are `storage`, `talk`");
+    assert!(error(run().force("good/fourth")).await.starts_with("no task is called `good/fourth`\nhelp: write `object/task`"));
+    assert!(matches!(run().exclude("[").await.unwrap_err(), FleetError::Pattern { .. }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_says_what_would_run_over_all_objects() {
+    let site = site();
+    let report = site.layout.run().dry_run().await.unwrap();
+    assert!(report.dry_run && report.objects.iter().all(|result| result.outcome == WouldRun), "{report}");
+    assert_eq!(report.summary(), "would run: 12 tasks on 5 objects; 6 up to date");
+    assert!(site.good.log.take().is_empty());
+    site.layout.run().await.unwrap();
+    site.good.knobs.set("hash", "x");
+    let report = site.layout.run().dry_run().await.unwrap();
+    let told: Vec<_> = report.to_string().lines().map(str::to_owned).collect();
+    assert_eq!(
+        told[..4],
+        [
+            "good/second would run: its hash changed to x",
+            "good/third would run: second ran later",
+            "two/mount would run: good/second ran later",
+            "two/greet would run: good/second ran later"
+        ]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn readonly_and_skipping_objects_are_reported_as_such() {
+    let layout = Layout::in_memory().unwrap();
+    let still = layout.place(Machine::new("still")).readonly(true).add().unwrap();
+    let lazy = layout.add(Machine::new("lazy")).unwrap();
+    lazy.run_setup_tasks().await.unwrap();
+    lazy.delete_stamp("third").await.unwrap();
+    lazy.knobs.set("third", "skip");
+    let report = layout.run().await.unwrap();
+    assert_eq!(outcomes(&report), [("still", Readonly), ("lazy", Skipped)]);
+    assert_eq!(report.summary(), "up to date: 2 objects, 2 tasks, nothing to do; 1 skipped, 1 readonly");
+    assert!(still.log.take().is_empty());
+    assert!(still.clear_stamps_and_cache().await.unwrap_err().to_string().contains("readonly"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_report_as_json_has_a_version_and_everything_else() {
+    let site = site();
+    site.bad.knobs.set("second", "fail");
+    let report = site.layout.run().jobs(1).await.unwrap();
+    let mut json = serde_json::to_value(&report).unwrap();
+    assert_eq!((&json["version"], &json["dry_run"]), (&1.into(), &false.into()));
+    assert_eq!(json["summary"], report.summary());
+    let one = &mut json["objects"][2];
+    one["duration_us"] = 0.into();
+    one["error"] = one["error"].as_str().unwrap().starts_with("`one` cannot be brought to ready: `one` depends on").into();
+    assert_eq!(
+        *one,
+        serde_json::json!({
+            "object": "one", "type": "Client", "chosen": true, "outcome": "dependency_failed", "tasks": [],
+            "up_to_date": 0, "error": true, "path": ["one", "bad"], "duration_us": 0
+        })
+    );
+    let task = &mut json["objects"][0]["tasks"][0];
+    task["duration_us"] = 0.into();
+    assert_eq!(
+        *task,
+        serde_json::json!({
+            "task": "first", "description": "Do the first", "status": "ran", "reason": {"reason": "never_ran"},
+            "duration_us": 0, "subtasks": []
+        })
+    );
+}
+
+/// Runs a fleet from inside.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "admiral")]
+struct Admiral;
+
+#[setup_tasks]
+impl Admiral {
+    #[setup_task("Command")]
+    async fn command(&self, cx: &TaskContext) -> Result<()> {
+        let report = cx.layout().run().await?;
+        anyhow::ensure!(report.is_success(), "{report}");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_within_a_task_that_would_wait_for_itself_is_an_error() {
+    let layout = Layout::in_memory().unwrap();
+    layout.add(Machine::new("m")).unwrap();
+    layout.add(Admiral).unwrap();
+    let report = layout.run().await.unwrap();
+    let text = report.to_string();
+    assert!(text.contains("waiting would never end: `admiral` -> `admiral`"), "{text}");
+    assert!(!report.object("m").unwrap().is_failure());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_that_is_dropped_leaves_what_ran_as_interrupted() {
+    let place = Place::new();
+    let layout = place.layout();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let gate = machine.knobs.gate("second");
+    let run = tokio::spawn(layout.run().into_future());
+    gate.arrived().await;
+    run.abort();
+    assert!(run.await.unwrap_err().is_cancelled());
+    machine.knobs.clear("second");
+    let report = layout.run().await.unwrap();
+    assert_eq!(report.object("m").unwrap().tasks[0].reason, Some(Reason::Interrupted), "{report}");
+}
+
+/// Says itself what ready is.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "custom", ready = bring_up)]
+struct Custom(Machine);
+
+#[setup_tasks]
+impl Custom {
+    #[setup_task("Work")]
+    fn work(&self) {
+        self.0.log.say("work");
+    }
+
+    async fn bring_up(me: &Object<Self>) -> Result<()> {
+        me.0.log.say("before");
+        me.run_setup_tasks().await?;
+        me.0.log.say("after");
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fleet_brings_up_in_the_models_own_way_and_reports_the_tasks() {
+    let layout = Layout::in_memory().unwrap();
+    let custom = layout.add(Custom(Machine::new("c"))).unwrap();
+    let report = layout.run().await.unwrap();
+    assert_eq!(custom.0.log.take(), ["before", "work", "after"]);
+    assert_eq!(report.summary(), "done: 1 object; 1 task ran");
+    let report = layout.run().await.unwrap();
+    assert_eq!((custom.0.log.take(), report.object("custom").unwrap().up_to_date), (vec!["before".into(), "after".into()], 1));
+}

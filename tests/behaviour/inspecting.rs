@@ -1,0 +1,172 @@
+//! Inspectors: what is known of tasks, of a type and of an object.
+
+use setup_tasks::decide::Decision;
+use setup_tasks::prelude::*;
+use setup_tasks::{Customization, Layout, ObjectTaskInspector, TaskSort};
+
+use crate::support::{Machine, Place, chain};
+
+/// One row of every sort.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "desk")]
+struct Desk {
+    machine: Machine,
+    #[depends_on(Machine::second)]
+    other: Object<Machine>,
+}
+
+#[setup_tasks]
+impl Desk {
+    #[setup_task("Put it together", tags = ["wood", "once"])]
+    fn assemble(&self) {
+        self.machine.log.say("assemble");
+    }
+
+    #[setup_task("Put a lamp on it")]
+    const LAMP: Customization<Desk, Lamp> = Customization::new(|desk| Lamp(desk.machine.clone()));
+
+    #[setup_task("Look whether it is clean", check_completed = is_clean)]
+    fn clean(&self) {
+        self.machine.log.say("clean");
+    }
+
+    fn is_clean(&self) -> Result<bool> {
+        match self.machine.knobs.get("clean").as_deref() {
+            Some("fail") => anyhow::bail!("too dark"),
+            clean => Ok(clean.is_some()),
+        }
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "lamp")]
+struct Lamp(Machine);
+
+#[setup_tasks]
+impl Lamp {
+    #[setup_task("Screw the bulb in", hash = bulb)]
+    fn bulb_in(&self) {}
+
+    fn bulb(&self) -> String {
+        self.0.log.say("asked");
+        self.0.knobs.get("bulb").unwrap_or_default()
+    }
+}
+
+fn desk(layout: &Layout) -> Object<Desk> {
+    let other = layout.add(Machine::new("other")).unwrap();
+    layout.add(Desk { machine: Machine::new("desk"), other }).unwrap()
+}
+
+#[test]
+fn a_type_says_what_its_tasks_are() {
+    let tasks = Desk::inspect_class();
+    let facts: Vec<_> = tasks.iter().map(|task| (task.name(), task.description(), task.sort())).collect();
+    assert_eq!(
+        facts,
+        [
+            ("other_second", "Depend on second of other", TaskSort::Relationship),
+            ("assemble", "Put it together", TaskSort::Task),
+            ("lamp", "Put a lamp on it", TaskSort::Customization),
+            ("clean", "Look whether it is clean", TaskSort::Task),
+        ]
+    );
+    assert_eq!(tasks[1].tags(), ["wood", "once"]);
+    let bulb = &tasks[2].subtasks()[0];
+    assert_eq!((bulb.name(), bulb.stamp_name(), bulb.type_name()), ("bulb_in", "lamp.bulb_in", "Lamp"));
+    let mut back = Some(&tasks[3]);
+    let mut names = Vec::new();
+    while let Some(task) = back {
+        names.push(task.name());
+        back = task.previous();
+    }
+    assert_eq!(names, ["clean", "lamp", "assemble", "other_second"]);
+}
+
+/// The tasks of an object, subtasks behind theirs.
+fn flat(tasks: &[ObjectTaskInspector]) -> Vec<&ObjectTaskInspector> {
+    tasks.iter().flat_map(|task| std::iter::once(task).chain(flat(task.subtasks()))).collect()
+}
+
+#[tokio::test]
+async fn an_object_says_which_tasks_would_run_and_why() {
+    let place = Place::new();
+    let layout = place.layout();
+    let desk = desk(&layout);
+    let should_run = async || {
+        let mut lines = Vec::new();
+        for task in flat(&desk.inspect().unwrap()) {
+            assert_eq!(task.object_id(), "desk");
+            let reason = task.should_run().await.unwrap().map_or("-".to_owned(), |reason| reason.to_string());
+            lines.push(format!("{} {reason}", task.stamp_name()));
+        }
+        lines
+    };
+    assert_eq!(
+        should_run().await,
+        [
+            "other_second -",
+            "assemble never ran",
+            "lamp never ran",
+            "lamp.bulb_in never ran",
+            "clean its check says it is not complete"
+        ]
+    );
+    desk.run_setup_tasks().await.unwrap();
+    desk.machine.knobs.set("clean", "yes");
+    assert_eq!(should_run().await, ["other_second -", "assemble -", "lamp -", "lamp.bulb_in -", "clean -"]);
+    desk.machine.knobs.set("bulb", "bright");
+    let bulb = "its hash changed to bright";
+    let lines = should_run().await;
+    assert_eq!(lines[2..4], [format!("lamp {bulb}"), format!("lamp.bulb_in {bulb}")]);
+}
+
+#[tokio::test]
+async fn an_object_says_when_tasks_ran_and_which_comes_before_which() {
+    let layout = Layout::in_memory().unwrap();
+    let desk = desk(&layout);
+    assert!(desk.inspect().unwrap().iter().all(|task| task.last_run().is_none()));
+    desk.run_setup_tasks().await.unwrap();
+    let tasks = desk.inspect().unwrap();
+    let bulb = &tasks[2].subtasks()[0];
+    let times = [tasks[1].last_run().unwrap().time, bulb.last_run().unwrap().time];
+    assert!(times[0] < times[1]);
+    assert_eq!(Some(times[1]), desk.check_stamp("lamp.bulb_in").unwrap().map(|stamp| stamp.time));
+    assert_eq!(bulb.previous().unwrap().name(), "assemble");
+    assert_eq!(tasks[3].previous().unwrap().name(), "lamp");
+    assert!(tasks[0].previous().is_none());
+    assert_eq!(tasks[1].tags(), ["wood", "once"]);
+    assert_eq!(desk.any().inspect().unwrap().len(), 4);
+}
+
+#[tokio::test]
+async fn the_cheap_form_runs_no_method() {
+    let layout = Layout::in_memory().unwrap();
+    let desk = desk(&layout);
+    desk.run_setup_tasks().await.unwrap();
+    desk.machine.log.take();
+    desk.machine.knobs.set("bulb", "bright");
+    desk.machine.knobs.set("clean", "fail");
+    let tasks = desk.inspect().unwrap();
+    assert!(matches!(tasks[1].glance(), Some(Decision::UpToDate(Some(_)))));
+    assert!(tasks[0].glance().is_none() && tasks[2].glance().is_none() && tasks[3].glance().is_none());
+    assert!(matches!(tasks[2].subtasks()[0].glance(), Some(Decision::UpToDate(_))), "the hash was not asked");
+    assert!(desk.machine.log.take().is_empty());
+
+    desk.delete_stamp("assemble").await.unwrap();
+    let tasks = desk.inspect().unwrap();
+    assert!(matches!(tasks[1].glance(), Some(Decision::Run(Reason::NeverRan))));
+    let bulb = tasks[2].subtasks()[0].glance();
+    assert!(matches!(bulb, Some(Decision::Run(Reason::DependencyNewer { which })) if which == "assemble"), "{bulb:?}");
+}
+
+#[tokio::test]
+async fn a_check_that_fails_hides_only_what_comes_behind_it() {
+    let layout = Layout::in_memory().unwrap();
+    let desk = desk(&layout);
+    desk.machine.knobs.set("clean", "fail");
+    let tasks = desk.inspect().unwrap();
+    assert_eq!(tasks[1].should_run().await.unwrap(), Some(Reason::NeverRan));
+    assert_eq!(tasks[2].subtasks()[0].should_run().await.unwrap(), Some(Reason::NeverRan));
+    assert_eq!(chain(tasks[3].should_run().await.unwrap_err()), "the completion check of task `desk/clean` failed: too dark");
+}

@@ -1,0 +1,541 @@
+//! 200 objects with random dependencies, changed at random: what runs is what a second, naive implementation of the rules says
+//! (docs/rules.md), which shares nothing with the first.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::SystemTime;
+
+use setup_tasks::prelude::*;
+use setup_tasks::{CustomizationOf, FleetReport, Layout, NewTask, ObjectOutcome, Status};
+
+use crate::support::{Place, numbers};
+
+const OBJECTS: usize = 200;
+const STEPS: usize = 120;
+const TASKS: [&str; 4] = ["t0", "t1", "t2", "t3"];
+
+/// A task of an object.
+type Task = (usize, &'static str);
+
+/// What the tasks are told, and what they did. It outlives processes, as the world does.
+#[derive(Clone, Default)]
+struct World(Arc<Mutex<Facts>>);
+
+#[derive(Clone, Default)]
+struct Facts {
+    hashes: HashMap<Task, u32>,
+    /// Tasks whose invalidator says no, until they run.
+    invalid: HashSet<Task>,
+    /// Tasks that fail, or skip, when they run; hash functions that fail.
+    failing: HashSet<Task>,
+    skipping: HashSet<Task>,
+    broken_hashes: HashSet<Task>,
+    /// Since when `t3` is complete.
+    complete: HashMap<usize, SystemTime>,
+    ran: BTreeSet<Task>,
+}
+
+impl World {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap()
+    }
+
+    fn run(&self, task: Task) -> Result<Outcome> {
+        let mut facts = self.facts();
+        assert!(facts.ran.insert(task), "{task:?} runs twice");
+        if facts.skipping.contains(&task) {
+            return Ok(Outcome::Skipped);
+        }
+        anyhow::ensure!(!facts.failing.contains(&task), "told to fail");
+        facts.invalid.remove(&task);
+        if task.1 == "t3" {
+            facts.complete.insert(task.0, SystemTime::now());
+        }
+        Ok(Outcome::Done)
+    }
+
+    fn hash(&self, task: Task) -> Result<u64> {
+        let facts = self.facts();
+        anyhow::ensure!(!facts.broken_hashes.contains(&task), "told to break");
+        Ok(facts.hashes.get(&task).copied().unwrap_or_default().into())
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "parts/{number}", id = "{number}")]
+struct Part {
+    number: usize,
+    world: World,
+}
+
+#[setup_tasks]
+impl Part {
+    #[setup_task("Task 0", hash = hash)]
+    fn t0(&self) -> Result<Outcome> {
+        self.world.run((self.number, "t0"))
+    }
+
+    #[setup_task("Task 1", invalidator = is_valid)]
+    async fn t1(&self) -> Result<Outcome> {
+        tokio::task::yield_now().await;
+        self.world.run((self.number, "t1"))
+    }
+
+    #[setup_task("Task 2")]
+    fn t2(&self) -> Result<Outcome> {
+        self.world.run((self.number, "t2"))
+    }
+
+    #[setup_task("Task 3", check_completed = completed)]
+    async fn t3(&self) -> Result<Outcome> {
+        self.world.run((self.number, "t3"))
+    }
+
+    fn hash(&self) -> Result<u64> {
+        self.world.hash((self.number, "t0"))
+    }
+
+    async fn is_valid(&self) -> bool {
+        !self.world.facts().invalid.contains(&(self.number, "t1"))
+    }
+
+    fn completed(&self) -> Option<SystemTime> {
+        self.world.facts().complete.get(&self.number).copied()
+    }
+}
+
+/// A customization of every fourth object.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "extra")]
+struct Extra {
+    number: usize,
+    world: World,
+}
+
+#[setup_tasks]
+impl Extra {
+    #[setup_task("X", hash = hash)]
+    fn x(&self) -> Result<Outcome> {
+        self.world.run((self.number, "c.x"))
+    }
+
+    #[setup_task("Y")]
+    fn y(&self) -> Result<Outcome> {
+        self.world.run((self.number, "c.y"))
+    }
+
+    fn hash(&self) -> Result<u64> {
+        self.world.hash((self.number, "c.x"))
+    }
+}
+
+/// A dependency of one object on a task of an earlier one.
+#[derive(Clone, Copy)]
+struct Edge {
+    other: usize,
+    task: &'static str,
+    ready: bool,
+    run_if_needed: bool,
+    before: &'static str,
+}
+
+fn random_edges(next: &mut impl FnMut(usize) -> usize) -> Vec<Vec<Edge>> {
+    (0..OBJECTS)
+        .map(|i| {
+            let edges = (0..next(4)).filter(|_| i > 0).map(|_| Edge {
+                other: next(i),
+                task: TASKS[next(4)],
+                ready: next(8) == 0,
+                run_if_needed: next(5) > 0,
+                before: TASKS[next(4)],
+            });
+            let mut edges: Vec<_> = edges.collect();
+            // One relationship with a task is enough, as their names are the other's and the task's.
+            edges.sort_by_key(|edge| (edge.other, edge.task));
+            edges.dedup_by_key(|edge| (edge.other, edge.task));
+            edges
+        })
+        .collect()
+}
+
+fn has_extra(i: usize) -> bool {
+    i.is_multiple_of(4)
+}
+
+fn has_added(i: usize) -> bool {
+    i.is_multiple_of(7)
+}
+
+/// The layout, as each process makes it anew.
+fn layout(place: &Place, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Object<Part>>) {
+    let layout = place.layout();
+    let mut parts: Vec<Object<Part>> = Vec::new();
+    for (number, edges) in edges.iter().enumerate() {
+        let mut placement = layout.place(Part { number, world: world.clone() });
+        for edge in edges {
+            let dependency = parts[edge.other].any().depends_on(edge.task).run_if_needed(edge.run_if_needed);
+            let dependency = if edge.ready { dependency.ready() } else { dependency };
+            placement = placement.depends_on(dependency.before(edge.before));
+        }
+        let part = placement.add().unwrap();
+        if has_extra(number) {
+            let extra = CustomizationOf::new(Extra { number, world: world.clone() });
+            part.add_setup_task(NewTask::value("c", extra).after("t1")).unwrap();
+        }
+        if has_added(number) {
+            let world = world.clone();
+            let added = NewTask::new("added", "Added", move |_| std::future::ready(world.run((number, "added"))));
+            part.add_setup_task(added.before("t2")).unwrap();
+        }
+        parts.push(part);
+    }
+    (layout, parts)
+}
+
+/// The naive implementation: everything about one task after another, with a counter for a clock.
+#[derive(Clone)]
+struct Naive {
+    rows: Vec<Vec<Row>>,
+    stamps: HashMap<Task, (u64, u32)>,
+    /// Tasks whose last attempt failed.
+    failed: HashSet<Task>,
+    complete: HashMap<usize, u64>,
+    ready: HashSet<usize>,
+    clock: u64,
+    // Of one epoch:
+    times: HashMap<Task, Option<u64>>,
+    newest: HashMap<usize, u64>,
+    broken: HashSet<usize>,
+    forced: HashSet<Task>,
+    excluded: HashSet<usize>,
+    ran: BTreeSet<Task>,
+    is_plan: bool,
+}
+
+#[derive(Clone, Copy)]
+enum Row {
+    Relation(Edge),
+    Task(&'static str),
+}
+
+struct Broken;
+
+impl Naive {
+    fn new(edges: &[Vec<Edge>]) -> Self {
+        let rows = |i: usize| {
+            let mut rows = Vec::new();
+            for task in TASKS {
+                rows.extend(edges[i].iter().filter(|edge| edge.before == task).map(|edge| Row::Relation(*edge)));
+                rows.extend((task == "t2" && has_added(i)).then_some(Row::Task("added")));
+                rows.push(Row::Task(task));
+                if task == "t1" && has_extra(i) {
+                    rows.extend([Row::Task("c.x"), Row::Task("c.y")]);
+                }
+            }
+            rows
+        };
+        Self {
+            rows: (0..OBJECTS).map(rows).collect(),
+            stamps: HashMap::new(),
+            failed: HashSet::new(),
+            complete: HashMap::new(),
+            ready: HashSet::new(),
+            clock: 0,
+            times: HashMap::new(),
+            newest: HashMap::new(),
+            broken: HashSet::new(),
+            forced: HashSet::new(),
+            excluded: HashSet::new(),
+            ran: BTreeSet::new(),
+            is_plan: false,
+        }
+    }
+
+    /// Begins an epoch.
+    fn begin(&mut self) {
+        self.times.clear();
+        self.newest.clear();
+        self.broken.clear();
+        self.ran.clear();
+    }
+
+    /// All objects, in an order in which dependencies come first.
+    fn fleet(&mut self, facts: &mut Facts) -> (BTreeSet<Task>, BTreeSet<usize>) {
+        self.begin();
+        let mut failures = BTreeSet::new();
+        for i in 0..OBJECTS {
+            if self.excluded.contains(&i) {
+                continue;
+            }
+            self.ready.remove(&i);
+            match self.walk(i, None, facts) {
+                Ok(()) => _ = self.ready.insert(i),
+                Err(Broken) => _ = failures.insert(i),
+            }
+        }
+        (std::mem::take(&mut self.ran), failures)
+    }
+
+    /// One object.
+    fn alone(&mut self, i: usize, facts: &mut Facts) -> (BTreeSet<Task>, bool) {
+        self.begin();
+        let failed = self.walk(i, None, facts).is_err();
+        (std::mem::take(&mut self.ran), failed)
+    }
+
+    /// The rows of an object that were not looked at, up to a task.
+    fn walk(&mut self, i: usize, up_to: Option<&str>, facts: &mut Facts) -> Result<(), Broken> {
+        for row in self.rows[i].clone() {
+            match row {
+                // Looking at a relationship twice changes nothing.
+                Row::Relation(edge) => {
+                    if self.broken.contains(&i) {
+                        return Err(Broken);
+                    }
+                    let time = self.depend(edge, facts).map_err(|Broken| self.broken(i))?;
+                    self.pass_on(i, time);
+                }
+                Row::Task(task) => {
+                    if !self.times.contains_key(&(i, task)) {
+                        if self.broken.contains(&i) {
+                            return Err(Broken);
+                        }
+                        let time = self.task((i, task), facts).map_err(|Broken| self.broken(i))?;
+                        self.times.insert((i, task), time);
+                        self.pass_on(i, time);
+                    }
+                    if up_to == Some(task) {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing more of the object is looked at in this epoch.
+    fn broken(&mut self, i: usize) -> Broken {
+        self.broken.insert(i);
+        Broken
+    }
+
+    fn pass_on(&mut self, i: usize, time: Option<u64>) {
+        let newest = self.newest.entry(i).or_default();
+        *newest = (*newest).max(time.unwrap_or_default());
+    }
+
+    fn depend(&mut self, edge: Edge, facts: &mut Facts) -> Result<Option<u64>, Broken> {
+        let task = (edge.other, edge.task);
+        let last_run = |naive: &Self| match edge.task {
+            "t3" => naive.complete.get(&edge.other).copied(),
+            _ => naive.stamps.get(&task).map(|stamp| stamp.0),
+        };
+        if self.excluded.contains(&edge.other) {
+            return Ok(last_run(self));
+        }
+        if edge.ready && !self.is_plan && !self.ready.contains(&edge.other) {
+            self.walk(edge.other, None, facts)?;
+            self.ready.insert(edge.other);
+        }
+        if edge.run_if_needed || (edge.ready && self.is_plan) {
+            if !self.times.contains_key(&task) {
+                self.walk(edge.other, Some(edge.task), facts)?;
+            }
+            return Ok(self.times[&task]);
+        }
+        Ok(last_run(self))
+    }
+
+    /// The table of the rules, from the top.
+    fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Option<u64>, Broken> {
+        let newest = self.newest.get(&task.0).copied().unwrap_or_default();
+        if task.1 == "t3" && !self.forced.contains(&task) {
+            match self.complete.get(&task.0) {
+                Some(&time) if time >= newest => return Ok(Some(time)),
+                _ => return self.run(task, 0, facts),
+            }
+        }
+        let hash = facts.hashes.get(&task).copied().unwrap_or_default();
+        let has_hash = matches!(task.1, "t0" | "c.x");
+        let must = self.forced.contains(&task) || self.failed.contains(&task) || match self.stamps.get(&task) {
+            None => true,
+            Some(&(time, _)) if newest > time => true,
+            Some(_) if has_hash && facts.broken_hashes.contains(&task) => return Err(Broken),
+            Some(&(_, old)) => (has_hash && old != hash) || facts.invalid.contains(&task),
+        };
+        if !must {
+            return Ok(Some(self.stamps[&task].0));
+        }
+        if has_hash && facts.broken_hashes.contains(&task) && !self.is_plan {
+            return Err(Broken);
+        }
+        self.run(task, hash, facts)
+    }
+
+    fn run(&mut self, task: Task, hash: u32, facts: &mut Facts) -> Result<Option<u64>, Broken> {
+        self.ran.insert(task);
+        self.clock += 1;
+        if self.is_plan {
+            return Ok(Some(u64::MAX));
+        }
+        if facts.skipping.contains(&task) {
+            return Ok(None);
+        }
+        if facts.failing.contains(&task) {
+            self.stamps.remove(&task);
+            if task.1 != "t3" {
+                self.failed.insert(task);
+            }
+            return Err(Broken);
+        }
+        facts.invalid.remove(&task);
+        self.failed.remove(&task);
+        if task.1 == "t3" {
+            self.complete.insert(task.0, self.clock);
+        } else {
+            self.stamps.insert(task, (self.clock, hash));
+        }
+        Ok(Some(self.clock))
+    }
+}
+
+/// What a fleet says that ran, or would.
+fn told(report: &FleetReport, status: Status) -> BTreeSet<Task> {
+    let of = |result: &setup_tasks::fleet::ObjectResult| {
+        let number = result.object.parse().unwrap();
+        result.with(status).map(move |task| (number, task.task)).collect::<Vec<_>>()
+    };
+    report.objects.iter().flat_map(of).collect()
+}
+
+/// Takes stamps away in both.
+async fn forget(parts: &[Object<Part>], naive: &mut Naive, task: Task) {
+    parts[task.0].delete_stamp(task.1).await.unwrap();
+    naive.stamps.remove(&task);
+    naive.failed.remove(&task);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_runs_is_what_a_naive_model_says() {
+    for seed in [1, 2] {
+        let mut next = numbers(seed);
+        let (place, world) = (Place::new(), World::default());
+        let edges = random_edges(&mut next);
+        let mut naive = Naive::new(&edges);
+        let (mut layout, mut parts) = self::layout(&place, &world, &edges);
+        let mut sizes = Vec::new();
+        for step in 0..STEPS {
+            let (kind, i) = (if step == 0 { 0 } else { next(14) }, next(OBJECTS));
+            let task = (i, TASKS[next(3)]);
+            let what = format!("seed {seed}, step {step}, kind {kind}, {task:?}");
+            let mut fleet = layout.run().jobs(1 + next(8));
+            let mut plans = true;
+            (naive.forced, naive.excluded) = (HashSet::new(), HashSet::new());
+            match kind {
+                0 => {}
+                1 => *world.facts().hashes.entry((i, "t0")).or_default() += 1,
+                2 => *world.facts().hashes.entry((i / 4 * 4, "c.x")).or_default() += 1,
+                3 => _ = world.facts().invalid.insert((i, "t1")),
+                4 => forget(&parts, &mut naive, task).await,
+                5 => {
+                    fleet = fleet.force(format!("{i}/{}", task.1));
+                    naive.forced.insert(task);
+                }
+                6 => {
+                    // The failure, and what follows from it until it is mended.
+                    world.facts().failing.insert(task);
+                    naive.forced.insert(task);
+                    fleet = fleet.force(format!("{i}/{}", task.1));
+                    plans = false;
+                }
+                7 => {
+                    world.facts().complete.remove(&i);
+                    naive.complete.remove(&i);
+                }
+                8 => {
+                    world.facts().skipping.insert(task);
+                    forget(&parts, &mut naive, task).await;
+                    plans = false;
+                }
+                9 => {
+                    world.facts().broken_hashes.insert((i, "t0"));
+                }
+                10 => {
+                    // Another process, which knows only what is kept.
+                    drop((layout, parts));
+                    (layout, parts) = self::layout(&place, &world, &edges);
+                    naive.ready.clear();
+                    fleet = layout.run();
+                }
+                11 => {
+                    // One task, by hand; then the fleet.
+                    world.facts().ran.clear();
+                    Part::T1.run(&parts[i]).await.unwrap();
+                    let mut facts = world.facts();
+                    facts.ran.clear();
+                    naive.begin();
+                    assert!(naive.run((i, "t1"), 0, &mut facts).is_ok());
+                }
+                12 => {
+                    *world.facts().hashes.entry((i, "t0")).or_default() += 1;
+                    let other = next(OBJECTS);
+                    fleet = fleet.exclude(other.to_string());
+                    naive.excluded.insert(other);
+                }
+                _ => {
+                    // One object, with what it needs; then the fleet.
+                    *world.facts().hashes.entry((i / 2, "t0")).or_default() += 1;
+                    let mut before = world.facts().clone();
+                    let ran = parts[i].run_setup_tasks().await;
+                    let (expected, failed) = naive.alone(i, &mut before);
+                    let mut facts = world.facts();
+                    assert_eq!((std::mem::take(&mut facts.ran), ran.is_err()), (expected, failed), "{what}: alone");
+                }
+            }
+            if plans {
+                let report = layout_plan(&layout, &naive).await;
+                let mut plan = naive.clone();
+                plan.is_plan = true;
+                let (expected, failures) = plan.fleet(&mut world.facts().clone());
+                assert_eq!(told(&report, Status::WouldRun), expected, "{what}: plan");
+                assert_eq!(failed(&report), failures, "{what}: plan");
+                assert!(world.facts().ran.is_empty(), "{what}: a plan runs nothing");
+            }
+            let mut before = world.facts().clone();
+            let report = fleet.await.unwrap();
+            let (expected, failures) = naive.fleet(&mut before);
+            let mut facts = world.facts();
+            let ran = std::mem::take(&mut facts.ran);
+            assert_eq!(ran, expected, "{what}");
+            let mut reported = told(&report, Status::Ran);
+            reported.extend(told(&report, Status::Skipped));
+            reported.extend(facts.failing.iter().filter(|task| ran.contains(task)));
+            assert_eq!(reported, ran, "{what}: the report");
+            assert_eq!(failed(&report), failures, "{what}: failures");
+            sizes.push(ran.len());
+            facts.failing.clear();
+            facts.skipping.clear();
+            facts.broken_hashes.clear();
+        }
+        sizes.sort_unstable();
+        assert!(sizes[0] == 0 && sizes[STEPS / 2] > 0, "neither nothing nor all runs at every step: {sizes:?}");
+    }
+}
+
+async fn layout_plan(layout: &Layout, naive: &Naive) -> FleetReport {
+    let mut plan = layout.run().dry_run();
+    for (i, task) in &naive.forced {
+        plan = plan.force(format!("{i}/{task}"));
+    }
+    for i in &naive.excluded {
+        plan = plan.exclude(i.to_string());
+    }
+    plan.await.unwrap()
+}
+
+fn failed(report: &FleetReport) -> BTreeSet<usize> {
+    let failed = report.objects.iter().filter(|result| {
+        matches!(result.outcome, ObjectOutcome::Failed | ObjectOutcome::DependencyFailed)
+    });
+    failed.map(|result| result.object.parse().unwrap()).collect()
+}
