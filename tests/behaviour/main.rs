@@ -1,6 +1,7 @@
 //! How setup-tasks behaves, section by section of what it promises. Each test is a claim.
 
 mod adding;
+mod circles;
 mod clocks;
 mod customizing;
 mod deciding;

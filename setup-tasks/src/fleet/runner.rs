@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::path::path_of;
 use super::report::{FleetReport, ObjectOutcome, ObjectResult};
@@ -98,13 +98,26 @@ impl Runner {
                 self.begin(i);
             }
             let Some(joined) = self.running.join_next().await else { return };
-            match joined {
-                Ok((i, ended)) => {
-                    failed |= ended.result.is_err();
-                    self.end(i, ended);
-                }
-                // Not a task's: those are failures of the task. What it ran is reported as not tried.
-                Err(error) => tracing::error!("the run of an object ended early: {error}"),
+            failed |= self.join(joined);
+            // All that has ended, before anything more begins.
+            while let Some(joined) = self.running.try_join_next() {
+                failed |= self.join(joined);
+            }
+        }
+    }
+
+    /// An object has ended; whether it failed.
+    fn join(&mut self, joined: Result<(usize, Ended), JoinError>) -> bool {
+        match joined {
+            Ok((i, ended)) => {
+                let failed = ended.result.is_err();
+                self.end(i, ended);
+                failed
+            }
+            // Not a task's: those are failures of the task. What it ran is reported as not tried.
+            Err(error) => {
+                tracing::error!("the run of an object ended early: {error}");
+                true
             }
         }
     }

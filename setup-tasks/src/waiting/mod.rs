@@ -4,7 +4,7 @@ mod render;
 #[cfg(unix)]
 mod socket;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
@@ -172,20 +172,28 @@ impl Layout {
 pub fn current() -> Vec<Context> {
     let mut nodes = Nodes::default();
     let mut at = Current::worker();
-    while let Some(node) = at.filter(|node| !nodes.known.contains_key(&node.id())) {
+    while let Some(node) = at.filter(|node| !nodes.known.contains(&node.id())) {
         let work = node.work();
         at = work.as_ref().and_then(|work| work.parent.clone());
-        nodes.put(node, work, None);
+        nodes.put(node, None, work, None);
     }
     nodes.contexts()
 }
 
-/// Nodes that are worked on or waited for, as they are found.
+/// Nodes that are worked on or waited for. Each is looked at once, so that what is told of it fits together.
 #[derive(Default)]
 struct Nodes {
-    found: Vec<(Node, Option<Work>, Option<SystemTime>)>,
-    known: HashMap<u64, Option<AnyObject>>,
-    open: VecDeque<usize>,
+    found: Vec<Found>,
+    known: HashSet<u64>,
+}
+
+struct Found {
+    node: Node,
+    object: Option<AnyObject>,
+    work: Option<Work>,
+    waits: Vec<(Node, SystemTime)>,
+    /// Since when it is waited for, where that is how it was found.
+    waited_for: Option<SystemTime>,
 }
 
 impl Nodes {
@@ -194,50 +202,44 @@ impl Nodes {
         let plan = core.plan().map(|plan| &plan.node);
         for node in [&core.ready.node, &core.course(false).node].into_iter().chain(plan) {
             if let Some(work) = node.work() {
-                self.known.insert(node.id(), Some(object.clone()));
-                self.open.push_back(self.found.len());
-                self.found.push((node.clone(), Some(work), None));
+                self.put(node.clone(), Some(object.clone()), Some(work), None);
             }
         }
     }
 
-    fn put(&mut self, node: Node, work: Option<Work>, waited_for_since: Option<SystemTime>) {
-        if self.known.insert(node.id(), None).is_none() {
-            self.open.push_back(self.found.len());
-            self.found.push((node, work, waited_for_since));
+    fn put(&mut self, node: Node, object: Option<AnyObject>, work: Option<Work>, waited_for: Option<SystemTime>) {
+        if self.known.insert(node.id()) {
+            let waits = node.waits();
+            self.found.push(Found { node, object, work, waits, waited_for });
         }
     }
 
     /// Adds what these wait for and were begun for: factories, objects whose work is about to begin.
     fn follow(&mut self) {
-        while let Some(at) = self.open.pop_front() {
-            let (node, work, _) = &self.found[at];
-            let parent = work.as_ref().and_then(|work| work.parent.clone()).map(|parent| (parent, None));
-            let waits = node.waits().into_iter().map(|(to, since)| (to, Some(since)));
-            let next: Vec<_> = waits.chain(parent).collect();
-            for (node, since) in next {
-                if !self.known.contains_key(&node.id()) {
-                    let work = node.work();
-                    self.put(node, work, since);
-                }
+        let mut at = 0;
+        while let Some(found) = self.found.get(at) {
+            let parent = found.work.as_ref().and_then(|work| work.parent.clone()).map(|parent| (parent, None));
+            let waits = found.waits.iter().map(|(to, since)| (to.clone(), Some(*since)));
+            for (node, since) in waits.chain(parent).collect::<Vec<_>>() {
+                let work = node.work();
+                self.put(node, None, work, since);
             }
+            at += 1;
         }
     }
 
     fn contexts(&self) -> Vec<Context> {
-        self.found.iter().map(|(node, work, waited_for)| self.context(node, work.as_ref(), *waited_for)).collect()
+        self.found.iter().map(Found::context).collect()
     }
+}
 
-    fn context(&self, node: &Node, work: Option<&Work>, waited_for: Option<SystemTime>) -> Context {
+impl Found {
+    fn context(&self) -> Context {
+        let Self { node, work, waits, waited_for, .. } = self;
+        let work = work.as_ref();
         let step = work.and_then(|work| work.step.as_ref());
-        let object = self.known.get(&node.id()).and_then(Option::as_ref);
-        // A task that is looked at, while none runs.
-        let looked_at =
-            object.filter(|_| step.is_none() && matches!(node.kind(), WorkKind::Run | WorkKind::Plan)).and_then(
-                |object| object.0.core().considered.load(Ordering::Relaxed).checked_sub(1).map(|row| (object, row)),
-            );
-        let since = step.map(|step| step.since).or(work.map(|work| work.since)).or(waited_for);
-        let (task, description) = match (step, looked_at) {
+        let since = step.map(|step| step.since).or(work.map(|work| work.since)).or(*waited_for);
+        let (task, description) = match (step, self.looked_at()) {
             (Some(step), _) => (Some(step.task.to_owned()), Some(step.description.to_string())),
             (None, Some((object, row))) => {
                 (Some(object.0.stamp_name(row).to_owned()), Some(object.0.describe(row).into_owned()))
@@ -253,13 +255,16 @@ impl Nodes {
             reason: step.and_then(|step| step.reason.clone()),
             since: since.unwrap_or_else(SystemTime::now).into(),
             parent: work.and_then(|work| work.parent.as_ref()).map(Node::id),
-            waits_for: node
-                .waits()
-                .iter()
-                .map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() })
-                .collect(),
+            waits_for: waits.iter().map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() }).collect(),
             held_by: work.and_then(|work| work.held_by.clone()),
         }
+    }
+
+    /// The task that is looked at, while none runs.
+    fn looked_at(&self) -> Option<(&AnyObject, usize)> {
+        let object = self.object.as_ref().filter(|_| self.node.kind() != WorkKind::Ready)?;
+        let row = object.0.core().considered.load(Ordering::Relaxed).checked_sub(1)?;
+        Some((object, row))
     }
 }
 
