@@ -285,17 +285,20 @@ pub(crate) struct RelatedTask {
 }
 
 impl<T: 'static> Relation<T> {
-    /// A relationship with a task of the objects of a field, or of a plain method.
-    pub const fn new(relatives: fn(&T) -> Result<Relatives>, task: &'static str) -> Self {
-        Self { relatives: Ask::Now(relatives), to: RelatedTask::new(task) }
+    /// A relationship with the objects of a field, or of a plain method.
+    pub const fn new(relatives: fn(&T) -> Result<Relatives>) -> Self {
+        Self { relatives: Ask::Now(relatives), to: RelatedTask::new("") }
     }
 
-    /// A relationship with a task of the objects that a method gives which is async or has extractors.
-    pub const fn asked(
-        relatives: for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Relatives>>,
-        task: &'static str,
-    ) -> Self {
-        Self { relatives: Ask::Later(relatives), to: RelatedTask::new(task) }
+    /// A relationship with the objects that a method gives which is async or has extractors.
+    pub const fn asked(relatives: for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Relatives>>) -> Self {
+        Self { relatives: Ask::Later(relatives), to: RelatedTask::new("") }
+    }
+
+    /// The task that is depended on.
+    pub const fn to(mut self, task: &'static str) -> Self {
+        self.to.task = task;
+        self
     }
 
     /// Brings the other object to ready first.

@@ -83,7 +83,7 @@ pub use run::{RunContext, RunError, RunOutcome, Status, TaskContext};
 pub use stamp::{Stamp, StampError, StampStore};
 pub use task::added::{AddTaskError, ClosureTask, NewTask};
 pub use task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
-pub use task::extract::{Extract, Inject, Injected, LastRun, Resource};
+pub use task::extract::{Extract, Inject, Injected, LastRun, NotReady, Resource};
 pub use task::handle::TaskHandle;
 pub use task::kind::{TaskKind, ValueTask};
 pub use task::outcome::{IntoOutcome, Outcome, SkipSetupTask};

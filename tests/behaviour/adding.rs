@@ -7,7 +7,10 @@ use setup_tasks::{AddTaskError, Layout, NewTask, TaskKind};
 
 use crate::support::{Log, Machine, Place, chain, lines};
 
-fn say(log: &Log, line: &'static str) -> NewTask<setup_tasks::ClosureTask<impl Fn(TaskContext) -> std::future::Ready<()> + use<>>> {
+fn say(
+    log: &Log,
+    line: &'static str,
+) -> NewTask<setup_tasks::ClosureTask<impl Fn(TaskContext) -> std::future::Ready<()> + use<>>> {
     let log = log.clone();
     NewTask::new(line, format!("Say {line}"), move |_| {
         log.say(line);
@@ -49,7 +52,10 @@ async fn an_added_task_invalidates_what_follows_and_only_that() {
     machine.run_setup_tasks().await.unwrap();
     let half = machine.add_setup_task(say(&machine.log, "half").after("second")).unwrap();
     let plan = lines(&machine.plan().await.unwrap());
-    assert_eq!(plan, ["first up to date", "second up to date", "half would run: never ran", "third would run: half ran later"]);
+    assert_eq!(
+        plan,
+        ["first up to date", "second up to date", "half would run: never ran", "third would run: half ran later"]
+    );
     half.run(&machine).await.unwrap();
     let report = machine.run_setup_tasks().stop_after(half).await.unwrap();
     assert!(report.is_up_to_date());
@@ -74,7 +80,9 @@ impl<T: Sync> TaskKind<T> for Text {
 #[tokio::test]
 async fn a_value_can_be_added_and_its_hash_counts() {
     let place = Place::new();
-    for (text, expected) in [("a", "text ran: never ran"), ("a", "text up to date"), ("b", "text ran: its hash changed from a to b")] {
+    for (text, expected) in
+        [("a", "text ran: never ran"), ("a", "text up to date"), ("b", "text ran: its hash changed from a to b")]
+    {
         let layout = place.layout();
         let machine = layout.add(Machine::new("m")).unwrap();
         machine.add_setup_task(NewTask::value("text", Text(text)).order(50)).unwrap();
@@ -89,7 +97,11 @@ async fn mistakes_are_errors_and_leave_the_object_as_it_was() {
     let machine = layout.add(Machine::new("m")).unwrap();
     let log = Log::default();
     let error = machine.add_setup_task(say(&log, "first")).unwrap_err();
-    assert!(matches!(error, AddTaskError::Exists { .. }) && error.to_string().contains("`m` has a setup task `first` already"), "{error}");
+    assert!(
+        matches!(error, AddTaskError::Exists { .. })
+            && error.to_string().contains("`m` has a setup task `first` already"),
+        "{error}"
+    );
     let error = machine.add_setup_task(say(&log, "x").before("frist")).unwrap_err().to_string();
     assert_eq!(error, "`m` has no setup task `frist` for `x` to stand beside; it has `first`, `second`, `third`");
     let error = machine.add_setup_task(say(&log, "x").before("first").after("second")).unwrap();
@@ -97,7 +109,10 @@ async fn mistakes_are_errors_and_leave_the_object_as_it_was() {
     assert_eq!(names(&machine), ["second", "x", "first", "third"]);
     machine.add_setup_task(say(&log, "y").after("x")).unwrap();
     let error = machine.add_setup_task(say(&log, "z").before("second").after("y")).unwrap_err();
-    assert!(matches!(error, AddTaskError::Cycle { .. }) && error.to_string().ends_with("second -> x -> y -> z -> second") , "{error}");
+    assert!(
+        matches!(error, AddTaskError::Cycle { .. }) && error.to_string().ends_with("second -> x -> y -> z -> second"),
+        "{error}"
+    );
     let error = machine.add_setup_task(say(&log, "z").order(3).after("y")).unwrap_err();
     assert!(matches!(error, AddTaskError::TwoPlaces { .. }), "{error}");
     assert_eq!(names(&machine), ["second", "x", "first", "y", "third"]);

@@ -53,7 +53,9 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
             let (_layout, server, _) = process(&config, kind, 1_000_000_000);
             Machine::FIRST.run(&server).await.unwrap();
         }
-        for (seconds, expected) in [(1_000_000_000, "mount ran: server/first ran later"), (500_000_000, "mount up to date")] {
+        for (seconds, expected) in
+            [(1_000_000_000, "mount ran: server/first ran later"), (500_000_000, "mount up to date")]
+        {
             let (_layout, _, client) = process(&config, kind, seconds);
             let report = client.run_setup_tasks().await.unwrap();
             assert_eq!(lines(&report).last().unwrap(), expected, "{kind}");
@@ -64,7 +66,11 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
             server.create_stamp("first", "").await.unwrap();
         }
         let (_layout, _, client) = process(&config, kind, 2);
-        assert_eq!(lines(&client.plan().await.unwrap()).last().unwrap(), "mount would run: server/first ran later", "{kind}");
+        assert_eq!(
+            lines(&client.plan().await.unwrap()).last().unwrap(),
+            "mount would run: server/first ran later",
+            "{kind}"
+        );
     }
 }
 

@@ -132,7 +132,10 @@ async fn its_tasks_run_in_the_place_of_one_stamped_under_the_host() {
     let layout = place.layout();
     let host = host(&layout);
     let report = host.run_setup_tasks().await.unwrap();
-    assert!(report.is_up_to_date() && host.machine.log.take().is_empty(), "the context is entered only if something runs");
+    assert!(
+        report.is_up_to_date() && host.machine.log.take().is_empty(),
+        "the context is entered only if something runs"
+    );
 }
 
 #[tokio::test]
@@ -156,7 +159,10 @@ async fn earlier_tasks_of_the_host_invalidate_it_and_it_invalidates_later_ones()
 
     host.machine.knobs.set("boot", "again");
     let report = tree(&host.run_setup_tasks().await.unwrap());
-    assert_eq!(report[1..4], ["web Ran: boot ran later", " web.install Ran: boot ran later", " web.configure Ran: web.install ran later"]);
+    assert_eq!(
+        report[1..4],
+        ["web Ran: boot ran later", " web.install Ran: boot ran later", " web.configure Ran: web.install ran later"]
+    );
     assert!(host.run_setup_tasks().await.unwrap().is_up_to_date());
 }
 

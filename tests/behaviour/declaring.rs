@@ -250,5 +250,5 @@ async fn a_type_without_a_block_has_no_tasks() {
 
 #[test]
 fn expansions_work_without_prelude_renamed_and_with_all_warnings_denied() {
-    assert_eq!(fixture_renamed::place().unwrap(), 8);
+    assert_eq!(fixture_renamed::place().unwrap(), 14);
 }

@@ -56,7 +56,7 @@ fn site() -> Site {
     let one = client("one", Some(&bad), None);
     client("two", Some(&good), None);
     client("behind", None, Some(&one));
-    Site { good, bad, layout }
+    Site { layout, good, bad }
 }
 
 fn outcomes(report: &FleetReport) -> Vec<(&str, ObjectOutcome)> {
@@ -241,9 +241,16 @@ async fn filters_that_choose_nothing_are_errors_that_say_what_there_is() {
     let run = || site.layout.run();
     let text = error(run().include("gord")).await;
     assert_eq!(text, "no object matches `gord`\nhelp: the objects are `bad`, `behind`, `good`, `one`, `two`");
-    assert_eq!(error(run().of_type_named("Server")).await, "no object is a `Server`\nhelp: their types are `Client`, `Machine`");
+    assert_eq!(
+        error(run().of_type_named("Server")).await,
+        "no object is a `Server`\nhelp: their types are `Client`, `Machine`"
+    );
     assert_eq!(error(run().tag("tlak")).await, "no task has the tag `tlak`\nhelp: the tags are `storage`, `talk`");
-    assert!(error(run().force("good/fourth")).await.starts_with("no task is called `good/fourth`\nhelp: write `object/task`"));
+    assert!(
+        error(run().force("good/fourth"))
+            .await
+            .starts_with("no task is called `good/fourth`\nhelp: write `object/task`")
+    );
     assert!(matches!(run().exclude("[").await.unwrap_err(), FleetError::Pattern { .. }));
 }
 
@@ -294,7 +301,8 @@ async fn the_report_as_json_has_a_version_and_everything_else() {
     assert_eq!(json["summary"], report.summary());
     let one = &mut json["objects"][2];
     one["duration_us"] = 0.into();
-    one["error"] = one["error"].as_str().unwrap().starts_with("`one` cannot be brought to ready: `one` depends on").into();
+    one["error"] =
+        one["error"].as_str().unwrap().starts_with("`one` cannot be brought to ready: `one` depends on").into();
     assert_eq!(
         *one,
         serde_json::json!({
@@ -382,5 +390,8 @@ async fn a_fleet_brings_up_in_the_models_own_way_and_reports_the_tasks() {
     assert_eq!(custom.0.log.take(), ["before", "work", "after"]);
     assert_eq!(report.summary(), "done: 1 object; 1 task ran");
     let report = layout.run().await.unwrap();
-    assert_eq!((custom.0.log.take(), report.object("custom").unwrap().up_to_date), (vec!["before".into(), "after".into()], 1));
+    assert_eq!(
+        (custom.0.log.take(), report.object("custom").unwrap().up_to_date),
+        (vec!["before".into(), "after".into()], 1)
+    );
 }

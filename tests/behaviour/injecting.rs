@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{Config, InjectionKey, Injector, Layout, injector::InjectError};
+use setup_tasks::{Config, InjectionKey, Injector, Layout, READONLY, injector::InjectError};
 
 use crate::support::{Log, Machine, chain};
 
@@ -176,4 +176,95 @@ async fn a_task_that_takes_an_object_runs_once_that_is_ready() {
     let log = Log::default();
     layout.add(Dependent(log.clone())).unwrap().ready().await.unwrap();
     assert_eq!(log.take(), ["after [\"first\", \"second\", \"third\"]"]);
+}
+
+#[tokio::test]
+async fn an_object_that_a_factory_makes_or_that_is_asked_for_as_any_is_brought_to_ready_too() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let (key, any) = (InjectionKey::<Object<Machine>>::of(), InjectionKey::<setup_tasks::AnyObject>::of());
+    let made = machine.clone();
+    layout.injector().provide_with(key, move |_| Ok(made.clone())).unwrap();
+    assert_eq!(layout.injector().get_not_ready(&key).await.unwrap().id(), "m");
+    assert!(machine.log.take().is_empty(), "asked for as it is");
+    layout.injector().get(&key).await.unwrap();
+    assert_eq!(machine.log.take().len(), 3);
+    let other = layout.add(Machine::new("other")).unwrap();
+    layout.injector().provide(any, other.any()).unwrap();
+    layout.injector().get(&any).await.unwrap();
+    assert_eq!(other.log.take().len(), 3);
+}
+
+/// Takes another object as it is.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "patient")]
+struct Patient(Log);
+
+#[setup_tasks]
+impl Patient {
+    #[setup_task("Look at the machine")]
+    async fn work(&self, machine: setup_tasks::NotReady<Machine>) {
+        self.0.say(format!("{} after {:?}", machine.id(), machine.log.take()));
+    }
+}
+
+#[tokio::test]
+async fn a_task_may_take_an_object_that_is_not_ready() {
+    let layout = Layout::in_memory().unwrap();
+    let patient = layout.add(Patient(Log::default())).unwrap();
+    let error = chain(patient.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("which patient/work asks for; searched patient, then the layout"), "{error}");
+    layout.injector().provide(InjectionKey::of(), layout.add(Machine::new("m")).unwrap()).unwrap();
+    patient.run_setup_tasks().await.unwrap();
+    assert_eq!(patient.0.take(), ["m after []"]);
+}
+
+#[tokio::test]
+async fn a_key_that_a_factory_misses_names_the_factory_as_who_asked() {
+    let root = Injector::root("root");
+    root.provide_async(NET, |at| async move { Ok(at.get(&LEASE).await?.to_string()) }).unwrap();
+    let error = chain(root.get(&NET).await.unwrap_err());
+    let missing = "nothing provides `lease` (u32), which `net` (alloc::string::String) asks for; searched root";
+    assert!(error.contains(missing), "{error}");
+}
+
+#[tokio::test]
+async fn readonly_comes_from_the_nearest_injector_and_is_looked_up_once() {
+    let layout = Layout::in_memory().unwrap();
+    let rack = layout.injector().child("rack");
+    let place = |name| layout.place(Machine::new(name)).under(&rack).add().unwrap();
+    let (early, late, never) = (place("early"), place("late"), place("never"));
+    assert!(!early.readonly());
+    rack.provide(READONLY, true).unwrap();
+    assert!(!early.readonly(), "it has looked");
+    assert!(late.readonly() && late.run_setup_tasks().await.unwrap().readonly);
+    rack.replace(READONLY, false);
+    assert!(late.readonly() && !never.readonly());
+    let own = layout.place(Machine::new("own")).under(&rack).readonly(true).add().unwrap();
+    assert!(own.readonly());
+
+    let (made, failing, slow) = (rack.child("made"), rack.child("failing"), rack.child("slow"));
+    made.provide_with(READONLY, |_| Ok(true)).unwrap();
+    failing.provide_with(READONLY, |_| anyhow::bail!("cannot tell")).unwrap();
+    slow.provide_async(READONLY, |_| std::future::pending()).unwrap();
+    for (name, injector) in [("a", made), ("b", failing), ("c", slow)] {
+        let machine = layout.place(Machine::new(name)).under(&injector).add().unwrap();
+        assert!(machine.readonly(), "{name}: where it cannot be told, nothing is touched");
+    }
+}
+
+#[tokio::test]
+async fn configuration_comes_from_the_nearest_injector_and_is_looked_up_once() {
+    let layout = Layout::in_memory().unwrap();
+    let elsewhere = layout.config().base_dir.join("elsewhere");
+    let rack = layout.injector().child("rack");
+    rack.provide(InjectionKey::of(), Config { base_dir: elsewhere.clone(), dry_run: true, ..layout.config().clone() })
+        .unwrap();
+    let machine = layout.place(Machine::new("m")).under(&rack).add().unwrap();
+    assert!(machine.stamp_path().unwrap().starts_with(&elsewhere));
+    assert_eq!(machine.run_setup_tasks().await.unwrap().would_run().count(), 3, "its dry_run counts");
+    rack.replace(InjectionKey::of(), layout.config().clone());
+    assert_eq!(machine.run_setup_tasks().await.unwrap().would_run().count(), 3, "it has looked");
+    let other = layout.place(Machine::new("other")).under(&rack).add().unwrap();
+    assert_eq!(other.run_setup_tasks().await.unwrap().ran().count(), 3);
 }

@@ -375,11 +375,13 @@ async fn an_object_may_be_placed_with_dependencies_of_its_own() {
     let server = layout.add(Machine::new("server/1")).unwrap();
     let error = layout.place(Machine::new("m")).depends_on(server.any().depends_on("fifth")).add().unwrap_err();
     assert!(error.to_string().starts_with("`m` depends on task `server/1/fifth`, but"), "{error}");
-    let error = layout.place(Machine::new("m")).depends_on(server.any().depends_on("first").before("x")).add().unwrap_err();
+    let error =
+        layout.place(Machine::new("m")).depends_on(server.any().depends_on("first").before("x")).add().unwrap_err();
     assert!(error.to_string().contains("has no setup task `x`"), "{error}");
 
     let on_second = server.any().depends_on("second").run_if_needed(false).before("third");
-    let machine = layout.place(Machine::new("m")).depends_on(on_second).depends_on(server.any().depends_on("first")).add();
+    let machine =
+        layout.place(Machine::new("m")).depends_on(on_second).depends_on(server.any().depends_on("first")).add();
     let machine = machine.unwrap();
     let names: Vec<_> = machine.task_names().collect();
     assert_eq!(names, ["server_1_first", "first", "second", "server_1_second", "third"]);
@@ -402,7 +404,8 @@ async fn an_accessor_gives_what_a_relationship_holds() {
 async fn nothing_runs_on_a_readonly_object_for_those_that_depend_on_it() {
     let layout = Layout::in_memory().unwrap();
     let server = layout.place(Machine::new("server")).readonly(true).add().unwrap();
-    let client = Client { machine: Machine::new("c"), server: server.clone(), others: vec![], spare: Some(server.clone()) };
+    let client =
+        Client { machine: Machine::new("c"), server: server.clone(), others: vec![], spare: Some(server.clone()) };
     let client = layout.add(client).unwrap();
     client.run_setup_tasks().await.unwrap();
     assert!(server.log.take().is_empty());
@@ -442,4 +445,29 @@ async fn a_circle_of_tasks_is_an_error_that_prints_it_in_a_run_a_dry_run_and_a_f
     }
     let report = layout.run().await.unwrap();
     assert_eq!(report.objects.iter().filter(|result| result.is_failure()).count(), 3, "{report}");
+}
+
+/// A generic model, beside whose table no check can stand.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "generic")]
+struct Generic<T: Default> {
+    value: T,
+    #[depends_on(Machine::fourth)]
+    server: Object<Machine>,
+}
+
+#[setup_tasks]
+impl<T: Default + Send + Sync + 'static> Generic<T> {
+    #[setup_task("Work")]
+    fn work(&self) {
+        let _ = &self.value;
+    }
+}
+
+#[tokio::test]
+async fn an_unknown_task_of_a_generic_models_relationship_is_an_error_at_add() {
+    let layout = Layout::in_memory().unwrap();
+    let server = layout.add(Machine::new("server")).unwrap();
+    let error = layout.add(Generic { value: 1, server }).unwrap_err().to_string();
+    assert!(error.starts_with("`generic` depends on task `server/fourth`, but `server` has no"), "{error}");
 }

@@ -357,12 +357,14 @@ impl Naive {
         }
         let hash = facts.hashes.get(&task).copied().unwrap_or_default();
         let has_hash = matches!(task.1, "t0" | "c.x");
-        let must = self.forced.contains(&task) || self.failed.contains(&task) || match self.stamps.get(&task) {
-            None => true,
-            Some(&(time, _)) if newest > time => true,
-            Some(_) if has_hash && facts.broken_hashes.contains(&task) => return Err(Broken),
-            Some(&(_, old)) => (has_hash && old != hash) || facts.invalid.contains(&task),
-        };
+        let must = self.forced.contains(&task)
+            || self.failed.contains(&task)
+            || match self.stamps.get(&task) {
+                None => true,
+                Some(&(time, _)) if newest > time => true,
+                Some(_) if has_hash && facts.broken_hashes.contains(&task) => return Err(Broken),
+                Some(&(_, old)) => (has_hash && old != hash) || facts.invalid.contains(&task),
+            };
         if !must {
             return Ok(Some(self.stamps[&task].0));
         }
@@ -534,8 +536,9 @@ async fn layout_plan(layout: &Layout, naive: &Naive) -> FleetReport {
 }
 
 fn failed(report: &FleetReport) -> BTreeSet<usize> {
-    let failed = report.objects.iter().filter(|result| {
-        matches!(result.outcome, ObjectOutcome::Failed | ObjectOutcome::DependencyFailed)
-    });
+    let failed = report
+        .objects
+        .iter()
+        .filter(|result| matches!(result.outcome, ObjectOutcome::Failed | ObjectOutcome::DependencyFailed));
     failed.map(|result| result.object.parse().unwrap()).collect()
 }

@@ -39,17 +39,12 @@ fn lines(snapshot: &Snapshot) -> Vec<String> {
         format!("{:?} of {}", context.kind, context.name)
     };
     let line = |context: &Context| {
-        let mut line = format!("{:?} of {}", context.kind, context.name);
-        if let Some(task) = &context.task {
-            line += &format!(": {task} ({})", context.reason.as_ref().map_or("looked at".to_owned(), ToString::to_string));
-        }
-        if let Some(parent) = context.parent {
-            line += &format!(", for {}", name(parent));
-        }
-        for wait in &context.waits_for {
-            line += &format!(", waits for {}", name(wait.id));
-        }
-        line
+        let reason = context.reason.as_ref().map_or("looked at".to_owned(), ToString::to_string);
+        let task = context.task.as_ref().map(|task| format!(": {task} ({reason})"));
+        let parent = context.parent.map(|parent| format!(", for {}", name(parent)));
+        let waits = context.waits_for.iter().map(|wait| format!(", waits for {}", name(wait.id)));
+        let parts: String = task.into_iter().chain(parent).chain(waits).collect();
+        format!("{:?} of {}{parts}", context.kind, context.name)
     };
     let mut lines: Vec<_> = snapshot.contexts.iter().map(line).collect();
     lines.sort_unstable();
@@ -165,7 +160,7 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
     let fleet = tokio::spawn(layout.run().include("ada").into_future());
     gate.arrived().await;
     let snapshot = layout.waiting();
-    let text: Vec<_> = snapshot.to_string().lines().map(|line| redact(line)).collect();
+    let text: Vec<_> = snapshot.to_string().lines().map(redact).collect();
     assert_eq!(
         text,
         [

@@ -39,7 +39,11 @@ fn expand(model: &Model) -> TokenStream {
     }
     let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
     let mixins = mixins(&model.args.mixins, runtime);
-    let relations: TokenStream = model.relations.iter().map(|relation| field_row(relation, runtime)).collect();
+    let relations: TokenStream = model
+        .relations
+        .iter()
+        .map(|relation| field_row(relation, is_concrete(&model.generics.params), runtime))
+        .collect();
     // A generic type's block may have bounds that a look-up would silently miss: there, the block must exist.
     let (no_block, rows) = if is_concrete(&generics.params) {
         (quote!(use #private::NoBlock as _;), quote!(Self::__SETUP_TASKS))

@@ -4,19 +4,21 @@ use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Ident, Visibility};
 
+use super::block::is_concrete;
 use super::row::call;
 use crate::args::depends::{DependsArgs, DependsOn};
 use crate::ast::block::{Block, BlockRelation};
 use crate::ast::model::Relation;
 use crate::names::{Runtime, at, handle};
 
-/// The row of a field.
-pub fn field_row(relation: &Relation, runtime: &Runtime) -> TokenStream {
+/// The row of a field. Where no check stands beside the table, since the type is generic, the task is looked for at run time.
+pub fn field_row(relation: &Relation, is_checked: bool, runtime: &Runtime) -> TokenStream {
     let (member, args) = (&relation.member, &relation.args);
     let (here, model) = (runtime.private_at(relation.span), related_model(args, runtime));
     let relatives = quote_spanned!(at(relation.span)=> |this| #here::related::<#model>(&this.#member));
     let description = format!("Depend on {} of {}", args.on.name(), quote!(#member));
-    row(&relation.name(), &description, &quote!(new), &relatives, args, runtime)
+    let made = quote!(new(#relatives));
+    row(&relation.name(), &description, &made, is_checked, args, runtime)
 }
 
 /// The row of a method.
@@ -25,22 +27,24 @@ pub fn method_row(relation: &BlockRelation, block: &Block, runtime: &Runtime) ->
     let (args, cfgs, owner) = (&relation.args, &relation.cfgs, block.owner(method.ident.span()));
     let (here, model) = (runtime.private_at(method.answer), related_model(args, runtime));
     let answer = quote_spanned!(at(method.answer)=> #here::relatives::<#model>);
-    let (new, relatives) = if method.is_plain() {
+    let made = if method.is_plain() {
         let ident = &method.ident;
-        (quote!(new), quote_spanned!(at(method.ident.span())=> |this| #answer(#owner::#ident(this))))
+        let relatives = quote_spanned!(at(method.ident.span())=> |this| #answer(#owner::#ident(this)));
+        quote!(new(#relatives))
     } else {
-        (quote!(asked), call(method, &answer, block, runtime))
+        let relatives = call(method, &answer, block, runtime);
+        quote!(asked(#relatives))
     };
     let description = format!("Depend on {} of {}", args.on.name(), method.ident);
-    let row = row(&relation.name, &description, &new, &relatives, args, runtime);
+    let row = row(&relation.name, &description, &made, is_concrete(&block.generics().params), args, runtime);
     quote!(#(#cfgs)* #row)
 }
 
 fn row(
     name: &str,
     description: &str,
-    new: &TokenStream,
-    relatives: &TokenStream,
+    made: &TokenStream,
+    is_checked: bool,
     args: &DependsArgs,
     runtime: &Runtime,
 ) -> TokenStream {
@@ -49,11 +53,12 @@ fn row(
     let mut keys = TokenStream::new();
     keys.extend(args.ready.then(|| quote!(.ready())));
     keys.extend(args.leave.then(|| quote!(.leave())));
-    keys.extend(matches!(args.on, DependsOn::Name(_)).then(|| quote!(.by_name())));
+    let by_name = matches!(args.on, DependsOn::Name(_)) || !is_checked;
+    keys.extend(by_name.then(|| quote!(.by_name())));
     let before = args.before.iter().map(crate::args::Target::name);
     let before = (!args.before.is_empty()).then(|| quote!(.before(&[#(#before),*])));
     quote! {
-        #private::relation(#name, #description, #private::Relation::<Self>::#new(#relatives, #target) #keys) #before,
+        #private::relation(#name, #description, #private::Relation::<Self>::#made.to(#target) #keys) #before,
     }
 }
 

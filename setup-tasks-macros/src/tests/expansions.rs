@@ -72,6 +72,28 @@ block!(block_with_a_value, (),
         pub const MOTD: TemplateTask = TemplateTask::new("motd");
     }
 );
+block!(block_with_relationships, (),
+    impl Client {
+        #[setup_task("Mount the share")]
+        fn mount(&self) {}
+        #[depends_on(FileServer::update_files, ready, before = mount)]
+        fn fileserver(&self) -> Object<FileServer> {
+            self.fileserver.clone()
+        }
+        #[depends_on("renew")]
+        async fn authorities(&self, site: Inject<Site>) -> Result<Vec<AnyObject>> {
+            site.authorities().await
+        }
+    }
+);
+block!(
+    mixin_with_a_relationship,
+    (),
+    pub trait Guest {
+        #[depends_on(FileServer::update_files)]
+        fn fileserver(&self) -> Option<Object<FileServer>>;
+    }
+);
 block!(
     generic_block,
     (),
@@ -128,6 +150,15 @@ model!(
         fileserver: Object<FileServer>,
         #[depends_on(FileServer::update_files, run_if_needed = false)]
         mirrors: Vec<Object<FileServer>>,
+    }
+);
+model!(
+    model_with_names_and_events,
+    #[setup_tasks(subdir = "clients/{name}", event_keys = keys)]
+    struct Client {
+        name: String,
+        #[depends_on("update_files", accessor = server)]
+        pub fileserver: AnyObject,
     }
 );
 model!(

@@ -1,35 +1,58 @@
 //! Runs objects in parallel: each once those that it depends on have ended.
 
-use std::collections::{HashMap, VecDeque};
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::pin::pin;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::task::{JoinError, JoinSet};
+use futures_util::FutureExt;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::path::path_of;
 use super::report::{FleetReport, ObjectOutcome, ObjectResult};
 use super::{FleetRun, Scope};
 use crate::object::{AnyObject, RowKind};
 use crate::ready::{Current, Epoch, SharedError};
-use crate::run::Done;
+use crate::run::{Done, panicked};
+
+/// After so many objects without a wait, a worker lets others have the thread.
+const IN_A_ROW: usize = 64;
 
 /// Runs the objects that were chosen.
 pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Scope>) -> FleetReport {
     let began = Instant::now();
     let is_plan = fleet.dry_run || fleet.layout.config().dry_run;
     let _listed = fleet.layout.list_fleet(&scope);
-    let current = Current::get().of_fleet(scope);
+    let current = Current::get().of_fleet(scope.clone());
     let epoch = current.epoch();
-    let mut runner = Runner::new(objects, current, is_plan);
-    runner.run(fleet.jobs, fleet.fail_fast).await;
-    let mut results: Vec<_> = runner.ended.into_iter().zip(&runner.objects).collect();
-    let mut objects: Vec<_> =
-        results.iter_mut().map(|(ended, object)| result(object, ended.take(), epoch, is_plan)).collect();
-    if objects.len() < fleet.layout.len() {
-        objects.extend(pulled(fleet, &runner.objects, epoch, is_plan));
+    let workers = fleet.jobs.min(objects.len());
+    let shared = Arc::new(Shared {
+        schedule: Mutex::new(Schedule::new(&objects, fleet.fail_fast)),
+        more: Notify::new(),
+        objects,
+        scope,
+        is_plan,
+    });
+    let mut running = JoinSet::new();
+    for _ in 0..workers {
+        running.spawn(current.clone().carry(work(shared.clone())));
     }
-    FleetReport { dry_run: is_plan, duration: began.elapsed(), objects }
+    while let Some(ended) = running.join_next().await {
+        if let Err(error) = ended {
+            // Not a task's, and not an object's: those are failures of theirs.
+            tracing::error!("a worker of a fleet ended early: {error}");
+        }
+    }
+    let ended = std::mem::take(&mut shared.schedule().ended);
+    let chosen = shared.objects.iter().zip(ended);
+    let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, epoch, is_plan)).collect();
+    if results.len() < fleet.layout.len() {
+        results.extend(pulled(fleet, &shared.objects, epoch, is_plan));
+    }
+    FleetReport { dry_run: is_plan, duration: began.elapsed(), objects: results }
 }
 
 /// How an object ended.
@@ -38,44 +61,93 @@ struct Ended {
     duration: Duration,
 }
 
-struct Runner {
+/// What the workers share.
+struct Shared {
     objects: Vec<AnyObject>,
+    schedule: Mutex<Schedule>,
+    /// Told when there may be more to do, or nothing will be any more.
+    more: Notify,
+    scope: Arc<Scope>,
+    is_plan: bool,
+}
+
+/// Which object is next.
+struct Schedule {
     /// For each object, those that begin after it.
     dependents: Vec<Vec<usize>>,
     /// For each object, how many it still has to wait for.
     waits_for: Vec<usize>,
     free: VecDeque<usize>,
     begun: Vec<bool>,
+    running: usize,
     ended: Vec<Option<Ended>>,
-    running: JoinSet<(usize, Ended)>,
-    current: Current,
-    is_plan: bool,
+    fail_fast: bool,
+    failed: bool,
 }
 
-impl Runner {
-    fn new(objects: Vec<AnyObject>, current: Current, is_plan: bool) -> Self {
+/// What a worker does next.
+enum Next {
+    Run(usize),
+    Wait,
+    End,
+}
+
+impl Shared {
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A worker: runs one object after another until there are none.
+async fn work(shared: Arc<Shared>) {
+    let mut in_a_row = 0;
+    loop {
+        // Before the schedule is looked at, so that nothing is missed in between.
+        let mut more = pin!(shared.more.notified());
+        more.as_mut().enable();
+        let next = shared.schedule().next();
+        match next {
+            Next::Run(i) => {
+                let began = Instant::now();
+                let result = bring_up(&shared.objects[i], shared.is_plan).await;
+                let freed = shared.schedule().end(i, Ended { result, duration: began.elapsed() });
+                shared.scope.ended.fetch_add(1, Ordering::Relaxed);
+                // One is for this worker.
+                (1..freed).for_each(|_| shared.more.notify_one());
+            }
+            Next::Wait => more.await,
+            Next::End => return shared.more.notify_waiters(),
+        }
+        in_a_row += 1;
+        if in_a_row % IN_A_ROW == 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Schedule {
+    fn new(objects: &[AnyObject], fail_fast: bool) -> Self {
         let count = objects.len();
-        let mut runner = Self {
+        let mut schedule = Self {
             dependents: vec![Vec::new(); count],
             waits_for: vec![0; count],
             free: VecDeque::new(),
             begun: vec![false; count],
+            running: 0,
             ended: (0..count).map(|_| None).collect(),
-            running: JoinSet::new(),
-            objects,
-            current,
-            is_plan,
+            fail_fast,
+            failed: false,
         };
-        runner.find_edges();
-        runner.free = (0..count).filter(|&i| runner.waits_for[i] == 0).collect();
-        runner
+        schedule.find_edges(objects);
+        schedule.free = (0..count).filter(|&i| schedule.waits_for[i] == 0).collect();
+        schedule
     }
 
     /// As far as relationships say it beforehand. What they do not say, runs wait for when they come to it.
-    fn find_edges(&mut self) {
+    fn find_edges(&mut self, objects: &[AnyObject]) {
         let places: HashMap<*const (), usize> =
-            self.objects.iter().enumerate().map(|(i, object)| (address(object), i)).collect();
-        for (i, object) in self.objects.iter().enumerate() {
+            objects.iter().enumerate().map(|(i, object)| (address(object), i)).collect();
+        for (i, object) in objects.iter().enumerate() {
             for row in object.0.order().iter().filter(|&row| object.0.kind(row) == RowKind::Relation) {
                 for other in object.0.relatives_now(row) {
                     if let Some(&other) = places.get(&address(&other))
@@ -90,71 +162,45 @@ impl Runner {
         }
     }
 
-    async fn run(&mut self, jobs: usize, fail_fast: bool) {
-        let mut failed = false;
-        loop {
-            while self.running.len() < jobs && !(fail_fast && failed) {
-                let Some(i) = self.next() else { break };
-                self.begin(i);
-            }
-            let Some(joined) = self.running.join_next().await else { return };
-            failed |= self.join(joined);
-            // All that has ended, before anything more begins.
-            while let Some(joined) = self.running.try_join_next() {
-                failed |= self.join(joined);
-            }
-        }
-    }
-
-    /// An object has ended; whether it failed.
-    fn join(&mut self, joined: Result<(usize, Ended), JoinError>) -> bool {
-        match joined {
-            Ok((i, ended)) => {
-                let failed = ended.result.is_err();
-                self.end(i, ended);
-                failed
-            }
-            // Not a task's: those are failures of the task. What it ran is reported as not tried.
-            Err(error) => {
-                tracing::error!("the run of an object ended early: {error}");
-                true
-            }
-        }
-    }
-
     /// An object that waits for none. Where all wait for each other, one that was not begun: its run waits for just what it
     /// needs.
-    fn next(&mut self) -> Option<usize> {
+    fn next(&mut self) -> Next {
+        if self.fail_fast && self.failed {
+            return Next::End;
+        }
         while let Some(i) = self.free.pop_front() {
             if !self.begun[i] {
-                return Some(i);
+                return self.begin(i);
             }
         }
-        if self.running.is_empty() { self.begun.iter().position(|begun| !begun) } else { None }
-    }
-
-    fn begin(&mut self, i: usize) {
-        self.begun[i] = true;
-        let (object, is_plan) = (self.objects[i].clone(), self.is_plan);
-        let work = async move {
-            let began = Instant::now();
-            let result = bring_up(&object, is_plan).await;
-            (i, Ended { result, duration: began.elapsed() })
-        };
-        self.running.spawn(self.current.clone().carry(work));
-    }
-
-    fn end(&mut self, i: usize, ended: Ended) {
-        self.ended[i] = Some(ended);
-        if let Some(scope) = &self.current.fleet {
-            scope.ended.fetch_add(1, Ordering::Relaxed);
+        if self.running > 0 {
+            return Next::Wait;
         }
+        match self.begun.iter().position(|begun| !begun) {
+            Some(i) => self.begin(i),
+            None => Next::End,
+        }
+    }
+
+    fn begin(&mut self, i: usize) -> Next {
+        self.begun[i] = true;
+        self.running += 1;
+        Next::Run(i)
+    }
+
+    /// An object has ended; how many may begin now that could not before.
+    fn end(&mut self, i: usize, ended: Ended) -> usize {
+        self.running -= 1;
+        self.failed |= ended.result.is_err();
+        self.ended[i] = Some(ended);
+        let before = self.free.len();
         for &dependent in &self.dependents[i] {
             self.waits_for[dependent] = self.waits_for[dependent].saturating_sub(1);
             if self.waits_for[dependent] == 0 {
                 self.free.push_back(dependent);
             }
         }
+        self.free.len() - before
     }
 }
 
@@ -163,16 +209,20 @@ fn address(object: &AnyObject) -> *const () {
     Arc::as_ptr(&object.0).cast()
 }
 
+/// A panic is a failure of the object: those of its tasks are, and the model's `ready` function is no task.
 async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> {
     if object.readonly() {
         return Ok(());
     }
-    let result = if is_plan {
-        crate::run::plan_part(object.0.clone()).await.map_err(anyhow::Error::new)
-    } else {
-        crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
+    let work = async {
+        if is_plan {
+            crate::run::plan_part(object.0.clone()).await.map_err(anyhow::Error::new)
+        } else {
+            crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
+        }
     };
-    result.map_err(SharedError::from)
+    let result = AssertUnwindSafe(work).catch_unwind().await;
+    result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }
 
 fn result(object: &AnyObject, ended: Option<Ended>, epoch: Epoch, is_plan: bool) -> ObjectResult {
@@ -204,7 +254,7 @@ fn fail(result: &mut ObjectResult, error: SharedError) {
 
 /// Objects that were not chosen, and were run for those that were.
 fn pulled(fleet: &FleetRun, chosen: &[AnyObject], epoch: Epoch, is_plan: bool) -> Vec<ObjectResult> {
-    let chosen: std::collections::HashSet<_> = chosen.iter().map(address).collect();
+    let chosen: HashSet<_> = chosen.iter().map(address).collect();
     let others = fleet.layout.all().into_iter().filter(|object| !chosen.contains(&address(object)));
     let pulled = others.filter_map(|object| {
         let done = object.0.core().course(is_plan).take_done(epoch)?;

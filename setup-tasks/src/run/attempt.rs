@@ -57,7 +57,8 @@ async fn once(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext, timeout: 
     ended.unwrap_or_else(|panic| Err(panicked(&*panic)))
 }
 
-fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
+/// A panic as an error.
+pub(crate) fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     anyhow::anyhow!("panicked: {}", message.unwrap_or("without a message"))
 }

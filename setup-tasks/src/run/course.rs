@@ -29,7 +29,7 @@ struct Progress {
     epoch: Option<Epoch>,
     is_under_way: bool,
     /// For each task, by its row.
-    passed: Vec<Passed>,
+    passed: Vec<Option<Passed>>,
     newest: Option<Newest>,
     failed: Option<(Box<RunError>, Epoch)>,
     /// What was done and is not up to date only.
@@ -40,16 +40,9 @@ struct Progress {
 /// What became of a task in the last run.
 #[derive(Clone, Copy)]
 struct Passed {
-    is_passed: bool,
     time: Option<Moment>,
     /// It is good for what began before.
     at: Epoch,
-}
-
-impl Default for Passed {
-    fn default() -> Self {
-        Self { is_passed: false, time: None, at: Epoch::NEVER }
-    }
 }
 
 /// The time of a task that was considered, or why it was not.
@@ -71,12 +64,12 @@ pub(super) struct Asker {
 pub(crate) struct Start {
     pub(crate) newest: Option<Newest>,
     /// Rows that were considered before.
-    passed: Vec<Passed>,
+    passed: Vec<Option<Passed>>,
 }
 
 impl Start {
     pub(crate) fn has(&self, row: usize) -> bool {
-        self.passed.get(row).is_some_and(|passed| passed.is_passed)
+        self.passed.get(row).is_some_and(Option::is_some)
     }
 }
 
@@ -114,7 +107,7 @@ impl Course {
     /// The time of a task that was considered since the asker began, or why it was not and will not be.
     pub(super) fn known(&self, asker: Asker, row: usize) -> Option<Known> {
         let progress = self.progress();
-        if let Some(passed) = progress.passed.get(row).filter(|passed| passed.is_passed)
+        if let Some(Some(passed)) = progress.passed.get(row)
             && progress.is_good(passed.at, asker)
         {
             return Some(Ok(passed.time));
@@ -147,10 +140,10 @@ impl Course {
     pub(super) fn advance(&self, row: usize, time: Option<Moment>, considered: bool, newest: Option<&Newest>) {
         let mut progress = self.progress();
         if progress.passed.len() <= row {
-            progress.passed.resize(row + 1, Passed::default());
+            progress.passed.resize(row + 1, None);
         }
         let at = if considered { Epoch::latest() } else { Epoch::NEVER };
-        progress.passed[row] = Passed { is_passed: true, time, at };
+        progress.passed[row] = Some(Passed { time, at });
         if progress.newest.as_ref() != newest {
             progress.newest = newest.cloned();
         }

@@ -19,6 +19,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub(crate) use attempt::panicked;
 pub(crate) use context::LazyContext;
 pub use context::TaskContext;
 pub(crate) use course::{Course, Done};

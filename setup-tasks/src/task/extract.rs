@@ -43,7 +43,7 @@ use crate::stamp::Stamp;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor",
     label = "a task cannot take this as an argument",
-    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `Object<Self>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`"
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `NotReady<M>`, `Object<Self>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`"
 )]
 pub trait Extract: Sized {
     /// Makes the argument. An error fails the task as an error of its own would.
@@ -102,7 +102,7 @@ impl<T: SetupTasks> Extract for Object<T> {
     }
 }
 
-/// A value from the object's injector or those above it, by its type.
+/// A value from the object's injector or those above it, by its type; an object is brought to ready.
 #[derive(Clone, Debug)]
 pub struct Inject<T: ?Sized>(pub Arc<T>);
 
@@ -123,6 +123,44 @@ impl<T: Send + Sync + 'static> Extract for Inject<T> {
 impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
         Ok(cx.injector().get_optional(&InjectionKey::<T>::of()).await?.map(Inject))
+    }
+}
+
+/// An object from the object's injector or those above it, by its type, which is not brought to ready for that; with
+/// [`Inject`] it would be.
+///
+/// ```
+/// use setup_tasks::{NotReady, prelude::*};
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "router")] struct Router;
+/// # #[setup_tasks] impl Router { #[setup_task("Route")] fn route(&self) {} }
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "client")]
+/// struct Client;
+///
+/// #[setup_tasks]
+/// impl Client {
+///     #[setup_task("Note who routes")]
+///     fn note(&self, router: NotReady<Router>) {
+///         assert_eq!(router.id(), "router");
+///     }
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct NotReady<M: SetupTasks>(pub Object<M>);
+
+impl<M: SetupTasks> Deref for NotReady<M> {
+    type Target = Object<M>;
+
+    fn deref(&self) -> &Object<M> {
+        &self.0
+    }
+}
+
+impl<M: SetupTasks> Extract for NotReady<M> {
+    async fn extract(cx: &TaskContext) -> Result<Self> {
+        let object = cx.injector().get_not_ready(&InjectionKey::<Object<M>>::of()).await;
+        Ok(Self((*object.map_err(|error| error.asked_by(cx.who()))?).clone()))
     }
 }
 

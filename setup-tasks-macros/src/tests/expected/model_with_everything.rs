@@ -23,12 +23,10 @@ impl ::setup_tasks::SetupTasks for Client {
                             "Depend on update_files of fileserver",
                             ::setup_tasks::__private::Relation::<
                                 Self,
-                            >::new(
-                                    |this| ::setup_tasks::__private::related::<
-                                        FileServer,
-                                    >(&this.fileserver),
-                                    "update_files",
-                                )
+                            >::new(|this| ::setup_tasks::__private::related::<
+                                    FileServer,
+                                >(&this.fileserver))
+                                .to("update_files")
                                 .ready(),
                         )
                         .before(&["mount"]),
@@ -37,12 +35,10 @@ impl ::setup_tasks::SetupTasks for Client {
                         "Depend on update_files of mirrors",
                         ::setup_tasks::__private::Relation::<
                             Self,
-                        >::new(
-                                |this| ::setup_tasks::__private::related::<
-                                    FileServer,
-                                >(&this.mirrors),
-                                "update_files",
-                            )
+                        >::new(|this| ::setup_tasks::__private::related::<
+                                FileServer,
+                            >(&this.mirrors))
+                            .to("update_files")
                             .leave(),
                     ),
                 ],
