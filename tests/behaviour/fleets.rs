@@ -395,3 +395,58 @@ async fn a_fleet_brings_up_in_the_models_own_way_and_reports_the_tasks() {
         (vec!["before".into(), "after".into()], 1)
     );
 }
+
+/// Runs a task of another object by hand.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "operator")]
+struct Operator {
+    #[depends_on(Machine::second)]
+    machine: Object<Machine>,
+}
+
+#[setup_tasks]
+impl Operator {
+    #[setup_task("Run the first by hand")]
+    async fn work(&self) -> Result<()> {
+        Machine::FIRST.run(&self.machine).await?;
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_is_run_by_hand_within_a_fleet_is_told_and_forgets_nothing_of_it() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let operator = layout.add(Operator { machine: machine.clone() }).unwrap();
+    let behind = Client { machine: Machine::new("behind"), servers: vec![machine.clone()], chain: None };
+    layout.place(behind).depends_on(operator.any().depends_on("work")).add().unwrap();
+    let report = layout.run().force("m/second").await.unwrap();
+    assert_eq!(machine.log.take(), ["first", "second", "third", "first"], "what is forced runs once");
+    let tasks: Vec<_> = report.object("m").unwrap().tasks.iter().map(|task| task.task).collect();
+    assert_eq!(tasks, ["first", "second", "third", "first"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_fleet_leaves_out_is_not_taken_for_ready_afterwards() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    layout.injector().provide(setup_tasks::InjectionKey::of(), machine.clone()).unwrap();
+    layout.add(User(machine.log.clone())).unwrap();
+    assert!(layout.run().exclude("m").await.unwrap().is_success());
+    assert_eq!(machine.log.take(), ["use"]);
+    machine.ready().await.unwrap();
+    assert_eq!(machine.log.take().len(), 3);
+}
+
+/// Takes a machine from the injector.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "user")]
+struct User(crate::support::Log);
+
+#[setup_tasks]
+impl User {
+    #[setup_task("Use the machine")]
+    fn work(&self, _machine: setup_tasks::Inject<Object<Machine>>) {
+        self.0.say("use");
+    }
+}

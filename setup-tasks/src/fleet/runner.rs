@@ -226,7 +226,9 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
 }
 
 fn result(object: &AnyObject, ended: Option<Ended>, epoch: Epoch, is_plan: bool) -> ObjectResult {
-    let Done { tasks, up_to_date, .. } = object.0.core().course(is_plan).take_done(epoch).unwrap_or_default();
+    let core = object.0.core();
+    let course = core.course(is_plan || core.config().dry_run);
+    let Done { tasks, up_to_date, .. } = course.take_done(epoch).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
     match ended {
         None => result.outcome = ObjectOutcome::NotTried,

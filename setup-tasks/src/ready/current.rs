@@ -56,9 +56,9 @@ impl Current {
         CURRENT.try_get().unwrap_or_default()
     }
 
-    /// The fleet that the caller's work is a part of.
-    pub(crate) fn scope() -> Option<Arc<Scope>> {
-        CURRENT.try_with(|current| current.fleet.clone()).ok().flatten()
+    /// Asks the fleet that the caller's work is a part of, if it is of one.
+    pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&Scope) -> A) -> Option<A> {
+        CURRENT.try_with(|current| current.fleet.as_deref().map(ask)).ok().flatten()
     }
 
     /// The node of the caller's work.

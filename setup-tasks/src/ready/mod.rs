@@ -43,6 +43,10 @@ pub enum ReadyError {
 
 /// Brings an object to ready, or waits for whoever does; once it is, it is.
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
+    // As it is; that is not kept, since it holds for the fleet alone.
+    if Current::ask_fleet(|fleet| fleet.leaves_out(&object.core().id)).unwrap_or_default() {
+        return Ok(());
+    }
     let made = object.core().ready.get(|| bring_up(object)).await;
     made.map_err(|error| not_ready(object, error))
 }

@@ -158,11 +158,19 @@ impl Course {
         progress.newest.clone_from(&start.newest);
     }
 
-    /// The run ended, and did this.
-    pub(super) fn end(&self, report: ObjectReport, error: Option<&RunError>) {
+    /// A run did this, for the fleet to be told.
+    pub(super) fn keep_for_fleet(&self, epoch: Epoch, report: &ObjectReport) {
         let mut progress = self.progress();
+        if progress.epoch != Some(epoch) {
+            *progress = Progress { epoch: Some(epoch), ..Progress::default() };
+        }
         progress.up_to_date += report.up_to_date;
-        progress.tasks.extend(report.tasks.into_iter().filter(|task| !task.is_up_to_date()));
+        progress.tasks.extend(report.tasks.iter().filter(|task| !task.is_up_to_date()).cloned());
+    }
+
+    /// The run ended.
+    pub(super) fn end(&self, error: Option<&RunError>) {
+        let mut progress = self.progress();
         progress.failed = error.map(|error| (Box::new(error.clone()), Epoch::latest()));
         progress.is_under_way = false;
         drop(progress);
@@ -202,13 +210,8 @@ impl Drop for UnderWay<'_> {
 impl Asker {
     /// The caller's work, which asks for a task of another object.
     pub(super) fn of(object: &dyn DynObject, row: usize) -> Self {
-        let scope = Current::scope();
-        let forces = |scope: &crate::fleet::Scope| scope.forces(&object.core().id, object.name(row));
-        Self {
-            epoch: Current::get().epoch(),
-            takes_running: scope.is_none(),
-            own_alone: scope.is_some_and(|scope| forces(&scope)),
-        }
+        let forced = Current::ask_fleet(|fleet| fleet.forces(&object.core().id, object.name(row)));
+        Self { epoch: Current::get().epoch(), takes_running: forced.is_none(), own_alone: forced.unwrap_or_default() }
     }
 }
 

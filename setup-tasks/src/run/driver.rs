@@ -26,12 +26,8 @@ use crate::stamp::{Entry, Moment, Records};
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
     let core = object.core();
-    if options.only.is_none() {
-        let left_out = options.is_part && Current::scope().is_some_and(|scope| scope.leaves_out(&core.id));
-        if core.readonly() || left_out {
-            let readonly = core.readonly();
-            return Ok(ObjectReport { readonly, ..ObjectReport::new(&core.id) });
-        }
+    if options.only.is_none() && core.readonly() {
+        return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
     let course = core.course(options.is_plan(&object));
     let circle = |source| RunError::Circle { object: core.id.to_string(), source };
@@ -47,12 +43,16 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
     let course = object.core().course(is_plan);
     let current = Current::get();
     let epoch = current.epoch();
-    let start = course.begin(epoch, options.is_part, object.order().len())?;
-    let _under_way = UnderWay(course);
+    // One task alone is no part of the way.
+    let under_way = options.only.is_none().then_some(UnderWay(course));
+    let start = match under_way {
+        Some(_) => course.begin(epoch, options.is_part, object.order().len())?,
+        None => Start::default(),
+    };
     let mut driver = Driver {
         object,
         options,
-        course: options.only.is_none().then_some(course),
+        course: under_way.is_some().then_some(course),
         mode: if is_plan { Mode::Plan } else { Mode::Apply(None) },
         records: object.core().load()?,
         cursor: 0,
@@ -70,10 +70,11 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         up_to_date: driver.up_to_date,
         ..ObjectReport::new(&object.core().id)
     };
-    if Current::scope().is_some() {
-        course.end(report.clone(), result.as_ref().err());
-    } else {
-        course.end(ObjectReport::new(&report.object), result.as_ref().err());
+    if Current::ask_fleet(|_| ()).is_some() {
+        course.keep_for_fleet(epoch, &report);
+    }
+    if under_way.is_some() {
+        course.end(result.as_ref().err());
     }
     result.map(|()| report)
 }
@@ -189,7 +190,7 @@ impl Driver<'_> {
 
     /// Whether a fleet that chooses by tag takes the task.
     fn is_chosen(&self, level: &Level, row: usize) -> bool {
-        level.chosen || Current::scope().is_none_or(|scope| scope.takes(|| level.object.tags(row)))
+        level.chosen || Current::ask_fleet(|fleet| fleet.takes(|| level.object.tags(row))).unwrap_or(true)
     }
 
     /// A task that is not looked at counts by its stamp.

@@ -140,7 +140,7 @@ impl Options {
         self.force_all
             || self.only.as_deref() == Some(task)
             || self.force.iter().any(|name| name == task)
-            || (self.is_part && Current::scope().is_some_and(|scope| scope.forces(&object.core().id, task)))
+            || (self.is_part && Current::ask_fleet(|fleet| fleet.forces(&object.core().id, task)).unwrap_or_default())
     }
 
     fn is_plan(&self, object: &Arc<dyn DynObject>) -> bool {

@@ -41,8 +41,8 @@ pub(super) async fn check(
 
 async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Result<Option<Moment>, RunError> {
     let row = super::find_task(&other.0, related.task)?;
-    let left_alone = other.readonly() || Current::scope().is_some_and(|scope| scope.leaves_out(other.id()));
-    if left_alone {
+    let left_out = Current::ask_fleet(|fleet| fleet.leaves_out(other.id())).unwrap_or_default();
+    if left_out || other.readonly() {
         return last_run(&other.0, row).await;
     }
     if related.ready && !is_plan {

@@ -1,0 +1,107 @@
+//! Related objects that are looked up by key when they are needed.
+
+use std::fmt;
+
+use crate::injector::{InjectError, InjectionKey, Injector};
+use crate::object::{AnyObject, Object, SetupTasks};
+use crate::{BoxFuture, Result};
+
+/// A relationship with an object that is looked up by its key when it is needed, so that two objects can name each other.
+///
+/// ```
+/// use setup_tasks::{InjectionKey, Late, prelude::*};
+///
+/// const SERVER: InjectionKey<Object<Server>> = InjectionKey::of();
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "server")]
+/// struct Server;
+///
+/// #[setup_tasks]
+/// impl Server {
+///     #[setup_task("Publish")]
+///     fn publish(&self) {}
+/// }
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "client")]
+/// struct Client {
+///     #[depends_on(Server::publish)]
+///     server: Late<Server>,
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let client = layout.add(Client { server: Late::new(SERVER) })?;
+/// let server = layout.add(Server)?;
+/// layout.injector().provide(SERVER, server.clone())?;
+///
+/// client.run_setup_tasks().await?;
+/// assert!(server.check_stamp("publish")?.is_some());
+/// assert_eq!(client.server().find(client.injector()).await?.id(), "server");
+/// # Ok(()) }
+/// ```
+pub struct Late<M: SetupTasks> {
+    key: InjectionKey<Object<M>>,
+}
+
+impl<M: SetupTasks> Late<M> {
+    /// The object that will be provided for a key.
+    pub const fn new(key: InjectionKey<Object<M>>) -> Self {
+        Self { key }
+    }
+
+    /// The key.
+    pub const fn key(&self) -> InjectionKey<Object<M>> {
+        self.key
+    }
+
+    /// The object, as an injector or one above it provides it. It is not brought to ready.
+    ///
+    /// # Errors
+    ///
+    /// As [`Injector::get_not_ready`].
+    pub async fn find(&self, injector: &Injector) -> Result<Object<M>, InjectError> {
+        Ok((*injector.get_not_ready(&self.key).await?).clone())
+    }
+}
+
+impl<M: SetupTasks> Clone for Late<M> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<M: SetupTasks> Copy for Late<M> {}
+
+impl<M: SetupTasks> fmt::Debug for Late<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Late({})", self.key)
+    }
+}
+
+type Found = BoxFuture<'static, Result<AnyObject, InjectError>>;
+
+/// [`Late`] without the model's type.
+#[derive(Clone, Copy)]
+pub(crate) struct LateKey {
+    pub(super) name: Option<&'static str>,
+    pub(super) find: fn(Option<&'static str>, Injector) -> Found,
+    pub(super) peek: fn(Option<&'static str>, &Injector) -> Option<AnyObject>,
+}
+
+impl LateKey {
+    pub(super) fn of<M: SetupTasks>(late: &Late<M>) -> Self {
+        Self { name: late.key.name(), find: find::<M>, peek: peek::<M> }
+    }
+}
+
+fn peek<M: SetupTasks>(name: Option<&'static str>, injector: &Injector) -> Option<AnyObject> {
+    let key: InjectionKey<Object<M>> = name.map_or(InjectionKey::of(), InjectionKey::named);
+    injector.peek(&key).map(|object| object.any())
+}
+
+fn find<M: SetupTasks>(name: Option<&'static str>, injector: Injector) -> Found {
+    let key = name.map_or(InjectionKey::of(), InjectionKey::named);
+    Box::pin(async move { Ok(Late::<M>::new(key).find(&injector).await?.any()) })
+}

@@ -1,0 +1,99 @@
+//! What a task needs besides itself: tasks of related objects, and parts of the system.
+
+mod late;
+mod related;
+
+use std::sync::Arc;
+
+pub use late::Late;
+pub(crate) use related::Relative;
+pub use related::{AnyModel, IntoRelatives, Related, Relatives};
+
+use crate::run::TaskContext;
+use crate::task::row::Ask;
+use crate::{BoxFuture, Result};
+
+/// A part of the system that a task needs while it runs: a machine that is up, a network that is there. The dependencies
+/// of a task are brought up together before its method is called, each once a run.
+pub trait SystemDependency: Send + Sync + 'static {
+    /// Its name; two dependencies with one name are the same.
+    fn name(&self) -> String;
+
+    /// Brings it up; it may be up already.
+    fn bring_up<'a>(&'a self, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>>;
+}
+
+impl<D: SystemDependency + ?Sized> SystemDependency for Arc<D> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn bring_up<'a>(&'a self, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>> {
+        (**self).bring_up(cx)
+    }
+}
+
+/// The row of a relationship: whose task, which task, and what to do about it.
+pub struct Relation<T: 'static> {
+    pub(crate) relatives: Ask<T, Relatives>,
+    pub(crate) to: RelatedTask,
+}
+
+impl<T: 'static> Clone for Relation<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+impl<T: 'static> Copy for Relation<T> {}
+
+/// What a relationship asks of each related object.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RelatedTask {
+    pub(crate) task: &'static str,
+    pub(crate) ready: bool,
+    pub(crate) run_if_needed: bool,
+    /// Whether nobody has looked yet if there is such a task.
+    pub(crate) by_name: bool,
+}
+
+impl<T: 'static> Relation<T> {
+    /// A relationship with the objects of a field, or of a plain method.
+    pub const fn new(relatives: fn(&T) -> Result<Relatives>) -> Self {
+        Self { relatives: Ask::Now(relatives), to: RelatedTask::new("") }
+    }
+
+    /// A relationship with the objects that a method gives which is async or has extractors.
+    pub const fn asked(relatives: for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Relatives>>) -> Self {
+        Self { relatives: Ask::Later(relatives), to: RelatedTask::new("") }
+    }
+
+    /// The task that is depended on.
+    pub const fn to(mut self, task: &'static str) -> Self {
+        self.to.task = task;
+        self
+    }
+
+    /// Brings the other object to ready first.
+    pub const fn ready(mut self) -> Self {
+        self.to.ready = true;
+        self
+    }
+
+    /// Leaves the other object's tasks alone, whether or not they must run.
+    pub const fn leave(mut self) -> Self {
+        self.to.run_if_needed = false;
+        self
+    }
+
+    /// The task is named by a string: objects are asked whether they have it.
+    pub const fn by_name(mut self) -> Self {
+        self.to.by_name = true;
+        self
+    }
+}
+
+impl RelatedTask {
+    pub(crate) const fn new(task: &'static str) -> Self {
+        Self { task, ready: false, run_if_needed: true, by_name: false }
+    }
+}

@@ -1,0 +1,203 @@
+//! Placing models in a layout: what can be said of one beforehand, and why it may be refused.
+
+use std::sync::Arc;
+
+use super::Layout;
+use crate::depends::{RelatedTask, Relative};
+use crate::injector::Injector;
+use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
+use crate::paths::{PathError, normal_subdir};
+use crate::task::added::{AddTaskError, AddedRow, NewPlace};
+use crate::task::name::intern;
+use crate::task::plugin::{PlugInError, table_of};
+
+/// Why an object cannot be placed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AddError {
+    /// Its id is taken.
+    #[error("two objects have the id `{id}`: a {first} and a {second}\nhelp: give one of them another id")]
+    Id {
+        /// The id.
+        id: String,
+        /// The type of the first.
+        first: &'static str,
+        /// The type of the second.
+        second: &'static str,
+    },
+    /// Its subdir is another object's.
+    #[error(
+        "`{first}` and `{second}` have the same subdir `{subdir}`: their stamps and files would mix\nhelp: name a field that tells them apart in `subdir`"
+    )]
+    Subdir {
+        /// The object that has it.
+        first: String,
+        /// The one that was to be added.
+        second: String,
+        /// The subdir.
+        subdir: String,
+    },
+    /// Its subdir is no plain relative path.
+    #[error("`{id}` cannot be added: {source}")]
+    Path {
+        /// The object's id.
+        id: String,
+        /// What is wrong.
+        source: PathError,
+    },
+    /// Tasks that another crate adds to its type do not fit.
+    #[error(transparent)]
+    PlugIn(#[from] PlugInError),
+    /// A dependency of the object itself does not fit.
+    #[error(transparent)]
+    Dependency(#[from] AddTaskError),
+    /// It depends on a task that the related object does not have.
+    #[error("`{id}` depends on task `{other}/{task}`, but `{other}` has no setup task `{task}`; it has {known}")]
+    UnknownTask {
+        /// The object's id.
+        id: String,
+        /// The related object's id.
+        other: String,
+        /// The name that was not found.
+        task: String,
+        /// The names that there are.
+        known: String,
+    },
+}
+
+/// A model on its way into a layout; [`add`](Self::add) ends it.
+#[must_use = "a placement does nothing until `add`"]
+pub struct Placement<'l, T> {
+    layout: &'l Layout,
+    model: T,
+    id: Option<String>,
+    readonly: Option<bool>,
+    injector: Option<Injector>,
+    dependencies: Vec<Dependency>,
+}
+
+/// A dependency of one object on a task of another, by name: [`AnyObject::depends_on`].
+#[derive(Clone, Debug)]
+#[must_use = "a dependency does nothing until an object is placed with it"]
+pub struct Dependency {
+    other: AnyObject,
+    task: String,
+    ready: bool,
+    leave: bool,
+    before: Vec<String>,
+}
+
+impl Dependency {
+    pub(crate) fn new(other: AnyObject, task: String) -> Self {
+        Self { other, task, ready: false, leave: false, before: Vec::new() }
+    }
+
+    /// Brings the other object to ready first.
+    pub fn ready(mut self) -> Self {
+        self.ready = true;
+        self
+    }
+
+    /// Whether the other object's tasks are run up to the named one if that must run; by default they are.
+    pub fn run_if_needed(mut self, run: bool) -> Self {
+        self.leave = !run;
+        self
+    }
+
+    /// The task of the object that it stands ahead of; by default the first of the type's own.
+    pub fn before(mut self, task: impl Into<String>) -> Self {
+        self.before.push(task.into());
+        self
+    }
+
+    fn into_row<T: SetupTasks>(self) -> AddedRow<T> {
+        let Self { other, task, ready, leave, before } = self;
+        let name: String = format!("{}_{task}", other.id());
+        let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+        let mut place = NewPlace::new(&name);
+        let first = T::BLOCK.first_own().map(str::to_owned);
+        place.put_before(if before.is_empty() { first.into_iter().collect() } else { before });
+        let description = format!("Depend on {task} of {}", other.id());
+        let to = RelatedTask { ready, run_if_needed: !leave, by_name: true, ..RelatedTask::new(intern(&task)) };
+        AddedRow::relation(place, description, Relative::Object(other), to)
+    }
+}
+
+impl<'l, T: SetupTasks> Placement<'l, T> {
+    pub(super) fn new(layout: &'l Layout, model: T) -> Self {
+        Self { layout, model, id: None, readonly: None, injector: None, dependencies: Vec::new() }
+    }
+
+    /// Another id than the model's own.
+    pub fn id(mut self, id: impl Into<String>) -> Self {
+        self.id = Some(id.into());
+        self
+    }
+
+    /// The object's own flag, which goes before its model's and its injectors'.
+    pub fn readonly(mut self, readonly: bool) -> Self {
+        self.readonly = Some(readonly);
+        self
+    }
+
+    /// The injector that the object's own is a child of; without it the layout's.
+    pub fn under(mut self, injector: &Injector) -> Self {
+        self.injector = Some(injector.clone());
+        self
+    }
+
+    /// Makes it depend on a task of another object, by name.
+    pub fn depends_on(mut self, dependency: Dependency) -> Self {
+        self.dependencies.push(dependency);
+        self
+    }
+
+    /// Places it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Layout::add`]; and if it depends on a task that there is not.
+    pub fn add(self) -> Result<Object<T>, AddError> {
+        let table = table_of::<T>()?;
+        let id = self.id.unwrap_or_else(|| self.model.object_id());
+        let subdir =
+            normal_subdir(&self.model.stamp_subdir()).map_err(|source| AddError::Path { id: id.clone(), source })?;
+        let placing = Placing {
+            id: id.as_str().into(),
+            subdir: subdir.as_str().into(),
+            injector: self.injector.as_ref().unwrap_or(self.layout.injector()).child(&id),
+            layout: self.layout.of_object(),
+            host: None,
+            readonly: self.readonly,
+        };
+        let object = Object(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
+        self.dependencies.into_iter().try_for_each(|dependency| object.0.add(dependency.into_row()))?;
+        check_names(&object.as_dyn())?;
+        let mut objects = self.layout.objects();
+        if let Some(first) = objects.by_id.get(&id) {
+            return Err(AddError::Id { id, first: first.type_name(), second: T::NAME });
+        }
+        if let Some(first) = objects.by_subdir.get(&subdir) {
+            return Err(AddError::Subdir { first: first.clone(), second: id, subdir });
+        }
+        objects.by_subdir.insert(subdir, id.clone());
+        objects.by_id.insert(id.clone(), object.any());
+        objects.order.push(id);
+        Ok(object)
+    }
+}
+
+/// Whether every task that a relationship names by a string is there, as far as the related objects are known.
+fn check_names(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
+    for row in object.order().iter() {
+        let Some(to) = object.related(row).filter(|to| to.by_name) else { continue };
+        for other in object.relatives_now(row) {
+            if other.0.row(to.task).is_none() {
+                let (id, other_id) = (object.core().id.to_string(), other.id().to_owned());
+                let (task, known) = (to.task.to_owned(), other.0.known_tasks());
+                return Err(AddError::UnknownTask { id, other: other_id, task, known });
+            }
+        }
+    }
+    Ok(())
+}
