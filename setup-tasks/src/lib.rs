@@ -42,8 +42,15 @@
 //! | make a kind of task that is a value | [`TaskKind`] |
 //! | take more arguments | [`Extract`] |
 //! | run | [`Object::run_setup_tasks`], or one task by its handle: [`TaskHandle::run`] |
+//! | run many objects, dependencies first | [`Layout::run`] |
 //! | wait until an object is as it should be | [`Object::ready`] |
+//! | depend on another object's task | `#[depends_on]`: [`derive@SetupTasks`]; [`Late`] where two name each other; [`AnyObject::depends_on`] |
+//! | add a task to one object | [`Object::add_setup_task`] |
+//! | apply a model to other objects | [`Customization`] |
 //! | give tasks values, objects, or what a factory makes | [`Injector`], [`Inject`], [`Injected`] |
+//! | hear what happens | [`Injector::on_event`], [`Injector::events`] |
+//! | see who waits for whom | [`Layout::waiting`] |
+//! | look at tasks | [`SetupTasks::inspect_class`], [`Object::inspect`] |
 //! | know why a task runs | [`Reason`], and its table at [`decide::decide`] |
 
 pub mod config;
