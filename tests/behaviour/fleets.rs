@@ -450,3 +450,23 @@ impl User {
         self.0.say("use");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_way_to_a_failure_may_be_long() {
+    let layout = Layout::in_memory().unwrap();
+    let bad = layout.add(Machine::new("0")).unwrap();
+    bad.knobs.set("second", "fail");
+    let mut last: Option<Object<Client>> = None;
+    for i in 1..=1000 {
+        let servers = if i == 1 { vec![bad.clone()] } else { Vec::new() };
+        last = Some(layout.add(Client { machine: Machine::new(&i.to_string()), servers, chain: last }).unwrap());
+    }
+    let report = layout.run().await.unwrap();
+    assert_eq!((report.with(Failed).count(), report.with(DependencyFailed).count()), (1, 1000));
+    let path = &report.object("1000").unwrap().path;
+    assert!(path.len() == 1001 && path[0] == "1000" && path[1000] == "0");
+    let report = layout.run().dry_run().await.unwrap();
+    assert_eq!(report.with(WouldRun).count(), 1001);
+    let error = chain(last.unwrap().run_setup_tasks().await.unwrap_err());
+    assert!(error.ends_with("the disk is on fire"));
+}

@@ -1,6 +1,7 @@
 //! The way from an object that failed to the object whose own failure that is.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use crate::injector::InjectError;
 use crate::ready::ReadyError;
@@ -11,8 +12,8 @@ pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     let mut at = Some(error);
     while let Some(error) = at {
-        let boxed = || error.downcast_ref::<Box<RunError>>().map(|error| &**error);
-        if let Some(error) = error.downcast_ref::<RunError>().or_else(boxed) {
+        let shared = || error.downcast_ref::<Arc<RunError>>().map(|error| &**error);
+        if let Some(error) = error.downcast_ref::<RunError>().or_else(shared) {
             of_run(error, &mut path);
         } else if let Some(error) = error.downcast_ref::<ReadyError>() {
             of_ready(error, &mut path);
@@ -48,7 +49,8 @@ fn of_ready(error: &ReadyError, path: &mut Vec<String>) {
 }
 
 fn push(object: &str, path: &mut Vec<String>) {
-    if !path.iter().any(|known| known == object) {
+    // An object's error is one of its run and of its readiness.
+    if path.last().is_none_or(|last| last != object) {
         path.push(object.to_owned());
     }
 }

@@ -50,7 +50,7 @@ pub enum RunError {
         /// The task that is depended on.
         task: &'static str,
         /// What went wrong there.
-        source: Box<RunError>,
+        source: Arc<RunError>,
     },
     /// The run's context could not be entered or left.
     #[error("the context of the run of `{object}` cannot be {what}")]

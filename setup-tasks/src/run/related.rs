@@ -32,7 +32,7 @@ pub(super) async fn check(
             object: object.core().id.to_string(),
             other: other.id().to_owned(),
             task: related.task,
-            source: Box::new(source),
+            source: Arc::new(source),
         })?;
         Newest::keep_later(&mut newest, time, || Cow::Owned(format!("{}/{}", other.id(), related.task)));
     }
