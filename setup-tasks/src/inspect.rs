@@ -249,12 +249,10 @@ fn level(
         let before = previous.clone();
         let row_name = row_name.unwrap_or_else(|| object.name(row));
         let inner = std::mem::take(&mut glance.subtasks);
-        let subtasks = match object.clone().customization(row) {
-            Ok(custom) if object.kind(row) == RowKind::Customization => {
-                level(&custom, inner, Some(row_name), previous, plan)
-            }
-            _ => Vec::new(),
-        };
+        let is_custom = object.kind(row) == RowKind::Customization;
+        // One that cannot be made is reported by the run.
+        let custom = if is_custom { object.clone().customization(row).ok() } else { None };
+        let subtasks = custom.map(|custom| level(&custom, inner, Some(row_name), previous, plan)).unwrap_or_default();
         let class = TaskInspector {
             name: object.name(row),
             stamp_name: Cow::Borrowed(object.stamp_name(row)),

@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use setup_tasks::prelude::*;
 use setup_tasks::run::{ObjectReport, TaskReport};
-use setup_tasks::{Customization, CustomizationOf, Layout, NewTask, Resource, RunContext, RunOutcome, Status};
+use setup_tasks::{
+    Customization, CustomizationOf, EventKey, Layout, NewTask, Resource, RunContext, RunOutcome, Status,
+};
 
-use crate::support::{Knobs, Log, Machine, Place, chain, events};
+use crate::support::{Events, Knobs, Log, Machine, Place, chain, events};
 
 /// A host with tasks on both sides of its customization.
 #[derive(SetupTasks)]
@@ -167,6 +169,20 @@ async fn earlier_tasks_of_the_host_invalidate_it_and_it_invalidates_later_ones()
 }
 
 #[tokio::test]
+async fn its_events_go_to_the_keys_of_the_host_and_to_its_own() {
+    let layout = Layout::in_memory().unwrap();
+    let host = host(&layout);
+    let keys = [EventKey::of::<Host>(), EventKey::object("h"), EventKey::of::<Web>(), EventKey::object("h/web")];
+    let mut streams = keys.map(|key| Events::of(layout.injector().events(key)));
+    host.run_setup_tasks().await.unwrap();
+    let told = streams.each_mut().map(|stream| {
+        let told = stream.take();
+        (told.len(), told.iter().filter(|event| event.starts_with("h/web.install ")).count())
+    });
+    assert_eq!(told, [(12, 3), (12, 3), (6, 3), (6, 3)]);
+}
+
+#[tokio::test]
 async fn a_failure_leaves_the_context_and_names_task_and_host() {
     let layout = Layout::in_memory().unwrap();
     let host = host(&layout);
@@ -252,8 +268,6 @@ async fn customizations_nest_and_can_be_added_at_run_time() {
 async fn a_model_can_be_applied_to_one_object_alone() {
     let layout = Layout::in_memory().unwrap();
     let (one, two) = (layout.add(Machine::new("one")).unwrap(), layout.add(Machine::new("two")).unwrap());
-    let shared = Arc::new(());
-    let _ = shared;
     one.customize("site", Site(Log::default())).unwrap();
     one.ready().await.unwrap();
     two.customize("site", Site(Log::default())).unwrap();

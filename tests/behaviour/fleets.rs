@@ -470,3 +470,40 @@ async fn the_way_to_a_failure_may_be_long() {
     let error = chain(last.unwrap().run_setup_tasks().await.unwrap_err());
     assert!(error.ends_with("the disk is on fire"));
 }
+
+/// Panics where a path is formatted.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "shaky")]
+struct Shaky {
+    text: Panics,
+}
+
+struct Panics;
+
+impl std::fmt::Display for Panics {
+    fn fmt(&self, _: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        panic!("no text")
+    }
+}
+
+#[setup_tasks]
+impl Shaky {
+    #[setup_task("Shake", inputs = ["in/{text}"])]
+    fn shake(&self) {}
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_model_that_panics_fails_alone_whatever_it_is_asked() {
+    let layout = Layout::in_memory().unwrap();
+    let shaky = layout.add(Shaky { text: Panics }).unwrap();
+    shaky.create_stamp("shake", "").await.unwrap();
+    for i in 0..10 {
+        layout.add(Machine::new(&i.to_string())).unwrap();
+    }
+    for run in [layout.run().jobs(2).dry_run(), layout.run().jobs(2)] {
+        let report = tokio::time::timeout(Duration::from_secs(20), run.into_future()).await.unwrap().unwrap();
+        let error = report.object("shaky").unwrap().error.clone().unwrap();
+        assert!(format!("{:#}", error.get()).ends_with("panicked: no text"), "{report}");
+        assert_eq!(report.objects.iter().filter(|result| result.is_failure()).count(), 1);
+    }
+}

@@ -165,6 +165,7 @@ impl Lazy {
 
     async fn bring_up(me: &Object<Self>) -> Result<()> {
         anyhow::ensure!(me.name != "broken", "it is broken");
+        assert!(me.name != "panicking", "it panics");
         me.log.say("brought up");
         Ok(())
     }
@@ -179,8 +180,12 @@ async fn a_model_may_say_itself_what_ready_is() {
     assert_eq!(log.take(), ["brought up"]);
     lazy.run_setup_tasks().await.unwrap();
     assert_eq!(log.take(), ["work"], "a run is a run all the same");
-    let broken = layout.add(Lazy { name: "broken", log }).unwrap();
-    assert_eq!(chain(broken.ready().await.unwrap_err()), "`broken` cannot be brought to ready: it is broken");
+    for (name, text) in [("broken", "it is broken"), ("panicking", "panicked: it panics")] {
+        let lazy = layout.add(Lazy { name, log: log.clone() }).unwrap();
+        let (one, two) = tokio::join!(lazy.ready(), lazy.ready());
+        let text = format!("`{name}` cannot be brought to ready: {text}");
+        assert_eq!((chain(one.unwrap_err()), chain(two.unwrap_err())), (text.clone(), text));
+    }
 }
 
 /// Clears itself.

@@ -11,7 +11,7 @@ use setup_tasks::{CustomizationOf, FleetReport, Layout, NewTask, ObjectOutcome, 
 use crate::support::{Place, numbers};
 
 const OBJECTS: usize = 200;
-const STEPS: usize = 120;
+const STEPS: usize = 100;
 const TASKS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 
 /// A task of an object.

@@ -209,7 +209,6 @@ fn address(object: &AnyObject) -> *const () {
     Arc::as_ptr(&object.0).cast()
 }
 
-/// A panic is a failure of the object: those of its tasks are, and the model's `ready` function is no task.
 async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> {
     if object.readonly() {
         return Ok(());
@@ -221,6 +220,7 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
             crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
         }
     };
+    // Wherever a model's code panics, that is a failure of its object: a worker that ended would leave the others waiting.
     let result = AssertUnwindSafe(work).catch_unwind().await;
     result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }

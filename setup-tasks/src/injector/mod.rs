@@ -215,7 +215,8 @@ impl Injector {
         &self,
         key: &InjectionKey<T>,
     ) -> Result<Option<Arc<T>>, InjectError> {
-        match self.value(key).now_or_never() {
+        // On the stack, however deep the caller is: a tokio task of its own would not be done now.
+        match Current::default().carry(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
             None => Err(InjectError::Late { key: key.to_string() }),
         }

@@ -151,6 +151,11 @@ impl AnyObject {
         &self.0.core().subdir
     }
 
+    /// As [`Object::task_names`].
+    pub fn task_names(&self) -> Vec<&'static str> {
+        self.0.order().iter().map(|row| self.0.name(row)).collect()
+    }
+
     /// As [`Object::readonly`].
     pub fn readonly(&self) -> bool {
         self.0.core().readonly()

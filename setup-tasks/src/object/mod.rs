@@ -89,7 +89,7 @@ impl<T: SetupTasks> Object<T> {
 
     /// The names of its tasks in run order, those of plug-ins and those added to the object included.
     pub fn task_names(&self) -> impl Iterator<Item = &'static str> {
-        self.0.order().iter().map(|row| self.0.name(row)).collect::<Vec<_>>().into_iter()
+        self.any().task_names().into_iter()
     }
 
     /// Adds a task to this one object, at its place in the order. A run that is under way considers it too, unless it has
@@ -172,7 +172,7 @@ impl<T: SetupTasks> Object<T> {
 
     /// Brings the object to ready, which is done once, by the first who asks: its setup tasks are run, or what its model's
     /// `ready` key names. Who asks meanwhile waits for the same and is told the same error; who asks after a failure tries
-    /// again.
+    /// again. When nobody waits any more, it is cancelled, as a run that is dropped is.
     ///
     /// # Errors
     ///

@@ -73,7 +73,7 @@ impl Current {
 
     /// The same for what a fleet runs.
     pub(crate) fn of_fleet(self, scope: Arc<Scope>) -> Self {
-        Self { epoch: Some(Epoch::now()), fleet: Some(scope), ..self }
+        Self { epoch: Some(Epoch::now()), fleet: Some(scope), depth: 0, ..self }
     }
 
     /// Whether the caller's work is a dry run.

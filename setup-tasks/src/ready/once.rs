@@ -1,5 +1,6 @@
 //! Work that is done once, whoever asks, and shared while it is under way.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
@@ -10,9 +11,10 @@ use super::current::{Current, Epoch};
 use super::node::{Node, WorkKind};
 use super::shared_error::SharedError;
 use crate::BoxFuture;
+use crate::run::panicked;
 
 /// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others; once all
-/// have given up, it is dropped, and who asks then begins anew.
+/// have given up, it is dropped, and who asks then begins anew. A panic is a failure.
 ///
 /// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
 /// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
@@ -100,7 +102,8 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
         let epoch = current.epoch();
         let work = async move {
             let nested = async move { current.within(&node, epoch, work).await };
-            let result = Current::nest(nested).await.map_err(SharedError::from);
+            let result = AssertUnwindSafe(Current::nest(nested)).catch_unwind().await;
+            let result = result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {
                     Ok(value) => State::Done(value.clone(), epoch),

@@ -78,7 +78,8 @@ where
     A: Future + Send + 'static,
     A::Output: IntoOutcome,
 {
-    /// A task that calls a closure. It returns what tasks return.
+    /// A task that calls a closure. It returns what tasks return. It reaches its object through the context; one that holds
+    /// its own object would keep it for ever.
     pub fn new(name: impl AsRef<str>, description: impl Into<String>, run: F) -> Self {
         let place = NewPlace::new(name.as_ref());
         Self { place, description: Some(description.into()), kind: ClosureTask(run) }
