@@ -21,6 +21,7 @@ mod running;
 mod stamps;
 mod support;
 mod surroundings;
+mod templates;
 mod together;
 mod troubles;
 mod waiting;

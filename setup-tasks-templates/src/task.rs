@@ -1,0 +1,103 @@
+//! Templates as tasks.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use serde::Serialize;
+use setup_tasks::{Outcome, Result, TaskContext, TaskKind};
+use tera::Context;
+
+use crate::engine::Engine;
+use crate::error::TemplateError;
+use crate::output;
+use crate::template::Template;
+
+/// A task that renders a template into a file under the object's `stamp_path`.
+///
+/// It runs again when its hash changes: the rendering of the template's component `hash`, if it defines one
+/// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`), else the whole rendering; and when its file is
+/// gone. A file that has the text already is left alone. See the [crate's page](crate) for an example.
+#[derive(Clone, Copy, Debug)]
+pub struct TemplateTask {
+    template: Template,
+    output: Option<&'static str>,
+    mode: Option<u32>,
+}
+
+impl TemplateTask {
+    /// Renders the template into a file of its name, less `.tera`.
+    pub const fn new(template: Template) -> Self {
+        Self { template, output: None, mode: None }
+    }
+
+    /// The file, relative to the object's `stamp_path`; its directories are created.
+    ///
+    /// # Panics
+    ///
+    /// If it is absolute or leads out: in a constant, that is a compile error.
+    #[track_caller]
+    pub const fn output(mut self, output: &'static str) -> Self {
+        assert!(
+            output::is_inside(output),
+            "the output of a template is a relative path without `..`\nhelp: write one such as `etc/dnsmasq.conf`"
+        );
+        self.output = Some(output);
+        self
+    }
+
+    /// The file's permissions, on Unix; without this, 0644.
+    pub const fn mode(mut self, mode: u32) -> Self {
+        self.mode = Some(mode);
+        self
+    }
+
+    /// The template.
+    pub const fn template(&self) -> Template {
+        self.template
+    }
+
+    /// The file, relative to the object's `stamp_path`.
+    pub fn output_name(&self) -> &'static str {
+        self.output.unwrap_or_else(|| {
+            let name = self.template.name();
+            let name = name.rsplit('/').next().unwrap_or(name);
+            name.strip_suffix(".tera").unwrap_or(name)
+        })
+    }
+
+    fn path(&self, cx: &TaskContext) -> Result<PathBuf> {
+        let (template, name) = (self.template.name(), self.output_name());
+        if !output::is_plain(name.as_ref()) {
+            return Err(TemplateError::Outside { template, output: name.to_owned() }.into());
+        }
+        Ok(cx.stamp_path()?.join(name))
+    }
+
+    async fn prepare<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<(Engine, Context)> {
+        Ok((Engine::of(self.template)?, self.template.context(model, cx).await?))
+    }
+}
+
+impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
+    const HAS_HASH: bool = true;
+    const HAS_INVALIDATOR: bool = true;
+
+    fn describe(&self) -> Cow<'static, str> {
+        Cow::Owned(format!("Render {}", self.output_name()))
+    }
+
+    async fn run(&self, model: &M, cx: &TaskContext) -> Result<Outcome> {
+        let (engine, context) = self.prepare(model, cx).await?;
+        output::write(&self.path(cx)?, &engine.render(&context)?, self.mode)?;
+        Ok(Outcome::Done)
+    }
+
+    async fn hash(&self, model: &M, cx: &TaskContext) -> Result<String> {
+        let (engine, context) = self.prepare(model, cx).await?;
+        Ok(engine.hash(&context)?)
+    }
+
+    async fn is_valid(&self, _model: &M, cx: &TaskContext) -> Result<bool> {
+        Ok(self.path(cx)?.exists())
+    }
+}

@@ -1,0 +1,82 @@
+//! A template with all that it is rendered from, save the model.
+
+use serde::Serialize;
+use setup_tasks::{BoxFuture, Result, TaskContext};
+use tera::{Context, Value};
+
+use crate::__private::to_value;
+use crate::error::TemplateError;
+
+/// A template and what it is rendered from; [`template!`](crate::template) makes it.
+#[derive(Clone, Copy, Debug)]
+pub struct Template {
+    name: &'static str,
+    files: &'static [(&'static str, &'static str)],
+    provided: &'static [Provided],
+}
+
+/// A variable that the task provides.
+#[derive(Clone, Copy, Debug)]
+pub struct Provided {
+    name: &'static str,
+    source: Source,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Value(fn() -> Result<Value>),
+    Injected(for<'a> fn(&'a TaskContext) -> BoxFuture<'a, Result<Value>>),
+}
+
+impl Provided {
+    pub(crate) const fn value(name: &'static str, value: fn() -> Result<Value>) -> Self {
+        Self { name, source: Source::Value(value) }
+    }
+
+    pub(crate) const fn injected(
+        name: &'static str,
+        inject: for<'a> fn(&'a TaskContext) -> BoxFuture<'a, Result<Value>>,
+    ) -> Self {
+        Self { name, source: Source::Injected(inject) }
+    }
+}
+
+impl Template {
+    /// A template; [`template!`](crate::template) calls this.
+    #[doc(hidden)]
+    pub const fn new(
+        name: &'static str,
+        files: &'static [(&'static str, &'static str)],
+        provided: &'static [Provided],
+    ) -> Self {
+        Self { name, files, provided }
+    }
+
+    /// Its name: its path as it was written.
+    pub const fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Name and text of its files, itself the first.
+    pub(crate) const fn files(&self) -> &'static [(&'static str, &'static str)] {
+        self.files
+    }
+
+    /// What it is rendered with: the model, as `instance`, and what is provided.
+    pub(crate) async fn context<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<Context> {
+        let mut context = Context::new();
+        context.insert_value("instance", to_value(model).map_err(|error| self.not_had("instance", error))?);
+        for Provided { name, source } in self.provided {
+            let value = match source {
+                Source::Value(value) => value(),
+                Source::Injected(inject) => inject(cx).await,
+            };
+            context.insert_value(*name, value.map_err(|error| self.not_had(name, error))?);
+        }
+        Ok(context)
+    }
+
+    fn not_had(&self, variable: &'static str, source: anyhow::Error) -> TemplateError {
+        TemplateError::Variable { template: self.name, variable, source }
+    }
+}

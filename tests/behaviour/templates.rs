@@ -1,0 +1,187 @@
+//! Templates as tasks.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+use setup_tasks::prelude::*;
+use setup_tasks::{InjectionKey, Layout};
+use setup_tasks_templates::{TemplateTask, template};
+
+use crate::support::{Place, chain, lines};
+
+const DOMAIN: InjectionKey<String> = InjectionKey::named("domain");
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "zones/{name}", id = "{name}")]
+struct Zone {
+    name: String,
+    names: Vec<String>,
+}
+
+#[setup_tasks]
+impl Zone {
+    /// Render the zone
+    #[setup_task]
+    const ZONE: TemplateTask =
+        TemplateTask::new(template!("templates/zone.tera", "templates/partials/", domain: DOMAIN, lease = LEASE));
+
+    #[setup_task]
+    const COPY: TemplateTask =
+        TemplateTask::new(template!("templates/partials/header.tera")).output("etc/zone.d/header").mode(0o600);
+}
+
+const LEASE: &str = "12h";
+
+fn zone(layout: &Layout, names: &[&str]) -> Object<Zone> {
+    let names = names.iter().map(|name| (*name).to_owned()).collect();
+    layout.add(Zone { name: "lan".into(), names }).unwrap()
+}
+
+fn read(zone: &Object<Zone>, file: &str) -> (String, u32, std::time::SystemTime) {
+    let path: PathBuf = zone.stamp_path().unwrap().join(file);
+    let meta = path.metadata().unwrap();
+    (std::fs::read_to_string(&path).unwrap(), meta.permissions().mode() & 0o7777, meta.modified().unwrap())
+}
+
+#[tokio::test]
+async fn a_template_is_rendered_with_its_model_values_and_keys_through_parents_and_includes() {
+    let place = Place::new();
+    let layout = place.layout();
+    layout.injector().provide_async(DOMAIN, |_| async { Ok("a&b.example".to_owned()) }).unwrap();
+    let zone = zone(&layout, &["gw", "ns"]);
+    let report = zone.run_setup_tasks().await.unwrap();
+    let expected = "; begin\n; for lan\ngw.a&b.example <12h>\nns.a&b.example <12h>\n; end\n";
+    let (text, mode, _) = read(&zone, "zone");
+    assert_eq!((text.as_str(), mode), (expected, 0o644), "nothing is escaped");
+    let (text, mode, _) = read(&zone, "etc/zone.d/header");
+    assert_eq!((text.as_str(), mode), ("; for lan\n", 0o600));
+    assert_eq!(report.tasks[1].description, "Render etc/zone.d/header");
+}
+
+#[tokio::test]
+async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
+    let place = Place::new();
+    let run = async |domain: &str, names: &[&str]| {
+        let layout = place.layout();
+        layout.injector().provide(DOMAIN, domain.to_owned()).unwrap();
+        let zone = zone(&layout, names);
+        let lines = lines(&zone.run_setup_tasks().await.unwrap());
+        (zone.plan().await.unwrap().is_up_to_date(), lines[0].split(" from").next().unwrap().to_owned())
+    };
+    assert_eq!(run("x", &["gw"]).await, (true, "zone ran: never ran".to_owned()));
+    assert_eq!(run("x", &["gw"]).await.1, "zone up to date");
+    assert_eq!(run("y", &["gw"]).await.1, "zone ran: its hash changed");
+    assert_eq!(run("y", &["gw", "ns"]).await.1, "zone ran: its hash changed");
+    let rendered = place.config().cache_dir().join("zones/lan/zone");
+    std::fs::remove_file(&rendered).unwrap();
+    assert_eq!(run("y", &["gw", "ns"]).await.1, "zone ran: its invalidator says it no longer holds");
+    assert!(rendered.exists());
+}
+
+#[tokio::test]
+async fn a_file_that_is_the_same_already_is_left_alone() {
+    let place = Place::new();
+    let layout = place.layout();
+    layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
+    let zone = zone(&layout, &["gw"]);
+    zone.run_setup_tasks().await.unwrap();
+    let before = (read(&zone, "zone"), read(&zone, "etc/zone.d/header"));
+    let report = zone.run_setup_tasks().force_all().await.unwrap();
+    assert_eq!(report.ran().count(), 2);
+    assert_eq!((read(&zone, "zone"), read(&zone, "etc/zone.d/header")), before);
+    // A mode that somebody changed is put right.
+    let path = zone.stamp_path().unwrap().join("etc/zone.d/header");
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
+    zone.run_setup_tasks().force_all().await.unwrap();
+    assert_eq!(read(&zone, "etc/zone.d/header").1, 0o600);
+}
+
+#[tokio::test]
+async fn a_dry_run_says_what_would_be_rendered_and_makes_no_directory() {
+    let place = Place::new();
+    let layout = place.layout();
+    layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
+    let zone = zone(&layout, &["gw"]);
+    assert_eq!(zone.plan().await.unwrap().would_run().count(), 2);
+    assert!(place.tree().is_empty());
+}
+
+/// Says itself what counts.
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "serial")]
+struct Numbered {
+    name: String,
+    serial: u32,
+    names: Vec<String>,
+}
+
+#[setup_tasks]
+impl Numbered {
+    #[setup_task]
+    const SERIAL: TemplateTask = TemplateTask::new(template!("templates/serial.tera"));
+}
+
+#[tokio::test]
+async fn a_component_called_hash_says_when_the_template_is_rendered_again() {
+    let place = Place::new();
+    for (name, serial, expected) in [("a", 1, "a 1 0"), ("b", 1, "a 1 0"), ("b", 2, "b 2 0")] {
+        let layout = place.layout();
+        let object = layout.add(Numbered { name: name.into(), serial, names: Vec::new() }).unwrap();
+        object.run_setup_tasks().await.unwrap();
+        let text = std::fs::read_to_string(object.stamp_path().unwrap().join("serial")).unwrap();
+        assert_eq!(text.trim(), expected);
+        assert_eq!(object.check_stamp("serial").unwrap().unwrap().contents, serial.to_string());
+    }
+}
+
+/// Has less than its template asks for, or cannot be serialized.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "poor")]
+struct Poor(Arc<Mutex<bool>>);
+
+impl Serialize for Poor {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        #[derive(Serialize)]
+        struct Fields {
+            name: &'static str,
+            names: [(); 0],
+        }
+        if *self.0.lock().unwrap() {
+            return Err(serde::ser::Error::custom("it is secret"));
+        }
+        Fields { name: "poor", names: [] }.serialize(serializer)
+    }
+}
+
+#[setup_tasks]
+impl Poor {
+    #[setup_task]
+    const DEEP: TemplateTask = TemplateTask::new(template!("templates/deep.tera"));
+}
+
+#[tokio::test]
+async fn an_error_says_which_template_which_line_and_what_and_leaves_no_file() {
+    let layout = Layout::in_memory().unwrap();
+    let secret = Arc::new(Mutex::new(false));
+    let poor = layout.add(Poor(secret.clone())).unwrap();
+    let error = chain(poor.run_setup_tasks().await.unwrap_err());
+    assert!(
+        error.contains("the template `templates/deep.tera` cannot be rendered")
+            && error.contains("templates/deep.tera:2:")
+            && error.contains("instance.names[0].address"),
+        "{error}"
+    );
+    *secret.lock().unwrap() = true;
+    let error = chain(poor.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("cannot have its `instance`: serialization failed: it is secret"), "{error}");
+    assert!(!poor.stamp_path().unwrap().join("deep").exists());
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_provides_names_template_and_variable() {
+    let layout = Layout::in_memory().unwrap();
+    let error = chain(zone(&layout, &[]).run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("`templates/zone.tera` cannot have its `domain`: nothing provides `domain`"), "{error}");
+}

@@ -1,0 +1,16 @@
+use setup_tasks::prelude::*;
+use setup_tasks_templates::{TemplateTask, template};
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "host")]
+struct Host {
+    name: String,
+}
+
+#[setup_tasks]
+impl Host {
+    #[setup_task]
+    const MOTD: TemplateTask = TemplateTask::new(template!("motd.tera", lease = 1, netwrok = 2));
+}
+
+fn main() {}
