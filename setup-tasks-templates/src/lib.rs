@@ -2,7 +2,7 @@
 //!
 //! A [`TemplateTask`] is a [kind of task](setup_tasks::TaskKind): a constant of a model's block. It renders a template, embedded
 //! and checked by [`template!`], over the model into a file under the object's `stamp_path`, and again when what it renders
-//! changes.
+//! changes. [`InstallTemplates`] copies what was rendered into the filesystem of a machine.
 //!
 //! ```
 //! use serde::Serialize;
@@ -43,6 +43,8 @@
 
 mod engine;
 mod error;
+mod filesystem;
+mod install;
 mod output;
 mod task;
 mod template;
@@ -52,6 +54,8 @@ mod template;
 pub mod __private;
 
 pub use error::TemplateError;
+pub use filesystem::{Filesystem, FilesystemAccess, InstallError, RootedDirectory};
+pub use install::InstallTemplates;
 pub use task::TemplateTask;
 pub use template::Template;
 

@@ -11,6 +11,7 @@ mod generated;
 mod handles;
 mod injecting;
 mod inspecting;
+mod installing;
 mod listening;
 mod mixins;
 mod paths;

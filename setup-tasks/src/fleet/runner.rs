@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 use super::path::path_of;
 use super::report::{FleetReport, ObjectOutcome, ObjectResult};
 use super::{FleetRun, Scope};
-use crate::object::{AnyObject, RowKind};
+use crate::object::AnyObject;
 use crate::ready::{Current, Epoch, SharedError};
 use crate::run::{Done, panicked};
 
@@ -148,8 +148,8 @@ impl Schedule {
         let places: HashMap<*const (), usize> =
             objects.iter().enumerate().map(|(i, object)| (address(object), i)).collect();
         for (i, object) in objects.iter().enumerate() {
-            for row in object.0.order().iter().filter(|&row| object.0.kind(row) == RowKind::Relation) {
-                for other in object.0.relatives_now(row) {
+            for row in object.0.order().iter() {
+                for other in object.0.needs_now(row) {
                     if let Some(&other) = places.get(&address(&other))
                         && other != i
                         && self.dependents[other].last() != Some(&i)

@@ -110,15 +110,22 @@ impl Dependency {
         self
     }
 
-    fn into_row<T: SetupTasks>(self) -> AddedRow<T> {
-        let Self { other, task, ready, leave, before } = self;
+    /// The other object, and what is asked of it.
+    pub(crate) fn parts(self) -> (AnyObject, RelatedTask) {
+        let task = RelatedTask::new(intern(&self.task));
+        (self.other, RelatedTask { ready: self.ready, run_if_needed: !self.leave, by_name: true, ..task })
+    }
+
+    fn into_row<T: SetupTasks>(mut self) -> AddedRow<T> {
+        let before = std::mem::take(&mut self.before);
+        let (other, to) = self.parts();
+        let task = to.task;
         let name: String = format!("{}_{task}", other.id());
         let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
         let mut place = NewPlace::new(&name);
         let first = T::BLOCK.first_own().map(str::to_owned);
         place.put_before(if before.is_empty() { first.into_iter().collect() } else { before });
         let description = format!("Depend on {task} of {}", other.id());
-        let to = RelatedTask { ready, run_if_needed: !leave, by_name: true, ..RelatedTask::new(intern(&task)) };
         AddedRow::relation(place, description, Relative::Object(other), to)
     }
 }

@@ -87,6 +87,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn outputs(&self, row: usize) -> Option<Vec<String>>;
     fn related(&self, row: usize) -> Option<RelatedTask>;
     fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
+    /// Tasks of other objects that a task made of a value depends on.
+    fn dependencies(&self, row: usize) -> Vec<Dependency>;
     fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>>;
     /// Of the row of a customization, its object, made once.
     fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>>;
@@ -109,6 +111,18 @@ impl dyn DynObject {
     /// The row of a task, by its name.
     pub(crate) fn row(&self, task: &str) -> Option<usize> {
         self.order().iter().find(|&row| self.name(row) == task)
+    }
+
+    /// The objects that a row depends on, as far as they are known without waiting.
+    pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<AnyObject> {
+        match self.kind(row) {
+            RowKind::Relation => self.relatives_now(row),
+            RowKind::Task => {
+                let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
+                asked.unwrap_or_default().into_iter().map(|dependency| dependency.parts().0).collect()
+            }
+            RowKind::Customization => Vec::new(),
+        }
     }
 
     /// The objects of a relationship, as far as they are known without waiting.

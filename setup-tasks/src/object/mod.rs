@@ -92,6 +92,11 @@ impl<T: SetupTasks> Object<T> {
         self.any().task_names().into_iter()
     }
 
+    /// Its tasks that are made of a value of type `K`, each with its name, in run order.
+    pub fn values_of<K: Clone + 'static>(&self) -> Vec<(&'static str, K)> {
+        self.0.values_of()
+    }
+
     /// Adds a task to this one object, at its place in the order. A run that is under way considers it too, unless it has
     /// ended by then. (As much as its type's tasks, it must be added anew by each process.)
     ///

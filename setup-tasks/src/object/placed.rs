@@ -8,6 +8,7 @@ use super::any::{Asked, DynObject, Features, Order, RowKind};
 use super::core::ObjectCore;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
+use crate::layout::Dependency;
 use crate::run::{DynRunContext, LazyContext, TaskContext};
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -63,6 +64,15 @@ impl<T: SetupTasks> Placed<T> {
     pub(crate) fn add(&self, row: AddedRow<T>) -> Result<(), AddTaskError> {
         let mut added = self.extra().added.write().unwrap_or_else(PoisonError::into_inner);
         added.add(self.table, &self.core.id, row)
+    }
+
+    /// The tasks that are made of a value of type `K`, in run order.
+    pub(crate) fn values_of<K: Clone + 'static>(&self) -> Vec<(&'static str, K)> {
+        let value = |row| {
+            let value = self.row(row).with_kind(|kind| kind.as_any().downcast_ref::<K>().cloned());
+            value.flatten().map(|value| (self.name(row), value))
+        };
+        self.order().iter().filter_map(value).collect()
     }
 
     fn row(&self, row: usize) -> Row<T> {
@@ -276,6 +286,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
                 AddedAction::Kind(_) => Asked::Absent,
             },
         }
+    }
+
+    fn dependencies(&self, row: usize) -> Vec<Dependency> {
+        self.row(row).with_kind(|kind| kind.dependencies_dyn(&self.model)).unwrap_or_default()
     }
 
     fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>> {

@@ -279,6 +279,14 @@ impl Driver<'_> {
             }
             self.prepare(level, row, None).await?;
         }
+        for dependency in object.dependencies(row) {
+            let (other, to) = dependency.parts();
+            let (others, is_plan) = ([other], matches!(self.mode, Mode::Plan));
+            let newest = related::check(self.object, &others, &to, is_plan);
+            if let Some(Newest { time, which }) = Box::pin(newest).await? {
+                self.pass_on(Some(time), || which);
+            }
+        }
         let name = object.stamp_name(row);
         let resources = self.contexts.resources();
         let forced = level.forced || self.options.forces(self.object, name);

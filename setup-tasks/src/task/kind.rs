@@ -1,5 +1,6 @@
 //! Tasks made of a value: the extension point for libraries that offer a new kind of task.
 
+use std::any::Any;
 use std::borrow::Cow;
 use std::ops::Deref;
 
@@ -7,6 +8,7 @@ use super::answer::Completion;
 use super::handle::TaskHandle;
 use super::outcome::Outcome;
 use crate::customize::DynCustomization;
+use crate::layout::Dependency;
 use crate::run::TaskContext;
 use crate::{BoxFuture, Result};
 
@@ -81,6 +83,11 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         async { Ok(Completion::Incomplete) }
     }
 
+    /// Tasks of other objects that it depends on, as a relationship does: they are looked at before it is.
+    fn dependencies(&self, _model: &T) -> Vec<Dependency> {
+        Vec::new()
+    }
+
     /// The model whose tasks are run in the place of this one.
     #[doc(hidden)]
     fn customization(&self) -> Option<&dyn DynCustomization<T>> {
@@ -100,6 +107,10 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     fn is_valid_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<bool>>>;
     #[doc(hidden)]
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
+    #[doc(hidden)]
+    fn dependencies_dyn(&self, model: &T) -> Vec<Dependency>;
+    #[doc(hidden)]
+    fn as_any(&self) -> &dyn Any;
     #[doc(hidden)]
     fn customization_dyn(&self) -> Option<&dyn DynCustomization<T>>;
     #[doc(hidden)]
@@ -136,6 +147,14 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
 
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>> {
         K::HAS_COMPLETION.then(|| Box::pin(self.kind.completion(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn dependencies_dyn(&self, model: &T) -> Vec<Dependency> {
+        self.kind.dependencies(model)
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.kind
     }
 
     fn customization_dyn(&self) -> Option<&dyn DynCustomization<T>> {

@@ -1,0 +1,239 @@
+//! Rendered templates, installed into a machine's filesystem, and no way out of it.
+
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+use serde::Serialize;
+use setup_tasks::Layout;
+use setup_tasks::prelude::*;
+use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
+
+use crate::support::{Place, chain, lines};
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "models/{name}", id = "model")]
+struct Model {
+    name: String,
+    #[serde(skip)]
+    prepared: Arc<Mutex<u32>>,
+}
+
+#[setup_tasks]
+impl Model {
+    #[setup_task]
+    const HEADER: TemplateTask = TemplateTask::new(template!("templates/partials/header.tera")).output("etc/header");
+
+    #[setup_task]
+    const SECRET: TemplateTask =
+        TemplateTask::new(template!("templates/partials/header.tera")).output("etc/secret").mode(0o640);
+
+    #[setup_task("Prepare", check_source = false)]
+    fn prepare(&self) {
+        *self.prepared.lock().unwrap() += 1;
+    }
+}
+
+/// A machine whose root is under the layout's directory.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "machines/{name}", id = "{name}")]
+struct Machine {
+    name: &'static str,
+    model: Object<Model>,
+}
+
+#[setup_tasks]
+impl Machine {
+    #[setup_task]
+    const INSTALL: InstallTemplates<Machine, Model> = InstallTemplates::of(|machine| machine.model.clone());
+
+    #[setup_task("Restart what was configured")]
+    fn restart(&self) {}
+}
+
+impl FilesystemAccess for Machine {
+    type Filesystem = RootedDirectory;
+
+    async fn filesystem(&self, cx: &TaskContext) -> Result<RootedDirectory> {
+        Ok(RootedDirectory::open(cx.layout().config().base_dir.join("roots").join(self.name))?)
+    }
+}
+
+fn site(place: &Place, name: &str) -> (Layout, Object<Model>, Object<Machine>) {
+    let layout = place.layout();
+    let model = layout.add(Model { name: name.into(), prepared: Arc::default() }).unwrap();
+    let machine = layout.add(Machine { name: "m", model: model.clone() }).unwrap();
+    (layout, model, machine)
+}
+
+fn installed(place: &Place, file: &str) -> (String, u32, u64) {
+    let path = place.path().join("roots/m").join(file);
+    let meta = path.metadata().unwrap();
+    (std::fs::read_to_string(path).unwrap(), meta.permissions().mode() & 0o7777, meta.ino())
+}
+
+#[tokio::test]
+async fn the_templates_of_another_object_are_rendered_and_installed_with_their_permissions() {
+    let place = Place::new();
+    let (_layout, model, machine) = site(&place, "lan");
+    assert_eq!(lines(&machine.plan().await.unwrap())[0], "install would run: never ran");
+    assert!(!place.path().join("roots").exists(), "a dry run leaves the machine alone");
+    machine.run_setup_tasks().await.unwrap();
+    assert_eq!(*model.prepared.lock().unwrap(), 1, "it is brought to ready");
+    let (text, mode, _) = installed(&place, "etc/header");
+    assert_eq!((text.as_str(), mode), ("; for lan\n", 0o644));
+    assert_eq!(installed(&place, "etc/secret").1, 0o640);
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[tokio::test]
+async fn it_installs_again_when_a_template_was_rendered_again_and_replaces_only_what_differs() {
+    let place = Place::new();
+    {
+        let (_layout, _, machine) = site(&place, "lan");
+        machine.run_setup_tasks().await.unwrap();
+    }
+    let before = installed(&place, "etc/header");
+    let (layout, model, machine) = site(&place, "lan");
+    Model::SECRET.handle().run(&model).await.unwrap();
+    let report = layout.run().dry_run().await.unwrap();
+    let told: Vec<_> =
+        report.object("m").unwrap().tasks.iter().map(|task| task.reason.clone().unwrap().to_string()).collect();
+    assert_eq!(told, ["model/secret ran later", "install ran later"]);
+    assert!(layout.run().await.unwrap().is_success());
+    assert_eq!(installed(&place, "etc/header"), before, "the same file, not another one with the same text");
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+/// Installs its own templates, and one that does not look at the other again.
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "own", id = "own")]
+struct Own {
+    name: &'static str,
+    #[serde(skip)]
+    root: PathBuf,
+    #[serde(skip)]
+    model: Object<Model>,
+}
+
+#[setup_tasks]
+impl Own {
+    #[setup_task]
+    const HEADER: TemplateTask = TemplateTask::new(template!("templates/partials/header.tera")).output("own");
+
+    #[setup_task]
+    const INSTALL: InstallTemplates<Own, Own> = InstallTemplates::own();
+
+    #[setup_task]
+    const ONCE: InstallTemplates<Own, Model> =
+        InstallTemplates::of(|own: &Own| own.model.clone()).cross_dependency(false);
+}
+
+impl FilesystemAccess for Own {
+    type Filesystem = RootedDirectory;
+
+    async fn filesystem(&self, _cx: &TaskContext) -> Result<RootedDirectory> {
+        Ok(RootedDirectory::open(&self.root)?)
+    }
+}
+
+#[tokio::test]
+async fn a_machine_installs_its_own_templates_and_may_leave_another_object_at_what_it_was() {
+    let place = Place::new();
+    let (layout, model, _) = site(&place, "lan");
+    let root = place.path().join("roots/own");
+    let own = layout.add(Own { name: "own", root: root.clone(), model: model.clone() }).unwrap();
+    own.run_setup_tasks().await.unwrap();
+    assert_eq!(std::fs::read_to_string(root.join("own")).unwrap(), "; for own\n");
+    assert!(root.join("etc/header").exists());
+    Model::HEADER.handle().run(&model).await.unwrap();
+    assert!(own.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[tokio::test]
+async fn a_machine_whose_filesystem_cannot_be_had_fails_and_says_so() {
+    let place = Place::new();
+    let (_layout, _, machine) = site(&place, "lan");
+    std::fs::write(place.path().join("roots"), "a file where the roots should be").unwrap();
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert!(
+        error.contains("the machine's filesystem cannot be had: cannot open the root") && error.contains("roots/m"),
+        "{error}"
+    );
+}
+
+#[test]
+fn nothing_that_is_installed_leads_out_of_the_root() {
+    let place = Place::new();
+    let (root, outside) = (place.path().join("root"), place.path().join("outside"));
+    std::fs::create_dir_all(root.join("etc")).unwrap();
+    std::fs::create_dir_all(&outside).unwrap();
+    std::fs::write(outside.join("passwd"), "theirs").unwrap();
+    symlink(&outside, root.join("out")).unwrap();
+    symlink("../../outside", root.join("etc/up")).unwrap();
+    symlink(outside.join("passwd"), root.join("etc/passwd")).unwrap();
+    symlink(outside.join("new"), root.join("etc/dangling")).unwrap();
+    symlink("loop", root.join("loop")).unwrap();
+    symlink("etc", root.join("inside")).unwrap();
+    let directory = RootedDirectory::open(&root).unwrap();
+    let install = |path: &str| directory.install_now(Path::new(path), b"mine", Some(0o644));
+    for path in [
+        "",
+        ".",
+        "..",
+        "../outside/x",
+        "etc/../../outside/x",
+        "/etc/passwd",
+        "out/x",
+        "etc/up/x",
+        "etc/passwd",
+        "etc/dangling",
+        "loop/x",
+    ] {
+        let error = chain(install(path).unwrap_err());
+        assert!(error.contains("cannot ") || error.contains("is no path to install at"), "{path:?}: {error}");
+    }
+    let names: Vec<_> = std::fs::read_dir(&outside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!((names.len(), std::fs::read_to_string(outside.join("passwd")).unwrap()), (1, "theirs".to_owned()));
+    assert!(install("inside/motd").unwrap() && !install("etc/motd").unwrap(), "links that stay inside are followed");
+    assert!(
+        !root.join("etc").read_dir().unwrap().any(|entry| entry
+            .unwrap()
+            .file_name()
+            .to_string_lossy()
+            .starts_with(".setup-tasks"))
+    );
+}
+
+#[test]
+fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
+    let place = Place::new();
+    let (root, outside) = (place.path().join("root"), place.path().join("outside"));
+    std::fs::create_dir_all(&outside).unwrap();
+    let directory = RootedDirectory::open(&root).unwrap();
+    let ended = AtomicBool::new(false);
+    let link = root.join("link");
+    symlink(&outside, &link).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // A directory of that name, and a link that leads out, in turn.
+            while !ended.load(Ordering::Relaxed) {
+                let real = root.join("real");
+                let _ = std::fs::create_dir_all(&real);
+                let _ = std::fs::remove_dir_all(root.join("etc"));
+                let _ = std::fs::rename(&real, root.join("etc"));
+                let _ = std::fs::remove_dir_all(root.join("etc"));
+                let _ = symlink(&outside, root.join("etc"));
+                let _ = std::fs::remove_file(root.join("etc"));
+            }
+        });
+        let mut made = 0;
+        for i in 0..20_000_u32 {
+            made += u32::from(directory.install_now(Path::new("etc/x"), &i.to_le_bytes(), None).is_ok());
+        }
+        ended.store(true, Ordering::Relaxed);
+        assert!(made > 0, "some got through");
+    });
+    assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+}
