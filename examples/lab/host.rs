@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde::Serialize;
 use setup_tasks::prelude::*;
 
 use crate::authority::{self, Authority};
@@ -13,6 +14,7 @@ use crate::{certificate, whole_file};
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
 /// What a host is to be.
+#[derive(Serialize)]
 pub struct HostPlan {
     pub spec: HostSpec,
     pub domain: Name,

@@ -3,48 +3,77 @@
 use std::path::Path;
 
 use anyhow::Context;
+use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
+use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
 
 use crate::authority::Authority;
 use crate::host::{Host, HostPlan};
-use crate::site::{HostSpec, Site};
+use crate::site::{DhcpSpec, HostSpec, ShareSpec, Site};
 use crate::whole_file;
 
 /// Leads out of the lab, and knows every host's name.
-#[derive(SetupTasks)]
+#[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct Gateway {
     plan: HostPlan,
-    /// Every host's address and names, as in `/etc/hosts`.
-    table: String,
+    /// Every host of the site.
+    hosts: Vec<HostSpec>,
+    dhcp: DhcpSpec,
     #[depends_on(Authority::certificate, before = Host::certificate)]
+    #[serde(skip)]
     authority: Object<Authority>,
 }
 
 #[setup_tasks]
 impl Gateway {
-    #[setup_task("Write the table of hosts", hash = hosts)]
-    fn write_table(&self, cx: &TaskContext) -> Result<()> {
-        whole_file::write(&self.root(cx).join("etc/hosts"), &self.table, 0o644)
-    }
+    /// Render the table of hosts
+    #[setup_task(before = Host::key)]
+    const HOSTS: TemplateTask = TemplateTask::new(template!("templates/hosts.tera")).output("etc/hosts");
 
-    fn hosts(&self) -> &str {
-        &self.table
-    }
+    /// Render the name server's configuration
+    #[setup_task(before = Host::key)]
+    const DNSMASQ: TemplateTask =
+        TemplateTask::new(template!("templates/dnsmasq.conf.tera")).output("etc/dnsmasq.conf");
+
+    /// Render the name server's unit
+    #[setup_task(before = Host::key)]
+    const DNS_SERVICE: TemplateTask =
+        TemplateTask::new(template!("templates/dns.service.tera")).output("etc/systemd/system/dns.service");
+
+    /// Install the configuration
+    #[setup_task(before = Host::key)]
+    const CONFIGURE: InstallTemplates<Gateway, Gateway> = InstallTemplates::own();
 }
 
 /// Shares files.
-#[derive(SetupTasks)]
+#[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct FileServer {
     plan: HostPlan,
+    share: ShareSpec,
     #[depends_on(Authority::certificate, before = Host::certificate)]
+    #[serde(skip)]
     authority: Object<Authority>,
 }
 
 #[setup_tasks]
 impl FileServer {
+    /// Render the web server's configuration
+    #[setup_task(before = Host::key)]
+    const NGINX: TemplateTask =
+        TemplateTask::new(template!("templates/nginx.conf.tera")).output("etc/nginx/nginx.conf");
+
+    /// Render the web server's unit
+    #[setup_task(before = Host::key)]
+    const SHARE_SERVICE: TemplateTask =
+        TemplateTask::new(template!("templates/share.service.tera")).output("etc/systemd/system/share.service");
+
+    /// Install the configuration
+    #[setup_task(before = Host::key)]
+    const CONFIGURE: InstallTemplates<FileServer, FileServer> = InstallTemplates::own();
+
     #[setup_task("Publish the share", hash = export)]
     fn publish(&self, cx: &TaskContext) -> Result<()> {
         whole_file::write(&self.root(cx).join("etc/exports"), &self.export(), 0o644)
@@ -94,6 +123,20 @@ macro_rules! hosts {
 
 hosts!(Gateway, FileServer, Client);
 
+macro_rules! installed {
+    ($($model:ident),*) => {
+        $(impl FilesystemAccess for $model {
+            type Filesystem = RootedDirectory;
+
+            async fn filesystem(&self, cx: &TaskContext) -> Result<RootedDirectory> {
+                Ok(RootedDirectory::open(self.root(cx))?)
+            }
+        })*
+    };
+}
+
+installed!(Gateway, FileServer);
+
 /// Places everything of the site in a layout under `out`.
 pub fn layout(site: &Site, out: &Path) -> Result<Layout> {
     let base_dir = out.to_owned();
@@ -112,8 +155,10 @@ pub fn layout(site: &Site, out: &Path) -> Result<Layout> {
         |spec: &HostSpec| HostPlan { spec: spec.clone(), domain: site.domain.clone(), certificates: site.certificates };
     let add = || -> Result<()> {
         let authority = || authority.clone();
-        layout.add(Gateway { plan: plan(&site.gateway), table: table(site), authority: authority() })?;
-        let server = layout.add(FileServer { plan: plan(&site.fileserver), authority: authority() })?;
+        let (hosts, dhcp) = (site.hosts().cloned().collect(), site.dhcp.clone());
+        layout.add(Gateway { plan: plan(&site.gateway), hosts, dhcp, authority: authority() })?;
+        let server =
+            layout.add(FileServer { plan: plan(&site.fileserver), share: site.share, authority: authority() })?;
         for client in &site.clients {
             layout.add(Client { plan: plan(client), authority: authority(), server: server.clone() })?;
         }
@@ -121,13 +166,4 @@ pub fn layout(site: &Site, out: &Path) -> Result<Layout> {
     };
     add().context("the hosts of the site file do not fit together")?;
     Ok(layout)
-}
-
-fn table(site: &Site) -> String {
-    let line = |host: &HostSpec| {
-        let names = std::iter::once(&host.name).chain(&host.names);
-        let names: Vec<_> = names.flat_map(|name| [format!("{name}.{}", site.domain), name.to_string()]).collect();
-        format!("{}\t{}\n", host.address, names.join(" "))
-    };
-    site.hosts().map(line).collect()
 }

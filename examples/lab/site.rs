@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// The whole site.
 #[derive(Debug, Deserialize)]
@@ -17,6 +17,9 @@ pub struct Site {
     pub certificates: CertificateSpec,
     pub gateway: HostSpec,
     pub fileserver: HostSpec,
+    pub dhcp: DhcpSpec,
+    #[serde(default)]
+    pub share: ShareSpec,
     #[serde(default, rename = "client")]
     pub clients: Vec<HostSpec>,
 }
@@ -30,15 +33,38 @@ pub struct AuthoritySpec {
 }
 
 /// The certificates of hosts.
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CertificateSpec {
     pub valid_days: u16,
     pub renew_days: u16,
 }
 
+/// The addresses that the gateway lends.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct DhcpSpec {
+    pub from: IpAddr,
+    pub to: IpAddr,
+    /// For how long, as dnsmasq writes it.
+    pub lease: Lease,
+}
+
+/// How the file server shares.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShareSpec {
+    pub port: u16,
+}
+
+impl Default for ShareSpec {
+    fn default() -> Self {
+        Self { port: 443 }
+    }
+}
+
 /// A host.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct HostSpec {
     pub name: Name,
@@ -54,12 +80,17 @@ pub struct HostSpec {
 }
 
 /// A name of the domain name system.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Name(String);
 
+/// A length of time: a number and one of `m`, `h`, `d`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(try_from = "String")]
+pub struct Lease(String);
+
 /// A path inside a host's root directory.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Inside(String);
 
@@ -110,6 +141,18 @@ impl TryFrom<String> for Name {
             return Ok(Self(name));
         }
         Err(format!("{name:?} is no host name: write small letters, digits and `-`, as in `gateway`"))
+    }
+}
+
+impl TryFrom<String> for Lease {
+    type Error = String;
+
+    fn try_from(lease: String) -> Result<Self, String> {
+        let number = lease.strip_suffix(['m', 'h', 'd']).and_then(|number| number.parse::<u16>().ok());
+        if number.is_some_and(|number| number > 0) {
+            return Ok(Self(lease));
+        }
+        Err(format!("{lease:?} is no length of time: write a number and `m`, `h` or `d`, as in `12h`"))
     }
 }
 
