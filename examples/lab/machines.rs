@@ -32,12 +32,12 @@ impl Gateway {
     #[setup_task(before = Host::key)]
     const HOSTS: TemplateTask = TemplateTask::new(template!("templates/hosts.tera")).output("etc/hosts");
 
-    /// Render the name server's configuration
+    /// Render dnsmasq's configuration
     #[setup_task(before = Host::key)]
     const DNSMASQ: TemplateTask =
         TemplateTask::new(template!("templates/dnsmasq.conf.tera")).output("etc/dnsmasq.conf");
 
-    /// Render the name server's unit
+    /// Render dnsmasq's unit
     #[setup_task(before = Host::key)]
     const DNS_SERVICE: TemplateTask =
         TemplateTask::new(template!("templates/dns.service.tera")).output("etc/systemd/system/dns.service");
@@ -60,12 +60,12 @@ struct FileServer {
 
 #[setup_tasks]
 impl FileServer {
-    /// Render the web server's configuration
+    /// Render nginx's configuration
     #[setup_task(before = Host::key)]
     const NGINX: TemplateTask =
         TemplateTask::new(template!("templates/nginx.conf.tera")).output("etc/nginx/nginx.conf");
 
-    /// Render the web server's unit
+    /// Render nginx's unit
     #[setup_task(before = Host::key)]
     const SHARE_SERVICE: TemplateTask =
         TemplateTask::new(template!("templates/share.service.tera")).output("etc/systemd/system/share.service");

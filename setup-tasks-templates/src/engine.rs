@@ -1,6 +1,9 @@
 //! Templates, compiled once and kept: one engine for each set of embedded files.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
+use std::fs;
+use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use tera::{Context, Tera};
@@ -21,8 +24,14 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// The engine of a template, made when it is first asked for.
-    pub(crate) fn of(template: Template) -> Result<Self, TemplateError> {
+    /// The engine of a template, made when it is first asked for. With a directory of newer files it is made each time.
+    pub(crate) fn of(template: Template, overriding: Option<&Path>) -> Result<Self, TemplateError> {
+        if let Some(directory) = overriding {
+            let newer = |name: &str| fs::read_to_string(directory.join(name)).ok();
+            let files = template.files().iter();
+            let files = files.map(|&(name, text)| (name, newer(name).map_or(Cow::Borrowed(text), Cow::Owned)));
+            return Ok(Self { template, tera: Arc::new(compile(template, files)?) });
+        }
         static ENGINES: RwLock<Option<Engines>> = RwLock::new(None);
         let key = template.files().as_ptr().addr();
         let known = ENGINES.read().unwrap_or_else(PoisonError::into_inner);
@@ -30,12 +39,7 @@ impl Engine {
             return Ok(Self { template, tera: tera.clone() });
         }
         drop(known);
-        let mut tera = Tera::new();
-        // These are no web pages.
-        tera.autoescape_on(Vec::<&str>::new());
-        let files = template.files().iter().copied();
-        tera.add_raw_templates(files).map_err(|error| render_error(template, &error))?;
-        let tera = Arc::new(tera);
+        let tera = Arc::new(compile(template, template.files().iter().copied())?);
         let mut engines = ENGINES.write().unwrap_or_else(PoisonError::into_inner);
         engines.get_or_insert_default().insert(key, tera.clone());
         Ok(Self { template, tera })
@@ -58,6 +62,17 @@ impl Engine {
         let hash = self.tera.render_component_with_implicits(HASH, &args, context, None, false);
         hash.map_err(|error| render_error(self.template, &error))
     }
+}
+
+fn compile<T: AsRef<str>>(
+    template: Template,
+    files: impl Iterator<Item = (&'static str, T)>,
+) -> Result<Tera, TemplateError> {
+    let mut tera = Tera::new();
+    // These are no web pages.
+    tera.autoescape_on(Vec::<&str>::new());
+    tera.add_raw_templates(files).map_err(|error| render_error(template, &error))?;
+    Ok(tera)
 }
 
 fn render_error(template: Template, error: &tera::Error) -> TemplateError {

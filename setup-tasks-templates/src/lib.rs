@@ -56,7 +56,7 @@ pub mod __private;
 pub use error::TemplateError;
 pub use filesystem::{Filesystem, FilesystemAccess, InstallError, RootedDirectory};
 pub use install::InstallTemplates;
-pub use task::TemplateTask;
+pub use task::{TEMPLATE_DIRECTORY, TemplateTask};
 pub use template::Template;
 
 /// Embeds a template, and checks it at compile time:

@@ -4,7 +4,20 @@ use serde::Serialize;
 use setup_tasks::{BoxFuture, InjectionKey, Result, TaskContext};
 use tera::Value;
 
+use crate::engine::Engine;
+use crate::template::Template;
+
 pub use crate::template::Provided;
+
+/// The text of a template over an instance, for benchmarks: with the program's values alone.
+///
+/// # Errors
+///
+/// As a [`TemplateTask`](crate::TemplateTask).
+pub fn render(template: Template, instance: &impl Serialize) -> Result<String> {
+    let engine = Engine::of(template, None)?;
+    Ok(engine.render(&template.context_of_values(instance)?)?)
+}
 
 /// A variable with a value of the program's.
 pub const fn value(name: &'static str, value: fn() -> Result<Value>) -> Provided {

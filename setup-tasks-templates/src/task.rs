@@ -4,13 +4,17 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::Serialize;
-use setup_tasks::{Outcome, Result, TaskContext, TaskKind};
+use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind};
 use tera::Context;
 
 use crate::engine::Engine;
 use crate::error::TemplateError;
 use crate::output;
 use crate::template::Template;
+
+/// Provide a directory for this key, in development, and templates are read from it, each by its name, where it has them: an
+/// edit counts without a build. Without it, as in what is shipped, the embedded texts are used.
+pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = InjectionKey::named("setup-tasks-templates directory");
 
 /// A task that renders a template into a file under the object's `stamp_path`.
 ///
@@ -74,7 +78,9 @@ impl TemplateTask {
     }
 
     async fn prepare<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<(Engine, Context)> {
-        Ok((Engine::of(self.template)?, self.template.context(model, cx).await?))
+        let overriding = cx.injector().get_optional(&TEMPLATE_DIRECTORY).await?;
+        let engine = Engine::of(self.template, overriding.as_ref().map(|directory| directory.as_path()))?;
+        Ok((engine, self.template.context(model, cx).await?))
     }
 }
 

@@ -64,14 +64,23 @@ impl Template {
 
     /// What it is rendered with: the model, as `instance`, and what is provided.
     pub(crate) async fn context<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<Context> {
+        let mut context = self.context_of_values(model)?;
+        for Provided { name, source } in self.provided {
+            if let Source::Injected(inject) = source {
+                context.insert_value(*name, inject(cx).await.map_err(|error| self.not_had(name, error))?);
+            }
+        }
+        Ok(context)
+    }
+
+    /// As [`context`](Self::context), without what is injected.
+    pub(crate) fn context_of_values<M: Serialize>(&self, model: &M) -> Result<Context> {
         let mut context = Context::new();
         context.insert_value("instance", to_value(model).map_err(|error| self.not_had("instance", error))?);
         for Provided { name, source } in self.provided {
-            let value = match source {
-                Source::Value(value) => value(),
-                Source::Injected(inject) => inject(cx).await,
-            };
-            context.insert_value(*name, value.map_err(|error| self.not_had(name, error))?);
+            if let Source::Value(value) = source {
+                context.insert_value(*name, value().map_err(|error| self.not_had(name, error))?);
+            }
         }
         Ok(context)
     }

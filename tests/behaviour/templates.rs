@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout};
-use setup_tasks_templates::{TemplateTask, template};
+use setup_tasks_templates::{TEMPLATE_DIRECTORY, TemplateTask, template};
 
 use crate::support::{Place, chain, lines};
 
@@ -184,4 +184,26 @@ async fn a_key_that_nobody_provides_names_template_and_variable() {
     let layout = Layout::in_memory().unwrap();
     let error = chain(zone(&layout, &[]).run_setup_tasks().await.unwrap_err());
     assert!(error.contains("`templates/zone.tera` cannot have its `domain`: nothing provides `domain`"), "{error}");
+}
+
+#[tokio::test]
+async fn in_development_a_directory_has_the_newer_texts() {
+    let place = Place::new();
+    let newer = place.path().join("newer");
+    std::fs::create_dir_all(newer.join("templates/partials")).unwrap();
+    let run = async || {
+        let layout = place.layout();
+        layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
+        layout.injector().provide(TEMPLATE_DIRECTORY, newer.clone()).unwrap();
+        let zone = zone(&layout, &["gw"]);
+        let result = zone.run_setup_tasks().stop_after(Zone::ZONE.handle()).await;
+        result.map(|_| read(&zone, "zone").0)
+    };
+    assert!(run().await.unwrap().contains("; for lan"), "what it does not have is as embedded");
+    let header = newer.join("templates/partials/header.tera");
+    std::fs::write(&header, "; made for {{ instance.name }}\n").unwrap();
+    assert!(run().await.unwrap().contains("; made for lan"));
+    std::fs::write(&header, "; made for {{ instance.nam }}\n").unwrap();
+    let error = chain(run().await.unwrap_err());
+    assert!(error.contains("templates/partials/header.tera:1:") && error.contains("instance.nam"), "{error}");
 }
