@@ -17,6 +17,8 @@ const HASH: &str = "hash";
 /// By where the embedded files are.
 type Engines = HashMap<usize, Arc<Tera>>;
 
+static ENGINES: RwLock<Option<Engines>> = RwLock::new(None);
+
 /// The compiled template.
 pub(crate) struct Engine {
     template: Template,
@@ -32,7 +34,6 @@ impl Engine {
             let files = files.map(|&(name, text)| (name, newer(name).map_or(Cow::Borrowed(text), Cow::Owned)));
             return Ok(Self { template, tera: Arc::new(compile(template, files)?) });
         }
-        static ENGINES: RwLock<Option<Engines>> = RwLock::new(None);
         let key = template.files().as_ptr().addr();
         let known = ENGINES.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(tera) = known.as_ref().and_then(|engines| engines.get(&key)) {
