@@ -28,6 +28,9 @@ pub struct Choice {
     /// Not these hosts
     #[arg(long, value_name = "HOST")]
     exclude: Vec<String>,
+    /// In a plan or a dry run, show what would change in rendered files
+    #[arg(long)]
+    diff: bool,
 }
 
 impl Choice {
@@ -59,7 +62,8 @@ pub async fn up(layout: &Layout, choice: &Choice) -> Result<ExitCode> {
 
 /// Says what a run would do.
 pub async fn plan(layout: &Layout, choice: &Choice) -> Result<ExitCode> {
-    let report = choice.fleet(layout).dry_run().await?;
+    let fleet = choice.fleet(layout).dry_run();
+    let report = if choice.diff { fleet.diff() } else { fleet }.await?;
     output::plan(&report);
     Ok(if report.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -129,7 +129,7 @@ macro_rules! installed {
             type Filesystem = RootedDirectory;
 
             async fn filesystem(&self, cx: &TaskContext) -> Result<RootedDirectory> {
-                Ok(RootedDirectory::open(self.root(cx))?)
+                Ok(RootedDirectory::new(self.root(cx)))
             }
         })*
     };

@@ -5,7 +5,7 @@ use std::time::Duration;
 use anstream::{eprintln, println};
 use anstyle::{AnsiColor, Style};
 use setup_tasks::event::{Event, EventKind, Listening};
-use setup_tasks::run::{ObjectReport, TaskReport};
+use setup_tasks::run::{FileChange, ObjectReport, TaskReport};
 use setup_tasks::waiting::Snapshot;
 use setup_tasks::{AnyObject, FleetReport, Layout, ObjectOutcome, Status};
 use time::OffsetDateTime;
@@ -73,9 +73,24 @@ pub fn report(report: &FleetReport) {
 /// What a run would do, and why.
 pub fn plan(plan: &FleetReport) {
     for result in &plan.objects {
-        result.with(Status::WouldRun).for_each(|task| would(&result.object, task));
+        for task in result.with(Status::WouldRun) {
+            would(&result.object, task);
+            task.changes.iter().for_each(diff);
+        }
     }
     report(plan);
+}
+
+/// What would change in a file.
+fn diff(change: &FileChange) {
+    for line in change.unified().lines() {
+        let style = match line.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => BAD,
+            _ => FAINT,
+        };
+        println!("    {style}{line}{style:#}");
+    }
 }
 
 /// What other processes are doing.

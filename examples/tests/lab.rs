@@ -201,6 +201,23 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
 }
 
 #[test]
+fn a_plan_shows_what_would_change_in_rendered_files() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    lab.edit("lease = \"12h\"", "lease = \"6h\"");
+    let plan: Vec<_> = lab.lines(&["plan", "--diff"]).iter().map(|line| line.trim().to_owned()).collect();
+    let changed = ["-dhcp-range=10.20.0.100,10.20.0.199,12h", "+dhcp-range=10.20.0.100,10.20.0.199,6h"];
+    for line in changed {
+        let times = plan.iter().filter(|other| *other == line).count();
+        assert_eq!(times, 2, "where it is rendered, and where it is installed: {plan:#?}");
+    }
+    assert!(!lab.lines(&["plan"]).iter().any(|line| line.contains("dhcp-range")));
+    lab.lines(&["up"]);
+    let root = lab.path("hosts/gateway/etc/dnsmasq.conf");
+    assert!(fs::read_to_string(root).unwrap().contains("10.20.0.199,6h\n"));
+}
+
+#[test]
 fn a_new_authority_key_reissues_every_certificate() {
     let lab = Lab::new();
     lab.lines(&["up"]);

@@ -23,6 +23,9 @@ pub trait FilesystemAccess: Sync {
 
 /// A filesystem that files can be installed into.
 pub trait Filesystem: Send + Sync {
+    /// The content of a file; `None` if there is none. Changes nothing, also where the filesystem itself is not there yet.
+    fn read(&self, path: &Path) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
+
     /// Makes a file of that content and those permissions, whole or not at all, with its directories, unless there is one
     /// that has both. Whether it was made. `path` is relative, without `..`.
     fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> impl Future<Output = Result<bool>> + Send;
@@ -32,8 +35,7 @@ pub trait Filesystem: Send + Sync {
 /// are in it, and whoever changes them meanwhile.
 #[derive(Debug)]
 pub struct RootedDirectory {
-    root: Dir,
-    path: PathBuf,
+    root: PathBuf,
 }
 
 /// Why a file cannot be installed.
@@ -61,20 +63,28 @@ pub enum InstallError {
 }
 
 impl RootedDirectory {
-    /// Opens a directory, which is created if need be.
+    /// The directory of that path, which is created when something is installed.
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    fn error<'a>(&'a self, action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> InstallError + 'a {
+        move |source| InstallError::Io { action, path: path.to_owned(), root: self.root.clone(), source }
+    }
+
+    /// As [`Filesystem::read`], without a future.
     ///
     /// # Errors
     ///
-    /// If it cannot be created or opened.
-    pub fn open(path: impl Into<PathBuf>) -> Result<Self, InstallError> {
-        let path = path.into();
-        let open = || {
-            std::fs::create_dir_all(&path)?;
-            Dir::open_ambient_dir(&path, ambient_authority())
-        };
-        match open() {
-            Ok(root) => Ok(Self { root, path }),
-            Err(source) => Err(InstallError::Io { action: "open the root", path: PathBuf::new(), root: path, source }),
+    /// As [`install_now`](Self::install_now).
+    pub fn read_now(&self, path: &Path) -> Result<Option<Vec<u8>>, InstallError> {
+        if !crate::output::is_plain(path) {
+            return Err(InstallError::Outside { path: path.to_owned() });
+        }
+        match Dir::open_ambient_dir(&self.root, ambient_authority()).and_then(|root| root.read(path)) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.error("read", path)(error)),
         }
     }
 
@@ -87,15 +97,19 @@ impl RootedDirectory {
         if !crate::output::is_plain(path) {
             return Err(InstallError::Outside { path: path.to_owned() });
         }
-        let error =
-            |action| move |source| InstallError::Io { action, path: path.to_owned(), root: self.path.clone(), source };
+        let error = |action| self.error(action, path);
+        let open = || {
+            std::fs::create_dir_all(&self.root)?;
+            Dir::open_ambient_dir(&self.root, ambient_authority())
+        };
+        let root = open().map_err(error("open the root of"))?;
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         // From here on the directory is held by its handle: what its name becomes meanwhile does not matter.
         let directory = if parent.as_os_str().is_empty() {
-            self.root.try_clone().map_err(error("open the directory of"))?
+            root
         } else {
-            self.root.create_dir_all(parent).map_err(error("create the directory of"))?;
-            self.root.open_dir(parent).map_err(error("open the directory of"))?
+            root.create_dir_all(parent).map_err(error("create the directory of"))?;
+            root.open_dir(parent).map_err(error("open the directory of"))?
         };
         if is_same(&directory, Path::new(name), content, mode).map_err(error("read"))? {
             return Ok(false);
@@ -106,6 +120,10 @@ impl RootedDirectory {
 }
 
 impl Filesystem for RootedDirectory {
+    async fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+        Ok(self.read_now(path)?)
+    }
+
     async fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool> {
         Ok(self.install_now(path, content, mode)?)
     }

@@ -5,11 +5,15 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
+use serde::Serialize;
 use setup_tasks::layout::Dependency;
+use setup_tasks::run::FileChange;
 use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext, TaskKind};
 
 use crate::filesystem::{Filesystem, FilesystemAccess};
 use crate::task::TemplateTask;
+
+const NO_FILESYSTEM: &str = "the machine's filesystem cannot be had";
 
 /// A task of a machine that copies the rendered templates of an object, another or its own, into the machine's filesystem: each
 /// to the path of its output, with its permissions. A file that is the same already is left alone.
@@ -43,7 +47,7 @@ use crate::task::TemplateTask;
 ///     type Filesystem = RootedDirectory;
 ///
 ///     async fn filesystem(&self, cx: &TaskContext) -> Result<RootedDirectory> {
-///         Ok(RootedDirectory::open(cx.state_path()?.join("root"))?)
+///         Ok(RootedDirectory::new(cx.state_path()?.join("root")))
 ///     }
 /// }
 ///
@@ -100,12 +104,37 @@ impl<T: SetupTasks> InstallTemplates<T, T> {
     }
 }
 
-impl<H: SetupTasks + FilesystemAccess, M: SetupTasks> TaskKind<H> for InstallTemplates<H, M> {
+impl<H: SetupTasks, M: SetupTasks> InstallTemplates<H, M> {
+    /// The object whose templates are installed.
+    fn object(&self, model: &H, cx: &TaskContext) -> Result<Object<M>> {
+        match self.of {
+            Some(of) => Ok(of(model)),
+            None => cx.object().downcast().context("the machine is something else"),
+        }
+    }
+}
+
+impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> for InstallTemplates<H, M> {
     fn describe(&self) -> Cow<'static, str> {
         Cow::Owned(match self.of {
             Some(_) => format!("Install the templates of {}", M::NAME),
             None => "Install the templates".to_owned(),
         })
+    }
+
+    /// Against what would be rendered, whether or not it has been.
+    async fn changes(&self, model: &H, cx: &TaskContext) -> Result<Vec<FileChange>> {
+        let object = self.object(model, cx)?;
+        let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
+        let mut changes = Vec::new();
+        for (task, template) in object.values_of::<TemplateTask>() {
+            let text = template.text(&*object, &TaskContext::of(&object.any(), task)).await?;
+            let before = filesystem.read(template.output_name().as_ref()).await?;
+            let before = before.map(|text| String::from_utf8_lossy(&text).into_owned());
+            changes.push(FileChange::new(template.output_name(), before, text));
+        }
+        changes.retain(|change| !change.is_none());
+        Ok(changes)
     }
 
     fn dependencies(&self, model: &H) -> Vec<Dependency> {
@@ -119,14 +148,11 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks> TaskKind<H> for InstallTem
     }
 
     async fn run(&self, model: &H, cx: &TaskContext) -> Result<Outcome> {
-        let object = match self.of {
-            Some(of) => of(model),
-            None => cx.object().downcast().context("the machine is something else")?,
-        };
+        let object = self.object(model, cx)?;
         if self.relationship_ready {
             object.ready().await?;
         }
-        let filesystem = model.filesystem(cx).await.context("the machine's filesystem cannot be had")?;
+        let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         for (task, template) in object.values_of::<TemplateTask>() {
             let output = Path::new(template.output_name());
             if output.is_absolute() {

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use setup_tasks::run::FileChange;
 use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind};
 use tera::Context;
 
@@ -77,6 +78,12 @@ impl TemplateTask {
         Ok(cx.stamp_path()?.join(name))
     }
 
+    /// What it renders over a model.
+    pub(crate) async fn text<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<String> {
+        let (engine, context) = self.prepare(model, cx).await?;
+        Ok(engine.render(&context)?)
+    }
+
     async fn prepare<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<(Engine, Context)> {
         let overriding = cx.injector().get_optional(&TEMPLATE_DIRECTORY).await?;
         let engine = Engine::of(self.template, overriding.as_ref().map(|directory| directory.as_path()))?;
@@ -93,14 +100,20 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
     }
 
     async fn run(&self, model: &M, cx: &TaskContext) -> Result<Outcome> {
-        let (engine, context) = self.prepare(model, cx).await?;
-        output::write(&self.path(cx)?, &engine.render(&context)?, self.mode)?;
+        let text = self.text(model, cx).await?;
+        output::write(&self.path(cx)?, &text, self.mode)?;
         Ok(Outcome::Done)
     }
 
     async fn hash(&self, model: &M, cx: &TaskContext) -> Result<String> {
         let (engine, context) = self.prepare(model, cx).await?;
         Ok(engine.hash(&context)?)
+    }
+
+    async fn changes(&self, model: &M, cx: &TaskContext) -> Result<Vec<FileChange>> {
+        let before = std::fs::read(self.path(cx)?).ok().map(|text| String::from_utf8_lossy(&text).into_owned());
+        let change = FileChange::new(self.output_name(), before, self.text(model, cx).await?);
+        Ok(if change.is_none() { Vec::new() } else { vec![change] })
     }
 
     async fn is_valid(&self, _model: &M, cx: &TaskContext) -> Result<bool> {

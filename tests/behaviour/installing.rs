@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use setup_tasks::Layout;
 use setup_tasks::prelude::*;
+use setup_tasks::run::FileChange;
 use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
 
 use crate::support::{Place, chain, lines};
@@ -56,7 +57,7 @@ impl FilesystemAccess for Machine {
     type Filesystem = RootedDirectory;
 
     async fn filesystem(&self, cx: &TaskContext) -> Result<RootedDirectory> {
-        Ok(RootedDirectory::open(cx.layout().config().base_dir.join("roots").join(self.name))?)
+        Ok(RootedDirectory::new(cx.layout().config().base_dir.join("roots").join(self.name)))
     }
 }
 
@@ -106,6 +107,37 @@ async fn it_installs_again_when_a_template_was_rendered_again_and_replaces_only_
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
 }
 
+#[tokio::test]
+async fn a_dry_run_shows_what_would_change_in_files_and_changes_none() {
+    let place = Place::new();
+    {
+        let (layout, ..) = site(&place, "lan");
+        let report = layout.run().diff().await.unwrap();
+        let new = "--- /dev/null\n+++ etc/header\n@@ -0,0 +1 @@\n+; for lan\n";
+        for (object, task) in [("model", 0), ("m", 0)] {
+            assert_eq!(report.object(object).unwrap().tasks[task].changes[0].unified(), new, "{object}");
+        }
+        assert!(!place.path().join("roots").exists());
+        assert!(layout.run().await.unwrap().is_success());
+    }
+    std::fs::write(place.path().join("roots/m/etc/secret"), "; by hand\n").unwrap();
+    let (layout, _, machine) = site(&place, "wan");
+    let before = place.tree();
+    let report = layout.run().diff().await.unwrap();
+    let install: Vec<_> = report.object("m").unwrap().tasks[0].changes.iter().map(FileChange::unified).collect();
+    assert_eq!(
+        install,
+        [
+            "--- etc/header\n+++ etc/header\n@@ -1 +1 @@\n-; for lan\n+; for wan\n",
+            "--- etc/secret\n+++ etc/secret\n@@ -1 +1 @@\n-; by hand\n+; for wan\n"
+        ]
+    );
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["objects"][1]["tasks"][0]["changes"][0]["after"], "; for wan\n");
+    assert!(machine.plan().await.unwrap().tasks.iter().all(|task| task.changes.is_empty()), "only who asks is told");
+    assert_eq!(place.tree(), before);
+}
+
 /// Installs its own templates, and one that does not look at the other again.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "own", id = "own")]
@@ -134,7 +166,7 @@ impl FilesystemAccess for Own {
     type Filesystem = RootedDirectory;
 
     async fn filesystem(&self, _cx: &TaskContext) -> Result<RootedDirectory> {
-        Ok(RootedDirectory::open(&self.root)?)
+        Ok(RootedDirectory::new(&self.root))
     }
 }
 
@@ -157,10 +189,7 @@ async fn a_machine_whose_filesystem_cannot_be_had_fails_and_says_so() {
     let (_layout, _, machine) = site(&place, "lan");
     std::fs::write(place.path().join("roots"), "a file where the roots should be").unwrap();
     let error = chain(machine.run_setup_tasks().await.unwrap_err());
-    assert!(
-        error.contains("the machine's filesystem cannot be had: cannot open the root") && error.contains("roots/m"),
-        "{error}"
-    );
+    assert!(error.contains("cannot open the root of `etc/header` under `") && error.contains("roots/m"), "{error}");
 }
 
 #[test]
@@ -176,7 +205,7 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
     symlink(outside.join("new"), root.join("etc/dangling")).unwrap();
     symlink("loop", root.join("loop")).unwrap();
     symlink("etc", root.join("inside")).unwrap();
-    let directory = RootedDirectory::open(&root).unwrap();
+    let directory = RootedDirectory::new(&root);
     let install = |path: &str| directory.install_now(Path::new(path), b"mine", Some(0o644));
     for path in [
         "",
@@ -210,8 +239,9 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
 fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
     let place = Place::new();
     let (root, outside) = (place.path().join("root"), place.path().join("outside"));
+    std::fs::create_dir_all(&root).unwrap();
     std::fs::create_dir_all(&outside).unwrap();
-    let directory = RootedDirectory::open(&root).unwrap();
+    let directory = RootedDirectory::new(&root);
     let ended = AtomicBool::new(false);
     let link = root.join("link");
     symlink(&outside, &link).unwrap();

@@ -50,11 +50,13 @@ use crate::stamp::StampError;
 /// ```
 #[derive(Debug)]
 #[must_use = "a fleet does nothing until it is awaited"]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct FleetRun {
     layout: Layout,
     jobs: usize,
     fail_fast: bool,
     dry_run: bool,
+    diff: bool,
     include: Vec<String>,
     exclude: Vec<String>,
     types: Vec<OfType>,
@@ -106,6 +108,7 @@ impl FleetRun {
             jobs: 4 * std::thread::available_parallelism().map_or(1, usize::from),
             fail_fast: false,
             dry_run: false,
+            diff: false,
             include: Vec::new(),
             exclude: Vec::new(),
             types: Vec::new(),
@@ -137,6 +140,12 @@ impl FleetRun {
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self
+    }
+
+    /// As [`dry_run`](Self::dry_run); the report also has what tasks that would run would change in files.
+    pub fn diff(mut self) -> Self {
+        self.diff = true;
+        self.dry_run()
     }
 
     /// Chooses the objects whose id matches a pattern (`*`, `?`, `[ab]`); several patterns choose what matches any of them.
@@ -223,6 +232,7 @@ impl FleetRun {
             tags: self.tags.clone(),
             force,
             force_all: self.force_all,
+            diff: self.diff,
             since: SystemTime::now(),
             objects: objects.len(),
             ended: AtomicUsize::new(0),

@@ -12,6 +12,7 @@ pub(crate) struct Scope {
     pub(super) tags: Vec<String>,
     pub(super) force: Vec<Pattern>,
     pub(super) force_all: bool,
+    pub(crate) diff: bool,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
     pub(crate) ended: AtomicUsize,

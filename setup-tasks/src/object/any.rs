@@ -13,7 +13,7 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::injector::Injector;
 use crate::inspect::ObjectTaskInspector;
 use crate::layout::{Dependency, Layout};
-use crate::run::{DynRunContext, LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
+use crate::run::{DynRunContext, FileChange, LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -83,6 +83,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
     fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
     fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
+    fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
     fn inputs(&self, row: usize) -> Option<Vec<String>>;
     fn outputs(&self, row: usize) -> Option<Vec<String>>;
     fn related(&self, row: usize) -> Option<RelatedTask>;

@@ -9,7 +9,7 @@ use super::core::ObjectCore;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::layout::Dependency;
-use crate::run::{DynRunContext, LazyContext, TaskContext};
+use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
 use crate::task::kind::{DynTaskKind, KindFeatures};
@@ -256,6 +256,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
             Row::Table(task) if task.check_completed.is_some() => self.ask(task.check_completed, cx),
             row => self.ask_kind(&row, cx, |kind, model, cx| kind.completion_dyn(model, cx), || Completion::Incomplete),
         }
+    }
+
+    fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>> {
+        self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.changes_dyn(model, cx), Vec::new)
     }
 
     fn inputs(&self, row: usize) -> Option<Vec<String>> {

@@ -28,6 +28,11 @@ pub struct TaskContext {
 pub(crate) type Resources = Vec<Arc<dyn Any + Send + Sync>>;
 
 impl TaskContext {
+    /// What a task of an object would see while it is decided: to ask kinds of tasks of other objects.
+    pub fn of(object: &AnyObject, task: &'static str) -> Self {
+        Self::new(&object.0, task, None)
+    }
+
     /// The object.
     pub fn object(&self) -> &AnyObject {
         &self.object

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::attempt::ask;
+use super::change::FileChange;
 use super::context::{LazyContext, TaskContext};
 use super::course::{Course, Start, UnderWay};
 use super::error::RunError;
@@ -304,7 +305,11 @@ impl Driver<'_> {
             Decision::Run(reason) if matches!(self.mode, Mode::Plan) => {
                 self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
                 self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
-                self.tasks.push(TaskReport::would_run(name, object.describe(row), reason));
+                let mut report = TaskReport::would_run(name, object.describe(row), reason);
+                if self.options.diff || Current::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
+                    report.changes = self.changes(level, row).await?;
+                }
+                self.tasks.push(report);
                 Ok(Considered::At(Some(Moment::FUTURE)))
             }
             Decision::Run(reason) => {
@@ -319,6 +324,20 @@ impl Driver<'_> {
             }
             Decision::Ask(_) => unreachable!("a subject answers what it is asked"),
         }
+    }
+
+    /// What a task would change in files.
+    async fn changes(&self, level: &Level, row: usize) -> Result<Vec<FileChange>, RunError> {
+        let (object, name) = (&level.object, level.object.stamp_name(row));
+        let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
+        let changes = ask(|| object.changes(row, &cx)).await;
+        let changes = changes.map_err(|source| RunError::Check {
+            object: self.object.core().id.to_string(),
+            task: name,
+            what: "preview",
+            source: source.into(),
+        })?;
+        Ok(changes.unwrap_or_default())
     }
 
     fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Moment>) {

@@ -1,6 +1,7 @@
 //! Running an object.
 
 mod attempt;
+mod change;
 mod context;
 mod course;
 mod driver;
@@ -20,6 +21,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub(crate) use attempt::panicked;
+pub use change::FileChange;
 pub(crate) use context::LazyContext;
 pub use context::TaskContext;
 pub(crate) use course::{Course, Done};
@@ -59,6 +61,7 @@ pub struct Run<T> {
 
 /// What a run is told.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
@@ -67,6 +70,8 @@ pub(crate) struct Options {
     pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
     pub(crate) dry_run: bool,
+    /// Whether a dry run says what would change in files.
+    pub(crate) diff: bool,
     /// A part of something larger, of which each task is considered once: it goes on from where the last part ended.
     pub(crate) is_part: bool,
 }
@@ -94,6 +99,13 @@ impl<T> Run<T> {
     pub fn dry_run(mut self) -> Self {
         self.options.dry_run = true;
         self
+    }
+
+    /// As [`dry_run`](Self::dry_run); the report also has what tasks that would run would change in files, as far as their
+    /// kinds can tell.
+    pub fn diff(mut self) -> Self {
+        self.options.diff = true;
+        self.dry_run()
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::change::FileChange;
 use crate::decide::Reason;
 use crate::stamp::Moment;
 
@@ -39,6 +40,9 @@ pub struct TaskReport {
     pub duration: Duration,
     /// Of a customization, its tasks.
     pub subtasks: Vec<TaskReport>,
+    /// In a dry run that was asked for it, what it would change in files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<FileChange>,
     /// When it last completed, as far as it is known.
     #[serde(skip)]
     pub(crate) time: Option<Moment>,
@@ -113,7 +117,7 @@ impl TaskReport {
         let status = telling.map_or(Status::UpToDate, |task| task.status);
         let (reason, duration) =
             (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());
-        Self { task, description, status, reason, duration, subtasks, time }
+        Self { task, description, status, reason, duration, subtasks, changes: Vec::new(), time }
     }
 
     pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Moment>) -> Self {
@@ -124,6 +128,7 @@ impl TaskReport {
             reason: None,
             duration: Duration::ZERO,
             subtasks: Vec::new(),
+            changes: Vec::new(),
             time,
         }
     }
@@ -137,6 +142,7 @@ impl TaskReport {
             reason,
             duration: Duration::ZERO,
             subtasks: Vec::new(),
+            changes: Vec::new(),
             time,
         }
     }

@@ -9,7 +9,7 @@ use super::handle::TaskHandle;
 use super::outcome::Outcome;
 use crate::customize::DynCustomization;
 use crate::layout::Dependency;
-use crate::run::TaskContext;
+use crate::run::{FileChange, TaskContext};
 use crate::{BoxFuture, Result};
 
 /// A kind of task, given as a `const` of the model's block instead of a method.
@@ -83,6 +83,11 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         async { Ok(Completion::Incomplete) }
     }
 
+    /// What it would change in files, for dry runs. It changes nothing itself.
+    fn changes(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Vec<FileChange>>> + Send {
+        async { Ok(Vec::new()) }
+    }
+
     /// Tasks of other objects that it depends on, as a relationship does: they are looked at before it is.
     fn dependencies(&self, _model: &T) -> Vec<Dependency> {
         Vec::new()
@@ -107,6 +112,8 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     fn is_valid_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<bool>>>;
     #[doc(hidden)]
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
+    #[doc(hidden)]
+    fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>>;
     #[doc(hidden)]
     fn dependencies_dyn(&self, model: &T) -> Vec<Dependency>;
     #[doc(hidden)]
@@ -147,6 +154,10 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
 
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>> {
         K::HAS_COMPLETION.then(|| Box::pin(self.kind.completion(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>> {
+        Some(Box::pin(self.kind.changes(model, cx)))
     }
 
     fn dependencies_dyn(&self, model: &T) -> Vec<Dependency> {

@@ -18,7 +18,7 @@ impl FilesystemAccess for Host {
     type Filesystem = RootedDirectory;
 
     async fn filesystem(&self, _cx: &TaskContext) -> Result<RootedDirectory> {
-        Ok(RootedDirectory::open("root")?)
+        Ok(RootedDirectory::new("root"))
     }
 }
 
