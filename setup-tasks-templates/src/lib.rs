@@ -46,6 +46,7 @@ mod error;
 mod filesystem;
 mod install;
 mod output;
+mod shared;
 mod task;
 mod template;
 
@@ -65,7 +66,8 @@ pub use template::Template;
 /// The first file is the template; then come files, or directories with all that is in them, that it extends, includes or takes
 /// components from, each called as it is written here (`partials/header.tera`). All are found from the directory of the source
 /// file, as with `include_str!`. Then comes what the template uses besides `instance`: `name = value`, or `name: KEY` for a
-/// value that is asked for at the object's injector when the template is rendered; the value is serialized.
+/// value that is asked for at the object's injector when the template is rendered. The model and `value` are serialized each
+/// time; a value of the injector once, for all that is rendered with it (what changes within itself belongs into the model).
 ///
 /// # Errors
 ///

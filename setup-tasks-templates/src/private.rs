@@ -1,10 +1,13 @@
 //! What `template!` may call. Not subject to semantic versioning.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use setup_tasks::{BoxFuture, InjectionKey, Result, TaskContext};
-use tera::Value;
+use tera::{Context, Value};
 
 use crate::engine::Engine;
+use crate::shared::shared;
 use crate::template::Template;
 
 pub use crate::template::Provided;
@@ -17,6 +20,18 @@ pub use crate::template::Provided;
 pub fn render(template: Template, instance: &impl Serialize) -> Result<String> {
     let engine = Engine::of(template, None)?;
     Ok(engine.render(&template.context_of_values(instance)?)?)
+}
+
+/// As [`render`], over an instance that is shared as the injector's values are.
+///
+/// # Errors
+///
+/// As there.
+pub fn render_shared<T: Serialize + Send + Sync + 'static>(template: Template, instance: &Arc<T>) -> Result<String> {
+    let engine = Engine::of(template, None)?;
+    let mut context = Context::new();
+    context.insert_value("instance", shared(instance)?);
+    Ok(engine.render(&context)?)
 }
 
 /// A variable with a value of the program's.
@@ -46,5 +61,5 @@ pub fn inject<T: Serialize + Send + Sync + 'static>(
     cx: &TaskContext,
     key: InjectionKey<T>,
 ) -> BoxFuture<'_, Result<Value>> {
-    Box::pin(async move { to_value(&*cx.injector().get(&key).await?) })
+    Box::pin(async move { shared(&cx.injector().get(&key).await?) })
 }

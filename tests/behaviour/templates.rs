@@ -207,3 +207,43 @@ async fn in_development_a_directory_has_the_newer_texts() {
     let error = chain(run().await.unwrap_err());
     assert!(error.contains("templates/partials/header.tera:1:") && error.contains("instance.nam"), "{error}");
 }
+
+/// Counts how often it is serialized.
+struct Counted(String, Arc<Mutex<u32>>);
+
+impl Serialize for Counted {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        *self.1.lock().unwrap() += 1;
+        serializer.serialize_str(&self.0)
+    }
+}
+
+const COUNTED: InjectionKey<Counted> = InjectionKey::of();
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "many/{number}")]
+struct Many {
+    number: usize,
+    name: &'static str,
+}
+
+#[setup_tasks]
+impl Many {
+    #[setup_task]
+    const SHARED: TemplateTask = TemplateTask::new(template!("templates/shared.tera", shared: COUNTED));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_of_the_injector_is_serialized_once_for_all_that_is_rendered_with_it() {
+    let layout = Layout::in_memory().unwrap();
+    let count = Arc::new(Mutex::new(0));
+    layout.injector().provide(COUNTED, Counted("one".into(), count.clone())).unwrap();
+    let many: Vec<_> = (0..100).map(|number| layout.add(Many { number, name: "x" }).unwrap()).collect();
+    let text = |i: usize| std::fs::read_to_string(many[i].stamp_path().unwrap().join("shared")).unwrap();
+    assert!(layout.run().jobs(1).await.unwrap().is_success());
+    assert_eq!((text(7).as_str(), *count.lock().unwrap()), ("7: one\n", 1));
+    // Another value, perhaps at the same place.
+    layout.injector().replace(COUNTED, Counted("two".into(), count.clone()));
+    assert!(layout.run().jobs(1).await.unwrap().is_success());
+    assert_eq!((text(7).as_str(), text(99).as_str(), *count.lock().unwrap()), ("7: two\n", "99: two\n", 2));
+}
