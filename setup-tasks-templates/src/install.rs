@@ -156,7 +156,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         for (task, template) in object.values_of::<TemplateTask>() {
             let output = Path::new(template.output_name());
             if output.is_absolute() {
-                cx.log(format!("`{}` is absolute: it is not installed", output.display()));
+                tracing::warn!(object = %object.id(), task, "`{}` is absolute: it is not installed", output.display());
                 continue;
             }
             let rendered = object.stamp_path()?.join(output);
