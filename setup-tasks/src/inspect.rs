@@ -8,9 +8,11 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
-use crate::object::{AnyObject, DynObject, Object, RowKind, SetupTasks};
+use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 use crate::run::{ObjectReport, RunError, TaskGlance, TaskReport};
 use crate::stamp::{Stamp, StampError};
+use crate::task::kind::DynTaskKind;
+use crate::task::name::with_stem;
 use crate::task::row::{Action, TaskDef};
 
 /// What a task is made of.
@@ -24,6 +26,13 @@ pub enum TaskSort {
     Relationship,
     /// The tasks of another model.
     Customization,
+}
+
+impl TaskSort {
+    /// Of a task made of a value.
+    pub(crate) fn of_kind<T: 'static>(kind: &dyn DynTaskKind<T>) -> Self {
+        if kind.features().customization { Self::Customization } else { Self::Task }
+    }
 }
 
 /// What is known of a task of a type: [`SetupTasks::inspect_class`].
@@ -50,7 +59,7 @@ pub enum TaskSort {
 #[derive(Clone, Debug)]
 pub struct TaskInspector {
     name: &'static str,
-    stamp_name: Cow<'static, str>,
+    stamp_name: &'static str,
     description: Cow<'static, str>,
     type_name: &'static str,
     tags: Vec<&'static str>,
@@ -67,7 +76,7 @@ impl TaskInspector {
 
     /// The name of its stamp: its own, and of a customization's task the customization's first, as in `web.install`.
     pub fn stamp_name(&self) -> &str {
-        &self.stamp_name
+        self.stamp_name
     }
 
     /// What it does, in words.
@@ -120,21 +129,18 @@ fn of_class<T: SetupTasks>(
     stem: Option<&str>,
     previous: Option<Arc<TaskInspector>>,
 ) -> TaskInspector {
-    let stamp_name = stem.map_or(Cow::Borrowed(task.name()), |stem| Cow::Owned(format!("{stem}.{}", task.name())));
-    let described = Cow::Borrowed(task.description());
-    let (sort, description, subtasks) = match task.action {
-        Action::Method(_) => (TaskSort::Task, described, Vec::new()),
-        Action::Relation(_) => (TaskSort::Relationship, described, Vec::new()),
-        Action::Value(kind) => {
-            let description = if described.is_empty() { kind.describe_dyn() } else { described };
-            match kind.customization_dyn() {
-                Some(custom) => (TaskSort::Customization, description, custom.inspect_class(&stamp_name)),
-                None => (TaskSort::Task, description, Vec::new()),
-            }
-        }
-    };
-    let (name, tags) = (task.name(), task.tags().to_vec());
-    TaskInspector { name, stamp_name, description, type_name: T::NAME, tags, sort, previous, subtasks }
+    let stamp_name = stem.map_or(task.name(), |stem| with_stem(stem, task.name()));
+    let custom = if let Action::Value(kind) = task.action { kind.customization_dyn() } else { None };
+    TaskInspector {
+        name: task.name(),
+        stamp_name,
+        description: task.describe(),
+        type_name: T::NAME,
+        tags: task.tags().to_vec(),
+        sort: task.sort(),
+        previous,
+        subtasks: custom.map(|custom| custom.inspect_class(stamp_name)).unwrap_or_default(),
+    }
 }
 
 /// What is known of a task of an object: [`Object::inspect`]. Derefs to what is known of it without the object.
@@ -249,21 +255,17 @@ fn level(
         let before = previous.clone();
         let row_name = row_name.unwrap_or_else(|| object.name(row));
         let inner = std::mem::take(&mut glance.subtasks);
-        let is_custom = object.kind(row) == RowKind::Customization;
+        let sort = object.sort(row);
         // One that cannot be made is reported by the run.
-        let custom = if is_custom { object.clone().customization(row).ok() } else { None };
+        let custom = if sort == TaskSort::Customization { object.clone().customization(row).ok() } else { None };
         let subtasks = custom.map(|custom| level(&custom, inner, Some(row_name), previous, plan)).unwrap_or_default();
         let class = TaskInspector {
             name: object.name(row),
-            stamp_name: Cow::Borrowed(object.stamp_name(row)),
+            stamp_name: object.stamp_name(row),
             description: object.describe(row),
             type_name: object.core().type_name,
             tags: object.tags(row),
-            sort: match object.kind(row) {
-                RowKind::Task => TaskSort::Task,
-                RowKind::Relation => TaskSort::Relationship,
-                RowKind::Customization => TaskSort::Customization,
-            },
+            sort,
             previous: before.as_ref().map(|before| Arc::new(before.class.clone())),
             subtasks: subtasks.iter().map(|subtask| subtask.class.clone()).collect(),
         };

@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::object::AnyObject;
 use crate::ready::SharedError;
-use crate::run::{Status, TaskReport, explain, leaves, micros};
+use crate::run::{Status, TaskReport, explain, leaves, micros, with_status};
 
 /// The version of the report as JSON.
 const VERSION: u32 = 1;
@@ -102,7 +102,7 @@ impl ObjectResult {
 
     /// Its tasks with a status; in the place of customizations, their tasks.
     pub fn with(&self, status: Status) -> impl Iterator<Item = &TaskReport> {
-        leaves(&self.tasks).into_iter().filter(move |task| task.status == status)
+        with_status(&self.tasks, status)
     }
 
     /// Whether it, or something that it depends on, failed, or it was not tried.
@@ -218,12 +218,12 @@ impl Serialize for FleetReport {
         struct Versioned<'r> {
             version: u32,
             dry_run: bool,
-            duration_us: u64,
+            #[serde(rename = "duration_us", serialize_with = "micros")]
+            duration: Duration,
             summary: String,
             objects: &'r [ObjectResult],
         }
-        let duration_us = u64::try_from(self.duration.as_micros()).unwrap_or(u64::MAX);
-        let (dry_run, summary, objects) = (self.dry_run, self.summary(), &*self.objects);
-        Versioned { version: VERSION, dry_run, duration_us, summary, objects }.serialize(serializer)
+        let (dry_run, duration, summary, objects) = (self.dry_run, self.duration, self.summary(), &*self.objects);
+        Versioned { version: VERSION, dry_run, duration, summary, objects }.serialize(serializer)
     }
 }

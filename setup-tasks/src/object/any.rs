@@ -11,12 +11,13 @@ use super::core::ObjectCore;
 use super::{Object, SetupTasks};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::injector::Injector;
-use crate::inspect::ObjectTaskInspector;
+use crate::inspect::{ObjectTaskInspector, TaskSort};
 use crate::layout::{Dependency, Layout};
 use crate::run::{DynRunContext, FileChange, LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
+use crate::task::name::listed;
 use crate::task::outcome::{IntoOutcome, Outcome};
 use crate::task::row::TaskMeta;
 use crate::{BoxFuture, Result};
@@ -26,14 +27,6 @@ pub(crate) enum Asked<'a, A> {
     Absent,
     Now(Result<A>),
     Later(BoxFuture<'a, Result<A>>),
-}
-
-/// What a row is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum RowKind {
-    Task,
-    Relation,
-    Customization,
 }
 
 /// The rows of an object in run order.
@@ -74,7 +67,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn name(&self, row: usize) -> &'static str;
     /// What its stamp is called: its name, and of a customization's task its stem first.
     fn stamp_name(&self, row: usize) -> &'static str;
-    fn kind(&self, row: usize) -> RowKind;
+    fn sort(&self, row: usize) -> TaskSort;
     fn meta(&self, row: usize) -> TaskMeta;
     fn tags(&self, row: usize) -> Vec<&'static str>;
     fn describe(&self, row: usize) -> Cow<'static, str>;
@@ -116,13 +109,13 @@ impl dyn DynObject {
 
     /// The objects that a row depends on, as far as they are known without waiting.
     pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<AnyObject> {
-        match self.kind(row) {
-            RowKind::Relation => self.relatives_now(row),
-            RowKind::Task => {
+        match self.sort(row) {
+            TaskSort::Relationship => self.relatives_now(row),
+            TaskSort::Task => {
                 let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
                 asked.unwrap_or_default().into_iter().map(|dependency| dependency.parts().0).collect()
             }
-            RowKind::Customization => Vec::new(),
+            TaskSort::Customization => Vec::new(),
         }
     }
 
@@ -141,8 +134,7 @@ impl dyn DynObject {
 
     /// The names of its tasks in run order, for a message.
     pub(crate) fn known_tasks(&self) -> String {
-        let known: Vec<_> = self.order().iter().map(|row| format!("`{}`", self.name(row))).collect();
-        if known.is_empty() { "none".to_owned() } else { known.join(", ") }
+        listed(self.order().iter().map(|row| self.name(row)))
     }
 }
 

@@ -4,10 +4,11 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use super::any::{Asked, DynObject, Features, Order, RowKind};
+use super::any::{Asked, DynObject, Features, Order};
 use super::core::ObjectCore;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
+use crate::inspect::TaskSort;
 use crate::layout::Dependency;
 use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
@@ -168,14 +169,12 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self.extra().stamp_names.get(row).copied().unwrap_or_else(|| with_stem(host.stem, self.name(row)))
     }
 
-    fn kind(&self, row: usize) -> RowKind {
+    fn sort(&self, row: usize) -> TaskSort {
         match self.row(row) {
-            Row::Table(TaskDef { action: Action::Method(_), .. }) => RowKind::Task,
-            Row::Table(TaskDef { action: Action::Relation(_), .. }) => RowKind::Relation,
-            row => match row.with_kind(|kind| kind.features().customization) {
-                None => RowKind::Relation,
-                Some(true) => RowKind::Customization,
-                Some(false) => RowKind::Task,
+            Row::Table(task) => task.sort(),
+            Row::Added(row) => match &row.action {
+                AddedAction::Kind(kind) => TaskSort::of_kind(&**kind),
+                AddedAction::Relation(..) => TaskSort::Relationship,
             },
         }
     }
@@ -196,10 +195,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
 
     fn describe(&self, row: usize) -> Cow<'static, str> {
         match self.row(row) {
-            Row::Table(task) => match task.action {
-                Action::Value(kind) if task.description().is_empty() => kind.describe_dyn(),
-                _ => Cow::Borrowed(task.description()),
-            },
+            Row::Table(task) => task.describe(),
             Row::Added(row) => row.description.clone(),
         }
     }

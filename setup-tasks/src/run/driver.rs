@@ -19,7 +19,8 @@ use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason};
 use crate::event::EventKind;
-use crate::object::{DynObject, RowKind};
+use crate::inspect::TaskSort;
+use crate::object::DynObject;
 use crate::ready::Current;
 use crate::stamp::{Entry, Moment, Records};
 
@@ -31,9 +32,8 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
         return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
     let course = core.course(options.is_plan(&object));
-    let circle = |source| RunError::Circle { object: core.id.to_string(), source };
     // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
-    let _wait = course.node.wait().map_err(circle)?;
+    let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
     drive_in_turn(&object, &options).await
 }
@@ -171,11 +171,11 @@ impl Driver<'_> {
     async fn consider(&mut self, level: &Level, row: usize) -> Result<Step, RunError> {
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
-        let considered = match level.object.kind(row) {
-            RowKind::Relation => Considered::At(Box::pin(self.relation(level, row)).await?),
-            RowKind::Customization => Box::pin(self.customization(level, row)).await?,
-            RowKind::Task if self.is_chosen(level, row) => self.task(level, row).await?,
-            RowKind::Task => {
+        let considered = match level.object.sort(row) {
+            TaskSort::Relationship => Considered::At(Box::pin(self.relation(level, row)).await?),
+            TaskSort::Customization => Box::pin(self.customization(level, row)).await?,
+            TaskSort::Task if self.is_chosen(level, row) => self.task(level, row).await?,
+            TaskSort::Task => {
                 is_considered = false;
                 Considered::At(self.left_out(level, row))
             }
@@ -218,12 +218,7 @@ impl Driver<'_> {
 
     async fn relatives(&self, level: &Level, row: usize) -> Result<Vec<crate::AnyObject>, RunError> {
         let (object, name) = (&level.object, level.object.stamp_name(row));
-        let check = |source: anyhow::Error| RunError::Check {
-            object: self.object.core().id.to_string(),
-            task: name,
-            what: "relationship",
-            source: source.into(),
-        };
+        let check = |source| RunError::check(&self.object.core().id, name, "relationship", source);
         let cx = LazyContext::new(object, name, None, self.contexts.resources());
         let relatives = ask(|| object.relatives(row, &cx)).await.map_err(check)?.unwrap_or_default();
         let mut others = Vec::with_capacity(relatives.0.len());
@@ -240,12 +235,7 @@ impl Driver<'_> {
     async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
         let (object, name) = (level.object.clone(), level.object.stamp_name(row));
         let core = self.object.core();
-        let failed = |source: anyhow::Error| RunError::Check {
-            object: core.id.to_string(),
-            task: name,
-            what: "customization",
-            source: source.into(),
-        };
+        let failed = |source| RunError::check(&core.id, name, "customization", source);
         let inner = Level {
             object: object.clone().customization(row).map_err(failed)?,
             forced: level.forced || self.options.forces(self.object, name),
@@ -331,13 +321,8 @@ impl Driver<'_> {
         let (object, name) = (&level.object, level.object.stamp_name(row));
         let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
         let changes = ask(|| object.changes(row, &cx)).await;
-        let changes = changes.map_err(|source| RunError::Check {
-            object: self.object.core().id.to_string(),
-            task: name,
-            what: "preview",
-            source: source.into(),
-        })?;
-        Ok(changes.unwrap_or_default())
+        let failed = |source| RunError::check(&self.object.core().id, name, "preview", source);
+        Ok(changes.map_err(failed)?.unwrap_or_default())
     }
 
     fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Moment>) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::decide::Reason;
 use crate::paths::PathError;
-use crate::ready::SharedError;
+use crate::ready::{Circle, SharedError};
 use crate::stamp::StampError;
 
 use super::lock::LockError;
@@ -99,7 +99,7 @@ pub enum RunError {
         /// The object's id.
         object: String,
         /// The circle.
-        source: crate::ready::Circle,
+        source: Circle,
     },
     /// Another process runs the object.
     #[error(transparent)]
@@ -110,6 +110,18 @@ pub enum RunError {
     /// A path of the object cannot be had.
     #[error(transparent)]
     Path(Arc<PathError>),
+}
+
+impl RunError {
+    /// A method of a task that cannot answer.
+    pub(super) fn check(object: &str, task: &'static str, what: &'static str, source: anyhow::Error) -> Self {
+        Self::Check { object: object.to_owned(), task, what, source: source.into() }
+    }
+
+    /// A wait of an object's run for itself.
+    pub(super) fn circle(object: &str, source: Circle) -> Self {
+        Self::Circle { object: object.to_owned(), source }
+    }
 }
 
 impl From<LockError> for RunError {

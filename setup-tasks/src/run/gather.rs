@@ -33,8 +33,7 @@ impl Subject<'_> {
     }
 
     fn failed(&self, what: &'static str, source: anyhow::Error) -> RunError {
-        let (object, source) = (self.object.core().id.to_string(), source.into());
-        RunError::Check { object, task: self.task(), what, source }
+        RunError::check(&self.object.core().id, self.task(), what, source)
     }
 
     /// Decides whether the task runs, asking its methods only as far as needed.

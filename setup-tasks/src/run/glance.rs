@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, Facts, Newest, decide};
-use crate::object::{DynObject, RowKind};
+use crate::inspect::TaskSort;
+use crate::object::DynObject;
 use crate::stamp::{Entry, Moment, Records, Stamp, StampError};
 
 /// One task, as far as stamps alone tell.
@@ -37,13 +38,13 @@ fn level(object: &Arc<dyn DynObject>, records: &Records, newest: &mut Option<New
 
 fn one(object: &Arc<dyn DynObject>, row: usize, records: &Records, newest: &mut Option<Newest>) -> TaskGlance {
     let task = object.stamp_name(row);
-    let (entry, kind) = (records.get(task), object.kind(row));
-    let subtasks = match kind {
+    let (entry, sort) = (records.get(task), object.sort(row));
+    let subtasks = match sort {
         // One that cannot be made is reported by the run.
-        RowKind::Customization => object.clone().customization(row).map(|custom| level(&custom, records, newest)),
-        RowKind::Task | RowKind::Relation => Ok(Vec::new()),
+        TaskSort::Customization => object.clone().customization(row).map(|custom| level(&custom, records, newest)),
+        TaskSort::Task | TaskSort::Relationship => Ok(Vec::new()),
     };
-    let has_stamp = kind == RowKind::Task && !object.features(row).completion;
+    let has_stamp = sort == TaskSort::Task && !object.features(row).completion;
     let decision = has_stamp.then(|| {
         decide(&Facts {
             forced: false,

@@ -31,7 +31,7 @@ pub use glance::TaskGlance;
 pub(crate) use glance::glance;
 pub use lock::LockError;
 pub use report::{ObjectReport, Status, TaskReport};
-pub(crate) use report::{leaves, micros};
+pub(crate) use report::{leaves, micros, with_status};
 pub(crate) use resource::DynRunContext;
 pub use resource::{RunContext, RunOutcome};
 pub(crate) use session::Session;
@@ -208,8 +208,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
         return Err(RunError::Readonly { object: core.id.to_string() });
     }
     let course = core.course(false);
-    let circle = |source| RunError::Circle { object: core.id.to_string(), source };
-    let _wait = course.node.wait().map_err(circle)?;
+    let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);
     let _session = Session::begin(object).await?;

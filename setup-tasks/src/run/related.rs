@@ -71,7 +71,7 @@ async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Re
             Ok(wait) => wait,
             Err(source) => {
                 let running = course.known(Asker { takes_running: true, ..asker }, row);
-                return running.unwrap_or(Err(RunError::Circle { object: core.id.to_string(), source }));
+                return running.unwrap_or(Err(RunError::circle(&core.id, source)));
             }
         };
         let Either::Left((turn, _)) = select(pin!(course.turn()), advanced).await else { continue };

@@ -70,7 +70,7 @@ impl ObjectReport {
 
     /// The tasks with a status; in the place of customizations, their tasks.
     pub fn with(&self, status: Status) -> impl Iterator<Item = &TaskReport> {
-        leaves(&self.tasks).into_iter().filter(move |task| task.status == status)
+        with_status(&self.tasks, status)
     }
 
     /// The tasks that ran.
@@ -99,6 +99,11 @@ pub(crate) fn leaves(tasks: &[TaskReport]) -> Vec<&TaskReport> {
     tasks.iter().flat_map(|task| if task.subtasks.is_empty() { vec![task] } else { leaves(&task.subtasks) }).collect()
 }
 
+/// Those with a status of [`leaves`].
+pub(crate) fn with_status(tasks: &[TaskReport], status: Status) -> impl Iterator<Item = &TaskReport> {
+    leaves(tasks).into_iter().filter(move |task| task.status == status)
+}
+
 impl TaskReport {
     /// Whether there was nothing to do.
     pub fn is_up_to_date(&self) -> bool {
@@ -117,7 +122,7 @@ impl TaskReport {
         let status = telling.map_or(Status::UpToDate, |task| task.status);
         let (reason, duration) =
             (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());
-        Self { task, description, status, reason, duration, subtasks, changes: Vec::new(), time }
+        Self { status, reason, duration, subtasks, ..Self::up_to_date(task, description, time) }
     }
 
     pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Moment>) -> Self {
@@ -134,21 +139,12 @@ impl TaskReport {
     }
 
     pub(crate) fn would_run(task: &'static str, description: Cow<'static, str>, reason: Reason) -> Self {
-        let (reason, time) = (Some(reason), Some(Moment::FUTURE));
-        Self {
-            task,
-            description,
-            status: Status::WouldRun,
-            reason,
-            duration: Duration::ZERO,
-            subtasks: Vec::new(),
-            changes: Vec::new(),
-            time,
-        }
+        let (status, reason) = (Status::WouldRun, Some(reason));
+        Self { status, reason, ..Self::up_to_date(task, description, Some(Moment::FUTURE)) }
     }
 }
 
 /// Durations in JSON are whole microseconds.
 pub(crate) fn micros<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_u64(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+    serializer.serialize_u64(crate::stamp::micros(*duration))
 }

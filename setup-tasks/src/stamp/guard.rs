@@ -129,7 +129,8 @@ async fn write(layout: &Layout, subdir: &str, change: Change) -> Result<(), Stam
     layout.store().write(subdir, change).await
 }
 
-fn micros(duration: Duration) -> u64 {
+/// In whole microseconds, as all that is kept or printed as JSON has it.
+pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 

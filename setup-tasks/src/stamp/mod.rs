@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 pub use clock::{Clock, Moment};
 pub use error::StampError;
 pub use files::FilesStore;
-pub(crate) use guard::{Guard, Success, record_without_stamp};
+pub(crate) use guard::{Guard, Success, micros, record_without_stamp};
 pub use history::{Ended, HistoryEntry, HistoryFilter};
 pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::kind::{DynTaskKind, TaskKind, ValueTask};
-use super::name::intern;
+use super::name::{intern, listed};
 use super::order::{CAPACITY, OrderError, Place, sort};
 use super::outcome::{IntoOutcome, Outcome};
 use super::row::TaskMeta;
@@ -266,8 +266,7 @@ impl<T: 'static> Added<T> {
         }
         let place = row.order_place();
         if let Some(target) = place.before.iter().chain(place.after).find(|target| !known(&places, target)) {
-            let names: Vec<_> = places.iter().map(|place| format!("`{}`", place.name)).collect();
-            let known = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+            let known = listed(places.iter().map(|place| place.name));
             return Err(AddTaskError::UnknownTarget { object, task, target: (*target).to_owned(), known });
         }
         if place.order.is_some() && !(place.before.is_empty() && place.after.is_empty()) {

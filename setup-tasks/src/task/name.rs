@@ -1,5 +1,5 @@
-//! Names of tasks that are made at run time: each is kept once, for the life of the process. There are as many as a program
-//! has tasks.
+//! Names of tasks. Those that are made at run time are each kept once, for the life of the process: there are as many as a
+//! program has tasks.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -20,4 +20,10 @@ pub(crate) fn intern(name: &str) -> &'static str {
 /// What the stamp of a customization's task is called.
 pub(crate) fn with_stem(stem: &str, task: &str) -> &'static str {
     intern(&format!("{stem}.{task}"))
+}
+
+/// Names of tasks, for a message.
+pub(crate) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }

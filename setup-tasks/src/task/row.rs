@@ -1,5 +1,6 @@
 //! A task is a row: what is known about it at compile time, and the functions that call the user's methods.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use super::kind::DynTaskKind;
 use super::order::Place;
 use super::outcome::Outcome;
 use crate::depends::{Relation, SystemDependency};
+use crate::inspect::TaskSort;
 use crate::run::TaskContext;
 use crate::{BoxFuture, Result};
 
@@ -118,6 +120,23 @@ impl<T: 'static> TaskDef<T> {
     /// What the task does, in the user's words; empty for a value task that leaves it to its kind.
     pub const fn description(&self) -> &'static str {
         self.meta.description
+    }
+
+    /// What the task does, in the user's words or else its kind's.
+    pub(crate) fn describe(&self) -> Cow<'static, str> {
+        match self.action {
+            Action::Value(kind) if self.description().is_empty() => kind.describe_dyn(),
+            _ => Cow::Borrowed(self.description()),
+        }
+    }
+
+    /// What the task is made of.
+    pub(crate) fn sort(&self) -> TaskSort {
+        match self.action {
+            Action::Method(_) => TaskSort::Task,
+            Action::Relation(_) => TaskSort::Relationship,
+            Action::Value(kind) => TaskSort::of_kind(kind),
+        }
     }
 
     /// The task's tags.
