@@ -78,9 +78,7 @@ impl RootedDirectory {
     ///
     /// As [`install_now`](Self::install_now).
     pub fn read_now(&self, path: &Path) -> Result<Option<Vec<u8>>, InstallError> {
-        if !crate::output::is_plain(path) {
-            return Err(InstallError::Outside { path: path.to_owned() });
-        }
+        require_plain(path)?;
         match Dir::open_ambient_dir(&self.root, ambient_authority()).and_then(|root| root.read(path)) {
             Ok(content) => Ok(Some(content)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -94,9 +92,7 @@ impl RootedDirectory {
     ///
     /// A path that leads out, by itself or by symbolic links; what the operating system refuses.
     pub fn install_now(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool, InstallError> {
-        if !crate::output::is_plain(path) {
-            return Err(InstallError::Outside { path: path.to_owned() });
-        }
+        require_plain(path)?;
         let error = |action| self.error(action, path);
         let open = || {
             std::fs::create_dir_all(&self.root)?;
@@ -127,6 +123,10 @@ impl Filesystem for RootedDirectory {
     async fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool> {
         Ok(self.install_now(path, content, mode)?)
     }
+}
+
+fn require_plain(path: &Path) -> Result<(), InstallError> {
+    if crate::output::is_plain(path) { Ok(()) } else { Err(InstallError::Outside { path: path.to_owned() }) }
 }
 
 fn is_same(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> io::Result<bool> {
@@ -171,7 +171,7 @@ fn private(options: &mut OpenOptions) {
 #[cfg(unix)]
 fn set_mode(file: &cap_std::fs::File, mode: Option<u32>) -> io::Result<()> {
     use cap_std::fs::{Permissions, PermissionsExt};
-    file.set_permissions(Permissions::from_mode(mode.unwrap_or(0o644)))
+    file.set_permissions(Permissions::from_mode(mode.unwrap_or(crate::output::USUAL)))
 }
 
 #[cfg(unix)]

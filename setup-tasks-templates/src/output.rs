@@ -55,7 +55,7 @@ fn has(path: &Path, text: &str, mode: Option<u32>) -> Result<bool, TemplateError
 
 /// What a new file has if nobody says otherwise; drafts are private.
 #[cfg(unix)]
-const USUAL: u32 = 0o644;
+pub(crate) const USUAL: u32 = 0o644;
 
 #[cfg(unix)]
 fn set_mode(file: &fs::File, mode: Option<u32>) -> io::Result<()> {

@@ -30,7 +30,10 @@ pub(crate) fn shared<T: Serialize + Send + Sync + 'static>(value: &Arc<T>) -> Re
     let weak: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(value.clone() as Arc<dyn Any + Send + Sync>));
     let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
     let kept = kept.get_or_insert_default();
-    kept.retain(|_, (alive, _)| alive.strong_count() > 0);
+    // Not each time: many values are made in a row.
+    if kept.len() == kept.capacity() {
+        kept.retain(|_, (alive, _)| alive.strong_count() > 0);
+    }
     kept.insert(key, (weak, made.clone()));
     Ok(made)
 }

@@ -44,6 +44,14 @@ pub struct Found {
     any_error: bool,
 }
 
+impl Found {
+    /// The relationships that rows and handles can be made of.
+    fn relations<'b>(&self, block: &'b Block) -> impl Iterator<Item = &'b BlockRelation> {
+        let relations = block.relations.iter().zip(&self.sound_relations);
+        relations.filter_map(|(relation, sound)| sound.then_some(relation))
+    }
+}
+
 fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let (generics, self_ty) = (&item.generics, &item.self_ty);
@@ -65,8 +73,7 @@ fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime)
 
 /// The rows that can be made: relationships go ahead of tasks.
 pub fn rows(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
-    let relations = block.relations.iter().zip(&found.sound_relations).filter(|(_, sound)| **sound);
-    let relations = relations.map(|(relation, _)| method_row(relation, block, runtime));
+    let relations = found.relations(block).map(|relation| method_row(relation, block, runtime));
     let rows = block.tasks.iter().zip(&found.sound).filter(|(_, sound)| **sound);
     relations.chain(rows.map(|(task, _)| row(task, block, !found.any_error, runtime))).collect()
 }
@@ -81,8 +88,7 @@ pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream
         |i: usize, task: &Task| task.cfgs.is_empty() && block.tasks.iter().take(i).any(|first| first.name == task.name);
     let tasks = block.tasks.iter().enumerate().filter(|(i, task)| !taken(task) && !again(*i, task));
     let tasks = tasks.map(|(_, task)| constant(task, block, runtime));
-    let relations = block.relations.iter().zip(&found.sound_relations).filter(|(_, sound)| **sound);
-    let relations = relations.map(|(relation, _)| {
+    let relations = found.relations(block).map(|relation| {
         let (cfgs, BlockRelation { name, vis, args, .. }) = (&relation.cfgs, relation);
         let handle = relation_handle(name, args.on.span(), vis, runtime);
         quote!(#(#cfgs)* #handle)
