@@ -116,6 +116,11 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         Ok(if change.is_none() { Vec::new() } else { vec![change] })
     }
 
+    async fn check(&self, model: &M, cx: &TaskContext) -> Result<()> {
+        self.path(cx)?;
+        self.text(model, cx).await.map(drop)
+    }
+
     async fn is_valid(&self, _model: &M, cx: &TaskContext) -> Result<bool> {
         Ok(self.path(cx)?.exists())
     }

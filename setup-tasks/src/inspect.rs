@@ -8,6 +8,7 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
+use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 use crate::run::{ObjectReport, RunError, TaskGlance, TaskReport};
 use crate::stamp::{Stamp, StampError};
@@ -163,6 +164,9 @@ pub struct ObjectTaskInspector {
     class: TaskInspector,
     /// What stamps alone say.
     glance: TaskGlance,
+    /// Whose row it is: the object's, or that of one of its customizations.
+    level: AnyObject,
+    row: usize,
     /// The task of the object itself that it is, or is a part of.
     row_name: &'static str,
     previous: Option<Arc<Self>>,
@@ -199,6 +203,26 @@ impl ObjectTaskInspector {
     /// Of a customization, its tasks.
     pub fn subtasks(&self) -> &[Self] {
         &self.subtasks
+    }
+
+    /// The tasks of other objects that it depends on, each with its object, as far as they are known without waiting.
+    pub fn depends_on(&self) -> Vec<(AnyObject, String)> {
+        match self.level.0.sort(self.row) {
+            TaskSort::Relationship => {
+                let task = self.level.0.related(self.row).map(|to| to.task.to_owned()).unwrap_or_default();
+                self.level.0.relatives_now(self.row).into_iter().map(|other| (other, task.clone())).collect()
+            }
+            TaskSort::Task => {
+                let dependencies = self.level.0.dependencies(self.row).into_iter().map(Dependency::parts);
+                dependencies.map(|(other, to)| (other, to.task.to_owned())).collect()
+            }
+            TaskSort::Customization => Vec::new(),
+        }
+    }
+
+    /// The input files that it declares: paths and globs, relative to the layout's base directory.
+    pub fn inputs(&self) -> Vec<String> {
+        self.level.0.inputs(self.row).unwrap_or_default()
     }
 
     /// Its stamp, unless a later attempt failed or was interrupted. As of when the object was inspected.
@@ -269,7 +293,9 @@ fn level(
             previous: before.as_ref().map(|before| Arc::new(before.class.clone())),
             subtasks: subtasks.iter().map(|subtask| subtask.class.clone()).collect(),
         };
-        let inspector = ObjectTaskInspector { class, glance, row_name, previous: before, subtasks, plan: plan.clone() };
+        let level = AnyObject(object.clone());
+        let inspector =
+            ObjectTaskInspector { class, glance, level, row, row_name, previous: before, subtasks, plan: plan.clone() };
         *previous = Some(Arc::new(inspector.clone()));
         inspectors.push(inspector);
     }

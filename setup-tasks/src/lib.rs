@@ -49,10 +49,13 @@
 //! | apply a model to other objects | [`Customization`] |
 //! | give tasks values, objects, or what a factory makes | [`Injector`], [`Inject`], [`Injected`] |
 //! | hear what happens | [`Injector::on_event`], [`Injector::events`] |
+//! | run a command in a task, its output in the task's log | [`TaskContext::command`] |
+//! | find what a task said | [`log::logs_of`] |
 //! | see who waits for whom | [`Layout::waiting`] |
 //! | look at tasks | [`SetupTasks::inspect_class`], [`Object::inspect`] |
 //! | know why a task runs | [`Reason`], and its table at [`decide::decide`] |
 
+pub mod command;
 pub mod config;
 mod customize;
 pub mod decide;
@@ -62,6 +65,7 @@ pub mod fleet;
 pub mod injector;
 mod inspect;
 pub mod layout;
+pub mod log;
 mod object;
 pub mod paths;
 pub mod ready;

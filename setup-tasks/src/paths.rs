@@ -112,6 +112,11 @@ impl Paths {
         &self.stamp.path
     }
 
+    /// The log path, whether or not it is there.
+    pub(crate) fn log_unmade(&self) -> &Path {
+        &self.log.path
+    }
+
     pub(crate) fn stamp(&self) -> Result<&Path, PathError> {
         self.stamp.get(|path| fs::create_dir_all(path))
     }

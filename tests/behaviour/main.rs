@@ -3,6 +3,7 @@
 mod adding;
 mod circles;
 mod clocks;
+mod commands;
 mod customizing;
 mod deciding;
 mod declaring;
@@ -20,6 +21,7 @@ mod readiness;
 mod relations;
 mod running;
 mod stamps;
+mod stopping;
 mod support;
 mod surroundings;
 mod templates;

@@ -75,7 +75,8 @@ impl Listeners {
 
     fn add(&self, key: EventKey) -> (EventStream, Listening) {
         let (queue, receiver) = channel(QUEUE);
-        let (missed, listening) = (Arc::<AtomicU64>::default(), Listening { queue: queue.downgrade() });
+        let missed = Arc::<AtomicU64>::default();
+        let listening = Listening { queue: queue.downgrade(), missed: missed.clone() };
         let listener = Listener { key, queue, missed: missed.clone() };
         self.list.write().unwrap_or_else(PoisonError::into_inner).push(listener);
         self.in_tree.fetch_add(1, Ordering::AcqRel);
@@ -225,9 +226,15 @@ impl Stream for EventStream {
 #[derive(Debug)]
 pub struct Listening {
     queue: WeakSender<Item>,
+    missed: Arc<AtomicU64>,
 }
 
 impl Listening {
+    /// How many events were lost because too many waited.
+    pub fn missed(&self) -> u64 {
+        self.missed.load(Ordering::Relaxed)
+    }
+
     /// Waits until the listener has handled all that happened so far, or has ended.
     pub async fn flush(&self) {
         let Some(queue) = self.queue.upgrade() else { return };

@@ -5,6 +5,7 @@ mod key;
 mod listen;
 
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,11 +16,15 @@ pub(crate) use listen::Listeners;
 pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
+use crate::run::micros;
+use crate::stamp::Moment;
 
 /// Something that happened to a task or an object.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Event {
+    /// When it happened.
+    pub at: Moment,
     /// The object's id.
     #[serde(serialize_with = "text")]
     pub object: Arc<str>,
@@ -50,6 +55,7 @@ pub enum EventKind {
     /// It did its work and its stamp is written.
     TaskRan {
         /// How long its method took.
+        #[serde(rename = "duration_us", serialize_with = "micros")]
         duration: Duration,
     },
     /// It failed for good, or a method that decides whether it runs did.
@@ -57,7 +63,10 @@ pub enum EventKind {
         /// The error, with its causes.
         error: String,
         /// How long its method took.
+        #[serde(rename = "duration_us", serialize_with = "micros")]
         duration: Duration,
+        /// The log of its last attempt, if that wrote one.
+        log: Option<PathBuf>,
     },
     /// An attempt failed; there will be another.
     TaskRetry {
@@ -66,6 +75,7 @@ pub enum EventKind {
         /// Which attempt failed, from 1.
         attempt: u32,
         /// How long the run waits before the next.
+        #[serde(rename = "wait_us", serialize_with = "micros")]
         wait: Duration,
     },
     /// It is up to date.

@@ -4,6 +4,7 @@ mod path;
 mod report;
 mod runner;
 mod scope;
+mod stop;
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use glob::Pattern;
 
 pub use report::{FleetReport, ObjectOutcome, ObjectResult};
 pub(crate) use scope::Scope;
+pub use stop::Stop;
 
 use crate::BoxFuture;
 use crate::layout::Layout;
@@ -63,6 +65,7 @@ pub struct FleetRun {
     tags: Vec<String>,
     force: Vec<String>,
     force_all: bool,
+    stop: Stop,
 }
 
 #[derive(Debug)]
@@ -115,6 +118,7 @@ impl FleetRun {
             tags: Vec::new(),
             force: Vec::new(),
             force_all: false,
+            stop: Stop::new(),
         }
     }
 
@@ -193,6 +197,12 @@ impl FleetRun {
         self
     }
 
+    /// Stops once it is asked to.
+    pub fn stop_when(mut self, stop: Stop) -> Self {
+        self.stop = stop;
+        self
+    }
+
     /// The objects that are chosen, and what their runs must know.
     fn choose(&self) -> Result<(Vec<AnyObject>, Scope), FleetError> {
         let patterns = |texts: &[String]| texts.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>();
@@ -233,6 +243,7 @@ impl FleetRun {
             force,
             force_all: self.force_all,
             diff: self.diff,
+            stop: self.stop.clone(),
             since: SystemTime::now(),
             objects: objects.len(),
             ended: AtomicUsize::new(0),

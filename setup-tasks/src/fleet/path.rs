@@ -10,19 +10,29 @@ use crate::run::RunError;
 /// The objects along the causes of an error, each once: the object itself first, the one that failed on its own last.
 pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
-    let mut at = Some(error);
-    while let Some(error) = at {
-        let shared = || error.downcast_ref::<Arc<RunError>>().map(|error| &**error);
-        if let Some(error) = error.downcast_ref::<RunError>().or_else(shared) {
+    for error in causes(error) {
+        if let Some(error) = as_run(error) {
             of_run(error, &mut path);
         } else if let Some(error) = error.downcast_ref::<ReadyError>() {
             of_ready(error, &mut path);
         } else if let Some(InjectError::NotReady { source, .. }) = error.downcast_ref::<InjectError>() {
             of_ready(source, &mut path);
         }
-        at = error.source();
     }
     path
+}
+
+/// Whether that is no failure, but a fleet that was asked to stop.
+pub(super) fn is_stop(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|error| matches!(as_run(error), Some(RunError::Stopped { .. })))
+}
+
+fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
+fn as_run<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RunError> {
+    error.downcast_ref().or_else(|| error.downcast_ref::<Arc<RunError>>().map(|error| &**error))
 }
 
 fn of_run(error: &RunError, path: &mut Vec<String>) {

@@ -19,6 +19,8 @@ const VERSION: u32 = 1;
 pub struct FleetReport {
     /// Whether it was a dry run.
     pub dry_run: bool,
+    /// Whether it was stopped before its end: [`FleetRun::stop_when`](super::FleetRun::stop_when).
+    pub stopped: bool,
     /// How long it took.
     pub duration: Duration,
     /// The objects that were chosen, in the order of adding; then those that were run for them.
@@ -71,8 +73,10 @@ pub enum ObjectOutcome {
     DependencyFailed,
     /// It is readonly: nothing was looked at.
     Readonly,
-    /// It was not begun, since another one failed.
+    /// It was not begun, since another one failed or the fleet was stopped.
     NotTried,
+    /// The fleet was stopped before its last task.
+    Stopped,
 }
 
 impl ObjectResult {
@@ -105,9 +109,10 @@ impl ObjectResult {
         with_status(&self.tasks, status)
     }
 
-    /// Whether it, or something that it depends on, failed, or it was not tried.
+    /// Whether it is not as it should be: it, or something that it depends on, failed, or it was not tried or not finished.
     pub fn is_failure(&self) -> bool {
-        matches!(self.outcome, ObjectOutcome::Failed | ObjectOutcome::DependencyFailed | ObjectOutcome::NotTried)
+        use ObjectOutcome::{DependencyFailed, Failed, NotTried, Stopped};
+        matches!(self.outcome, Failed | DependencyFailed | NotTried | Stopped)
     }
 }
 
@@ -142,8 +147,11 @@ impl FleetReport {
             (of(ObjectOutcome::Failed), of(ObjectOutcome::DependencyFailed), of(ObjectOutcome::NotTried));
         let (ran, same, would) = (self.count(Status::Ran), self.count(Status::UpToDate), self.count(Status::WouldRun));
         let objects = counted(self.objects.len(), "object");
-        let mut line = if failed + behind + not_tried > 0 {
+        let unfinished = of(ObjectOutcome::Stopped);
+        let mut line = if failed + behind > 0 || (not_tried > 0 && !self.stopped) {
             format!("failed: {failed} of {objects}; ")
+        } else if self.stopped {
+            format!("stopped: {} of {objects} not finished; ", unfinished + not_tried)
         } else if would > 0 {
             format!("would run: {} on {}; ", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
         } else if ran == 0 {
@@ -158,6 +166,7 @@ impl FleetReport {
             }
         };
         add(behind, "depend on what failed");
+        add(unfinished, "stopped before the end");
         add(not_tried, "not tried");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
         let nothing_to_do = line.starts_with("up to date");
@@ -199,6 +208,7 @@ impl fmt::Display for FleetReport {
                 }
                 ObjectOutcome::Readonly => writeln!(f, "{} is readonly", result.object)?,
                 ObjectOutcome::NotTried => writeln!(f, "{} was not tried", result.object)?,
+                ObjectOutcome::Stopped => writeln!(f, "{} was stopped before its end", result.object)?,
                 _ => {}
             }
         }
@@ -218,12 +228,14 @@ impl Serialize for FleetReport {
         struct Versioned<'r> {
             version: u32,
             dry_run: bool,
+            stopped: bool,
             #[serde(rename = "duration_us", serialize_with = "micros")]
             duration: Duration,
             summary: String,
             objects: &'r [ObjectResult],
         }
-        let (dry_run, duration, summary, objects) = (self.dry_run, self.duration, self.summary(), &*self.objects);
-        Versioned { version: VERSION, dry_run, duration, summary, objects }.serialize(serializer)
+        let (dry_run, stopped, duration) = (self.dry_run, self.stopped, self.duration);
+        let (summary, objects) = (self.summary(), &*self.objects);
+        Versioned { version: VERSION, dry_run, stopped, duration, summary, objects }.serialize(serializer)
     }
 }

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::path::path_of;
+use super::path::{is_stop, path_of};
 use super::report::{FleetReport, ObjectOutcome, ObjectResult};
 use super::{FleetRun, Scope};
 use crate::object::AnyObject;
@@ -49,10 +49,11 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Sc
     let ended = std::mem::take(&mut shared.schedule().ended);
     let chosen = shared.objects.iter().zip(ended);
     let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, epoch, is_plan)).collect();
+    let stopped = fleet.stop.is_asked() && results.iter().any(ObjectResult::is_failure);
     if results.len() < fleet.layout.len() {
         results.extend(pulled(fleet, &shared.objects, epoch, is_plan));
     }
-    FleetReport { dry_run: is_plan, duration: began.elapsed(), objects: results }
+    FleetReport { dry_run: is_plan, stopped, duration: began.elapsed(), objects: results }
 }
 
 /// How an object ended.
@@ -105,7 +106,7 @@ async fn work(shared: Arc<Shared>) {
         // Before the schedule is looked at, so that nothing is missed in between.
         let mut more = pin!(shared.more.notified());
         more.as_mut().enable();
-        let next = shared.schedule().next();
+        let next = if shared.scope.stop.is_asked() { Next::End } else { shared.schedule().next() };
         match next {
             Next::Run(i) => {
                 let began = Instant::now();
@@ -247,8 +248,8 @@ fn result(object: &AnyObject, ended: Option<Ended>, epoch: Epoch, is_plan: bool)
 
 fn fail(result: &mut ObjectResult, error: SharedError) {
     let path = path_of(&*error);
-    result.outcome = ObjectOutcome::Failed;
-    if path.len() > 1 {
+    result.outcome = if is_stop(&*error) { ObjectOutcome::Stopped } else { ObjectOutcome::Failed };
+    if path.len() > 1 && result.outcome == ObjectOutcome::Failed {
         (result.outcome, result.path) = (ObjectOutcome::DependencyFailed, path);
     }
     result.error = Some(error);

@@ -5,6 +5,8 @@ use std::time::SystemTime;
 
 use glob::Pattern;
 
+use super::Stop;
+
 /// What a fleet run was told, as far as the runs of its objects must know.
 #[derive(Debug)]
 pub(crate) struct Scope {
@@ -13,6 +15,7 @@ pub(crate) struct Scope {
     pub(super) force: Vec<Pattern>,
     pub(super) force_all: bool,
     pub(crate) diff: bool,
+    pub(crate) stop: Stop,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
     pub(crate) ended: AtomicUsize,

@@ -58,6 +58,8 @@ struct Inner {
     clock: Clock,
     run: RunId,
     objects: Mutex<Objects>,
+    /// The files that it was made from.
+    sources: Mutex<Vec<PathBuf>>,
     /// Those that run.
     fleets: Mutex<Vec<Arc<Scope>>>,
     /// Removed with the layout; holds one that is in memory alone.
@@ -114,6 +116,7 @@ impl Layout {
             clock,
             run,
             objects: Mutex::default(),
+            sources: Mutex::default(),
             fleets: Mutex::default(),
             _scratch: scratch,
         });
@@ -226,6 +229,16 @@ impl Layout {
 
     pub(crate) fn fleets(&self) -> Vec<Arc<Scope>> {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Says that it was made from a file: whoever watches it makes it anew when the file changes.
+    pub fn add_source(&self, path: impl Into<PathBuf>) {
+        self.inner.sources.lock().unwrap_or_else(PoisonError::into_inner).push(path.into());
+    }
+
+    /// The files that it was made from, as far as it was told.
+    pub fn sources(&self) -> Vec<PathBuf> {
+        self.inner.sources.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What happened in this and earlier runs, latest first.

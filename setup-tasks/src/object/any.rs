@@ -77,6 +77,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
     fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
     fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
+    fn check<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, ()>;
     fn inputs(&self, row: usize) -> Option<Vec<String>>;
     fn outputs(&self, row: usize) -> Option<Vec<String>>;
     fn related(&self, row: usize) -> Option<RelatedTask>;

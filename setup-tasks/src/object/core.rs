@@ -4,6 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::SystemTime;
 
 use super::any::{AnyObject, DynObject};
 use crate::config::Config;
@@ -13,7 +14,7 @@ use crate::layout::Layout;
 use crate::paths::Paths;
 use crate::ready::{Once, WorkKind};
 use crate::run::Course;
-use crate::stamp::{Entry, Records, Stamp, StampError};
+use crate::stamp::{Change, Entry, HistoryEntry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -133,6 +134,16 @@ impl ObjectCore {
         Ok(self.load()?.get(name).and_then(Entry::valid).cloned())
     }
 
+    /// Changes what is kept about a task.
+    pub(crate) async fn change(
+        &self,
+        name: &str,
+        entry: Option<Entry>,
+        history: Option<Box<HistoryEntry>>,
+    ) -> Result<(), StampError> {
+        self.layout.store().write(&self.subdir, Change::Set { task: name.to_owned(), entry, history }).await
+    }
+
     /// What is kept about the object now; the clock sees its times.
     pub(crate) fn load(&self) -> Result<Records, StampError> {
         let records = self.layout.store().load(&self.subdir)?;
@@ -155,7 +166,7 @@ impl ObjectCore {
     ) {
         let event = || {
             let object = self.host().map_or_else(|| self.id.clone(), |host| host.0.core().id.clone());
-            Event { object, task, description: description(), kind: kind() }
+            Event { at: SystemTime::now().into(), object, task, description: description(), kind: kind() }
         };
         self.injector.emit(event, |key| self.has_event_key(key));
     }

@@ -23,8 +23,8 @@ use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
 use crate::ready::ReadyError;
-use crate::run::{ObjectReport, Run, RunError, TaskGlance};
-use crate::stamp::{Change, Ended, Entry, HistoryEntry, Stamp, StampError, hash_text};
+use crate::run::{ByHand, ObjectReport, Run, RunError, TaskGlance, stamp_by_hand};
+use crate::stamp::{Stamp, StampError, hash_text};
 use crate::task::added::{AddTaskError, NewTask};
 use crate::task::handle::TaskHandle;
 use crate::task::kind::TaskKind;
@@ -203,30 +203,8 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// If the store cannot be written.
     pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
-        let core = &self.0.core;
-        core.layout.observe_store()?;
-        let stamp = Stamp {
-            time: core.layout.clock().now(),
-            contents: hash_text(contents.to_owned()),
-            source: None,
-            run: core.layout.run_id(),
-            duration_us: 0,
-            inputs: Vec::new(),
-            changed_while_running: false,
-        };
-        let history = HistoryEntry {
-            run: stamp.run.to_string(),
-            object: core.subdir.to_string(),
-            task: name.to_owned(),
-            time: stamp.time,
-            duration_us: 0,
-            ended: Ended::Marked,
-            reason: "marked by hand".to_owned(),
-            error: None,
-        };
-        let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
-        self.change(name, Some(entry), Some(Box::new(history))).await?;
-        Ok(stamp)
+        let by_hand = ByHand { hash: hash_text(contents.to_owned()), ..ByHand::default() };
+        stamp_by_hand(&*self.0, name, by_hand).await
     }
 
     /// Removes a stamp; removing one that is not there is no error.
@@ -238,17 +216,7 @@ impl<T: SetupTasks> Object<T> {
         if self.0.core.load()?.get(name).is_none() {
             return Ok(());
         }
-        self.change(name, None, None).await
-    }
-
-    async fn change(
-        &self,
-        name: &str,
-        entry: Option<Entry>,
-        history: Option<Box<HistoryEntry>>,
-    ) -> Result<(), StampError> {
-        let core = &self.0.core;
-        core.layout.store().write(&core.subdir, Change::Set { task: name.to_owned(), entry, history }).await
+        self.0.core.change(name, None, None).await
     }
 
     /// Removes the stamps and everything under [`stamp_path`](Self::stamp_path), so that every task runs again. The

@@ -258,6 +258,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.changes_dyn(model, cx), Vec::new)
     }
 
+    fn check<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, ()> {
+        self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
+    }
+
     fn inputs(&self, row: usize) -> Option<Vec<String>> {
         self.table.get(row)?.inputs.map(|paths| paths(&self.model))
     }

@@ -108,6 +108,11 @@ impl Current {
         CURRENT.scope(self, work).await
     }
 
+    /// Does some work as a dry run does: nothing on disk changes.
+    pub(crate) async fn in_plan<F: Future>(work: F) -> F::Output {
+        Self { is_plan: true, ..Self::get() }.carry(work).await
+    }
+
     /// Does the work of a node for it; the node is at work until it ends or is dropped.
     pub(crate) async fn within<F: Future>(self, node: &Node, epoch: Epoch, work: F) -> F::Output {
         let _at_work = node.begin(self.node);

@@ -2,22 +2,38 @@
 
 use std::any::Any;
 use std::panic::AssertUnwindSafe;
+use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use backon::{BackoffBuilder, ExponentialBuilder};
 use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use tracing::Instrument;
 
 use super::context::TaskContext;
 use crate::Result;
 use crate::event::EventKind;
+use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
+use crate::ready::Current;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
 
+/// The last attempt of a task that failed.
+pub(crate) struct FailedAttempt {
+    pub(crate) error: anyhow::Error,
+    /// Its log, if it wrote one.
+    pub(crate) log: Option<PathBuf>,
+}
+
 /// Calls the method of task `i` until it succeeds or has no retries left.
-pub(crate) async fn run_task(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext) -> Result<Outcome> {
+pub(crate) async fn run_task(
+    object: &Arc<dyn DynObject>,
+    i: usize,
+    cx: &TaskContext,
+) -> Result<Outcome, FailedAttempt> {
     let meta = object.meta(i);
     let mut waits = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(100))
@@ -27,17 +43,30 @@ pub(crate) async fn run_task(object: &Arc<dyn DynObject>, i: usize, cx: &TaskCon
         .build();
     let mut attempt = 1;
     loop {
-        let cx = cx.for_attempt(attempt);
         object.emit(i, || EventKind::TaskStart { attempt });
-        let error = match once(object, i, &cx, meta.timeout).await {
+        let began = Instant::now();
+        let log = Arc::new(TaskLog::new(cx.object().clone(), cx.task(), attempt, cx.reason().cloned()));
+        let cx = cx.for_attempt(attempt, log.clone());
+        let ended = log.clone().scope(once(object, i, &cx, meta.timeout)).await;
+        let error = match ended {
             Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
             Err(error) => error,
-            ran => return ran,
+            Ok(outcome) => {
+                log.end(None, began.elapsed());
+                return Ok(outcome);
+            }
         };
-        let Some(wait) = waits.next() else { return Err(error) };
+        log.end(Some(&error), began.elapsed());
+        let stop = Current::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_default();
+        let Some(wait) = waits.next().filter(|_| !stop.is_asked()) else {
+            return Err(FailedAttempt { error, log: log.path() });
+        };
         tracing::warn!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
         object.emit(i, || EventKind::TaskRetry { error: format!("{error:#}"), attempt, wait });
-        tokio::time::sleep(wait).await;
+        // One that is asked to stop meanwhile fails at once, as it would without further attempts.
+        if let Either::Right(_) = select(pin!(tokio::time::sleep(wait)), pin!(stop.asked())).await {
+            return Err(FailedAttempt { error, log: log.path() });
+        }
         attempt += 1;
     }
 }

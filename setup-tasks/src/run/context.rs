@@ -8,6 +8,7 @@ use crate::decide::Reason;
 use crate::event::EventKind;
 use crate::injector::Injector;
 use crate::layout::Layout;
+use crate::log::TaskLog;
 use crate::object::{AnyObject, DynObject};
 use crate::paths::PathError;
 use crate::stamp::{Entry, RunId};
@@ -22,6 +23,7 @@ pub struct TaskContext {
     reason: Option<Reason>,
     attempt: u32,
     resources: Resources,
+    log: Option<Arc<TaskLog>>,
 }
 
 /// What the contexts gave that are entered, the outermost first.
@@ -78,11 +80,19 @@ impl TaskContext {
         self.object.0.core().host()
     }
 
-    /// Says something about the task to those who listen to its object's events, and to the log.
+    /// Says something about the task to those who listen to its object's events, to its log, and to tracing.
     pub fn log(&self, line: impl Into<String>) {
         let line = line.into();
-        tracing::info!(object = self.object.id(), task = self.task, "{line}");
+        if let Some(log) = &self.log {
+            log.line(&line);
+        }
+        tracing::info!(target: crate::log::TARGET, object = self.object.id(), task = self.task, "{line}");
         self.object.0.core().emit(self.task, || EventKind::LogLine { line });
+    }
+
+    /// The log of this attempt; `None` in the methods that decide whether the task runs.
+    pub fn task_log(&self) -> Option<&Arc<TaskLog>> {
+        self.log.as_ref()
     }
 
     /// The resource of the run's context, or of the customization's, if it is entered and of that type.
@@ -124,7 +134,15 @@ impl TaskContext {
 
     pub(crate) fn new(object: &Arc<dyn DynObject>, task: &'static str, entry: Option<&Entry>) -> Self {
         let last_run = LastRun(entry.and_then(Entry::valid).cloned());
-        Self { object: AnyObject(object.clone()), task, last_run, reason: None, attempt: 1, resources: Vec::new() }
+        Self {
+            object: AnyObject(object.clone()),
+            task,
+            last_run,
+            reason: None,
+            attempt: 1,
+            resources: Vec::new(),
+            log: None,
+        }
     }
 
     pub(crate) fn with_reason(mut self, reason: Reason) -> Self {
@@ -137,8 +155,8 @@ impl TaskContext {
         self
     }
 
-    pub(crate) fn for_attempt(&self, attempt: u32) -> Self {
-        Self { attempt, ..self.clone() }
+    pub(crate) fn for_attempt(&self, attempt: u32, log: Arc<TaskLog>) -> Self {
+        Self { attempt, log: Some(log), ..self.clone() }
     }
 }
 

@@ -303,6 +303,9 @@ impl Driver<'_> {
                 Ok(Considered::At(Some(Moment::FUTURE)))
             }
             Decision::Run(reason) => {
+                if Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_default() {
+                    return Err(RunError::Stopped { object: self.object.core().id.to_string() });
+                }
                 if let Step::Restart = self.begin().await? {
                     return Ok(Considered::Restart);
                 }
@@ -379,7 +382,7 @@ impl Driver<'_> {
     }
 
     fn tell_failure(&self, level: &Level, row: usize, error: &RunError) {
-        self.emit(level, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO });
+        self.emit(level, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO, log: None });
     }
 }
 

@@ -93,6 +93,22 @@ pub enum RunError {
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::ready::ReadyError),
+    /// The fleet was asked to stop before the task was begun.
+    #[error("`{object}` was stopped before its end")]
+    Stopped {
+        /// The object's id.
+        object: String,
+    },
+    /// The task has no stamp that could be written by hand.
+    #[error("`{object}/{task}` cannot be marked as done: it is a {what}, which has no stamp")]
+    NoStamp {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: String,
+        /// What it is instead.
+        what: &'static str,
+    },
     /// The run would wait for itself.
     #[error("`{object}` cannot be run")]
     Circle {

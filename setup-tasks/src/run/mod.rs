@@ -2,6 +2,7 @@
 
 mod attempt;
 mod change;
+mod check;
 mod context;
 mod course;
 mod driver;
@@ -10,6 +11,7 @@ mod gather;
 mod glance;
 mod level;
 mod lock;
+mod mark;
 mod perform;
 mod related;
 mod report;
@@ -30,6 +32,7 @@ pub use error::RunError;
 pub use glance::TaskGlance;
 pub(crate) use glance::glance;
 pub use lock::LockError;
+pub(crate) use mark::{ByHand, stamp_by_hand};
 pub use report::{ObjectReport, Status, TaskReport};
 pub(crate) use report::{leaves, micros, with_status};
 pub(crate) use resource::DynRunContext;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use super::attempt::run_task;
+use super::attempt::{FailedAttempt, run_task};
 use super::context::TaskContext;
 use super::driver::{Driver, Mode};
 use super::error::RunError;
@@ -17,7 +17,7 @@ use crate::task::outcome::Outcome;
 
 /// A task that failed, or a run that cannot go on.
 enum Failure {
-    Task(anyhow::Error),
+    Task(FailedAttempt),
     Run(RunError),
 }
 
@@ -60,8 +60,8 @@ impl Driver<'_> {
                 Ok(TaskReport { status, duration, ..TaskReport::up_to_date(task, description, time) })
             }
             Err(Failure::Run(error)) => Err(error),
-            Err(Failure::Task(source)) => {
-                self.emit(level, row, || EventKind::TaskFail { error: format!("{source:#}"), duration });
+            Err(Failure::Task(FailedAttempt { error: source, log })) => {
+                self.emit(level, row, || EventKind::TaskFail { error: format!("{source:#}"), duration, log });
                 let (object, description) = (core.id.to_string(), description.into_owned());
                 Err(RunError::Task {
                     object,
@@ -108,9 +108,9 @@ impl Driver<'_> {
                 guard.skip(&mut self.records, started.elapsed()).await?;
                 Ok((Status::Skipped, None))
             }
-            Err(error) => {
-                guard.fail(&mut self.records, format!("{error:#}"), started.elapsed()).await?;
-                Err(Failure::Task(error))
+            Err(failed) => {
+                guard.fail(&mut self.records, format!("{:#}", failed.error), started.elapsed()).await?;
+                Err(Failure::Task(failed))
             }
         }
     }
@@ -132,11 +132,11 @@ impl Driver<'_> {
             Ok(Outcome::Skipped) => (Ended::Skipped, Status::Skipped),
             Err(_) => (Ended::Failed, Status::Ran),
         };
-        let error = ran.as_ref().err().map(|error| format!("{error:#}"));
+        let error = ran.as_ref().err().map(|failed| format!("{:#}", failed.error));
         let time = record_without_stamp(session, cx.task(), reason, ended, duration, error).await?;
         match ran {
             Ok(_) => Ok((status, (status == Status::Ran).then_some(time))),
-            Err(error) => Err(Failure::Task(error)),
+            Err(failed) => Err(Failure::Task(failed)),
         }
     }
 }

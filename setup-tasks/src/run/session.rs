@@ -1,9 +1,10 @@
 //! The right to change things: a run that may do so takes one when its first task runs; a dry run never has one.
 
 use std::collections::HashSet;
+use std::pin::pin;
 use std::sync::Arc;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 
 use super::context::TaskContext;
 use super::error::RunError;
@@ -11,6 +12,7 @@ use super::lock::ObjectLock;
 use crate::event::EventKind;
 use crate::layout::Layout;
 use crate::object::DynObject;
+use crate::ready::Current;
 
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
 pub(crate) struct Session {
@@ -29,8 +31,14 @@ impl Session {
             tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
             core.emit("", || EventKind::Waiting { holder: holder.to_owned() });
             node.held_by(Some(holder.to_owned()));
-        })
-        .await?;
+        });
+        let lock = match Current::ask_fleet(|fleet| fleet.stop.clone()) {
+            None => lock.await?,
+            Some(stop) => match select(pin!(lock), pin!(stop.asked())).await {
+                Either::Left((lock, _)) => lock?,
+                Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
+            },
+        };
         node.held_by(None);
         core.layout.observe_store()?;
         Ok(Self { object: object.clone(), up: HashSet::new(), _lock: lock })

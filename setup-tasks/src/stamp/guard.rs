@@ -11,7 +11,7 @@ use crate::run::Session;
 pub(crate) struct Guard<'s> {
     session: &'s Session,
     task: &'static str,
-    reason: String,
+    reason: Reason,
     previous: Option<Entry>,
 }
 
@@ -35,7 +35,7 @@ impl<'s> Guard<'s> {
         let previous = records.get(task).cloned();
         let running = Attempt::Running { since: session.layout().clock().now(), run: session.run() };
         let entry = Entry { stamp: previous.as_ref().and_then(|entry| entry.stamp.clone()), attempt: Some(running) };
-        let guard = Self { session, task, reason: reason.to_string(), previous };
+        let guard = Self { session, task, reason: reason.clone(), previous };
         guard.keep(records, Some(entry), None).await?;
         Ok(guard)
     }
@@ -98,7 +98,7 @@ pub(crate) async fn record_without_stamp(
     error: Option<String>,
 ) -> Result<Moment, StampError> {
     let time = session.layout().clock().now();
-    let history = history_entry(session, task, &reason.to_string(), time, ended, duration, error);
+    let history = history_entry(session, task, reason, time, ended, duration, error);
     let change = Change::Set { task: task.to_owned(), entry: None, history: Some(Box::new(history)) };
     write(session.layout(), session.subdir(), change).await?;
     Ok(time)
@@ -107,7 +107,7 @@ pub(crate) async fn record_without_stamp(
 fn history_entry(
     session: &Session,
     task: &str,
-    reason: &str,
+    reason: &Reason,
     time: Moment,
     ended: Ended,
     duration: Duration,
@@ -120,8 +120,9 @@ fn history_entry(
         time,
         duration_us: micros(duration),
         ended,
-        reason: reason.to_owned(),
+        reason: reason.to_string(),
         error,
+        why: Some(reason.clone()),
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
+use crate::decide::Reason;
 
 /// How an attempt of a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -38,6 +39,9 @@ pub struct HistoryEntry {
     pub reason: String,
     /// The error of one that failed.
     pub error: Option<String>,
+    /// Why it ran; `None` for what was marked, and where an earlier version of the format did not say.
+    #[serde(default)]
+    pub why: Option<Reason>,
 }
 
 /// Which part of the history is wanted.

@@ -35,9 +35,9 @@ pub(crate) struct Inputs {
 /// Why inputs or outputs cannot be looked at.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
-    #[error("`{pattern}` is not a valid glob: {source}")]
+    #[error("`{pattern}` is not a valid glob")]
     Pattern { pattern: String, source: glob::PatternError },
-    #[error("cannot read `{}`: {source}", path.display())]
+    #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
 }
 

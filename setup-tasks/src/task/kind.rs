@@ -88,6 +88,11 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         async { Ok(Vec::new()) }
     }
 
+    /// Whether the value makes sense with the model: asked where a layout is checked, without running anything.
+    fn check(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// Tasks of other objects that it depends on, as a relationship does: they are looked at before it is.
     fn dependencies(&self, _model: &T) -> Vec<Dependency> {
         Vec::new()
@@ -114,6 +119,8 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
     #[doc(hidden)]
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>>;
+    #[doc(hidden)]
+    fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>>;
     #[doc(hidden)]
     fn dependencies_dyn(&self, model: &T) -> Vec<Dependency>;
     #[doc(hidden)]
@@ -158,6 +165,10 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
 
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>> {
         Some(Box::pin(self.kind.changes(model, cx)))
+    }
+
+    fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>> {
+        Some(Box::pin(self.kind.check(model, cx)))
     }
 
     fn dependencies_dyn(&self, model: &T) -> Vec<Dependency> {

@@ -64,6 +64,7 @@ pub struct TypeInfo {
     name: &'static str,
     module: &'static str,
     tasks: fn() -> Vec<(&'static str, &'static str)>,
+    check: fn() -> Result<(), PlugInError>,
 }
 
 inventory::collect!(TypeInfo);
@@ -71,12 +72,22 @@ inventory::collect!(TypeInfo);
 impl TypeInfo {
     /// Describes a type that is not generic.
     pub const fn of<T: SetupTasks>(module: &'static str) -> Self {
-        Self { name: T::NAME, module, tasks: || T::setup_tasks().iter().map(|t| (t.name(), t.description())).collect() }
+        let tasks = || T::setup_tasks().iter().map(|task| (task.name(), task.description())).collect();
+        Self { name: T::NAME, module, tasks, check: || table_of::<T>().map(drop) }
     }
 
     /// Describes a generic type, whose tasks are known only once its parameters are.
     pub const fn generic(name: &'static str, module: &'static str) -> Self {
-        Self { name, module, tasks: Vec::new }
+        Self { name, module, tasks: Vec::new, check: || Ok(()) }
+    }
+
+    /// Whether its tasks and its plug-ins' can be put together.
+    ///
+    /// # Errors
+    ///
+    /// If they cannot; of a generic type that is seen when it is placed.
+    pub fn check(&self) -> Result<(), PlugInError> {
+        (self.check)()
     }
 
     /// The type's name.

@@ -10,7 +10,7 @@ use super::super::StampError;
 /// Marks a file as ours: "STSK" as `SQLite`'s `application_id`.
 const APPLICATION: i64 = 0x5354_534b;
 /// The format of the database, as `SQLite`'s `user_version`.
-const FORMAT: i64 = 1;
+const FORMAT: i64 = 2;
 const BUSY: Duration = Duration::from_secs(30);
 
 const SCHEMA: &str = "
@@ -18,11 +18,20 @@ const SCHEMA: &str = "
     CREATE TABLE objects (id TEXT PRIMARY KEY, records BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE history (
         seq INTEGER PRIMARY KEY, run TEXT NOT NULL, object TEXT NOT NULL, task TEXT NOT NULL, time INTEGER NOT NULL,
-        duration_us INTEGER NOT NULL, ended TEXT NOT NULL, reason TEXT NOT NULL, error TEXT
+        duration_us INTEGER NOT NULL, ended TEXT NOT NULL, reason TEXT NOT NULL, error TEXT,
+        why TEXT
     );
     CREATE INDEX history_time ON history (time);
     PRAGMA application_id = 1398035275;
-    PRAGMA user_version = 1;
+    PRAGMA user_version = 2;
+";
+
+/// From format 1 to 2: the history keeps reasons with their parts.
+const UPGRADE: &str = "
+    BEGIN IMMEDIATE;
+    ALTER TABLE history ADD COLUMN why TEXT;
+    PRAGMA user_version = 2;
+    COMMIT;
 ";
 
 pub(super) fn is_none(error: &std::io::Error) -> bool {
@@ -74,9 +83,7 @@ pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
 }
 
 fn check_format(path: &Path, connection: &Connection) -> Result<(), StampError> {
-    let explain = |error: rusqlite::Error| explain(path, &error);
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0)).map_err(explain);
-    let (application, format) = (number("application_id")?, number("user_version")?);
+    let (application, format) = (number(path, connection, "application_id")?, format(path, connection)?);
     if application != APPLICATION {
         let detail = "it is a database of another program".to_owned();
         return Err(StampError::Damaged { path: path.to_owned(), detail });
@@ -87,6 +94,31 @@ fn check_format(path: &Path, connection: &Connection) -> Result<(), StampError> 
     Ok(())
 }
 
+/// The format that it has now; another process may bring it to a newer one.
+pub(super) fn format(path: &Path, connection: &Connection) -> Result<i64, StampError> {
+    number(path, connection, "user_version")
+}
+
+fn number(path: &Path, connection: &Connection, name: &str) -> Result<i64, StampError> {
+    connection.pragma_query_value(None, name, |row| row.get(0)).map_err(|error| explain(path, &error))
+}
+
+/// Brings a database of an older format to the one that is written.
+fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
+    if format(path, connection)? == FORMAT {
+        return Ok(());
+    }
+    let upgraded = connection.execute_batch(UPGRADE);
+    if upgraded.is_err() {
+        // Another process may have been faster: its transaction is the one that counts.
+        let _ = connection.execute_batch("ROLLBACK");
+        if format(path, connection)? == FORMAT {
+            return Ok(());
+        }
+    }
+    upgraded.map_err(|error| explain(path, &error))
+}
+
 /// Opens the database, making it first if there is none: beside its place, then linked into it whole, so that nobody
 /// ever sees half a database and two makers end with one.
 pub(super) fn create(path: &Path) -> Result<Connection, StampError> {
@@ -94,6 +126,7 @@ pub(super) fn create(path: &Path) -> Result<Connection, StampError> {
     std::fs::create_dir_all(directory).map_err(|error| StampError::io("create the directory", directory, error))?;
     loop {
         if let Some(connection) = open(path)? {
+            upgrade(path, &connection)?;
             return Ok(connection);
         }
         let draft = path.with_extension(format!("{}.new", std::process::id()));

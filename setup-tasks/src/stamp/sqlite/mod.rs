@@ -17,7 +17,7 @@ use tokio::sync::oneshot;
 use super::codec::decode;
 use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
 use crate::BoxFuture;
-use database::explain;
+use database::{explain, format};
 use reader::Reader;
 use writer::{Job, Writer};
 
@@ -97,11 +97,12 @@ impl StampStore for SqliteStore {
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
         self.reader.read(&self.path, Vec::new, |db| {
+            let why = if format(&self.path, db)? < 2 { "NULL" } else { "why" };
             let mut statement = db
-                .prepare_cached(
-                    "SELECT run, object, task, time, duration_us, ended, reason, error FROM history
+                .prepare_cached(&format!(
+                    "SELECT run, object, task, time, duration_us, ended, reason, error, {why} FROM history
                      WHERE (?1 IS NULL OR object = ?1) AND (?2 IS NULL OR task = ?2) ORDER BY seq DESC LIMIT ?3",
-                )
+                ))
                 .map_err(|e| self.error(&e))?;
             let rows = statement.query_map(params![filter.object, filter.task, limit], history_row);
             rows.map_err(|e| self.error(&e))?.collect::<Result<_, _>>().map_err(|e| self.error(&e))
@@ -134,5 +135,7 @@ fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
         ended,
         reason: row.get(6)?,
         error: row.get(7)?,
+        // What a newer version might say is not known here, and is not needed.
+        why: row.get::<_, Option<String>>(8)?.and_then(|why| serde_json::from_str(&why).ok()),
     })
 }

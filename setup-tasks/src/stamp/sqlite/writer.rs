@@ -75,7 +75,7 @@ fn write_group(path: &Path, connection: &mut Connection, group: &[Job]) -> Resul
         let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
         let mut put = transaction.prepare_cached("REPLACE INTO objects VALUES (?1, ?2)").map_err(explain)?;
         let mut add = transaction
-            .prepare_cached("INSERT INTO history VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")
+            .prepare_cached("INSERT INTO history VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
             .map_err(explain)?;
         for Job { object, change, .. } in group {
             let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
@@ -86,7 +86,8 @@ fn write_group(path: &Path, connection: &mut Connection, group: &[Job]) -> Resul
             if let Change::Set { history: Some(e), .. } = change {
                 let (time, duration) = (signed(e.time.0), signed(e.duration_us));
                 let ended = ended_text(e.ended);
-                add.execute(params![e.run, e.object, e.task, time, duration, ended, e.reason, e.error])
+                let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
+                add.execute(params![e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
                     .map_err(explain)?;
             }
         }

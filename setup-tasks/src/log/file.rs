@@ -1,0 +1,119 @@
+//! Logs as files: `TIME-TASK-ATTEMPT.log`, so that names sort by time.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::object::AnyObject;
+
+/// The digits of the time in a name: microseconds since 1970, until the year 2286.
+const DIGITS: usize = 16;
+
+/// The log of one attempt, as it is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogFile {
+    /// The task's name.
+    pub task: String,
+    /// When its first line was written.
+    pub began: SystemTime,
+    /// Which attempt it is of, from 1.
+    pub attempt: u32,
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl LogFile {
+    fn of(path: PathBuf) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.strip_suffix(".log")?;
+        let (time, rest) = name.split_once('-').filter(|(time, _)| time.len() == DIGITS)?;
+        let (task, attempt) = rest.rsplit_once('-')?;
+        let (task, attempt) = (task.to_owned(), attempt.parse().ok()?);
+        let began = UNIX_EPOCH + Duration::from_micros(time.parse().ok()?);
+        Some(Self { task, began, attempt, path })
+    }
+}
+
+/// The logs of an object, or of one of its tasks, oldest first.
+///
+/// # Errors
+///
+/// If the directory is there and cannot be read.
+pub fn logs_of(object: &AnyObject, task: Option<&str>) -> io::Result<Vec<LogFile>> {
+    let mut logs = within(object.0.core().paths().log_unmade())?;
+    logs.retain(|log| task.is_none_or(|task| log.task == task));
+    Ok(logs)
+}
+
+fn within(directory: &Path) -> io::Result<Vec<LogFile>> {
+    let entries = match fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(error),
+    };
+    let mut logs = Vec::new();
+    for entry in entries {
+        logs.extend(LogFile::of(entry?.path()));
+    }
+    logs.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(logs)
+}
+
+/// Makes a log that nobody else has, readable by its owner alone: what tasks and commands say may hold secrets.
+pub(super) fn create(directory: &Path, task: &str, attempt: u32, mut began: SystemTime) -> io::Result<(PathBuf, File)> {
+    let mut options = File::options();
+    options.append(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    loop {
+        let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+        let path = directory.join(format!("{time:0DIGITS$}-{}-{attempt}.log", task.replace('/', "%2F")));
+        match options.open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began += Duration::from_micros(1),
+            opened => return opened.map(|file| (path, file)),
+        }
+    }
+}
+
+/// Leaves the latest logs of a task. One that cannot be removed stays.
+pub(super) fn forget_old(directory: &Path, task: &str, keep: usize) {
+    let mut logs = within(directory).unwrap_or_default();
+    logs.retain(|log| log.task == task);
+    for old in &logs[..logs.len().saturating_sub(keep)] {
+        if let Err(error) = fs::remove_file(&old.path) {
+            tracing::debug!("an old log stays: {error}");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_say_task_time_and_attempt() {
+        let directory = tempfile::tempdir().unwrap();
+        let began = UNIX_EPOCH + Duration::from_micros(1_795_554_000_000_001);
+        let (path, _file) = create(directory.path(), "web.in-stall", 3, began).unwrap();
+        let (second, _file) = create(directory.path(), "web.in-stall", 3, began).unwrap();
+        assert_ne!(path, second, "a log is never written by two");
+        let logs = within(directory.path()).unwrap();
+        let first = LogFile { task: "web.in-stall".into(), began, attempt: 3, path };
+        assert_eq!((logs.len(), &logs[0]), (2, &first));
+    }
+
+    #[test]
+    fn the_latest_stay_and_other_files_too() {
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join("notes.log"), "mine").unwrap();
+        for i in 0..5 {
+            create(directory.path(), "mount", 1, UNIX_EPOCH + Duration::from_secs(i)).unwrap();
+            create(directory.path(), "other", 1, UNIX_EPOCH + Duration::from_secs(i)).unwrap();
+        }
+        forget_old(directory.path(), "mount", 2);
+        let left = |task| within(directory.path()).unwrap().iter().filter(|log| log.task == task).count();
+        assert_eq!((left("mount"), left("other")), (2, 5));
+        assert!(directory.path().join("notes.log").exists());
+    }
+}

@@ -1,0 +1,138 @@
+//! What a task says while it runs: a file an attempt, under the object's `log_path`, made with its first line.
+
+mod file;
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+
+pub use file::{LogFile, logs_of};
+
+use crate::decide::Reason;
+use crate::object::AnyObject;
+
+/// How many logs are kept of a task; older ones go when a new one is made.
+const KEPT: usize = 20;
+
+/// The target of what tasks say through [`TaskContext::log`](crate::TaskContext::log): it is in their logs already.
+pub const TARGET: &str = "setup_tasks::log";
+
+tokio::task_local! {
+    static CURRENT: Arc<TaskLog>;
+}
+
+/// The log of one attempt of a task. Nothing is on disk before something is written.
+#[derive(Debug)]
+pub struct TaskLog {
+    object: AnyObject,
+    task: &'static str,
+    attempt: u32,
+    reason: Option<Reason>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+enum State {
+    Unmade,
+    Made {
+        path: PathBuf,
+        file: File,
+    },
+    /// It cannot be written: said once, and not tried again.
+    Broken,
+}
+
+impl TaskLog {
+    pub(crate) fn new(object: AnyObject, task: &'static str, attempt: u32, reason: Option<Reason>) -> Self {
+        Self { object, task, attempt, reason, state: Mutex::new(State::Unmade) }
+    }
+
+    /// The log of the attempt that the caller is a part of.
+    pub fn current() -> Option<Arc<Self>> {
+        CURRENT.try_with(Clone::clone).ok()
+    }
+
+    /// Does some work that [`current`](Self::current) is answered in.
+    pub(crate) async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
+        CURRENT.scope(self, work).await
+    }
+
+    /// Adds a line.
+    pub fn line(&self, line: &str) {
+        self.write(format!("{line}\n").as_bytes());
+    }
+
+    /// Adds bytes as they are. A log that cannot be written harms no task: that is a warning.
+    pub fn write(&self, bytes: &[u8]) {
+        let mut state = self.state();
+        if let State::Unmade = *state {
+            match self.make() {
+                Ok((path, file)) => *state = State::Made { path, file },
+                Err(error) => return self.give_up(state, &error),
+            }
+        }
+        if let State::Made { file, .. } = &mut *state
+            && let Err(error) = file.write_all(bytes)
+        {
+            self.give_up(state, &error);
+        }
+    }
+
+    /// Where it is, once something was written.
+    pub fn path(&self) -> Option<PathBuf> {
+        match &*self.state() {
+            State::Made { path, .. } => Some(path.clone()),
+            State::Unmade | State::Broken => None,
+        }
+    }
+
+    /// Says how the attempt ended: in a log that there is, and of a failure in any case.
+    pub(crate) fn end(&self, error: Option<&anyhow::Error>, took: Duration) {
+        match error {
+            Some(error) => self.line(&format!("# failed after {took:.1?}: {error:#}")),
+            None if matches!(*self.state(), State::Made { .. }) => self.line(&format!("# done in {took:.1?}")),
+            None => {}
+        }
+    }
+
+    fn make(&self) -> io::Result<(PathBuf, File)> {
+        let directory = self.object.0.core().paths().log().map_err(io::Error::other)?;
+        file::forget_old(directory, self.task, KEPT - 1);
+        let (path, mut file) = file::create(directory, self.task, self.attempt, SystemTime::now())?;
+        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        writeln!(file, "# {}/{}, attempt {}{reason}", self.object.id(), self.task, self.attempt)?;
+        Ok((path, file))
+    }
+
+    /// Without the lock: whoever hears the warning may want to write it here.
+    fn give_up(&self, mut state: MutexGuard<'_, State>, error: &io::Error) {
+        *state = State::Broken;
+        drop(state);
+        tracing::warn!(object = self.object.id(), task = self.task, "the task's log cannot be written: {error}");
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The last lines of a log, the runtime's own (`# …`) left out; of a long one, from its last part alone.
+///
+/// # Errors
+///
+/// If it cannot be read.
+pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<String>> {
+    use io::{Read, Seek};
+    /// Further back nobody looks for the last lines.
+    const PART: u64 = 64 * 1024;
+    let mut file = fs::File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(io::SeekFrom::Start(length.saturating_sub(PART)))?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
+    Ok(lines[lines.len().saturating_sub(count)..].iter().map(|&line| line.to_owned()).collect())
+}

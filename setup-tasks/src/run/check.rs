@@ -1,0 +1,77 @@
+//! What is wrong with the tasks of an object, as far as that can be seen without running any.
+
+use std::sync::Arc;
+
+use super::attempt::ask;
+use super::context::LazyContext;
+use super::error::RunError;
+use super::find_task;
+use crate::BoxFuture;
+use crate::inspect::TaskSort;
+use crate::layout::Dependency;
+use crate::object::{AnyObject, DynObject};
+use crate::ready::Current;
+use crate::stamp::{Inputs, first_missing};
+
+impl AnyObject {
+    /// Every mistake in its tasks that shows without running one: relationships whose objects or tasks are not there, globs
+    /// that are none, customizations that cannot be made, kinds of tasks that find fault with themselves (a template that
+    /// cannot be rendered). Runs no task, asks no hash function and no invalidator, changes nothing on disk.
+    pub async fn check(&self) -> Vec<RunError> {
+        let mut problems = Vec::new();
+        Current::in_plan(level(&self.0, &self.0, &mut problems)).await;
+        problems
+    }
+}
+
+/// The tasks of the object itself, or of one of its customizations.
+fn level<'a>(
+    host: &'a Arc<dyn DynObject>,
+    object: &'a Arc<dyn DynObject>,
+    problems: &'a mut Vec<RunError>,
+) -> BoxFuture<'a, ()> {
+    Box::pin(async move {
+        for row in object.order().iter() {
+            let (id, name) = (&host.core().id, object.stamp_name(row));
+            let failed = |what, error| RunError::check(id, name, what, error);
+            match object.sort(row) {
+                TaskSort::Relationship => problems.extend(relation(host, object, row).await.err()),
+                TaskSort::Customization => match object.clone().customization(row) {
+                    Ok(inner) => level(host, &inner, problems).await,
+                    Err(error) => problems.push(failed("customization", error)),
+                },
+                TaskSort::Task => {
+                    let base = &object.core().config().base_dir;
+                    let inputs = object.inputs(row).map(|inputs| Inputs::find(base, &inputs).map(drop));
+                    let outputs = object.outputs(row).map(|outputs| first_missing(base, &outputs).map(drop));
+                    let listed = [("list of inputs", inputs), ("list of outputs", outputs)];
+                    problems.extend(
+                        listed.into_iter().filter_map(|(what, found)| Some(failed(what, found?.err()?.into()))),
+                    );
+                    for (other, to) in object.dependencies(row).into_iter().map(Dependency::parts) {
+                        problems
+                            .extend(find_task(&other.0, to.task).err().map(|error| failed("dependency", error.into())));
+                    }
+                    let cx = LazyContext::new(object, name, None, Vec::new());
+                    let checked = ask(|| object.check(row, &cx)).await;
+                    problems.extend(checked.err().map(|error| failed("definition", error)));
+                }
+            }
+        }
+    })
+}
+
+/// Whether the objects of a relationship, and their task, are there.
+async fn relation(host: &Arc<dyn DynObject>, object: &Arc<dyn DynObject>, row: usize) -> Result<(), RunError> {
+    let Some(to) = object.related(row) else { return Ok(()) };
+    let (id, name) = (&host.core().id, object.stamp_name(row));
+    let failed = |error| RunError::check(id, name, "relationship", error);
+    let cx = LazyContext::new(object, name, None, Vec::new());
+    let relatives = ask(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
+    for relative in relatives.0 {
+        let found = relative.find(&object.core().injector).await;
+        let other = found.map_err(|error| failed(error.asked_by(format!("{id}/{name}")).into()))?;
+        find_task(&other.0, to.task).map_err(|error| failed(error.into()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,86 @@
+//! Declaring a task done without running it.
+
+use std::sync::Arc;
+
+use super::error::RunError;
+use super::gather::Subject;
+use super::session::Session;
+use super::{find_task, unknown_task};
+use crate::inspect::TaskSort;
+use crate::object::{AnyObject, DynObject};
+use crate::stamp::{Ended, Entry, HistoryEntry, InputStamp, Stamp, StampError};
+
+/// What a stamp that is written by hand says.
+#[derive(Default)]
+pub(crate) struct ByHand {
+    pub(crate) hash: String,
+    pub(crate) source: Option<u64>,
+    pub(crate) inputs: Vec<InputStamp>,
+}
+
+/// Writes a stamp by hand.
+pub(crate) async fn stamp_by_hand(object: &dyn DynObject, name: &str, by_hand: ByHand) -> Result<Stamp, StampError> {
+    let core = object.core();
+    core.layout.observe_store()?;
+    let ByHand { hash: contents, source, inputs } = by_hand;
+    let (time, run) = (core.layout.clock().now(), core.layout.run_id());
+    let stamp = Stamp { time, contents, source, run, duration_us: 0, inputs, changed_while_running: false };
+    let history = HistoryEntry {
+        run: run.to_string(),
+        object: core.subdir.to_string(),
+        task: name.to_owned(),
+        time,
+        duration_us: 0,
+        ended: Ended::Marked,
+        reason: "marked by hand".to_owned(),
+        error: None,
+        why: None,
+    };
+    let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+    core.change(name, Some(entry), Some(Box::new(history))).await?;
+    Ok(stamp)
+}
+
+impl AnyObject {
+    /// Declares a task done without running it, with its hash and its inputs as they are now: it counts as up to date, and
+    /// what comes after it runs again, as it would had the task run. A customization's task is named with its stem, as in
+    /// `web.install`. Waits for whoever runs the object.
+    ///
+    /// # Errors
+    ///
+    /// A task that the object does not have; one without a stamp (with a completion check, a relationship, a
+    /// customization); a hash or inputs that cannot be had; a lock or a store that cannot be had.
+    pub async fn mark_done(&self, task: &str) -> Result<Stamp, RunError> {
+        let (level, row) = find(&self.0, task)?;
+        let no_stamp = |what| RunError::NoStamp { object: self.id().to_owned(), task: task.to_owned(), what };
+        match level.sort(row) {
+            TaskSort::Relationship => return Err(no_stamp("relationship")),
+            TaskSort::Customization => return Err(no_stamp("customization")),
+            TaskSort::Task if level.features(row).completion => {
+                return Err(no_stamp("task with a completion check"));
+            }
+            TaskSort::Task => {}
+        }
+        let course = self.0.core().course(false);
+        let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
+        let _turn = course.turn().await;
+        let _session = Session::begin(&self.0).await?;
+        let records = self.0.core().load()?;
+        let name = level.stamp_name(row);
+        let subject = Subject { object: &level, i: row, entry: records.get(name), resources: Vec::new() };
+        let hash = subject.hash().await?.unwrap_or_default();
+        let by_hand = ByHand { hash, source: level.meta(row).source, inputs: subject.record_inputs()? };
+        Ok(stamp_by_hand(&*self.0, name, by_hand).await?)
+    }
+}
+
+/// The row of a task, and the object that it is of: that of a customization, if the name has its stem.
+fn find(object: &Arc<dyn DynObject>, task: &str) -> Result<(Arc<dyn DynObject>, usize), RunError> {
+    if let Some(row) = object.row(task) {
+        return Ok((object.clone(), row));
+    }
+    let Some((stem, rest)) = task.split_once('.') else { return Err(unknown_task(object, task)) };
+    let row = find_task(object, stem).map_err(|_| unknown_task(object, task))?;
+    let inner = object.clone().customization(row).map_err(|_| unknown_task(object, task))?;
+    find(&inner, rest)
+}

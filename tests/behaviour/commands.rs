@@ -1,0 +1,246 @@
+//! Commands that tasks run, and what tasks say in their logs.
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use setup_tasks::command::CommandError;
+use setup_tasks::log::{LogFile, last_lines, logs_of};
+use setup_tasks::prelude::*;
+use setup_tasks::{EventKind, Layout};
+
+use crate::support::{Place, chain, events};
+
+/// Runs a shell script, in one of several ways.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "shell")]
+struct Shell {
+    script: String,
+    way: Way,
+}
+
+#[derive(PartialEq)]
+enum Way {
+    Run,
+    Output,
+    Timeout(Duration),
+    Input(&'static str),
+    SayNothing,
+}
+
+#[setup_tasks]
+impl Shell {
+    #[setup_task("Run the script", timeout = "20s")]
+    async fn script(&self, cx: &TaskContext) -> Result<()> {
+        let command = cx.command("sh").arg("-c").arg(&self.script).env("GREETING", "good day").directory("/");
+        match self.way {
+            Way::Run => command.run().await?,
+            Way::Output => cx.log(format!("heard {:?}", command.output().await?)),
+            Way::Timeout(limit) => command.timeout(limit).run().await?,
+            Way::Input(text) => command.stdin(text).run().await?,
+            Way::SayNothing => {}
+        }
+        Ok(())
+    }
+}
+
+fn shell(layout: &Layout, script: &str, way: Way) -> Object<Shell> {
+    layout.add(Shell { script: script.to_owned(), way }).unwrap()
+}
+
+fn logs(shell: &Object<Shell>) -> Vec<LogFile> {
+    logs_of(&shell.any(), Some("script")).unwrap()
+}
+
+fn text(log: &LogFile) -> String {
+    std::fs::read_to_string(&log.path).unwrap()
+}
+
+/// Whether a process is there, as the system sees it.
+fn is_alive(pid: &str) -> bool {
+    let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+    state.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+async fn until(what: impl Fn() -> bool) {
+    let since = Instant::now();
+    while !what() {
+        assert!(since.elapsed() < Duration::from_secs(20), "it never happens");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn all_that_a_command_says_is_in_the_attempts_log() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "echo out $GREETING from $PWD; echo err >&2", Way::Run);
+    shell.run_setup_tasks().await.unwrap();
+    let log = text(&logs(&shell)[0]);
+    let (first, rest) = log.split_once('\n').unwrap();
+    assert_eq!(first, "# shell/script, attempt 1: never ran");
+    assert!(rest.starts_with("$ sh -c 'echo out $GREETING from $PWD; echo err >&2'\n"), "{log}");
+    assert!(rest.contains("out good day from /\n") && rest.contains("\nerr\n"), "{log}");
+    assert!(rest.lines().last().unwrap().starts_with("# done in "), "{log}");
+}
+
+#[tokio::test]
+async fn a_task_that_says_nothing_has_no_log() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "", Way::SayNothing);
+    shell.run_setup_tasks().await.unwrap();
+    assert!(logs(&shell).is_empty() && !place.config().log_dir().exists());
+}
+
+#[tokio::test]
+async fn output_is_captured_and_in_the_log() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "echo 4.2; echo noise >&2", Way::Output);
+    shell.run_setup_tasks().await.unwrap();
+    let lines = last_lines(&logs(&shell)[0].path, 9).unwrap();
+    assert!(lines.contains(&"heard \"4.2\\n\"".to_owned()) && lines.contains(&"noise".to_owned()), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_command_reads_what_it_is_given() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "tr a-z A-Z", Way::Input("quiet"));
+    shell.run_setup_tasks().await.unwrap();
+    assert!(text(&logs(&shell)[0]).contains("QUIET"));
+}
+
+#[tokio::test]
+async fn a_failure_has_the_status_and_the_last_lines_and_its_event_names_the_log() {
+    let place = Place::new();
+    let layout = place.layout();
+    let mut events = layout.events();
+    let script = "for i in $(seq 50); do echo line $i >&2; done; exit 32";
+    let shell = shell(&layout, script, Way::Run);
+    let error = anyhow::Error::new(shell.run_setup_tasks().await.unwrap_err());
+    let Some(CommandError::Failed { status, stderr, .. }) = error.chain().find_map(|cause| cause.downcast_ref()) else {
+        panic!("{error:?}")
+    };
+    assert_eq!((status.code(), stderr.lines().count()), (Some(32), 10));
+    let shown = format!("{error:#}");
+    assert!(shown.contains("exit status: 32; it said last:\nline 41\n") && shown.ends_with("line 50"), "{shown}");
+    let failed = std::iter::from_fn(|| events.try_next()).find_map(|event| match &event.kind {
+        EventKind::TaskFail { log, .. } => log.clone(),
+        _ => None,
+    });
+    assert_eq!(failed, Some(logs(&shell)[0].path.clone()));
+    assert!(text(&logs(&shell)[0]).contains("# failed after "));
+}
+
+#[tokio::test]
+async fn a_command_that_is_not_there_is_named_with_help() {
+    let place = Place::new();
+
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "none")]
+    struct None;
+    #[setup_tasks]
+    impl None {
+        #[setup_task("Run what is not there")]
+        async fn run(&self, cx: &TaskContext) -> Result<()> {
+            Ok(cx.command("no-such-program").arg("it's").run().await?)
+        }
+    }
+    let error = chain(place.layout().add(None).unwrap().run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("cannot start `no-such-program 'it'\\''s'`\nhelp: install it"), "{error}");
+}
+
+/// Starts a child of its own that ignores being asked to end, says both numbers, and waits.
+const FAMILY: &str = "sh -c 'trap \"\" TERM; echo $$ > CHILD.new; mv CHILD.new CHILD; sleep 60; sleep 60' & wait";
+
+fn family(place: &Place) -> (String, PathBuf) {
+    let child = place.path().join("child");
+    (FAMILY.replace("CHILD", child.to_str().unwrap()), child)
+}
+
+fn pid(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap()
+}
+
+#[tokio::test]
+async fn a_command_that_takes_too_long_ends_with_all_that_it_started() {
+    let place = Place::new();
+    let (script, child) = family(&place);
+    let shell = shell(&place.layout(), &script, Way::Timeout(Duration::from_millis(500)));
+    let error = chain(shell.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("took longer than its timeout of 500ms"), "{error}");
+    until(|| child.exists()).await;
+    until(|| !is_alive(&pid(&child))).await;
+}
+
+#[tokio::test]
+async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
+    let place = Place::new();
+    let (script, child) = family(&place);
+    let shell = shell(&place.layout(), &script, Way::Run);
+    let run = tokio::spawn(shell.run_setup_tasks().into_future());
+    until(|| child.exists()).await;
+    assert!(is_alive(&pid(&child)));
+    run.abort();
+    until(|| !is_alive(&pid(&child))).await;
+    assert!(shell.check_stamp("script").unwrap().is_none());
+    let why = shell.plan().await.unwrap().tasks[0].reason.clone();
+    assert_eq!(why, Some(setup_tasks::Reason::Interrupted));
+}
+
+#[tokio::test]
+async fn a_command_that_leaves_something_running_is_not_waited_for_for_ever() {
+    let place = Place::new();
+    let script = format!("sleep 60 & echo $! > {}; exit 0", place.path().join("child").display());
+    let shell = shell(&place.layout(), &script, Way::Run);
+    let began = Instant::now();
+    shell.run_setup_tasks().await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(20));
+    let left = pid(&place.path().join("child"));
+    assert!(is_alive(&left), "what a task leaves running on purpose goes on");
+    std::process::Command::new("kill").arg(left.trim()).status().unwrap();
+}
+
+#[tokio::test]
+async fn a_command_that_a_signal_ended_says_which() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "kill -9 $$", Way::Run);
+    let error = anyhow::Error::new(shell.run_setup_tasks().await.unwrap_err());
+    let status = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(CommandError::Failed { status, .. }) => status.signal(),
+        _ => None,
+    });
+    assert_eq!(status, Some(9));
+}
+
+#[tokio::test]
+async fn the_last_logs_of_a_task_are_kept() {
+    let place = Place::new();
+    let layout = place.layout();
+    let shell = shell(&layout, "echo hello", Way::Run);
+    for _ in 0..25 {
+        shell.run_setup_tasks().force_all().await.unwrap();
+    }
+    let logs = logs(&shell);
+    assert_eq!(logs.len(), 20);
+    assert!(logs.windows(2).all(|two| two[0].began < two[1].began), "oldest first");
+}
+
+#[tokio::test]
+async fn a_log_that_cannot_be_written_harms_no_task() {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path().join(".setup-tasks")).unwrap();
+    std::fs::write(place.path().join(".setup-tasks/log"), "in the way").unwrap();
+    let layout = place.layout();
+    let mut events = events(&layout);
+    shell(&layout, "echo hello", Way::Run).run_setup_tasks().await.unwrap();
+    assert!(events.take().contains(&"shell/script ran".to_owned()));
+}
+
+#[tokio::test]
+async fn logs_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let shell = shell(&place.layout(), "echo hello", Way::Run);
+    shell.run_setup_tasks().await.unwrap();
+    let mode = logs(&shell)[0].path.metadata().unwrap().permissions().mode();
+    assert_eq!(mode & 0o077, 0, "{mode:o}");
+}

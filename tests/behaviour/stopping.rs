@@ -1,0 +1,140 @@
+//! Fleets that are asked to stop; tasks that are declared done; layouts that are checked.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use setup_tasks::fleet::Stop;
+use setup_tasks::prelude::*;
+use setup_tasks::stamp::HistoryFilter;
+use setup_tasks::{InjectionKey, Late, Layout, ObjectOutcome, RunError, Status};
+use setup_tasks_templates::{TemplateTask, template};
+
+use crate::support::{Machine, Place, chain, lines};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
+    let layout = Layout::in_memory().unwrap();
+    let machines: Vec<_> = ["a", "b", "c"].map(|name| layout.add(Machine::new(name)).unwrap()).into();
+    let gates: Vec<_> = machines.iter().map(|machine| machine.knobs.gate("first")).collect();
+    let stop = Stop::new();
+    let fleet = tokio::spawn(layout.run().jobs(2).stop_when(stop.clone()).into_future());
+    gates[0].arrived().await;
+    gates[1].arrived().await;
+    stop.ask();
+    gates.iter().for_each(crate::support::Gate::open);
+    let report = fleet.await.unwrap().unwrap();
+    let outcomes: Vec<_> = report.objects.iter().map(|object| object.outcome).collect();
+    assert_eq!(outcomes, [ObjectOutcome::Stopped, ObjectOutcome::Stopped, ObjectOutcome::NotTried]);
+    assert_eq!(report.count(Status::Ran), 2);
+    assert_eq!(
+        report.summary(),
+        "stopped: 3 of 3 objects not finished; 2 stopped before the end, 1 not tried, 2 tasks ran"
+    );
+    assert!(report.stopped && !report.is_success());
+    for machine in &machines[..2] {
+        assert!(machine.check_stamp("first").unwrap().is_some() && machine.check_stamp("second").unwrap().is_none());
+        assert_eq!(machine.log.take(), ["first"]);
+    }
+    assert!(machines[2].log.take().is_empty());
+}
+
+#[tokio::test]
+async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
+    let place = Place::new();
+    let (layout, other) = (place.layout(), place.layout());
+    let [holder, waiter] = [&other, &layout].map(|layout| layout.add(Machine::new("m")).unwrap());
+    let gate = holder.knobs.gate("first");
+    let held = tokio::spawn(holder.run_setup_tasks().into_future());
+    gate.arrived().await;
+    let stop = Stop::new();
+    let mut events = layout.events();
+    let fleet = tokio::spawn(layout.run().stop_when(stop.clone()).into_future());
+    while !matches!(events.next().await.unwrap().kind, setup_tasks::EventKind::Waiting { .. }) {}
+    stop.ask();
+    let report = tokio::time::timeout(Duration::from_secs(10), fleet).await.unwrap().unwrap().unwrap();
+    assert_eq!(report.objects[0].outcome, ObjectOutcome::Stopped);
+    assert!(waiter.log.take().is_empty());
+    gate.open();
+    held.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_runs() {
+    let place = Place::new();
+    let layout = place.layout();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    machine.knobs.set("hash", "one");
+    machine.any().mark_done("first").await.unwrap();
+    let stamp = machine.any().mark_done("second").await.unwrap();
+    assert_eq!(stamp.contents, "one");
+    assert!(machine.log.take().is_empty(), "nothing ran");
+    let report = machine.run_setup_tasks().await.unwrap();
+    assert_eq!(lines(&report), ["first up to date", "second up to date", "third ran: never ran"]);
+    let history = layout.history(&HistoryFilter { task: Some("second".into()), ..HistoryFilter::default() }).unwrap();
+    assert_eq!((history[0].reason.as_str(), &history[0].why), ("marked by hand", &None));
+    machine.any().mark_done("second").await.unwrap();
+    assert_eq!(lines(&machine.plan().await.unwrap())[2], "third would run: second ran later");
+}
+
+#[tokio::test]
+async fn what_has_no_stamp_cannot_be_marked() {
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "checked")]
+    struct Checked;
+    #[setup_tasks]
+    impl Checked {
+        #[setup_task("Look", check_completed = looked)]
+        fn look(&self) {}
+        fn looked(&self) -> bool {
+            true
+        }
+    }
+    let layout = Layout::in_memory().unwrap();
+    let checked = layout.add(Checked).unwrap().any();
+    let error = chain(checked.mark_done("look").await.unwrap_err());
+    assert_eq!(
+        error,
+        "`checked/look` cannot be marked as done: it is a task with a completion check, which has no stamp"
+    );
+    assert!(matches!(checked.mark_done("lok").await, Err(RunError::UnknownTask { .. })));
+}
+
+const NOBODY: InjectionKey<Object<Machine>> = InjectionKey::named("nobody");
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "faulty/{name}", id = "{name}")]
+struct Faulty {
+    name: String,
+    #[serde(skip)]
+    #[depends_on(Machine::first)]
+    machine: Option<Late<Machine>>,
+    words: Option<Vec<String>>,
+}
+
+#[setup_tasks]
+impl Faulty {
+    #[setup_task("Read", inputs = ["{name}[/x"])]
+    fn read(&self) {}
+
+    #[setup_task]
+    const ZONE: TemplateTask = TemplateTask::new(template!("templates/words.tera"));
+}
+
+#[tokio::test]
+async fn a_check_finds_every_mistake_and_touches_nothing() {
+    let place = Place::new();
+    let layout = place.layout();
+    let bad = layout.add(Faulty { name: "bad".into(), machine: Some(Late::new(NOBODY)), words: None }).unwrap().any();
+    let problems: Vec<_> = bad.check().await.into_iter().map(chain).collect();
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    assert!(problems[0].starts_with("the relationship of task `bad/machine_first` failed"), "{problems:#?}");
+    assert!(problems[1].starts_with("the list of inputs of task `bad/read` failed"), "{problems:#?}");
+    assert!(problems[2].starts_with("the definition of task `bad/zone` failed"), "{problems:#?}");
+    assert!(place.tree().is_empty());
+
+    layout.injector().provide(NOBODY, layout.add(Machine::new("m")).unwrap()).unwrap();
+    let words = Some(vec!["one".to_owned()]);
+    let good = Faulty { name: "good".into(), machine: Some(Late::new(NOBODY)), words };
+    let problems: Vec<_> = layout.add(good).unwrap().any().check().await.into_iter().map(chain).collect();
+    assert!(problems.len() == 1 && problems[0].contains("good/read"), "{problems:#?}");
+}
