@@ -52,8 +52,17 @@ impl Lab {
 
     /// Runs, and expects an error.
     fn error(&self, args: &[&str]) -> String {
+        self.fails(args, 1)
+    }
+
+    /// Runs, and expects an error in the command line.
+    fn misuse(&self, args: &[&str]) -> String {
+        self.fails(args, 2)
+    }
+
+    fn fails(&self, args: &[&str], code: i32) -> String {
         let output = self.run(args);
-        assert_eq!(output.status.code(), Some(1), "{args:?}");
+        assert_eq!(output.status.code(), Some(code), "{args:?}");
         String::from_utf8(output.stderr).unwrap()
     }
 
@@ -155,7 +164,7 @@ fn keys_are_private_and_outlast_clearing_the_cache() {
     }
     assert_eq!(
         lab.lines(&["clear", "authority"]),
-        ["done: cleared the stamps and the cache of authority; its state stays"]
+        ["cleared: the stamps and the cache of authority; its state and its logs stay"]
     );
     lab.lines(&["clear", "ada"]);
     let up = lab.lines(&["up"]);
@@ -179,11 +188,9 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
         "{plan:?}"
     );
     let why = lab.lines(&["why", "gateway"]);
-    assert!(why.iter().any(|line| line.contains("Make the key") && line.contains("up to date")), "{why:?}");
-    assert!(
-        why.iter().any(|line| line.contains("Write the files") && line.ends_with("would run hosts ran later")),
-        "{why:?}"
-    );
+    let of = |task: &str| &why[why.iter().position(|line| line.contains(task)).unwrap() + 1];
+    assert!(of("Make the key").starts_with("  up to date since "), "{why:?}");
+    assert_eq!(of("Write the files"), "  would run, because: hosts would run first");
     assert_eq!(untimed(lab.lines(&["up", "--dry-run"])), untimed(plan));
     let up = lab.lines(&["up"]);
     assert_eq!(hosts_that_ran(&up), ["gateway"]);
@@ -253,7 +260,10 @@ fn a_changed_file_on_the_file_server_runs_just_what_depends_on_it() {
     ];
     let plan = lab.lines(&["plan"]);
     assert!(
-        plan.iter().any(|line| line.starts_with("ada ") && line.ends_with("would run files/publish ran later")),
+        plan.iter().any(|line| line.starts_with("ada ")
+            && line.contains(
+                "would run: files/publish would run first; because in the end files/files: its hash changed from "
+            )),
         "{plan:?}"
     );
     assert_eq!(tasks_that_ran(&lab.lines(&["up"])), tasks);
@@ -267,7 +277,7 @@ fn hosts_are_chosen_by_name_and_what_they_need_comes_along() {
     assert_eq!(hosts_that_ran(&up), ["ada", "authority", "files"]);
     let up = lab.lines(&["up", "--exclude", "g*"]);
     assert_eq!(hosts_that_ran(&up), ["edsger"]);
-    let error = lab.error(&["up", "--include", "eda"]);
+    let error = lab.misuse(&["up", "--include", "eda"]);
     assert!(error.contains("no object matches `eda`") && error.contains("`edsger`"), "{error}");
 }
 
@@ -321,8 +331,8 @@ fn a_certificate_close_to_its_end_is_renewed() {
     fs::write(lab.path("cache/hosts/ada/host.pem"), short).unwrap();
 
     let why = lab.lines(&["why", "ada"]);
-    let expected = "Get a certificate signed               would run its invalidator says it no longer holds";
-    assert!(why.iter().any(|line| line.contains(expected)), "{why:?}");
+    let at = why.iter().position(|line| line == "ada/certificate Get a certificate signed").unwrap();
+    assert_eq!(why[at + 1], "  would run, because: its invalidator says it no longer holds");
     assert_eq!(hosts_that_ran(&lab.lines(&["up"])), ["ada"]);
     is_certified(&lab, "ada", "ada.lab.example").unwrap();
     assert!(lab.lines(&["up"])[0].starts_with("up to date"));
@@ -382,8 +392,8 @@ fn a_mistake_in_the_site_file_is_one_error_with_line_and_key() {
 #[test]
 fn an_unknown_host_or_a_missing_site_file_is_named() {
     let lab = Lab::new();
-    let error = lab.error(&["why", "nobody"]);
-    assert!(error.contains("the site has no `nobody`; it has authority, gateway"), "{error}");
+    let error = lab.misuse(&["why", "nobody"]);
+    assert!(error.contains("there is no object `nobody`\n  help: the objects are `authority`, `gateway`"), "{error}");
     fs::remove_file(lab.0.path().join("site.toml")).unwrap();
     assert!(lab.error(&["up"]).contains("cannot read the site file `site.toml`"));
 }

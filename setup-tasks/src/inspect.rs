@@ -205,6 +205,11 @@ impl ObjectTaskInspector {
         &self.subtasks
     }
 
+    /// Itself; in the place of a customization its tasks, and in the place of those that are one theirs.
+    pub fn leaves(self) -> Vec<Self> {
+        if self.subtasks.is_empty() { vec![self] } else { self.subtasks.into_iter().flat_map(Self::leaves).collect() }
+    }
+
     /// The tasks of other objects that it depends on, each with its object, as far as they are known without waiting.
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {
         match self.level.0.sort(self.row) {

@@ -121,7 +121,7 @@ async fn a_failure_has_the_status_and_the_last_lines_and_its_event_names_the_log
     };
     assert_eq!((status.code(), stderr.lines().count()), (Some(32), 10));
     let shown = format!("{error:#}");
-    assert!(shown.contains("exit status: 32; it said last:\nline 41\n") && shown.ends_with("line 50"), "{shown}");
+    assert!(shown.contains("exit status: 32\nit said last:\nline 41\n") && shown.ends_with("line 50"), "{shown}");
     let failed = std::iter::from_fn(|| events.try_next()).find_map(|event| match &event.kind {
         EventKind::TaskFail { log, .. } => log.clone(),
         _ => None,
@@ -132,8 +132,6 @@ async fn a_failure_has_the_status_and_the_last_lines_and_its_event_names_the_log
 
 #[tokio::test]
 async fn a_command_that_is_not_there_is_named_with_help() {
-    let place = Place::new();
-
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "none")]
     struct None;
@@ -144,6 +142,7 @@ async fn a_command_that_is_not_there_is_named_with_help() {
             Ok(cx.command("no-such-program").arg("it's").run().await?)
         }
     }
+    let place = Place::new();
     let error = chain(place.layout().add(None).unwrap().run_setup_tasks().await.unwrap_err());
     assert!(error.contains("cannot start `no-such-program 'it'\\''s'`\nhelp: install it"), "{error}");
 }

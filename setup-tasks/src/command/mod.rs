@@ -112,7 +112,7 @@ fn hint(error: &io::Error) -> &'static str {
 
 fn said(stderr: &str) -> String {
     let stderr = stderr.trim_end();
-    if stderr.is_empty() { String::new() } else { format!("; it said last:\n{stderr}") }
+    if stderr.is_empty() { String::new() } else { format!("\nit said last:\n{stderr}") }
 }
 
 impl TaskContext {

@@ -7,7 +7,7 @@ mod listen;
 use std::borrow::Cow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
@@ -35,6 +35,19 @@ pub struct Event {
     /// What happened.
     #[serde(flatten)]
     pub kind: EventKind,
+}
+
+impl Event {
+    /// Something that happens now.
+    pub fn new(
+        object: impl Into<Arc<str>>,
+        task: &'static str,
+        description: impl Into<Cow<'static, str>>,
+        kind: EventKind,
+    ) -> Self {
+        let (object, description) = (object.into(), description.into());
+        Self { at: SystemTime::now().into(), object, task, description, kind }
+    }
 }
 
 /// What happened.

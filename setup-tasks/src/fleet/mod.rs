@@ -203,6 +203,15 @@ impl FleetRun {
         self
     }
 
+    /// The objects that are chosen, in the order of adding.
+    ///
+    /// # Errors
+    ///
+    /// A pattern that is none, a filter that chooses nothing.
+    pub fn objects(&self) -> Result<Vec<AnyObject>, FleetError> {
+        self.choose().map(|(objects, _)| objects)
+    }
+
     /// The objects that are chosen, and what their runs must know.
     fn choose(&self) -> Result<(Vec<AnyObject>, Scope), FleetError> {
         let patterns = |texts: &[String]| texts.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>();

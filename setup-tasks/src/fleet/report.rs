@@ -149,15 +149,15 @@ impl FleetReport {
         let objects = counted(self.objects.len(), "object");
         let unfinished = of(ObjectOutcome::Stopped);
         let mut line = if failed + behind > 0 || (not_tried > 0 && !self.stopped) {
-            format!("failed: {failed} of {objects}; ")
+            format!("failed: {failed} of {objects}")
         } else if self.stopped {
-            format!("stopped: {} of {objects} not finished; ", unfinished + not_tried)
+            format!("stopped: {} of {objects} not finished", unfinished + not_tried)
         } else if would > 0 {
-            format!("would run: {} on {}; ", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
+            format!("would run: {} on {}", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
         } else if ran == 0 {
             format!("up to date: {objects}, {}, nothing to do", counted(same, "task"))
         } else {
-            format!("done: {objects}; ")
+            format!("done: {objects}")
         };
         let mut parts = Vec::new();
         let mut add = |count: usize, what: &str| {
@@ -175,10 +175,10 @@ impl FleetReport {
         }
         add(self.count(Status::Skipped), "skipped");
         add(of(ObjectOutcome::Readonly), "readonly");
-        if nothing_to_do && !parts.is_empty() {
+        if !parts.is_empty() {
             line.push_str("; ");
+            line.push_str(&parts.join(", "));
         }
-        line.push_str(&parts.join(", "));
         line
     }
 }

@@ -91,7 +91,7 @@ impl TaskLog {
     /// Says how the attempt ended: in a log that there is, and of a failure in any case.
     pub(crate) fn end(&self, error: Option<&anyhow::Error>, took: Duration) {
         match error {
-            Some(error) => self.line(&format!("# failed after {took:.1?}: {error:#}")),
+            Some(error) => self.line(&format!("# failed after {took:.1?}: {error:#}").replace('\n', "\n# ")),
             None if matches!(*self.state(), State::Made { .. }) => self.line(&format!("# done in {took:.1?}")),
             None => {}
         }

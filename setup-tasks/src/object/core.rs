@@ -4,7 +4,6 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock, Weak};
-use std::time::SystemTime;
 
 use super::any::{AnyObject, DynObject};
 use crate::config::Config;
@@ -166,7 +165,7 @@ impl ObjectCore {
     ) {
         let event = || {
             let object = self.host().map_or_else(|| self.id.clone(), |host| host.0.core().id.clone());
-            Event { at: SystemTime::now().into(), object, task, description: description(), kind: kind() }
+            Event::new(object, task, description(), kind())
         };
         self.injector.emit(event, |key| self.has_event_key(key));
     }

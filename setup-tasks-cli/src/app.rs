@@ -1,0 +1,261 @@
+//! The binary: its options and commands, and what each is given.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::rc::Rc;
+use std::time::Duration;
+
+use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser};
+use setup_tasks::fleet::FleetError;
+use setup_tasks::{Layout, Result, RunError};
+
+use crate::args::{Choice, Command};
+use crate::commands;
+use crate::exit::{Exit, UsageError};
+use crate::{logging, output};
+
+/// What a binary is for that does not say it itself.
+const ABOUT: &str =
+    "Bring things into the state they should be in, step by step, and again only where something changed";
+
+/// How long what runs in the background may take to end once all is said.
+const SHUTDOWN: Duration = Duration::from_secs(1);
+
+/// A binary with options, and perhaps commands, of its own.
+///
+/// ```no_run
+/// use std::process::ExitCode;
+///
+/// use clap::Args;
+/// use setup_tasks::{Config, Layout, prelude::*};
+/// use setup_tasks_cli::App;
+///
+/// #[derive(Args)]
+/// struct Options {
+///     /// Which site
+///     #[arg(long, global = true, default_value = "home")]
+///     site: String,
+/// }
+///
+/// fn build(options: &Options) -> Result<Layout> {
+///     let layout = Layout::new(Config::builder().load()?);
+///     // … what the site has
+///     layout.add_source(format!("{}.toml", options.site));
+///     Ok(layout)
+/// }
+///
+/// fn main() -> ExitCode {
+///     App::with_options(build)
+///         .about("Brings a site up")
+///         .version(env!("CARGO_PKG_VERSION"))
+///         .command("renew", "Forget the certificates, and bring all up", async |session| {
+///             for object in session.layout().all() {
+///                 object.clear_stamps_and_cache().await?;
+///             }
+///             session.up().await
+///         })
+///         .run()
+/// }
+/// ```
+pub struct App<O> {
+    build: Build<O>,
+    about: Option<String>,
+    version: Option<String>,
+    commands: Vec<Own<O>>,
+}
+
+/// A binary without options of its own.
+#[derive(Args, Debug)]
+pub struct NoOptions {}
+
+type Build<O> = Rc<dyn Fn(&O) -> Result<Layout>>;
+type Answer = Pin<Box<dyn Future<Output = Result<ExitCode>>>>;
+
+/// A command of the binary's own.
+struct Own<O> {
+    name: String,
+    about: String,
+    run: Rc<dyn Fn(Session<O>) -> Answer>,
+}
+
+/// What a command of the binary's own is given: the layout, and the options that `up` has.
+pub struct Session<O> {
+    layout: Layout,
+    options: Rc<O>,
+    choice: Choice,
+}
+
+impl<O> Session<O> {
+    /// The layout.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The binary's own options.
+    pub fn options(&self) -> &O {
+        &self.options
+    }
+
+    /// What the command `up` does, with the options that this one was given.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot begin. What fails within is said, and shows in the exit code.
+    pub async fn up(&self) -> Result<ExitCode> {
+        Ok(commands::up::up(&self.layout, &self.choice).await?.into())
+    }
+}
+
+#[derive(Parser)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+struct Line<O: Args> {
+    #[command(flatten)]
+    options: O,
+    #[command(subcommand)]
+    command: Command,
+}
+
+impl App<NoOptions> {
+    /// A binary whose layout is made by `build`.
+    pub fn new(build: impl Fn() -> Result<Layout> + 'static) -> Self {
+        Self::with_options(move |_| build())
+    }
+}
+
+impl<O: Args + 'static> App<O> {
+    /// A binary whose layout is made by `build` from options of its own.
+    pub fn with_options(build: impl Fn(&O) -> Result<Layout> + 'static) -> Self {
+        Self { build: Rc::new(build), about: None, version: None, commands: Vec::new() }
+    }
+
+    /// What the binary is for: the first line of its help.
+    pub fn about(mut self, about: impl Into<String>) -> Self {
+        self.about = Some(about.into());
+        self
+    }
+
+    /// What `--version` says.
+    pub fn version(mut self, version: impl Into<String>) -> Self {
+        self.version = Some(version.into());
+        self
+    }
+
+    /// Adds a command. It has the options of `up`, and all of that in its [`Session`].
+    pub fn command<F>(
+        mut self,
+        name: impl Into<String>,
+        about: impl Into<String>,
+        run: impl Fn(Session<O>) -> F + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<ExitCode>> + 'static,
+    {
+        let run: Rc<dyn Fn(Session<O>) -> Answer> = Rc::new(move |session| Box::pin(run(session)));
+        self.commands.push(Own { name: name.into(), about: about.into(), run });
+        self
+    }
+
+    /// Does what the command line says.
+    pub fn run(self) -> ExitCode {
+        self.run_with(std::env::args_os())
+    }
+
+    /// As [`run`](Self::run), with a command line from elsewhere; its first word is the binary's name.
+    pub fn run_with(self, line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
+        let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+        let mut command = self.clap(line.first());
+        let matches = match command.try_get_matches_from_mut(line) {
+            Ok(matches) => matches,
+            Err(error) => {
+                // Help and version go to the standard output, and are no error; a closed pipe is nobody's fault.
+                let _ = error.print();
+                return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            }
+        };
+        logging::install();
+        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                output::error(&anyhow::Error::new(error).context("cannot start"));
+                return Exit::Failed.into();
+            }
+        };
+        let code = runtime.block_on(self.dispatch(&matches, &mut command)).unwrap_or_else(|error| {
+            output::error(&error);
+            if is_usage(&error) { Exit::Usage.into() } else { Exit::Failed.into() }
+        });
+        // A task that blocks its thread is not waited for: what it has not finished runs again.
+        runtime.shutdown_timeout(SHUTDOWN);
+        code
+    }
+
+    fn clap(&self, program: Option<&OsString>) -> clap::Command {
+        let name = program.and_then(|program| Path::new(program).file_name()).map(|name| name.to_string_lossy());
+        let name = name.map_or_else(|| "setup-tasks".to_owned(), std::borrow::Cow::into_owned);
+        let mut command = Line::<O>::command().name(name.clone()).bin_name(name);
+        command = command.about(self.about.as_deref().unwrap_or(ABOUT).to_owned());
+        if let Some(version) = &self.version {
+            command = command.version(version.clone()).propagate_version(true);
+        }
+        for own in &self.commands {
+            let own = clap::Command::new(own.name.clone()).about(own.about.clone());
+            command = command.subcommand(Choice::augment_args(own));
+        }
+        command
+    }
+
+    async fn dispatch(self, matches: &ArgMatches, command: &mut clap::Command) -> Result<ExitCode> {
+        let options = Rc::new(O::from_arg_matches(matches)?);
+        let own = matches.subcommand().and_then(|(name, matches)| {
+            let own = self.commands.iter().find(|own| own.name == name)?;
+            Some((own, matches))
+        });
+        if let Some((own, matches)) = own {
+            let choice = Choice::from_arg_matches(matches)?;
+            let layout = (self.build)(&options)?;
+            return (own.run)(Session { layout, options, choice }).await;
+        }
+        let build = || (self.build)(&options);
+        Ok(match Command::from_arg_matches(matches)? {
+            Command::Up { choice } => commands::up::up(&build()?, &choice).await?,
+            Command::Plan { choice, exit_code } => commands::plan::plan(&build()?, &choice, exit_code).await?,
+            Command::Why { target } => commands::why::why(&build()?, &target).await?,
+            Command::List { json } => commands::list::list(&build()?, json)?,
+            Command::Types { json } => commands::types::types(json)?,
+            Command::Status { objects, json } => commands::status::status(&build()?, &objects, json)?,
+            Command::History(what) => commands::history::history(&build()?, &what)?,
+            Command::Logs(what) => commands::logs::logs(&build()?, &what).await?,
+            Command::Graph(what) => commands::graph::graph(&build()?, &what).await?,
+            Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
+            Command::Force { targets, choice } => commands::force::force(&build()?, &targets, choice).await?,
+            Command::Mark { targets } => commands::mark::mark(&build()?, &targets).await?,
+            #[cfg(unix)]
+            Command::Waiting { json } => commands::waiting::waiting(&build()?, json)?,
+            Command::Watch { choice } => commands::watch::watch(&build, &choice).await?,
+            Command::Check { json } => commands::check::check(&build()?, json).await?,
+            Command::Completions { shell } => commands::completions::completions(shell, command),
+        }
+        .into())
+    }
+}
+
+/// Whether the command line is at fault.
+fn is_usage(error: &anyhow::Error) -> bool {
+    error.is::<UsageError>()
+        || matches!(error.downcast_ref(), Some(FleetError::Pattern { .. } | FleetError::Nothing { .. }))
+        || matches!(error.downcast_ref(), Some(RunError::UnknownTask { .. } | RunError::NoStamp { .. }))
+}
+
+/// So that what the derive gives is known to be whole.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        let app = App::new(|| Ok(Layout::in_memory()?)).command("renew", "Renew", async |session| session.up().await);
+        app.clap(None).debug_assert();
+    }
+}

@@ -1,0 +1,136 @@
+//! Why a task runs, or ran: the chain of causes to its root.
+
+use std::collections::HashSet;
+
+use setup_tasks::run::TaskReport;
+use setup_tasks::stamp::{Ended, HistoryFilter, Moment};
+use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Reason, Result, Status};
+
+use crate::output::{ago, clock};
+
+/// A link of the chain: a task, what becomes or became of it, and why.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Cause {
+    /// `object/task`.
+    pub(crate) task: String,
+    pub(crate) description: String,
+    pub(crate) when: When,
+    /// In words; without one, nobody knows.
+    pub(crate) reason: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum When {
+    /// It would run.
+    WouldRun,
+    /// It ran then.
+    Ran(Moment),
+    /// It was declared done then.
+    Marked(Moment),
+}
+
+/// Looks in a plan first: what would run is the cause of what would run; then in the history.
+pub(crate) struct Causes<'a> {
+    pub(crate) layout: &'a Layout,
+    pub(crate) plan: Option<&'a FleetReport>,
+}
+
+impl Causes<'_> {
+    /// What lies behind the reason that a task of an object has, the nearest first; nothing, if the reason is the root.
+    pub(crate) fn behind(&self, object: &AnyObject, reason: &Reason) -> Result<Vec<Cause>> {
+        let (mut chain, mut reasons) = (Vec::<Cause>::new(), Vec::new());
+        let mut seen = HashSet::new();
+        let (mut object, mut reason) = (object.clone(), Some(reason.clone()));
+        while let Some(Reason::DependencyNewer { which }) = &reason {
+            let Some((other, task)) = self.resolve(&object, which) else { break };
+            if !seen.insert((other.id().to_owned(), task.clone())) {
+                break;
+            }
+            let Some((cause, next)) = self.cause(&other, &task)? else { break };
+            chain.push(cause);
+            reasons.push(next.clone());
+            (object, reason) = (other, next);
+        }
+        for at in 0..chain.len() {
+            if let Some(reason) = &reasons[at] {
+                chain[at].reason = Some(words(reason, chain.get(at + 1)));
+            }
+        }
+        Ok(chain)
+    }
+
+    /// The last time that a task ran or was marked, and what lies behind that.
+    pub(crate) fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
+        let Some((cause, reason)) = self.recorded(object, task)? else { return Ok(Vec::new()) };
+        let behind = reason.map(|reason| self.behind(object, &reason)).transpose()?.unwrap_or_default();
+        Ok(std::iter::once(cause).chain(behind).collect())
+    }
+
+    /// `object/task`, or a task of the same object.
+    fn resolve(&self, object: &AnyObject, which: &str) -> Option<(AnyObject, String)> {
+        match which.rsplit_once('/') {
+            None => Some((object.clone(), which.to_owned())),
+            Some((id, task)) => Some((self.layout.get(id)?, task.to_owned())),
+        }
+    }
+
+    fn cause(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
+        let planned = self.plan.and_then(|plan| find(&plan.object(object.id())?.tasks, task));
+        match planned.filter(|task| task.status == Status::WouldRun) {
+            Some(planned) => {
+                let reason = planned.reason.clone();
+                let words = reason.as_ref().map(ToString::to_string);
+                Ok(Some((Cause::new(object, task, When::WouldRun, words), reason)))
+            }
+            None => self.recorded(object, task),
+        }
+    }
+
+    /// As the history has it.
+    fn recorded(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
+        let (subdir, task_name) = (object.stamp_subdir().to_owned(), task.to_owned());
+        let filter = HistoryFilter { object: Some(subdir), task: Some(task_name), limit: None };
+        let entries = self.layout.history(&filter)?;
+        let done = entries.into_iter().find(|entry| matches!(entry.ended, Ended::Ran | Ended::Marked));
+        Ok(done.map(|entry| {
+            let when = if entry.ended == Ended::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
+            (Cause::new(object, task, when, Some(entry.reason)), entry.why)
+        }))
+    }
+}
+
+/// A reason in words; what lies behind it says whether that has happened or would.
+pub(crate) fn words(reason: &Reason, behind: Option<&Cause>) -> String {
+    match (reason, behind) {
+        (Reason::DependencyNewer { which }, Some(Cause { when: When::WouldRun, .. })) => {
+            format!("{which} would run first")
+        }
+        _ => reason.to_string(),
+    }
+}
+
+fn find<'r>(tasks: &'r [TaskReport], name: &str) -> Option<&'r TaskReport> {
+    tasks.iter().find_map(|task| if task.task == name { Some(task) } else { find(&task.subtasks, name) })
+}
+
+impl Cause {
+    fn new(object: &AnyObject, task: &str, when: When, reason: Option<String>) -> Self {
+        let mut tasks = object.inspect().unwrap_or_default().into_iter().flat_map(ObjectTaskInspector::leaves);
+        let found = tasks.find(|inspected| inspected.stamp_name() == task);
+        let description = found.map(|task| task.description().to_owned()).unwrap_or_default();
+        Self { task: format!("{}/{task}", object.id()), description, when, reason }
+    }
+
+    /// `files/publish (Publish the share) ran 2026-11-25 00:20:42 UTC, 5 min ago, since its hash changed from a to b`
+    pub(crate) fn sentence(&self) -> String {
+        let Self { task, description, when, reason } = self;
+        let did = match when {
+            When::WouldRun => "would run".to_owned(),
+            When::Ran(at) => format!("ran {}, {}", clock(*at), ago(*at)),
+            When::Marked(at) => format!("was declared done {}, {}", clock(*at), ago(*at)),
+        };
+        let reason = reason.as_ref().filter(|_| !matches!(when, When::Marked(_)));
+        let reason = reason.map(|reason| format!(", because: {reason}")).unwrap_or_default();
+        format!("{task} ({description}) {did}{reason}")
+    }
+}

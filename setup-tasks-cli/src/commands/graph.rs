@@ -1,0 +1,73 @@
+//! `graph`: draws objects, tasks and what they depend on.
+
+use std::path::Path;
+
+use anyhow::Context;
+use setup_tasks::{Layout, Result};
+
+use super::target;
+use crate::args::{GraphArgs, GraphFormat};
+use crate::exit::{Exit, UsageError};
+use crate::graph::{self, Picture};
+use crate::output::{GOOD, line};
+
+pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
+    let objects = target::objects(layout, &what.objects)?;
+    let format = format(what)?;
+    let ids = objects.iter().map(|object| glob::Pattern::escape(object.id()));
+    let plan =
+        if what.objects.is_empty() { layout.run() } else { ids.fold(layout.run(), setup_tasks::FleetRun::include) };
+    let picture = Picture::of(layout, &objects, &plan.dry_run().await?)?;
+    let text = match format {
+        GraphFormat::Text => {
+            let lines = graph::text(&picture);
+            if what.output.is_none() {
+                lines.into_iter().for_each(line);
+                return Ok(Exit::Done);
+            }
+            lines.iter().map(|line| format!("{}\n", anstream::adapter::strip_str(line))).collect()
+        }
+        GraphFormat::Dot => graph::dot(&picture),
+        GraphFormat::Mermaid => graph::mermaid(&picture),
+        GraphFormat::Svg => graph::svg(&picture),
+    };
+    match &what.output {
+        None => line(text.trim_end()),
+        Some(path) => {
+            write_whole(path, &text).with_context(|| format!("cannot write `{}`", path.display()))?;
+            line(format!("{GOOD}drawn{GOOD:#}: {}", path.display()));
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// Whole, or not at all.
+fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".{}.new", std::process::id()));
+    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
+    if written.is_err() {
+        // What is left of it is of no use.
+        let _ = std::fs::remove_file(&draft);
+    }
+    written
+}
+
+/// As told, else as the file's name says.
+fn format(what: &GraphArgs) -> Result<GraphFormat> {
+    if let Some(format) = what.format {
+        return Ok(format);
+    }
+    let Some(path) = &what.output else { return Ok(GraphFormat::Text) };
+    match path.extension().and_then(|ending| ending.to_str()) {
+        Some("svg") => Ok(GraphFormat::Svg),
+        Some("dot" | "gv") => Ok(GraphFormat::Dot),
+        Some("mmd" | "mermaid") => Ok(GraphFormat::Mermaid),
+        Some("txt") => Ok(GraphFormat::Text),
+        _ => {
+            let text = format!("`{}` does not say which format it is to have", path.display());
+            Err(UsageError(format!("{text}\nhelp: give `--format`, or a name that ends in .svg, .dot, .mmd or .txt"))
+                .into())
+        }
+    }
+}

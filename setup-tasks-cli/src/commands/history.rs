@@ -1,0 +1,71 @@
+//! `history`: what ran when, why, for how long, and how it ended.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::Serialize;
+use setup_tasks::stamp::{Ended, HistoryEntry, HistoryFilter};
+use setup_tasks::{Layout, Result};
+
+use super::target;
+use crate::args::HistoryArgs;
+use crate::exit::Exit;
+use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, clock, length, table};
+
+/// The version of an entry as JSON.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Line<'e> {
+    version: u32,
+    /// The object's id, where the layout has it; `object` is its name in the store.
+    id: Option<&'e str>,
+    #[serde(flatten)]
+    entry: &'e HistoryEntry,
+}
+
+pub(crate) fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit> {
+    let target = what.target.as_deref().map(|name| target::find(layout, name)).transpose()?;
+    let filter = HistoryFilter {
+        object: target.as_ref().map(|target| target.object.stamp_subdir().to_owned()),
+        task: target.and_then(|target| target.task),
+        limit: Some(what.limit.get()),
+    };
+    let entries = layout.history(&filter)?;
+    let ids: HashMap<_, _> =
+        layout.all().into_iter().map(|object| (object.stamp_subdir().to_owned(), object.id().to_owned())).collect();
+    let id = |entry: &HistoryEntry| ids.get(&entry.object).cloned();
+    if what.json {
+        for entry in &entries {
+            output::json(&Line { version: VERSION, id: id(entry).as_deref(), entry })?;
+        }
+        return Ok(Exit::Done);
+    }
+    // The latest stands last, next to the prompt.
+    let rows: Vec<_> =
+        entries.iter().rev().map(|entry| row(entry, &id(entry).unwrap_or_else(|| entry.object.clone()))).collect();
+    table(&rows);
+    if rows.is_empty() {
+        output::line("nothing ran yet");
+    }
+    Ok(Exit::Done)
+}
+
+fn row(entry: &HistoryEntry, object: &str) -> [Cell; 5] {
+    let (style, ended) = match entry.ended {
+        Ended::Ran => (GOOD, "done"),
+        Ended::Skipped => (FAINT, "skipped"),
+        Ended::Failed => (BAD, "failed"),
+        Ended::Marked => (WOULD, "marked"),
+        _ => (FAINT, "ended"),
+    };
+    let error = entry.error.as_ref().and_then(|error| error.lines().next());
+    let why = error.map_or_else(|| entry.reason.clone(), |error| format!("{}; {error}", entry.reason));
+    [
+        Cell::styled(FAINT, clock(entry.time)),
+        Cell::styled(NAME, format!("{object}/{}", entry.task)),
+        Cell::styled(style, ended),
+        Cell::styled(FAINT, length(Duration::from_micros(entry.duration_us))),
+        Cell::new(why),
+    ]
+}

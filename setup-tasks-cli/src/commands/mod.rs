@@ -1,0 +1,20 @@
+//! What the command line can be told to do, a file a command.
+
+pub(crate) mod check;
+pub(crate) mod clear;
+pub(crate) mod completions;
+pub(crate) mod force;
+pub(crate) mod graph;
+pub(crate) mod history;
+pub(crate) mod list;
+pub(crate) mod logs;
+pub(crate) mod mark;
+pub(crate) mod plan;
+pub(crate) mod status;
+mod target;
+pub(crate) mod types;
+pub(crate) mod up;
+#[cfg(unix)]
+pub(crate) mod waiting;
+pub(crate) mod watch;
+pub(crate) mod why;

@@ -1,0 +1,71 @@
+//! `plan`: what would run, and why.
+
+use setup_tasks::run::{FileChange, TaskReport};
+use setup_tasks::{FleetReport, Layout, ObjectOutcome, Reason, Result, Status};
+
+use super::up;
+use crate::args::Choice;
+use crate::causes::{Causes, words};
+use crate::exit::Exit;
+use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
+use crate::progress::Columns;
+
+/// Says what a run would do.
+pub(crate) async fn plan(layout: &Layout, choice: &Choice, exit_code: bool) -> Result<Exit> {
+    let fleet = choice.fleet(layout).dry_run();
+    let report = fleet.await?;
+    if choice.how.json {
+        json(&report)?;
+    } else {
+        tell(layout, &report)?;
+        up::tell(&report);
+    }
+    let would = report.with(ObjectOutcome::WouldRun).next().is_some();
+    Ok(match up::exit(&report) {
+        Exit::Done if exit_code && would => Exit::WouldChange,
+        exit => exit,
+    })
+}
+
+/// Every task that would run, and why.
+fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
+    let columns = Columns::of(&layout.all());
+    let causes = Causes { layout, plan: Some(report) };
+    // What was not chosen runs first: the others need it.
+    let (chosen, pulled): (Vec<_>, Vec<_>) = report.objects.iter().partition(|result| result.chosen);
+    for result in pulled.into_iter().chain(chosen) {
+        for task in result.with(Status::WouldRun) {
+            let reason = reason(&causes, &result.object, task)?;
+            line(columns.text(&result.object, &task.description, WOULD, "would run:", &reason));
+            task.changes.iter().for_each(diff);
+        }
+    }
+    Ok(())
+}
+
+/// Why a task would run; where another object's task is the cause, also why that one would, or did.
+fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<String> {
+    let Some(reason) = &task.reason else { return Ok(String::new()) };
+    let (Reason::DependencyNewer { which }, Some(object)) = (reason, causes.layout.get(id)) else {
+        return Ok(reason.to_string());
+    };
+    let chain = causes.behind(&object, reason)?;
+    let root = chain.last().filter(|_| which.contains('/')).and_then(|root| {
+        let reason = root.reason.as_ref()?;
+        let root = if chain.len() == 1 { String::new() } else { format!(" in the end {}", root.task) };
+        Some(format!("; because{root}: {reason}"))
+    });
+    Ok(words(reason, chain.first()) + &root.unwrap_or_default())
+}
+
+/// What would change in a file.
+fn diff(change: &FileChange) {
+    for text in change.unified().lines() {
+        let style = match text.as_bytes().first() {
+            Some(b'+') => GOOD,
+            Some(b'-') => BAD,
+            _ => FAINT,
+        };
+        line(format!("    {style}{}{style:#}", printable(text)));
+    }
+}

@@ -1,0 +1,115 @@
+//! `status`: how things stand by what was recorded, without asking any method.
+
+use serde_json::json;
+use setup_tasks::decide::Decision;
+use setup_tasks::stamp::Moment;
+use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, Reason, Result, TaskSort};
+
+use super::target;
+use crate::exit::Exit;
+use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, length, line, printable, table};
+
+pub(crate) fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Result<Exit> {
+    let objects = target::objects(layout, patterns)?;
+    if as_json {
+        let objects = objects.iter().map(as_value).collect::<Result<Vec<_>>>()?;
+        output::json(&json!({ "version": 1, "objects": objects }))?;
+        return Ok(Exit::Done);
+    }
+    if patterns.is_empty() {
+        table(&objects.iter().map(summary).collect::<Result<Vec<_>>>()?);
+        return Ok(Exit::Done);
+    }
+    for object in &objects {
+        line(format!("{NAME}{}{NAME:#} {FAINT}{}{FAINT:#}", printable(object.id()), object.type_name()));
+        table(&leaves(object)?.iter().map(task_row).collect::<Vec<_>>());
+    }
+    Ok(Exit::Done)
+}
+
+/// The tasks that run, those of customizations in their place.
+fn leaves(object: &AnyObject) -> Result<Vec<ObjectTaskInspector>> {
+    let leaves = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves);
+    Ok(leaves.filter(|task| task.sort() == TaskSort::Task).collect())
+}
+
+/// What stamps say of a task.
+enum State {
+    UpToDate,
+    Runs(Reason),
+    /// Only its completion check knows.
+    Asks,
+}
+
+fn state(task: &ObjectTaskInspector) -> State {
+    match task.glance() {
+        Some(Decision::Run(reason)) => State::Runs(reason.clone()),
+        Some(_) => State::UpToDate,
+        None => State::Asks,
+    }
+}
+
+fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
+    let tasks = leaves(object)?;
+    let runs: Vec<_> = tasks
+        .iter()
+        .filter_map(|task| if let State::Runs(reason) = state(task) { Some((task, reason)) } else { None })
+        .collect();
+    let failed = runs.iter().find(|(_, reason)| matches!(reason, Reason::Failed { .. } | Reason::Interrupted));
+    let (style, what) = match (failed, runs.first()) {
+        _ if object.readonly() => (FAINT, "readonly".to_owned()),
+        (Some((task, reason)), _) => (BAD, format!("{}: {reason}", task.stamp_name())),
+        (None, Some((task, reason))) => {
+            let more = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
+            (WOULD, format!("would run {}{more}: {reason}", task.stamp_name()))
+        }
+        (None, None) => (GOOD, "up to date".to_owned()),
+    };
+    let last = tasks.iter().filter_map(|task| task.last_run()).map(|stamp| stamp.time).max();
+    // Completion checks leave no time.
+    let never = if tasks.iter().any(|task| task.glance().is_some()) { "never" } else { "" };
+    Ok([
+        Cell::styled(NAME, object.id()),
+        Cell::new(object.type_name()),
+        Cell::styled(FAINT, last.map_or_else(|| never.to_owned(), ago)),
+        Cell::styled(style, what),
+    ])
+}
+
+fn task_row(task: &ObjectTaskInspector) -> [Cell; 4] {
+    let (style, what) = match state(task) {
+        State::UpToDate => (GOOD, "up to date".to_owned()),
+        State::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, reason.to_string()),
+        State::Runs(reason) => (WOULD, format!("would run: {reason}")),
+        State::Asks => (FAINT, "its completion check decides".to_owned()),
+    };
+    let ran = task.last_run().map(|stamp| {
+        let took = length(std::time::Duration::from_micros(stamp.duration_us));
+        format!("{}, in {took}", ago(stamp.time))
+    });
+    [
+        Cell::new(format!("  {}", task.stamp_name())),
+        Cell::new(task.description()),
+        Cell::styled(FAINT, ran.unwrap_or_default()),
+        Cell::styled(style, what),
+    ]
+}
+
+fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
+    let task = |task: &ObjectTaskInspector| {
+        let (state, reason) = match state(task) {
+            State::UpToDate => ("up_to_date", None),
+            State::Runs(reason) => ("would_run", Some(reason)),
+            State::Asks => ("asks_its_check", None),
+        };
+        let (time, took): (Option<Moment>, _) = task.last_run().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
+        json!({
+            "task": task.stamp_name(), "description": task.description(), "state": state, "reason": reason,
+            "last_run": time, "duration_us": took,
+        })
+    };
+    let tasks: Vec<_> = leaves(object)?.iter().map(task).collect();
+    Ok(json!({
+        "object": object.id(), "type": object.type_name(), "readonly": object.readonly(), "tasks": tasks,
+    }))
+}

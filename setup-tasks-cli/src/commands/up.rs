@@ -1,0 +1,77 @@
+//! `up`: runs what must run.
+
+use setup_tasks::{FleetReport, FleetRun, Layout, ObjectOutcome, Result};
+
+use super::plan;
+use crate::args::Choice;
+use crate::exit::{Exit, UsageError};
+use crate::interrupt::{self, Ended};
+use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, length, line, note, printable};
+use crate::progress::Progress;
+
+/// Runs what must run. What fails within is said, and shows in the answer.
+pub(crate) async fn up(layout: &Layout, choice: &Choice) -> Result<Exit> {
+    if choice.diff && !choice.dry_run {
+        return Err(UsageError("`--diff` shows what would change\nhelp: add `--dry-run`".to_owned()).into());
+    }
+    if !choice.how.json && (choice.dry_run || layout.config().dry_run) {
+        return plan::plan(layout, choice, false).await;
+    }
+    run(layout, choice.fleet(layout), choice).await
+}
+
+/// Runs a fleet, and tells what happens.
+pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Result<Exit> {
+    let progress = Progress::begin(layout, &fleet, choice)?;
+    // Where no socket can be had, the run goes on without one.
+    #[cfg(unix)]
+    let _published = layout.publish_waiting().inspect_err(|error| tracing::debug!("{error}")).ok();
+    match interrupt::run(fleet).await? {
+        Ended::Cut => {
+            progress.end(None).await?;
+            Ok(Exit::Interrupted)
+        }
+        Ended::Report(report) => {
+            progress.end(Some(&report)).await?;
+            if !choice.how.json {
+                tell(&report);
+            }
+            Ok(exit(&report))
+        }
+    }
+}
+
+pub(super) fn exit(report: &FleetReport) -> Exit {
+    match (report.is_success(), report.stopped) {
+        (true, _) => Exit::Done,
+        (false, true) => Exit::Interrupted,
+        (false, false) => Exit::Failed,
+    }
+}
+
+/// What went wrong, and one line that sums a run up.
+pub(super) fn tell(report: &FleetReport) {
+    for result in &report.objects {
+        let name = printable(&result.object);
+        match (result.outcome, &result.error) {
+            (ObjectOutcome::Failed, Some(failure)) => error(failure.get()),
+            (ObjectOutcome::DependencyFailed, _) => {
+                note(format!("{BAD}error{BAD:#}: {name} depends on what failed: {}", result.path.join(" -> ")));
+            }
+            (ObjectOutcome::Readonly, _) => line(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
+            (ObjectOutcome::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not begun{WOULD:#}")),
+            (ObjectOutcome::Stopped, _) => {
+                line(format!("{NAME}{name}{NAME:#} {WOULD}was stopped before its last task{WOULD:#}"));
+            }
+            _ => {}
+        }
+    }
+    let summary = report.summary();
+    let (word, rest) = summary.split_once(':').unwrap_or((&summary, ""));
+    let style = match (report.is_success(), report.dry_run) {
+        (false, _) => BAD,
+        (true, true) => WOULD,
+        (true, false) => GOOD,
+    };
+    line(format!("{style}{word}{style:#}:{rest} {FAINT}in {}{FAINT:#}", length(report.duration)));
+}

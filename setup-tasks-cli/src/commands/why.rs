@@ -1,0 +1,90 @@
+//! `why`: the chain of causes.
+
+use setup_tasks::run::TaskReport;
+use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Result, Status};
+
+use super::{target, up};
+use crate::causes::{Cause, Causes, When, words};
+use crate::exit::Exit;
+use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, error, line, printable};
+
+/// Says why tasks would run, or since when they are up to date.
+pub(crate) async fn why(layout: &Layout, name: &str) -> Result<Exit> {
+    let target = target::find(layout, name)?;
+    let object = &target.object;
+    // A fleet of one: what it depends on is planned with it.
+    let plan = layout.run().include(glob::Pattern::escape(object.id())).dry_run().await?;
+    let mut said = false;
+    if object.readonly() {
+        line(format!("{NAME}{}{NAME:#} is readonly: nothing runs on it by itself", printable(object.id())));
+        said = true;
+    }
+    for task in tasks(object, &plan)? {
+        if target.task.as_ref().is_none_or(|wanted| *wanted == task.name) {
+            tell(layout, &plan, object, &task)?;
+            said = true;
+        }
+    }
+    if let Some(failure) = plan.object(object.id()).and_then(|result| result.error.as_ref()) {
+        error(failure.get());
+    } else if !said {
+        line("nothing is known of it: it has no tasks");
+    }
+    Ok(up::exit(&plan))
+}
+
+/// A task, and what the plan says of it.
+struct Planned<'r> {
+    name: String,
+    description: String,
+    report: Option<&'r TaskReport>,
+}
+
+/// All tasks in run order, as far as they were looked at.
+fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r>>> {
+    let reports: Vec<_> =
+        plan.object(object.id()).into_iter().flat_map(|result| result.with(Status::WouldRun)).collect();
+    let mut planned = Vec::new();
+    for task in object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves) {
+        let report = reports.iter().find(|report| report.task == task.stamp_name()).copied();
+        let (name, description) = (task.stamp_name().to_owned(), task.description().to_owned());
+        planned.push(Planned { name, description, report });
+    }
+    Ok(planned)
+}
+
+fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
+    line(format!("{NAME}{}/{}{NAME:#} {}", printable(object.id()), task.name, printable(&task.description)));
+    let causes = Causes { layout, plan: Some(plan) };
+    if let Some(report) = task.report {
+        let reason = report.reason.as_ref();
+        let behind = reason.map(|reason| causes.behind(object, reason)).transpose()?.unwrap_or_default();
+        let words = reason.map(|reason| words(reason, behind.first())).unwrap_or_default();
+        line(format!("  {WOULD}would run{WOULD:#}, because: {}", printable(&words)));
+        chain(&behind);
+        return Ok(());
+    }
+    let past = Causes { layout, plan: None }.last(object, &task.name)?;
+    let since = past.first().and_then(|last| {
+        let (at, what) = match last.when {
+            When::WouldRun => return None,
+            When::Marked(at) => (at, "it was declared done by hand".to_owned()),
+            When::Ran(at) => {
+                (at, format!("it ran because: {}", printable(last.reason.as_deref().unwrap_or("unknown"))))
+            }
+        };
+        Some(format!(" since {}, {}; {what}", clock(at), ago(at)))
+    });
+    let since = since.unwrap_or_default();
+    line(format!("  {GOOD}up to date{GOOD:#}{since}"));
+    chain(past.get(1..).unwrap_or_default());
+    Ok(())
+}
+
+/// One cause below the other, each deeper.
+fn chain(causes: &[Cause]) {
+    for (depth, cause) in causes.iter().enumerate() {
+        let indent = "   ".repeat(depth);
+        line(format!("  {indent}{FAINT}└─ {}{FAINT:#}", printable(&cause.sentence())));
+    }
+}

@@ -1,0 +1,38 @@
+//! In Graphviz's language. Source: <https://graphviz.org/doc/info/lang.html>, <https://graphviz.org/doc/info/shapes.html#html>
+
+use std::fmt::Write;
+
+use super::svg::{colour, escape};
+use super::{Picture, State};
+
+/// A table an object, a row a task.
+pub(crate) fn dot(picture: &Picture) -> String {
+    let mut out = String::from("digraph setup_tasks {\n  rankdir=LR;\n  node [shape=plain, fontname=\"Helvetica\"];\n");
+    for (i, object) in picture.objects.iter().enumerate() {
+        let readonly = if object.readonly { ", readonly" } else { "" };
+        let title = format!("<B>{}</B> ({}{readonly})", escape(&object.id), escape(object.type_name));
+        let mut rows = format!("<TR><TD BGCOLOR=\"#eaeef2\">{title}</TD></TR>");
+        for (row, task) in object.tasks.iter().enumerate() {
+            let text = if task.is_relationship { &task.name } else { &task.description };
+            let why = match &task.state {
+                State::WouldRun(reason) => format!("<BR ALIGN=\"LEFT\"/><I>{}</I>", escape(reason)),
+                State::UpToDate | State::Unknown => String::new(),
+            };
+            let (ink, paper) = colour(task);
+            // Writing to a string does not fail.
+            let _ = write!(
+                rows,
+                "<TR><TD PORT=\"t{row}\" ALIGN=\"LEFT\" BGCOLOR=\"{paper}\"><FONT COLOR=\"{ink}\">{}{why}</FONT></TD></TR>",
+                escape(text)
+            );
+        }
+        let _ =
+            writeln!(out, "  o{i} [label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\">{rows}</TABLE>>];");
+    }
+    for edge in &picture.edges {
+        let ((from, from_task), (to, to_task)) = (edge.from, edge.to);
+        let _ = writeln!(out, "  o{to}:t{to_task}:e -> o{from}:t{from_task}:w;");
+    }
+    out.push_str("}\n");
+    out
+}

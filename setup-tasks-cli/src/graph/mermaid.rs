@@ -1,0 +1,55 @@
+//! For Markdown with Mermaid. Source: <https://mermaid.js.org/syntax/flowchart.html>
+
+use std::fmt::Write;
+
+use super::{Picture, State};
+
+/// A subgraph an object, a node a task, in run order.
+pub(crate) fn mermaid(picture: &Picture) -> String {
+    let mut out = String::from("flowchart LR\n");
+    // Writing to a string does not fail.
+    for (i, object) in picture.objects.iter().enumerate() {
+        let readonly = if object.readonly { ", readonly" } else { "" };
+        let _ = writeln!(out, "  subgraph o{i}[\"{} ({}{readonly})\"]", quote(&object.id), quote(object.type_name));
+        for (row, task) in object.tasks.iter().enumerate() {
+            let text = if task.is_relationship { &task.name } else { &task.description };
+            let (class, why) = match &task.state {
+                _ if task.is_relationship => ("relation", String::new()),
+                State::UpToDate => ("done", String::new()),
+                State::WouldRun(reason) => ("would", format!("<br/><i>{}</i>", quote(reason))),
+                State::Unknown => ("unknown", String::new()),
+            };
+            let _ = writeln!(out, "    o{i}t{row}[\"{}{why}\"]:::{class}", quote(text));
+        }
+        for row in 1..object.tasks.len() {
+            let _ = writeln!(out, "    o{i}t{} --> o{i}t{row}", row - 1);
+        }
+        out.push_str("  end\n");
+    }
+    for edge in &picture.edges {
+        let ((from, from_task), (to, to_task)) = (edge.from, edge.to);
+        let _ = writeln!(out, "  o{to}t{to_task} -.-> o{from}t{from_task}");
+    }
+    out.push_str("  classDef done fill:#dafbe1,stroke:#1a7f37,color:#1f2328\n");
+    out.push_str("  classDef would fill:#fff8c5,stroke:#9a6700,color:#1f2328\n");
+    out.push_str("  classDef unknown fill:#f6f8fa,stroke:#8c959f,color:#59636e\n");
+    out.push_str("  classDef relation fill:#ffffff,stroke:#8c959f,color:#59636e,stroke-dasharray:3\n");
+    out
+}
+
+/// In a quoted label, these have a meaning of their own.
+fn quote(text: &str) -> String {
+    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    one_line.replace('&', "&amp;").replace('"', "#quot;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "#96;")
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_has_a_meaning_in_mermaid_is_quoted() {
+        let text = super::mermaid(&super::super::tests::example());
+        assert!(text.contains("o0t0[\"Make the #quot;key#quot; &lt;now&gt; &amp; [here]\"]:::done"), "{text}");
+        assert!(text.contains("  o0t1 -.-> o1t0\n"), "{text}");
+        assert_eq!(text.matches("subgraph").count(), 3);
+    }
+}

@@ -1,0 +1,183 @@
+//! Pictures of objects, their tasks and what these depend on, with state and reason.
+
+mod dot;
+mod layers;
+mod mermaid;
+mod svg;
+mod text;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+
+use setup_tasks::run::TaskReport;
+use setup_tasks::{AnyObject, FleetReport, Layout, ObjectOutcome, ObjectTaskInspector, Result, Status, TaskSort};
+
+use crate::causes::{Causes, words};
+
+pub(crate) use dot::dot;
+pub(crate) use mermaid::mermaid;
+pub(crate) use svg::svg;
+pub(crate) use text::text;
+
+/// What is drawn.
+#[derive(Debug)]
+pub(crate) struct Picture {
+    pub(crate) objects: Vec<Node>,
+    pub(crate) edges: Vec<Edge>,
+}
+
+/// An object.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) id: String,
+    pub(crate) type_name: &'static str,
+    pub(crate) readonly: bool,
+    /// Why it cannot be told what would run.
+    pub(crate) error: Option<String>,
+    pub(crate) tasks: Vec<Task>,
+}
+
+/// A task, or a relationship.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) is_relationship: bool,
+    pub(crate) state: State,
+}
+
+#[derive(Debug, PartialEq)]
+pub(crate) enum State {
+    UpToDate,
+    /// It would run, for this reason.
+    WouldRun(String),
+    /// It was not looked at: its object is readonly, or something before it failed.
+    Unknown,
+}
+
+/// A task, by the places of its object and its own.
+pub(crate) type Place = (usize, usize);
+
+/// A task depends on another.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Edge {
+    pub(crate) from: Place,
+    pub(crate) to: Place,
+}
+
+impl Picture {
+    /// Of the objects, and of those that they depend on, as a plan sees them.
+    pub(crate) fn of(layout: &Layout, objects: &[AnyObject], plan: &FleetReport) -> Result<Self> {
+        let (all, tasks) = with_dependencies(objects)?;
+        let places: HashMap<_, _> = all.iter().enumerate().map(|(i, object)| (object.id().to_owned(), i)).collect();
+        let causes = Causes { layout, plan: Some(plan) };
+        let nodes = all.iter().zip(&tasks).map(|(object, tasks)| Node::of(object, tasks, plan, &causes));
+        let nodes = nodes.collect::<Result<Vec<_>>>()?;
+        let mut edges = Vec::new();
+        for (i, tasks) in tasks.iter().enumerate() {
+            for (row, task) in tasks.iter().enumerate() {
+                for (other, name) in task.depends_on() {
+                    let Some(&to) = places.get(other.id()) else { continue };
+                    let at = nodes[to].tasks.iter().position(|task| task.name == name);
+                    edges.extend(at.map(|at| Edge { from: (i, row), to: (to, at) }));
+                }
+            }
+        }
+        Ok(Self { objects: nodes, edges })
+    }
+
+    pub(crate) fn task(&self, (object, task): Place) -> &Task {
+        &self.objects[object].tasks[task]
+    }
+}
+
+/// The objects, and all that they depend on, with their tasks.
+fn with_dependencies(objects: &[AnyObject]) -> Result<(Vec<AnyObject>, Vec<Vec<ObjectTaskInspector>>)> {
+    let mut known: HashSet<_> = objects.iter().map(|object| object.id().to_owned()).collect();
+    let (mut all, mut tasks) = (Vec::new(), Vec::new());
+    let mut next: VecDeque<_> = objects.iter().cloned().collect();
+    while let Some(object) = next.pop_front() {
+        let own: Vec<_> = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves).collect();
+        for (other, _) in own.iter().flat_map(ObjectTaskInspector::depends_on) {
+            if known.insert(other.id().to_owned()) {
+                next.push_back(other);
+            }
+        }
+        all.push(object);
+        tasks.push(own);
+    }
+    Ok((all, tasks))
+}
+
+impl Node {
+    fn of(object: &AnyObject, tasks: &[ObjectTaskInspector], plan: &FleetReport, causes: &Causes<'_>) -> Result<Self> {
+        let result = plan.object(object.id());
+        let error = result.and_then(|result| result.error.as_ref()).map(|error| format!("{:#}", error.get()));
+        let looked_at =
+            result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectOutcome::Readonly);
+        let would: Vec<&TaskReport> = result.into_iter().flat_map(|result| result.with(Status::WouldRun)).collect();
+        let task = |task: &ObjectTaskInspector| {
+            let planned = would.iter().find(|report| report.task == task.stamp_name());
+            let state = match planned.and_then(|report| report.reason.as_ref()) {
+                Some(reason) => State::WouldRun(words(reason, causes.behind(object, reason)?.first())),
+                None if looked_at => State::UpToDate,
+                None => State::Unknown,
+            };
+            Ok(Task {
+                name: task.stamp_name().to_owned(),
+                description: task.description().to_owned(),
+                is_relationship: task.sort() == TaskSort::Relationship,
+                state,
+            })
+        };
+        Ok(Self {
+            id: object.id().to_owned(),
+            type_name: object.type_name(),
+            readonly: object.readonly(),
+            error,
+            tasks: tasks.iter().map(task).collect::<Result<_>>()?,
+        })
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// Two objects, one that depends on the other, in every state; with characters that languages take for their own.
+    pub(crate) fn example() -> Picture {
+        let task = |name: &str, description: &str, is_relationship, state| Task {
+            name: name.to_owned(),
+            description: description.to_owned(),
+            is_relationship,
+            state,
+        };
+        let files = Node {
+            id: "files/main".to_owned(),
+            type_name: "FileServer",
+            readonly: false,
+            error: None,
+            tasks: vec![
+                task("key", "Make the \"key\" <now> & [here]", false, State::UpToDate),
+                task("publish", "Publish the share", false, State::WouldRun("its hash changed from a to b".to_owned())),
+            ],
+        };
+        let ada = Node {
+            id: "ada".to_owned(),
+            type_name: "Client",
+            readonly: false,
+            error: None,
+            tasks: vec![
+                task("server_publish", "Depend on publish", true, State::UpToDate),
+                task("mount", "Mount the share", false, State::WouldRun("files/main/publish ran later".to_owned())),
+            ],
+        };
+        let bob = Node {
+            id: "bob".to_owned(),
+            type_name: "Client",
+            readonly: true,
+            error: None,
+            tasks: vec![task("mount", "Mount the share", false, State::Unknown)],
+        };
+        Picture { objects: vec![files, ada, bob], edges: vec![Edge { from: (1, 0), to: (0, 1) }] }
+    }
+}

@@ -1,0 +1,69 @@
+//! As a tree of text.
+
+use super::{Picture, State, Task};
+use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, printable, styled};
+
+/// A line an object, a line a task below it.
+pub(crate) fn text(picture: &Picture) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (i, object) in picture.objects.iter().enumerate() {
+        let readonly = if object.readonly { ", readonly" } else { "" };
+        let kind = styled(FAINT, format!("({}{readonly})", object.type_name));
+        lines.push(format!("{} {kind}", styled(NAME, printable(&object.id))));
+        for (row, task) in object.tasks.iter().enumerate() {
+            let last = row + 1 == object.tasks.len() && object.error.is_none();
+            let branch = if last { "└─" } else { "├─" };
+            let to = picture
+                .edges
+                .iter()
+                .filter(|edge| edge.from == (i, row))
+                .map(|edge| format!("{}/{}", picture.objects[edge.to.0].id, picture.task(edge.to).name));
+            lines.push(format!("{branch} {}", one(task, &to.collect::<Vec<_>>())));
+        }
+        if let Some(error) = &object.error {
+            let mut parts = error.lines();
+            lines.push(format!("└─ {} {}", styled(BAD, "✗"), printable(parts.next().unwrap_or_default())));
+            lines.extend(parts.map(|part| format!("     {}", printable(part))));
+        }
+    }
+    lines
+}
+
+fn one(task: &Task, depends_on: &[String]) -> String {
+    let Task { name, description, is_relationship, state } = task;
+    let on = if depends_on.is_empty() { String::new() } else { format!(" ⇠ {}", depends_on.join(", ")) };
+    if *is_relationship {
+        return styled(
+            FAINT,
+            format!("⇠ {}", if on.is_empty() { "nothing".to_owned() } else { depends_on.join(", ") }),
+        );
+    }
+    let (mark, why) = match state {
+        State::UpToDate => (styled(GOOD, "✓"), String::new()),
+        State::WouldRun(reason) => (styled(WOULD, "●"), styled(WOULD, format!(": {}", printable(reason)))),
+        State::Unknown => (styled(FAINT, "·"), String::new()),
+    };
+    format!("{mark} {} {}{}{why}", printable(name), styled(FAINT, printable(description)), styled(FAINT, on))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_object_has_its_tasks_below_it_with_state_and_reason() {
+        let lines = super::text(&super::super::tests::example());
+        let plain: Vec<_> = lines.iter().map(|line| anstream::adapter::strip_str(line).to_string()).collect();
+        assert_eq!(
+            plain,
+            [
+                "files/main (FileServer)",
+                "├─ ✓ key Make the \"key\" <now> & [here]",
+                "└─ ● publish Publish the share: its hash changed from a to b",
+                "ada (Client)",
+                "├─ ⇠ files/main/publish",
+                "└─ ● mount Mount the share: files/main/publish ran later",
+                "bob (Client, readonly)",
+                "└─ · mount Mount the share",
+            ]
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! Tracing: what a task says goes to the log of its attempt, what is said elsewhere and matters to the terminal.
+
+use std::fmt::{self, Write};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use setup_tasks::log::{TARGET, TaskLog};
+use tracing::field::{Field, Visit};
+use tracing::span::{Attributes, Id};
+use tracing::{Event, Level, Subscriber};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::output::{BAD, WOULD, note, printable, time_of};
+
+/// A layer of [`tracing_subscriber`] that writes what is said within an attempt of a task, also by what it spawned in its
+/// span, to the attempt's [log](setup_tasks::log). [`main`](crate::main) installs it; a binary with a subscriber of its own,
+/// installed before, adds it there.
+#[derive(Debug, Default)]
+pub struct TaskLogs {
+    /// Whether warnings and errors from elsewhere go to the standard error.
+    prints: bool,
+}
+
+/// The log of the attempt that a span belongs to.
+struct Log(Arc<TaskLog>);
+
+/// Installs the subscriber, unless the binary has one. `RUST_LOG` says what is written, by default what is `info` or worse.
+pub(crate) fn install() {
+    let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse().ok());
+    let targets: Targets = wanted.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    // An error says that there is one.
+    let _ = tracing_subscriber::registry().with(TaskLogs { prints: true }.with_filter(targets)).try_init();
+}
+
+impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for TaskLogs {
+    fn on_new_span(&self, _attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
+        if let (Some(log), Some(span)) = (TaskLog::current(), cx.span(id)) {
+            span.extensions_mut().insert(Log(log));
+        }
+    }
+
+    fn on_event(&self, event: &Event<'_>, cx: Context<'_, S>) {
+        if event.metadata().target() == TARGET {
+            return;
+        }
+        let of_span = || {
+            let scope = cx.event_scope(event)?;
+            scope.into_iter().find_map(|span| span.extensions().get::<Log>().map(|log| log.0.clone()))
+        };
+        if let Some(log) = TaskLog::current().or_else(of_span) {
+            let metadata = event.metadata();
+            let (time, level, target) = (time_of(SystemTime::now()), metadata.level(), metadata.target());
+            log.line(&format!("{time} {level:>5} {target}: {}", text(event)));
+        } else if self.prints && *event.metadata().level() <= Level::WARN {
+            let (style, word) =
+                if *event.metadata().level() == Level::WARN { (WOULD, "warning") } else { (BAD, "error") };
+            note(format!("{style}{word}{style:#}: {}", printable(&text(event))));
+        }
+    }
+}
+
+/// The message, then the other fields.
+fn text(event: &Event<'_>) -> String {
+    let mut text = Text::default();
+    event.record(&mut text);
+    text.message + &text.fields
+}
+
+#[derive(Default)]
+struct Text {
+    message: String,
+    fields: String,
+}
+
+impl Text {
+    fn add(&mut self, field: &Field, value: fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _ = match field.name() {
+            "message" => self.message.write_fmt(value),
+            name => write!(self.fields, " {name}={value}"),
+        };
+    }
+}
+
+impl Visit for Text {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.add(field, format_args!("{value}"));
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.add(field, format_args!("{value:?}"));
+    }
+}

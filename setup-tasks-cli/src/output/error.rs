@@ -1,0 +1,60 @@
+//! Errors, with their causes.
+
+use std::path::Path;
+
+use super::{BAD, FAINT, note, printable};
+
+/// How many of the last lines of a log are shown.
+const LINES: usize = 10;
+
+/// An error with all its causes.
+pub(crate) fn error(error: &anyhow::Error) {
+    for line in lines(error) {
+        note(line);
+    }
+}
+
+/// `error: …`, then `because …` for each cause, their further lines below them.
+fn lines(error: &anyhow::Error) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (i, cause) in error.chain().enumerate() {
+        let (head, indent) =
+            if i == 0 { (format!("{BAD}error{BAD:#}: "), "  ") } else { ("  because ".into(), "          ") };
+        let text = cause.to_string();
+        for (n, line) in text.trim_end().lines().enumerate() {
+            let line = printable(line);
+            lines.push(if n == 0 { format!("{head}{line}") } else { format!("{indent}{line}") });
+        }
+    }
+    lines
+}
+
+/// The last of what a task that failed said, and where all of it is.
+pub(crate) fn failure(log: &Path) {
+    let last = setup_tasks::log::last_lines(log, LINES).unwrap_or_default();
+    for line in last {
+        super::line(format!("  {FAINT}|{FAINT:#} {}", printable(&line)));
+    }
+    super::line(format!("  {FAINT}log: {}{FAINT:#}", log.display()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_cause_has_a_line_and_its_further_lines_stand_below() {
+        let error = anyhow::anyhow!("no disk\nhelp: buy one").context("cannot write").context("task `a/b` failed");
+        let plain = |line: &String| anstream::adapter::strip_str(line).to_string();
+        assert_eq!(
+            lines(&error).iter().map(plain).collect::<Vec<_>>(),
+            ["error: task `a/b` failed", "  because cannot write", "  because no disk", "          help: buy one"]
+        );
+    }
+
+    #[test]
+    fn what_an_error_says_cannot_speak_to_the_terminal() {
+        let shown = lines(&anyhow::anyhow!("it said \x1b]0;owned\x07")).join("");
+        assert!(!shown.contains("\x1b]") && !shown.contains('\x07'), "{shown:?}");
+    }
+}

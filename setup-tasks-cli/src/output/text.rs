@@ -1,0 +1,75 @@
+//! Times, lengths of time, and texts that come from elsewhere.
+
+use std::borrow::Cow;
+use std::time::{Duration, SystemTime};
+
+use setup_tasks::stamp::Moment;
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// A length of time as people say it.
+pub(crate) fn length(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    match seconds {
+        0 if duration < Duration::from_millis(10) => format!("{:.1} ms", duration.as_secs_f64() * 1000.0),
+        0 => format!("{} ms", duration.as_millis()),
+        1..60 => format!("{:.1} s", duration.as_secs_f64()),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// How long ago something was.
+pub(crate) fn ago(moment: Moment) -> String {
+    let since = SystemTime::now().duration_since(moment.into()).unwrap_or_default().as_secs();
+    match since {
+        0..2 => "just now".to_owned(),
+        2..120 => format!("{since} s ago"),
+        120..7200 => format!("{} min ago", since / 60),
+        7200..172_800 => format!("{} h ago", since / 3600),
+        _ => format!("{} days ago", since / 86_400),
+    }
+}
+
+/// A time of the calendar.
+pub(crate) fn clock(moment: Moment) -> String {
+    clock_time(moment.into())
+}
+
+pub(crate) fn clock_time(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    time.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC")).unwrap_or_default()
+}
+
+/// A time of the day, for lines of a log.
+pub(crate) fn time_of(time: SystemTime) -> String {
+    let time = OffsetDateTime::from(time);
+    time.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]")).unwrap_or_default()
+}
+
+/// A text from elsewhere, on one line: control characters, which would speak to the terminal, are replaced.
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let speaks = |c: char| c.is_control() && c != '\t';
+    if !text.contains(speaks) {
+        return Cow::Borrowed(text);
+    }
+    let plain = anstream::adapter::strip_str(text).to_string();
+    Cow::Owned(plain.chars().map(|c| if speaks(c) { char::REPLACEMENT_CHARACTER } else { c }).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_are_as_people_say_them() {
+        let said = [0.0004, 0.25, 7.5, 90.0, 7260.0].map(|seconds| length(Duration::from_secs_f64(seconds)));
+        assert_eq!(said, ["0.4 ms", "250 ms", "7.5 s", "1 min 30 s", "2 h 1 min"]);
+    }
+
+    #[test]
+    fn a_text_from_elsewhere_has_one_line_and_no_control_characters() {
+        assert_eq!(printable("plain\tü"), "plain\tü");
+        assert_eq!(printable("\x1b[31mred\x1b[0m\nnext\x07"), "red\u{fffd}next");
+    }
+}

@@ -1,0 +1,165 @@
+//! Bars on a terminal: what runs now, how much is done, how long the rest takes.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use indicatif::style::ProgressTracker;
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
+use setup_tasks::event::{Event, EventKind, Listening};
+use setup_tasks::{AnyObject, Layout};
+
+use super::estimate::Estimate;
+use crate::args::Choice;
+use crate::output::{self, length, printable};
+
+/// How many running tasks have a line of their own.
+const SHOWN: usize = 8;
+const TICK: Duration = Duration::from_millis(100);
+
+#[derive(Clone)]
+pub(super) struct Bars(Arc<Shared>);
+
+struct Shared {
+    all: ProgressBar,
+    estimate: Arc<Mutex<Estimate>>,
+    running: Mutex<Vec<Running>>,
+}
+
+struct Running {
+    object: Arc<str>,
+    task: &'static str,
+    bar: Option<ProgressBar>,
+    text: String,
+    began: std::time::Instant,
+}
+
+impl Bars {
+    pub(super) fn new(layout: &Layout, objects: &[AnyObject], choice: &Choice) -> Self {
+        let jobs = choice.how.jobs.map_or(usize::MAX, std::num::NonZero::get);
+        let estimate = Arc::new(Mutex::new(Estimate::new(layout, objects, &choice.filter.tags, jobs)));
+        let total = estimate.lock().unwrap_or_else(PoisonError::into_inner).total;
+        let all = output::bars().add(ProgressBar::new(total as u64));
+        let template = "{spinner:.cyan} [{bar:28.cyan/blue}] {pos}/{len} tasks{left} {wide_msg:.dim}";
+        all.set_style(style(template).with_key("left", Left(estimate.clone())).progress_chars("=> "));
+        all.enable_steady_tick(TICK);
+        Self(Arc::new(Shared { all, estimate, running: Mutex::default() }))
+    }
+
+    pub(super) fn follow(&self, layout: &Layout) -> Listening {
+        let bars = self.clone();
+        layout.on_event(move |event| bars.hear(event))
+    }
+
+    /// Takes the bars away.
+    pub(super) fn clear(&self) {
+        for running in self.running().drain(..) {
+            running.bar.iter().for_each(ProgressBar::finish_and_clear);
+        }
+        self.0.all.finish_and_clear();
+    }
+
+    fn hear(&self, event: &Event) {
+        {
+            let mut estimate = self.0.estimate.lock().unwrap_or_else(PoisonError::into_inner);
+            estimate.hear(event);
+            self.0.all.set_position(estimate.done as u64);
+        }
+        match event.kind {
+            EventKind::TaskStart { attempt } => self.start(event, attempt),
+            EventKind::TaskRan { .. } | EventKind::TaskSkipped | EventKind::TaskFail { .. } => self.end(event),
+            _ => {}
+        }
+    }
+
+    fn start(&self, event: &Event, attempt: u32) {
+        let mut running = self.running();
+        let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+        let text = format!("{}  {}{again}", printable(&event.object), printable(&event.description));
+        let (object, task, began) = (event.object.clone(), event.task, std::time::Instant::now());
+        running.retain(|other| !other.is_of(event));
+        running.push(Running { object, task, bar: None, text, began });
+        self.show(&mut running);
+    }
+
+    fn end(&self, event: &Event) {
+        let mut running = self.running();
+        running.retain(|other| {
+            let ends = other.is_of(event);
+            if ends && let Some(bar) = &other.bar {
+                bar.finish_and_clear();
+                output::bars().remove(bar);
+            }
+            !ends
+        });
+        self.show(&mut running);
+    }
+
+    /// The first ones have a line.
+    fn show(&self, running: &mut [Running]) {
+        for running in running.iter_mut().take(SHOWN).filter(|running| running.bar.is_none()) {
+            let bar = output::bars().insert_before(&self.0.all, ProgressBar::new_spinner());
+            bar.set_style(style("  {took:>10}  {wide_msg}").with_key("took", Took(running.began)));
+            bar.set_message(running.text.clone());
+            bar.enable_steady_tick(TICK);
+            running.bar = Some(bar);
+        }
+        let more = running.len().saturating_sub(SHOWN);
+        let more = if more > 0 { format!("{} running", running.len()) } else { String::new() };
+        self.0.all.set_message(more);
+    }
+
+    fn running(&self) -> MutexGuard<'_, Vec<Running>> {
+        self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Running {
+    fn is_of(&self, event: &Event) -> bool {
+        self.object == event.object && self.task == event.task
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // A test draws with each of them.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+/// How long it has taken so far.
+#[derive(Clone)]
+struct Took(std::time::Instant);
+
+impl ProgressTracker for Took {
+    fn clone_box(&self) -> Box<dyn ProgressTracker> {
+        Box::new(self.clone())
+    }
+
+    fn tick(&mut self, _: &ProgressState, _: std::time::Instant) {}
+
+    fn reset(&mut self, _: &ProgressState, _: std::time::Instant) {}
+
+    fn write(&self, _: &ProgressState, w: &mut dyn std::fmt::Write) {
+        // What draws takes any text.
+        let _ = w.write_str(&length(self.0.elapsed()));
+    }
+}
+
+/// How long the rest takes.
+#[derive(Clone)]
+struct Left(Arc<Mutex<Estimate>>);
+
+impl ProgressTracker for Left {
+    fn clone_box(&self) -> Box<dyn ProgressTracker> {
+        Box::new(self.clone())
+    }
+
+    fn tick(&mut self, _: &ProgressState, _: std::time::Instant) {}
+
+    fn reset(&mut self, _: &ProgressState, _: std::time::Instant) {}
+
+    fn write(&self, _: &ProgressState, w: &mut dyn std::fmt::Write) {
+        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).left();
+        if let Some(left) = left.filter(|left| *left >= Duration::from_secs(1)) {
+            let _ = write!(w, ", about {} left", length(Duration::from_secs(left.as_secs())));
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! How much is still to do, and how long that takes, by what ran before.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use setup_tasks::decide::Decision;
+use setup_tasks::event::{Event, EventKind};
+use setup_tasks::stamp::{Ended, HistoryFilter};
+use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, TaskSort};
+
+/// So many lines of history are looked at, the latest first.
+const HISTORY: usize = 20_000;
+
+/// What is to do.
+pub(super) struct Estimate {
+    objects: HashMap<String, Vec<Todo>>,
+    /// How many objects run at once.
+    jobs: usize,
+    pub(super) total: usize,
+    pub(super) done: usize,
+}
+
+struct Todo {
+    task: String,
+    /// How long it took when it last ran.
+    took: Option<Duration>,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    /// It will be looked at; as far as stamps tell, it is up to date.
+    Perhaps,
+    /// It will run.
+    Expected,
+    Running(Instant),
+    Done,
+}
+
+impl Estimate {
+    /// By stamps and history, without asking any method. What cannot be read is not estimated.
+    pub(super) fn new(layout: &Layout, objects: &[AnyObject], tags: &[String], jobs: usize) -> Self {
+        let took = durations(layout);
+        let mut estimate = Self { objects: HashMap::new(), jobs, total: 0, done: 0 };
+        for object in objects.iter().filter(|object| !object.readonly()) {
+            let mut todo = Vec::new();
+            for task in object.inspect().unwrap_or_default().into_iter().flat_map(ObjectTaskInspector::leaves) {
+                let is_chosen =
+                    tags.is_empty() || task.tags().iter().any(|tag| tags.iter().any(|chosen| chosen == tag));
+                if task.sort() != TaskSort::Task || !is_chosen {
+                    continue;
+                }
+                let runs = matches!(task.glance(), Some(Decision::Run(_)));
+                let state = if runs { State::Expected } else { State::Perhaps };
+                let name = task.stamp_name().to_owned();
+                let took = took.get(&(object.stamp_subdir().to_owned(), name.clone())).copied();
+                todo.push(Todo { task: name, took, state });
+            }
+            estimate.total += todo.len();
+            estimate.objects.insert(object.id().to_owned(), todo);
+        }
+        estimate
+    }
+
+    /// Takes what happened into account.
+    pub(super) fn hear(&mut self, event: &Event) {
+        let Some(todo) = self.objects.get_mut(&*event.object) else { return };
+        if matches!(event.kind, EventKind::ObjectReady | EventKind::ObjectFailed { .. }) {
+            for task in todo.iter_mut().filter(|task| task.state != State::Done) {
+                (task.state, self.done) = (State::Done, self.done + 1);
+            }
+            return;
+        }
+        let Some(at) = todo.iter().position(|task| task.task == event.task) else { return };
+        match event.kind {
+            EventKind::TaskStart { .. } => todo[at].state = State::Running(Instant::now()),
+            EventKind::TaskRan { .. } => {
+                // What comes after it runs, too.
+                todo[at + 1..].iter_mut().filter(|task| task.state == State::Perhaps).for_each(|task| {
+                    task.state = State::Expected;
+                });
+                self.end(&event.object, at);
+            }
+            EventKind::TaskAlreadyRun | EventKind::TaskSkipped | EventKind::TaskFail { .. } => {
+                self.end(&event.object, at);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, object: &str, at: usize) {
+        let task = self.objects.get_mut(object).and_then(|todo| todo.get_mut(at));
+        if let Some(task) = task.filter(|task| task.state != State::Done) {
+            (task.state, self.done) = (State::Done, self.done + 1);
+        }
+    }
+
+    /// How long what will run takes, if that is known of half of it at least: the rest counts as much as that on average.
+    /// Objects run beside each other, the tasks of one after each other.
+    pub(super) fn left(&self) -> Option<Duration> {
+        let will_run = |task: &&Todo| matches!(task.state, State::Expected | State::Running(_));
+        let all: Vec<_> = self.objects.values().flatten().filter(will_run).collect();
+        let known: Vec<_> = all.iter().filter_map(|task| task.took).collect();
+        if known.is_empty() || known.len() * 2 < all.len() {
+            return None;
+        }
+        let average = known.iter().sum::<Duration>() / u32::try_from(known.len()).unwrap_or(u32::MAX);
+        let left = |task: &Todo| {
+            let took = task.took.unwrap_or(average);
+            if let State::Running(since) = task.state { took.saturating_sub(since.elapsed()) } else { took }
+        };
+        let of_object = |todo: &Vec<Todo>| todo.iter().filter(will_run).map(left).sum::<Duration>();
+        let each: Vec<_> = self.objects.values().map(of_object).filter(|left| !left.is_zero()).collect();
+        let longest = each.iter().max().copied().unwrap_or_default();
+        let beside = u32::try_from(self.jobs.min(each.len()).max(1)).unwrap_or(u32::MAX);
+        Some(longest.max(each.iter().sum::<Duration>() / beside))
+    }
+}
+
+/// How long each task took when it last did its work, by subdir and name.
+fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
+    let filter = HistoryFilter { limit: Some(HISTORY), ..HistoryFilter::default() };
+    let mut took = HashMap::new();
+    for entry in layout.history(&filter).unwrap_or_default() {
+        if entry.ended == Ended::Ran {
+            took.entry((entry.object, entry.task)).or_insert(Duration::from_micros(entry.duration_us));
+        }
+    }
+    took
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Row<'a> = (&'a str, Option<u64>, State);
+
+    fn estimate(objects: &[(&str, &[Row<'_>])], jobs: usize) -> Estimate {
+        let todo = |&(task, took, state): &Row<'_>| {
+            let took = took.map(Duration::from_secs);
+            Todo { task: task.to_owned(), took, state }
+        };
+        let objects: HashMap<_, Vec<_>> =
+            objects.iter().map(|(id, tasks)| ((*id).to_owned(), tasks.iter().map(todo).collect())).collect();
+        Estimate { total: objects.values().map(Vec::len).sum(), objects, jobs, done: 0 }
+    }
+
+    fn event(object: &str, task: &'static str, kind: EventKind) -> Event {
+        Event::new(object, task, "", kind)
+    }
+
+    #[test]
+    fn objects_run_beside_each_other_and_their_tasks_after_each_other() {
+        let long: &[_] = &[("a", Some(10), State::Expected), ("b", Some(20), State::Expected)];
+        let short: &[_] = &[("a", Some(6), State::Expected)];
+        assert_eq!(estimate(&[("x", long), ("y", short)], 2).left(), Some(Duration::from_secs(30)));
+        assert_eq!(estimate(&[("x", long), ("y", short)], 1).left(), Some(Duration::from_secs(36)));
+    }
+
+    #[test]
+    fn what_comes_after_a_task_that_ran_will_run() {
+        let tasks: &[_] =
+            &[("a", Some(1), State::Expected), ("b", Some(7), State::Perhaps), ("c", Some(9), State::Perhaps)];
+        let mut estimate = estimate(&[("x", tasks)], 4);
+        assert_eq!(estimate.left(), Some(Duration::from_secs(1)));
+        estimate.hear(&event("x", "a", EventKind::TaskRan { duration: Duration::ZERO }));
+        assert_eq!((estimate.left(), estimate.done), (Some(Duration::from_secs(16)), 1));
+        estimate.hear(&event("x", "", EventKind::ObjectReady));
+        assert_eq!((estimate.done, estimate.total), (3, 3));
+    }
+
+    #[test]
+    fn where_little_is_known_nothing_is_promised() {
+        let tasks: &[_] =
+            &[("a", Some(5), State::Expected), ("b", None, State::Expected), ("c", None, State::Expected)];
+        assert_eq!(estimate(&[("x", tasks)], 1).left(), None);
+        assert_eq!(estimate(&[("x", &tasks[..2])], 1).left(), Some(Duration::from_secs(10)));
+    }
+}

@@ -1,0 +1,49 @@
+//! A line for everything that happened. What is up to date stays unsaid.
+
+use anstyle::Style;
+use setup_tasks::Layout;
+use setup_tasks::event::{Event, EventKind, Listening};
+
+use super::Columns;
+use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, length, line, note, printable};
+
+/// Prints lines from now on.
+pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
+    layout.on_event(move |event| print(event, columns))
+}
+
+fn print(event: &Event, columns: Columns) {
+    let say = |style: Style, what: &str, more: String| line(columns.line(event, style, what, &more));
+    match &event.kind {
+        EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", length(*duration))),
+        EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
+        EventKind::TaskFail { duration, log, .. } => {
+            say(BAD, "failed", format!("after {}", length(*duration)));
+            if let Some(log) = log {
+                failure(log);
+            }
+        }
+        EventKind::TaskRetry { wait, attempt, .. } => {
+            say(WOULD, "failed", format!("in attempt {attempt}; again in {}", length(*wait)));
+        }
+        EventKind::ChangedWhileRunning => say(WOULD, "its input changed meanwhile", "and it will run again".into()),
+        EventKind::Waiting { holder } => {
+            note(format!("{NAME}{}{NAME:#} waits for {}, which runs it", printable(&event.object), printable(holder)));
+        }
+        _ => {}
+    }
+}
+
+impl Columns {
+    fn line(self, event: &Event, style: Style, what: &str, more: &str) -> String {
+        self.text(&event.object, &event.description, style, what, more)
+    }
+
+    /// Object, description, what became of it, and more.
+    pub(crate) fn text(self, object: &str, description: &str, style: Style, what: &str, more: &str) -> String {
+        let Self { object: wide, description: wider } = self;
+        let (object, description, more) = (printable(object), printable(description), printable(more));
+        let text = format!("{NAME}{object:<wide$}{NAME:#}  {description:<wider$}  {style}{what}{style:#}");
+        if more.is_empty() { text } else { format!("{text} {FAINT}{more}{FAINT:#}") }
+    }
+}

@@ -1,0 +1,83 @@
+//! What is told while a fleet runs: lines, and on a terminal bars below them; or JSON.
+
+mod bars;
+mod estimate;
+mod lines;
+mod stream;
+
+use std::collections::HashSet;
+use std::io::IsTerminal;
+
+use setup_tasks::event::Listening;
+use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, ObjectTaskInspector, Result, TaskSort};
+
+use crate::args::Choice;
+use crate::output;
+
+/// Tells what happens, from when it is made until [`end`](Self::end).
+pub(crate) struct Progress {
+    told: Vec<Listening>,
+    bars: Option<bars::Bars>,
+    json: bool,
+}
+
+impl Progress {
+    /// Begins to tell what the fleet does.
+    pub(crate) fn begin(layout: &Layout, fleet: &FleetRun, choice: &Choice) -> Result<Self> {
+        let objects = fleet.objects()?;
+        if choice.how.json {
+            return Ok(Self { told: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
+        }
+        let is_plan = choice.dry_run || layout.config().dry_run;
+        let bars = (!is_plan && is_terminal()).then(|| bars::Bars::new(layout, &objects, choice));
+        let mut told = vec![lines::follow(layout, Columns::of(&objects))];
+        told.extend(bars.as_ref().map(|bars| bars.follow(layout)));
+        Ok(Self { told, bars, json: false })
+    }
+
+    /// Waits until all is told, and takes the bars away.
+    pub(crate) async fn end(self, report: Option<&FleetReport>) -> Result<()> {
+        for told in &self.told {
+            told.flush().await;
+        }
+        if let Some(bars) = &self.bars {
+            bars.clear();
+        }
+        let missed = self.told.iter().map(Listening::missed).max().unwrap_or_default();
+        if self.json {
+            return stream::end(report, missed);
+        }
+        if missed > 0 {
+            output::note(format!("{missed} events came too fast to be told; the report has them"));
+        }
+        Ok(())
+    }
+}
+
+/// Whether somebody looks at bars.
+fn is_terminal() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// How wide the columns of lines are.
+#[derive(Clone, Copy)]
+pub(crate) struct Columns {
+    pub(crate) object: usize,
+    pub(crate) description: usize,
+}
+
+impl Columns {
+    /// Wide enough for most.
+    pub(crate) fn of(objects: &[AnyObject]) -> Self {
+        /// Wider ones stand out of their column.
+        const WIDEST: (usize, usize) = (24, 44);
+        let object = objects.iter().map(|object| object.id().chars().count()).max().unwrap_or_default();
+        // Objects of a type mostly have the same tasks; to ask all of many would take long.
+        let mut seen = HashSet::new();
+        let types = objects.iter().filter(|object| seen.insert(object.type_name()));
+        let tasks = types.flat_map(|object| object.inspect().unwrap_or_default());
+        let leaves = tasks.flat_map(ObjectTaskInspector::leaves).filter(|task| task.sort() == TaskSort::Task);
+        let description = leaves.map(|task| task.description().chars().count()).max().unwrap_or_default();
+        Self { object: object.min(WIDEST.0), description: description.min(WIDEST.1) }
+    }
+}

@@ -1,0 +1,60 @@
+//! What happens as JSON, an object a line: docs/formats.md.
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+use setup_tasks::event::{Event, Listening};
+use setup_tasks::stamp::Moment;
+use setup_tasks::{FleetReport, Layout, Result};
+
+use crate::output::json;
+
+/// The version of the format.
+const VERSION: u32 = 1;
+
+#[derive(Serialize)]
+struct Line<T> {
+    version: u32,
+    #[serde(flatten)]
+    value: T,
+}
+
+#[derive(Serialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum Frame<'r> {
+    RunBegan {
+        at: Moment,
+        run: String,
+        objects: usize,
+    },
+    RunEnded {
+        at: Moment,
+        /// How many events came too fast to be told.
+        missed: u64,
+        /// Without one, the run was cut off.
+        report: Option<&'r FleetReport>,
+    },
+}
+
+/// Says that the run begins, then what happens.
+pub(super) fn begin(layout: &Layout, objects: usize) -> Result<Listening> {
+    tell(Frame::RunBegan { at: now(), run: layout.run_id().to_string(), objects })?;
+    Ok(layout.on_event(|event: &Event| {
+        if let Err(error) = tell(event) {
+            tracing::warn!("an event cannot be told as JSON: {error}");
+        }
+    }))
+}
+
+/// Says how the run ended.
+pub(super) fn end(report: Option<&FleetReport>, missed: u64) -> Result<()> {
+    tell(Frame::RunEnded { at: now(), missed, report })
+}
+
+fn now() -> Moment {
+    SystemTime::now().into()
+}
+
+fn tell(value: impl Serialize) -> Result<()> {
+    json(&Line { version: VERSION, value })
+}

@@ -1,0 +1,203 @@
+//! What each command prints.
+
+use expect_test::expect_file;
+
+use crate::place::Place;
+
+macro_rules! golden {
+    ($file:literal, $text:expr) => {
+        expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/cli/expected/", $file)].assert_eq(&$text)
+    };
+}
+
+/// As [`session`], where the width of a column depends on how long something took.
+fn narrow(text: &str) -> String {
+    let narrow = |line: &str| {
+        let indent = line.len() - line.trim_start().len();
+        let words: Vec<_> = line.split("  ").map(str::trim).filter(|word| !word.is_empty()).collect();
+        line[..indent].to_owned() + &words.join("  ")
+    };
+    text.lines().map(|line| narrow(line) + "\n").collect()
+}
+
+/// What several command lines print, one after the other.
+fn session(place: &Place, lines: &[&[&str]]) -> String {
+    lines.iter().map(|args| place.show(args)).collect::<Vec<_>>().join("\n")
+}
+
+const UP: &[&str] = &["up", "--jobs", "1"];
+
+#[test]
+fn up_says_what_it_did_and_the_second_time_that_there_is_nothing_to_do() {
+    let place = Place::new();
+    golden!("up.txt", session(&place, &[UP, UP]));
+}
+
+#[test]
+fn a_failure_shows_the_last_lines_of_its_log_and_the_causes() {
+    let place = Place::new();
+    place.write("fail", "");
+    let failed = place.show(UP);
+    place.remove("fail");
+    golden!("failure.txt", format!("{failed}\n{}", place.show(UP)));
+}
+
+#[test]
+fn plan_says_what_would_run_and_why_to_the_root() {
+    let place = Place::new();
+    place.good(UP);
+    place.write("wanted.txt", "bread\nbutter\n");
+    place.write("options", "rw");
+    golden!(
+        "plan.txt",
+        session(
+            &place,
+            &[&["plan"], &["plan", "--exit-code", "-i", "ada"], &["up", "--dry-run", "--include", "grace"]]
+        )
+    );
+}
+
+#[test]
+fn a_plan_with_a_diff_shows_what_would_change_in_files() {
+    let place = Place::new();
+    golden!("diff.txt", session(&place, &[&["plan", "--diff", "-i", "files/*"], &["up", "--diff"]]));
+}
+
+#[test]
+fn why_shows_the_chain_of_causes_of_what_would_run_and_of_what_ran() {
+    let place = Place::new();
+    place.good(UP);
+    let before = place.show(&["why", "ada"]);
+    place.write("wanted.txt", "bread\nbutter\n");
+    let during = place.show(&["why", "ada/mount"]);
+    place.good(UP);
+    golden!("why.txt", [before, during, place.show(&["why", "ada/mount"])].join("\n"));
+}
+
+#[test]
+fn list_and_types_show_what_there_is() {
+    let place = Place::new();
+    place.write("site.txt", "ada\nfrozen\n");
+    golden!("list.txt", session(&place, &[&["list"], &["types"], &["list", "--json"]]));
+}
+
+#[test]
+fn status_says_how_things_stand_by_what_was_recorded() {
+    let place = Place::new();
+    let before = place.show(&["status"]);
+    place.write("fail", "");
+    place.run(UP);
+    let after = session(&place, &[&["status"], &["status", "moody", "a*"]]);
+    golden!("status.txt", narrow(&format!("{before}\n{after}")));
+}
+
+#[test]
+fn history_says_what_ran_why_and_how_it_ended() {
+    let place = Place::new();
+    place.write("fail", "");
+    place.run(UP);
+    place.good(&["mark", "moody/act"]);
+    golden!(
+        "history.txt",
+        narrow(&session(&place, &[&["history"], &["history", "moody/act"], &["history", "ada", "-n", "1"]]))
+    );
+}
+
+#[test]
+fn graph_draws_objects_and_tasks_in_four_languages() {
+    let place = Place::new();
+    place.good(UP);
+    place.write("options", "rw");
+    let lines: &[&[&str]] = &[
+        &["graph"],
+        &["graph", "ada", "-f", "mermaid"],
+        &["graph", "ada", "--format", "dot"],
+        &["graph", "-o", "picture.jpg"],
+    ];
+    golden!("graph.txt", session(&place, lines));
+    assert_eq!(place.good(&["graph", "-o", "out.svg"]), "drawn: out.svg\n");
+    golden!("graph.svg", std::fs::read_to_string(place.file("out.svg")).unwrap());
+}
+
+#[test]
+fn clear_force_and_mark_say_what_they_did() {
+    let place = Place::new();
+    place.good(UP);
+    let lines: &[&[&str]] = &[
+        &["force", "ada/mount"],
+        &["force", "gr*", "--dry-run"],
+        &["clear", "ada"],
+        &["mark", "ada/mount"],
+        &["up", "--jobs", "1"],
+        &["up", "--jobs", "1", "--force", "files/*"],
+    ];
+    golden!("change.txt", session(&place, lines));
+}
+
+#[test]
+fn check_finds_mistakes_without_running_anything() {
+    let place = Place::new();
+    let sound = place.show(&["check"]);
+    place.write("lost", "");
+    golden!("check.txt", format!("{sound}\n{}", session(&place, &[&["check"], &["check", "--json"]])));
+    assert!(!place.file(".setup-tasks").exists());
+}
+
+#[test]
+fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
+    let place = Place::new();
+    let lines: &[&[&str]] = &[
+        &["why", "bob"],
+        &["why", "ada/mownt"],
+        &["mark", "ada"],
+        &["mark", "ada/look"],
+        &["clear", "b*"],
+        &["force", "ada/[x"],
+        &["logs", "ada/mount"],
+        &["up", "--include", "b*"],
+        &["up", "--tag", "fils"],
+        &["up", "--keep-going", "--fail-fast"],
+        &["up", "--jobs", "0"],
+        &["upp"],
+        &["waiting"],
+        &["history"],
+    ];
+    golden!("misuse.txt", session(&place, lines));
+}
+
+#[test]
+fn help_is_whole() {
+    let place = Place::new();
+    golden!("help.txt", session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"]]));
+}
+
+#[test]
+fn a_layout_that_cannot_be_made_is_an_error() {
+    let place = Place::new();
+    place.write("site.txt", "a/b\n");
+    let (shown, output) = (place.show(UP), place.run(UP));
+    assert_eq!(shown, "$ site up --jobs 1\n2> error: site.txt: \"a/b\" is no name of a client\n[ends with 1]\n");
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn completions_are_scripts_that_their_shell_takes() {
+    let place = Place::new();
+    let script = place.good(&["completions", "bash"]);
+    place.write("completion.bash", &script);
+    let check = std::process::Command::new("bash").args(["-n", "completion.bash"]).current_dir(place.path()).status();
+    assert!(check.unwrap().success() && script.contains("--fail-fast"));
+    for shell in ["zsh", "fish", "powershell", "elvish"] {
+        assert!(place.good(&["completions", shell]).contains("keep-going"), "{shell}");
+    }
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let place = Place::new();
+    let script = format!("{} up | head -n 1", env!("CARGO_BIN_EXE_site"));
+    let mut shell = std::process::Command::new("bash");
+    let output = shell.args(["-o", "pipefail", "-c", &script]).current_dir(place.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(place.good(&["plan"]).starts_with("up to date"), "all of it ran");
+}

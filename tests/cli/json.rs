@@ -1,0 +1,49 @@
+//! What programs read.
+
+use serde_json::Value;
+
+use crate::place::Place;
+
+fn lines(text: &str) -> Vec<Value> {
+    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+#[test]
+fn up_tells_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
+    let place = Place::new();
+    place.write("fail", "");
+    let output = place.run(&["up", "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let events = lines(std::str::from_utf8(&output.stdout).unwrap());
+    assert!(events.iter().all(|event| event["version"] == 1 && event["at"].is_u64()));
+    let (first, last) = (&events[0], events.last().unwrap());
+    assert!(first["event"] == "run_began" && first["objects"] == 4);
+    assert!(last["event"] == "run_ended" && last["missed"] == 0);
+    assert_eq!(last["report"]["version"], 1);
+    let of = |name: &'static str| events.iter().filter(move |event| event["event"] == name);
+    assert_eq!(of("task_ran").count(), 7);
+    assert!(of("task_ran").all(|event| event["duration_us"].is_u64() && event["description"].is_string()));
+    let failed = of("task_fail").next().unwrap();
+    assert!(failed["object"] == "moody" && failed["task"] == "act");
+    assert!(std::path::Path::new(failed["log"].as_str().unwrap()).file_name().is_some());
+    assert!(of("log_line").any(|event| event["line"] == "counting what is wanted"));
+    assert_eq!(last["report"]["objects"][3]["outcome"], "failed");
+}
+
+#[test]
+fn plans_lists_states_and_histories_are_json_with_a_version() {
+    let place = Place::new();
+    let plan = &lines(&place.good(&["plan", "--json"]))[0];
+    assert!(plan["version"] == 1 && plan["dry_run"] == true);
+    assert_eq!(plan["objects"][1]["tasks"][0]["reason"]["reason"], "never_ran");
+    place.good(&["up"]);
+    let status = &lines(&place.good(&["status", "--json"]))[0];
+    assert_eq!((&status["version"], &status["objects"][1]["tasks"][0]["state"]), (&1.into(), &"up_to_date".into()));
+    let history = lines(&place.good(&["history", "--json", "ada/mount"]));
+    assert!(history.len() == 1 && history[0]["version"] == 1 && history[0]["id"] == "ada");
+    assert_eq!(history[0]["why"]["reason"], "never_ran");
+    for command in ["list", "types", "check"] {
+        assert_eq!(lines(&place.good(&[command, "--json"]))[0]["version"], 1, "{command}");
+    }
+    assert_eq!(place.good(&["waiting", "--json"]), "[]\n");
+}

@@ -1,0 +1,8 @@
+//! The command line as a user sees it: what it prints, how it ends, and how it behaves on a terminal.
+
+mod golden;
+mod json;
+mod logs;
+mod place;
+mod terminal;
+mod watch;

@@ -1,0 +1,127 @@
+//! The binary that the tests of the command line run: a file server, its clients, and a machine whose tasks do what files in
+//! the working directory say.
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use serde::Serialize;
+use setup_tasks::prelude::*;
+use setup_tasks::{Config, InjectionKey, Late, Layout};
+use setup_tasks_templates::{TemplateTask, template};
+
+/// Nobody provides it.
+const NOBODY: InjectionKey<Object<FileServer>> = InjectionKey::named("nobody");
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "files/{name}", id = "files/{name}")]
+struct FileServer {
+    name: String,
+    words: Vec<String>,
+}
+
+#[setup_tasks]
+impl FileServer {
+    /// Render the words
+    #[setup_task]
+    const WORDS: TemplateTask = TemplateTask::new(template!("words.tera"));
+
+    #[setup_task("Update the files", inputs = ["wanted.txt", "more/*.txt"], tags = ["files"])]
+    async fn update_files(&self, cx: &TaskContext) -> Result<()> {
+        cx.log("counting what is wanted");
+        cx.command("wc").arg("-l").arg("wanted.txt").run().await?;
+        Ok(())
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "clients/{name}", id = "{name}")]
+struct Client {
+    name: String,
+    #[depends_on(FileServer::update_files)]
+    server: Object<FileServer>,
+}
+
+#[setup_tasks]
+impl Client {
+    #[setup_task("Mount the share", hash = options)]
+    fn mount(&self) {}
+
+    fn options(&self, cx: &TaskContext) -> String {
+        std::fs::read_to_string(cx.layout().config().base_dir.join("options")).unwrap_or_else(|_| "ro".to_owned())
+    }
+
+    #[setup_task("Look around", check_completed = looked, tags = ["look"])]
+    fn look(&self, cx: &TaskContext) -> Result<()> {
+        std::fs::write(cx.state_path()?.join("looked"), "")?;
+        Ok(())
+    }
+
+    fn looked(&self, cx: &TaskContext) -> Result<bool> {
+        Ok(cx.state_path()?.join("looked").exists())
+    }
+}
+
+/// Fails while a file `fail` exists, waits for a file `go` while a file `wait` does.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "moody")]
+struct Moody;
+
+#[setup_tasks]
+impl Moody {
+    #[setup_task("Wait for a sign")]
+    async fn wait(&self, cx: &TaskContext) -> Result<()> {
+        if std::fs::exists("wait")? {
+            let script = "echo $$ > waiting.new; mv waiting.new waiting; while [ ! -e go ]; do sleep 0.01; done";
+            cx.command("sh").args(["-c", script]).run().await?;
+        }
+        Ok(())
+    }
+
+    #[setup_task("Do what may fail")]
+    async fn act(&self, cx: &TaskContext) -> Result<()> {
+        tracing::info!(answer = 42, "thinking");
+        cx.command("sh").args(["-c", "echo one >&2; echo two >&2; test ! -e fail"]).run().await?;
+        Ok(())
+    }
+
+    #[setup_task("Rest")]
+    async fn rest(&self) {
+        if std::path::Path::new("slow").exists() {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+        }
+    }
+}
+
+/// Depends on what nobody provides.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "lost")]
+struct Lost {
+    #[depends_on(FileServer::update_files)]
+    server: Late<FileServer>,
+}
+
+#[setup_tasks]
+impl Lost {}
+
+fn build_layout() -> Result<Layout> {
+    let layout = Layout::new(Config::builder().environment("SITE").load()?);
+    if std::fs::exists("site.txt")? {
+        layout.add_source("site.txt");
+    }
+    let names = std::fs::read_to_string("site.txt").unwrap_or_else(|_| "ada\ngrace\n".to_owned());
+    let words = vec!["good".to_owned(), "morning".to_owned()];
+    let server = layout.add(FileServer { name: "main".into(), words })?;
+    for name in names.lines() {
+        anyhow::ensure!(name.chars().all(char::is_alphanumeric), "site.txt: {name:?} is no name of a client");
+        layout.place(Client { name: name.into(), server: server.clone() }).readonly(name == "frozen").add()?;
+    }
+    layout.add(Moody)?;
+    if std::fs::exists("lost")? {
+        layout.add(Lost { server: Late::new(NOBODY) })?;
+    }
+    Ok(layout)
+}
+
+fn main() -> ExitCode {
+    setup_tasks_cli::main(build_layout)
+}

@@ -1,0 +1,174 @@
+//! On a terminal: a real pseudo-terminal, read through a real emulator of one.
+
+use std::io::{Read, Write};
+use std::sync::{Arc, Mutex};
+
+use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
+
+use crate::place::{Place, until};
+
+/// The binary on a terminal.
+struct Terminal {
+    screen: Arc<Mutex<vt100::Parser>>,
+    raw: Arc<Mutex<Vec<u8>>>,
+    keys: Box<dyn Write + Send>,
+    child: Box<dyn Child + Send + Sync>,
+    reader: Option<std::thread::JoinHandle<()>>,
+    _pty: Box<dyn portable_pty::MasterPty + Send>,
+}
+
+impl Terminal {
+    fn run(place: &Place, args: &[&str], no_color: bool) -> Self {
+        let size = PtySize { rows: 40, cols: 110, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).unwrap();
+        let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_site"));
+        command.args(args);
+        command.cwd(place.path());
+        command.env("TERM", "xterm-256color");
+        command.env_remove("NO_COLOR");
+        command.env_remove("CI");
+        if no_color {
+            command.env("NO_COLOR", "1");
+        }
+        let child = pty.slave.spawn_command(command).unwrap();
+        let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 200)));
+        let raw = Arc::<Mutex<Vec<u8>>>::default();
+        let mut from = pty.master.try_clone_reader().unwrap();
+        let (to, all) = (screen.clone(), raw.clone());
+        let reader = std::thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            // The system says with an error that nobody is left at the other end.
+            while let Ok(count @ 1..) = from.read(&mut bytes) {
+                to.lock().unwrap().process(&bytes[..count]);
+                all.lock().unwrap().extend_from_slice(&bytes[..count]);
+            }
+        });
+        let keys = pty.master.take_writer().unwrap();
+        Self { screen, raw, keys, child, reader: Some(reader), _pty: pty.master }
+    }
+
+    fn shows(&self) -> String {
+        self.screen.lock().unwrap().screen().contents()
+    }
+
+    fn until(&self, what: &str) {
+        until(&format!("{what:?} on the screen"), || self.shows().contains(what));
+    }
+
+    fn ctrl_c(&mut self) {
+        self.keys.write_all(b"\x03").unwrap();
+        self.keys.flush().unwrap();
+    }
+
+    /// Waits for its end: how it ended, and what the screen shows then.
+    fn end(mut self) -> (u32, String) {
+        let status = self.child.wait().unwrap();
+        // The terminal's other end is gone with the process.
+        self.reader.take().unwrap().join().unwrap();
+        (status.exit_code(), self.shows())
+    }
+
+    /// All that was ever written to it.
+    fn written(&self) -> String {
+        String::from_utf8_lossy(&self.raw.lock().unwrap()).into_owned()
+    }
+}
+
+#[test]
+fn progress_shows_what_runs_how_much_is_done_and_how_long_the_rest_takes() {
+    let place = Place::new();
+    place.write("slow", "");
+    place.good(&["up"]);
+    place.good(&["clear", "moody"]);
+    place.write("wait", "");
+    let terminal = Terminal::run(&place, &["up", "--include", "moody"], false);
+    terminal.until("moody  Wait for a sign");
+    terminal.until("0/3 tasks, about 1.0 s left");
+    place.write("go", "");
+    terminal.until("moody  Rest");
+    terminal.until("2/3 tasks");
+    let shown = terminal.shows();
+    assert!(shown.contains("moody  Wait for a sign   done in "), "a line for what is done stays: {shown}");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0);
+    let last = shown.trim_end().lines().last().unwrap().to_owned();
+    assert!(last.starts_with("done: 1 object; 3 tasks ran in "), "the bars are gone: {shown}");
+    assert!(!shown.contains("tasks, about") && !shown.contains("[="), "{shown}");
+}
+
+#[test]
+fn colours_are_on_a_terminal_and_obey_no_color() {
+    let place = Place::new();
+    let coloured = Terminal::run(&place, &["up"], false);
+    let raw = coloured.raw.clone();
+    assert_eq!(coloured.end().0, 0);
+    assert!(String::from_utf8_lossy(&raw.lock().unwrap()).contains("\x1b[32mdone"));
+    place.good(&["clear", "*"]);
+    let plain = Terminal::run(&place, &["up"], true);
+    let raw = plain.raw.clone();
+    let (code, shown) = plain.end();
+    assert!(code == 0 && shown.contains("done in"), "{shown}");
+    let raw = String::from_utf8_lossy(&raw.lock().unwrap()).into_owned();
+    let colours: Vec<_> = raw
+        .split("\x1b[")
+        .skip(1)
+        .filter(|code| {
+            code.split_once('m').is_some_and(|(code, _)| code.chars().all(|c| c.is_ascii_digit() || c == ';'))
+        })
+        .collect();
+    assert!(colours.is_empty(), "{colours:?}");
+}
+
+#[test]
+fn one_ctrl_c_lets_what_runs_end_and_begins_nothing_more() {
+    let place = Place::new();
+    place.write("wait", "");
+    let mut terminal = Terminal::run(&place, &["up"], false);
+    terminal.until("Wait for a sign");
+    until("the task waits", || place.file("waiting").exists());
+    terminal.ctrl_c();
+    terminal.until("stopping: what runs comes to its end; Ctrl-C again stops at once");
+    place.write("go", "");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 130, "{shown}");
+    assert!(shown.contains("moody was stopped before its last task"), "{shown}");
+    let status = place.good(&["status", "moody"]);
+    let of = |task: &str| status.lines().find(|line| line.trim_start().starts_with(task)).unwrap().to_owned();
+    assert!(of("wait").ends_with("up to date"), "{status}");
+    assert!(
+        of("act").ends_with("would run: wait ran later") || of("act").ends_with("would run: never ran"),
+        "{status}"
+    );
+    assert!(place.good(&["up"]).contains("Do what may fail"));
+}
+
+#[test]
+fn two_ctrl_cs_stop_at_once_and_leave_no_stamp_and_no_process() {
+    let place = Place::new();
+    place.write("wait", "");
+    let mut terminal = Terminal::run(&place, &["up"], false);
+    until("the task waits", || place.file("waiting").exists());
+    let pid = std::fs::read_to_string(place.file("waiting")).unwrap().trim().to_owned();
+    terminal.ctrl_c();
+    terminal.until("Ctrl-C again stops at once");
+    terminal.ctrl_c();
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 130, "{shown}");
+    assert!(shown.contains("what was running counts as interrupted"), "{shown}");
+    until("the command ends", || !std::path::Path::new("/proc").join(&pid).exists());
+    let status = place.good(&["status", "moody"]);
+    assert!(status.contains("interrupted last time"), "{status}");
+    place.write("go", "");
+    assert!(place.good(&["up"]).contains("Wait for a sign"), "it runs again");
+}
+
+#[test]
+fn off_a_terminal_nothing_moves() {
+    let place = Place::new();
+    let output = place.run(&["up"]);
+    let text = String::from_utf8(output.stdout).unwrap() + std::str::from_utf8(&output.stderr).unwrap();
+    assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
+    let terminal = Terminal::run(&place, &["logs", "moody"], false);
+    assert!(!terminal.written().contains('\x07'));
+    assert_eq!(terminal.end().0, 0);
+}

@@ -1,0 +1,73 @@
+//! Running again when something changes.
+
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Stdio};
+
+use crate::logs::interrupt;
+use crate::place::Place;
+
+struct Watch(Child, Lines<BufReader<ChildStdout>>);
+
+impl Watch {
+    fn begin(place: &Place) -> Self {
+        let mut child =
+            place.command(&["watch", "--jobs", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self(child, lines)
+    }
+
+    /// All lines until it waits for changes again.
+    fn run(&mut self) -> Vec<String> {
+        let mut said = Vec::new();
+        for line in self.1.by_ref().map(Result::unwrap) {
+            if line.starts_with("watching ") {
+                return said;
+            }
+            said.push(line);
+        }
+        panic!("it ended: {said:?}")
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() {
+    let place = Place::new();
+    place.write("site.txt", "ada\n");
+    let mut watch = Watch::begin(&place);
+    assert!(watch.run().last().unwrap().starts_with("done: 3 objects;"));
+
+    place.write("wanted.txt", "bread\nbutter\n");
+    let said = watch.run();
+    assert!(said[0].ends_with("wanted.txt changed"), "{said:?}");
+    assert!(said.iter().any(|line| line.contains("Update the files") && line.contains(" done in ")), "{said:?}");
+    assert!(said.iter().any(|line| line.starts_with("ada ") && line.contains("Mount the share")), "{said:?}");
+    assert!(!said.iter().any(|line| line.starts_with("moody")), "{said:?}");
+
+    std::fs::create_dir(place.file("more")).unwrap();
+    place.write("more/new.txt", "salt\n");
+    let said = watch.run();
+    assert!(said.iter().any(|line| line.contains("Update the files")), "a glob has a new file: {said:?}");
+
+    // As editors do it: a new file in the place of the old one.
+    place.write("site.txt.new", "ada\nbob\n");
+    std::fs::rename(place.file("site.txt.new"), place.file("site.txt")).unwrap();
+    let said = watch.run();
+    assert!(said.iter().any(|line| line.starts_with("bob ") && line.contains(" done in ")), "{said:?}");
+
+    // A mistake is said, and waited for to be mended.
+    place.write("site.txt", "a/b\n");
+    let mut errors = BufReader::new(watch.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(errors.any(|line| line.contains("is no name of a client")));
+    place.write("site.txt", "ada\n");
+    assert!(watch.run().last().unwrap().starts_with("up to date: 3 objects"));
+
+    interrupt(watch.0.id());
+    assert!(watch.0.wait().unwrap().success(), "Ctrl-C is how it ends");
+}
