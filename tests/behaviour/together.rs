@@ -1,5 +1,5 @@
 //! 200 objects with random dependencies, changed at random: what runs is what a second, naive implementation of the rules says
-//! (docs/rules.md), which shares nothing with the first.
+//! (docs/src/rules.md), which shares nothing with the first.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};

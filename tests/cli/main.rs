@@ -1,5 +1,6 @@
 //! The command line as a user sees it: what it prints, how it ends, and how it behaves on a terminal.
 
+mod book;
 mod golden;
 mod json;
 mod logs;

@@ -64,14 +64,13 @@ impl Place {
     }
 
     fn redact(&self, text: &str) -> String {
-        let text = text.replace(self.path().to_str().unwrap(), "PLACE");
-        let mut redacted = String::new();
-        for line in text.lines() {
-            redacted.push_str(&redact_line(line));
-            redacted.push('\n');
-        }
-        redacted
+        redact(&text.replace(self.path().to_str().unwrap(), "PLACE"))
     }
+}
+
+/// What differs from run to run, left out.
+pub fn redact(text: &str) -> String {
+    text.lines().map(|line| redact_line(line) + "\n").collect()
 }
 
 /// Durations, dates, hashes and numbers of runs, as words of a line. Columns that durations make narrower or wider are one.

@@ -1,4 +1,4 @@
-//! What happens as JSON, an object a line: docs/formats.md.
+//! What happens as JSON, an object a line: docs/src/formats.md.
 
 use std::time::SystemTime;
 

@@ -13,7 +13,7 @@ use crate::run::{Status, TaskReport, explain, leaves, micros, with_status};
 const VERSION: u32 = 1;
 
 /// What a fleet did, or would do. Its text (`Display`) has a line for every task that is not up to date and for every object
-/// that is not as it should be, then the [`summary`](Self::summary). As JSON: docs/formats.md.
+/// that is not as it should be, then the [`summary`](Self::summary). As JSON: docs/src/formats.md.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FleetReport {

@@ -25,7 +25,7 @@ use crate::stamp::Moment;
 const VERSION: u32 = 1;
 
 /// Who is at work now, and who waits for whom: [`Layout::waiting`]. Its text (`Display`) is a tree; as JSON (serde) it has a
-/// version, see docs/formats.md.
+/// version, see docs/src/formats.md.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {

@@ -1,0 +1,32 @@
+//! Every block of Rust in the book is a test of this crate: `cargo test -p setup-tasks-book`.
+
+macro_rules! pages {
+    ($($name:ident = $path:literal;)*) => {
+        $(#[doc = include_str!(concat!("src/", $path))] mod $name {})*
+    };
+}
+
+pages! {
+    index = "index.md";
+    smallest = "smallest.md";
+    tutorial = "tutorial.md";
+    tasks = "how-to/tasks.md";
+    order = "how-to/order.md";
+    again = "how-to/again.md";
+    dependencies = "how-to/dependencies.md";
+    mixins = "how-to/mixins.md";
+    customizing = "how-to/customizing.md";
+    injection = "how-to/injection.md";
+    templates = "how-to/templates.md";
+    commands = "how-to/commands.md";
+    fleets = "how-to/fleets.md";
+    command_line = "how-to/command-line.md";
+    events = "how-to/events.md";
+    inspecting = "how-to/inspecting.md";
+    contexts = "how-to/contexts.md";
+    configuring = "how-to/configuring.md";
+    rules = "rules.md";
+    formats = "formats.md";
+    carthage = "comparison/carthage.md";
+    others = "comparison/others.md";
+}
