@@ -1,6 +1,7 @@
 //! Pages of the book, walked through as a reader does: the files are written, the commands are run, what they print is compared.
 //! In a folder of its own, as a crate that depends on this one.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -31,7 +32,7 @@ fn steps(page: &str) -> Vec<Step> {
         match (language, named) {
             ("console", _) => block.iter().for_each(|line| match (line.strip_prefix("$ "), steps.last_mut()) {
                 (Some(command), _) => steps.push(Step::Run { command: command.to_owned(), expected: String::new() }),
-                (None, Some(Step::Run { expected, .. })) => *expected += &format!("{line}\n"),
+                (None, Some(Step::Run { expected, .. })) => writeln!(expected, "{line}").unwrap(),
                 (None, _) => panic!("no command before {line:?}"),
             }),
             (language, Some((_, file))) => {
@@ -89,10 +90,12 @@ fn link_to(root: &Path, folder: &Path) {
         "setup-tasks-templates",
         "setup-tasks-templates-macros",
     ];
-    let patches: String = crates.iter().map(|name| format!("{name} = {{ path = {:?} }}\n", root.join(name))).collect();
+    let patches: String =
+        crates.iter().map(|name| format!("{name} = {{ path = '{}' }}\n", root.join(name).display())).collect();
     let target: PathBuf = root.join("target/book-projects");
     let config = format!(
-        "[patch.crates-io]\n{patches}[build]\ntarget-dir = {target:?}\n[profile.dev]\ndebug = 0\nincremental = false\n"
+        "[patch.crates-io]\n{patches}[build]\ntarget-dir = '{}'\n[profile.dev]\ndebug = 0\nincremental = false\n",
+        target.display()
     );
     std::fs::create_dir_all(folder.join(".cargo")).unwrap();
     std::fs::write(folder.join(".cargo/config.toml"), config).unwrap();
