@@ -50,7 +50,7 @@ async fn main() -> Result<()> {
     println!("second: {}", layout.run().await?.summary());
 
     if let Ok(mut share) = shares[1].lock() {
-        *share = "/srv/c".to_owned();
+        *share = String::from("/srv/c");
     }
     println!("the share of south has moved:\n{}", layout.run().await?);
     Ok(())
