@@ -1,4 +1,5 @@
 //! Every block of Rust in the book is a test of this crate: `cargo test -p setup-tasks-book`.
+#![expect(clippy::doc_markdown, reason = "a book names programs as people do")]
 
 macro_rules! pages {
     ($($name:ident = $path:literal;)*) => {
