@@ -252,3 +252,28 @@ async fn a_type_without_a_block_has_no_tasks() {
 fn expansions_work_without_prelude_renamed_and_with_all_warnings_denied() {
     assert_eq!(fixture_renamed::place().unwrap(), 14);
 }
+
+/// Their handles are `NAME`, `BLOCK`, `TABLE`, `READONLY`.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "named")]
+struct NamedAsTheConstants;
+
+#[setup_tasks]
+impl NamedAsTheConstants {
+    #[setup_task("Name it")]
+    fn name(&self) {}
+    #[setup_task("Block it")]
+    fn block(&self) {}
+    #[setup_task("Table it")]
+    fn table(&self) {}
+    #[setup_task("Make it readonly")]
+    fn readonly(&self) {}
+}
+
+#[tokio::test]
+async fn tasks_may_be_named_as_the_constants_of_the_trait_are() {
+    let layout = Layout::in_memory().unwrap();
+    let named = layout.add(NamedAsTheConstants).unwrap();
+    let report = named.run_setup_tasks().stop_after(NamedAsTheConstants::TABLE).await.unwrap();
+    assert_eq!(report.ran().map(|task| task.task).collect::<Vec<_>>(), ["name", "block", "table"]);
+}

@@ -55,7 +55,7 @@ fn steps(page: &str) -> Vec<Step> {
 
 fn walk(page: &str) {
     let folder = tempfile::tempdir().unwrap();
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     link_to(root, folder.path());
     for step in steps(page) {
         match step {
@@ -78,6 +78,11 @@ fn walk(page: &str) {
             }
         }
     }
+}
+
+/// Of the workspace.
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
 /// The crates that are depended on are those of this workspace, and all others those of its lock file. What they are built to is
@@ -125,7 +130,7 @@ fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
 
 #[test]
 fn every_link_and_picture_leads_somewhere_and_every_page_is_in_the_summary() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = root();
     let pages = files(&root.join("docs/src"), ".md");
     let own = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"].map(|page| root.join(page));
     let mut links = 0;

@@ -6,7 +6,7 @@ use crate::place::Place;
 
 macro_rules! golden {
     ($file:literal, $text:expr) => {
-        expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/cli/expected/", $file)].assert_eq(&$text)
+        expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/expected/", $file)].assert_eq(&$text)
     };
 }
 

@@ -84,6 +84,14 @@ impl Moody {
         Ok(())
     }
 
+    #[setup_task("Block the thread")]
+    fn block(&self) {
+        while std::path::Path::new("block").exists() {
+            std::fs::write("blocking", "").ok();
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     #[setup_task("Rest")]
     async fn rest(&self) {
         if std::path::Path::new("slow").exists() {

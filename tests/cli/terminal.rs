@@ -83,16 +83,16 @@ fn progress_shows_what_runs_how_much_is_done_and_how_long_the_rest_takes() {
     place.write("wait", "");
     let terminal = Terminal::run(&place, &["up", "--include", "moody"], false);
     terminal.until("moody  Wait for a sign");
-    terminal.until("0/3 tasks, about 1.0 s left");
+    terminal.until("0/4 tasks, about 1.0 s left");
     place.write("go", "");
     terminal.until("moody  Rest");
-    terminal.until("2/3 tasks");
+    terminal.until("3/4 tasks");
     let shown = terminal.shows();
     assert!(shown.contains("moody  Wait for a sign   done in "), "a line for what is done stays: {shown}");
     let (code, shown) = terminal.end();
     assert_eq!(code, 0);
     let last = shown.trim_end().lines().last().unwrap().to_owned();
-    assert!(last.starts_with("done: 1 object; 3 tasks ran in "), "the bars are gone: {shown}");
+    assert!(last.starts_with("done: 1 object; 4 tasks ran in "), "the bars are gone: {shown}");
     assert!(!shown.contains("tasks, about") && !shown.contains("[="), "{shown}");
 }
 
@@ -160,6 +160,35 @@ fn two_ctrl_cs_stop_at_once_and_leave_no_stamp_and_no_process() {
     assert!(status.contains("interrupted last time"), "{status}");
     place.write("go", "");
     assert!(place.good(&["up"]).contains("Wait for a sign"), "it runs again");
+}
+
+#[test]
+fn a_task_that_blocks_its_thread_does_not_keep_a_second_ctrl_c() {
+    let place = Place::new();
+    place.write("block", "");
+    let mut terminal = Terminal::run(&place, &["up"], false);
+    until("the task blocks", || place.file("blocking").exists());
+    terminal.ctrl_c();
+    terminal.until("Ctrl-C again stops at once");
+    terminal.ctrl_c();
+    assert_eq!(terminal.end().0, 130);
+    assert!(place.good(&["status", "moody"]).contains("interrupted last time"));
+    place.remove("block");
+    assert!(place.good(&["up"]).contains("Block the thread"), "it runs again");
+}
+
+#[test]
+fn a_sigterm_is_a_ctrl_c() {
+    let place = Place::new();
+    place.write("wait", "");
+    let mut run = place.command(&["up"]).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    until("the task waits", || place.file("waiting").exists());
+    assert!(std::process::Command::new("kill").arg(run.id().to_string()).status().unwrap().success());
+    let mut errors = std::io::BufRead::lines(std::io::BufReader::new(run.stderr.take().unwrap()));
+    assert!(errors.next().unwrap().unwrap().starts_with("stopping: what runs comes to its end"));
+    place.write("go", "");
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    assert!(place.good(&["status", "moody"]).contains("up to date"));
 }
 
 #[test]

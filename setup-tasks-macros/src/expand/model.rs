@@ -93,7 +93,7 @@ fn expand(model: &Model) -> TokenStream {
                 #no_block
                 &#private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#relations], #rows])
             };
-            const TABLE: &'static #private::TaskTable<Self> = &#private::TaskTable::build(Self::BLOCK);
+            const TABLE: &'static #private::TaskTable<Self> = &#private::TaskTable::build(<Self as #runtime::SetupTasks>::BLOCK);
             fn stamp_subdir(&self) -> #private::String {
                 #subdir
             }

@@ -166,7 +166,7 @@ impl FleetReport {
             }
         };
         add(behind, "depend on what failed");
-        add(unfinished, "stopped before the end");
+        add(if line.starts_with("stopped") { 0 } else { unfinished }, "stopped before the end");
         add(not_tried, "not tried");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
         let nothing_to_do = line.starts_with("up to date");

@@ -12,7 +12,7 @@ impl ::setup_tasks::SetupTasks for Gateway {
         )
     };
     const TABLE: &'static ::setup_tasks::__private::TaskTable<Self> = &::setup_tasks::__private::TaskTable::build(
-        Self::BLOCK,
+        <Self as ::setup_tasks::SetupTasks>::BLOCK,
     );
     fn stamp_subdir(&self) -> ::setup_tasks::__private::String {
         ::setup_tasks::__private::ToOwned::to_owned("gateway")
