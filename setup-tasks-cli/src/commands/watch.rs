@@ -15,7 +15,7 @@ use super::up;
 use crate::args::Choice;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{self, FAINT, line, printable};
+use crate::output::{self, FAINT, line, note, printable};
 
 /// Changes that come within this of each other are one.
 const QUIET: Duration = Duration::from_millis(200);
@@ -24,12 +24,14 @@ const QUIET: Duration = Duration::from_millis(200);
 pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -> Result<Exit> {
     let mut layout = build()?;
     let mut watched = Watched::of(&layout)?;
+    // With `--json`, the standard output is for programs.
+    let say: fn(String) = if choice.how.json { note } else { line };
     loop {
         // The watch begins before the run: what changes meanwhile is not missed.
         if up::up(&layout, choice).await? == Exit::Interrupted {
             return Ok(Exit::Interrupted);
         }
-        line(format!("{FAINT}watching {} for changes; Ctrl-C ends{FAINT:#}", watched.describe()));
+        say(format!("{FAINT}watching {} for changes; Ctrl-C ends{FAINT:#}", watched.describe()));
         loop {
             let changed = tokio::select! {
                 changed = watched.changed() => changed?,
