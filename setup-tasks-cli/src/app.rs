@@ -175,6 +175,7 @@ impl<O: Args + 'static> App<O> {
             }
         };
         logging::install();
+        logging::install_panic_hook();
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -231,6 +232,7 @@ impl<O: Args + 'static> App<O> {
             Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
             Command::Force { targets, choice } => commands::force::force(&build()?, &targets, choice).await?,
             Command::Mark { targets } => commands::mark::mark(&build()?, &targets).await?,
+            Command::Unlock { objects } => commands::unlock::unlock(&build()?, &objects)?,
             #[cfg(unix)]
             Command::Waiting { json } => commands::waiting::waiting(&build()?, json)?,
             Command::Watch { choice } => commands::watch::watch(&build, &choice).await?,

@@ -75,6 +75,12 @@ pub(crate) enum Command {
         #[arg(value_name = "OBJECT/TASK", required = true)]
         targets: Vec<String>,
     },
+    /// Break the locks of objects whose holder was on another machine, and is gone
+    Unlock {
+        /// The objects (`*` and `?` stand for any text)
+        #[arg(value_name = "OBJECT", required = true)]
+        objects: Vec<String>,
+    },
     /// Say what runs in other processes now, and who waits for whom
     #[cfg(unix)]
     Waiting {

@@ -35,6 +35,18 @@ pub(crate) fn install() {
     let _ = tracing_subscriber::registry().with(TaskLogs { prints: true }.with_filter(targets)).try_init();
 }
 
+/// A panic within a task is told as its failure: where it happened goes to its log. Others go to the standard error. Neither shows
+/// a secret.
+pub(crate) fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|panic| {
+        let text = panic.to_string();
+        match TaskLog::current() {
+            Some(log) => text.lines().for_each(|line| log.line(line)),
+            None => text.lines().for_each(|line| note(printable(line))),
+        }
+    }));
+}
+
 impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for TaskLogs {
     fn on_new_span(&self, _attributes: &Attributes<'_>, id: &Id, cx: Context<'_, S>) {
         if let (Some(log), Some(span)) = (TaskLog::current(), cx.span(id)) {

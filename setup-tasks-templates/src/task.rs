@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use setup_tasks::run::FileChange;
-use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind};
+use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind, secret};
 use tera::Context;
 
 use crate::engine::Engine;
@@ -50,7 +50,7 @@ impl TemplateTask {
         self
     }
 
-    /// The file's permissions, on Unix; without this, 0644.
+    /// The file's permissions, on Unix; without this, 0644, or 0600 if a [`Secret`](setup_tasks::Secret) is in it.
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
@@ -101,7 +101,9 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
 
     async fn run(&self, model: &M, cx: &TaskContext) -> Result<Outcome> {
         let text = self.text(model, cx).await?;
-        output::write(&self.path(cx)?, &text, self.mode)?;
+        // What holds a secret is its owner's alone, unless the task says otherwise.
+        let mode = self.mode.or_else(|| secret::holds(&text).then_some(0o600));
+        output::write(&self.path(cx)?, &text, mode)?;
         Ok(Outcome::Done)
     }
 

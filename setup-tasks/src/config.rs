@@ -29,6 +29,9 @@ pub struct Config {
     pub dry_run: bool,
     /// Whether slow invalidators are asked. Default: no.
     pub expensive_checks: bool,
+    /// Whether stamps survive a loss of power: each is synced to the disk before it counts. Default: no; the last ones can be
+    /// lost then, and their tasks run again.
+    pub durable_stamps: bool,
     /// For how many seconds a run waits for another process that runs the same object. Default: 600.
     pub lock_timeout_secs: u64,
 }
@@ -42,6 +45,7 @@ impl Default for Config {
             log_dir: ".setup-tasks/log".into(),
             dry_run: false,
             expensive_checks: false,
+            durable_stamps: false,
             lock_timeout_secs: 600,
         }
     }
@@ -86,7 +90,7 @@ pub struct ConfigBuilder {
 /// Why a configuration cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "{origin}: {problem}\nhelp: the keys are base_dir, cache_dir, state_dir, log_dir, dry_run, expensive_checks, lock_timeout_secs"
+    "{origin}: {problem}\nhelp: the keys are base_dir, cache_dir, state_dir, log_dir, dry_run, expensive_checks, durable_stamps, lock_timeout_secs"
 )]
 pub struct ConfigError {
     origin: String,

@@ -49,6 +49,7 @@
 //! | apply a model to other objects | [`Customization`] |
 //! | give tasks values, objects, or what a factory makes | [`Injector`], [`Inject`], [`Injected`] |
 //! | hear what happens | [`Injector::on_event`], [`Injector::events`] |
+//! | keep a password out of all that is said | [`Secret`] |
 //! | run a command in a task, its output in the task's log | [`TaskContext::command`] |
 //! | find what a task said | [`log::logs_of`] |
 //! | see who waits for whom | [`Layout::waiting`] |
@@ -70,6 +71,7 @@ mod object;
 pub mod paths;
 pub mod ready;
 pub mod run;
+pub mod secret;
 pub mod stamp;
 mod task;
 pub mod waiting;
@@ -91,6 +93,7 @@ pub use inspect::{ObjectTaskInspector, TaskInspector, TaskSort};
 pub use layout::{AddError, Layout};
 pub use object::{AnyObject, Object, SetupTasks};
 pub use run::{RunContext, RunError, RunOutcome, Status, TaskContext};
+pub use secret::Secret;
 pub use stamp::{Stamp, StampError, StampStore};
 pub use task::added::{AddTaskError, ClosureTask, NewTask};
 pub use task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};

@@ -20,6 +20,7 @@ mod processes;
 mod readiness;
 mod relations;
 mod running;
+mod secrets;
 mod stamps;
 mod stopping;
 mod support;

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::place::{Place, until};
+use crate::place::{Place, guard, until};
 
 #[test]
 fn a_log_has_what_the_task_its_commands_and_tracing_said() {
@@ -38,6 +38,7 @@ fn a_followed_log_goes_on_with_what_is_said_and_with_the_next_attempt() {
     let mut run = place.command(&["up"]).stdout(Stdio::null()).spawn().unwrap();
     until("the task waits", || place.file("waiting").exists());
     let mut follow = place.command(&["logs", "-f", "moody"]).stdout(Stdio::piped()).spawn().unwrap();
+    guard(&follow);
     let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(lines.next().unwrap().contains("-wait-1.log"));
     assert!(lines.by_ref().any(|line| line.starts_with("$ sh -c 'echo $$ > waiting.new;")));
@@ -50,6 +51,16 @@ fn a_followed_log_goes_on_with_what_is_said_and_with_the_next_attempt() {
     assert!(lines.by_ref().any(|line| line == "# moody/act, attempt 1: forced"), "and with the next attempt's");
     interrupt(follow.id());
     assert!(follow.wait().unwrap().success(), "Ctrl-C is how it ends");
+}
+
+#[test]
+fn a_panic_is_a_failure_whose_place_is_in_the_log() {
+    let place = Place::new();
+    place.write("panic", "");
+    let output = place.run(&["up"]);
+    let (said, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+    assert!(said.contains("  | panicked at tests/cli/site.rs:") && said.contains("  | the act panics"), "{said}");
+    assert!(errors.contains("because panicked: the act panics") && !errors.contains("site.rs"), "{errors}");
 }
 
 pub fn interrupt(pid: u32) {

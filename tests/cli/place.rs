@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 /// A directory of its own.
@@ -129,6 +129,16 @@ fn redact_runs(text: &str) -> String {
     }
     out.pop();
     out
+}
+
+/// Ends a process that does not end: a test that waits for what never comes fails instead of waiting for ever.
+pub fn guard(child: &Child) {
+    let pid = child.id().to_string();
+    std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_mins(1));
+        // Of a process that has ended, an error says so.
+        let _ = Command::new("kill").args(["-9", &pid]).stderr(Stdio::null()).status();
+    });
 }
 
 /// Waits for something that happens soon.

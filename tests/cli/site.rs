@@ -80,6 +80,7 @@ impl Moody {
     #[setup_task("Do what may fail")]
     async fn act(&self, cx: &TaskContext) -> Result<()> {
         tracing::info!(answer = 42, "thinking");
+        assert!(!std::fs::exists("panic")?, "the act panics");
         cx.command("sh").args(["-c", "echo one >&2; echo two >&2; test ! -e fail"]).run().await?;
         Ok(())
     }

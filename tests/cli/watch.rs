@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
 
 use crate::logs::interrupt;
-use crate::place::Place;
+use crate::place::{Place, guard};
 
 struct Watch(Child, Lines<BufReader<ChildStdout>>);
 
@@ -12,6 +12,7 @@ impl Watch {
     fn begin(place: &Place) -> Self {
         let mut child =
             place.command(&["watch", "--jobs", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        guard(&child);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self(child, lines)
     }
@@ -70,4 +71,5 @@ fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() 
 
     interrupt(watch.0.id());
     assert!(watch.0.wait().unwrap().success(), "Ctrl-C is how it ends");
+    assert_eq!(watch.1.by_ref().count(), 0, "it said nothing while nothing changed");
 }

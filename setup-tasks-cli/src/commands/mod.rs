@@ -13,6 +13,7 @@ pub(crate) mod plan;
 pub(crate) mod status;
 mod target;
 pub(crate) mod types;
+pub(crate) mod unlock;
 pub(crate) mod up;
 #[cfg(unix)]
 pub(crate) mod waiting;

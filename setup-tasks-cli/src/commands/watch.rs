@@ -1,13 +1,11 @@
 //! `watch`: runs, and runs again whenever an input changes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use glob::Pattern;
-use notify_debouncer_mini::notify::{RecommendedWatcher, RecursiveMode};
-use notify_debouncer_mini::{DebounceEventResult, Debouncer, new_debouncer};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use setup_tasks::{Layout, ObjectTaskInspector, Result};
 use tokio::sync::mpsc;
 
@@ -17,7 +15,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{self, FAINT, line, note, printable};
 
-/// Changes that come within this of each other are one.
+/// What has changed is taken as it is once it has stayed so for this long: writing a file takes several steps.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Runs whenever something changes, until Ctrl-C. A layout that cannot be made is said, and waited for to be mended.
@@ -47,7 +45,8 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -
             ));
             // The site may name other inputs now.
             match build().and_then(|layout| Ok((Watched::of(&layout)?, layout))) {
-                Ok((now, made)) => {
+                Ok((mut now, made)) => {
+                    now.inherit(&watched.states);
                     (watched, layout) = (now, made);
                     break;
                 }
@@ -57,74 +56,118 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -
     }
 }
 
-/// The inputs, and who tells of their changes.
+/// The inputs as they are, and who tells that they may have changed. (They are looked at then: that a file was opened is told,
+/// too, also when it is opened to be looked at.)
 struct Watched {
     files: BTreeSet<PathBuf>,
-    patterns: Vec<Pattern>,
-    events: mpsc::UnboundedReceiver<DebounceEventResult>,
-    _watcher: Debouncer<RecommendedWatcher>,
+    patterns: BTreeSet<PathBuf>,
+    states: States,
+    watching: BTreeSet<(PathBuf, bool)>,
+    events: mpsc::Receiver<notify::Result<()>>,
+    watcher: RecommendedWatcher,
 }
+
+/// When each file was modified, how long it is, and which file it is.
+type States = BTreeMap<PathBuf, (Option<SystemTime>, u64, u64)>;
 
 impl Watched {
     fn of(layout: &Layout) -> Result<Self> {
         let base = &layout.config().base_dir;
-        let mut files = BTreeSet::new();
-        let mut patterns = Vec::new();
-        // Directories are watched, not files: editors put a new file in the place of the old one.
-        let mut roots: BTreeSet<(PathBuf, bool)> = BTreeSet::new();
-        for source in layout.sources() {
-            let source = absolute(&source)?;
-            roots.insert((parent(&source), false));
-            files.insert(source);
-        }
+        let mut files = layout.sources().iter().map(|source| absolute(source)).collect::<Result<BTreeSet<_>>>()?;
+        let mut patterns = BTreeSet::new();
         for input in inputs(layout)? {
             let path = absolute(&base.join(&input))?;
-            let text = path.to_string_lossy();
-            if text.contains(['*', '?', '[']) {
-                patterns.push(Pattern::new(&text).with_context(|| format!("the input `{input}`"))?);
-                roots.insert((fixed_part(&path), true));
+            if is_pattern(&path) {
+                patterns.insert(path)
             } else {
-                roots.insert((parent(&path), false));
-                files.insert(path);
-            }
+                files.insert(path)
+            };
         }
         if files.is_empty() && patterns.is_empty() {
             let help = "give tasks `inputs = […]`, or name the site's file with `Layout::add_source`";
             anyhow::bail!("there is nothing to watch: no task declares inputs\nhelp: {help}");
         }
-        let (told, events) = mpsc::unbounded_channel();
-        // Nobody hears the last of it once this is over.
-        let mut watcher = new_debouncer(QUIET, move |event| drop(told.send(event))).context("cannot watch files")?;
+        let (told, events) = mpsc::channel(1);
+        // One that waits to be heard stands for all; nobody hears the last of it once this is over.
+        let tell = move |event: notify::Result<_>| drop(told.try_send(event.map(drop)));
+        let watcher = notify::recommended_watcher(tell).context("cannot watch files")?;
+        let (states, watching) = (States::new(), BTreeSet::new());
+        let mut made = Self { files, patterns, states, watching, events, watcher };
+        made.watch()?;
+        made.states = made.look()?;
+        Ok(made)
+    }
+
+    /// Watches what there is of the directories that inputs are in. Not the files: editors put a new one in the place of the old.
+    fn watch(&mut self) -> Result<()> {
+        let files = self.files.iter().map(|file| (parent(file), false));
+        let roots: Vec<_> = files.chain(self.patterns.iter().map(|pattern| (fixed_part(pattern), true))).collect();
         for (root, deep) in roots {
             let existing = root.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned();
             // What is not there yet shows where it would come to be.
-            let mode = if deep && existing == root { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
-            watcher
-                .watcher()
-                .watch(&existing, mode)
-                .with_context(|| format!("cannot watch `{}`", existing.display()))?;
-        }
-        Ok(Self { files, patterns, events, _watcher: watcher })
-    }
-
-    /// Waits until an input changes.
-    async fn changed(&mut self) -> Result<Vec<PathBuf>> {
-        while let Some(event) = self.events.recv().await {
-            let events = event.context("files cannot be watched any more")?;
-            let mut changed: Vec<_> =
-                events.into_iter().map(|event| event.path).filter(|path| self.is_input(path)).collect();
-            if !changed.is_empty() {
-                changed.dedup();
-                return Ok(changed);
+            let deep = deep && existing == root;
+            if !self.watching.contains(&(existing.clone(), deep)) {
+                let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
+                let watching = self.watcher.watch(&existing, mode);
+                watching.with_context(|| format!("cannot watch `{}`", existing.display()))?;
+                self.watching.insert((existing, deep));
             }
         }
-        anyhow::bail!("files cannot be watched any more")
+        Ok(())
     }
 
-    /// Whether it is an input, or a directory on the way to one.
-    fn is_input(&self, path: &Path) -> bool {
-        self.files.iter().any(|file| file == path || (path.is_dir() && file.starts_with(path)))
-            || self.patterns.iter().any(|pattern| pattern.matches_path(path))
+    /// The inputs as they are now.
+    fn look(&self) -> Result<States> {
+        let mut paths: Vec<_> = self.files.iter().cloned().collect();
+        for pattern in &self.patterns {
+            let found = glob::glob(&pattern.to_string_lossy()).with_context(|| format!("`{}`", pattern.display()))?;
+            // What cannot be read is not there.
+            paths.extend(found.filter_map(Result::ok));
+        }
+        let state = |path: PathBuf| {
+            let meta = std::fs::metadata(&path).ok()?;
+            Some((path, (meta.modified().ok(), meta.len(), inode(&meta))))
+        };
+        Ok(paths.into_iter().filter_map(state).collect())
+    }
+
+    /// The inputs as they are once they stay so.
+    async fn settled(&self) -> Result<States> {
+        let mut now = self.look()?;
+        let mut before = self.states.clone();
+        while now != before {
+            tokio::time::sleep(QUIET).await;
+            before = now;
+            now = self.look()?;
+        }
+        Ok(now)
+    }
+
+    /// Waits until an input changes; the changed ones.
+    async fn changed(&mut self) -> Result<Vec<PathBuf>> {
+        loop {
+            // A directory may have come that is to be watched; what is in it by then is seen right after.
+            self.watch()?;
+            let now = self.settled().await?;
+            let all: BTreeSet<_> = self.states.keys().chain(now.keys()).collect();
+            let changed: Vec<_> =
+                all.into_iter().filter(|path| self.states.get(*path) != now.get(*path)).cloned().collect();
+            if !changed.is_empty() {
+                self.states = now;
+                return Ok(changed);
+            }
+            let event = self.events.recv().await.context("files cannot be watched any more")?;
+            event.context("files cannot be watched any more")?;
+        }
+    }
+
+    /// Compares with what was seen before the layout was made: what changed since then is not missed.
+    fn inherit(&mut self, before: &States) {
+        for (path, state) in &mut self.states {
+            if let Some(before) = before.get(path) {
+                *state = *before;
+            }
+        }
     }
 
     fn describe(&self) -> String {
@@ -137,6 +180,20 @@ impl Watched {
             }
         }
     }
+}
+
+#[cfg(unix)]
+fn inode(meta: &std::fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(meta)
+}
+
+#[cfg(not(unix))]
+fn inode(_: &std::fs::Metadata) -> u64 {
+    0
+}
+
+fn is_pattern(path: &Path) -> bool {
+    path.to_string_lossy().contains(['*', '?', '['])
 }
 
 fn inputs(layout: &Layout) -> Result<BTreeSet<String>> {
@@ -166,6 +223,6 @@ fn parent(path: &Path) -> PathBuf {
 
 /// The directories before the first pattern.
 fn fixed_part(path: &Path) -> PathBuf {
-    let is_fixed = |part: &&std::ffi::OsStr| !part.to_string_lossy().contains(['*', '?', '[']);
+    let is_fixed = |part: &&std::ffi::OsStr| !is_pattern(Path::new(part));
     path.iter().take_while(is_fixed).collect()
 }

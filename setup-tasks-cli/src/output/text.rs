@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
 
+use setup_tasks::secret::redact;
 use setup_tasks::stamp::Moment;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -47,13 +48,14 @@ pub(crate) fn time_of(time: SystemTime) -> String {
     time.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]")).unwrap_or_default()
 }
 
-/// A text from elsewhere, on one line: control characters, which would speak to the terminal, are replaced.
+/// A text from elsewhere, on one line: control characters, which would speak to the terminal, and secrets are replaced.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     let speaks = |c: char| c.is_control() && c != '\t';
+    let text = redact(text);
     if !text.contains(speaks) {
-        return Cow::Borrowed(text);
+        return text;
     }
-    let plain = anstream::adapter::strip_str(text).to_string();
+    let plain = anstream::adapter::strip_str(&text).to_string();
     Cow::Owned(plain.chars().map(|c| if speaks(c) { char::REPLACEMENT_CHARACTER } else { c }).collect())
 }
 

@@ -80,6 +80,7 @@ impl Layout {
     #[cfg(feature = "sqlite")]
     pub fn new(config: Config) -> Self {
         let store = crate::stamp::SqliteStore::new(config.cache_dir().join(RESERVED).join("stamps.sqlite"));
+        let store = if config.durable_stamps { store.durable() } else { store };
         Self::with_store(config, store)
     }
 

@@ -1,14 +1,16 @@
 //! What a task says while it runs: a file an attempt, under the object's `log_path`, made with its first line.
 
 mod file;
+mod made;
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 pub use file::{LogFile, logs_of};
+use made::Made;
 
 use crate::decide::Reason;
 use crate::object::AnyObject;
@@ -36,10 +38,7 @@ pub struct TaskLog {
 #[derive(Debug)]
 enum State {
     Unmade,
-    Made {
-        path: PathBuf,
-        file: File,
-    },
+    Made(Made),
     /// It cannot be written: said once, and not tried again.
     Broken,
 }
@@ -64,17 +63,18 @@ impl TaskLog {
         self.write(format!("{line}\n").as_bytes());
     }
 
-    /// Adds bytes as they are. A log that cannot be written harms no task: that is a warning.
+    /// Adds bytes: control characters are spelled out, [secrets](crate::Secret) replaced. A log that cannot be written harms no
+    /// task: that is a warning.
     pub fn write(&self, bytes: &[u8]) {
         let mut state = self.state();
         if let State::Unmade = *state {
             match self.make() {
-                Ok((path, file)) => *state = State::Made { path, file },
+                Ok(made) => *state = State::Made(made),
                 Err(error) => return self.give_up(state, &error),
             }
         }
-        if let State::Made { file, .. } = &mut *state
-            && let Err(error) = file.write_all(bytes)
+        if let State::Made(made) = &mut *state
+            && let Err(error) = made.write(bytes)
         {
             self.give_up(state, &error);
         }
@@ -83,27 +83,32 @@ impl TaskLog {
     /// Where it is, once something was written.
     pub fn path(&self) -> Option<PathBuf> {
         match &*self.state() {
-            State::Made { path, .. } => Some(path.clone()),
+            State::Made(made) => Some(made.path.clone()),
             State::Unmade | State::Broken => None,
         }
     }
 
     /// Says how the attempt ended: in a log that there is, and of a failure in any case.
     pub(crate) fn end(&self, error: Option<&anyhow::Error>, took: Duration) {
+        let is_made = match &mut *self.state() {
+            // A last line that has no end yet gets one.
+            State::Made(made) if !made.held.is_empty() => made.write(b"\n").is_ok(),
+            state => matches!(state, State::Made(_)),
+        };
         match error {
             Some(error) => self.line(&format!("# failed after {took:.1?}: {error:#}").replace('\n', "\n# ")),
-            None if matches!(*self.state(), State::Made { .. }) => self.line(&format!("# done in {took:.1?}")),
+            None if is_made => self.line(&format!("# done in {took:.1?}")),
             None => {}
         }
     }
 
-    fn make(&self) -> io::Result<(PathBuf, File)> {
+    fn make(&self) -> io::Result<Made> {
         let directory = self.object.0.core().paths().log().map_err(io::Error::other)?;
         file::forget_old(directory, self.task, KEPT - 1);
         let (path, mut file) = file::create(directory, self.task, self.attempt, SystemTime::now())?;
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         writeln!(file, "# {}/{}, attempt {}{reason}", self.object.id(), self.task, self.attempt)?;
-        Ok((path, file))
+        Ok(Made { path, file, held: Vec::new() })
     }
 
     /// Without the lock: whoever hears the warning may want to write it here.

@@ -13,6 +13,7 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::injector::Injector;
 use crate::inspect::{ObjectTaskInspector, TaskSort};
 use crate::layout::{Dependency, Layout};
+use crate::run::{Broken, LockError, break_lock};
 use crate::run::{DynRunContext, FileChange, LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
@@ -208,6 +209,17 @@ impl AnyObject {
     /// As there.
     pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
         crate::run::clear(&self.0).await
+    }
+
+    /// Breaks its lock, if that is held by a process of another machine: one that died while it ran the object, where machines
+    /// share the cache directory and the file system kept the lock. On one machine the lock goes with its holder.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder is on this machine; if the file cannot be removed.
+    pub fn break_lock(&self) -> Result<Broken, LockError> {
+        let core = self.0.core();
+        break_lock(&core.layout.config().cache_dir(), (&core.id, &core.subdir))
     }
 
     /// Adds a task that calls a closure to the object, as [`Object::add_setup_task`] does.

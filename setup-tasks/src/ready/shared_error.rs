@@ -5,6 +5,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::secret;
+
 /// A user's error, with its chain, shared by all who waited for what failed. It derefs to the error itself; it is none of
 /// its own, so that a chain shows the user's error once and as what it is.
 #[derive(Clone)]
@@ -19,7 +21,7 @@ impl SharedError {
 
 impl From<anyhow::Error> for SharedError {
     fn from(error: anyhow::Error) -> Self {
-        Self(Arc::new(error))
+        Self(Arc::new(secret::clean(error)))
     }
 }
 

@@ -18,6 +18,7 @@ use crate::event::EventKind;
 use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
 use crate::ready::Current;
+use crate::secret;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
 
@@ -83,7 +84,7 @@ async fn once(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext, timeout: 
             Err(_) => return Err(anyhow::anyhow!("took longer than its timeout of {limit:?}")),
         },
     };
-    ended.unwrap_or_else(|panic| Err(panicked(&*panic)))
+    ended.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(secret::clean)
 }
 
 /// A panic as an error.
@@ -97,10 +98,10 @@ pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<O
     let asked = std::panic::catch_unwind(AssertUnwindSafe(asked)).map_err(|panic| panicked(&*panic))?;
     match asked {
         Asked::Absent => Ok(None),
-        Asked::Now(answer) => answer.map(Some),
+        Asked::Now(answer) => answer.map(Some).map_err(secret::clean),
         Asked::Later(future) => {
             let answer = AssertUnwindSafe(future).catch_unwind().await;
-            answer.unwrap_or_else(|panic| Err(panicked(&*panic))).map(Some)
+            answer.unwrap_or_else(|panic| Err(panicked(&*panic))).map(Some).map_err(secret::clean)
         }
     }
 }

@@ -3,6 +3,8 @@
 use serde::Serialize;
 use similar::TextDiff;
 
+use crate::secret::redact;
+
 /// A file that a task would write: what it holds now, and what it would hold.
 ///
 /// ```
@@ -20,23 +22,30 @@ pub struct FileChange {
     pub before: Option<String>,
     /// What it would hold.
     pub after: String,
+    #[serde(skip)]
+    is_none: bool,
 }
 
 impl FileChange {
-    /// A change of a file.
+    /// A change of a file. [Secrets](crate::Secret) in the texts are replaced.
     pub fn new(path: impl Into<String>, before: Option<String>, after: String) -> Self {
-        Self { path: path.into(), before, after }
+        let is_none = before.as_ref() == Some(&after);
+        let clean = |text: String| redact(&text).into_owned();
+        Self { path: path.into(), before: before.map(clean), after: clean(after), is_none }
     }
 
     /// Whether the file would be as it is.
     pub fn is_none(&self) -> bool {
-        self.before.as_ref() == Some(&self.after)
+        self.is_none
     }
 
     /// As a unified diff, with three lines around each change.
     pub fn unified(&self) -> String {
         let before = self.before.as_deref().unwrap_or_default();
         let old = if self.before.is_some() { &*self.path } else { "/dev/null" };
+        if !self.is_none && self.before.as_ref() == Some(&self.after) {
+            return format!("--- {old}\n+++ {}\n(secrets differ)\n", self.path);
+        }
         TextDiff::from_lines(before, &self.after).unified_diff().header(old, &self.path).to_string()
     }
 }

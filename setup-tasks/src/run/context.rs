@@ -11,6 +11,7 @@ use crate::layout::Layout;
 use crate::log::TaskLog;
 use crate::object::{AnyObject, DynObject};
 use crate::paths::PathError;
+use crate::secret;
 use crate::stamp::{Entry, RunId};
 use crate::task::extract::LastRun;
 
@@ -82,7 +83,7 @@ impl TaskContext {
 
     /// Says something about the task to those who listen to its object's events, to its log, and to tracing.
     pub fn log(&self, line: impl Into<String>) {
-        let line = line.into();
+        let line = secret::redact(&line.into()).into_owned();
         if let Some(log) = &self.log {
             log.line(&line);
         }

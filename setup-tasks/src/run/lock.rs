@@ -27,6 +27,16 @@ pub enum LockError {
         /// How long this run waited.
         waited: Duration,
     },
+    /// The holder is alive on this machine: its lock is not broken.
+    #[error(
+        "`{object}` is being run by {holder}, which is alive: its lock stays\nhelp: wait for it to end, or stop it; its lock goes with it"
+    )]
+    Alive {
+        /// The object's id.
+        object: String,
+        /// The holder.
+        holder: String,
+    },
     /// The operating system refused.
     #[error("cannot lock `{}`\nhelp: check that the cache directory is on a writable disk and belongs to the user who runs this", path.display())]
     Io {
@@ -67,8 +77,13 @@ impl ObjectLock {
         let mut wait = FIRST_WAIT;
         loop {
             match file.try_lock() {
-                Ok(()) => break,
                 Err(TryLockError::Error(source)) => return Err(io(source)),
+                // It was broken meanwhile, whoever holds it: who comes next locks the new one.
+                _ if !is_at(&file, &path) => {
+                    file = open(&path).map_err(io)?;
+                    continue;
+                }
+                Ok(()) => break,
                 Err(TryLockError::WouldBlock) => {}
             }
             let holder = describe(&mut file);
@@ -86,6 +101,53 @@ impl ObjectLock {
         sign(&mut file).map_err(io)?;
         Ok(Self { _file: file })
     }
+}
+
+/// What became of a lock that was to be broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Broken {
+    /// Nobody holds it.
+    Free,
+    /// It was held by this one, and is no more.
+    Was(String),
+}
+
+/// Breaks the lock of an object whose holder is on another machine, which may be gone for good: a file system that machines
+/// share may keep its locks. A holder on this machine is alive as long as its lock is.
+pub(crate) fn break_lock(cache_dir: &Path, (object, subdir): (&str, &str)) -> Result<Broken, LockError> {
+    let path = path(cache_dir, subdir);
+    let io = |source| LockError::Io { path: path.clone(), source };
+    let mut file = match File::options().read(true).write(true).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Broken::Free),
+        opened => opened.map_err(io)?,
+    };
+    match file.try_lock() {
+        Ok(()) => return Ok(Broken::Free),
+        Err(TryLockError::Error(source)) => return Err(io(source)),
+        Err(TryLockError::WouldBlock) => {}
+    }
+    let holder = describe(&mut file);
+    let elsewhere = holder_of(&mut file).is_some_and(|holder| holder.host != host());
+    if !elsewhere {
+        return Err(LockError::Alive { object: object.to_owned(), holder });
+    }
+    // A new file has a new lock; the old one is held by nobody who will ever ask.
+    fs::remove_file(&path).map_err(io)?;
+    Ok(Broken::Was(holder))
+}
+
+/// Whether the file is still the one at its path: a broken lock is a file of its own.
+#[cfg(unix)]
+fn is_at(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let id = |meta: fs::Metadata| (meta.dev(), meta.ino());
+    file.metadata().is_ok_and(|held| fs::metadata(path).is_ok_and(|there| id(held) == id(there)))
+}
+
+#[cfg(not(unix))]
+fn is_at(_: &File, _: &Path) -> bool {
+    true
 }
 
 /// The lock's file: the subdir in one component, or its hash where that would be too long for a file's name.
@@ -110,21 +172,28 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn sign(file: &mut File) -> io::Result<()> {
-    let host = gethostname::gethostname().to_string_lossy().into_owned();
-    let text = serde_json::to_vec(&Holder { version: VERSION, pid: std::process::id(), host })?;
+    let text = serde_json::to_vec(&Holder { version: VERSION, pid: std::process::id(), host: host() })?;
     file.rewind()?;
     file.set_len(0)?;
     file.write_all(&text)
 }
 
+fn host() -> String {
+    gethostname::gethostname().to_string_lossy().into_owned()
+}
+
 fn describe(file: &mut File) -> String {
-    let mut text = String::new();
-    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
-    match read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok()) {
+    match holder_of(file) {
         Some(Holder { pid, host, .. }) => format!("process {pid} on {host}"),
         // It took the lock and has not signed yet.
         None => "another process".to_owned(),
     }
+}
+
+fn holder_of(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.rewind().and_then(|()| file.read_to_string(&mut text)).ok()?;
+    serde_json::from_str(&text).ok()
 }
 
 #[cfg(test)]
@@ -147,6 +216,34 @@ mod tests {
         assert!(told.len() == 1 && told[0].starts_with(&me), "{told:?}");
         drop(held);
         acquire(cache.path(), Duration::ZERO, |_| {}).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_lock_of_another_machine_can_be_broken_and_one_of_this_machine_cannot() {
+        let cache = tempfile::tempdir().unwrap();
+        let names = ("gw", "hosts/gw");
+        assert_eq!(break_lock(cache.path(), names).unwrap(), Broken::Free);
+        let held = acquire(cache.path(), Duration::ZERO, |_| {}).await.unwrap();
+        let error = break_lock(cache.path(), names).unwrap_err().to_string();
+        assert!(error.contains("is alive: its lock stays"), "{error}");
+
+        // As a machine that died while it held it left it, on a disk that both have.
+        let path = path(cache.path(), names.1);
+        fs::write(&path, r#"{"version":1,"pid":7,"host":"a machine that is gone"}"#).unwrap();
+        let waiting = tokio::spawn({
+            let cache = cache.path().to_owned();
+            async move { acquire(&cache, Duration::from_secs(20), |_| {}).await.map(drop) }
+        });
+        tokio::task::yield_now().await;
+        let broken = break_lock(cache.path(), names).unwrap();
+        assert_eq!(broken, Broken::Was("process 7 on a machine that is gone".to_owned()));
+        let next = acquire(cache.path(), Duration::ZERO, |_| {}).await.unwrap();
+        // Whoever waited for the old file does not take it for the lock.
+        drop(held);
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        assert!(!waiting.is_finished());
+        drop(next);
+        waiting.await.unwrap().unwrap();
     }
 
     #[test]

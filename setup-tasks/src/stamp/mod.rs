@@ -152,9 +152,14 @@ impl Records {
 
 const LONGEST_TEXT: usize = 64;
 
-/// A hash text as stamps keep it: itself up to 64 bytes, else `blake3:` and its BLAKE3 hash in hexadecimal.
+/// A hash text as stamps keep it: itself up to 64 bytes, else, and if it holds a [secret](crate::Secret), `blake3:` and its
+/// BLAKE3 hash in hexadecimal.
 pub fn hash_text(text: String) -> String {
-    if text.len() <= LONGEST_TEXT { text } else { format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()) }
+    if text.len() <= LONGEST_TEXT && !crate::secret::holds(&text) {
+        text
+    } else {
+        format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex())
+    }
 }
 
 #[cfg(test)]

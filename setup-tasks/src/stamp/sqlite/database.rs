@@ -121,12 +121,16 @@ fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
 
 /// Opens the database, making it first if there is none: beside its place, then linked into it whole, so that nobody
 /// ever sees half a database and two makers end with one.
-pub(super) fn create(path: &Path) -> Result<Connection, StampError> {
+pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampError> {
     let directory = path.parent().unwrap_or(Path::new("."));
     std::fs::create_dir_all(directory).map_err(|error| StampError::io("create the directory", directory, error))?;
     loop {
         if let Some(connection) = open(path)? {
             upgrade(path, &connection)?;
+            if durable {
+                sync_directories(path).map_err(|error| StampError::io("sync the directory of", path, error))?;
+                connection.pragma_update(None, "synchronous", "FULL").map_err(|error| explain(path, &error))?;
+            }
             return Ok(connection);
         }
         let draft = path.with_extension(format!("{}.new", std::process::id()));
@@ -140,6 +144,21 @@ pub(super) fn create(path: &Path) -> Result<Connection, StampError> {
         let _ = std::fs::remove_file(&draft);
         made?;
     }
+}
+
+/// So that the file is found after a loss of power: its directory, and those that were made for it.
+#[cfg(unix)]
+fn sync_directories(path: &Path) -> std::io::Result<()> {
+    path.ancestors()
+        .skip(1)
+        .take(3)
+        .filter(|directory| directory.is_dir())
+        .try_for_each(|directory| std::fs::File::open(directory)?.sync_all())
+}
+
+#[cfg(not(unix))]
+fn sync_directories(_: &Path) -> std::io::Result<()> {
+    Ok(())
 }
 
 fn make(draft: &Path) -> Result<(), StampError> {

@@ -1,6 +1,8 @@
 //! The embedded store: one `SQLite` database, a row an object and a row an attempt, written by one thread that puts the
 //! changes that wait for it into one transaction.
 //!
+//! With [`durable`](SqliteStore::durable), a change survives a loss of power, too.
+//!
 //! Write-ahead logging lets other processes read while one writes. With `synchronous = NORMAL` a change survives the
 //! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn.
 
@@ -26,19 +28,27 @@ pub struct SqliteStore {
     path: PathBuf,
     reader: Reader,
     writer: Mutex<Option<Writer>>,
+    durable: bool,
 }
 
 impl SqliteStore {
     /// A store in the database at `path`, which is made, with its directory, by the first write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), reader: Reader::default(), writer: Mutex::new(None) }
+        Self { path: path.into(), reader: Reader::default(), writer: Mutex::new(None), durable: false }
+    }
+
+    /// Syncs each change to the disk before it counts (`synchronous = FULL`): what was stamped survives a loss of power.
+    /// Without this, the last stamps can be lost then, and their tasks run again.
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
     }
 
     /// Hands a change to the writer's thread, which the first change starts.
     fn submit(&self, job: Job) -> Result<(), StampError> {
         let mut writer = self.writer();
         if writer.is_none() {
-            *writer = Some(Writer::start(self.path.clone())?);
+            *writer = Some(Writer::start(self.path.clone(), self.durable)?);
         }
         if writer.as_ref().is_some_and(|writer| writer.submit(job)) { Ok(()) } else { Err(self.stopped()) }
     }

@@ -29,8 +29,8 @@ pub(super) struct Job {
 
 impl Writer {
     /// Opens the database, making it if there is none, and starts the thread.
-    pub(super) fn start(path: PathBuf) -> Result<Self, StampError> {
-        let connection = create(&path)?;
+    pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
+        let connection = create(&path, durable)?;
         let (jobs, queue) = channel();
         let started = path.clone();
         let thread = std::thread::Builder::new()

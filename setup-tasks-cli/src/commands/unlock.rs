@@ -1,0 +1,24 @@
+//! `unlock`: breaks locks whose holder is gone.
+
+use setup_tasks::run::Broken;
+use setup_tasks::{Layout, Result};
+
+use super::target;
+use crate::exit::Exit;
+use crate::output::{FAINT, GOOD, error, line, printable};
+
+pub(crate) fn unlock(layout: &Layout, patterns: &[String]) -> Result<Exit> {
+    let mut exit = Exit::Done;
+    for object in target::objects(layout, patterns)? {
+        let id = printable(object.id());
+        match object.break_lock() {
+            Ok(Broken::Was(holder)) => line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder))),
+            Ok(_) => line(format!("{FAINT}{id} is not locked{FAINT:#}")),
+            Err(failed) => {
+                error(&failed.into());
+                exit = Exit::Failed;
+            }
+        }
+    }
+    Ok(exit)
+}
