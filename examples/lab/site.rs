@@ -99,7 +99,11 @@ impl Site {
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the site file `{}` (`--site` names another)", path.display()))?;
-        let site: Self = toml::from_str(&text).with_context(|| format!("in the site file `{}`", path.display()))?;
+        Self::parse(&text, path)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Self> {
+        let site: Self = toml::from_str(text).with_context(|| format!("in the site file `{}`", path.display()))?;
         let CertificateSpec { valid_days, renew_days } = site.certificates;
         if renew_days >= valid_days {
             bail!(
@@ -184,5 +188,47 @@ impl fmt::Display for Name {
 impl fmt::Display for Inside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// `FUZZ=1000` multiplies the cases.
+    #[test]
+    fn fuzz_a_site_file_with_changed_lines_is_read_or_refused_by_name() {
+        let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+        let cases = 100_u32.saturating_mul(factor);
+        #[expect(clippy::print_stdout, reason = "a long run is added up")]
+        {
+            println!("fuzz site files: {cases} cases");
+        }
+        let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+        let lines: Vec<&str> = include_str!("site.toml").lines().collect();
+        let part = prop::sample::select(&["x", "..", "/", "\\n", "=", "\"", "-", "99999999999", "[", "]", "\u{0}"][..]);
+        let change = (any::<prop::sample::Index>(), any::<prop::sample::Index>(), part);
+        proptest!(config, |(changes in vec(change, 0..4))| {
+            let mut lines: Vec<String> = lines.iter().map(|line| (*line).to_owned()).collect();
+            for (line, at, text) in changes {
+                let line = &mut lines[line.index(line_count(include_str!("site.toml")))];
+                let at = (0..=line.len()).filter(|at| line.is_char_boundary(*at)).nth(at.index(line.len() + 1)).unwrap_or(0);
+                line.insert_str(at, text);
+            }
+            match Site::parse(&lines.join("\n"), Path::new("site.toml")) {
+                Ok(site) => prop_assert!(site.hosts().count() >= 2),
+                Err(error) => {
+                    let error = format!("{error:#}");
+                    prop_assert!(error.contains("in the site file `site.toml`"));
+                }
+            }
+        });
+    }
+
+    fn line_count(text: &str) -> usize {
+        text.lines().count()
     }
 }

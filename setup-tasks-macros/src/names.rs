@@ -56,9 +56,13 @@ pub fn task_name(ident: &Ident) -> String {
     ident.unraw().to_string().to_lowercase()
 }
 
-/// The constant that is a task's handle: `MOUNT` for `mount`.
+/// The constant that is a task's handle: `MOUNT` for `mount`. A task that is named by a string may have characters in its name
+/// that no name in Rust has.
 pub fn handle(name: &str, span: Span) -> Ident {
-    Ident::new(&name.to_uppercase(), span)
+    let may_follow =
+        |c: char| c == '_' || c.is_ascii_alphanumeric() || syn::parse_str::<Ident>(&format!("a{c}")).is_ok();
+    let text: String = name.to_uppercase().chars().map(|c| if may_follow(c) { c } else { '_' }).collect();
+    Ident::new(&text, span)
 }
 
 /// The constant that a value task's row borrows: `__MOTD` for `MOTD`.

@@ -99,4 +99,27 @@ mod tests {
             assert!(!is_inside(outside), "{outside:?}");
         }
     }
+
+    /// `FUZZ=1000` multiplies the cases.
+    #[test]
+    fn fuzz_what_is_inside_at_compile_time_is_inside_at_run_time() {
+        use proptest::prelude::*;
+        let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+        let cases = 4000_u32.saturating_mul(factor);
+        #[expect(clippy::print_stdout, reason = "a long run is added up")]
+        {
+            println!("fuzz outputs of templates: {cases} cases");
+        }
+        let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+        let part =
+            prop::sample::select(&["a", "etc", "/", "//", ".", "..", "../", "./", "\0", "\\", "C:", "~", " "][..]);
+        proptest!(config, |(parts in proptest::collection::vec(part, 0..8))| {
+            let output = parts.concat();
+            if is_inside(&output) {
+                prop_assert!(is_plain(Path::new(&output)), "{output:?}");
+                let joined = Path::new("/root").join(&output);
+                prop_assert!(joined.starts_with("/root") && joined.components().all(|part| part != Component::ParentDir), "{output:?}");
+            }
+        });
+    }
 }

@@ -63,6 +63,8 @@ pub mod decide;
 pub mod depends;
 pub mod event;
 pub mod fleet;
+#[cfg(test)]
+mod fuzz;
 pub mod injector;
 mod inspect;
 pub mod layout;

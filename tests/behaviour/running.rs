@@ -265,3 +265,39 @@ async fn readonly_is_looked_up_once() {
     layout.injector().provide(READONLY, true).unwrap();
     assert!(!machine.readonly() && layout.add(Machine::new("later")).unwrap().readonly());
 }
+
+/// Blocks its thread, without a word to the executor, until the other says that it may go on.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "{name}")]
+struct Stubborn {
+    name: &'static str,
+    go: std::sync::Arc<std::sync::atomic::AtomicBool>,
+}
+
+#[setup_tasks]
+impl Stubborn {
+    #[setup_task("Block, or say go")]
+    fn act(&self) {
+        use std::sync::atomic::Ordering::Relaxed;
+        if self.name == "blocks" {
+            while !self.go.load(Relaxed) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    #[setup_task("Say go")]
+    async fn go(&self) {
+        self.go.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_task_that_blocks_its_thread_lets_other_objects_go_on() {
+    let (layout, go) = (Layout::in_memory().unwrap(), std::sync::Arc::default());
+    for name in ["blocks", "goes"] {
+        layout.add(Stubborn { name, go: std::sync::Arc::clone(&go) }).unwrap();
+    }
+    let report = tokio::time::timeout(Duration::from_secs(20), layout.run().into_future()).await.unwrap().unwrap();
+    assert!(report.is_success(), "{report}");
+}

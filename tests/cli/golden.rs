@@ -128,6 +128,7 @@ fn clear_force_and_mark_say_what_they_did() {
         &["force", "gr*", "--dry-run"],
         &["clear", "ada"],
         &["mark", "ada/mount"],
+        &["unlock", "ada"],
         &["up", "--jobs", "1"],
         &["up", "--jobs", "1", "--force", "files/*"],
     ];

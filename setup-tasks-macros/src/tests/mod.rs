@@ -1,1 +1,2 @@
 mod expansions;
+mod fuzz;

@@ -7,7 +7,7 @@ pub(super) const VERSION: u8 = 1;
 const HEAD: usize = 5;
 
 /// Encodes the records of `object`.
-pub(super) fn encode(object: &str, records: &Records) -> Result<Vec<u8>, String> {
+pub(crate) fn encode(object: &str, records: &Records) -> Result<Vec<u8>, String> {
     let body = postcard::to_stdvec(records).map_err(|error| error.to_string())?;
     let mut bytes = Vec::with_capacity(HEAD + body.len());
     bytes.push(VERSION);
@@ -17,7 +17,7 @@ pub(super) fn encode(object: &str, records: &Records) -> Result<Vec<u8>, String>
 }
 
 /// Decodes the records of `object`, or says what is wrong with the bytes.
-pub(super) fn decode(object: &str, bytes: &[u8]) -> Result<Records, String> {
+pub(crate) fn decode(object: &str, bytes: &[u8]) -> Result<Records, String> {
     let Some((head, body)) = bytes.split_at_checked(HEAD) else {
         return Err(format!("the record of `{object}` is cut off"));
     };

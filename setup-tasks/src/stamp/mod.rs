@@ -1,7 +1,7 @@
 //! Stamps: the record that a task completed, and what became of its last attempt.
 
 mod clock;
-mod codec;
+pub(crate) mod codec;
 mod error;
 mod files;
 mod guard;

@@ -4,7 +4,9 @@
 //! With [`durable`](SqliteStore::durable), a change survives a loss of power, too.
 //!
 //! Write-ahead logging lets other processes read while one writes. With `synchronous = NORMAL` a change survives the
-//! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn.
+//! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn. What
+//! takes a stamp away, as the mark does that its task runs again, is synced at once: of what is lost with the power, only that a
+//! task completed may be missing.
 
 mod database;
 mod reader;

@@ -35,7 +35,7 @@ impl Writer {
         let started = path.clone();
         let thread = std::thread::Builder::new()
             .name("setup-tasks stamps".to_owned())
-            .spawn(move || write_all(&started, connection, &queue))
+            .spawn(move || write_all(&started, connection, durable, &queue))
             .map_err(|error| StampError::io("start the thread that writes", path, error))?;
         Ok(Self { jobs, thread })
     }
@@ -54,16 +54,40 @@ impl Writer {
 }
 
 /// The writer's thread: takes what waits, commits it together, answers everyone.
-fn write_all(path: &Path, mut connection: Connection, queue: &Receiver<Job>) {
+fn write_all(path: &Path, mut connection: Connection, durable: bool, queue: &Receiver<Job>) {
+    let mut syncs = durable;
     while let Ok(first) = queue.recv() {
         let mut group = vec![first];
         group.extend(queue.try_iter().take(GROUP - 1));
-        let result = write_group(path, &mut connection, &group);
+        let must_sync = durable || group.iter().any(|job| takes_away(&job.change));
+        let result = set_sync(path, &connection, &mut syncs, must_sync)
+            .and_then(|()| write_group(path, &mut connection, &group));
         for job in group {
             // Whoever asked may have been cancelled meanwhile.
             let _ = job.done.send(result.clone());
         }
     }
+}
+
+/// Whether a stamp is not to be believed from now on that was until now. That must outlast a loss of power, or what its task
+/// then does to the world would be believed to be what it was; that a stamp was written need not.
+fn takes_away(change: &Change) -> bool {
+    match change {
+        Change::Set { entry: Some(entry), .. } => entry.stamp.is_some() && entry.attempt.is_some(),
+        // Without history it is no end of an attempt.
+        Change::Set { entry: None, history, .. } => history.is_none(),
+        Change::Clear => true,
+    }
+}
+
+/// Whether the next commits are synced to the disk.
+fn set_sync(path: &Path, connection: &Connection, syncs: &mut bool, must_sync: bool) -> Result<(), StampError> {
+    if *syncs != must_sync {
+        let how = if must_sync { "FULL" } else { "NORMAL" };
+        connection.pragma_update(None, "synchronous", how).map_err(|error| explain(path, &error))?;
+        *syncs = must_sync;
+    }
+    Ok(())
 }
 
 fn write_group(path: &Path, connection: &mut Connection, group: &[Job]) -> Result<(), StampError> {

@@ -1,0 +1,62 @@
+//! Killed at any moment: the next run finishes what was not, and nothing else. `KILLS=1000` for the long run.
+
+use std::time::Duration;
+
+use crate::place::{Numbers, Place, setting};
+
+/// Runs that are killed, each finished by one that is not.
+fn kill_and_finish(kills: u64, settings: &[(&'static str, &str)], seed: u64) {
+    let place = Place::new(settings);
+    let mut numbers = Numbers::new(seed);
+    let (mut interrupted, mut longest) = (0, 30_000);
+    for round in 0..kills {
+        let context = format!("seed {seed}, round {round}, {settings:?}");
+        for object in 0..6 {
+            if numbers.below(3) == 0 {
+                place.set_generation(object, round + 1);
+            }
+        }
+        let (before, planned) = (place.ledger(), place.plan());
+        let mut child = place.command("run").stdout(std::process::Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(numbers.below(longest)));
+        child.kill().unwrap();
+        let ended = child.wait().unwrap().success();
+        // As long as runs mostly end before they are killed, they are killed sooner.
+        longest = if ended { (longest * 9 / 10).max(3000) } else { longest + 500 };
+        place.check_truth(&context);
+        let after = place.ledger();
+        interrupted += after.values().filter(|account| account.is_open).count();
+        for (task, account) in &after {
+            let earlier = before.get(task).map_or(0, |account| account.begun.len());
+            assert!(account.begun.len() == earlier || planned.contains(task), "{context}: `{task}` ran for nothing");
+        }
+        // What completed in the killed run is not run again.
+        let stamps = place.stamps();
+        place.check_finish(&context);
+        let finished = place.ledger();
+        for (task, (generation, _)) in &stamps {
+            // The first task of an object has nothing before it that could make it run.
+            let stands = *generation == place.generation(task) && task.contains(".first");
+            if stands {
+                let times = finished[task].begun.len() - after[task].begun.len();
+                assert_eq!(times, 0, "{context}: `{task}` was complete, and ran again");
+            }
+        }
+    }
+    println!("{kills} kills with {settings:?}: {interrupted} tasks were interrupted");
+    assert!(
+        interrupted * 20 > usize::try_from(kills).unwrap(),
+        "only {interrupted} of {kills} kills came while a task ran"
+    );
+}
+
+#[test]
+fn a_killed_run_is_finished_by_the_next_and_nothing_is_believed_that_is_not_so() {
+    let kills = setting("KILLS", 100);
+    let half = kills / 2;
+    std::thread::scope(|scope| {
+        scope.spawn(|| kill_and_finish(half, &[], 1));
+        scope.spawn(|| kill_and_finish(kills - half - kills / 5, &[("JOBS", "1"), ("CHAIN", "6")], 2));
+        scope.spawn(|| kill_and_finish(kills / 5, &[("STORE", "files")], 3));
+    });
+}

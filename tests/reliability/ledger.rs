@@ -1,0 +1,167 @@
+//! The process that is killed: objects whose tasks write down that they begin, do their work, and write down that they end.
+//!
+//! `ledger DIRECTORY run|plan|look` with settings as environment variables. What each task is to do is the generation in
+//! `DIRECTORY/generations/OBJECT`; its work is the file `effects/OBJECT.TASK` with that generation in it.
+#![expect(clippy::print_stdout, reason = "a binary of tests")]
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use setup_tasks::prelude::*;
+use setup_tasks::stamp::FilesStore;
+use setup_tasks::{Config, Layout, Status};
+
+/// Has three tasks, the second of which depends on the generation; the last on another object's second.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "objects/{name}", id = "{name}")]
+struct Keeper {
+    name: String,
+    #[depends_on(Keeper::second, before = third)]
+    before: Option<Object<Keeper>>,
+}
+
+#[setup_tasks]
+impl Keeper {
+    #[setup_task("Do the first", hash = generation)]
+    async fn first(&self, cx: &TaskContext) -> Result<()> {
+        self.work(cx).await
+    }
+
+    #[setup_task("Do the second", hash = generation)]
+    async fn second(&self, cx: &TaskContext) -> Result<()> {
+        self.work(cx).await
+    }
+
+    #[setup_task("Do the third", hash = generation)]
+    async fn third(&self, cx: &TaskContext) -> Result<()> {
+        self.work(cx).await
+    }
+
+    fn generation(&self, cx: &TaskContext) -> String {
+        let path = cx.layout().config().base_dir.join("generations").join(&self.name);
+        fs::read_to_string(path).unwrap_or_else(|_| "0".to_owned())
+    }
+
+    async fn work(&self, cx: &TaskContext) -> Result<()> {
+        let (base, task) = (cx.layout().config().base_dir.clone(), format!("{}.{}", self.name, cx.task()));
+        let generation = self.generation(cx);
+        note(&base, &task, &format!("begin {generation} {}", std::process::id()))?;
+        tokio::time::sleep(pause()).await;
+        write_whole(&base.join("effects").join(&task), &generation)?;
+        tokio::time::sleep(pause()).await;
+        note(&base, &task, &format!("end {generation} {}", std::process::id()))
+    }
+}
+
+/// How long a task takes for each half of its work, in microseconds.
+fn pause() -> Duration {
+    Duration::from_micros(setting("PAUSE_US", 300))
+}
+
+fn setting(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
+}
+
+/// Adds a line to the task's ledger. Synced: what a task that survives a loss of power must do.
+fn note(base: &Path, task: &str, line: &str) -> Result<()> {
+    let path = base.join("ledger").join(task);
+    let is_new = !path.exists();
+    let mut file = File::options().append(true).create(true).open(&path)?;
+    file.write_all(format!("{line}\n").as_bytes())?;
+    if setting("SYNC", 1) == 0 {
+        return Ok(());
+    }
+    file.sync_all()?;
+    if is_new { sync(path.parent()) } else { Ok(()) }
+}
+
+/// Writes a file whole, or not at all.
+fn write_whole(path: &Path, text: &str) -> Result<()> {
+    let draft = path.with_extension("new");
+    let mut file = File::create(&draft)?;
+    file.write_all(text.as_bytes())?;
+    if setting("SYNC", 1) == 0 {
+        return Ok(fs::rename(&draft, path)?);
+    }
+    file.sync_all()?;
+    fs::rename(&draft, path)?;
+    sync(path.parent())
+}
+
+fn sync(directory: Option<&Path>) -> Result<()> {
+    Ok(File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?)
+}
+
+fn build(base: &Path) -> Result<Layout> {
+    let config = Config {
+        base_dir: base.to_owned(),
+        durable_stamps: setting("DURABLE", 0) == 1,
+        lock_timeout_secs: setting("LOCK_TIMEOUT", 60),
+        ..Config::default()
+    };
+    let layout = match std::env::var("STORE").as_deref() {
+        Ok("files") => Layout::with_store(config.clone(), FilesStore::new(config.cache_dir())),
+        _ => Layout::new(config),
+    };
+    let chain = setting("CHAIN", 4);
+    let mut before: Option<Object<Keeper>> = None;
+    for i in 0..setting("OBJECTS", 6) {
+        let keeper = Keeper { name: format!("o{i}"), before: before.filter(|_| i % chain != 0) };
+        before = Some(layout.add(keeper)?);
+    }
+    Ok(layout)
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let mut args = std::env::args().skip(1);
+    let base: PathBuf = args.next().unwrap_or_default().into();
+    let mode = args.next().unwrap_or_default();
+    if mode == "run" {
+        for directory in ["generations", "ledger", "effects"] {
+            fs::create_dir_all(base.join(directory))?;
+        }
+        sync(Some(&base))?;
+    }
+    let layout = build(&base)?;
+    let mut out = io::stdout().lock();
+    match mode.as_str() {
+        "run" => {
+            let told = layout.on_event(|event| {
+                if let setup_tasks::EventKind::Waiting { holder } = &event.kind {
+                    println!("waiting {} {holder}", event.object);
+                }
+            });
+            drop(out);
+            let report = layout.run().jobs(usize::try_from(setting("JOBS", 4))?).await?;
+            told.flush().await;
+            println!("{} ran; {report}", report.count(Status::Ran));
+            anyhow::ensure!(report.is_success(), "{report}");
+        }
+        // What would run: a line a task.
+        "plan" => {
+            let report = layout.run().dry_run().await?;
+            for object in &report.objects {
+                for task in object.with(Status::WouldRun) {
+                    let reason = task.reason.as_ref().map(ToString::to_string).unwrap_or_default();
+                    writeln!(out, "{}.{} {reason}", object.object, task.task)?;
+                }
+            }
+            anyhow::ensure!(report.is_success(), "{report}");
+        }
+        // What is believed to be done: a line a stamp, with what it says, and its time.
+        "look" => {
+            for object in layout.all() {
+                for task in ["first", "second", "third"] {
+                    if let Some(stamp) = object.check_stamp(task)? {
+                        writeln!(out, "{}.{task} {} {}", object.id(), stamp.contents, stamp.time.0)?;
+                    }
+                }
+            }
+        }
+        other => anyhow::bail!("no such mode: {other}"),
+    }
+    Ok(())
+}

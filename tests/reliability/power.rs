@@ -1,0 +1,207 @@
+//! Power is lost: what was not synced is gone, or half of it. A shim, preloaded into the process, writes down what is synced; after
+//! a kill, the directory is made anew from that.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use crate::place::{Numbers, Place, setting};
+
+const PAGE: usize = 4096;
+
+/// The shim, compiled once. The embedded database is compiled by the same compiler.
+fn shim() -> &'static Path {
+    static SHIM: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+    let (_, path) = SHIM.get_or_init(|| {
+        let directory = tempfile::tempdir().unwrap();
+        let (source, library) = (directory.path().join("synced.c"), directory.path().join("synced.so"));
+        fs::write(&source, include_str!("synced.c")).unwrap();
+        let compiled =
+            Command::new("cc").args(["-shared", "-fPIC", "-O1", "-o"]).args([&library, &source]).arg("-ldl").status();
+        assert!(compiled.unwrap().success());
+        (directory, library)
+    });
+    path
+}
+
+/// What is known to be on the disk: the content of each file when it was last synced, by its number, and which names were.
+#[derive(Default)]
+struct Disk {
+    contents: BTreeMap<u64, Vec<u8>>,
+    names: BTreeMap<PathBuf, BTreeMap<String, u64>>,
+}
+
+impl Disk {
+    /// Reads what the shim wrote down since the last look.
+    fn learn(&mut self, records: &Path) {
+        let log = fs::read_to_string(records.join("log")).unwrap_or_default();
+        for line in log.lines() {
+            let mut words = line.split('\t');
+            match words.next() {
+                // A file was synced: its content, and that it is there.
+                Some("file") => {
+                    let (inode, copy, path) = (words.next(), words.next(), words.next());
+                    let (Some(inode), Some(copy), Some(path)) = (inode, copy, path) else { continue };
+                    let Ok(content) = fs::read(records.join(copy)) else { continue };
+                    let (inode, path) = (inode.parse().unwrap(), Path::new(path));
+                    self.contents.insert(inode, content);
+                    if let (Some(parent), Some(name)) = (path.parent(), path.file_name()) {
+                        let names = self.names.entry(parent.to_owned()).or_default();
+                        names.insert(name.to_string_lossy().into_owned(), inode);
+                    }
+                }
+                // A directory was synced: just these names are in it.
+                Some("directory") => {
+                    let Some(path) = words.next() else { continue };
+                    let names = words.filter_map(|entry| {
+                        let (inode, name) = entry.split_once(' ')?;
+                        Some((name.to_owned(), inode.parse().ok()?))
+                    });
+                    self.names.insert(path.into(), names.collect());
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// The directory as it is after the power is back. Names that were not synced are there or not, pages too.
+    fn restore(&self, directory: &Path, numbers: &mut Numbers) {
+        let entries: Vec<_> = fs::read_dir(directory).map(|entries| entries.flatten().collect()).unwrap_or_default();
+        let mut now: BTreeMap<String, (u64, bool)> = BTreeMap::new();
+        for entry in entries {
+            let meta = entry.metadata().unwrap();
+            now.insert(entry.file_name().to_string_lossy().into_owned(), (meta.ino(), meta.is_dir()));
+        }
+        let synced = self.names.get(directory).cloned().unwrap_or_default();
+        for (name, (inode, is_directory)) in &now {
+            let path = directory.join(name);
+            if *is_directory {
+                self.restore(&path, numbers);
+                continue;
+            }
+            // Mapped memory of a process that is gone; locks are none any more.
+            if name.ends_with("-shm") || path.extension().is_some_and(|ending| ending == "lock") {
+                fs::remove_file(&path).unwrap();
+                continue;
+            }
+            let kept = match synced.get(name) {
+                // The name stands for what it stood for when it was synced, or for what it stands for now.
+                Some(old) if old != inode && numbers.below(2) == 0 => {
+                    let content = self.contents.get(old).cloned().unwrap_or_default();
+                    fs::remove_file(&path).unwrap();
+                    fs::write(&path, content).unwrap();
+                    continue;
+                }
+                Some(_) => true,
+                None => numbers.below(2) == 0,
+            };
+            if !kept {
+                fs::remove_file(&path).unwrap();
+                continue;
+            }
+            let written = fs::read(&path).unwrap();
+            let content = self.torn(self.contents.get(inode), &written, numbers);
+            fs::write(&path, content).unwrap();
+        }
+        // What was removed without a sync may be back.
+        for (name, inode) in synced {
+            let content = self.contents.get(&inode);
+            if let (false, Some(content), 0) = (now.contains_key(&name), content, numbers.below(2)) {
+                fs::write(directory.join(name), content).unwrap();
+            }
+        }
+    }
+
+    /// Of what was written since the last sync, some pages are on the disk, and the length is the one or the other.
+    fn torn(&self, synced: Option<&Vec<u8>>, written: &[u8], numbers: &mut Numbers) -> Vec<u8> {
+        let mut content = synced.cloned().unwrap_or_default();
+        if content == written {
+            return content;
+        }
+        if numbers.below(2) == 0 {
+            content.resize(written.len(), 0);
+        }
+        let share = numbers.below(4);
+        for start in (0..content.len()).step_by(PAGE) {
+            let end = (start + PAGE).min(content.len()).min(written.len());
+            if start < end && numbers.below(3) < share {
+                content[start..end].copy_from_slice(&written[start..end]);
+            }
+        }
+        content
+    }
+}
+
+fn lose_power(times: u64, durable: bool, seed: u64) {
+    let settings: &[(&'static str, &str)] = if durable { &[("DURABLE", "1")] } else { &[("DURABLE", "0")] };
+    let place = Place::new(settings);
+    let (records, mut numbers, mut disk) = (tempfile::tempdir().unwrap(), Numbers::new(seed), Disk::default());
+    let mut lost = 0;
+    for round in 0..times {
+        let context = format!("seed {seed}, durable {durable}, round {round}");
+        for object in 0..6 {
+            if numbers.below(3) == 0 {
+                place.set_generation(object, round + 1);
+            }
+        }
+        for file in fs::read_dir(records.path()).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        let mut command = place.command("run");
+        command.env("LD_PRELOAD", shim()).env("SYNCED_ROOT", place.path()).env("SYNCED_RECORDS", records.path());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(3000 + numbers.below(80_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Of a copy: who looks ends what the killed process left open, and that would be on the disk.
+        let before = place.copy().stamps();
+        disk.learn(records.path());
+        disk.restore(&place.path().join(".setup-tasks"), &mut numbers);
+        // What tasks made is theirs to sync, and they did.
+        place.check_truth(&context);
+        let (after, ledger) = (place.stamps(), place.ledger());
+        let gone: Vec<_> = before.iter().filter(|(task, stamp)| after.get(*task) != Some(*stamp)).collect();
+        // One that was being written had not counted yet: it has once the next task of the object begins.
+        let counted = gone.iter().filter(|(task, (generation, _))| {
+            let next = task.replace(".second", ".third").replace(".first", ".second");
+            next != **task && ledger.get(&next).is_some_and(|account| account.begun.last() == Some(generation))
+        });
+        assert!(!durable || counted.count() == 0, "{context}: {gone:?} are gone");
+        lost += gone.len();
+        place.check_finish(&context);
+        // The finishing run had no shim: what it made counts as synced.
+        disk = Disk::default();
+        sync_all(&place.path().join(".setup-tasks"), &mut disk);
+    }
+    println!("{times} losses of power, durable {durable}: {lost} stamps were lost");
+    assert!(durable || times < 100 || lost > 0, "no loss of power ever lost a stamp: it tests nothing");
+}
+
+/// All that is there is on the disk.
+fn sync_all(directory: &Path, disk: &mut Disk) {
+    let mut names = BTreeMap::new();
+    for entry in fs::read_dir(directory).unwrap().flatten() {
+        let (meta, path) = (entry.metadata().unwrap(), entry.path());
+        if meta.is_dir() {
+            sync_all(&path, disk);
+        } else {
+            disk.contents.insert(meta.ino(), fs::read(&path).unwrap());
+            names.insert(entry.file_name().to_string_lossy().into_owned(), meta.ino());
+        }
+    }
+    disk.names.insert(directory.to_owned(), names);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_loss_of_power_makes_no_stamp_untrue_and_with_durable_stamps_loses_none() {
+    let times = setting("POWER_LOSSES", 20);
+    std::thread::scope(|scope| {
+        scope.spawn(|| lose_power(times, false, 5));
+        scope.spawn(|| lose_power(times, true, 6));
+    });
+}

@@ -1,0 +1,53 @@
+//! Many processes on one layout.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use crate::place::Place;
+
+fn at_once(count: usize, settings: &[(&'static str, &str)]) {
+    let place = Place::new(settings);
+    for round in 1..=3 {
+        (0..6).for_each(|object| place.set_generation(object, round));
+        let children: Vec<_> = (0..count)
+            .map(|_| place.command("run").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
+            .collect();
+        let mut waited = 0;
+        for child in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let said = String::from_utf8(output.stdout).unwrap();
+            waited += said.lines().filter(|line| line.starts_with("waiting o") && line.contains(" process ")).count();
+        }
+        assert!(waited > 0, "who waits says for whom");
+        for (task, account) in place.ledger() {
+            assert_eq!(account.begun.len(), usize::try_from(round).unwrap(), "{count} processes: `{task}` ran once");
+            assert_eq!(account.ended.len(), account.begun.len());
+        }
+        place.check_truth(&format!("{count} processes"));
+    }
+}
+
+#[test]
+fn two_and_ten_processes_at_once_run_each_task_once_and_say_for_whom_they_wait() {
+    at_once(2, &[("PAUSE_US", "20000")]);
+    at_once(10, &[("PAUSE_US", "5000")]);
+    at_once(10, &[("PAUSE_US", "5000"), ("STORE", "files")]);
+}
+
+#[test]
+fn a_killed_holder_frees_its_locks() {
+    let place = Place::new(&[("PAUSE_US", "60000000"), ("OBJECTS", "1")]);
+    let mut holder = place.command("run").stdout(Stdio::null()).spawn().unwrap();
+    while place.ledger().is_empty() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let mut waiter = place.command("run").env("PAUSE_US", "0").stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = std::io::BufRead::lines(std::io::BufReader::new(waiter.stdout.take().unwrap()));
+    let line = said.next().unwrap().unwrap();
+    assert!(line.starts_with(&format!("waiting o0 process {}", holder.id())), "{line}");
+    holder.kill().unwrap();
+    holder.wait().unwrap();
+    assert!(waiter.wait().unwrap().success());
+    assert!(place.plan().is_empty());
+}
