@@ -25,8 +25,10 @@ pages! {
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
     contexts = "how-to/contexts.md";
+    secrets = "how-to/secrets.md";
     configuring = "how-to/configuring.md";
     rules = "rules.md";
+    reliability = "reliability.md";
     formats = "formats.md";
     carthage = "comparison/carthage.md";
     others = "comparison/others.md";

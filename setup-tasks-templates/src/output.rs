@@ -15,7 +15,8 @@ pub(crate) const fn is_inside(output: &str) -> bool {
     }
     while i <= bytes.len() {
         if i == bytes.len() || bytes[i] == b'/' {
-            if i == start || (i - start == 2 && bytes[start] == b'.' && bytes[start + 1] == b'.') {
+            let is_dot = i - start == 1 && bytes[start] == b'.';
+            if i == start || is_dot || (i - start == 2 && bytes[start] == b'.' && bytes[start + 1] == b'.') {
                 return false;
             }
             start = i + 1;
@@ -95,7 +96,8 @@ mod tests {
         for inside in ["motd", "etc/dnsmasq.d/lan.conf", "..a/b..", "a..b", ".hidden"] {
             assert!(is_inside(inside) && is_plain(Path::new(inside)), "{inside}");
         }
-        for outside in ["", "/etc/motd", "..", "../x", "a/../../b", "a//b", "a/", "C:\\x", "a\0b"] {
+        for outside in ["", ".", "./a", "a/./b", "/etc/motd", "..", "../x", "a/../../b", "a//b", "a/", "C:\\x", "a\0b"]
+        {
             assert!(!is_inside(outside), "{outside:?}");
         }
     }

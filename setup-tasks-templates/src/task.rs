@@ -44,7 +44,7 @@ impl TemplateTask {
     pub const fn output(mut self, output: &'static str) -> Self {
         assert!(
             output::is_inside(output),
-            "the output of a template is a relative path without `..`\nhelp: write one such as `etc/dnsmasq.conf`"
+            "the output of a template is a relative path without `.` and `..`\nhelp: write one such as `etc/dnsmasq.conf`"
         );
         self.output = Some(output);
         self

@@ -5,5 +5,6 @@ mod golden;
 mod json;
 mod logs;
 mod place;
+mod private;
 mod terminal;
 mod watch;

@@ -8,3 +8,4 @@ mod faults;
 mod place;
 mod power;
 mod processes;
+mod sources;

@@ -6,6 +6,9 @@ mod current;
 mod node;
 mod once;
 mod shared_error;
+#[cfg(all(test, feature = "__shuttle"))]
+mod shuttle_tests;
+mod sync;
 
 use std::sync::Arc;
 

@@ -3,13 +3,14 @@
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, PoisonError, Weak};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::circle::Circle;
 use super::current::Current;
+use super::sync::{Mutex, MutexGuard};
 use crate::decide::Reason;
 
 /// What kind of work a node stands for.
@@ -86,7 +87,7 @@ impl PartialEq for Node {
 
 impl Node {
     pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
-        Self(Arc::new(Inner { id: next_id(), kind, name, state: Mutex::default() }))
+        Self(Arc::new(Inner { id: next_id(), kind, name, state: Mutex::new(State::default()) }))
     }
 
     pub(crate) fn id(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! Work that is done once, whoever asks, and shared while it is under way.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
@@ -10,6 +10,7 @@ use super::circle::Circle;
 use super::current::{Current, Epoch};
 use super::node::{Node, WorkKind};
 use super::shared_error::SharedError;
+use super::sync::{Mutex, MutexGuard};
 use crate::BoxFuture;
 use crate::run::panicked;
 
