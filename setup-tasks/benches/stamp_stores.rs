@@ -108,5 +108,10 @@ async fn main() {
     measure("memory", Box::new(|_| Arc::new(MemoryStore::new()))).await;
     let sqlite = path.clone();
     measure("sqlite", Box::new(move |round| Arc::new(SqliteStore::new(sqlite.join(format!("{round}.sqlite")))))).await;
+    let durable = path.clone();
+    let open = move |round| -> Arc<dyn StampStore> {
+        Arc::new(SqliteStore::new(durable.join(format!("durable{round}.sqlite"))).durable())
+    };
+    measure("durable", Box::new(open)).await;
     measure("files", Box::new(move |round| Arc::new(FilesStore::new(path.join(round.to_string()))))).await;
 }
