@@ -8,7 +8,7 @@ use setup_tasks::fleet::FleetError;
 use setup_tasks::prelude::*;
 use setup_tasks::{FleetReport, Layout, ObjectOutcome};
 
-use crate::support::{Machine, Place, chain};
+use crate::support::{Machine, Place, chain, lines};
 
 /// A machine that depends on others.
 #[derive(SetupTasks)]
@@ -506,4 +506,33 @@ async fn a_model_that_panics_fails_alone_whatever_it_is_asked() {
         assert!(format!("{:#}", error.get()).ends_with("panicked: no text"), "{report}");
         assert_eq!(report.objects.iter().filter(|result| result.is_failure()).count(), 1);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_objects_are_read_at_once_and_what_changes_meanwhile_is_seen_before_a_task_runs() {
+    let place = Place::new();
+    let add =
+        |layout: &Layout| -> Vec<_> { (0..100).map(|i| layout.add(Machine::new(&format!("m{i}"))).unwrap()).collect() };
+    let layout = place.layout();
+    let machines = add(&layout);
+    layout.run().await.unwrap();
+    machines[99].delete_stamp("third").await.unwrap();
+
+    // The first object holds the fleet up, after all was read; meanwhile another process does the work of the last.
+    machines[0].knobs.set("hash", "new");
+    let gate = machines[0].knobs.gate("second");
+    let fleet = tokio::spawn(layout.run().jobs(1).into_future());
+    gate.arrived().await;
+    let elsewhere = place.layout();
+    let other = &add(&elsewhere)[99];
+    assert_eq!(lines(&other.run_setup_tasks().await.unwrap())[2], "third ran: never ran");
+    machines.iter().for_each(|machine| drop(machine.log.take()));
+    gate.open();
+    let report = fleet.await.unwrap().unwrap();
+    assert!(report.is_success(), "{report}");
+    assert!(machines[99].log.take().is_empty(), "what is done is not done again");
+    // What was read ahead is not for later runs.
+    other.run_setup_tasks().force(Machine::SECOND).await.unwrap();
+    machines[99].knobs.set("hash", "");
+    assert!(machines[99].plan().await.unwrap().is_up_to_date());
 }

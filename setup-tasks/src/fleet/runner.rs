@@ -18,6 +18,8 @@ use crate::object::AnyObject;
 use crate::ready::{Current, Epoch, SharedError};
 use crate::run::{Done, panicked};
 
+/// As many objects as make it worth to read all stamps at once.
+const MANY: usize = 64;
 /// After so many objects without a wait, a worker lets others have the thread.
 const IN_A_ROW: usize = 64;
 
@@ -28,6 +30,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Sc
     let _listed = fleet.layout.list_fleet(&scope);
     let current = Current::get().of_fleet(scope.clone());
     let epoch = current.epoch();
+    read_ahead(fleet, &objects, epoch);
     let workers = fleet.jobs.min(objects.len());
     let shared = Arc::new(Shared {
         schedule: Mutex::new(Schedule::new(&objects, fleet.fail_fast)),
@@ -46,6 +49,10 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Sc
             tracing::error!("a worker of a fleet ended early: {error}");
         }
     }
+    // What nobody took is not for later runs.
+    if shared.objects.len() >= MANY {
+        shared.objects.iter().for_each(|object| object.0.core().prefetch(None));
+    }
     let ended = std::mem::take(&mut shared.schedule().ended);
     let chosen = shared.objects.iter().zip(ended);
     let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, epoch, is_plan)).collect();
@@ -54,6 +61,22 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Sc
         results.extend(pulled(fleet, &shared.objects, epoch, is_plan));
     }
     FleetReport { dry_run: is_plan, stopped, duration: began.elapsed(), objects: results }
+}
+
+/// Reads what is kept about all objects at once, if many are run. Where that fails, each run reads for itself, and says so.
+fn read_ahead(fleet: &FleetRun, objects: &[AnyObject], epoch: Epoch) {
+    if objects.len() < MANY {
+        return;
+    }
+    let by_subdir: HashMap<_, _> = objects.iter().map(|object| (object.stamp_subdir(), object)).collect();
+    let read = fleet.layout.store().load_all(&mut |subdir, bytes| {
+        if let Some(object) = by_subdir.get(subdir) {
+            object.0.core().prefetch(Some((epoch, bytes)));
+        }
+    });
+    if let Err(error) = read {
+        tracing::debug!("stamps cannot be read ahead: {error}");
+    }
 }
 
 /// How an object ended.

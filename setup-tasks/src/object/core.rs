@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::{AnyObject, DynObject};
 use crate::config::Config;
@@ -11,7 +11,7 @@ use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
-use crate::ready::{Once, WorkKind};
+use crate::ready::{Epoch, Once, WorkKind};
 use crate::run::Course;
 use crate::stamp::{Change, Entry, HistoryEntry, Records, Stamp, StampError};
 
@@ -32,6 +32,8 @@ pub(crate) struct ObjectCore {
     pub(crate) model_readonly: Option<bool>,
     /// The row of the task that is considered now, and 1; 0 if none is.
     pub(crate) considered: AtomicUsize,
+    /// What was kept about it when a fleet began, until its run in that fleet takes it.
+    prefetched: Mutex<Option<(Epoch, Box<[u8]>)>>,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
     paths: OnceLock<Paths>,
@@ -66,6 +68,7 @@ impl ObjectCore {
             own_readonly: readonly,
             model_readonly: T::READONLY,
             considered: AtomicUsize::new(0),
+            prefetched: Mutex::new(None),
             readonly: OnceLock::new(),
             config: OnceLock::new(),
             paths: OnceLock::new(),
@@ -140,16 +143,37 @@ impl ObjectCore {
         entry: Option<Entry>,
         history: Option<Box<HistoryEntry>>,
     ) -> Result<(), StampError> {
+        self.prefetch(None);
         self.layout.store().write(&self.subdir, Change::Set { task: name.to_owned(), entry, history }).await
+    }
+
+    /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read ahead. What it then
+    /// changes, it looks at again under the object's lock.
+    pub(crate) fn load_for(&self, epoch: Epoch) -> Result<Records, StampError> {
+        let ahead = self.ahead().take().filter(|(of, _)| *of == epoch);
+        let Some((_, bytes)) = ahead else { return self.load() };
+        Ok(self.seen(self.layout.store().decode(&self.subdir, &bytes)?))
+    }
+
+    /// Keeps what a fleet read ahead, or with `None` drops it.
+    pub(crate) fn prefetch(&self, ahead: Option<(Epoch, Box<[u8]>)>) {
+        *self.ahead() = ahead;
+    }
+
+    fn ahead(&self) -> MutexGuard<'_, Option<(Epoch, Box<[u8]>)>> {
+        self.prefetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is kept about the object now; the clock sees its times.
     pub(crate) fn load(&self) -> Result<Records, StampError> {
-        let records = self.layout.store().load(&self.subdir)?;
+        Ok(self.seen(self.layout.store().load(&self.subdir)?))
+    }
+
+    fn seen(&self, records: Records) -> Records {
         if let Some(latest) = records.latest() {
             self.layout.clock().observe(latest);
         }
-        Ok(records)
+        records
     }
 
     /// An event of the whole object, or of one of its tasks.

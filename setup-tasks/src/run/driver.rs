@@ -55,7 +55,7 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         options,
         course: under_way.is_some().then_some(course),
         mode: if is_plan { Mode::Plan } else { Mode::Apply(None) },
-        records: object.core().load()?,
+        records: object.core().load_for(epoch)?,
         cursor: 0,
         newest: start.newest.clone(),
         contexts: Contexts::default(),

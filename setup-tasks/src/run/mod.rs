@@ -216,6 +216,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);
     let _session = Session::begin(object).await?;
+    core.prefetch(None);
     // The stamps go first: what is removed is never believed to be there. They are looked at now that nobody else can
     // write any.
     if !core.load()?.is_empty() {

@@ -46,6 +46,17 @@ pub trait StampStore: Send + Sync + 'static {
     /// later times than all that was stamped before, by whatever process and clock.
     fn latest(&self) -> Result<Option<Moment>, StampError>;
 
+    /// Hands over what is kept about every object, not yet decoded, for runs of many: reading all at once costs less than one after
+    /// another. A store that has no better way hands over nothing.
+    fn load_all(&self, _each: &mut dyn FnMut(&str, Box<[u8]>)) -> Result<(), StampError> {
+        Ok(())
+    }
+
+    /// Decodes what [`load_all`](Self::load_all) handed over.
+    fn decode(&self, object: &str, _bytes: &[u8]) -> Result<Records, StampError> {
+        self.load(object)
+    }
+
     /// What happened, latest first.
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError>;
 }

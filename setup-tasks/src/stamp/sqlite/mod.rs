@@ -93,6 +93,29 @@ impl StampStore for SqliteStore {
         })
     }
 
+    fn load_all(&self, each: &mut dyn FnMut(&str, Box<[u8]>)) -> Result<(), StampError> {
+        let each = std::cell::RefCell::new(each);
+        self.reader.read(
+            &self.path,
+            || (),
+            |db| {
+                let mut statement = db.prepare_cached("SELECT id, records FROM objects").map_err(|e| self.error(&e))?;
+                let mut rows = statement.query([]).map_err(|e| self.error(&e))?;
+                while let Some(row) = rows.next().map_err(|e| self.error(&e))? {
+                    let text = |e: rusqlite::types::FromSqlError| self.damaged(e.to_string());
+                    let id = row.get_ref(0).map_err(|e| self.error(&e))?.as_str().map_err(text)?;
+                    let bytes = row.get_ref(1).map_err(|e| self.error(&e))?.as_blob().map_err(text)?;
+                    (each.borrow_mut())(id, bytes.into());
+                }
+                Ok(())
+            },
+        )
+    }
+
+    fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
+        decode(object, bytes).map_err(|detail| self.damaged(detail))
+    }
+
     fn latest(&self) -> Result<Option<Moment>, StampError> {
         // Every stamp has its line of history.
         self.reader.read(
