@@ -241,3 +241,22 @@ fn errors_of_stamps_can_be_told_apart() {
     let layout = place.layout();
     assert!(matches!(machine(&layout).check_stamp("first").unwrap_err(), StampError::Damaged { .. }));
 }
+
+#[tokio::test]
+async fn the_log_of_a_database_that_was_removed_is_not_taken_for_the_new_ones() {
+    let place = written().await;
+    let beside = |ending: &str| std::path::PathBuf::from(format!("{}{ending}", place.database().display()));
+    {
+        // As a process that was killed leaves it: the log is there.
+        let layout = place.layout();
+        machine(&layout).run_setup_tasks().force(Machine::THIRD).await.unwrap();
+        fs::copy(beside("-wal"), beside("-kept")).unwrap();
+    }
+    fs::remove_file(place.database()).unwrap();
+    fs::rename(beside("-kept"), beside("-wal")).unwrap();
+    let layout = place.layout();
+    let machine = machine(&layout);
+    machine.run_setup_tasks().await.unwrap();
+    assert_eq!(machine.log.take(), ["first", "second", "third"], "all of it never ran");
+    assert_eq!(layout.history(&setup_tasks::stamp::HistoryFilter::default()).unwrap().len(), 3);
+}

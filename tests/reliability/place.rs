@@ -134,9 +134,11 @@ impl Place {
 
     /// Runs to the end: just what the plan says runs, once; then nothing does.
     pub fn check_finish(&self, context: &str) {
-        let (before, planned) = (self.ledger(), self.plan());
-        self.good("run");
+        let (before, text) = (self.ledger(), self.good("plan"));
+        let planned: BTreeSet<_> = text.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
+        let report = self.good("run");
         let after = self.ledger();
+        let context = &format!("{context}\nplan:\n{text}run:\n{report}");
         for (task, account) in &after {
             let earlier = before.get(task).map_or(0, |account| account.begun.len());
             let times = account.begun.len() - earlier;

@@ -39,7 +39,9 @@ impl Disk {
     /// Reads what the shim wrote down since the last look.
     fn learn(&mut self, records: &Path) {
         let log = fs::read_to_string(records.join("log")).unwrap_or_default();
-        for line in log.lines() {
+        // The last line may be cut off: its writer was killed.
+        let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
+        for line in whole.lines() {
             let mut words = line.split('\t');
             match words.next() {
                 // A file was synced: its content, and that it is there.

@@ -133,6 +133,13 @@ pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampErro
             }
             return Ok(connection);
         }
+        let making = path.with_extension("making");
+        let one_at_a_time = std::fs::File::create(&making).and_then(|file| file.lock().map(|()| file));
+        let _making = one_at_a_time.map_err(|error| StampError::io("lock", &making, error))?;
+        if path.try_exists().unwrap_or(true) {
+            continue;
+        }
+        forget_log(path)?;
         let draft = path.with_extension(format!("{}.new", std::process::id()));
         let made = make(&draft).and_then(|()| match std::fs::hard_link(&draft, path) {
             Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
@@ -158,6 +165,19 @@ fn sync_directories(path: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn sync_directories(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+/// A log without its database is of one that is gone. `SQLite` would take it for the new one's.
+fn forget_log(path: &Path) -> Result<(), StampError> {
+    for ending in ["-wal", "-shm"] {
+        let mut log = path.as_os_str().to_owned();
+        log.push(ending);
+        match std::fs::remove_file(&log) {
+            Err(error) if !is_none(&error) => return Err(StampError::io("remove", Path::new(&log), error)),
+            _ => {}
+        }
+    }
     Ok(())
 }
 
