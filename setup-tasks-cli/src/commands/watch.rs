@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use super::up;
 use crate::args::Choice;
 use crate::exit::Exit;
-use crate::interrupt;
+use crate::interrupt::Signals;
 use crate::output::{self, FAINT, line, note, printable};
 
 /// What has changed is taken as it is once it has stayed so for this long: writing a file takes several steps.
@@ -22,6 +22,8 @@ const QUIET: Duration = Duration::from_millis(200);
 pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -> Result<Exit> {
     let mut layout = build()?;
     let mut watched = Watched::of(&layout)?;
+    // All the time: one that comes between a run and the wait after it counts, too.
+    let mut signals = Signals::new();
     // With `--json`, the standard output is for programs.
     let say: fn(String) = if choice.how.json { note } else { line };
     loop {
@@ -33,7 +35,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -
         loop {
             let changed = tokio::select! {
                 changed = watched.changed() => changed?,
-                () = interrupt::asked() => return Ok(Exit::Done),
+                () = signals.next() => return Ok(Exit::Done),
             };
             line(format!(
                 "{FAINT}{} changed{FAINT:#}",
