@@ -5,6 +5,8 @@ use std::pin::pin;
 use setup_tasks::fleet::{FleetError, Stop};
 use setup_tasks::{FleetReport, FleetRun};
 
+use tokio::sync::mpsc;
+
 use crate::output::{WOULD, note};
 
 /// How a fleet ended.
@@ -41,22 +43,56 @@ pub(crate) async fn asked() {
     Signals::new().next().await;
 }
 
-/// Listens from when it is made: what comes before is not heard.
+/// Listens from when it is made: what comes before is not heard. On a thread with a runtime of its own: a task that blocks its
+/// thread may be the one that would have looked for signals.
+pub(crate) struct Signals(mpsc::UnboundedReceiver<()>);
+
+impl Signals {
+    pub(crate) fn new() -> Self {
+        let (told, heard) = mpsc::unbounded_channel();
+        let (ready, listening) = std::sync::mpsc::channel();
+        let listen = async move {
+            let mut raw = Raw::new();
+            // Whoever waits for it is there until it comes.
+            let _ = ready.send(());
+            loop {
+                tokio::select! {
+                    () = raw.next() => drop(told.send(())),
+                    () = told.closed() => return,
+                }
+            }
+        };
+        std::thread::spawn(|| match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime.block_on(listen),
+            Err(error) => tracing::warn!("Ctrl-C cannot be listened for: {error}"),
+        });
+        // An error says that there is no such thread: signals do what they do by default.
+        let _ = listening.recv();
+        Self(heard)
+    }
+
+    pub(crate) async fn next(&mut self) {
+        if self.0.recv().await.is_none() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 #[cfg(unix)]
-pub(crate) struct Signals {
+struct Raw {
     terminate: Option<tokio::signal::unix::Signal>,
     interrupt: Option<tokio::signal::unix::Signal>,
 }
 
 #[cfg(unix)]
-impl Signals {
-    pub(crate) fn new() -> Self {
+impl Raw {
+    fn new() -> Self {
         use tokio::signal::unix::{SignalKind, signal};
         // One that cannot be listened for does what it does by default.
         Self { terminate: signal(SignalKind::terminate()).ok(), interrupt: signal(SignalKind::interrupt()).ok() }
     }
 
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         tokio::select! {
             () = one(&mut self.terminate) => {}
             () = one(&mut self.interrupt) => {}
@@ -73,17 +109,17 @@ async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
 }
 
 #[cfg(not(unix))]
-pub(crate) struct Signals;
+struct Raw;
 
 #[cfg(not(unix))]
-impl Signals {
-    pub(crate) fn new() -> Self {
+impl Raw {
+    fn new() -> Self {
         Self
     }
 
-    pub(crate) async fn next(&mut self) {
+    async fn next(&mut self) {
         if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 }
