@@ -9,9 +9,9 @@ use crate::place::{Place, guard};
 struct Watch(Child, Lines<BufReader<ChildStdout>>);
 
 impl Watch {
-    fn begin(place: &Place) -> Self {
-        let mut child =
-            place.command(&["watch", "--jobs", "1"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    fn begin(place: &Place, options: &[&str]) -> Self {
+        let mut command = place.command(&["watch", "--jobs", "1"]);
+        let mut child = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         guard(&child);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
         Self(child, lines)
@@ -41,7 +41,7 @@ impl Drop for Watch {
 fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() {
     let place = Place::new();
     place.write("site.txt", "ada\n");
-    let mut watch = Watch::begin(&place);
+    let mut watch = Watch::begin(&place, &[]);
     assert!(watch.run().last().unwrap().starts_with("done: 3 objects;"));
 
     place.write("wanted.txt", "bread\nbutter\n");
@@ -72,4 +72,19 @@ fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() 
     interrupt(watch.0.id());
     assert!(watch.0.wait().unwrap().success(), "Ctrl-C is how it ends");
     assert_eq!(watch.1.by_ref().count(), 0, "it said nothing while nothing changed");
+}
+
+#[test]
+fn with_json_the_standard_output_is_for_programs_alone() {
+    let place = Place::new();
+    let mut watch = Watch::begin(&place, &["--json"]);
+    let mut events = watch.1.by_ref().map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap());
+    let mut run = || events.by_ref().find(|event| event["event"] == "run_ended").unwrap();
+    assert_eq!(run()["report"]["objects"][0]["outcome"], "ran");
+    place.write("wanted.txt", "bread\nbutter\n");
+    assert_eq!(run()["report"]["objects"][0]["outcome"], "ran");
+
+    let mut notes = BufReader::new(watch.0.stderr.take().unwrap()).lines().map(Result::unwrap);
+    assert!(notes.next().unwrap().starts_with("watching "));
+    assert!(notes.next().unwrap().ends_with("wanted.txt changed"));
 }

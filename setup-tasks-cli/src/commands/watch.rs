@@ -37,7 +37,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -
                 changed = watched.changed() => changed?,
                 () = signals.next() => return Ok(Exit::Done),
             };
-            line(format!(
+            say(format!(
                 "{FAINT}{} changed{FAINT:#}",
                 changed
                     .iter()
