@@ -201,10 +201,8 @@ fn is_pattern(path: &Path) -> bool {
 fn inputs(layout: &Layout) -> Result<BTreeSet<String>> {
     let mut inputs = BTreeSet::new();
     for object in layout.all() {
-        for task in object.inspect()? {
-            inputs.extend(task.inputs());
-            inputs.extend(task.subtasks().iter().flat_map(ObjectTaskInspector::inputs));
-        }
+        let tasks = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves);
+        inputs.extend(tasks.flat_map(|task| task.inputs()));
     }
     Ok(inputs)
 }
@@ -227,4 +225,13 @@ fn parent(path: &Path) -> PathBuf {
 fn fixed_part(path: &Path) -> PathBuf {
     let is_fixed = |part: &&std::ffi::OsStr| !is_pattern(Path::new(part));
     path.iter().take_while(is_fixed).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn inputs_of_customizations_within_customizations_are_watched() {
+        let inputs = super::inputs(&super::super::target::tests::nested()).unwrap();
+        assert_eq!(inputs.into_iter().collect::<Vec<_>>(), ["bulb.txt"]);
+    }
 }
