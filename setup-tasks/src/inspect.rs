@@ -8,7 +8,6 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
-use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 use crate::run::{ObjectReport, RunError, TaskGlance, TaskReport};
 use crate::stamp::{Stamp, StampError};
@@ -212,17 +211,8 @@ impl ObjectTaskInspector {
 
     /// The tasks of other objects that it depends on, each with its object, as far as they are known without waiting.
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {
-        match self.level.0.sort(self.row) {
-            TaskSort::Relationship => {
-                let task = self.level.0.related(self.row).map(|to| to.task.to_owned()).unwrap_or_default();
-                self.level.0.relatives_now(self.row).into_iter().map(|other| (other, task.clone())).collect()
-            }
-            TaskSort::Task => {
-                let dependencies = self.level.0.dependencies(self.row).into_iter().map(Dependency::parts);
-                dependencies.map(|(other, to)| (other, to.task.to_owned())).collect()
-            }
-            TaskSort::Customization => Vec::new(),
-        }
+        let needs = self.level.0.needs_now(self.row).into_iter();
+        needs.map(|(other, to)| (other, to.task.to_owned())).collect()
     }
 
     /// The input files that it declares: paths and globs, relative to the layout's base directory.

@@ -173,7 +173,7 @@ impl Schedule {
             objects.iter().enumerate().map(|(i, object)| (address(object), i)).collect();
         for (i, object) in objects.iter().enumerate() {
             for row in object.0.order().iter() {
-                for other in object.0.needs_now(row) {
+                for (other, _) in object.0.needs_now(row) {
                     if let Some(&other) = places.get(&address(&other))
                         && other != i
                         && self.dependents[other].last() != Some(&i)

@@ -13,8 +13,10 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::injector::Injector;
 use crate::inspect::{ObjectTaskInspector, TaskSort};
 use crate::layout::{Dependency, Layout};
-use crate::run::{Broken, LockError, break_lock};
-use crate::run::{DynRunContext, FileChange, LazyContext, ObjectReport, Run, RunError, TaskContext, TaskGlance};
+use crate::run::{
+    Broken, DynRunContext, FileChange, LazyContext, LockError, ObjectReport, Run, RunError, TaskContext, TaskGlance,
+    break_lock,
+};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -109,13 +111,15 @@ impl dyn DynObject {
         self.order().iter().find(|&row| self.name(row) == task)
     }
 
-    /// The objects that a row depends on, as far as they are known without waiting.
-    pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<AnyObject> {
+    /// The tasks of other objects that a row depends on, each with its object, as far as they are known without waiting.
+    pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<(AnyObject, RelatedTask)> {
         match self.sort(row) {
-            TaskSort::Relationship => self.relatives_now(row),
+            TaskSort::Relationship => self
+                .related(row)
+                .map_or_else(Vec::new, |to| self.relatives_now(row).into_iter().map(|other| (other, to)).collect()),
             TaskSort::Task => {
                 let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
-                asked.unwrap_or_default().into_iter().map(|dependency| dependency.parts().0).collect()
+                asked.unwrap_or_default().into_iter().map(Dependency::parts).collect()
             }
             TaskSort::Customization => Vec::new(),
         }
