@@ -9,11 +9,9 @@ use super::{Picture, State};
 pub(crate) fn dot(picture: &Picture) -> String {
     let mut out = String::from("digraph setup_tasks {\n  rankdir=LR;\n  node [shape=plain, fontname=\"Helvetica\"];\n");
     for (i, object) in picture.objects.iter().enumerate() {
-        let readonly = if object.readonly { ", readonly" } else { "" };
-        let title = format!("<B>{}</B> ({}{readonly})", escape(&object.id), escape(object.type_name));
+        let title = format!("<B>{}</B> ({})", escape(&object.id), escape(&object.kind()));
         let mut rows = format!("<TR><TD BGCOLOR=\"#eaeef2\">{title}</TD></TR>");
         for (row, task) in object.tasks.iter().enumerate() {
-            let text = if task.is_relationship { &task.name } else { &task.description };
             let why = match &task.state {
                 State::WouldRun(reason) => format!("<BR ALIGN=\"LEFT\"/><I>{}</I>", escape(reason)),
                 State::UpToDate | State::Unknown => String::new(),
@@ -23,7 +21,7 @@ pub(crate) fn dot(picture: &Picture) -> String {
             let _ = write!(
                 rows,
                 "<TR><TD PORT=\"t{row}\" ALIGN=\"LEFT\" BGCOLOR=\"{paper}\"><FONT COLOR=\"{ink}\">{}{why}</FONT></TD></TR>",
-                escape(text)
+                escape(task.label())
             );
         }
         let _ =

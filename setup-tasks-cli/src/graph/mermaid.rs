@@ -9,17 +9,15 @@ pub(crate) fn mermaid(picture: &Picture) -> String {
     let mut out = String::from("flowchart LR\n");
     // Writing to a string does not fail.
     for (i, object) in picture.objects.iter().enumerate() {
-        let readonly = if object.readonly { ", readonly" } else { "" };
-        let _ = writeln!(out, "  subgraph o{i}[\"{} ({}{readonly})\"]", quote(&object.id), quote(object.type_name));
+        let _ = writeln!(out, "  subgraph o{i}[\"{} ({})\"]", quote(&object.id), quote(&object.kind()));
         for (row, task) in object.tasks.iter().enumerate() {
-            let text = if task.is_relationship { &task.name } else { &task.description };
             let (class, why) = match &task.state {
                 _ if task.is_relationship => ("relation", String::new()),
                 State::UpToDate => ("done", String::new()),
                 State::WouldRun(reason) => ("would", format!("<br/><i>{}</i>", quote(reason))),
                 State::Unknown => ("unknown", String::new()),
             };
-            let _ = writeln!(out, "    o{i}t{row}[\"{}{why}\"]:::{class}", quote(text));
+            let _ = writeln!(out, "    o{i}t{row}[\"{}{why}\"]:::{class}", quote(task.label()));
         }
         for row in 1..object.tasks.len() {
             let _ = writeln!(out, "    o{i}t{} --> o{i}t{row}", row - 1);

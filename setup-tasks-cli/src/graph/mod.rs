@@ -45,6 +45,13 @@ pub(crate) struct Task {
     pub(crate) state: State,
 }
 
+impl Task {
+    /// What it is called in a picture; the description of a relationship says no more than the edges.
+    pub(crate) fn label(&self) -> &str {
+        if self.is_relationship { &self.name } else { &self.description }
+    }
+}
+
 #[derive(Debug, PartialEq)]
 pub(crate) enum State {
     UpToDate,
@@ -109,6 +116,11 @@ fn with_dependencies(objects: &[AnyObject]) -> Result<(Vec<AnyObject>, Vec<Vec<O
 }
 
 impl Node {
+    /// Its type, and whether it is readonly.
+    pub(crate) fn kind(&self) -> String {
+        format!("{}{}", self.type_name, if self.readonly { ", readonly" } else { "" })
+    }
+
     fn of(object: &AnyObject, tasks: &[ObjectTaskInspector], plan: &FleetReport, causes: &Causes<'_>) -> Result<Self> {
         let result = plan.object(object.id());
         let error = result.and_then(|result| result.error.as_ref()).map(|error| format!("{:#}", error.get()));

@@ -53,8 +53,8 @@ pub(crate) fn svg(picture: &Picture) -> String {
 /// What a card takes.
 fn size(object: &Node) -> Xy {
     let width = |text: &str, character: f64| count(text) * character + 44.0;
-    let title = width(&object.id, 7.6).max(width(object.type_name, SMALL));
-    let widest = object.tasks.iter().map(|task| width(label(task), CHARACTER).max(width(reason(task), SMALL)));
+    let title = width(&object.id, 7.6).max(width(&object.kind(), SMALL));
+    let widest = object.tasks.iter().map(|task| width(task.label(), CHARACTER).max(width(reason(task), SMALL)));
     let error = object.error.as_deref().map_or(0.0, |error| width(first_line(error), SMALL));
     let rows: f64 = object.tasks.iter().map(row_height).sum();
     let error_height = if object.error.is_some() { ROW } else { 0.0 };
@@ -64,10 +64,6 @@ fn size(object: &Node) -> Xy {
 #[expect(clippy::cast_precision_loss, reason = "no text is that long")]
 fn count(text: &str) -> f64 {
     text.chars().count() as f64
-}
-
-fn label(task: &Task) -> &str {
-    if task.is_relationship { &task.name } else { &task.description }
 }
 
 fn reason(task: &Task) -> &str {
@@ -107,16 +103,15 @@ fn card(out: &mut String, object: &Node, (x, y): Xy, (width, height): Xy) {
         (None, true) => "#bf8700",
         (None, false) => "#d0d7de",
     };
-    let readonly = if object.readonly { ", readonly" } else { "" };
     // Writing to a string does not fail.
     let _ = write!(
         out,
         "<g transform=\"translate({x:.1} {y:.1})\">\n\
          <rect width=\"{width:.0}\" height=\"{height:.0}\" rx=\"8\" fill=\"#ffffff\" stroke=\"{frame}\" stroke-width=\"1.2\"/>\n\
          <text x=\"12\" y=\"18\" font-weight=\"600\" font-size=\"13\" fill=\"#1f2328\">{}</text>\n\
-         <text x=\"12\" y=\"32\" font-size=\"10.5\" fill=\"#59636e\">{}{readonly}</text>\n",
+         <text x=\"12\" y=\"32\" font-size=\"10.5\" fill=\"#59636e\">{}</text>\n",
         escape(&fit(&object.id, width - 24.0, 7.6)),
-        escape(object.type_name),
+        escape(&object.kind()),
     );
     let mut top = HEAD;
     for task in &object.tasks {
@@ -139,7 +134,7 @@ fn card(out: &mut String, object: &Node, (x, y): Xy, (width, height): Xy) {
 /// A task: its mark, its description, and why it would run.
 fn line(out: &mut String, task: &Task, top: f64, width: f64) {
     let (ink, _) = colour(task);
-    let text = escape(&fit(label(task), width - 34.0, CHARACTER));
+    let text = escape(&fit(task.label(), width - 34.0, CHARACTER));
     let mark = match task.state {
         _ if task.is_relationship => {
             format!("<path d=\"M18 {0:.1}h-8m3-3l-3 3 3 3\" fill=\"none\" stroke=\"{ink}\"/>", top + 11.0)

@@ -7,8 +7,7 @@ use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, printable, styled};
 pub(crate) fn text(picture: &Picture) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, object) in picture.objects.iter().enumerate() {
-        let readonly = if object.readonly { ", readonly" } else { "" };
-        let kind = styled(FAINT, format!("({}{readonly})", object.type_name));
+        let kind = styled(FAINT, format!("({})", object.kind()));
         lines.push(format!("{} {kind}", styled(NAME, printable(&object.id))));
         for (row, task) in object.tasks.iter().enumerate() {
             let last = row + 1 == object.tasks.len() && object.error.is_none();
@@ -31,13 +30,11 @@ pub(crate) fn text(picture: &Picture) -> Vec<String> {
 
 fn one(task: &Task, depends_on: &[String]) -> String {
     let Task { name, description, is_relationship, state } = task;
-    let on = if depends_on.is_empty() { String::new() } else { format!(" ⇠ {}", depends_on.join(", ")) };
+    let on = depends_on.join(", ");
     if *is_relationship {
-        return styled(
-            FAINT,
-            format!("⇠ {}", if on.is_empty() { "nothing".to_owned() } else { depends_on.join(", ") }),
-        );
+        return styled(FAINT, format!("⇠ {}", if on.is_empty() { "nothing" } else { &on }));
     }
+    let on = if on.is_empty() { on } else { format!(" ⇠ {on}") };
     let (mark, why) = match state {
         State::UpToDate => (styled(GOOD, "✓"), String::new()),
         State::WouldRun(reason) => (styled(WOULD, "●"), styled(WOULD, format!(": {}", printable(reason)))),
