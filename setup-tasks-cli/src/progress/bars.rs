@@ -1,7 +1,8 @@
 //! Bars on a terminal: what runs now, how much is done, how long the rest takes.
 
+use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::style::ProgressTracker;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
@@ -30,7 +31,7 @@ struct Running {
     task: &'static str,
     bar: Option<ProgressBar>,
     text: String,
-    began: std::time::Instant,
+    began: Instant,
 }
 
 impl Bars {
@@ -40,7 +41,7 @@ impl Bars {
         let total = estimate.lock().unwrap_or_else(PoisonError::into_inner).total;
         let all = output::bars().add(ProgressBar::new(total as u64));
         let template = "{spinner:.cyan} [{bar:28.cyan/blue}] {pos}/{len} tasks{left} {wide_msg:.dim}";
-        all.set_style(style(template).with_key("left", Left(estimate.clone())).progress_chars("=> "));
+        all.set_style(style(template).with_key("left", left(estimate.clone())).progress_chars("=> "));
         all.enable_steady_tick(TICK);
         Self(Arc::new(Shared { all, estimate, running: Mutex::default() }))
     }
@@ -75,7 +76,7 @@ impl Bars {
         let mut running = self.running();
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
         let text = format!("{}  {}{again}", printable(&event.object), printable(&event.description));
-        let (object, task, began) = (event.object.clone(), event.task, std::time::Instant::now());
+        let (object, task, began) = (event.object.clone(), event.task, Instant::now());
         running.retain(|other| !other.is_of(event));
         running.push(Running { object, task, bar: None, text, began });
         self.show(&mut running);
@@ -98,7 +99,7 @@ impl Bars {
     fn show(&self, running: &mut [Running]) {
         for running in running.iter_mut().take(SHOWN).filter(|running| running.bar.is_none()) {
             let bar = output::bars().insert_before(&self.0.all, ProgressBar::new_spinner());
-            bar.set_style(style("  {took:>10}  {wide_msg}").with_key("took", Took(running.began)));
+            bar.set_style(style("  {took:>10}  {wide_msg}").with_key("took", took(running.began)));
             bar.set_message(running.text.clone());
             bar.enable_steady_tick(TICK);
             running.bar = Some(bar);
@@ -125,39 +126,17 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 /// How long it has taken so far.
-#[derive(Clone)]
-struct Took(std::time::Instant);
-
-impl ProgressTracker for Took {
-    fn clone_box(&self) -> Box<dyn ProgressTracker> {
-        Box::new(self.clone())
-    }
-
-    fn tick(&mut self, _: &ProgressState, _: std::time::Instant) {}
-
-    fn reset(&mut self, _: &ProgressState, _: std::time::Instant) {}
-
-    fn write(&self, _: &ProgressState, w: &mut dyn std::fmt::Write) {
+fn took(began: Instant) -> impl ProgressTracker {
+    move |_: &ProgressState, w: &mut dyn Write| {
         // What draws takes any text.
-        let _ = w.write_str(&length(self.0.elapsed()));
+        let _ = w.write_str(&length(began.elapsed()));
     }
 }
 
 /// How long the rest takes.
-#[derive(Clone)]
-struct Left(Arc<Mutex<Estimate>>);
-
-impl ProgressTracker for Left {
-    fn clone_box(&self) -> Box<dyn ProgressTracker> {
-        Box::new(self.clone())
-    }
-
-    fn tick(&mut self, _: &ProgressState, _: std::time::Instant) {}
-
-    fn reset(&mut self, _: &ProgressState, _: std::time::Instant) {}
-
-    fn write(&self, _: &ProgressState, w: &mut dyn std::fmt::Write) {
-        let left = self.0.lock().unwrap_or_else(PoisonError::into_inner).left();
+fn left(estimate: Arc<Mutex<Estimate>>) -> impl ProgressTracker {
+    move |_: &ProgressState, w: &mut dyn Write| {
+        let left = estimate.lock().unwrap_or_else(PoisonError::into_inner).left();
         if let Some(left) = left.filter(|left| *left >= Duration::from_secs(1)) {
             let _ = write!(w, ", about {} left", length(Duration::from_secs(left.as_secs())));
         }
