@@ -61,16 +61,17 @@ impl Terminal {
     }
 
     /// Waits for its end: how it ended, and what the screen shows then.
-    fn end(mut self) -> (u32, String) {
+    fn end(self) -> (u32, String) {
+        let (code, shown, _) = self.end_with_all();
+        (code, shown)
+    }
+
+    /// As [`end`](Self::end), with all that was ever written to it.
+    fn end_with_all(mut self) -> (u32, String, String) {
         let status = self.child.wait().unwrap();
         // The terminal's other end is gone with the process.
         self.reader.take().unwrap().join().unwrap();
-        (status.exit_code(), self.shows())
-    }
-
-    /// All that was ever written to it.
-    fn written(&self) -> String {
-        String::from_utf8_lossy(&self.raw.lock().unwrap()).into_owned()
+        (status.exit_code(), self.shows(), String::from_utf8_lossy(&self.raw.lock().unwrap()).into_owned())
     }
 }
 
@@ -99,17 +100,12 @@ fn progress_shows_what_runs_how_much_is_done_and_how_long_the_rest_takes() {
 #[test]
 fn colours_are_on_a_terminal_and_obey_no_color() {
     let place = Place::new();
-    let coloured = Terminal::run(&place, &["up"], false);
-    let raw = coloured.raw.clone();
-    assert_eq!(coloured.end().0, 0);
-    assert!(String::from_utf8_lossy(&raw.lock().unwrap()).contains("\x1b[32mdone"));
+    let (code, _, written) = Terminal::run(&place, &["up"], false).end_with_all();
+    assert!(code == 0 && written.contains("\x1b[32mdone"), "{written:?}");
     place.good(&["clear", "*"]);
-    let plain = Terminal::run(&place, &["up"], true);
-    let raw = plain.raw.clone();
-    let (code, shown) = plain.end();
+    let (code, shown, written) = Terminal::run(&place, &["up"], true).end_with_all();
     assert!(code == 0 && shown.contains("done in"), "{shown}");
-    let raw = String::from_utf8_lossy(&raw.lock().unwrap()).into_owned();
-    let colours: Vec<_> = raw
+    let colours: Vec<_> = written
         .split("\x1b[")
         .skip(1)
         .filter(|code| {
@@ -199,7 +195,6 @@ fn off_a_terminal_nothing_moves() {
     let output = place.run(&["up"]);
     let text = String::from_utf8(output.stdout).unwrap() + std::str::from_utf8(&output.stderr).unwrap();
     assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
-    let terminal = Terminal::run(&place, &["logs", "moody"], false);
-    assert!(!terminal.written().contains('\x07'));
-    assert_eq!(terminal.end().0, 0);
+    let (code, _, written) = Terminal::run(&place, &["logs", "moody"], false).end_with_all();
+    assert!(code == 0 && !written.contains('\x07'), "{written:?}");
 }
