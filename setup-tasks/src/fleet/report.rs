@@ -148,14 +148,17 @@ impl FleetReport {
         let (ran, same, would) = (self.count(Status::Ran), self.count(Status::UpToDate), self.count(Status::WouldRun));
         let objects = counted(self.objects.len(), "object");
         let unfinished = of(ObjectOutcome::Stopped);
-        let mut line = if failed + behind > 0 || (not_tried > 0 && !self.stopped) {
+        let has_failed = failed + behind > 0 || (not_tried > 0 && !self.stopped);
+        let is_stopped = !has_failed && self.stopped;
+        let is_same = !has_failed && !is_stopped && would == 0 && ran == 0;
+        let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
-        } else if self.stopped {
+        } else if is_stopped {
             format!("stopped: {} of {objects} not finished", unfinished + not_tried)
+        } else if is_same {
+            format!("up to date: {objects}, {}, nothing to do", counted(same, "task"))
         } else if would > 0 {
             format!("would run: {} on {}", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
-        } else if ran == 0 {
-            format!("up to date: {objects}, {}, nothing to do", counted(same, "task"))
         } else {
             format!("done: {objects}")
         };
@@ -166,13 +169,10 @@ impl FleetReport {
             }
         };
         add(behind, "depend on what failed");
-        add(if line.starts_with("stopped") { 0 } else { unfinished }, "stopped before the end");
+        add(if is_stopped { 0 } else { unfinished }, "stopped before the end");
         add(not_tried, "not tried");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
-        let nothing_to_do = line.starts_with("up to date");
-        if !nothing_to_do {
-            add(same, "up to date");
-        }
+        add(if is_same { 0 } else { same }, "up to date");
         add(self.count(Status::Skipped), "skipped");
         add(of(ObjectOutcome::Readonly), "readonly");
         if !parts.is_empty() {
