@@ -3,6 +3,7 @@
 pub use ::inventory;
 pub use std::borrow::ToOwned;
 pub use std::format;
+pub use std::future::ready;
 pub use std::string::String;
 pub use std::vec::Vec;
 
@@ -35,6 +36,11 @@ pub const fn require_model<T: crate::SetupTasks>() {}
 /// Boxes a future; a task's future must be `Send`.
 pub fn boxed<'a, F: Future + Send + 'a>(future: F) -> BoxFuture<'a, F::Output> {
     Box::pin(future)
+}
+
+/// Boxes the future of a task's async method: one body for all of them, where a block each would cost compile time.
+pub fn run<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move { future.await.into_outcome() })
 }
 
 /// Makes an argument of a task or helper method.

@@ -45,6 +45,11 @@ impl Method {
         !self.is_async && self.args.is_empty()
     }
 
+    /// Whether what it takes must be made first.
+    pub fn extracts(&self) -> bool {
+        self.args.iter().any(|ty| !matches!(ty, Type::Reference(_)))
+    }
+
     /// Adds its tokens.
     pub fn fingerprint(&self, fingerprint: &mut Fingerprint) {
         fingerprint.add(self.signature.to_token_stream());

@@ -19,8 +19,7 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
     let description = task.args.description.as_deref().unwrap_or_default();
     let head = match &task.action {
         Action::Method(at) => {
-            let run =
-                block.methods.get(*at).map(|method| call(method, &answer("outcome", method, runtime), block, runtime));
+            let run = block.methods.get(*at).map(|method| run(method, block, runtime));
             quote!(#private::task(#name, #description, #run))
         }
         Action::Value(_) => {
@@ -68,11 +67,39 @@ fn answer(name: &str, method: &Method, runtime: &Runtime) -> TokenStream {
     quote_spanned!(at(method.answer)=> #private::#name)
 }
 
+/// A closure that calls a task's method: without an async block of its own where nothing is to be waited for first, since each
+/// costs rustc about as much as the method. In a generic block, it is what spares the parameters a bound.
+fn run(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
+    if method.extracts() || !is_concrete(&block.generics().params) {
+        return call(method, &answer("outcome", method, runtime), block, runtime);
+    }
+    let (cx, called) = (cx(method), called(method, block, runtime));
+    let (span, private) = (at(method.ident.span()), runtime.private_at(method.ident.span()));
+    if method.is_async {
+        let run = answer("run", method, runtime);
+        quote_spanned!(span=> |this, #cx| #run(#called))
+    } else {
+        let outcome = answer("outcome", method, runtime);
+        quote_spanned!(span=> |this, #cx| #private::boxed(#private::ready(#outcome(#called))))
+    }
+}
+
 /// A closure that calls a method with what it extracts, and hands its answer over.
 pub fn call(method: &Method, answer: &TokenStream, block: &Block, runtime: &Runtime) -> TokenStream {
-    let owner = block.owner(method.ident.span());
-    let (ident, span) = (&method.ident, at(method.ident.span()));
-    let cx = if method.args.is_empty() { quote!(_) } else { quote!(cx) };
+    let (cx, called) = (cx(method), called(method, block, runtime));
+    let (span, private) = (at(method.ident.span()), runtime.private_at(method.ident.span()));
+    let wait = method.is_async.then(|| quote_spanned!(span=> .await));
+    let body = quote_spanned!(span=> async move { #answer(#called #wait) });
+    quote_spanned!(span=> |this, #cx| #private::boxed(#body))
+}
+
+fn cx(method: &Method) -> TokenStream {
+    if method.args.is_empty() { quote!(_) } else { quote!(cx) }
+}
+
+/// The call itself.
+fn called(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
+    let (owner, ident, span) = (block.owner(method.ident.span()), &method.ident, at(method.ident.span()));
     let args = method.args.iter().map(|ty| {
         let (place, private) = (at(ty.span()), runtime.private_at(ty.span()));
         match ty {
@@ -80,10 +107,7 @@ pub fn call(method: &Method, answer: &TokenStream, block: &Block, runtime: &Runt
             _ => quote_spanned!(place=> #private::extract(cx).await?),
         }
     });
-    let wait = method.is_async.then(|| quote_spanned!(span=> .await));
-    let body = quote_spanned!(span=> async move { #answer(#owner::#ident(this, #(#args),*) #wait) });
-    let private = runtime.private_at(method.ident.span());
-    quote_spanned!(span=> |this, #cx| #private::boxed(#body))
+    quote_spanned!(span=> #owner::#ident(this, #(#args),*))
 }
 
 /// A key that names a helper: called at once if it needs neither a future nor a context.

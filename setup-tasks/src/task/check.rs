@@ -34,13 +34,17 @@ pub const fn require_in_block<T: 'static>(block: &'static Block<T>, wanted: &str
 }
 
 const fn missing_in_table<T: 'static>(table: &TaskTable<T>, type_name: &str, wanted: &str) -> Option<Message> {
-    let mut message = no_task(type_name, wanted);
-    let mut names = Names::new(wanted);
     let mut i = 0;
     while let Some(task) = table.get(i) {
         if same(task.meta.place.name, wanted) {
             return None;
         }
+        i += 1;
+    }
+    let mut message = no_task(type_name, wanted);
+    let mut names = Names::new(wanted);
+    i = 0;
+    while let Some(task) = table.get(i) {
         names.add(task.meta.place.name, &mut message);
         i += 1;
     }

@@ -99,9 +99,17 @@ const fn find(places: &[Place<'_>], name: &str) -> usize {
 #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
 pub const fn sort(places: &[Place<'_>]) -> Result<Sorted, OrderError> {
     assert!(places.len() <= CAPACITY, "a type can have at most 256 setup tasks");
+    let mut sorted = [0u8; CAPACITY];
+    if !any_is_placed(places) {
+        let mut i = 0;
+        while i < places.len() {
+            sorted[i] = index(i);
+            i += 1;
+        }
+        return Ok(sorted);
+    }
     let numbers = number(places);
     let ahead = edges(places);
-    let mut sorted = [0u8; CAPACITY];
     let mut done = Set::EMPTY;
     let mut n = 0;
     while n < places.len() {
@@ -121,6 +129,17 @@ pub const fn sort(places: &[Place<'_>]) -> Result<Sorted, OrderError> {
         n += 1;
     }
     Ok(sorted)
+}
+
+const fn any_is_placed(places: &[Place<'_>]) -> bool {
+    let mut i = 0;
+    while i < places.len() {
+        if places[i].is_placed() {
+            return true;
+        }
+        i += 1;
+    }
+    false
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "an index is below CAPACITY, which fits")]

@@ -122,11 +122,12 @@ impl<T: 'static> List<T> {
         }
         let mut g = 0;
         while g < block.rows.len() {
+            let known = self.len;
             let mut r = 0;
             while r < block.rows[g].len() {
                 let def = &block.rows[g][r];
                 if !skips.skips(def.meta.place.name) {
-                    self.add(def, block);
+                    self.add(def, block, known);
                 }
                 r += 1;
             }
@@ -134,10 +135,11 @@ impl<T: 'static> List<T> {
         }
     }
 
-    /// A new name goes to the end. A known one is replaced by a block that includes its owner; else the first stays.
-    const fn add(&mut self, def: &'static TaskDef<T>, owner: &'static Block<T>) {
+    /// A new name goes to the end. A known one is replaced by a block that includes its owner; else the first stays. It is looked
+    /// for among the first `known`: names within one list of rows differ, and steps of const evaluation are compile time.
+    const fn add(&mut self, def: &'static TaskDef<T>, owner: &'static Block<T>, known: usize) {
         let mut i = 0;
-        while i < self.len {
+        while i < known {
             if let Some(old) = self.slots[i]
                 && same(old.def.meta.place.name, def.meta.place.name)
             {

@@ -49,9 +49,11 @@ impl Client {
         ::setup_tasks::__private::task(
                 "banner",
                 "Write the banner",
-                |this, _| ::setup_tasks::__private::boxed(async move {
-                    ::setup_tasks::__private::outcome(Self::banner(this))
-                }),
+                |this, _| ::setup_tasks::__private::boxed(
+                    ::setup_tasks::__private::ready(
+                        ::setup_tasks::__private::outcome(Self::banner(this)),
+                    ),
+                ),
             )
             .before(&["mount"])
             .source(9904876695864204306u64),

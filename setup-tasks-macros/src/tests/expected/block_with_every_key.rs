@@ -32,9 +32,11 @@ impl Client {
         ::setup_tasks::__private::task(
                 "a",
                 "a",
-                |this, _| ::setup_tasks::__private::boxed(async move {
-                    ::setup_tasks::__private::outcome(Self::a(this))
-                }),
+                |this, _| ::setup_tasks::__private::boxed(
+                    ::setup_tasks::__private::ready(
+                        ::setup_tasks::__private::outcome(Self::a(this)),
+                    ),
+                ),
             )
             .order(150i64)
             .check_completed(|this, _| ::setup_tasks::__private::boxed(async move {
@@ -49,9 +51,11 @@ impl Client {
         ::setup_tasks::__private::task(
                 "b",
                 "b",
-                |this, _| ::setup_tasks::__private::boxed(async move {
-                    ::setup_tasks::__private::outcome(Self::b(this))
-                }),
+                |this, _| ::setup_tasks::__private::boxed(
+                    ::setup_tasks::__private::ready(
+                        ::setup_tasks::__private::outcome(Self::b(this)),
+                    ),
+                ),
             )
             .after(&["a", "apt_update"])
             .invalidator_now(|this| ::setup_tasks::__private::valid(Self::valid(this)))
@@ -60,9 +64,11 @@ impl Client {
         ::setup_tasks::__private::task(
                 "c",
                 "c",
-                |this, _| ::setup_tasks::__private::boxed(async move {
-                    ::setup_tasks::__private::outcome(Self::c(this))
-                }),
+                |this, _| ::setup_tasks::__private::boxed(
+                    ::setup_tasks::__private::ready(
+                        ::setup_tasks::__private::outcome(Self::c(this)),
+                    ),
+                ),
             )
             .inputs(|this| ::setup_tasks::__private::list([
                 ::setup_tasks::__private::format!("conf/{}.toml", this.name),

@@ -59,9 +59,11 @@ impl Client {
         ::setup_tasks::__private::task(
                 "mount",
                 "Mount the share",
-                |this, _| ::setup_tasks::__private::boxed(async move {
-                    ::setup_tasks::__private::outcome(Self::mount(this))
-                }),
+                |this, _| ::setup_tasks::__private::boxed(
+                    ::setup_tasks::__private::ready(
+                        ::setup_tasks::__private::outcome(Self::mount(this)),
+                    ),
+                ),
             )
             .source(17081392208450583647u64),
     ];

@@ -38,15 +38,12 @@ pub trait DebianMachine: Base + ::setup_tasks::SetupTasks {
                 ::setup_tasks::__private::task(
                         "apt_update",
                         "Refresh the packages",
-                        |this, cx| ::setup_tasks::__private::boxed(async move {
-                            ::setup_tasks::__private::outcome(
-                                <Self as DebianMachine>::apt_update(
-                                        this,
-                                        ::setup_tasks::__private::context(cx),
-                                    )
-                                    .await,
-                            )
-                        }),
+                        |this, cx| ::setup_tasks::__private::run(
+                            <Self as DebianMachine>::apt_update(
+                                this,
+                                ::setup_tasks::__private::context(cx),
+                            ),
+                        ),
                     )
                     .after(
                         &[::setup_tasks::__private::named::<Self>(<Self as Base>::ONE)],
@@ -55,11 +52,9 @@ pub trait DebianMachine: Base + ::setup_tasks::SetupTasks {
                 ::setup_tasks::__private::task(
                         "required",
                         "Required of each",
-                        |this, _| ::setup_tasks::__private::boxed(async move {
-                            ::setup_tasks::__private::outcome(
-                                <Self as DebianMachine>::required(this).await,
-                            )
-                        }),
+                        |this, _| ::setup_tasks::__private::run(
+                            <Self as DebianMachine>::required(this),
+                        ),
                     )
                     .source(16210119753504032135u64),
                 ::setup_tasks::__private::value(

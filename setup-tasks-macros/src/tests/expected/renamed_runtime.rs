@@ -12,9 +12,11 @@ impl Client {
         ::renamed::__private::task(
                 "mount",
                 "Mount the share",
-                |this, _| ::renamed::__private::boxed(async move {
-                    ::renamed::__private::outcome(Self::mount(this))
-                }),
+                |this, _| ::renamed::__private::boxed(
+                    ::renamed::__private::ready(
+                        ::renamed::__private::outcome(Self::mount(this)),
+                    ),
+                ),
             )
             .source(17081392208450583647u64),
     ];
