@@ -189,7 +189,7 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
     let placing = Placing {
         subdir: core.subdir.clone(),
         layout: core.layout.clone(),
-        injector: core.injector.child(&*id),
+        parent: core.injector().clone(),
         host: Some(Host { object: Arc::downgrade(&host.as_dyn()), stem }),
         readonly: Some(core.readonly()),
         id,

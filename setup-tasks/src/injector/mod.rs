@@ -7,7 +7,7 @@ mod key;
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 pub use error::InjectError;
 use factory::Factory;
@@ -286,6 +286,28 @@ impl Injector {
 
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |injector| injector.0.parent.as_ref())
+    }
+}
+
+/// An object's own injector, made when somebody first wants it: most objects provide nothing, and nobody listens at them.
+pub(crate) struct OwnInjector {
+    parent: Injector,
+    own: OnceLock<Injector>,
+}
+
+impl OwnInjector {
+    pub(crate) fn below(parent: Injector) -> Self {
+        Self { parent, own: OnceLock::new() }
+    }
+
+    /// The injector; `name` is what it is called if it is made now.
+    pub(crate) fn get(&self, name: &str) -> &Injector {
+        self.own.get_or_init(|| self.parent.child(name))
+    }
+
+    /// Whatever it finds, this finds: one that was not made provides nothing.
+    pub(crate) fn nearest(&self) -> &Injector {
+        self.own.get().unwrap_or(&self.parent)
     }
 }
 

@@ -68,11 +68,11 @@ struct Inner {
 
 #[derive(Default)]
 struct Objects {
-    by_id: HashMap<String, AnyObject>,
-    /// Ids, by subdir.
-    by_subdir: HashMap<String, String>,
-    /// Ids, as added.
-    order: Vec<String>,
+    /// In the order of adding.
+    all: Vec<AnyObject>,
+    /// Places among all, by id and by subdir.
+    by_id: HashMap<Arc<str>, usize>,
+    by_subdir: HashMap<Arc<str>, usize>,
 }
 
 impl Layout {
@@ -198,18 +198,18 @@ impl Layout {
 
     /// The object with an id.
     pub fn get(&self, id: &str) -> Option<AnyObject> {
-        self.objects().by_id.get(id).cloned()
+        let objects = self.objects();
+        objects.by_id.get(id).map(|&at| objects.all[at].clone())
     }
 
     /// Every object, in the order of adding.
     pub fn all(&self) -> Vec<AnyObject> {
-        let objects = self.objects();
-        objects.order.iter().filter_map(|id| objects.by_id.get(id).cloned()).collect()
+        self.objects().all.clone()
     }
 
     /// How many objects there are.
     pub fn len(&self) -> usize {
-        self.objects().order.len()
+        self.objects().all.len()
     }
 
     /// Whether there is no object.
@@ -256,7 +256,7 @@ impl Layout {
         let inside = format!("{subdir}/");
         let objects = self.objects();
         let nested = objects.by_subdir.iter().filter(|(other, _)| other.starts_with(&inside));
-        let nested: Vec<_> = nested.filter_map(|(_, id)| objects.by_id.get(id).cloned()).collect();
+        let nested: Vec<_> = nested.map(|(_, &at)| objects.all[at].clone()).collect();
         drop(objects);
         nested.iter().map(|object| object.0.core().paths().stamp_unmade().to_owned()).collect()
     }
@@ -268,7 +268,9 @@ impl Layout {
 
 impl std::fmt::Debug for Layout {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Layout").field("config", self.config()).field("objects", &self.objects().order).finish()
+        let objects = self.all();
+        let ids: Vec<_> = objects.iter().map(AnyObject::id).collect();
+        f.debug_struct("Layout").field("config", self.config()).field("objects", &ids).finish()
     }
 }
 

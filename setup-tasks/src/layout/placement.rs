@@ -169,10 +169,12 @@ impl<'l, T: SetupTasks> Placement<'l, T> {
         let id = self.id.unwrap_or_else(|| self.model.object_id());
         let subdir =
             normal_subdir(&self.model.stamp_subdir()).map_err(|source| AddError::Path { id: id.clone(), source })?;
+        let id = Arc::<str>::from(id);
+        let subdir = if *subdir == *id { id.clone() } else { subdir.into() };
         let placing = Placing {
-            id: id.as_str().into(),
-            subdir: subdir.as_str().into(),
-            injector: self.injector.as_ref().unwrap_or(self.layout.injector()).child(&id),
+            id: id.clone(),
+            subdir: subdir.clone(),
+            parent: self.injector.as_ref().unwrap_or(self.layout.injector()).clone(),
             layout: self.layout.of_object(),
             host: None,
             readonly: self.readonly,
@@ -181,15 +183,18 @@ impl<'l, T: SetupTasks> Placement<'l, T> {
         self.dependencies.into_iter().try_for_each(|dependency| object.0.add(dependency.into_row()))?;
         check_names(&object.as_dyn())?;
         let mut objects = self.layout.objects();
-        if let Some(first) = objects.by_id.get(&id) {
-            return Err(AddError::Id { id, first: first.type_name(), second: T::NAME });
+        if let Some(&first) = objects.by_id.get(&id) {
+            let first = objects.all[first].type_name();
+            return Err(AddError::Id { id: id.to_string(), first, second: T::NAME });
         }
-        if let Some(first) = objects.by_subdir.get(&subdir) {
-            return Err(AddError::Subdir { first: first.clone(), second: id, subdir });
+        if let Some(&first) = objects.by_subdir.get(&subdir) {
+            let first = objects.all[first].id().to_owned();
+            return Err(AddError::Subdir { first, second: id.to_string(), subdir: subdir.to_string() });
         }
-        objects.by_subdir.insert(subdir, id.clone());
-        objects.by_id.insert(id.clone(), object.any());
-        objects.order.push(id);
+        let at = objects.all.len();
+        objects.by_subdir.insert(subdir, at);
+        objects.by_id.insert(id, at);
+        objects.all.push(object.any());
         Ok(object)
     }
 }

@@ -133,7 +133,7 @@ impl dyn DynObject {
             Ok(Asked::Later(relatives)) => relatives.now_or_never().and_then(Result::ok),
             Ok(Asked::Absent) | Err(_) => None,
         };
-        let injector = &self.core().injector;
+        let injector = self.core().injector();
         let found = relatives.map(|relatives| relatives.0).unwrap_or_default().into_iter();
         found.filter_map(|relative| relative.peek(injector)).collect()
     }
@@ -261,7 +261,7 @@ impl AnyObject {
 
     /// Its injector.
     pub fn injector(&self) -> &Injector {
-        &self.0.core().injector
+        self.0.core().injector()
     }
 
     /// The typed handle, if the model is a `T`.

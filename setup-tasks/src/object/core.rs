@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use super::any::{AnyObject, DynObject};
 use crate::config::Config;
 use crate::event::{Event, EventKey, EventKind};
-use crate::injector::{InjectionKey, Injector, READONLY};
+use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
 use crate::ready::{Epoch, Once, WorkKind};
@@ -22,7 +22,7 @@ pub(crate) struct ObjectCore {
     pub(crate) type_name: &'static str,
     pub(crate) type_id: TypeId,
     pub(crate) layout: Layout,
-    pub(crate) injector: Injector,
+    injector: OwnInjector,
     /// Of a customization: what it is applied to, and what its stamps are called under.
     pub(crate) host: Option<Host>,
     /// Those that its model adds to its type and its id.
@@ -36,7 +36,7 @@ pub(crate) struct ObjectCore {
     prefetched: Mutex<Option<(Epoch, Box<[u8]>)>>,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
-    paths: OnceLock<Paths>,
+    paths: OnceLock<Box<Paths>>,
     real: Course,
     plan: OnceLock<Box<Course>>,
 }
@@ -52,14 +52,15 @@ pub(crate) struct Placing {
     pub(crate) id: Arc<str>,
     pub(crate) subdir: Arc<str>,
     pub(crate) layout: Layout,
-    pub(crate) injector: Injector,
+    /// What its own injector is a child of.
+    pub(crate) parent: Injector,
     pub(crate) host: Option<Host>,
     pub(crate) readonly: Option<bool>,
 }
 
 impl ObjectCore {
     pub(crate) fn new<T: super::SetupTasks>(placing: Placing, model: &T) -> Self {
-        let Placing { id, subdir, layout, injector, host, readonly } = placing;
+        let Placing { id, subdir, layout, parent, host, readonly } = placing;
         Self {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
@@ -77,16 +78,21 @@ impl ObjectCore {
             id,
             subdir,
             layout,
-            injector,
+            injector: OwnInjector::below(parent),
             host,
         }
+    }
+
+    /// Its injector.
+    pub(crate) fn injector(&self) -> &Injector {
+        self.injector.get(&self.id)
     }
 
     /// The object's own flag, else its model's, else the nearest injector's, else false; looked up once. A customization's
     /// is its host's.
     pub(crate) fn readonly(&self) -> bool {
         *self.readonly.get_or_init(|| {
-            self.own_readonly.or(self.model_readonly).unwrap_or_else(|| match self.injector.get_now(&READONLY) {
+            self.own_readonly.or(self.model_readonly).unwrap_or_else(|| match self.injector.nearest().get_now(&READONLY) {
                 Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
                 Err(error) => {
                     tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
@@ -98,7 +104,7 @@ impl ObjectCore {
 
     /// The nearest injector's configuration; looked up once.
     pub(crate) fn config(&self) -> &Config {
-        self.config.get_or_init(|| match self.injector.get_now(&InjectionKey::<Config>::of()) {
+        self.config.get_or_init(|| match self.injector.nearest().get_now(&InjectionKey::<Config>::of()) {
             Ok(Some(config)) => config,
             Ok(None) => self.layout.shared_config(),
             Err(error) => {
@@ -109,7 +115,7 @@ impl ObjectCore {
     }
 
     pub(crate) fn paths(&self) -> &Paths {
-        self.paths.get_or_init(|| Paths::new(self.config(), &self.subdir))
+        self.paths.get_or_init(|| Box::new(Paths::new(self.config(), &self.subdir)))
     }
 
     /// How far its runs, or its dry runs, have come.
@@ -191,7 +197,7 @@ impl ObjectCore {
             let object = self.host().map_or_else(|| self.id.clone(), |host| host.0.core().id.clone());
             Event::new(object, task, description(), kind())
         };
-        self.injector.emit(event, |key| self.has_event_key(key));
+        self.injector.nearest().emit(event, |key| self.has_event_key(key));
     }
 
     fn has_event_key(&self, key: &EventKey) -> bool {

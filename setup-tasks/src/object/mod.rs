@@ -75,7 +75,7 @@ impl<T: SetupTasks> Object<T> {
 
     /// Its injector.
     pub fn injector(&self) -> &Injector {
-        &self.0.core.injector
+        self.0.core.injector()
     }
 
     /// The handle without the model's type.

@@ -57,7 +57,7 @@ pub(crate) struct Work {
     pub(crate) since: SystemTime,
     /// What it was begun for.
     pub(crate) parent: Option<Node>,
-    pub(crate) step: Option<Step>,
+    pub(crate) step: Option<Box<Step>>,
     /// Another process that it waits for.
     pub(crate) held_by: Option<String>,
 }
@@ -130,7 +130,7 @@ impl Node {
     /// Says which task runs.
     pub(crate) fn step(&self, step: Option<Step>) {
         if let Some(work) = &mut self.state().work {
-            work.step = step;
+            work.step = step.map(Box::new);
         }
     }
 

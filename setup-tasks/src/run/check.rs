@@ -69,7 +69,7 @@ async fn relation(host: &Arc<dyn DynObject>, object: &Arc<dyn DynObject>, row: u
     let cx = LazyContext::new(object, name, None, Vec::new());
     let relatives = ask(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
     for relative in relatives.0 {
-        let found = relative.find(&object.core().injector).await;
+        let found = relative.find(object.core().injector()).await;
         let other = found.map_err(|error| failed(error.asked_by(format!("{id}/{name}")).into()))?;
         find_task(&other.0, to.task).map_err(|error| failed(error.into()))?;
     }

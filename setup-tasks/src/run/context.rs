@@ -68,7 +68,7 @@ impl TaskContext {
 
     /// The object's injector.
     pub fn injector(&self) -> &Injector {
-        &self.object.0.core().injector
+        self.object.0.core().injector()
     }
 
     /// The run of this process, as stamps and the history name it.

@@ -223,7 +223,7 @@ impl Driver<'_> {
         let relatives = ask(|| object.relatives(row, &cx)).await.map_err(check)?.unwrap_or_default();
         let mut others = Vec::with_capacity(relatives.0.len());
         for relative in relatives.0 {
-            let found = relative.find(&object.core().injector).await;
+            let found = relative.find(object.core().injector()).await;
             others.push(
                 found.map_err(|error| check(error.asked_by(format!("{}/{name}", self.object.core().id)).into()))?,
             );

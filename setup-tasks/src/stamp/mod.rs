@@ -13,6 +13,7 @@ mod sqlite;
 mod store;
 
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 pub use clock::{Clock, Moment};
 pub use error::StampError;
@@ -106,7 +107,7 @@ impl Entry {
 
 /// All that is kept about one object, by task name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Records(Vec<(String, Entry)>);
+pub struct Records(Vec<(SmolStr, Entry)>);
 
 impl Records {
     /// What is kept about a task.
@@ -129,7 +130,7 @@ impl Records {
         match (at, entry) {
             (Some(i), Some(entry)) => self.0[i].1 = entry,
             (Some(i), None) => drop(self.0.remove(i)),
-            (None, Some(entry)) => self.0.push((task.to_owned(), entry)),
+            (None, Some(entry)) => self.0.push((task.into(), entry)),
             (None, None) => {}
         }
     }
