@@ -94,10 +94,15 @@ pub(crate) trait DynObject: Send + Sync {
     fn add_closure(&self, task: NewTask<ClosureTask<AnyClosure>>) -> Result<(), AddTaskError>;
 }
 
-/// Which questions can be asked about a task.
+/// What a decision about a task needs to know, and which questions can be asked.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Features {
+    pub(crate) source: Option<u64>,
+    pub(crate) slow_invalidator: bool,
+    pub(crate) dependencies_always: bool,
+    /// Whether it may depend on tasks of other objects.
+    pub(crate) dependencies: bool,
     pub(crate) hash: bool,
     pub(crate) invalidator: bool,
     pub(crate) completion: bool,

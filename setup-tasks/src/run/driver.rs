@@ -147,8 +147,8 @@ impl Driver<'_> {
         let mut at = 0;
         while at < order.len() {
             let row = order.row(at);
-            let name = level.object.name(row);
-            let left = level.is_host && (start.has(row) || self.options.only.as_ref().is_some_and(|only| only != name));
+            let is = |wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
+            let left = level.is_host && (start.has(row) || !self.options.only.as_ref().is_none_or(is));
             if !left {
                 if let Step::Restart = self.consider(level, row).await? {
                     return Ok(Step::Restart);
@@ -160,7 +160,7 @@ impl Driver<'_> {
                     at = order.iter().position(|other| other == row).unwrap_or(at);
                 }
             }
-            if level.is_host && self.options.stop_after.as_ref().is_some_and(|last| last == name) {
+            if level.is_host && self.options.stop_after.as_ref().is_some_and(is) {
                 break;
             }
             at += 1;
@@ -264,13 +264,15 @@ impl Driver<'_> {
     /// A task.
     async fn task(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
         let object = &level.object;
-        if object.meta(row).dependencies_always && matches!(self.mode, Mode::Apply(_)) {
+        let has = object.features(row);
+        if has.dependencies_always && matches!(self.mode, Mode::Apply(_)) {
             if let Step::Restart = self.begin().await? {
                 return Ok(Considered::Restart);
             }
             self.prepare(level, row, None).await?;
         }
-        for dependency in object.dependencies(row) {
+        let dependencies = if has.dependencies { object.dependencies(row) } else { Vec::new() };
+        for dependency in dependencies {
             let (other, to) = dependency.parts();
             let (others, is_plan) = ([other], matches!(self.mode, Mode::Plan));
             let newest = related::check(self.object, &others, &to, is_plan);
@@ -283,7 +285,7 @@ impl Driver<'_> {
         let forced = level.forced || self.options.forces(self.object, name);
         let entry = self.records.get_next(name, &mut self.cursor);
         let subject = Subject { object, i: row, entry, resources };
-        let decided = subject.decide(forced, self.newest.as_ref()).await;
+        let decided = subject.decide(has, forced, self.newest.as_ref()).await;
         let decided = decided.inspect_err(|error| self.tell_failure(level, row, error))?;
         match decided.decision {
             Decision::UpToDate(time) => {

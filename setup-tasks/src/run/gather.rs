@@ -6,7 +6,7 @@ use super::attempt::ask;
 use super::context::{LazyContext, Resources};
 use super::error::RunError;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, decide};
-use crate::object::DynObject;
+use crate::object::{DynObject, Features};
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, first_missing, hash_text};
 
 /// One task, while it is decided and run.
@@ -37,17 +37,21 @@ impl Subject<'_> {
     }
 
     /// Decides whether the task runs, asking its methods only as far as needed.
-    pub(crate) async fn decide(&self, forced: bool, newest: Option<&Newest>) -> Result<Decided, RunError> {
-        let (object, i) = (self.object, self.i);
-        let (meta, has) = (object.meta(i), object.features(i));
-        let asks_invalidator = has.invalidator && (!meta.slow_invalidator || object.core().config().expensive_checks);
+    pub(crate) async fn decide(
+        &self,
+        has: Features,
+        forced: bool,
+        newest: Option<&Newest>,
+    ) -> Result<Decided, RunError> {
+        let config = || self.object.core().config();
+        let asks_invalidator = has.invalidator && (!has.slow_invalidator || config().expensive_checks);
         let mut facts = Facts {
             forced,
             completion: unasked(has.completion),
             entry: self.entry,
             newest,
             hash: unasked(has.hash),
-            source: meta.source,
+            source: has.source,
             input_change: unasked(has.inputs),
             missing_output: unasked(has.outputs),
             valid: unasked(asks_invalidator),

@@ -3,6 +3,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
@@ -173,13 +174,17 @@ fn open(path: &Path) -> io::Result<File> {
 
 fn sign(file: &mut File) -> io::Result<()> {
     let text = serde_json::to_vec(&Holder { version: VERSION, pid: std::process::id(), host: host() })?;
-    file.rewind()?;
-    file.set_len(0)?;
+    // A new one has nothing to be cut off.
+    if file.metadata()?.len() > 0 {
+        file.rewind()?;
+        file.set_len(0)?;
+    }
     file.write_all(&text)
 }
 
 fn host() -> String {
-    gethostname::gethostname().to_string_lossy().into_owned()
+    static HOST: OnceLock<String> = OnceLock::new();
+    HOST.get_or_init(|| gethostname::gethostname().to_string_lossy().into_owned()).clone()
 }
 
 fn describe(file: &mut File) -> String {

@@ -98,11 +98,12 @@ fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'stati
 /// customization, nothing is known.
 async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Moment>, RunError> {
     let task = object.name(row);
-    if !object.features(row).completion {
+    let has = object.features(row);
+    if !has.completion {
         return Ok(object.core().load()?.get(task).and_then(Entry::valid).map(|stamp| stamp.time));
     }
     let subject = Subject { object, i: row, entry: None, resources: Vec::new() };
-    match subject.decide(false, None).await?.decision {
+    match subject.decide(has, false, None).await?.decision {
         Decision::UpToDate(time) => Ok(time),
         Decision::Run(_) | Decision::Ask(_) => Ok(None),
     }

@@ -51,7 +51,8 @@ impl Reader {
         if let Some(opened) = reader.take() {
             let result = read(&opened.connection);
             // One look is enough, afterwards: what held then held while it was read.
-            match look(path)? {
+            let now = if opened.frozen.is_some() { look(path)? } else { exists(path)? };
+            match now {
                 File::Missing => return Ok(none()),
                 now if opened.holds(&now, result.is_ok()) => {
                     *reader = Some(opened);
@@ -96,6 +97,16 @@ impl Opened {
         };
         let settled = frozen.is_none_or(|(modified, _)| modified.elapsed().is_ok_and(|ago| ago > TICK));
         Ok(Self { connection, frozen, settled })
+    }
+}
+
+/// As [`look`], where it does not matter who has it open.
+fn exists(path: &Path) -> Result<File, StampError> {
+    match path.try_exists() {
+        Ok(true) => Ok(File::InUse),
+        Ok(false) => Ok(File::Missing),
+        Err(error) if is_none(&error) => Ok(File::Missing),
+        Err(error) => Err(StampError::io("read", path, error)),
     }
 }
 
