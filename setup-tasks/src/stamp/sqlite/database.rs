@@ -12,9 +12,13 @@ const APPLICATION: i64 = 0x5354_534b;
 /// The format of the database, as `SQLite`'s `user_version`.
 const FORMAT: i64 = 2;
 const BUSY: Duration = Duration::from_secs(30);
+/// How long the log grows, in pages of 4 KiB, before it is brought into the database: what is written meanwhile waits for that,
+/// and pages that were written several times are brought in once.
+const LOG_PAGES: i64 = 4000;
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
+    BEGIN;
     CREATE TABLE objects (id TEXT PRIMARY KEY, records BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE history (
         seq INTEGER PRIMARY KEY, run TEXT NOT NULL, object TEXT NOT NULL, task TEXT NOT NULL, time INTEGER NOT NULL,
@@ -24,6 +28,7 @@ const SCHEMA: &str = "
     CREATE INDEX history_time ON history (time);
     PRAGMA application_id = 1398035275;
     PRAGMA user_version = 2;
+    COMMIT;
 ";
 
 /// From format 1 to 2: the history keeps reasons with their parts.
@@ -79,6 +84,7 @@ pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
     let explain = |error: rusqlite::Error| explain(path, &error);
     connection.busy_timeout(BUSY).map_err(explain)?;
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(explain)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(explain)?;
     Ok(Some(connection))
 }
 
