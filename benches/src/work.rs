@@ -2,12 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anyhow::Result;
 use clap::ValueEnum;
+use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
+use setup_tasks_templates::{TemplateTask, template};
 
 /// How many tasks an object has.
 pub const TASKS: usize = 10;
@@ -20,10 +24,28 @@ pub enum What {
     Run,
     /// Forgets the stamp of one task
     Forget,
+    /// As run, with tasks that have a hash function each
+    Hashed,
     /// Writes the same files in a bare loop
     Floor,
+    /// Writes them, and a stamp after each, so that a kill loses neither: beside their places first, then renamed
+    SafeFloor,
     /// Runs tasks that sleep
     Sleep,
+    /// Sleeps as often in bare tasks of tokio
+    SleepFloor,
+    /// Runs tasks that render a template
+    Templates,
+}
+
+impl What {
+    /// How many tasks an object has.
+    pub fn tasks(self) -> usize {
+        match self {
+            Self::Sleep | Self::SleepFloor | Self::Templates => 1,
+            Self::Run | Self::Forget | Self::Hashed | Self::Floor | Self::SafeFloor => TASKS,
+        }
+    }
 }
 
 #[derive(SetupTasks)]
@@ -56,6 +78,41 @@ macro_rules! tasks {
 tasks!(t0 = 0, t1 = 1, t2 = 2, t3 = 3, t4 = 4, t5 = 5, t6 = 6, t7 = 7, t8 = 8, t9 = 9);
 
 #[derive(SetupTasks)]
+#[setup_tasks(subdir = "hashed/{number}")]
+struct Hashed {
+    number: usize,
+}
+
+macro_rules! hashed {
+    ($($name:ident),*) => {
+        #[setup_tasks]
+        impl Hashed {
+            fn options(&self) -> String {
+                format!("rw,nodev,port={}", self.number)
+            }
+
+            $(#[setup_task("Do something", hash = options)]
+            fn $name(&self) {})*
+        }
+    };
+}
+
+hashed!(t0, t1, t2, t3, t4, t5, t6, t7, t8, t9);
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "sites/{number}")]
+struct Site {
+    number: usize,
+    paths: Vec<String>,
+}
+
+#[setup_tasks]
+impl Site {
+    #[setup_task]
+    const CONFIGURATION: TemplateTask = TemplateTask::new(template!("site.conf.tera", root = "/srv/www"));
+}
+
+#[derive(SetupTasks)]
 #[setup_tasks(subdir = "sleepers/{number}")]
 struct Sleeper {
     number: usize,
@@ -70,17 +127,22 @@ impl Sleeper {
 }
 
 pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
-    if let What::Floor = what {
-        return floor(directory, objects);
+    let is_safe = matches!(what, What::SafeFloor);
+    if is_safe || matches!(what, What::Floor) {
+        return floor(directory, objects, is_safe);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
         let layout = Layout::new(Config { base_dir: directory.to_owned(), ..Config::default() });
+        if let What::SleepFloor = what {
+            return sleep(objects).await;
+        }
         for number in 0..objects {
-            if let What::Sleep = what {
-                layout.add(Sleeper { number })?;
-            } else {
-                layout.add(Thing { number })?;
+            match what {
+                What::Sleep => drop(layout.add(Sleeper { number })?),
+                What::Hashed => drop(layout.add(Hashed { number })?),
+                What::Templates => drop(layout.add(Site { number, paths: paths() })?),
+                _ => drop(layout.add(Thing { number })?),
             }
         }
         match what {
@@ -89,7 +151,7 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
                 thing.ok_or_else(|| anyhow::anyhow!("there is no object"))?.delete_stamp("t9").await?;
             }
             What::Sleep => check(layout.run().jobs(AT_ONCE).await?)?,
-            What::Run | What::Floor => check(layout.run().await?)?,
+            _ => check(layout.run().await?)?,
         }
         Ok(())
     })
@@ -100,13 +162,46 @@ fn check(report: setup_tasks::FleetReport) -> Result<()> {
     Ok(())
 }
 
-fn floor(directory: &Path, objects: usize) -> Result<()> {
+fn floor(directory: &Path, objects: usize, is_safe: bool) -> Result<()> {
     for number in 0..objects {
         let place = directory.join("cache/objs").join(number.to_string());
         fs::create_dir_all(&place)?;
         for i in 0..TASKS {
-            fs::write(place.join(format!("out{i}")), CONTENT)?;
+            let file = place.join(format!("out{i}"));
+            if is_safe {
+                write_whole(&file)?;
+                write_whole(&place.join(format!("stamp{i}")))?;
+            } else {
+                fs::write(file, CONTENT)?;
+            }
         }
     }
     Ok(())
+}
+
+fn write_whole(path: &Path) -> Result<()> {
+    let beside = path.with_extension("new");
+    fs::write(&beside, CONTENT)?;
+    Ok(fs::rename(beside, path)?)
+}
+
+async fn sleep(objects: usize) -> Result<()> {
+    let left = Arc::new(AtomicUsize::new(objects));
+    let mut running = tokio::task::JoinSet::new();
+    for _ in 0..AT_ONCE {
+        let left = left.clone();
+        running.spawn(async move {
+            while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        });
+    }
+    while let Some(ended) = running.join_next().await {
+        ended?;
+    }
+    Ok(())
+}
+
+fn paths() -> Vec<String> {
+    (0..8).map(|i| format!("/path/{i}")).collect()
 }

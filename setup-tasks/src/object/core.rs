@@ -92,11 +92,13 @@ impl ObjectCore {
     /// is its host's.
     pub(crate) fn readonly(&self) -> bool {
         *self.readonly.get_or_init(|| {
-            self.own_readonly.or(self.model_readonly).unwrap_or_else(|| match self.injector.nearest().get_now(&READONLY) {
-                Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
-                Err(error) => {
-                    tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
-                    true
+            self.own_readonly.or(self.model_readonly).unwrap_or_else(|| {
+                match self.injector.nearest().get_now(&READONLY) {
+                    Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
+                    Err(error) => {
+                        tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
+                        true
+                    }
                 }
             })
         })

@@ -1,0 +1,106 @@
+//! What models cost to compile: `cargo check` of a generated crate, not incremental, beside the same crate with serde's derives
+//! in the place of ours, and with neither. And how much is generated.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::{Context, Result};
+
+use crate::measure::{Measured, ROUNDS, time};
+
+/// What the models of a generated crate derive.
+#[derive(Clone, Copy, PartialEq)]
+enum Derive {
+    Ours,
+    Serde,
+    Nothing,
+}
+
+pub fn compare(models: usize, tasks: usize) -> Result<()> {
+    let place = tempfile::tempdir()?;
+    let crates = [("ours", Derive::Ours), ("serde", Derive::Serde), ("nothing", Derive::Nothing)];
+    for (name, derive) in crates {
+        generate(&place.path().join(name), name, derive, (models, tasks))?;
+        // Dependencies are built once, and not measured.
+        check(place.path(), name)?;
+    }
+    let mut runs = crates.map(|_| Vec::new());
+    for _ in 0..ROUNDS.min(5) {
+        for ((name, _), runs) in crates.iter().zip(&mut runs) {
+            runs.push(check(place.path(), name));
+        }
+    }
+    let mut measured = Vec::new();
+    for ((name, _), runs) in crates.iter().zip(runs) {
+        measured.push(Measured::of(&format!("cargo check, {name}"), models * tasks, runs.into_iter())?);
+    }
+    crate::show(&measured);
+    let [ours, serde, nothing] = &*measured else { return Ok(()) };
+    let ratio = |other: &Measured| ours.median.as_secs_f64() / other.median.as_secs_f64();
+    println!("ours is {:.2} times serde, {:.2} times nothing", ratio(serde), ratio(nothing));
+    expansion(&place.path().join("ours"), models * tasks)
+}
+
+/// Checks a crate anew, its dependencies as they are.
+fn check(place: &Path, name: &str) -> Result<crate::measure::Once> {
+    let manifest = place.join(name);
+    // As if it were edited.
+    fs::File::options().append(true).open(manifest.join("src/lib.rs"))?.set_modified(std::time::SystemTime::now())?;
+    let mut command = Command::new("cargo");
+    command.args(["check", "--quiet", "--manifest-path"]).arg(manifest.join("Cargo.toml"));
+    command.arg("--target-dir").arg(place.join("target")).args(["--config", "build.incremental=false"]);
+    time(&mut command)
+}
+
+/// How much is generated for a task, as `cargo expand` shows it.
+fn expansion(place: &Path, tasks: usize) -> Result<()> {
+    let mut command = Command::new("cargo");
+    command.arg("expand").current_dir(place).env("CARGO_TARGET_DIR", place.join("../target"));
+    match command.output() {
+        Ok(output) if output.status.success() => {
+            let source = fs::read_to_string(place.join("src/lib.rs"))?.len();
+            let expanded = output.stdout.len().saturating_sub(source);
+            println!("{} bytes are generated for a task, its share of its model included", expanded / tasks.max(1));
+        }
+        _ => println!("LEFT OUT: how much is generated; `cargo install cargo-expand` brings what tells it"),
+    }
+    Ok(())
+}
+
+fn generate(place: &Path, name: &str, derive: Derive, (models, tasks): (usize, usize)) -> Result<()> {
+    let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join("../setup-tasks").canonicalize()?;
+    let ours = ours.to_str().context("the path of the workspace is not UTF-8")?;
+    let manifest = format!(
+        "[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n[workspace]\n[dependencies]\n\
+         setup-tasks = {{ path = {ours:?} }}\nserde = {{ version = \"1\", features = [\"derive\"] }}\n"
+    );
+    let mut source = "#![allow(unused)]\nuse setup_tasks::prelude::*;\nuse serde::{Deserialize, Serialize};\n\
+                      fn work(_: &str, _: usize) -> Result<()> { Ok(()) }\n"
+        .to_owned();
+    for model in 0..models {
+        let derives = match derive {
+            Derive::Ours => format!("#[derive(SetupTasks)]\n#[setup_tasks(subdir = \"m{model}/{{name}}\")]"),
+            Derive::Serde => "#[derive(Serialize, Deserialize)]".to_owned(),
+            Derive::Nothing => String::new(),
+        };
+        writeln!(
+            source,
+            "{derives}\npub struct Model{model} {{ pub name: String, pub address: String, pub port: u16 }}"
+        )?;
+        let is_ours = derive == Derive::Ours;
+        writeln!(source, "{}impl Model{model} {{", if is_ours { "#[setup_tasks]\n" } else { "" })?;
+        for task in 0..tasks {
+            let attribute = if is_ours { format!("#[setup_task(\"Step {task}\")]") } else { String::new() };
+            writeln!(
+                source,
+                "{attribute} pub async fn step{task}(&self, cx: &TaskContext) -> Result<()> {{ work(&self.name, {task}) }}"
+            )?;
+        }
+        source.push_str("}\n");
+    }
+    fs::create_dir_all(place.join("src"))?;
+    fs::write(place.join("src/lib.rs"), source)?;
+    Ok(fs::write(place.join("Cargo.toml"), manifest)?)
+}
