@@ -70,9 +70,18 @@ struct Inner {
 struct Objects {
     /// In the order of adding.
     all: Vec<AnyObject>,
-    /// Places among all, by id and by subdir.
+    /// Places among all.
     by_id: HashMap<Arc<str>, usize>,
+    /// Of those whose subdir is not their id.
     by_subdir: HashMap<Arc<str>, usize>,
+}
+
+impl Objects {
+    /// The object with a subdir.
+    fn at(&self, subdir: &str) -> Option<&AnyObject> {
+        let with_id = || self.by_id.get(subdir).filter(|&&at| self.all[at].stamp_subdir() == subdir);
+        self.by_subdir.get(subdir).or_else(with_id).map(|&at| &self.all[at])
+    }
 }
 
 impl Layout {
@@ -255,8 +264,8 @@ impl Layout {
     pub(crate) fn nested_in(&self, subdir: &str) -> Vec<PathBuf> {
         let inside = format!("{subdir}/");
         let objects = self.objects();
-        let nested = objects.by_subdir.iter().filter(|(other, _)| other.starts_with(&inside));
-        let nested: Vec<_> = nested.map(|(_, &at)| objects.all[at].clone()).collect();
+        let nested = objects.all.iter().filter(|other| other.stamp_subdir().starts_with(&inside));
+        let nested: Vec<_> = nested.cloned().collect();
         drop(objects);
         nested.iter().map(|object| object.0.core().paths().stamp_unmade().to_owned()).collect()
     }

@@ -187,12 +187,14 @@ impl<'l, T: SetupTasks> Placement<'l, T> {
             let first = objects.all[first].type_name();
             return Err(AddError::Id { id: id.to_string(), first, second: T::NAME });
         }
-        if let Some(&first) = objects.by_subdir.get(&subdir) {
-            let first = objects.all[first].id().to_owned();
+        if let Some(first) = objects.at(&subdir) {
+            let first = first.id().to_owned();
             return Err(AddError::Subdir { first, second: id.to_string(), subdir: subdir.to_string() });
         }
         let at = objects.all.len();
-        objects.by_subdir.insert(subdir, at);
+        if subdir != id {
+            objects.by_subdir.insert(subdir, at);
+        }
         objects.by_id.insert(id, at);
         objects.all.push(object.any());
         Ok(object)

@@ -110,6 +110,14 @@ pub(crate) struct Features {
     pub(crate) outputs: bool,
 }
 
+impl Features {
+    /// As far as it does not depend on what the task is made of.
+    pub(crate) fn of(meta: &TaskMeta) -> Self {
+        let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;
+        Self { source, slow_invalidator, dependencies_always, ..Self::default() }
+    }
+}
+
 impl dyn DynObject {
     /// The row of a task, by its name.
     pub(crate) fn row(&self, task: &str) -> Option<usize> {
@@ -122,6 +130,7 @@ impl dyn DynObject {
             TaskSort::Relationship => self
                 .related(row)
                 .map_or_else(Vec::new, |to| self.relatives_now(row).into_iter().map(|other| (other, to)).collect()),
+            TaskSort::Task if !self.features(row).dependencies => Vec::new(),
             TaskSort::Task => {
                 let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
                 asked.unwrap_or_default().into_iter().map(Dependency::parts).collect()

@@ -224,20 +224,15 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         let KindFeatures { hash, invalidator, completion, .. } = kind.unwrap_or_default();
         match row {
             Row::Table(task) => Features {
-                source: task.meta.source,
-                slow_invalidator: task.meta.slow_invalidator,
-                dependencies_always: task.meta.dependencies_always,
                 dependencies,
                 hash: hash || task.hash.is_some(),
                 invalidator: invalidator || task.invalidator.is_some(),
                 completion: completion || task.check_completed.is_some(),
                 inputs: task.inputs.is_some(),
                 outputs: task.outputs.is_some(),
+                ..Features::of(&task.meta)
             },
-            Row::Added(row) => {
-                let source = row.meta().source;
-                Features { source, dependencies, hash, invalidator, completion, ..Features::default() }
-            }
+            Row::Added(row) => Features { dependencies, hash, invalidator, completion, ..Features::of(&row.meta()) },
         }
     }
 
