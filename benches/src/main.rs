@@ -1,7 +1,6 @@
 //! Whole processes, measured: `cargo run --release -p benches -- noop 10000`, also `first`, `incremental`, `one`, `parallel`,
 //! `templates`; `compile`, which checks a generated crate; and `peers`, which has make, ninja, doit and Carthage do the same work
-//! in turn. Medians of several rounds, with the spread; times
-//! differ from machine to machine, ratios within one run less.
+//! in turn. Medians of several rounds, with the spread; times differ from machine to machine, ratios within one run less.
 #![expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
 
 mod compile;
@@ -53,7 +52,7 @@ enum Command {
         #[arg(default_value_t = 1_000)]
         objects: usize,
     },
-    /// Objects with a template of 30 lines each: rendered, and then nothing to do
+    /// Objects with a template of 39 lines each: rendered, and then nothing to do
     Templates {
         #[arg(default_value_t = 10_000)]
         objects: usize,

@@ -133,10 +133,10 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        let layout = Layout::new(Config { base_dir: directory.to_owned(), ..Config::default() });
         if let What::SleepFloor = what {
             return sleep(objects).await;
         }
+        let layout = Layout::new(Config { base_dir: directory.to_owned(), ..Config::default() });
         for number in 0..objects {
             match what {
                 What::Sleep => drop(layout.add(Sleeper { number })?),

@@ -44,7 +44,8 @@ fn one(object: &Arc<dyn DynObject>, row: usize, records: &Records, newest: &mut 
         TaskSort::Customization => object.clone().customization(row).map(|custom| level(&custom, records, newest)),
         TaskSort::Task | TaskSort::Relationship => Ok(Vec::new()),
     };
-    let has_stamp = sort == TaskSort::Task && !object.features(row).completion;
+    let has = object.features(row);
+    let has_stamp = sort == TaskSort::Task && !has.completion;
     let decision = has_stamp.then(|| {
         decide(&Facts {
             forced: false,
@@ -52,7 +53,7 @@ fn one(object: &Arc<dyn DynObject>, row: usize, records: &Records, newest: &mut 
             entry,
             newest: newest.as_ref(),
             hash: Fact::Absent,
-            source: object.meta(row).source,
+            source: has.source,
             input_change: Fact::Absent,
             missing_output: Fact::Absent,
             valid: Fact::Absent,

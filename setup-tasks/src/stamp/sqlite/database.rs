@@ -43,6 +43,14 @@ pub(super) fn is_none(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
+/// Whether there is a database.
+pub(super) fn is_there(path: &Path) -> Result<bool, StampError> {
+    match path.try_exists() {
+        Err(error) if is_none(&error) => Ok(false),
+        there => there.map_err(|error| StampError::io("read", path, error)),
+    }
+}
+
 /// Opens the database as a file that does not change.
 pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
     refuse_empty(path)?;
@@ -72,12 +80,10 @@ fn refuse_empty(path: &Path) -> Result<(), StampError> {
 
 /// Opens the database if there is one.
 pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
-    match path.try_exists() {
-        Ok(true) => refuse_empty(path)?,
-        Ok(false) => return Ok(None),
-        Err(error) if is_none(&error) => return Ok(None),
-        Err(error) => return Err(StampError::io("read", path, error)),
+    if !is_there(path)? {
+        return Ok(None);
     }
+    refuse_empty(path)?;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
     check_format(path, &connection)?;

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 
 use super::super::StampError;
-use super::database::{is_none, open, open_frozen};
+use super::database::{is_none, is_there, open, open_frozen};
 
 /// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
 /// the clock that Linux gives local file systems.
@@ -51,7 +51,12 @@ impl Reader {
         if let Some(opened) = reader.take() {
             let result = read(&opened.connection);
             // One look is enough, afterwards: what held then held while it was read.
-            let now = if opened.frozen.is_some() { look(path)? } else { exists(path)? };
+            let now = match opened.frozen {
+                Some(_) => look(path)?,
+                // Who has it open does not matter.
+                None if is_there(path)? => File::InUse,
+                None => File::Missing,
+            };
             match now {
                 File::Missing => return Ok(none()),
                 now if opened.holds(&now, result.is_ok()) => {
@@ -97,16 +102,6 @@ impl Opened {
         };
         let settled = frozen.is_none_or(|(modified, _)| modified.elapsed().is_ok_and(|ago| ago > TICK));
         Ok(Self { connection, frozen, settled })
-    }
-}
-
-/// As [`look`], where it does not matter who has it open.
-fn exists(path: &Path) -> Result<File, StampError> {
-    match path.try_exists() {
-        Ok(true) => Ok(File::InUse),
-        Ok(false) => Ok(File::Missing),
-        Err(error) if is_none(&error) => Ok(File::Missing),
-        Err(error) => Err(StampError::io("read", path, error)),
     }
 }
 
