@@ -1,5 +1,6 @@
 //! Many objects: brought to ready together, dependencies first.
 
+mod ahead;
 mod path;
 mod report;
 mod runner;
@@ -7,13 +8,12 @@ mod scope;
 mod stop;
 
 use std::any::TypeId;
-use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
 use glob::Pattern;
 
 pub use report::{FleetReport, ObjectOutcome, ObjectResult};
+use scope::Apart;
 pub(crate) use scope::Scope;
 pub use stop::Stop;
 
@@ -255,7 +255,8 @@ impl FleetRun {
             stop: self.stop.clone(),
             since: SystemTime::now(),
             objects: objects.len(),
-            ended: AtomicUsize::new(0),
+            ahead: Vec::new(),
+            ended: Apart::default(),
         };
         Ok((objects, scope))
     }
@@ -270,7 +271,7 @@ impl IntoFuture for FleetRun {
             let (objects, scope) = self.choose()?;
             // One error for all, rather than one for each object.
             self.layout.observe_store()?;
-            Ok(runner::run(&self, objects, Arc::new(scope)).await)
+            Ok(runner::run(&self, objects, scope).await)
         })
     }
 }

@@ -11,29 +11,30 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
+use super::ahead::read_ahead;
 use super::path::{is_stop, path_of};
 use super::report::{FleetReport, ObjectOutcome, ObjectResult};
+use super::scope::Apart;
 use super::{FleetRun, Scope};
-use crate::object::AnyObject;
+use crate::object::{AnyObject, settle};
 use crate::ready::{Current, Epoch, SharedError};
 use crate::run::{Done, panicked};
 
-/// As many objects as make it worth to read all stamps at once.
-const MANY: usize = 64;
 /// After so many objects without a wait, a worker lets others have the thread.
 const IN_A_ROW: usize = 64;
 
 /// Runs the objects that were chosen.
-pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Scope>) -> FleetReport {
+pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut scope: Scope) -> FleetReport {
     let began = Instant::now();
     let is_plan = fleet.dry_run || fleet.layout.config().dry_run;
+    let (current, epoch) = (Current::get(), Epoch::now());
+    settle(&objects);
+    scope.ahead = read_ahead(fleet.layout.store(), &objects, epoch);
+    let scope = Arc::new(scope);
     let _listed = fleet.layout.list_fleet(&scope);
-    let current = Current::get().of_fleet(scope.clone());
-    let epoch = current.epoch();
-    read_ahead(fleet, &objects, epoch);
     let workers = fleet.jobs.min(objects.len());
     let shared = Arc::new(Shared {
-        schedule: Mutex::new(Schedule::new(&objects, fleet.fail_fast)),
+        schedule: Apart(Mutex::new(Schedule::new(&objects, fleet.fail_fast))),
         more: Notify::new(),
         objects,
         scope,
@@ -41,17 +42,14 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Sc
     });
     let mut running = JoinSet::new();
     for _ in 0..workers {
-        running.spawn(current.clone().carry(work(shared.clone())));
+        let of_fleet = current.of_fleet(shared.scope.clone(), epoch);
+        running.spawn(of_fleet.carry(work(shared.clone())));
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
             // Not a task's, and not an object's: those are failures of theirs.
             tracing::error!("a worker of a fleet ended early: {error}");
         }
-    }
-    // What nobody took is not for later runs.
-    if shared.objects.len() >= MANY {
-        shared.objects.iter().for_each(|object| object.0.core().prefetch(None));
     }
     let ended = std::mem::take(&mut shared.schedule().ended);
     let chosen = shared.objects.iter().zip(ended);
@@ -63,22 +61,6 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, scope: Arc<Sc
     FleetReport { dry_run: is_plan, stopped, duration: began.elapsed(), objects: results }
 }
 
-/// Reads what is kept about all objects at once, if many are run. Where that fails, each run reads for itself, and says so.
-fn read_ahead(fleet: &FleetRun, objects: &[AnyObject], epoch: Epoch) {
-    if objects.len() < MANY {
-        return;
-    }
-    let by_subdir: HashMap<_, _> = objects.iter().map(|object| (object.stamp_subdir(), object)).collect();
-    let read = fleet.layout.store().load_all(&mut |subdir, bytes| {
-        if let Some(object) = by_subdir.get(subdir) {
-            object.0.core().prefetch(Some((epoch, bytes)));
-        }
-    });
-    if let Err(error) = read {
-        tracing::debug!("stamps cannot be read ahead: {error}");
-    }
-}
-
 /// How an object ended.
 struct Ended {
     result: Result<(), SharedError>,
@@ -88,7 +70,7 @@ struct Ended {
 /// What the workers share.
 struct Shared {
     objects: Vec<AnyObject>,
-    schedule: Mutex<Schedule>,
+    schedule: Apart<Mutex<Schedule>>,
     /// Told when there may be more to do, or nothing will be any more.
     more: Notify,
     scope: Arc<Scope>,
@@ -118,28 +100,46 @@ enum Next {
 
 impl Shared {
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+        self.schedule.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says that an object has ended, and what is next for the worker that ran it: the schedule is locked once an object.
+    fn next(&self, ended: Option<(usize, Ended)>) -> Next {
+        let has_ended = ended.is_some();
+        let mut schedule = self.schedule();
+        let freed = ended.map_or(0, |(i, ended)| schedule.end(i, ended));
+        let next = if self.scope.stop.is_asked() { Next::End } else { schedule.next() };
+        drop(schedule);
+        if has_ended {
+            self.scope.ended.0.fetch_add(1, Ordering::Relaxed);
+        }
+        // One is for this worker.
+        (1..freed).for_each(|_| self.more.notify_one());
+        next
     }
 }
 
 /// A worker: runs one object after another until there are none.
 async fn work(shared: Arc<Shared>) {
     let mut in_a_row = 0;
+    let mut next = shared.next(None);
     loop {
-        // Before the schedule is looked at, so that nothing is missed in between.
-        let mut more = pin!(shared.more.notified());
-        more.as_mut().enable();
-        let next = if shared.scope.stop.is_asked() { Next::End } else { shared.schedule().next() };
         match next {
             Next::Run(i) => {
                 let began = Instant::now();
                 let result = bring_up(&shared.objects[i], shared.is_plan).await;
-                let freed = shared.schedule().end(i, Ended { result, duration: began.elapsed() });
-                shared.scope.ended.fetch_add(1, Ordering::Relaxed);
-                // One is for this worker.
-                (1..freed).for_each(|_| shared.more.notify_one());
+                next = shared.next(Some((i, Ended { result, duration: began.elapsed() })));
             }
-            Next::Wait => more.await,
+            Next::Wait => {
+                // Told of all that happens from here on; and looked once more, so that nothing is missed in between.
+                let mut more = pin!(shared.more.notified());
+                more.as_mut().enable();
+                next = shared.next(None);
+                if let Next::Wait = next {
+                    more.await;
+                    next = shared.next(None);
+                }
+            }
             Next::End => return shared.more.notify_waiters(),
         }
         in_a_row += 1;

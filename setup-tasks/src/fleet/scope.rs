@@ -8,7 +8,6 @@ use glob::Pattern;
 use super::Stop;
 
 /// What a fleet run was told, as far as the runs of its objects must know.
-#[derive(Debug)]
 pub(crate) struct Scope {
     pub(super) exclude: Vec<Pattern>,
     pub(super) tags: Vec<String>,
@@ -18,8 +17,15 @@ pub(crate) struct Scope {
     pub(crate) stop: Stop,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
-    pub(crate) ended: AtomicUsize,
+    /// What was kept about its objects when it began: each knows its part.
+    pub(crate) ahead: Vec<u8>,
+    pub(crate) ended: Apart<AtomicUsize>,
 }
+
+/// On a cache line of its own: what is written for each object does not take from the others what is only read.
+#[derive(Default)]
+#[repr(align(128))]
+pub(crate) struct Apart<T>(pub(crate) T);
 
 impl Scope {
     /// Whether nothing runs on the object, not even for those that depend on it.

@@ -1,8 +1,9 @@
 //! Asking a fleet to stop.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
+use tokio::sync::Notify;
 
 /// Asks a fleet to stop: tasks that run then are brought to their end, no other is begun. Clones are one and the same.
 ///
@@ -27,7 +28,14 @@ use tokio::sync::watch;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<watch::Sender<bool>>);
+pub struct Stop(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    /// Looked at before each object: a load.
+    asked: AtomicBool,
+    told: Notify,
+}
 
 impl Stop {
     /// One that nobody asks for yet.
@@ -37,17 +45,21 @@ impl Stop {
 
     /// Asks for it.
     pub fn ask(&self) {
-        self.0.send_replace(true);
+        self.0.asked.store(true, Ordering::Release);
+        self.0.told.notify_waiters();
     }
 
     /// Whether it was asked for.
     pub fn is_asked(&self) -> bool {
-        *self.0.borrow()
+        self.0.asked.load(Ordering::Acquire)
     }
 
     /// Waits until it is asked for.
     pub async fn asked(&self) {
-        // An error would say that the sender is gone; it is here.
-        let _ = self.0.subscribe().wait_for(|asked| *asked).await;
+        // Made before the look: it is told of all that is asked for from here on.
+        let told = self.0.told.notified();
+        if !self.is_asked() {
+            told.await;
+        }
     }
 }

@@ -69,6 +69,9 @@ enum Maker {
     Factory(Arc<Factory>),
 }
 
+/// A factory makes the value.
+pub(crate) struct MadeOnDemand;
+
 impl Injector {
     /// An injector without a parent; `name` is for errors.
     pub fn root(name: impl Into<String>) -> Self {
@@ -215,11 +218,31 @@ impl Injector {
         &self,
         key: &InjectionKey<T>,
     ) -> Result<Option<Arc<T>>, InjectError> {
+        if let Ok(given) = self.given(key) {
+            return Ok(given);
+        }
         // On the stack, however deep the caller is: a tokio task of its own would not be done now.
         match Current::default().carry(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
             None => Err(InjectError::Late { key: key.to_string() }),
         }
+    }
+
+    /// What is provided for a key, if anything and if it need not be made.
+    pub(crate) fn given<T: Send + Sync + 'static>(
+        &self,
+        key: &InjectionKey<T>,
+    ) -> Result<Option<Arc<T>>, MadeOnDemand> {
+        match self.find(key.id()) {
+            None => Ok(None),
+            Some((_, Maker::Value(value))) => Ok(value.downcast().ok()),
+            Some((_, Maker::Factory(_))) => Err(MadeOnDemand),
+        }
+    }
+
+    /// Whether they are one and the same.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Every key of a type that this injector, or one above it, provides: its own first, each name once, as in `get`.

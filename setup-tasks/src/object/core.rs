@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
@@ -11,7 +12,7 @@ use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::Paths;
-use crate::ready::{Epoch, Once, WorkKind};
+use crate::ready::{Current, Epoch, Once, WorkKind};
 use crate::run::Course;
 use crate::stamp::{Change, Entry, HistoryEntry, Records, Stamp, StampError};
 
@@ -32,8 +33,8 @@ pub(crate) struct ObjectCore {
     pub(crate) model_readonly: Option<bool>,
     /// The row of the task that is considered now, and 1; 0 if none is.
     pub(crate) considered: AtomicUsize,
-    /// What was kept about it when a fleet began, until its run in that fleet takes it.
-    prefetched: Mutex<Option<(Epoch, Box<[u8]>)>>,
+    /// Its part of what was read ahead when a fleet began, until its run in that fleet takes it.
+    prefetched: Mutex<Option<(Epoch, Range<usize>)>>,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
     paths: OnceLock<Box<Paths>>,
@@ -116,6 +117,21 @@ impl ObjectCore {
         })
     }
 
+    /// Its own injector, or if that was not made the one that it would be a child of.
+    pub(super) fn nearest_injector(&self) -> &Injector {
+        self.injector.nearest()
+    }
+
+    /// Takes what its nearest injector says, unless that was looked up before.
+    pub(super) fn settle(&self, readonly: Option<bool>, config: Option<&Arc<Config>>) {
+        if let Some(readonly) = readonly {
+            self.readonly.get_or_init(|| self.own_readonly.or(self.model_readonly).unwrap_or(readonly));
+        }
+        if let Some(config) = config {
+            self.config.get_or_init(|| config.clone());
+        }
+    }
+
     pub(crate) fn paths(&self) -> &Paths {
         self.paths.get_or_init(|| Box::new(Paths::new(self.config(), &self.subdir)))
     }
@@ -159,16 +175,17 @@ impl ObjectCore {
     /// changes, it looks at again under the object's lock.
     pub(crate) fn load_for(&self, epoch: Epoch) -> Result<Records, StampError> {
         let ahead = self.ahead().take().filter(|(of, _)| *of == epoch);
-        let Some((_, bytes)) = ahead else { return self.load() };
-        Ok(self.seen(self.layout.store().decode(&self.subdir, &bytes)?))
+        let decode = |bytes: &[u8]| self.layout.store().decode(&self.subdir, bytes);
+        let read = ahead.and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.ahead.get(part).map(decode)).flatten());
+        read.map_or_else(|| self.load(), |records| Ok(self.seen(records?)))
     }
 
-    /// Keeps what a fleet read ahead, or with `None` drops it.
-    pub(crate) fn prefetch(&self, ahead: Option<(Epoch, Box<[u8]>)>) {
+    /// Keeps where its part is of what a fleet read ahead, or with `None` forgets it.
+    pub(crate) fn prefetch(&self, ahead: Option<(Epoch, Range<usize>)>) {
         *self.ahead() = ahead;
     }
 
-    fn ahead(&self) -> MutexGuard<'_, Option<(Epoch, Box<[u8]>)>> {
+    fn ahead(&self) -> MutexGuard<'_, Option<(Epoch, Range<usize>)>> {
         self.prefetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -4,6 +4,7 @@ mod any;
 mod core;
 mod model;
 mod placed;
+mod settings;
 mod types;
 
 use std::fmt;
@@ -16,6 +17,7 @@ pub(crate) use any::{Asked, DynObject, Features};
 pub(crate) use core::{Host, ObjectCore, Placing};
 pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use placed::Placed;
+pub(crate) use settings::settle;
 pub(crate) use types::{as_object, note_type};
 
 use crate::customize::CustomizationOf;

@@ -36,12 +36,17 @@ pub(crate) struct Current {
     pub(crate) node: Option<Node>,
     epoch: Option<Epoch>,
     /// The fleet that it is a part of, with what that one leaves out or forces.
-    pub(crate) fleet: Option<Arc<Scope>>,
+    fleet: Option<Arc<Part>>,
     /// Whether it is a dry run: nothing on disk may change.
     is_plan: bool,
     /// How deep it is nested in other works on the stack.
     depth: u32,
 }
+
+/// A worker's part of a fleet. What is done for each object counts the references to it, so each worker has one of its own, on cache
+/// lines of its own.
+#[repr(align(128))]
+struct Part(Arc<Scope>);
 
 /// After so many nested works comes a tokio task of its own: a chain of a thousand objects would not fit on a stack.
 const NESTED: u32 = 8;
@@ -58,7 +63,7 @@ impl Current {
 
     /// Asks the fleet that the caller's work is a part of, if it is of one.
     pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&Scope) -> A) -> Option<A> {
-        CURRENT.try_with(|current| current.fleet.as_deref().map(ask)).ok().flatten()
+        CURRENT.try_with(|current| current.fleet.as_deref().map(|part| ask(&part.0))).ok().flatten()
     }
 
     /// The node of the caller's work.
@@ -71,9 +76,14 @@ impl Current {
         self.epoch.unwrap_or_else(Epoch::now)
     }
 
-    /// The same for what a fleet runs.
-    pub(crate) fn of_fleet(self, scope: Arc<Scope>) -> Self {
-        Self { epoch: Some(Epoch::now()), fleet: Some(scope), depth: 0, ..self }
+    /// The same of the caller's work.
+    pub(crate) fn epoch_now() -> Epoch {
+        CURRENT.try_with(|current| current.epoch).ok().flatten().unwrap_or_else(Epoch::now)
+    }
+
+    /// The same for a worker of a fleet.
+    pub(crate) fn of_fleet(&self, scope: Arc<Scope>, epoch: Epoch) -> Self {
+        Self { epoch: Some(epoch), fleet: Some(Arc::new(Part(scope))), depth: 0, ..self.clone() }
     }
 
     /// Whether the caller's work is a dry run.
@@ -87,11 +97,10 @@ impl Current {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let current = Self::get();
-        if current.depth < NESTED {
+        if CURRENT.try_with(|current| current.depth < NESTED).unwrap_or(true) {
             return work.await;
         }
-        let current = Self { depth: 0, ..current };
+        let current = Self { depth: 0, ..Self::get() };
         let mut task = AbortOnDrop(tokio::spawn(current.carry(work).in_current_span()));
         match (&mut task.0).await {
             Ok(output) => output,

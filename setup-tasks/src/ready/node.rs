@@ -49,6 +49,8 @@ struct State {
     work: Option<Work>,
     /// As often as it waits, since its work may wait in several places at once.
     waits: Vec<Edge>,
+    /// How often it has waited: tells one edge from the others.
+    waited: u64,
 }
 
 /// The work on a node, while it is under way.
@@ -77,6 +79,14 @@ struct Edge {
     to: Node,
     since: SystemTime,
     until: Option<Weak<dyn Until>>,
+}
+
+impl State {
+    fn push(&mut self, to: Node, until: Option<Weak<dyn Until>>) -> u64 {
+        self.waited += 1;
+        self.waits.push(Edge { id: self.waited, to, since: SystemTime::now(), until });
+        self.waited
+    }
 }
 
 impl PartialEq for Node {
@@ -166,9 +176,8 @@ impl Node {
     /// As [`wait`](Self::wait), for a part of the node's work.
     pub(crate) fn wait_until(&self, until: Option<Weak<dyn Until>>) -> Result<Wait, Circle> {
         let Some(waiter) = Current::worker() else { return Ok(Wait(None)) };
-        let edge = Edge { id: next_id(), to: self.clone(), since: SystemTime::now(), until };
-        let wait = Wait(Some((waiter.clone(), edge.id)));
-        waiter.state().waits.push(edge);
+        let id = waiter.state().push(self.clone(), until);
+        let wait = Wait(Some((waiter.clone(), id)));
         match Circle::find(&waiter, self) {
             Some(circle) => Err(circle),
             None => Ok(wait),

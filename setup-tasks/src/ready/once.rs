@@ -69,7 +69,7 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
-        self.get_as_of(Some(Current::get().epoch()), make).await
+        self.get_as_of(Some(Current::epoch_now()), make).await
     }
 
     async fn get_as_of(
@@ -81,7 +81,7 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
             let mut state = lock(&self.state);
             let running = match &*state {
                 State::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
-                State::Failed(error, since) if *since > Current::get().epoch() => {
+                State::Failed(error, since) if *since > Current::epoch_now() => {
                     return Err(OnceError::Failed(error.clone()));
                 }
                 State::Running(work) => work.upgrade(),

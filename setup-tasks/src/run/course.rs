@@ -211,7 +211,7 @@ impl Asker {
     /// The caller's work, which asks for a task of another object.
     pub(super) fn of(object: &dyn DynObject, row: usize) -> Self {
         let forced = Current::ask_fleet(|fleet| fleet.forces(&object.core().id, object.name(row)));
-        Self { epoch: Current::get().epoch(), takes_running: forced.is_none(), own_alone: forced.unwrap_or_default() }
+        Self { epoch: Current::epoch_now(), takes_running: forced.is_none(), own_alone: forced.unwrap_or_default() }
     }
 }
 

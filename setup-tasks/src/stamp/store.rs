@@ -48,7 +48,7 @@ pub trait StampStore: Send + Sync + 'static {
 
     /// Hands over what is kept about every object, not yet decoded, for runs of many: reading all at once costs less than one after
     /// another. A store that has no better way hands over nothing.
-    fn load_all(&self, _each: &mut dyn FnMut(&str, Box<[u8]>)) -> Result<(), StampError> {
+    fn load_all(&self, _each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StampError> {
         Ok(())
     }
 

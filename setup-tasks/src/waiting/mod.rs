@@ -133,7 +133,7 @@ impl Layout {
         let fleets = self.fleets().into_iter().map(|scope| FleetProgress {
             since: scope.since.into(),
             objects: scope.objects,
-            ended: scope.ended.load(Ordering::Relaxed),
+            ended: scope.ended.0.load(Ordering::Relaxed),
         });
         Snapshot {
             version: VERSION,

@@ -93,7 +93,7 @@ impl StampStore for SqliteStore {
         })
     }
 
-    fn load_all(&self, each: &mut dyn FnMut(&str, Box<[u8]>)) -> Result<(), StampError> {
+    fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StampError> {
         let each = std::cell::RefCell::new(each);
         self.reader.read(
             &self.path,
@@ -105,7 +105,7 @@ impl StampStore for SqliteStore {
                     let text = |e: rusqlite::types::FromSqlError| self.damaged(e.to_string());
                     let id = row.get_ref(0).map_err(|e| self.error(&e))?.as_str().map_err(text)?;
                     let bytes = row.get_ref(1).map_err(|e| self.error(&e))?.as_blob().map_err(text)?;
-                    (each.borrow_mut())(id, bytes.into());
+                    (each.borrow_mut())(id, bytes);
                 }
                 Ok(())
             },

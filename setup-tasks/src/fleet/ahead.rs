@@ -1,0 +1,32 @@
+//! What is kept about the objects of a fleet, read with one scan when it begins, and decoded by whoever runs an object.
+
+use foldhash::{HashMap, HashMapExt};
+
+use crate::object::AnyObject;
+use crate::ready::Epoch;
+use crate::stamp::StampStore;
+
+/// As many objects as make it worth to read all at once.
+const MANY: usize = 64;
+
+/// Reads what is kept about the objects, if they are many, and tells each where its part begins and ends. Where that fails, each
+/// run reads for itself, and says so.
+pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: Epoch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    if objects.len() < MANY {
+        return bytes;
+    }
+    let mut by_subdir = HashMap::with_capacity(objects.len());
+    by_subdir.extend(objects.iter().map(|object| (object.stamp_subdir(), object)));
+    let read = store.load_all(&mut |subdir, records| {
+        if let Some(object) = by_subdir.get(subdir) {
+            let begin = bytes.len();
+            bytes.extend_from_slice(records);
+            object.0.core().prefetch(Some((epoch, begin..bytes.len())));
+        }
+    });
+    if let Err(error) = read {
+        tracing::debug!("stamps cannot be read ahead: {error}");
+    }
+    bytes
+}
