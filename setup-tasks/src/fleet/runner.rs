@@ -169,9 +169,13 @@ impl Schedule {
 
     /// As far as relationships say it beforehand. What they do not say, runs wait for when they come to it.
     fn find_edges(&mut self, objects: &[AnyObject]) {
+        let related: Vec<_> = objects.iter().enumerate().filter(|(_, object)| object.0.relates()).collect();
+        if related.is_empty() {
+            return;
+        }
         let places: HashMap<*const (), usize> =
             objects.iter().enumerate().map(|(i, object)| (address(object), i)).collect();
-        for (i, object) in objects.iter().enumerate() {
+        for (i, object) in related {
             for row in object.0.order().iter() {
                 for (other, _) in object.0.needs_now(row) {
                     if let Some(&other) = places.get(&address(&other))

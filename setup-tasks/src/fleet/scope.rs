@@ -33,14 +33,24 @@ impl Scope {
         self.exclude.iter().any(|pattern| pattern.matches(id))
     }
 
+    /// Whether every task is looked at, whatever its tags.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.tags.is_empty()
+    }
+
+    /// Whether no task is forced.
+    pub(crate) fn forces_none(&self) -> bool {
+        !self.force_all && self.force.is_empty()
+    }
+
     /// Whether a task with these tags is looked at.
     pub(crate) fn takes(&self, tags: impl FnOnce() -> Vec<&'static str>) -> bool {
-        self.tags.is_empty() || tags().iter().any(|tag| self.tags.iter().any(|taken| taken == tag))
+        self.takes_all() || tags().iter().any(|tag| self.tags.iter().any(|taken| taken == tag))
     }
 
     /// Whether a task is run whether or not it must.
     pub(crate) fn forces(&self, id: &str, task: &str) -> bool {
-        self.force_all || (!self.force.is_empty() && self.force.iter().any(|pattern| forced(pattern, id, task)))
+        self.force_all || self.force.iter().any(|pattern| forced(pattern, id, task))
     }
 }
 

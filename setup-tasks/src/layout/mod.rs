@@ -2,11 +2,12 @@
 
 mod placement;
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use placement::{AddError, Dependency, Placement};
+
+use foldhash::HashMap;
 
 use crate::config::Config;
 use crate::event::{Event, EventKey, EventStream, Listening};

@@ -203,6 +203,9 @@ impl<'l, T: SetupTasks> Placement<'l, T> {
 
 /// Whether every task that a relationship names by a string is there, as far as the related objects are known.
 fn check_names(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
+    if !object.relates() {
+        return Ok(());
+    }
     for row in object.order().iter() {
         let Some(to) = object.related(row).filter(|to| to.by_name) else { continue };
         for other in object.relatives_now(row) {

@@ -67,6 +67,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>>;
     fn order(&self) -> Order;
+    /// Whether one of its tasks may depend on other objects.
+    fn relates(&self) -> bool;
     fn name(&self, row: usize) -> &'static str;
     /// What its stamp is called: its name, and of a customization's task its stem first.
     fn stamp_name(&self, row: usize) -> &'static str;
@@ -94,10 +96,13 @@ pub(crate) trait DynObject: Send + Sync {
     fn add_closure(&self, task: NewTask<ClosureTask<AnyClosure>>) -> Result<(), AddTaskError>;
 }
 
-/// What a decision about a task needs to know, and which questions can be asked.
-#[derive(Clone, Copy, Debug, Default)]
+/// What a walk needs to know of a task, asked at once, and which questions can be asked.
+#[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Features {
+    /// As [`DynObject::stamp_name`].
+    pub(crate) stamp_name: &'static str,
+    pub(crate) sort: TaskSort,
     pub(crate) source: Option<u64>,
     pub(crate) slow_invalidator: bool,
     pub(crate) dependencies_always: bool,
@@ -112,9 +117,21 @@ pub(crate) struct Features {
 
 impl Features {
     /// As far as it does not depend on what the task is made of.
-    pub(crate) fn of(meta: &TaskMeta) -> Self {
+    pub(crate) fn of(stamp_name: &'static str, sort: TaskSort, meta: &TaskMeta) -> Self {
         let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;
-        Self { source, slow_invalidator, dependencies_always, ..Self::default() }
+        Self {
+            stamp_name,
+            sort,
+            source,
+            slow_invalidator,
+            dependencies_always,
+            dependencies: false,
+            hash: false,
+            invalidator: false,
+            completion: false,
+            inputs: false,
+            outputs: false,
+        }
     }
 }
 
@@ -126,11 +143,12 @@ impl dyn DynObject {
 
     /// The tasks of other objects that a row depends on, each with its object, as far as they are known without waiting.
     pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<(AnyObject, RelatedTask)> {
-        match self.sort(row) {
+        let has = self.features(row);
+        match has.sort {
             TaskSort::Relationship => self
                 .related(row)
                 .map_or_else(Vec::new, |to| self.relatives_now(row).into_iter().map(|other| (other, to)).collect()),
-            TaskSort::Task if !self.features(row).dependencies => Vec::new(),
+            TaskSort::Task if !has.dependencies => Vec::new(),
             TaskSort::Task => {
                 let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
                 asked.unwrap_or_default().into_iter().map(Dependency::parts).collect()

@@ -201,6 +201,11 @@ impl ObjectCore {
         records
     }
 
+    /// Whether anybody listens for events, of whatever object.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.injector.nearest().is_listened_to()
+    }
+
     /// An event of the whole object, or of one of its tasks.
     pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
         self.emit_about(task, || Cow::Borrowed(""), kind);

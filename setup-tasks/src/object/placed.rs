@@ -87,6 +87,11 @@ impl<T: SetupTasks> Placed<T> {
         }
     }
 
+    fn stamp_name_of(&self, i: usize, row: &Row<T>) -> &'static str {
+        let Some(host) = &self.core.host else { return row.name() };
+        self.extra().stamp_names.get(i).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))
+    }
+
     fn ask<'a, A>(&'a self, ask: Option<Ask<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
         match ask {
             None => Asked::Absent,
@@ -125,6 +130,23 @@ impl<T: SetupTasks> Placed<T> {
 }
 
 impl<T: SetupTasks> Row<T> {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Table(task) => task.name(),
+            Self::Added(row) => row.name(),
+        }
+    }
+
+    fn sort(&self) -> TaskSort {
+        match self {
+            Self::Table(task) => task.sort(),
+            Self::Added(row) => match &row.action {
+                AddedAction::Kind(kind) => TaskSort::of_kind(&**kind),
+                AddedAction::Relation(..) => TaskSort::Relationship,
+            },
+        }
+    }
+
     /// The kind of a task made of a value.
     fn with_kind<A>(&self, ask: impl FnOnce(&dyn DynTaskKind<T>) -> A) -> Option<A> {
         match self {
@@ -157,26 +179,21 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         if added.rows.is_empty() { Order::Table(self.table.len()) } else { Order::Merged(added.order.clone()) }
     }
 
+    fn relates(&self) -> bool {
+        let is_table = matches!(self.order(), Order::Table(_));
+        !is_table || self.table.relates()
+    }
+
     fn name(&self, row: usize) -> &'static str {
-        match self.row(row) {
-            Row::Table(task) => task.name(),
-            Row::Added(row) => row.name(),
-        }
+        self.row(row).name()
     }
 
     fn stamp_name(&self, row: usize) -> &'static str {
-        let Some(host) = &self.core.host else { return self.name(row) };
-        self.extra().stamp_names.get(row).copied().unwrap_or_else(|| with_stem(host.stem, self.name(row)))
+        self.stamp_name_of(row, &self.row(row))
     }
 
     fn sort(&self, row: usize) -> TaskSort {
-        match self.row(row) {
-            Row::Table(task) => task.sort(),
-            Row::Added(row) => match &row.action {
-                AddedAction::Kind(kind) => TaskSort::of_kind(&**kind),
-                AddedAction::Relation(..) => TaskSort::Relationship,
-            },
-        }
+        self.row(row).sort()
     }
 
     fn meta(&self, row: usize) -> TaskMeta {
@@ -217,12 +234,13 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn features(&self, row: usize) -> Features {
-        let row = self.row(row);
+    fn features(&self, i: usize) -> Features {
+        let row = self.row(i);
+        let of = |meta| Features::of(self.stamp_name_of(i, &row), row.sort(), meta);
         let kind = row.with_kind(DynTaskKind::features);
         let dependencies = kind.is_some();
         let KindFeatures { hash, invalidator, completion, .. } = kind.unwrap_or_default();
-        match row {
+        match &row {
             Row::Table(task) => Features {
                 dependencies,
                 hash: hash || task.hash.is_some(),
@@ -230,9 +248,9 @@ impl<T: SetupTasks> DynObject for Placed<T> {
                 completion: completion || task.check_completed.is_some(),
                 inputs: task.inputs.is_some(),
                 outputs: task.outputs.is_some(),
-                ..Features::of(&task.meta)
+                ..of(&task.meta)
             },
-            Row::Added(row) => Features { dependencies, hash, invalidator, completion, ..Features::of(&row.meta()) },
+            Row::Added(row) => Features { dependencies, hash, invalidator, completion, ..of(&row.meta()) },
         }
     }
 

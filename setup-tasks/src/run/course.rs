@@ -2,6 +2,7 @@
 //! from here if it was considered after that one began, and a run goes on from here. There is one course for real runs and one
 //! for dry runs.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::futures::Notified;
@@ -21,6 +22,8 @@ pub(crate) struct Course {
     turn: tokio::sync::Mutex<()>,
     progress: Mutex<Progress>,
     advanced: Notify,
+    /// How many wait for it to advance: mostly nobody, and then nobody is told.
+    watchers: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -87,6 +90,7 @@ impl Course {
             turn: tokio::sync::Mutex::new(()),
             progress: Mutex::default(),
             advanced: Notify::new(),
+            watchers: AtomicUsize::new(0),
         }
     }
 
@@ -99,9 +103,18 @@ impl Course {
         self.turn.lock().await
     }
 
-    /// The next time that a task was considered, or the run failed.
-    pub(super) fn advanced(&self) -> Notified<'_> {
-        self.advanced.notified()
+    /// Who looks at what is known from here on can wait for more.
+    pub(super) fn watch(&self) -> Watching<'_> {
+        // Relaxed: a look at what is known and a change of that are ordered by their lock.
+        self.watchers.fetch_add(1, Ordering::Relaxed);
+        Watching(self)
+    }
+
+    /// There is more to know, or nothing more will be.
+    fn tell(&self) {
+        if self.watchers.load(Ordering::Relaxed) > 0 {
+            self.advanced.notify_waiters();
+        }
     }
 
     /// The time of a task that was considered since the asker began, or why it was not and will not be.
@@ -148,7 +161,7 @@ impl Course {
             progress.newest = newest.cloned();
         }
         drop(progress);
-        self.advanced.notify_waiters();
+        self.tell();
     }
 
     /// The run begins once more from where it began.
@@ -174,7 +187,7 @@ impl Course {
         progress.failed = error.map(|error| (Box::new(error.clone()), Epoch::latest()));
         progress.is_under_way = false;
         drop(progress);
-        self.advanced.notify_waiters();
+        self.tell();
     }
 
     /// What was done in an epoch, and is not told again.
@@ -203,7 +216,23 @@ pub(super) struct UnderWay<'c>(pub(super) &'c Course);
 impl Drop for UnderWay<'_> {
     fn drop(&mut self) {
         self.0.progress().is_under_way = false;
-        self.0.advanced.notify_waiters();
+        self.0.tell();
+    }
+}
+
+/// Somebody who waits for a course to advance.
+pub(super) struct Watching<'c>(&'c Course);
+
+impl Watching<'_> {
+    /// The next time that a task was considered, or the run failed.
+    pub(super) fn advanced(&self) -> Notified<'_> {
+        self.0.advanced.notified()
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.watchers.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

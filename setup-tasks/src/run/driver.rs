@@ -10,17 +10,18 @@ use super::change::FileChange;
 use super::context::{LazyContext, TaskContext};
 use super::course::{Course, Start, UnderWay};
 use super::error::RunError;
-use super::gather::Subject;
+use super::gather::{Subject, unasked_facts};
 use super::level::{Contexts, Level};
 use super::report::{ObjectReport, TaskReport};
 use super::resource::RunOutcome;
 use super::session::Session;
 use super::{Options, related};
 use crate::BoxFuture;
-use crate::decide::{Decision, Newest, Reason};
+use crate::decide::{Decision, Newest, Reason, decide};
 use crate::event::EventKind;
+use crate::fleet::Scope;
 use crate::inspect::TaskSort;
-use crate::object::DynObject;
+use crate::object::{DynObject, Features};
 use crate::ready::Current;
 use crate::stamp::{Entry, Moment, Records};
 
@@ -57,6 +58,8 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         mode: if is_plan { Mode::Plan } else { Mode::Apply(None) },
         records: object.core().load_for(epoch)?,
         cursor: 0,
+        takes_all: Current::ask_fleet(Scope::takes_all).unwrap_or(true),
+        forces_none: options.forces_none(),
         newest: start.newest.clone(),
         contexts: Contexts::default(),
         tasks: Vec::new(),
@@ -87,13 +90,13 @@ pub(super) enum Mode {
 }
 
 /// Whether the walk goes on.
-enum Step {
+pub(super) enum Step {
     Next,
     Restart,
 }
 
 /// What became of a task.
-enum Considered {
+pub(super) enum Considered {
     /// Its time, if it has one: later tasks are compared with that.
     At(Option<Moment>),
     /// The walk begins anew.
@@ -108,9 +111,12 @@ pub(super) struct Driver<'r> {
     pub(super) mode: Mode,
     pub(super) records: Records,
     cursor: usize,
+    /// Whether a fleet chooses no tasks by tag, and none is forced: then no task is asked about that.
+    takes_all: bool,
+    forces_none: bool,
     newest: Option<Newest>,
     pub(super) contexts: Contexts,
-    tasks: Vec<TaskReport>,
+    pub(super) tasks: Vec<TaskReport>,
     up_to_date: usize,
 }
 
@@ -142,14 +148,14 @@ impl Driver<'_> {
     }
 
     /// The tasks of a level, those left that were considered before.
-    async fn walk(&mut self, level: &Level, start: &Start) -> Result<Step, RunError> {
+    pub(super) async fn walk(&mut self, level: &Level, start: &Start) -> Result<Step, RunError> {
         let mut order = level.object.order();
         let mut at = 0;
         while at < order.len() {
             let row = order.row(at);
             let is = |wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
             let left = level.is_host && (start.has(row) || !self.options.only.as_ref().is_none_or(is));
-            if !left {
+            if !left && !self.is_up_to_date(level, row) {
                 if let Step::Restart = self.consider(level, row).await? {
                     return Ok(Step::Restart);
                 }
@@ -168,30 +174,61 @@ impl Driver<'_> {
         Ok(Step::Next)
     }
 
+    /// Whether a task is up to date by what is known without asking or waiting for anything; then it was considered.
+    fn is_up_to_date(&mut self, level: &Level, row: usize) -> bool {
+        let (object, has) = (&level.object, level.object.features(row));
+        let asks = has.sort != TaskSort::Task || has.dependencies || has.dependencies_always;
+        if asks || !self.is_chosen(level, row) {
+            return false;
+        }
+        let (forced, before) = (self.is_forced(level, has.stamp_name), self.cursor);
+        let entry = self.records.get_next(has.stamp_name, &mut self.cursor);
+        let facts = unasked_facts(object, has, entry, forced, self.newest.as_ref());
+        let Decision::UpToDate(time) = decide(&facts) else {
+            self.cursor = before;
+            return false;
+        };
+        self.up_to_date(level, row, has.stamp_name, time);
+        self.passed(level, row, time, true);
+        true
+    }
+
     async fn consider(&mut self, level: &Level, row: usize) -> Result<Step, RunError> {
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
-        let considered = match level.object.sort(row) {
+        let has = level.object.features(row);
+        let considered = match has.sort {
             TaskSort::Relationship => Considered::At(Box::pin(self.relation(level, row)).await?),
             TaskSort::Customization => Box::pin(self.customization(level, row)).await?,
-            TaskSort::Task if self.is_chosen(level, row) => self.task(level, row).await?,
+            TaskSort::Task if self.is_chosen(level, row) => self.task(level, row, has).await?,
             TaskSort::Task => {
                 is_considered = false;
                 Considered::At(self.left_out(level, row))
             }
         };
         let Considered::At(time) = considered else { return Ok(Step::Restart) };
+        self.passed(level, row, time, is_considered);
+        Ok(Step::Next)
+    }
+
+    /// A task was considered, or left out: who waits for it is told.
+    fn passed(&self, level: &Level, row: usize, time: Option<Moment>, is_considered: bool) {
         if level.is_host
             && let Some(course) = self.course
         {
             course.advance(row, time, is_considered, self.newest.as_ref());
         }
-        Ok(Step::Next)
     }
 
     /// Whether a fleet that chooses by tag takes the task.
-    fn is_chosen(&self, level: &Level, row: usize) -> bool {
-        level.chosen || Current::ask_fleet(|fleet| fleet.takes(|| level.object.tags(row))).unwrap_or(true)
+    pub(super) fn is_chosen(&self, level: &Level, row: usize) -> bool {
+        self.takes_all
+            || level.chosen
+            || Current::ask_fleet(|fleet| fleet.takes(|| level.object.tags(row))).unwrap_or(true)
+    }
+
+    pub(super) fn is_forced(&self, level: &Level, name: &str) -> bool {
+        level.forced || (!self.forces_none && self.options.forces(self.object, name))
     }
 
     /// A task that is not looked at counts by its stamp.
@@ -202,69 +239,9 @@ impl Driver<'_> {
         time
     }
 
-    /// A relationship: later tasks are compared with the other objects' task. Its time.
-    async fn relation(&mut self, level: &Level, row: usize) -> Result<Option<Moment>, RunError> {
-        let object = &level.object;
-        let Some(to) = object.related(row) else { return Ok(None) };
-        let others = self.relatives(level, row).await.inspect_err(|error| self.tell_failure(level, row, error))?;
-        let newest = related::check(self.object, &others, &to, matches!(self.mode, Mode::Plan)).await?;
-        let time = newest.as_ref().map(|newest| newest.time);
-        if let Some(Newest { which, .. }) = newest {
-            self.pass_on(time, || which);
-        }
-        self.report_up_to_date(level, row, time);
-        Ok(time)
-    }
-
-    async fn relatives(&self, level: &Level, row: usize) -> Result<Vec<crate::AnyObject>, RunError> {
-        let (object, name) = (&level.object, level.object.stamp_name(row));
-        let check = |source| RunError::check(&self.object.core().id, name, "relationship", source);
-        let cx = LazyContext::new(object, name, None, self.contexts.resources());
-        let relatives = ask(|| object.relatives(row, &cx)).await.map_err(check)?.unwrap_or_default();
-        let mut others = Vec::with_capacity(relatives.0.len());
-        for relative in relatives.0 {
-            let found = relative.find(object.core().injector()).await;
-            others.push(
-                found.map_err(|error| check(error.asked_by(format!("{}/{name}", self.object.core().id)).into()))?,
-            );
-        }
-        Ok(others)
-    }
-
-    /// A customization: its tasks are walked in the place of one. Its time is that of its newest.
-    async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
-        let (object, name) = (level.object.clone(), level.object.stamp_name(row));
-        let core = self.object.core();
-        let failed = |source| RunError::check(&core.id, name, "customization", source);
-        let inner = Level {
-            object: object.clone().customization(row).map_err(failed)?,
-            forced: level.forced || self.options.forces(self.object, name),
-            chosen: self.is_chosen(level, row),
-            is_host: false,
-        };
-        self.contexts.push(object.clone().customization_context(row).map_err(failed)?);
-        let outer = std::mem::take(&mut self.tasks);
-        let walked = self.walk_boxed(&inner).await;
-        let subtasks = std::mem::replace(&mut self.tasks, outer);
-        let outcome = if walked.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
-        let left = self.contexts.pop(&core.id, outcome).await;
-        let walked = walked.and_then(|step| left.map(|()| step));
-        if let Ok(Step::Restart) = walked {
-            return Ok(Considered::Restart);
-        }
-        let time = subtasks.iter().filter_map(|task| task.time).max();
-        self.tasks.push(TaskReport::of_subtasks(name, object.describe(row), subtasks, time));
-        walked.map(|_| Considered::At(time))
-    }
-
-    fn walk_boxed<'d>(&'d mut self, level: &'d Level) -> BoxFuture<'d, Result<Step, RunError>> {
-        Box::pin(async move { self.walk(level, &Start::default()).await })
-    }
-
     /// A task.
-    async fn task(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
-        let object = &level.object;
-        let has = object.features(row);
+    async fn task(&mut self, level: &Level, row: usize, has: Features) -> Result<Considered, RunError> {
+        let (object, name) = (&level.object, has.stamp_name);
         if has.dependencies_always && matches!(self.mode, Mode::Apply(_)) {
             if let Step::Restart = self.begin().await? {
                 return Ok(Considered::Restart);
@@ -274,27 +251,24 @@ impl Driver<'_> {
         let dependencies = if has.dependencies { object.dependencies(row) } else { Vec::new() };
         for dependency in dependencies {
             let (other, to) = dependency.parts();
-            let (others, is_plan) = ([other], matches!(self.mode, Mode::Plan));
+            let (others, is_plan) = ([other], self.is_plan());
             let newest = related::check(self.object, &others, &to, is_plan);
             if let Some(Newest { time, which }) = Box::pin(newest).await? {
                 self.pass_on(Some(time), || which);
             }
         }
-        let name = object.stamp_name(row);
         let resources = self.contexts.resources();
-        let forced = level.forced || self.options.forces(self.object, name);
+        let forced = self.is_forced(level, name);
         let entry = self.records.get_next(name, &mut self.cursor);
         let subject = Subject { object, i: row, entry, resources };
         let decided = subject.decide(has, forced, self.newest.as_ref()).await;
         let decided = decided.inspect_err(|error| self.tell_failure(level, row, error))?;
         match decided.decision {
             Decision::UpToDate(time) => {
-                self.emit(level, row, || EventKind::TaskAlreadyRun);
-                self.pass_on(time, || Cow::Borrowed(name));
-                self.report_up_to_date(level, row, time);
+                self.up_to_date(level, row, name, time);
                 Ok(Considered::At(time))
             }
-            Decision::Run(reason) if matches!(self.mode, Mode::Plan) => {
+            Decision::Run(reason) if self.is_plan() => {
                 self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
                 self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
                 let mut report = TaskReport::would_run(name, object.describe(row), reason);
@@ -330,7 +304,14 @@ impl Driver<'_> {
         Ok(changes.map_err(failed)?.unwrap_or_default())
     }
 
-    fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Moment>) {
+    /// There is nothing to do for a task.
+    fn up_to_date(&mut self, level: &Level, row: usize, name: &'static str, time: Option<Moment>) {
+        self.emit(level, row, || EventKind::TaskAlreadyRun);
+        self.pass_on(time, || Cow::Borrowed(name));
+        self.report_up_to_date(level, row, time);
+    }
+
+    pub(super) fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Moment>) {
         self.up_to_date += 1;
         // What a fleet is not told of is not kept, unless a customization's time depends on it.
         if !self.options.is_part || !level.is_host {
@@ -340,7 +321,7 @@ impl Driver<'_> {
     }
 
     /// Later tasks are compared with the newest.
-    fn pass_on(&mut self, time: Option<Moment>, which: impl FnOnce() -> Cow<'static, str>) {
+    pub(super) fn pass_on(&mut self, time: Option<Moment>, which: impl FnOnce() -> Cow<'static, str>) {
         Newest::keep_later(&mut self.newest, time, which);
     }
 
@@ -379,11 +360,15 @@ impl Driver<'_> {
         Ok(cx)
     }
 
+    pub(super) fn is_plan(&self) -> bool {
+        matches!(self.mode, Mode::Plan)
+    }
+
     pub(super) fn emit(&self, level: &Level, row: usize, kind: impl FnOnce() -> EventKind) {
         level.object.emit(row, kind);
     }
 
-    fn tell_failure(&self, level: &Level, row: usize, error: &RunError) {
+    pub(super) fn tell_failure(&self, level: &Level, row: usize, error: &RunError) {
         self.emit(level, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO, log: None });
     }
 }

@@ -43,19 +43,7 @@ impl Subject<'_> {
         forced: bool,
         newest: Option<&Newest>,
     ) -> Result<Decided, RunError> {
-        let config = || self.object.core().config();
-        let asks_invalidator = has.invalidator && (!has.slow_invalidator || config().expensive_checks);
-        let mut facts = Facts {
-            forced,
-            completion: unasked(has.completion),
-            entry: self.entry,
-            newest,
-            hash: unasked(has.hash),
-            source: has.source,
-            input_change: unasked(has.inputs),
-            missing_output: unasked(has.outputs),
-            valid: unasked(asks_invalidator),
-        };
+        let mut facts = unasked_facts(self.object, has, self.entry, forced, newest);
         loop {
             match decide(&facts) {
                 Decision::Ask(question) => self.answer(question, &mut facts).await?,
@@ -125,6 +113,28 @@ impl Subject<'_> {
 
     fn base_dir(&self) -> std::path::PathBuf {
         self.object.core().config().base_dir.clone()
+    }
+}
+
+/// What is known of a task before its methods are asked.
+pub(super) fn unasked_facts<'f>(
+    object: &Arc<dyn DynObject>,
+    has: Features,
+    entry: Option<&'f Entry>,
+    forced: bool,
+    newest: Option<&'f Newest>,
+) -> Facts<'f> {
+    let asks_invalidator = has.invalidator && (!has.slow_invalidator || object.core().config().expensive_checks);
+    Facts {
+        forced,
+        completion: unasked(has.completion),
+        entry,
+        newest,
+        hash: unasked(has.hash),
+        source: has.source,
+        input_change: unasked(has.inputs),
+        missing_output: unasked(has.outputs),
+        valid: unasked(asks_invalidator),
     }
 }
 

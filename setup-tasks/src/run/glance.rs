@@ -38,14 +38,13 @@ fn level(object: &Arc<dyn DynObject>, records: &Records, newest: &mut Option<New
 
 fn one(object: &Arc<dyn DynObject>, row: usize, records: &Records, newest: &mut Option<Newest>) -> TaskGlance {
     let task = object.stamp_name(row);
-    let (entry, sort) = (records.get(task), object.sort(row));
-    let subtasks = match sort {
+    let (entry, has) = (records.get(task), object.features(row));
+    let subtasks = match has.sort {
         // One that cannot be made is reported by the run.
         TaskSort::Customization => object.clone().customization(row).map(|custom| level(&custom, records, newest)),
         TaskSort::Task | TaskSort::Relationship => Ok(Vec::new()),
     };
-    let has = object.features(row);
-    let has_stamp = sort == TaskSort::Task && !has.completion;
+    let has_stamp = has.sort == TaskSort::Task && !has.completion;
     let decision = has_stamp.then(|| {
         decide(&Facts {
             forced: false,

@@ -4,8 +4,12 @@
 use std::sync::Arc;
 
 use super::context::Resources;
+use super::course::Start;
+use super::driver::{Considered, Driver, Step};
 use super::error::RunError;
+use super::report::TaskReport;
 use super::resource::{DynRunContext, Entered, RunOutcome};
+use crate::BoxFuture;
 use crate::object::DynObject;
 
 /// A level of a walk.
@@ -56,6 +60,38 @@ impl Contexts {
     /// What they gave.
     pub(super) fn resources(&self) -> Resources {
         self.0.iter().filter_map(|slot| slot.entered.as_ref().map(Entered::resource)).collect()
+    }
+}
+
+impl Driver<'_> {
+    /// A customization: its tasks are walked in the place of one. Its time is that of its newest.
+    pub(super) async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
+        let (object, name) = (level.object.clone(), level.object.stamp_name(row));
+        let core = self.object.core();
+        let failed = |source| RunError::check(&core.id, name, "customization", source);
+        let inner = Level {
+            object: object.clone().customization(row).map_err(failed)?,
+            forced: self.is_forced(level, name),
+            chosen: self.is_chosen(level, row),
+            is_host: false,
+        };
+        self.contexts.push(object.clone().customization_context(row).map_err(failed)?);
+        let outer = std::mem::take(&mut self.tasks);
+        let walked = self.walk_boxed(&inner).await;
+        let subtasks = std::mem::replace(&mut self.tasks, outer);
+        let outcome = if walked.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
+        let left = self.contexts.pop(&core.id, outcome).await;
+        let walked = walked.and_then(|step| left.map(|()| step));
+        if let Ok(Step::Restart) = walked {
+            return Ok(Considered::Restart);
+        }
+        let time = subtasks.iter().filter_map(|task| task.time).max();
+        self.tasks.push(TaskReport::of_subtasks(name, object.describe(row), subtasks, time));
+        walked.map(|_| Considered::At(time))
+    }
+
+    fn walk_boxed<'d>(&'d mut self, level: &'d Level) -> BoxFuture<'d, Result<Step, RunError>> {
+        Box::pin(async move { self.walk(level, &Start::default()).await })
     }
 }
 

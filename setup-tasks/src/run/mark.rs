@@ -53,10 +53,11 @@ impl AnyObject {
     pub async fn mark_done(&self, task: &str) -> Result<Stamp, RunError> {
         let (level, row) = find(&self.0, task)?;
         let no_stamp = |what| RunError::NoStamp { object: self.id().to_owned(), task: task.to_owned(), what };
-        match level.sort(row) {
+        let has = level.features(row);
+        match has.sort {
             TaskSort::Relationship => return Err(no_stamp("relationship")),
             TaskSort::Customization => return Err(no_stamp("customization")),
-            TaskSort::Task if level.features(row).completion => {
+            TaskSort::Task if has.completion => {
                 return Err(no_stamp("task with a completion check"));
             }
             TaskSort::Task => {}

@@ -42,6 +42,7 @@ pub(crate) use session::Session;
 
 use crate::BoxFuture;
 use crate::event::EventKind;
+use crate::fleet::Scope;
 use crate::object::{AnyObject, DynObject, SetupTasks};
 use crate::ready::Current;
 use crate::stamp::Change;
@@ -159,6 +160,14 @@ impl Options {
             || (self.is_part && Current::ask_fleet(|fleet| fleet.forces(&object.core().id, task)).unwrap_or_default())
     }
 
+    /// Whether no task is forced by name, neither by these nor by the fleet that the run is a part of.
+    fn forces_none(&self) -> bool {
+        !self.force_all
+            && self.only.is_none()
+            && self.force.is_empty()
+            && (!self.is_part || Current::ask_fleet(Scope::forces_none).unwrap_or(true))
+    }
+
     fn is_plan(&self, object: &Arc<dyn DynObject>) -> bool {
         self.dry_run || object.core().config().dry_run
     }
@@ -229,6 +238,8 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
 impl dyn DynObject {
     /// An event of one of its tasks.
     pub(crate) fn emit(&self, row: usize, kind: impl FnOnce() -> EventKind) {
-        self.core().emit_about(self.stamp_name(row), || self.describe(row), kind);
+        if self.core().is_listened_to() {
+            self.core().emit_about(self.stamp_name(row), || self.describe(row), kind);
+        }
     }
 }

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use futures_util::future::{Either, select};
 
 use super::Options;
+use super::attempt::ask;
+use super::context::LazyContext;
 use super::course::{Asker, TaskPassed};
-use super::driver::drive_in_turn;
+use super::driver::{Driver, drive_in_turn};
 use super::error::RunError;
 use super::gather::Subject;
+use super::level::Level;
 use super::report::ObjectReport;
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest};
@@ -18,6 +21,37 @@ use crate::depends::RelatedTask;
 use crate::object::{AnyObject, DynObject};
 use crate::ready::{Current, Until};
 use crate::stamp::{Entry, Moment};
+
+impl Driver<'_> {
+    /// A relationship: later tasks are compared with the other objects' task. Its time.
+    pub(super) async fn relation(&mut self, level: &Level, row: usize) -> Result<Option<Moment>, RunError> {
+        let object = &level.object;
+        let Some(to) = object.related(row) else { return Ok(None) };
+        let others = self.relatives(level, row).await.inspect_err(|error| self.tell_failure(level, row, error))?;
+        let newest = check(self.object, &others, &to, self.is_plan()).await?;
+        let time = newest.as_ref().map(|newest| newest.time);
+        if let Some(Newest { which, .. }) = newest {
+            self.pass_on(time, || which);
+        }
+        self.report_up_to_date(level, row, time);
+        Ok(time)
+    }
+
+    async fn relatives(&self, level: &Level, row: usize) -> Result<Vec<AnyObject>, RunError> {
+        let (object, name) = (&level.object, level.object.stamp_name(row));
+        let failed = |source| RunError::check(&self.object.core().id, name, "relationship", source);
+        let cx = LazyContext::new(object, name, None, self.contexts.resources());
+        let relatives = ask(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
+        let mut others = Vec::with_capacity(relatives.0.len());
+        for relative in relatives.0 {
+            let found = relative.find(object.core().injector()).await;
+            others.push(
+                found.map_err(|error| failed(error.asked_by(format!("{}/{name}", self.object.core().id)).into()))?,
+            );
+        }
+        Ok(others)
+    }
+}
 
 /// Brings the related tasks up to date as far as the relationship says, and returns the newest of them.
 pub(super) async fn check(
@@ -59,9 +93,10 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Res
 async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Result<Option<Moment>, RunError> {
     let (core, asker) = (other.core(), Asker::of(&**other, row));
     let course = core.course(is_plan);
+    let watching = course.watch();
     loop {
         // Before it is looked at, so that nothing is missed in between.
-        let mut advanced = pin!(course.advanced());
+        let mut advanced = pin!(watching.advanced());
         advanced.as_mut().enable();
         if let Some(known) = course.known(asker, row) {
             return known;

@@ -189,6 +189,8 @@ pub struct TaskTable<T: 'static> {
     block: &'static Block<T>,
     tasks: [Option<&'static TaskDef<T>>; CAPACITY],
     len: usize,
+    /// Whether one of them may depend on other objects.
+    relates: bool,
 }
 
 impl<T: 'static> TaskTable<T> {
@@ -227,15 +229,16 @@ impl<T: 'static> TaskTable<T> {
             Ok(sorted) => sorted,
             Err(error) => return Err(error),
         };
-        let mut tasks = [None; CAPACITY];
+        let (mut tasks, mut relates) = ([None; CAPACITY], false);
         i = 0;
         while i < list.len {
             if let Some(slot) = list.slots[sorted[i] as usize] {
                 tasks[i] = Some(slot.def);
+                relates = relates || !matches!(slot.def.action, Action::Method(_));
             }
             i += 1;
         }
-        Ok(Self { block, tasks, len: list.len })
+        Ok(Self { block, tasks, len: list.len, relates })
     }
 
     /// What the order depends on, of each task in the order of declaration.
@@ -249,6 +252,11 @@ impl<T: 'static> TaskTable<T> {
     /// How many tasks there are.
     pub const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Whether one of them may depend on other objects: a method alone does not.
+    pub(crate) fn relates(&self) -> bool {
+        self.relates
     }
 
     /// Whether there is no task.
