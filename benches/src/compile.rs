@@ -38,7 +38,7 @@ pub fn compare(models: usize, tasks: usize) -> Result<()> {
     }
     crate::show(&measured);
     let [ours, serde, nothing] = &*measured else { return Ok(()) };
-    let ratio = |other: &Measured| ours.median.as_secs_f64() / other.median.as_secs_f64();
+    let ratio = |other: &Measured| ours.time.median.as_secs_f64() / other.time.median.as_secs_f64();
     println!("ours is {:.2} times serde, {:.2} times nothing", ratio(serde), ratio(nothing));
     expansion(&place.path().join("ours"), models * tasks)
 }

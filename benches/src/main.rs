@@ -8,12 +8,18 @@ mod measure;
 mod peers;
 mod work;
 
+use std::cell::Cell;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use crate::measure::{Measured, ROUNDS};
+use tempfile::TempDir;
+
+use crate::measure::{Measured, Once, ROUNDS};
+use crate::work::What;
+
+const OURS: &str = "setup-tasks, nothing to do";
 
 #[derive(Parser)]
 struct Line {
@@ -71,100 +77,147 @@ enum Command {
     },
     /// What is measured: a process of its own
     #[command(hide = true)]
-    Work { what: work::What, directory: PathBuf, objects: usize },
+    Work { what: What, directory: PathBuf, objects: usize },
 }
 
 fn main() -> Result<()> {
     let measured = match Line::parse().command {
-        Command::Noop { objects, .. } => {
-            vec![noop(objects)?, again("… each with a hash function", work::What::Hashed, objects)?]
-        }
+        Command::Noop { objects, .. } => noop(objects)?,
         Command::First { objects, .. } => first(objects)?,
-        Command::Incremental { objects, .. } => vec![noop(objects)?, incremental(objects)?],
-        Command::One => vec![noop(1)?],
+        Command::Incremental { objects, .. } => incremental(objects)?,
+        Command::One => one()?,
         Command::Parallel { objects } => parallel(objects)?,
         Command::Templates { objects } => templates(objects)?,
         Command::Compile { models, tasks } => return compile::compare(models, tasks),
-        Command::Peers { objects } => peers::all(objects)?,
+        Command::Peers { objects } => {
+            let peers::Both { noop, first } = peers::all(objects)?;
+            println!("nothing to do");
+            show(&noop);
+            println!("\nthe first run");
+            first
+        }
         Command::Work { what, directory, objects } => return work::run(what, &directory, objects),
     };
     show(&measured);
     Ok(())
 }
 
-fn noop(objects: usize) -> Result<Measured> {
-    again("setup-tasks, nothing to do", work::What::Run, objects)
+/// What is measured: its name, how many tasks it has, and one run of it.
+type Contestant<'c> = (&'c str, usize, Box<dyn FnMut() -> Result<Once> + 'c>);
+
+/// Runs each in turn, and again: what else the machine does meanwhile is not one's alone.
+fn in_turn(rounds: usize, mut of: Vec<Contestant<'_>>) -> Result<Vec<Measured>> {
+    let mut runs: Vec<_> = of.iter().map(|_| Vec::new()).collect();
+    for _ in 0..rounds {
+        for ((_, _, run), runs) in of.iter_mut().zip(&mut runs) {
+            runs.push(run());
+        }
+    }
+    of.iter().zip(runs).map(|((name, tasks, _), runs)| Measured::of(name, *tasks, runs.into_iter())).collect()
 }
 
-/// The runs after the first.
-fn again(name: &str, what: work::What, objects: usize) -> Result<Measured> {
+/// A place in which the first run was.
+fn prepared(what: What, objects: usize) -> Result<TempDir> {
     let place = tempfile::tempdir()?;
     measure::own(what, place.path(), objects)?;
     // What was written just now is not trusted to stay as it is; the next run comes later than that.
     std::thread::sleep(std::time::Duration::from_millis(100));
-    let run = |_| measure::own(what, place.path(), objects);
-    Measured::of(name, objects * what.tasks(), (0..ROUNDS).map(run))
+    Ok(place)
+}
+
+/// The runs after the first, in turn, of what is prepared so.
+fn again(of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
+    let places: Vec<_> = of.iter().map(|(_, what)| prepared(*what, objects)).collect::<Result<_>>()?;
+    let of = of.iter().zip(&places).map(|((name, what), place)| -> Contestant<'_> {
+        (name, objects * what.tasks(), Box::new(move || measure::own(*what, place.path(), objects)))
+    });
+    in_turn(ROUNDS, of.collect())
+}
+
+fn noop(objects: usize) -> Result<Vec<Measured>> {
+    let nothing = again(&[("an empty process", What::Nothing)], 1)?;
+    let ours = again(&[(OURS, What::Run), ("… each with a hash function", What::Hashed)], objects)?;
+    show_memory(&ours[0], &nothing[0]);
+    Ok(ours)
+}
+
+fn one() -> Result<Vec<Measured>> {
+    let mut measured = again(&[("an empty process", What::Nothing), (OURS, What::Run)], 1)?;
+    let library = measured.iter().find_map(|ours| ours.part("… of which the library"));
+    measured.extend(library);
+    Ok(measured)
 }
 
 /// First runs in turn, each in a directory of its own. They go at the end: files that go slow down those that come.
-fn fresh(of: &[(&str, work::What)], objects: usize) -> Result<Vec<Measured>> {
+fn fresh(of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
     let places = tempfile::tempdir()?;
-    let mut runs: Vec<_> = of.iter().map(|_| Vec::new()).collect();
+    let made = Cell::new(0);
+    let own = |what: What| {
+        made.set(made.get() + 1);
+        let place = places.path().join(made.get().to_string());
+        std::fs::create_dir(&place)?;
+        measure::own(what, &place, objects)
+    };
+    let own = &own;
+    let of = of
+        .iter()
+        .map(|(name, what)| -> Contestant<'_> { (name, objects * what.tasks(), Box::new(move || own(*what))) });
     // Fewer rounds: each writes all files anew.
-    for round in 0..ROUNDS.min(3) {
-        for ((i, (_, what)), runs) in of.iter().enumerate().zip(&mut runs) {
-            let place = places.path().join(format!("{round}-{i}"));
-            std::fs::create_dir(&place)?;
-            runs.push(measure::own(*what, &place, objects));
-        }
-    }
-    of.iter()
-        .zip(runs)
-        .map(|((name, what), runs)| Measured::of(name, objects * what.tasks(), runs.into_iter()))
-        .collect()
+    in_turn(ROUNDS.min(3), of.collect())
 }
 
 fn first(objects: usize) -> Result<Vec<Measured>> {
     let of = [
-        ("setup-tasks, first run", work::What::Run),
-        ("a bare loop, kill-safe", work::What::SafeFloor),
-        ("a bare loop, the files alone", work::What::Floor),
+        ("setup-tasks, first run", What::Run),
+        ("a bare loop, kill-safe", What::SafeFloor),
+        ("a bare loop, the files alone", What::Floor),
     ];
     fresh(&of, objects)
 }
 
 fn templates(objects: usize) -> Result<Vec<Measured>> {
-    let mut measured = fresh(&[("templates, first run", work::What::Templates)], objects)?;
-    measured.push(again("templates, nothing to do", work::What::Templates, objects)?);
+    let mut measured = fresh(&[("templates, first run", What::Templates)], objects)?;
+    measured.extend(again(&[("templates, nothing to do", What::Templates)], objects)?);
     Ok(measured)
 }
 
-fn incremental(objects: usize) -> Result<Measured> {
-    let place = tempfile::tempdir()?;
-    measure::own(work::What::Run, place.path(), objects)?;
-    let run = |_| {
-        measure::own(work::What::Forget, place.path(), objects)?;
-        measure::own(work::What::Run, place.path(), objects)
+fn incremental(objects: usize) -> Result<Vec<Measured>> {
+    let place = prepared(What::Run, objects)?;
+    let run = |what| measure::own(what, place.path(), objects);
+    let forgotten = || {
+        run(What::Forget)?;
+        run(What::Run)
     };
-    Measured::of("setup-tasks, one task to do", objects * work::TASKS, (0..ROUNDS).map(run))
+    let tasks = objects * work::TASKS;
+    let of: Vec<Contestant<'_>> =
+        vec![(OURS, tasks, Box::new(|| run(What::Run))), ("… one task to do", tasks, Box::new(forgotten))];
+    in_turn(2 * ROUNDS, of)
 }
 
 fn parallel(objects: usize) -> Result<Vec<Measured>> {
     println!("the ideal is {} ms, with a timer that is never late", objects.div_ceil(work::AT_ONCE) * 10);
-    fresh(&[("bare tokio tasks that sleep", work::What::SleepFloor), ("setup-tasks", work::What::Sleep)], objects)
+    fresh(&[("bare tokio tasks that sleep", What::SleepFloor), ("setup-tasks", What::Sleep)], objects)
+}
+
+/// What an object takes, its share of everything: what the peak is above that of a process without any.
+fn show_memory(of: &Measured, nothing: &Measured) {
+    let (Some(of_kib), Some(nothing_kib)) = (of.peak_kib, nothing.peak_kib) else { return };
+    let task = (of_kib.saturating_sub(nothing_kib) * 1024) / (of.tasks.max(1) as u64);
+    println!("memory: {} bytes an object of {} tasks, {task} a task", task * work::TASKS as u64, work::TASKS);
 }
 
 fn show(measured: &[Measured]) {
     let Some(base) = measured.first() else { return };
     println!("{:<28} {:>10} {:>9} {:>10} {:>9} {:>7}", "", "median", "spread", "µs a task", "peak MiB", "ratio");
     for one in measured {
-        let micros = one.median.as_secs_f64() * 1e6 / f64::from(u32::try_from(one.tasks.max(1)).unwrap_or(u32::MAX));
-        let ratio = one.median.as_secs_f64() / base.median.as_secs_f64();
+        let micros =
+            one.time.median.as_secs_f64() * 1e6 / f64::from(u32::try_from(one.tasks.max(1)).unwrap_or(u32::MAX));
+        let ratio = one.time.median.as_secs_f64() / base.time.median.as_secs_f64();
         println!(
             "{:<28} {:>7.1} ms {:>6.1} ms {micros:>10.2} {:>9} {ratio:>7.2}",
             one.name,
-            one.median.as_secs_f64() * 1e3,
-            one.spread.as_secs_f64() * 1e3,
+            one.time.median.as_secs_f64() * 1e3,
+            one.time.width.as_secs_f64() * 1e3,
             one.peak_kib.map_or_else(|| "?".to_owned(), |kib| (kib / 1024).to_string()),
         );
     }

@@ -14,31 +14,53 @@ pub const ROUNDS: usize = 7;
 pub struct Once {
     pub took: Duration,
     pub peak_kib: Option<u64>,
+    /// The part of it that the process itself measured, as it says on its standard output in microseconds.
+    pub inside: Option<Duration>,
 }
 
 /// Many.
 pub struct Measured {
     pub name: String,
     pub tasks: usize,
+    pub time: Spread,
+    pub peak_kib: Option<u64>,
+    /// What was measured inside.
+    pub inside: Option<Spread>,
+}
+
+/// How long something took.
+#[derive(Clone, Copy)]
+pub struct Spread {
     pub median: Duration,
     /// Between the fastest and the slowest.
-    pub spread: Duration,
-    pub peak_kib: Option<u64>,
+    pub width: Duration,
+}
+
+impl Spread {
+    fn of(times: impl Iterator<Item = Duration>) -> Option<Self> {
+        let mut times: Vec<_> = times.collect();
+        times.sort();
+        let (fastest, slowest) = (times.first()?, times.last()?);
+        Some(Self { median: times[times.len() / 2], width: slowest.saturating_sub(*fastest) })
+    }
 }
 
 impl Measured {
     pub fn of(name: &str, tasks: usize, runs: impl Iterator<Item = Result<Once>>) -> Result<Self> {
         let runs = runs.collect::<Result<Vec<_>>>().with_context(|| name.to_owned())?;
-        let mut times: Vec<_> = runs.iter().map(|run| run.took).collect();
-        times.sort();
-        let (Some(fastest), Some(slowest)) = (times.first(), times.last()) else { anyhow::bail!("no rounds") };
         Ok(Self {
             name: name.to_owned(),
             tasks,
-            median: times[times.len() / 2],
-            spread: slowest.saturating_sub(*fastest),
+            time: Spread::of(runs.iter().map(|run| run.took)).context("no rounds")?,
             peak_kib: runs.iter().filter_map(|run| run.peak_kib).max(),
+            inside: Spread::of(runs.iter().filter_map(|run| run.inside)),
         })
+    }
+
+    /// The part that was measured inside, as a line of its own.
+    pub fn part(&self, name: &str) -> Option<Self> {
+        let Self { tasks, inside, .. } = *self;
+        Some(Self { name: name.to_owned(), tasks, time: inside?, peak_kib: None, inside: None })
     }
 }
 
@@ -66,10 +88,10 @@ pub fn time(command: &mut Command) -> Result<Once> {
         std::mem::replace(command, Command::new(""))
     };
     let began = Instant::now();
-    let output =
-        timed.stdout(Stdio::null()).stderr(Stdio::piped()).output().with_context(|| format!("cannot run {name}"))?;
+    let output = timed.stderr(Stdio::piped()).output().with_context(|| format!("cannot run {name}"))?;
     let took = began.elapsed();
     anyhow::ensure!(output.status.success(), "{name} failed: {}", String::from_utf8_lossy(&output.stderr));
     let peak_kib = std::fs::read_to_string(peak.path()).ok().and_then(|text| text.trim().parse().ok());
-    Ok(Once { took, peak_kib })
+    let inside = str::from_utf8(&output.stdout).ok().and_then(|text| text.trim().parse().ok());
+    Ok(Once { took, peak_kib, inside: inside.map(Duration::from_micros) })
 }

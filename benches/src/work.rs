@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use clap::ValueEnum;
@@ -20,6 +20,8 @@ pub const AT_ONCE: usize = 64;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum What {
+    /// Starts the runtime, and ends
+    Nothing,
     /// Runs all that must run
     Run,
     /// Forgets the stamp of one task
@@ -43,7 +45,7 @@ impl What {
     pub fn tasks(self) -> usize {
         match self {
             Self::Sleep | Self::SleepFloor | Self::Templates => 1,
-            Self::Run | Self::Forget | Self::Hashed | Self::Floor | Self::SafeFloor => TASKS,
+            Self::Nothing | Self::Run | Self::Forget | Self::Hashed | Self::Floor | Self::SafeFloor => TASKS,
         }
     }
 }
@@ -133,9 +135,12 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
-        if let What::SleepFloor = what {
-            return sleep(objects).await;
+        match what {
+            What::Nothing => return Ok(()),
+            What::SleepFloor => return sleep(objects).await,
+            _ => {}
         }
+        let began = Instant::now();
         let layout = Layout::new(Config { base_dir: directory.to_owned(), ..Config::default() });
         for number in 0..objects {
             match what {
@@ -153,6 +158,8 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
             What::Sleep => check(layout.run().jobs(AT_ONCE).await?)?,
             _ => check(layout.run().await?)?,
         }
+        drop(layout);
+        println!("{}", began.elapsed().as_micros());
         Ok(())
     })
 }

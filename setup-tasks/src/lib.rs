@@ -82,6 +82,11 @@ pub mod waiting;
 #[path = "private.rs"]
 pub mod __private;
 
+#[cfg(feature = "__bench")]
+#[doc(hidden)]
+#[path = "bench.rs"]
+pub mod __bench;
+
 use std::pin::Pin;
 
 pub use config::{Config, ConfigError};

@@ -1,12 +1,13 @@
 //! Runs objects in parallel: each once those that it depends on have ended.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::{HashMap, HashMapExt, HashSet};
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
@@ -79,8 +80,8 @@ struct Shared {
 
 /// Which object is next.
 struct Schedule {
-    /// For each object, those that begin after it.
-    dependents: Vec<Vec<usize>>,
+    /// For an object, those that begin after it.
+    dependents: HashMap<usize, Vec<usize>>,
     /// For each object, how many it still has to wait for.
     waits_for: Vec<usize>,
     free: VecDeque<usize>,
@@ -153,7 +154,7 @@ impl Schedule {
     fn new(objects: &[AnyObject], fail_fast: bool) -> Self {
         let count = objects.len();
         let mut schedule = Self {
-            dependents: vec![Vec::new(); count],
+            dependents: HashMap::new(),
             waits_for: vec![0; count],
             free: VecDeque::new(),
             begun: vec![false; count],
@@ -180,10 +181,12 @@ impl Schedule {
                 for (other, _) in object.0.needs_now(row) {
                     if let Some(&other) = places.get(&address(&other))
                         && other != i
-                        && self.dependents[other].last() != Some(&i)
                     {
-                        self.dependents[other].push(i);
-                        self.waits_for[i] += 1;
+                        let dependents = self.dependents.entry(other).or_default();
+                        if dependents.last() != Some(&i) {
+                            dependents.push(i);
+                            self.waits_for[i] += 1;
+                        }
                     }
                 }
             }
@@ -222,7 +225,7 @@ impl Schedule {
         self.failed |= ended.result.is_err();
         self.ended[i] = Some(ended);
         let before = self.free.len();
-        for &dependent in &self.dependents[i] {
+        for &dependent in self.dependents.get(&i).into_iter().flatten() {
             self.waits_for[dependent] = self.waits_for[dependent].saturating_sub(1);
             if self.waits_for[dependent] == 0 {
                 self.free.push_back(dependent);

@@ -194,6 +194,16 @@ impl ObjectCore {
         Ok(self.seen(self.layout.store().load(&self.subdir)?))
     }
 
+    /// As [`load`](Self::load), for whoever holds the object's lock: what is stamped from then on is later than all that was
+    /// stamped before, of whatever object.
+    pub(crate) fn load_to_change(&self) -> Result<Records, StampError> {
+        let (records, latest) = self.layout.store().load_and_latest(&self.subdir)?;
+        if let Some(latest) = latest {
+            self.layout.clock().observe(latest);
+        }
+        Ok(self.seen(records))
+    }
+
     fn seen(&self, records: Records) -> Records {
         if let Some(latest) = records.latest() {
             self.layout.clock().observe(latest);

@@ -41,7 +41,8 @@ struct Inner {
     id: u64,
     kind: WorkKind,
     name: Arc<str>,
-    state: Mutex<State>,
+    /// `None` while it neither works nor waits, as most objects of a fleet at any time.
+    state: Mutex<Option<Box<State>>>,
 }
 
 #[derive(Default)]
@@ -87,6 +88,15 @@ impl State {
         self.waits.push(Edge { id: self.waited, to, since: SystemTime::now(), until });
         self.waited
     }
+
+    /// Takes something away; with the last thing goes the state.
+    fn end<A>(state: &mut Option<Box<Self>>, take: impl FnOnce(&mut Self) -> Option<A>) -> Option<A> {
+        let taken = state.as_mut().and_then(|state| take(state));
+        if state.as_ref().is_some_and(|state| state.work.is_none() && state.waits.is_empty()) {
+            *state = None;
+        }
+        taken
+    }
 }
 
 impl PartialEq for Node {
@@ -97,7 +107,7 @@ impl PartialEq for Node {
 
 impl Node {
     pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
-        Self(Arc::new(Inner { id: next_id(), kind, name, state: Mutex::new(State::default()) }))
+        Self(Arc::new(Inner { id: next_id(), kind, name, state: Mutex::new(None) }))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -121,34 +131,37 @@ impl Node {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Option<Box<State>>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes what it works on, if it works.
+    fn change_work(&self, change: impl FnOnce(&mut Work)) {
+        if let Some(work) = self.state().as_mut().and_then(|state| state.work.as_mut()) {
+            change(work);
+        }
     }
 
     /// The node is at work until the answer is dropped.
     pub(super) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
         let work = Work { since: SystemTime::now(), parent, step: None, held_by: None };
-        self.state().work = Some(work);
+        self.state().get_or_insert_default().work = Some(work);
         AtWork(self)
     }
 
     /// What it works on, if it does.
     pub(crate) fn work(&self) -> Option<Work> {
-        self.state().work.clone()
+        self.state().as_ref().and_then(|state| state.work.clone())
     }
 
     /// Says which task runs.
     pub(crate) fn step(&self, step: Option<Step>) {
-        if let Some(work) = &mut self.state().work {
-            work.step = step.map(Box::new);
-        }
+        self.change_work(|work| work.step = step.map(Box::new));
     }
 
     /// Says which other process it waits for.
     pub(crate) fn held_by(&self, holder: Option<String>) {
-        if let Some(work) = &mut self.state().work {
-            work.held_by = holder;
-        }
+        self.change_work(|work| work.held_by = holder);
     }
 
     /// Those that it waits for, with since when.
@@ -163,7 +176,7 @@ impl Node {
 
     /// Waits that are not over. Asked without the node's lock, since the answer may take others.
     fn edges(&self) -> impl Iterator<Item = Edge> {
-        let waits = self.state().waits.clone();
+        let waits = self.state().as_ref().map_or_else(Vec::new, |state| state.waits.clone());
         let over = |edge: &Edge| edge.until.as_ref().and_then(Weak::upgrade).is_some_and(|until| until.is_over());
         waits.into_iter().filter(move |edge| !over(edge))
     }
@@ -176,7 +189,7 @@ impl Node {
     /// As [`wait`](Self::wait), for a part of the node's work.
     pub(crate) fn wait_until(&self, until: Option<Weak<dyn Until>>) -> Result<Wait, Circle> {
         let Some(waiter) = Current::worker() else { return Ok(Wait(None)) };
-        let id = waiter.state().push(self.clone(), until);
+        let id = waiter.state().get_or_insert_default().push(self.clone(), until);
         let wait = Wait(Some((waiter.clone(), id)));
         match Circle::find(&waiter, self) {
             Some(circle) => Err(circle),
@@ -195,7 +208,7 @@ pub(super) struct AtWork<'n>(&'n Node);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        let work = self.0.state().work.take();
+        let work = State::end(&mut self.0.state(), |state| state.work.take());
         // Without the lock: the parent may be the last of its kind.
         drop(work);
     }
@@ -207,9 +220,10 @@ pub(crate) struct Wait(Option<(Node, u64)>);
 impl Drop for Wait {
     fn drop(&mut self) {
         let Some((waiter, id)) = self.0.take() else { return };
-        let mut state = waiter.state();
-        let edge = state.waits.iter().position(|edge| edge.id == id).map(|at| state.waits.swap_remove(at));
-        drop(state);
+        let edge = State::end(&mut waiter.state(), |state| {
+            let at = state.waits.iter().position(|edge| edge.id == id)?;
+            Some(state.waits.swap_remove(at))
+        });
         drop(edge);
     }
 }

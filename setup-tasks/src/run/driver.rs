@@ -331,8 +331,8 @@ impl Driver<'_> {
         if session.is_some() {
             return Ok(Step::Next);
         }
-        *session = Some(Box::pin(Session::begin(self.object)).await?);
-        let records = self.object.core().load()?;
+        let (begun, records) = Box::pin(Session::begin(self.object)).await?;
+        *session = Some(begun);
         if records == self.records {
             return Ok(Step::Next);
         }

@@ -65,8 +65,7 @@ impl AnyObject {
         let course = self.0.core().course(false);
         let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
         let _turn = course.turn().await;
-        let _session = Session::begin(&self.0).await?;
-        let records = self.0.core().load()?;
+        let (_session, records) = Session::begin(&self.0).await?;
         let name = level.stamp_name(row);
         let subject = Subject { object: &level, i: row, entry: records.get(name), resources: Vec::new() };
         let hash = subject.hash().await?.unwrap_or_default();

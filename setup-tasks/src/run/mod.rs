@@ -224,11 +224,10 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);
-    let _session = Session::begin(object).await?;
+    let (_session, records) = Session::begin(object).await?;
     core.prefetch(None);
-    // The stamps go first: what is removed is never believed to be there. They are looked at now that nobody else can
-    // write any.
-    if !core.load()?.is_empty() {
+    // The stamps go first: what is removed is never believed to be there.
+    if !records.is_empty() {
         core.layout.store().write(&core.subdir, Change::Clear).await?;
     }
     core.paths().clear(&core.config().cache_dir(), &nested)?;

@@ -13,6 +13,7 @@ use crate::event::EventKind;
 use crate::layout::Layout;
 use crate::object::DynObject;
 use crate::ready::Current;
+use crate::stamp::Records;
 
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
 pub(crate) struct Session {
@@ -22,8 +23,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Waits for the object's lock. What is stamped from then on is later than all that was stamped before.
-    pub(crate) async fn begin(object: &Arc<dyn DynObject>) -> Result<Self, RunError> {
+    /// Waits for the object's lock, and reads what is kept about it. What is stamped from then on is later than all that was
+    /// stamped before.
+    pub(crate) async fn begin(object: &Arc<dyn DynObject>) -> Result<(Self, Records), RunError> {
         let core = object.core();
         let cache_dir = core.layout.config().cache_dir();
         let (names, node) = ((&*core.id, &*core.subdir), &core.course(false).node);
@@ -40,8 +42,8 @@ impl Session {
             },
         };
         node.held_by(None);
-        core.layout.observe_store()?;
-        Ok(Self { object: object.clone(), up: HashSet::new(), _lock: lock })
+        let records = core.load_to_change()?;
+        Ok((Self { object: object.clone(), up: HashSet::new(), _lock: lock }, records))
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -46,6 +46,12 @@ pub trait StampStore: Send + Sync + 'static {
     /// later times than all that was stamped before, by whatever process and clock.
     fn latest(&self) -> Result<Option<Moment>, StampError>;
 
+    /// [`load`](Self::load) and [`latest`](Self::latest) together: what a run asks before it changes something. A store that can
+    /// answer both with one look does.
+    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
+        Ok((self.load(object)?, self.latest()?))
+    }
+
     /// Hands over what is kept about every object, not yet decoded, for runs of many: reading all at once costs less than one after
     /// another. A store that has no better way hands over nothing.
     fn load_all(&self, _each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StampError> {

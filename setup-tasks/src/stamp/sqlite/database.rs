@@ -16,6 +16,9 @@ const BUSY: Duration = Duration::from_secs(30);
 /// and pages that were written several times are brought in once.
 const LOG_PAGES: i64 = 4000;
 
+/// How much of the database a connection that reads keeps, in KiB: a scan looks at each page once.
+const READ_CACHE_KIB: i64 = 256;
+
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     BEGIN;
@@ -65,6 +68,7 @@ pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).map_err(|error| explain(path, &error))?;
     check_format(path, &connection)?;
+    connection.pragma_update(None, "cache_size", -READ_CACHE_KIB).map_err(|error| explain(path, &error))?;
     Ok(connection)
 }
 

@@ -63,6 +63,20 @@ impl SqliteStore {
         StampError::Database { path: self.path.clone(), detail: "the thread that writes has stopped".to_owned() }
     }
 
+    /// What is kept about an object, and the latest time if that is asked for: the two columns of the answer, if there is one.
+    fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Moment>), StampError> {
+        self.reader.read(&self.path, Default::default, |db| {
+            let mut statement = db.prepare_cached(query).map_err(|e| self.error(&e))?;
+            let mut rows = statement.query([object]).map_err(|e| self.error(&e))?;
+            let Some(row) = rows.next().map_err(|e| self.error(&e))? else { return Ok(Default::default()) };
+            let records = row.get_ref(0).map_err(|e| self.error(&e))?;
+            let records = records.as_blob_or_null().map_err(|e| self.damaged(e.to_string()))?;
+            let records = records.map_or_else(|| Ok(Records::default()), |bytes| decode(object, bytes));
+            let latest: Option<i64> = row.get(1).map_err(|e| self.error(&e))?;
+            Ok((records.map_err(|detail| self.damaged(detail))?, latest.map(|time| Moment(time.unsigned_abs()))))
+        })
+    }
+
     fn error(&self, error: &rusqlite::Error) -> StampError {
         explain(&self.path, error)
     }
@@ -74,15 +88,12 @@ impl SqliteStore {
 
 impl StampStore for SqliteStore {
     fn load(&self, object: &str) -> Result<Records, StampError> {
-        self.reader.read(&self.path, Records::default, |db| {
-            let mut statement =
-                db.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(|e| self.error(&e))?;
-            let mut rows = statement.query([object]).map_err(|e| self.error(&e))?;
-            let Some(row) = rows.next().map_err(|e| self.error(&e))? else { return Ok(Records::default()) };
-            let bytes =
-                row.get_ref(0).map_err(|e| self.error(&e))?.as_blob().map_err(|e| self.damaged(e.to_string()))?;
-            decode(object, bytes).map_err(|detail| self.damaged(detail))
-        })
+        self.look(object, "SELECT records, NULL FROM objects WHERE id = ?1").map(|(records, _)| records)
+    }
+
+    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
+        // Every stamp has its line of history.
+        self.look(object, "SELECT (SELECT records FROM objects WHERE id = ?1), (SELECT max(time) FROM history)")
     }
 
     fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {

@@ -1,0 +1,148 @@
+//! The parts of a run that has nothing to do, each alone: `cargo bench -p setup-tasks --bench parts --features __bench`
+
+use divan::{Bencher, black_box};
+use setup_tasks::decide::{Decision, Fact, Facts, Newest, decide};
+use setup_tasks::stamp::{Change, Entry, Moment, SqliteStore, Stamp, StampStore};
+use setup_tasks::{AnyObject, EventKind, Layout, TaskDef, prelude::*};
+
+fn main() {
+    divan::main();
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "door")]
+struct Door;
+
+macro_rules! tasks {
+    ($($name:ident),*) => {
+        #[setup_tasks]
+        impl Door {
+            $(#[setup_task("Do something")]
+            fn $name(&self) {})*
+        }
+    };
+}
+
+tasks!(t0, t1, t2, t3, t4, t5, t6, t7, t8, t9);
+
+const HASH: &str = "rw,nodev,port=2049";
+/// How many objects the store knows, with ten tasks each.
+const OBJECTS: usize = 1000;
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
+}
+
+/// A stamp as a run writes it.
+fn stamp() -> Stamp {
+    let layout = Layout::in_memory().unwrap();
+    let door = layout.add(Door).unwrap();
+    runtime().block_on(door.create_stamp("t0", HASH)).unwrap()
+}
+
+fn set(stamp: &Stamp, task: usize) -> Change {
+    let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+    Change::Set { task: format!("t{task}"), entry: Some(entry), history: None }
+}
+
+fn fill(store: &dyn StampStore) {
+    let stamp = stamp();
+    runtime().block_on(async {
+        for object in 0..OBJECTS {
+            let name = object.to_string();
+            futures_util::future::try_join_all((0..10).map(|task| store.write(&name, set(&stamp, task))))
+                .await
+                .unwrap();
+        }
+    });
+}
+
+#[divan::bench(sample_size = 1000)]
+fn table_the_task_at_a_place() -> Option<&'static str> {
+    Door::setup_tasks().get(black_box(7)).map(TaskDef::name)
+}
+
+#[divan::bench(sample_size = 1000)]
+fn table_the_place_of_a_name() -> Option<usize> {
+    Door::setup_tasks().position(black_box("t7"))
+}
+
+/// A task that is up to date.
+fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
+    let entry = Entry { stamp: Some(stamp()), attempt: None };
+    let newest = Newest { time: Moment(1), which: "t0".into() };
+    let facts = Facts {
+        forced: false,
+        completion: Fact::Absent,
+        entry: Some(&entry),
+        newest: Some(&newest),
+        hash,
+        source: Some(7),
+        input_change: Fact::Absent,
+        missing_output: Fact::Absent,
+        valid: Fact::Absent,
+    };
+    assert!(matches!(decide(&facts), Decision::UpToDate(Some(_))));
+    bencher.bench_local(|| decide(black_box(&facts)));
+}
+
+#[divan::bench(sample_size = 1000)]
+fn decision_by_the_stamp(bencher: Bencher<'_, '_>) {
+    decision(bencher, Fact::Absent);
+}
+
+#[divan::bench(sample_size = 1000)]
+fn decision_by_stamp_and_hash(bencher: Bencher<'_, '_>) {
+    decision(bencher, Fact::Known(HASH.to_owned()));
+}
+
+#[divan::bench(sample_size = 100)]
+fn stamps_of_an_object_read(bencher: Bencher<'_, '_>) {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("stamps.sqlite");
+    fill(&SqliteStore::new(&path));
+    let store = SqliteStore::new(&path);
+    bencher.bench_local(|| store.load(black_box("700")).unwrap());
+}
+
+#[divan::bench(sample_size = 100)]
+fn stamps_of_an_object_decoded(bencher: Bencher<'_, '_>) {
+    let place = tempfile::tempdir().unwrap();
+    let store = SqliteStore::new(place.path().join("stamps.sqlite"));
+    fill(&store);
+    let mut bytes = Vec::new();
+    let mut keep = |name: &str, of: &[u8]| {
+        if name == "700" {
+            bytes = of.to_vec();
+        }
+    };
+    store.load_all(&mut keep).unwrap();
+    assert!(store.decode("700", &bytes).unwrap().get("t7").is_some());
+    bencher.bench_local(|| store.decode("700", black_box(&bytes)).unwrap());
+}
+
+/// Until it is kept whatever happens to the process.
+#[divan::bench(sample_size = 100, sample_count = 20)]
+fn stamp_written(bencher: Bencher<'_, '_>) {
+    let (place, runtime, stamp) = (tempfile::tempdir().unwrap(), runtime(), stamp());
+    let store = SqliteStore::new(place.path().join("stamps.sqlite"));
+    fill(&store);
+    bencher.bench_local(|| runtime.block_on(store.write("700", set(&stamp, 7))).unwrap());
+}
+
+fn door() -> AnyObject {
+    Layout::in_memory().unwrap().add(Door).unwrap().any()
+}
+
+#[divan::bench(sample_size = 1000)]
+fn event_without_listeners(bencher: Bencher<'_, '_>) {
+    let door = door();
+    bencher.bench_local(|| setup_tasks::__bench::emit(black_box(&door), || EventKind::TaskAlreadyRun));
+}
+
+#[divan::bench(sample_size = 1000, sample_count = 20)]
+fn event_with_a_listener(bencher: Bencher<'_, '_>) {
+    let door = door();
+    let _listening = door.injector().on_event(setup_tasks::EventKey::all(), |_| {});
+    bencher.bench_local(|| setup_tasks::__bench::emit(black_box(&door), || EventKind::TaskAlreadyRun));
+}
