@@ -77,15 +77,18 @@ impl ObjectLock {
         let mut told = false;
         let mut wait = FIRST_WAIT;
         loop {
-            match file.try_lock() {
+            let is_locked = match file.try_lock() {
                 Err(TryLockError::Error(source)) => return Err(io(source)),
+                locked => locked.is_ok(),
+            };
+            let Some(length) = length_at(&file, &path) else {
                 // It was broken meanwhile, whoever holds it: who comes next locks the new one.
-                _ if !is_at(&file, &path) => {
-                    file = open(&path).map_err(io)?;
-                    continue;
-                }
-                Ok(()) => break,
-                Err(TryLockError::WouldBlock) => {}
+                file = open(&path).map_err(io)?;
+                continue;
+            };
+            if is_locked {
+                sign(&mut file, length).map_err(io)?;
+                return Ok(Self { _file: file });
             }
             let holder = describe(&mut file);
             let waited = since.elapsed();
@@ -99,8 +102,6 @@ impl ObjectLock {
             tokio::time::sleep(wait.min(timeout.saturating_sub(waited))).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
-        sign(&mut file).map_err(io)?;
-        Ok(Self { _file: file })
     }
 }
 
@@ -138,17 +139,17 @@ pub(crate) fn break_lock(cache_dir: &Path, (object, subdir): (&str, &str)) -> Re
     Ok(Broken::Was(holder))
 }
 
-/// Whether the file is still the one at its path: a broken lock is a file of its own.
+/// How long the file is, if it is still the one at its path: a broken lock is a file of its own.
 #[cfg(unix)]
-fn is_at(file: &File, path: &Path) -> bool {
+fn length_at(file: &File, path: &Path) -> Option<u64> {
     use std::os::unix::fs::MetadataExt;
-    let id = |meta: fs::Metadata| (meta.dev(), meta.ino());
-    file.metadata().is_ok_and(|held| fs::metadata(path).is_ok_and(|there| id(held) == id(there)))
+    let (held, there) = (file.metadata().ok()?, fs::metadata(path).ok()?);
+    ((held.dev(), held.ino()) == (there.dev(), there.ino())).then_some(held.len())
 }
 
 #[cfg(not(unix))]
-fn is_at(_: &File, _: &Path) -> bool {
-    true
+fn length_at(file: &File, _: &Path) -> Option<u64> {
+    file.metadata().ok().map(|held| held.len())
 }
 
 /// The lock's file: the subdir in one component, or its hash where that would be too long for a file's name.
@@ -172,10 +173,10 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-fn sign(file: &mut File) -> io::Result<()> {
+fn sign(file: &mut File, length: u64) -> io::Result<()> {
     let text = serde_json::to_vec(&Holder { version: VERSION, pid: std::process::id(), host: host() })?;
     // A new one has nothing to be cut off.
-    if file.metadata()?.len() > 0 {
+    if length > 0 {
         file.rewind()?;
         file.set_len(0)?;
     }

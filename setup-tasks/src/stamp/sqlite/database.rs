@@ -11,10 +11,7 @@ use super::super::StampError;
 const APPLICATION: i64 = 0x5354_534b;
 /// The format of the database, as `SQLite`'s `user_version`.
 const FORMAT: i64 = 2;
-const BUSY: Duration = Duration::from_secs(30);
-/// How long the log grows, in pages of 4 KiB, before it is brought into the database: what is written meanwhile waits for that,
-/// and pages that were written several times are brought in once.
-const LOG_PAGES: i64 = 4000;
+pub(super) const BUSY: Duration = Duration::from_secs(30);
 
 /// How much of the database a connection that reads keeps, in KiB: a scan looks at each page once.
 const READ_CACHE_KIB: i64 = 256;
@@ -94,7 +91,6 @@ pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
     let explain = |error: rusqlite::Error| explain(path, &error);
     connection.busy_timeout(BUSY).map_err(explain)?;
     connection.pragma_update(None, "synchronous", "NORMAL").map_err(explain)?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(explain)?;
     Ok(Some(connection))
 }
 

@@ -1,5 +1,5 @@
-//! The embedded store: one `SQLite` database, a row an object and a row an attempt, written by one thread that puts the
-//! changes that wait for it into one transaction.
+//! The embedded store: one `SQLite` database, a row an object and a row an attempt, written by one at a time, who puts the changes
+//! that wait then into one transaction.
 //!
 //! With [`durable`](SqliteStore::durable), a change survives a loss of power, too.
 //!
@@ -13,7 +13,7 @@ mod reader;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rusqlite::params;
 use tokio::sync::oneshot;
@@ -29,14 +29,21 @@ use writer::{Job, Writer};
 pub struct SqliteStore {
     path: PathBuf,
     reader: Reader,
-    writer: Mutex<Option<Writer>>,
+    writer: OnceLock<Writer>,
+    opening: Mutex<()>,
     durable: bool,
 }
 
 impl SqliteStore {
     /// A store in the database at `path`, which is made, with its directory, by the first write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), reader: Reader::default(), writer: Mutex::new(None), durable: false }
+        Self {
+            path: path.into(),
+            reader: Reader::default(),
+            writer: OnceLock::new(),
+            opening: Mutex::default(),
+            durable: false,
+        }
     }
 
     /// Syncs each change to the disk before it counts (`synchronous = FULL`): what was stamped survives a loss of power.
@@ -46,17 +53,17 @@ impl SqliteStore {
         self
     }
 
-    /// Hands a change to the writer's thread, which the first change starts.
-    fn submit(&self, job: Job) -> Result<(), StampError> {
-        let mut writer = self.writer();
-        if writer.is_none() {
-            *writer = Some(Writer::start(self.path.clone(), self.durable)?);
+    /// The way to write, which the first change opens.
+    fn writer(&self) -> Result<&Writer, StampError> {
+        if let Some(writer) = self.writer.get() {
+            return Ok(writer);
         }
-        if writer.as_ref().is_some_and(|writer| writer.submit(job)) { Ok(()) } else { Err(self.stopped()) }
-    }
-
-    fn writer(&self) -> MutexGuard<'_, Option<Writer>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(writer) = self.writer.get() {
+            return Ok(writer);
+        }
+        let opened = Writer::start(self.path.clone(), self.durable)?;
+        Ok(self.writer.get_or_init(|| opened))
     }
 
     fn stopped(&self) -> StampError {
@@ -99,7 +106,7 @@ impl StampStore for SqliteStore {
     fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
             let (done, result) = oneshot::channel();
-            self.submit(Job { object: object.to_owned(), change, done })?;
+            self.writer()?.submit(Job { object: object.to_owned(), change, done });
             result.await.unwrap_or_else(|_| Err(self.stopped()))
         })
     }
@@ -159,7 +166,7 @@ impl StampStore for SqliteStore {
 impl Drop for SqliteStore {
     /// Waits for the changes that are under way.
     fn drop(&mut self) {
-        if let Some(writer) = self.writer().take() {
+        if let Some(writer) = self.writer.take() {
             writer.finish();
         }
     }

@@ -1,22 +1,31 @@
-//! Writes the database: one thread, which commits together what waits.
+//! Writes the database. Whoever has a change commits it, with all others that wait then, unless somebody does already: that one
+//! takes it along. What waits for something else than a processor is left to a thread: what is synced to the disk, the turn of
+//! another process that writes, and bringing the log into the database.
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
 use tokio::sync::oneshot;
 
 use super::super::codec::{decode, encode};
 use super::super::{Change, Ended, Records, StampError};
-use super::database::{create, explain};
+use super::database::{BUSY, create, explain};
 
 /// How many changes share a transaction at the most.
 const GROUP: usize = 512;
+/// After so many transactions a caller leaves the rest to the thread: its own change was in the first.
+const IN_A_ROW: usize = 8;
+/// How long the log grows, in pages of 4 KiB, before it is brought into the database: pages that were written several times are
+/// brought in once.
+const LOG_PAGES: i32 = 4000;
 
-/// The thread, and the way to it.
+/// The way to the database, and the thread.
 pub(super) struct Writer {
-    jobs: Sender<Job>,
+    shared: Arc<Shared>,
     thread: JoinHandle<()>,
 }
 
@@ -27,45 +36,207 @@ pub(super) struct Job {
     pub(super) done: oneshot::Sender<Result<(), StampError>>,
 }
 
+struct Shared {
+    path: PathBuf,
+    /// Whether all is synced.
+    durable: bool,
+    waiting: Mutex<Vec<Job>>,
+    open: Mutex<Open>,
+    /// How long the log was after the last transaction.
+    log_pages: Arc<AtomicI32>,
+    ended: AtomicBool,
+}
+
+/// The connection, with how it is set.
+struct Open {
+    connection: Connection,
+    syncs: bool,
+    by: By,
+}
+
+/// Who commits. A caller waits for nothing.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    Caller,
+    Thread,
+}
+
 impl Writer {
     /// Opens the database, making it if there is none, and starts the thread.
     pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
         let connection = create(&path, durable)?;
-        let (jobs, queue) = channel();
-        let started = path.clone();
-        let thread = std::thread::Builder::new()
-            .name("setup-tasks stamps".to_owned())
-            .spawn(move || write_all(&started, connection, durable, &queue))
-            .map_err(|error| StampError::io("start the thread that writes", path, error))?;
-        Ok(Self { jobs, thread })
+        let log_pages = Arc::<AtomicI32>::default();
+        let pages = log_pages.clone();
+        // In the place of `SQLite`'s own hook, which brings a long log in at once, on whatever thread.
+        let note_pages = move |_: &mut rusqlite::hooks::Wal, now| {
+            pages.store(now, Ordering::Relaxed);
+            Ok(())
+        };
+        let mut open = Open { connection, syncs: durable, by: By::Thread };
+        open.connection.wal_hook(Some(note_pages)).map_err(|error| explain(&path, &error))?;
+        let (waiting, open, ended) = (Mutex::default(), Mutex::new(open), AtomicBool::new(false));
+        let shared = Arc::new(Shared { path, durable, waiting, open, log_pages, ended });
+        let thread = std::thread::Builder::new().name("setup-tasks stamps".to_owned());
+        let of_thread = shared.clone();
+        let thread = thread.spawn(move || of_thread.work());
+        let thread = thread.map_err(|error| StampError::io("start the thread that writes", &shared.path, error))?;
+        Ok(Self { shared, thread })
     }
 
-    /// Hands a change over; whether the thread still runs.
-    pub(super) fn submit(&self, job: Job) -> bool {
-        self.jobs.send(job).is_ok()
+    /// Commits a change, or leaves it to whoever commits now, or to the thread.
+    pub(super) fn submit(&self, job: Job) {
+        let for_thread = self.shared.must_sync(&job);
+        self.shared.waiting().push(job);
+        if for_thread || !self.shared.commit_all(By::Caller) {
+            self.leave_to_thread();
+        }
+    }
+
+    fn leave_to_thread(&self) {
+        self.thread.thread().unpark();
+        // It ends early only by a panic; nobody waits in vain for what came since.
+        if self.thread.is_finished() {
+            self.shared.commit_all(By::Thread);
+        }
     }
 
     /// Waits for the changes that are under way.
     pub(super) fn finish(self) {
-        drop(self.jobs);
+        self.shared.ended.store(true, Ordering::Release);
+        self.thread.thread().unpark();
         // A panic there has already failed the writes that waited for it.
         let _ = self.thread.join();
     }
 }
 
-/// The writer's thread: takes what waits, commits it together, answers everyone.
-fn write_all(path: &Path, mut connection: Connection, durable: bool, queue: &Receiver<Job>) {
-    let mut syncs = durable;
-    while let Ok(first) = queue.recv() {
-        let mut group = vec![first];
-        group.extend(queue.try_iter().take(GROUP - 1));
-        let must_sync = durable || group.iter().any(|job| takes_away(&job.change));
-        let result = set_sync(path, &connection, &mut syncs, must_sync)
-            .and_then(|()| write_group(path, &mut connection, &group));
-        for job in group {
-            // Whoever asked may have been cancelled meanwhile.
-            let _ = job.done.send(result.clone());
+impl Shared {
+    fn waiting(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn must_sync(&self, job: &Job) -> bool {
+        self.durable || takes_away(&job.change)
+    }
+
+    /// The thread: whenever it is told to, does all that there is to do.
+    fn work(&self) {
+        loop {
+            self.commit_all(By::Thread);
+            if self.ended.load(Ordering::Acquire) {
+                return;
+            }
+            std::thread::park();
         }
+    }
+
+    /// The connection; for a caller, if nobody has it.
+    fn open(&self, by: By) -> Option<MutexGuard<'_, Open>> {
+        match (by, self.open.try_lock()) {
+            (_, Ok(open)) => Some(open),
+            (_, Err(TryLockError::Poisoned(open))) => Some(open.into_inner()),
+            (By::Caller, Err(TryLockError::WouldBlock)) => None,
+            (By::Thread, Err(TryLockError::WouldBlock)) => {
+                Some(self.open.lock().unwrap_or_else(PoisonError::into_inner))
+            }
+        }
+    }
+
+    /// Commits what waits. `false` if something is left to the thread.
+    fn commit_all(&self, by: By) -> bool {
+        while let Some(mut open) = self.open(by) {
+            if !self.commit_groups(&mut open, by) {
+                return false;
+            }
+            drop(open);
+            // Whoever came meanwhile found the connection taken, and left.
+            if !self.waiting().iter().any(|job| by == By::Thread || !self.must_sync(job)) {
+                return true;
+            }
+        }
+        true
+    }
+
+    fn commit_groups(&self, open: &mut Open, by: By) -> bool {
+        for committed in 0.. {
+            if self.log_pages.load(Ordering::Relaxed) >= LOG_PAGES {
+                if by == By::Caller {
+                    return false;
+                }
+                self.bring_log_in(&open.connection);
+            }
+            let group = self.take(by);
+            if group.is_empty() {
+                break;
+            }
+            if by == By::Caller && committed == IN_A_ROW {
+                self.waiting().extend(group);
+                return false;
+            }
+            match self.commit(open, &group, by) {
+                Ok(false) => {
+                    self.waiting().extend(group);
+                    return false;
+                }
+                result => answer(group, &result.map(drop)),
+            }
+        }
+        true
+    }
+
+    /// Changes that wait, and that may be committed by whom.
+    fn take(&self, by: By) -> Vec<Job> {
+        let mut waiting = self.waiting();
+        if by == By::Thread {
+            let group = waiting.len().min(GROUP);
+            return waiting.drain(..group).collect();
+        }
+        waiting.extract_if(.., |job| !self.must_sync(job)).take(GROUP).collect()
+    }
+
+    /// `false` if a caller would have to wait for another process.
+    fn commit(&self, open: &mut Open, group: &[Job], by: By) -> Result<bool, StampError> {
+        let explain = |error| explain(&self.path, &error);
+        open.set(group.iter().any(|job| self.must_sync(job)), by).map_err(explain)?;
+        let transaction = match open.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
+            Err(error) if by == By::Caller && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                return Ok(false);
+            }
+            begun => begun.map_err(explain)?,
+        };
+        write_group(&self.path, &transaction, group)?;
+        transaction.commit().map_err(explain)?;
+        Ok(true)
+    }
+
+    /// Brings the log into the database, as far as no reader needs it; the log then begins anew.
+    fn bring_log_in(&self, connection: &Connection) {
+        self.log_pages.store(0, Ordering::Relaxed);
+        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
+            tracing::debug!("the log of {} is not brought in yet: {error}", self.path.display());
+        }
+    }
+}
+
+impl Open {
+    /// Whether the next commits are synced to the disk, and whether they wait for another process.
+    fn set(&mut self, syncs: bool, by: By) -> rusqlite::Result<()> {
+        if self.syncs != syncs {
+            self.connection.pragma_update(None, "synchronous", if syncs { "FULL" } else { "NORMAL" })?;
+            self.syncs = syncs;
+        }
+        if self.by != by {
+            self.connection.busy_timeout(if by == By::Caller { Duration::ZERO } else { BUSY })?;
+            self.by = by;
+        }
+        Ok(())
+    }
+}
+
+/// Tells those who wait.
+fn answer(group: Vec<Job>, result: &Result<(), StampError>) {
+    for job in group {
+        // Whoever asked may have been cancelled meanwhile.
+        let _ = job.done.send(result.clone());
     }
 }
 
@@ -80,43 +251,28 @@ fn takes_away(change: &Change) -> bool {
     }
 }
 
-/// Whether the next commits are synced to the disk.
-fn set_sync(path: &Path, connection: &Connection, syncs: &mut bool, must_sync: bool) -> Result<(), StampError> {
-    if *syncs != must_sync {
-        let how = if must_sync { "FULL" } else { "NORMAL" };
-        connection.pragma_update(None, "synchronous", how).map_err(|error| explain(path, &error))?;
-        *syncs = must_sync;
-    }
-    Ok(())
-}
-
-fn write_group(path: &Path, connection: &mut Connection, group: &[Job]) -> Result<(), StampError> {
+fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Result<(), StampError> {
     let explain = |error: rusqlite::Error| explain(path, &error);
     let damaged = |detail| StampError::Damaged { path: path.to_owned(), detail };
-    let transaction =
-        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).map_err(explain)?;
-    {
-        let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
-        let mut put = transaction.prepare_cached("REPLACE INTO objects VALUES (?1, ?2)").map_err(explain)?;
-        let mut add = transaction
-            .prepare_cached("INSERT INTO history VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
-            .map_err(explain)?;
-        for Job { object, change, .. } in group {
-            let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
-            let mut records =
-                old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
-            change.apply(&mut records);
-            put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
-            if let Change::Set { history: Some(e), .. } = change {
-                let (time, duration) = (signed(e.time.0), signed(e.duration_us));
-                let ended = ended_text(e.ended);
-                let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
-                add.execute(params![e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
-                    .map_err(explain)?;
-            }
+    let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
+    let mut put = transaction.prepare_cached("REPLACE INTO objects VALUES (?1, ?2)").map_err(explain)?;
+    let mut add = transaction
+        .prepare_cached("INSERT INTO history VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
+        .map_err(explain)?;
+    for Job { object, change, .. } in group {
+        let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
+        let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
+        change.apply(&mut records);
+        put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
+        if let Change::Set { history: Some(e), .. } = change {
+            let (time, duration) = (signed(e.time.0), signed(e.duration_us));
+            let ended = ended_text(e.ended);
+            let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
+            add.execute(params![e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
+                .map_err(explain)?;
         }
     }
-    transaction.commit().map_err(explain)
+    Ok(())
 }
 
 /// `SQLite`'s integers have a sign; nanoseconds reach it in the year 2262.
@@ -130,5 +286,55 @@ fn ended_text(ended: Ended) -> &'static str {
         Ended::Skipped => "skipped",
         Ended::Failed => "failed",
         Ended::Marked => "marked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::super::super::{Entry, Moment, RunId, SqliteStore, Stamp, StampStore};
+    use super::*;
+
+    fn set(time: u64) -> Change {
+        let run = RunId { began: 1, pid: 2 };
+        let (contents, inputs) = (String::new(), Vec::new());
+        let (source, duration_us, changed_while_running) = (None, 0, false);
+        let stamp = Stamp { time: Moment(time), contents, source, run, duration_us, inputs, changed_while_running };
+        Change::Set {
+            task: "mount".to_owned(),
+            entry: Some(Entry { stamp: Some(stamp), attempt: None }),
+            history: None,
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_writes_while_another_process_does_gives_the_thread_back_and_waits() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("stamps.sqlite");
+        let store = SqliteStore::new(&path);
+        store.write("ada", set(1)).await.unwrap();
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        let (mut first, mut second) = (store.write("ada", set(2)), store.write("grace", set(3)));
+        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        other.execute_batch("COMMIT").unwrap();
+        first.await.unwrap();
+        second.await.unwrap();
+        let time = |object| store.load(object).unwrap().get("mount").unwrap().stamp.as_ref().unwrap().time;
+        assert_eq!((time("ada"), time("grace")), (Moment(2), Moment(3)));
+    }
+
+    #[tokio::test]
+    async fn a_long_log_is_brought_into_the_database_and_begins_anew() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("stamps.sqlite");
+        let store = SqliteStore::new(&path);
+        for time in 0..20_000 {
+            store.write("ada", set(time)).await.unwrap();
+        }
+        // Two pages and more a change, were it never brought in.
+        let log = std::fs::metadata(path.with_extension("sqlite-wal")).unwrap().len();
+        assert!(log < 2 * 4096 * u64::try_from(LOG_PAGES).unwrap(), "{log} bytes");
     }
 }
