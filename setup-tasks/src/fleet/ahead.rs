@@ -18,6 +18,12 @@ pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: E
     }
     let mut by_subdir = HashMap::with_capacity(objects.len());
     by_subdir.extend(objects.iter().map(|object| (object.stamp_subdir(), object)));
+    let nothing = |of: Option<Epoch>| {
+        let part = of.map(|epoch| (epoch, 0..0));
+        objects.iter().for_each(|object| object.0.core().prefetch(part.clone()));
+    };
+    // Of what is not handed over, nothing is kept.
+    nothing(Some(epoch));
     let read = store.load_all(&mut |subdir, records| {
         if let Some(object) = by_subdir.get(subdir) {
             let begin = bytes.len();
@@ -25,8 +31,13 @@ pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: E
             object.0.core().prefetch(Some((epoch, begin..bytes.len())));
         }
     });
-    if let Err(error) = read {
-        tracing::debug!("stamps cannot be read ahead: {error}");
+    match read {
+        Ok(true) => {}
+        Ok(false) => nothing(None),
+        Err(error) => {
+            tracing::debug!("stamps cannot be read ahead: {error}");
+            nothing(None);
+        }
     }
     bytes
 }

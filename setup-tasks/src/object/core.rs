@@ -175,7 +175,10 @@ impl ObjectCore {
     /// changes, it looks at again under the object's lock.
     pub(crate) fn load_for(&self, epoch: Epoch) -> Result<Records, StampError> {
         let ahead = self.ahead().take().filter(|(of, _)| *of == epoch);
-        let decode = |bytes: &[u8]| self.layout.store().decode(&self.subdir, bytes);
+        let decode = |bytes: &[u8]| match bytes {
+            [] => Ok(Records::default()),
+            bytes => self.layout.store().decode(&self.subdir, bytes),
+        };
         let read = ahead.and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.ahead.get(part).map(decode)).flatten());
         read.map_or_else(|| self.load(), |records| Ok(self.seen(records?)))
     }

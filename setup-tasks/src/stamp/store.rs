@@ -53,9 +53,9 @@ pub trait StampStore: Send + Sync + 'static {
     }
 
     /// Hands over what is kept about every object, not yet decoded, for runs of many: reading all at once costs less than one after
-    /// another. A store that has no better way hands over nothing.
-    fn load_all(&self, _each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StampError> {
-        Ok(())
+    /// another. Whether it did: a store that has no better way does not.
+    fn load_all(&self, _each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
+        Ok(false)
     }
 
     /// Decodes what [`load_all`](Self::load_all) handed over.

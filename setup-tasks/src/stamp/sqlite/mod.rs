@@ -111,11 +111,11 @@ impl StampStore for SqliteStore {
         })
     }
 
-    fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StampError> {
+    fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
         let each = std::cell::RefCell::new(each);
         self.reader.read(
             &self.path,
-            || (),
+            || true,
             |db| {
                 let mut statement = db.prepare_cached("SELECT id, records FROM objects").map_err(|e| self.error(&e))?;
                 let mut rows = statement.query([]).map_err(|e| self.error(&e))?;
@@ -125,7 +125,7 @@ impl StampStore for SqliteStore {
                     let bytes = row.get_ref(1).map_err(|e| self.error(&e))?.as_blob().map_err(text)?;
                     (each.borrow_mut())(id, bytes);
                 }
-                Ok(())
+                Ok(true)
             },
         )
     }
