@@ -8,15 +8,12 @@ mod measure;
 mod peers;
 mod work;
 
-use std::cell::Cell;
 use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
-use tempfile::TempDir;
-
-use crate::measure::{Measured, Once, ROUNDS};
+use crate::measure::{Measured, Once, Places, ROUNDS};
 use crate::work::What;
 
 const OURS: &str = "setup-tasks, nothing to do";
@@ -81,16 +78,17 @@ enum Command {
 }
 
 fn main() -> Result<()> {
+    let places = Places::new()?;
     let measured = match Line::parse().command {
-        Command::Noop { objects, .. } => noop(objects)?,
-        Command::First { objects, .. } => first(objects)?,
-        Command::Incremental { objects, .. } => incremental(objects)?,
-        Command::One => one()?,
-        Command::Parallel { objects } => parallel(objects)?,
-        Command::Templates { objects } => templates(objects)?,
+        Command::Noop { objects, .. } => noop(&places, objects)?,
+        Command::First { objects, .. } => first(&places, objects)?,
+        Command::Incremental { objects, .. } => incremental(&places, objects)?,
+        Command::One => one(&places)?,
+        Command::Parallel { objects } => parallel(&places, objects)?,
+        Command::Templates { objects } => templates(&places, objects)?,
         Command::Compile { models, tasks } => return compile::compare(models, tasks),
         Command::Peers { objects } => {
-            let peers::Both { noop, first } = peers::all(objects)?;
+            let peers::Both { noop, first } = peers::all(&places, objects)?;
             println!("nothing to do");
             show(&noop);
             println!("\nthe first run");
@@ -117,73 +115,64 @@ fn in_turn(rounds: usize, mut of: Vec<Contestant<'_>>) -> Result<Vec<Measured>> 
 }
 
 /// A place in which the first run was.
-fn prepared(what: What, objects: usize) -> Result<TempDir> {
-    let place = tempfile::tempdir()?;
-    measure::own(what, place.path(), objects)?;
+fn prepared(places: &Places, what: What, objects: usize) -> Result<PathBuf> {
+    let place = places.next()?;
+    measure::own(what, &place, objects)?;
     // What was written just now is not trusted to stay as it is; the next run comes later than that.
     std::thread::sleep(std::time::Duration::from_millis(100));
     Ok(place)
 }
 
 /// The runs after the first, in turn, of what is prepared so.
-fn again(of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
-    let places: Vec<_> = of.iter().map(|(_, what)| prepared(*what, objects)).collect::<Result<_>>()?;
-    let of = of.iter().zip(&places).map(|((name, what), place)| -> Contestant<'_> {
-        (name, objects * what.tasks(), Box::new(move || measure::own(*what, place.path(), objects)))
+fn again(places: &Places, of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
+    let made: Vec<_> = of.iter().map(|(_, what)| prepared(places, *what, objects)).collect::<Result<_>>()?;
+    let of = of.iter().zip(&made).map(|((name, what), place)| -> Contestant<'_> {
+        (name, objects * what.tasks(), Box::new(move || measure::own(*what, place, objects)))
     });
     in_turn(ROUNDS, of.collect())
 }
 
-fn noop(objects: usize) -> Result<Vec<Measured>> {
-    let nothing = again(&[("an empty process", What::Nothing)], 1)?;
-    let ours = again(&[(OURS, What::Run), ("… each with a hash function", What::Hashed)], objects)?;
+fn noop(places: &Places, objects: usize) -> Result<Vec<Measured>> {
+    let nothing = again(places, &[("an empty process", What::Nothing)], 1)?;
+    let ours = again(places, &[(OURS, What::Run), ("… each with a hash function", What::Hashed)], objects)?;
     show_memory(&ours[0], &nothing[0]);
     Ok(ours)
 }
 
-fn one() -> Result<Vec<Measured>> {
-    let mut measured = again(&[("an empty process", What::Nothing), (OURS, What::Run)], 1)?;
-    let library = measured.iter().find_map(|ours| ours.part("… of which the library"));
+fn one(places: &Places) -> Result<Vec<Measured>> {
+    let mut measured = again(places, &[("an empty process", What::Nothing), (OURS, What::Run)], 1)?;
+    let library = measured[1].part("… of which the library");
     measured.extend(library);
     Ok(measured)
 }
 
-/// First runs in turn, each in a directory of its own. They go at the end: files that go slow down those that come.
-fn fresh(of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
-    let places = tempfile::tempdir()?;
-    let made = Cell::new(0);
-    let own = |what: What| {
-        made.set(made.get() + 1);
-        let place = places.path().join(made.get().to_string());
-        std::fs::create_dir(&place)?;
-        measure::own(what, &place, objects)
-    };
-    let own = &own;
-    let of = of
-        .iter()
-        .map(|(name, what)| -> Contestant<'_> { (name, objects * what.tasks(), Box::new(move || own(*what))) });
+/// First runs in turn, each in a directory of its own.
+fn fresh(places: &Places, of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
+    let of = of.iter().map(|(name, what)| -> Contestant<'_> {
+        (name, objects * what.tasks(), Box::new(move || measure::own(*what, &places.next()?, objects)))
+    });
     // Fewer rounds: each writes all files anew.
     in_turn(ROUNDS.min(3), of.collect())
 }
 
-fn first(objects: usize) -> Result<Vec<Measured>> {
+fn first(places: &Places, objects: usize) -> Result<Vec<Measured>> {
     let of = [
         ("setup-tasks, first run", What::Run),
         ("a bare loop, kill-safe", What::SafeFloor),
         ("a bare loop, the files alone", What::Floor),
     ];
-    fresh(&of, objects)
+    fresh(places, &of, objects)
 }
 
-fn templates(objects: usize) -> Result<Vec<Measured>> {
-    let mut measured = fresh(&[("templates, first run", What::Templates)], objects)?;
-    measured.extend(again(&[("templates, nothing to do", What::Templates)], objects)?);
+fn templates(places: &Places, objects: usize) -> Result<Vec<Measured>> {
+    let mut measured = fresh(places, &[("templates, first run", What::Templates)], objects)?;
+    measured.extend(again(places, &[("templates, nothing to do", What::Templates)], objects)?);
     Ok(measured)
 }
 
-fn incremental(objects: usize) -> Result<Vec<Measured>> {
-    let place = prepared(What::Run, objects)?;
-    let run = |what| measure::own(what, place.path(), objects);
+fn incremental(places: &Places, objects: usize) -> Result<Vec<Measured>> {
+    let place = prepared(places, What::Run, objects)?;
+    let run = |what| measure::own(what, &place, objects);
     let forgotten = || {
         run(What::Forget)?;
         run(What::Run)
@@ -194,9 +183,9 @@ fn incremental(objects: usize) -> Result<Vec<Measured>> {
     in_turn(2 * ROUNDS, of)
 }
 
-fn parallel(objects: usize) -> Result<Vec<Measured>> {
+fn parallel(places: &Places, objects: usize) -> Result<Vec<Measured>> {
     println!("the ideal is {} ms, with a timer that is never late", objects.div_ceil(work::AT_ONCE) * 10);
-    fresh(&[("bare tokio tasks that sleep", What::SleepFloor), ("setup-tasks", What::Sleep)], objects)
+    fresh(places, &[("bare tokio tasks that sleep", What::SleepFloor), ("setup-tasks", What::Sleep)], objects)
 }
 
 /// What an object takes, its share of everything: what the peak is above that of a process without any.

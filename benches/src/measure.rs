@@ -1,10 +1,12 @@
 //! Runs processes, and says how long they took.
 
-use std::path::Path;
+use std::cell::Cell;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use tempfile::TempDir;
 
 use crate::work::What;
 
@@ -61,6 +63,26 @@ impl Measured {
     pub fn part(&self, name: &str) -> Option<Self> {
         let Self { tasks, inside, .. } = *self;
         Some(Self { name: name.to_owned(), tasks, time: inside?, peak_kib: None, inside: None })
+    }
+}
+
+/// Where everything is measured: each in a directory of its own. They go when the last was measured: a file system that files
+/// went from is slow to make others, on ext4 for minutes.
+pub struct Places {
+    root: TempDir,
+    made: Cell<usize>,
+}
+
+impl Places {
+    pub fn new() -> Result<Self> {
+        Ok(Self { root: tempfile::tempdir()?, made: Cell::new(0) })
+    }
+
+    pub fn next(&self) -> Result<PathBuf> {
+        self.made.set(self.made.get() + 1);
+        let place = self.root.path().join(self.made.get().to_string());
+        std::fs::create_dir(&place)?;
+        Ok(place)
     }
 }
 

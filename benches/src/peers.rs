@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::measure::{Measured, ROUNDS, time};
+use crate::measure::{Measured, Places, ROUNDS, time};
 use crate::work::{TASKS, What};
 
 const CARTHAGE: &str = include_str!("peers/carthage_bench.py");
@@ -20,8 +20,9 @@ pub struct Both {
 }
 
 /// Ours first, then each peer that is found.
-pub fn all(objects: usize) -> Result<Both> {
-    let mut both = Both { noop: crate::again(&[(crate::OURS, What::Run)], objects)?, first: crate::first(objects)? };
+pub fn all(at: &Places, objects: usize) -> Result<Both> {
+    let mut both =
+        Both { noop: crate::again(at, &[(crate::OURS, What::Run)], objects)?, first: crate::first(at, objects)? };
     let peers: [(&str, &[&str], Prepare, &[&str]); 4] = [
         ("make", &["make", "--version"], makefile, &["make", "-s"]),
         ("ninja", &["ninja", "--version"], ninja, &["ninja", "--quiet"]),
@@ -44,11 +45,11 @@ pub fn all(objects: usize) -> Result<Both> {
         };
         // A first run of many takes a minute with some of them.
         let rounds = if objects > 1_000 { 1 } else { ROUNDS.min(3) };
-        let places: Vec<_> = (0..rounds).map(|_| tempfile::tempdir()).collect::<Result<_, _>>()?;
-        places.iter().try_for_each(|place| prepare(place.path(), objects))?;
-        let first = places.iter().map(|place| once(place.path()));
+        let places: Vec<_> = (0..rounds).map(|_| at.next()).collect::<Result<_>>()?;
+        places.iter().try_for_each(|place| prepare(place, objects))?;
+        let first = places.iter().map(|place| once(place));
         both.first.push(Measured::of(name, objects * TASKS, first)?);
-        let again = (0..ROUNDS.min(3)).map(|_| once(places[0].path()));
+        let again = (0..ROUNDS.min(3)).map(|_| once(&places[0]));
         both.noop.push(Measured::of(name, objects * TASKS, again)?);
     }
     Ok(both)

@@ -108,7 +108,7 @@ impl FleetRun {
         Self {
             layout,
             // Most tasks wait for something else than a processor.
-            jobs: 4 * std::thread::available_parallelism().map_or(1, usize::from),
+            jobs: 8 * std::thread::available_parallelism().map_or(1, usize::from),
             fail_fast: false,
             dry_run: false,
             diff: false,
@@ -122,7 +122,7 @@ impl FleetRun {
         }
     }
 
-    /// How many objects are run at once; at least one. By default four times as many as there are processors.
+    /// How many objects are run at once; at least one. By default eight times as many as there are processors.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = jobs.max(1);
         self

@@ -16,6 +16,11 @@ pub(super) const BUSY: Duration = Duration::from_secs(30);
 /// How much of the database a connection that reads keeps, in KiB: a scan looks at each page once.
 const READ_CACHE_KIB: i64 = 256;
 
+/// The latest time that anything was stamped at, or one after it. Rows of the history are numbered by their times, each after the one
+/// before; databases from before that count from one, and have an index for this.
+pub(super) const LATEST: &str =
+    "SELECT iif(max(seq) < 100000000000000000, (SELECT max(time) FROM history), max(seq)) FROM history";
+
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;
     BEGIN;
@@ -25,7 +30,6 @@ const SCHEMA: &str = "
         duration_us INTEGER NOT NULL, ended TEXT NOT NULL, reason TEXT NOT NULL, error TEXT,
         why TEXT
     );
-    CREATE INDEX history_time ON history (time);
     PRAGMA application_id = 1398035275;
     PRAGMA user_version = 2;
     COMMIT;

@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use super::codec::decode;
 use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
 use crate::BoxFuture;
-use database::{explain, format};
+use database::{LATEST, explain, format as format_of};
 use reader::Reader;
 use writer::{Job, Writer};
 
@@ -100,7 +100,7 @@ impl StampStore for SqliteStore {
 
     fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
         // Every stamp has its line of history.
-        self.look(object, "SELECT (SELECT records FROM objects WHERE id = ?1), (SELECT max(time) FROM history)")
+        self.look(object, &format!("SELECT (SELECT records FROM objects WHERE id = ?1), ({LATEST})"))
     }
 
     fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
@@ -140,7 +140,7 @@ impl StampStore for SqliteStore {
             &self.path,
             || None,
             |db| {
-                let mut statement = db.prepare_cached("SELECT max(time) FROM history").map_err(|e| self.error(&e))?;
+                let mut statement = db.prepare_cached(LATEST).map_err(|e| self.error(&e))?;
                 let latest: Option<i64> = statement.query_row([], |row| row.get(0)).map_err(|e| self.error(&e))?;
                 Ok(latest.map(|time| Moment(time.unsigned_abs())))
             },
@@ -150,7 +150,7 @@ impl StampStore for SqliteStore {
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
         self.reader.read(&self.path, Vec::new, |db| {
-            let why = if format(&self.path, db)? < 2 { "NULL" } else { "why" };
+            let why = if format_of(&self.path, db)? < 2 { "NULL" } else { "why" };
             let mut statement = db
                 .prepare_cached(&format!(
                     "SELECT run, object, task, time, duration_us, ended, reason, error, {why} FROM history

@@ -13,15 +13,15 @@ use tokio::sync::oneshot;
 
 use super::super::codec::{decode, encode};
 use super::super::{Change, Ended, Records, StampError};
-use super::database::{BUSY, create, explain};
+use super::database::{BUSY, LATEST, create, explain, open};
 
 /// How many changes share a transaction at the most.
 const GROUP: usize = 512;
 /// After so many transactions a caller leaves the rest to the thread: its own change was in the first.
 const IN_A_ROW: usize = 8;
 /// How long the log grows, in pages of 4 KiB, before it is brought into the database: pages that were written several times are
-/// brought in once.
-const LOG_PAGES: i32 = 4000;
+/// brought in once. If it grows to twice that meanwhile, who writes waits.
+const LOG_PAGES: i32 = 8_000;
 
 /// The way to the database, and the thread.
 pub(super) struct Writer {
@@ -87,7 +87,7 @@ impl Writer {
     pub(super) fn submit(&self, job: Job) {
         let for_thread = self.shared.must_sync(&job);
         self.shared.waiting().push(job);
-        if for_thread || !self.shared.commit_all(By::Caller) {
+        if for_thread || !self.shared.commit_all(By::Caller) || self.shared.log_is_long(LOG_PAGES) {
             self.leave_to_thread();
         }
     }
@@ -120,7 +120,11 @@ impl Shared {
 
     /// The thread: whenever it is told to, does all that there is to do.
     fn work(&self) {
+        let mut own = None;
         loop {
+            if self.log_is_long(LOG_PAGES) {
+                self.bring_log_in(&mut own);
+            }
             self.commit_all(By::Thread);
             if self.ended.load(Ordering::Acquire) {
                 return;
@@ -158,11 +162,8 @@ impl Shared {
 
     fn commit_groups(&self, open: &mut Open, by: By) -> bool {
         for committed in 0.. {
-            if self.log_pages.load(Ordering::Relaxed) >= LOG_PAGES {
-                if by == By::Caller {
-                    return false;
-                }
-                self.bring_log_in(&open.connection);
+            if by == By::Caller && self.log_is_long(2 * LOG_PAGES) {
+                return false;
             }
             let group = self.take(by);
             if group.is_empty() {
@@ -208,11 +209,26 @@ impl Shared {
         Ok(true)
     }
 
-    /// Brings the log into the database, as far as no reader needs it; the log then begins anew.
-    fn bring_log_in(&self, connection: &Connection) {
-        self.log_pages.store(0, Ordering::Relaxed);
-        if let Err(error) = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())) {
-            tracing::debug!("the log of {} is not brought in yet: {error}", self.path.display());
+    fn log_is_long(&self, pages: i32) -> bool {
+        self.log_pages.load(Ordering::Relaxed) >= pages
+    }
+
+    /// Brings the log into the database, so that it begins anew: most of it, over a connection of the thread's own, while others
+    /// write on; what they write meanwhile while they wait.
+    fn bring_log_in(&self, own: &mut Option<Connection>) {
+        if own.is_none() {
+            *own = open(&self.path).ok().flatten();
+        }
+        let bring_in = |connection: &Connection| {
+            let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
+            if let Err(error) = done {
+                tracing::debug!("the log of {} is not brought in yet: {error}", self.path.display());
+            }
+        };
+        own.as_ref().map(bring_in);
+        if let Some(open) = self.open(By::Thread) {
+            bring_in(&open.connection);
+            self.log_pages.store(0, Ordering::Relaxed);
         }
     }
 }
@@ -257,8 +273,12 @@ fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Res
     let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
     let mut put = transaction.prepare_cached("REPLACE INTO objects VALUES (?1, ?2)").map_err(explain)?;
     let mut add = transaction
-        .prepare_cached("INSERT INTO history VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")
+        .prepare_cached("INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
         .map_err(explain)?;
+    let mut last: Option<i64> = {
+        let mut latest = transaction.prepare_cached(LATEST).map_err(explain)?;
+        latest.query_row([], |row| row.get(0)).map_err(explain)?
+    };
     for Job { object, change, .. } in group {
         let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
         let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
@@ -268,7 +288,10 @@ fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Res
             let (time, duration) = (signed(e.time.0), signed(e.duration_us));
             let ended = ended_text(e.ended);
             let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
-            add.execute(params![e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
+            // Where a mad clock has used the last number, `SQLite` finds one.
+            let seq = last.unwrap_or(0).checked_add(1).map(|next| next.max(time));
+            last = seq.or(last);
+            add.execute(params![seq, e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
                 .map_err(explain)?;
         }
     }
@@ -293,7 +316,7 @@ fn ended_text(ended: Ended) -> &'static str {
 mod tests {
     use futures_util::FutureExt;
 
-    use super::super::super::{Entry, Moment, RunId, SqliteStore, Stamp, StampStore};
+    use super::super::super::{Entry, HistoryEntry, HistoryFilter, Moment, RunId, SqliteStore, Stamp, StampStore};
     use super::*;
 
     fn set(time: u64) -> Change {
@@ -336,5 +359,31 @@ mod tests {
         // Two pages and more a change, were it never brought in.
         let log = std::fs::metadata(path.with_extension("sqlite-wal")).unwrap().len();
         assert!(log < 2 * 4096 * u64::try_from(LOG_PAGES).unwrap(), "{log} bytes");
+    }
+
+    #[tokio::test]
+    async fn a_history_that_counts_from_one_is_gone_on_with() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("stamps.sqlite");
+        let store = SqliteStore::new(&path);
+        let ran = |time| {
+            let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
+            let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
+            let history =
+                HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
+            Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }
+        };
+        store.write("ada", ran(7)).await.unwrap();
+        // As it was kept before, by a clock that was ahead.
+        let ahead: u64 = 4_000_000_000_000_000_000;
+        let old = Connection::open(&path).unwrap();
+        old.execute("UPDATE history SET seq = 1, time = ?1, task = 'ahead'", [signed(ahead)]).unwrap();
+        assert_eq!(store.latest().unwrap(), Some(Moment(ahead)));
+        store.write("ada", ran(8)).await.unwrap();
+        store.write("ada", ran(ahead + 9)).await.unwrap();
+        assert!(store.latest().unwrap() >= Some(Moment(ahead + 9)));
+        let history = store.history(&HistoryFilter::default()).unwrap();
+        let tasks: Vec<_> = history.iter().map(|entry| entry.task.as_str()).collect();
+        assert_eq!(tasks, [&format!("at {}", ahead + 9), "at 8", "ahead"]);
     }
 }
