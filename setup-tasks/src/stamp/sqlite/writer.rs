@@ -134,7 +134,7 @@ impl Shared {
     }
 
     /// The connection; for a caller, if nobody has it.
-    fn open(&self, by: By) -> Option<MutexGuard<'_, Open>> {
+    fn connection(&self, by: By) -> Option<MutexGuard<'_, Open>> {
         match (by, self.open.try_lock()) {
             (_, Ok(open)) => Some(open),
             (_, Err(TryLockError::Poisoned(open))) => Some(open.into_inner()),
@@ -147,7 +147,7 @@ impl Shared {
 
     /// Commits what waits. `false` if something is left to the thread.
     fn commit_all(&self, by: By) -> bool {
-        while let Some(mut open) = self.open(by) {
+        while let Some(mut open) = self.connection(by) {
             if !self.commit_groups(&mut open, by) {
                 return false;
             }
@@ -225,8 +225,10 @@ impl Shared {
                 tracing::debug!("the log of {} is not brought in yet: {error}", self.path.display());
             }
         };
-        own.as_ref().map(bring_in);
-        if let Some(open) = self.open(By::Thread) {
+        if let Some(own) = own {
+            bring_in(own);
+        }
+        if let Some(open) = self.connection(By::Thread) {
             bring_in(&open.connection);
             self.log_pages.store(0, Ordering::Relaxed);
         }
