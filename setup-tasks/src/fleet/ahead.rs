@@ -17,26 +17,25 @@ pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: E
         return bytes;
     }
     let mut by_subdir = HashMap::with_capacity(objects.len());
-    by_subdir.extend(objects.iter().map(|object| (object.stamp_subdir(), object)));
-    let nothing = |of: Option<Epoch>| {
-        let part = of.map(|epoch| (epoch, 0..0));
-        objects.iter().for_each(|object| object.0.core().prefetch(part.clone()));
-    };
-    // Of what is not handed over, nothing is kept.
-    nothing(Some(epoch));
+    by_subdir.extend(objects.iter().enumerate().map(|(i, object)| (object.stamp_subdir(), i)));
+    let mut found = vec![false; objects.len()];
     let read = store.load_all(&mut |subdir, records| {
-        if let Some(object) = by_subdir.get(subdir) {
+        if let Some(&i) = by_subdir.get(subdir) {
             let begin = bytes.len();
             bytes.extend_from_slice(records);
-            object.0.core().prefetch(Some((epoch, begin..bytes.len())));
+            objects[i].0.core().prefetch(Some((epoch, begin..bytes.len())));
+            found[i] = true;
         }
     });
+    let unread = || objects.iter().zip(&found).filter(|(_, found)| !**found).map(|(object, _)| object.0.core());
     match read {
-        Ok(true) => {}
-        Ok(false) => nothing(None),
+        // Of what is not handed over, nothing is kept.
+        Ok(true) => unread().for_each(|core| core.prefetch(Some((epoch, 0..0)))),
+        Ok(false) => {}
+        // Each run then reads for itself, and says what is wrong.
         Err(error) => {
             tracing::debug!("stamps cannot be read ahead: {error}");
-            nothing(None);
+            objects.iter().for_each(|object| object.0.core().prefetch(None));
         }
     }
     bytes
