@@ -8,7 +8,8 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::measure::{Measured, ROUNDS, time};
+use crate::measure::{Measured, Places, ROUNDS, time};
+use crate::{Contestant, in_turn};
 
 /// What the models of a generated crate derive.
 #[derive(Clone, Copy, PartialEq)]
@@ -18,29 +19,23 @@ enum Derive {
     Nothing,
 }
 
-pub fn compare(models: usize, tasks: usize) -> Result<()> {
-    let place = tempfile::tempdir()?;
+pub fn compare(places: &Places, models: usize, tasks: usize) -> Result<()> {
+    let place = places.next()?;
     let crates = [("ours", Derive::Ours), ("serde", Derive::Serde), ("nothing", Derive::Nothing)];
     for (name, derive) in crates {
-        generate(&place.path().join(name), name, derive, (models, tasks))?;
+        generate(&place.join(name), name, derive, (models, tasks))?;
         // Dependencies are built once, and not measured.
-        check(place.path(), name)?;
+        check(&place, name)?;
     }
-    let mut runs = crates.map(|_| Vec::new());
-    for _ in 0..ROUNDS.min(5) {
-        for ((name, _), runs) in crates.iter().zip(&mut runs) {
-            runs.push(check(place.path(), name));
-        }
-    }
-    let mut measured = Vec::new();
-    for ((name, _), runs) in crates.iter().zip(runs) {
-        measured.push(Measured::of(&format!("cargo check, {name}"), models * tasks, runs.into_iter())?);
-    }
+    let place = &place;
+    let of = crates.map(|(name, _)| -> Contestant<'_> { (name, models * tasks, Box::new(move || check(place, name))) });
+    let measured = in_turn(ROUNDS.min(5), of.into())?;
+    println!("cargo check, of models that derive");
     crate::show(&measured);
     let [ours, serde, nothing] = &*measured else { return Ok(()) };
     let ratio = |other: &Measured| ours.time.median.as_secs_f64() / other.time.median.as_secs_f64();
     println!("ours is {:.2} times serde, {:.2} times nothing", ratio(serde), ratio(nothing));
-    expansion(&place.path().join("ours"), models * tasks)
+    expansion(&place.join("ours"), models * tasks)
 }
 
 /// Checks a crate anew, its dependencies as they are.

@@ -27,10 +27,12 @@ pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: E
             found[i] = true;
         }
     });
-    let unread = || objects.iter().zip(&found).filter(|(_, found)| !**found).map(|(object, _)| object.0.core());
     match read {
         // Of what is not handed over, nothing is kept.
-        Ok(true) => unread().for_each(|core| core.prefetch(Some((epoch, 0..0)))),
+        Ok(true) => {
+            let others = objects.iter().zip(found).filter(|(_, found)| !found);
+            others.for_each(|(object, _)| object.0.core().prefetch(Some((epoch, 0..0))));
+        }
         Ok(false) => {}
         // Each run then reads for itself, and says what is wrong.
         Err(error) => {

@@ -138,7 +138,6 @@ async fn work(shared: Arc<Shared>) {
                 next = shared.next(None);
                 if let Next::Wait = next {
                     more.await;
-                    next = shared.next(None);
                 }
             }
             Next::End => return shared.more.notify_waiters(),

@@ -282,14 +282,9 @@ impl Injector {
         self.0.listeners.listen(key.into())
     }
 
-    /// Whether anybody listens for events, at whatever injector of the tree.
-    pub(crate) fn is_listened_to(&self) -> bool {
-        self.0.listeners.any()
-    }
-
     /// Makes an event, if anybody listens, and hands it to those, here and above, whose key `has` says is its object's.
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event, has: impl Fn(&EventKey) -> bool) {
-        if !self.is_listened_to() {
+        if !self.0.listeners.any() {
             return;
         }
         let event = Arc::new(event());

@@ -5,9 +5,8 @@ mod placement;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-pub use placement::{AddError, Dependency, Placement};
-
 use foldhash::HashMap;
+pub use placement::{AddError, Dependency, Placement};
 
 use crate::config::Config;
 use crate::event::{Event, EventKey, EventStream, Listening};
@@ -15,7 +14,7 @@ use crate::fleet::{FleetRun, Scope};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
-use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore};
+use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, Moment, RunId, StampError, StampStore};
 use crate::waiting::Listed;
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
@@ -170,10 +169,15 @@ impl Layout {
     /// The clock sees the latest time in the store: what is stamped from now on is later than all that was stamped before,
     /// by whatever process and clock.
     pub(crate) fn observe_store(&self) -> Result<(), StampError> {
-        if let Some(latest) = self.store().latest()? {
-            self.clock().observe(latest);
-        }
+        self.observe(self.store().latest()?);
         Ok(())
+    }
+
+    /// The clock sees a time that was read, if there was one.
+    pub(crate) fn observe(&self, seen: Option<Moment>) {
+        if let Some(seen) = seen {
+            self.clock().observe(seen);
+        }
     }
 
     /// Calls `listener` with every event from now on; see [`Injector::on_event`].

@@ -92,17 +92,17 @@ impl ObjectCore {
     /// The object's own flag, else its model's, else the nearest injector's, else false; looked up once. A customization's
     /// is its host's.
     pub(crate) fn readonly(&self) -> bool {
-        *self.readonly.get_or_init(|| {
-            self.own_readonly.or(self.model_readonly).unwrap_or_else(|| {
-                match self.injector.nearest().get_now(&READONLY) {
-                    Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
-                    Err(error) => {
-                        tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
-                        true
-                    }
-                }
-            })
+        self.readonly_or(|| match self.injector.nearest().get_now(&READONLY) {
+            Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
+            Err(error) => {
+                tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
+                true
+            }
         })
+    }
+
+    fn readonly_or(&self, nearest: impl FnOnce() -> bool) -> bool {
+        *self.readonly.get_or_init(|| self.own_readonly.or(self.model_readonly).unwrap_or_else(nearest))
     }
 
     /// The nearest injector's configuration; looked up once.
@@ -125,7 +125,7 @@ impl ObjectCore {
     /// Takes what its nearest injector says, unless that was looked up before.
     pub(super) fn settle(&self, readonly: Option<bool>, config: Option<&Arc<Config>>) {
         if let Some(readonly) = readonly {
-            self.readonly.get_or_init(|| self.own_readonly.or(self.model_readonly).unwrap_or(readonly));
+            self.readonly_or(|| readonly);
         }
         if let Some(config) = config {
             self.config.get_or_init(|| config.clone());
@@ -201,38 +201,30 @@ impl ObjectCore {
     /// stamped before, of whatever object.
     pub(crate) fn load_to_change(&self) -> Result<Records, StampError> {
         let (records, latest) = self.layout.store().load_and_latest(&self.subdir)?;
-        if let Some(latest) = latest {
-            self.layout.clock().observe(latest);
-        }
+        self.layout.observe(latest);
         Ok(self.seen(records))
     }
 
     fn seen(&self, records: Records) -> Records {
-        if let Some(latest) = records.latest() {
-            self.layout.clock().observe(latest);
-        }
+        self.layout.observe(records.latest());
         records
-    }
-
-    /// Whether anybody listens for events, of whatever object.
-    pub(crate) fn is_listened_to(&self) -> bool {
-        self.injector.nearest().is_listened_to()
     }
 
     /// An event of the whole object, or of one of its tasks.
     pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
-        self.emit_about(task, || Cow::Borrowed(""), kind);
+        self.emit_about(|| (task, Cow::Borrowed("")), kind);
     }
 
+    /// As [`emit`](Self::emit); the task's name and description are asked for if anybody listens.
     pub(crate) fn emit_about(
         &self,
-        task: &'static str,
-        description: impl FnOnce() -> Cow<'static, str>,
+        task: impl FnOnce() -> (&'static str, Cow<'static, str>),
         kind: impl FnOnce() -> EventKind,
     ) {
         let event = || {
+            let (task, description) = task();
             let object = self.host().map_or_else(|| self.id.clone(), |host| host.0.core().id.clone());
-            Event::new(object, task, description(), kind())
+            Event::new(object, task, description, kind())
         };
         self.injector.nearest().emit(event, |key| self.has_event_key(key));
     }

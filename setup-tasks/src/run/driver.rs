@@ -155,8 +155,9 @@ impl Driver<'_> {
             let row = order.row(at);
             let is = |wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
             let left = level.is_host && (start.has(row) || !self.options.only.as_ref().is_none_or(is));
-            if !left && !self.is_up_to_date(level, row) {
-                if let Step::Restart = self.consider(level, row).await? {
+            let has = (!left).then(|| level.object.features(row));
+            if let Some(has) = has.filter(|has| !self.is_up_to_date(level, row, has)) {
+                if let Step::Restart = self.consider(level, row, has).await? {
                     return Ok(Step::Restart);
                 }
                 // A task may have added another.
@@ -175,15 +176,14 @@ impl Driver<'_> {
     }
 
     /// Whether a task is up to date by what is known without asking or waiting for anything; then it was considered.
-    fn is_up_to_date(&mut self, level: &Level, row: usize) -> bool {
-        let (object, has) = (&level.object, level.object.features(row));
+    fn is_up_to_date(&mut self, level: &Level, row: usize, has: &Features) -> bool {
         let asks = has.sort != TaskSort::Task || has.dependencies || has.dependencies_always;
         if asks || !self.is_chosen(level, row) {
             return false;
         }
         let (forced, before) = (self.is_forced(level, has.stamp_name), self.cursor);
         let entry = self.records.get_next(has.stamp_name, &mut self.cursor);
-        let facts = unasked_facts(object, has, entry, forced, self.newest.as_ref());
+        let facts = unasked_facts(&level.object, *has, entry, forced, self.newest.as_ref());
         let Decision::UpToDate(time) = decide(&facts) else {
             self.cursor = before;
             return false;
@@ -193,10 +193,9 @@ impl Driver<'_> {
         true
     }
 
-    async fn consider(&mut self, level: &Level, row: usize) -> Result<Step, RunError> {
+    async fn consider(&mut self, level: &Level, row: usize, has: Features) -> Result<Step, RunError> {
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
-        let has = level.object.features(row);
         let considered = match has.sort {
             TaskSort::Relationship => Considered::At(Box::pin(self.relation(level, row)).await?),
             TaskSort::Customization => Box::pin(self.customization(level, row)).await?,

@@ -66,10 +66,10 @@ impl AnyObject {
         let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
         let _turn = course.turn().await;
         let (_session, records) = Session::begin(&self.0).await?;
-        let name = level.stamp_name(row);
+        let name = has.stamp_name;
         let subject = Subject { object: &level, i: row, entry: records.get(name), resources: Vec::new() };
         let hash = subject.hash().await?.unwrap_or_default();
-        let by_hand = ByHand { hash, source: level.meta(row).source, inputs: subject.record_inputs()? };
+        let by_hand = ByHand { hash, source: has.source, inputs: subject.record_inputs()? };
         Ok(stamp_by_hand(&*self.0, name, by_hand).await?)
     }
 }

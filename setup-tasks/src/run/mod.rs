@@ -237,8 +237,6 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
 impl dyn DynObject {
     /// An event of one of its tasks.
     pub(crate) fn emit(&self, row: usize, kind: impl FnOnce() -> EventKind) {
-        if self.core().is_listened_to() {
-            self.core().emit_about(self.stamp_name(row), || self.describe(row), kind);
-        }
+        self.core().emit_about(|| (self.stamp_name(row), self.describe(row)), kind);
     }
 }

@@ -18,8 +18,15 @@ const READ_CACHE_KIB: i64 = 256;
 
 /// The latest time that anything was stamped at, or one after it. Rows of the history are numbered by their times, each after the one
 /// before; databases from before that count from one, and have an index for this.
-pub(super) const LATEST: &str =
-    "SELECT iif(max(seq) < 100000000000000000, (SELECT max(time) FROM history), max(seq)) FROM history";
+macro_rules! latest {
+    () => {
+        "SELECT iif(max(seq) < 100000000000000000, (SELECT max(time) FROM history), max(seq)) FROM history"
+    };
+}
+pub(super) const LATEST: &str = latest!();
+/// That, behind what is kept about an object.
+pub(super) const RECORDS_AND_LATEST: &str =
+    concat!("SELECT (SELECT records FROM objects WHERE id = ?1), (", latest!(), ")");
 
 const SCHEMA: &str = "
     PRAGMA journal_mode = WAL;

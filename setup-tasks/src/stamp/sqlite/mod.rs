@@ -21,7 +21,7 @@ use tokio::sync::oneshot;
 use super::codec::decode;
 use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
 use crate::BoxFuture;
-use database::{LATEST, explain, format as format_of};
+use database::{LATEST, RECORDS_AND_LATEST, explain, format};
 use reader::Reader;
 use writer::{Job, Writer};
 
@@ -100,7 +100,7 @@ impl StampStore for SqliteStore {
 
     fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
         // Every stamp has its line of history.
-        self.look(object, &format!("SELECT (SELECT records FROM objects WHERE id = ?1), ({LATEST})"))
+        self.look(object, RECORDS_AND_LATEST)
     }
 
     fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
@@ -150,7 +150,7 @@ impl StampStore for SqliteStore {
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
         self.reader.read(&self.path, Vec::new, |db| {
-            let why = if format_of(&self.path, db)? < 2 { "NULL" } else { "why" };
+            let why = if format(&self.path, db)? < 2 { "NULL" } else { "why" };
             let mut statement = db
                 .prepare_cached(&format!(
                     "SELECT run, object, task, time, duration_us, ended, reason, error, {why} FROM history

@@ -118,6 +118,10 @@ impl Shared {
         self.durable || takes_away(&job.change)
     }
 
+    fn may_commit(&self, by: By, job: &Job) -> bool {
+        by == By::Thread || !self.must_sync(job)
+    }
+
     /// The thread: whenever it is told to, does all that there is to do.
     fn work(&self) {
         let mut own = None;
@@ -135,13 +139,13 @@ impl Shared {
 
     /// The connection; for a caller, if nobody has it.
     fn connection(&self, by: By) -> Option<MutexGuard<'_, Open>> {
-        match (by, self.open.try_lock()) {
-            (_, Ok(open)) => Some(open),
-            (_, Err(TryLockError::Poisoned(open))) => Some(open.into_inner()),
-            (By::Caller, Err(TryLockError::WouldBlock)) => None,
-            (By::Thread, Err(TryLockError::WouldBlock)) => {
-                Some(self.open.lock().unwrap_or_else(PoisonError::into_inner))
-            }
+        if by == By::Thread {
+            return Some(self.open.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+        match self.open.try_lock() {
+            Ok(open) => Some(open),
+            Err(TryLockError::Poisoned(open)) => Some(open.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
         }
     }
 
@@ -153,7 +157,7 @@ impl Shared {
             }
             drop(open);
             // Whoever came meanwhile found the connection taken, and left.
-            if !self.waiting().iter().any(|job| by == By::Thread || !self.must_sync(job)) {
+            if !self.waiting().iter().any(|job| self.may_commit(by, job)) {
                 return true;
             }
         }
@@ -162,16 +166,12 @@ impl Shared {
 
     fn commit_groups(&self, open: &mut Open, by: By) -> bool {
         for committed in 0.. {
-            if by == By::Caller && self.log_is_long(2 * LOG_PAGES) {
+            if by == By::Caller && (committed == IN_A_ROW || self.log_is_long(2 * LOG_PAGES)) {
                 return false;
             }
-            let group = self.take(by);
+            let group: Vec<_> = self.waiting().extract_if(.., |job| self.may_commit(by, job)).take(GROUP).collect();
             if group.is_empty() {
                 break;
-            }
-            if by == By::Caller && committed == IN_A_ROW {
-                self.waiting().extend(group);
-                return false;
             }
             match self.commit(open, &group, by) {
                 Ok(false) => {
@@ -182,16 +182,6 @@ impl Shared {
             }
         }
         true
-    }
-
-    /// Changes that wait, and that may be committed by whom.
-    fn take(&self, by: By) -> Vec<Job> {
-        let mut waiting = self.waiting();
-        if by == By::Thread {
-            let group = waiting.len().min(GROUP);
-            return waiting.drain(..group).collect();
-        }
-        waiting.extract_if(.., |job| !self.must_sync(job)).take(GROUP).collect()
     }
 
     /// `false` if a caller would have to wait for another process.
