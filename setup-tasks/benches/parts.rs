@@ -40,9 +40,9 @@ fn stamp() -> Stamp {
     runtime().block_on(door.create_stamp("t0", HASH)).unwrap()
 }
 
-fn set(stamp: &Stamp, task: usize) -> Change {
+fn set(stamp: &Stamp, task: usize) -> Vec<Change> {
     let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
-    Change::Set { task: format!("t{task}"), entry: Some(entry), history: None }
+    vec![Change::Set { task: format!("t{task}"), entry: Some(entry), history: None }]
 }
 
 fn fill(store: &dyn StampStore) {

@@ -25,9 +25,9 @@ async fn sample() -> Stamp {
     layout.add(Sample).unwrap().create_stamp("task", "a hash text of a usual length").await.unwrap()
 }
 
-fn set(task: usize, stamp: &Stamp) -> Change {
+fn set(task: usize, stamp: &Stamp) -> Vec<Change> {
     let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
-    Change::Set { task: format!("task_{task}"), entry: Some(entry), history: None }
+    vec![Change::Set { task: format!("task_{task}"), entry: Some(entry), history: None }]
 }
 
 fn object(i: usize) -> String {

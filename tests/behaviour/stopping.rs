@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use setup_tasks::fleet::Stop;
 use setup_tasks::prelude::*;
-use setup_tasks::stamp::HistoryFilter;
-use setup_tasks::{InjectionKey, Late, Layout, ObjectOutcome, RunError, Status};
+use setup_tasks::stamp::{Change, HistoryEntry, HistoryFilter, MemoryStore, Moment, Records, StampStore};
+use setup_tasks::{BoxFuture, Config, InjectionKey, Late, Layout, ObjectOutcome, RunError, StampError, Status};
 use setup_tasks_templates::{TemplateTask, template};
 
 use crate::support::{Machine, Place, chain, lines};
@@ -53,6 +53,57 @@ async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
     assert!(waiter.log.take().is_empty());
     gate.open();
     held.await.unwrap().unwrap();
+}
+
+/// Asks for a stop when it is told that a task goes on from one that ended.
+#[derive(Default)]
+struct Stopping {
+    stop: Stop,
+    kept: MemoryStore,
+}
+
+impl StampStore for Stopping {
+    fn load(&self, object: &str) -> Result<Records, StampError> {
+        self.kept.load(object)
+    }
+
+    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+        if changes.len() == 2 {
+            self.stop.ask();
+        }
+        self.kept.write(object, changes)
+    }
+
+    fn latest(&self) -> Result<Option<Moment>, StampError> {
+        self.kept.latest()
+    }
+
+    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+        self.kept.history(filter)
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "door")]
+struct Door;
+
+#[setup_tasks]
+impl Door {
+    #[setup_task("Paint it")]
+    fn paint(&self) {}
+    #[setup_task("Hang it")]
+    fn hang(&self) {}
+}
+
+#[tokio::test]
+async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
+    let store = Stopping::default();
+    let stop = store.stop.clone();
+    let layout = Layout::with_store(Config::default(), store);
+    let door = layout.add(Door).unwrap();
+    let report = layout.run().stop_when(stop).await.unwrap();
+    assert!(report.stopped && report.count(Status::Ran) == 1, "{report}");
+    assert_eq!(lines(&door.plan().await.unwrap()), ["paint up to date", "hang would run: never ran"]);
 }
 
 #[tokio::test]

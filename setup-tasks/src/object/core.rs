@@ -168,7 +168,8 @@ impl ObjectCore {
         history: Option<Box<HistoryEntry>>,
     ) -> Result<(), StampError> {
         self.prefetch(None);
-        self.layout.store().write(&self.subdir, Change::Set { task: name.to_owned(), entry, history }).await
+        let change = Change::Set { task: name.to_owned(), entry, history };
+        self.layout.store().write(&self.subdir, vec![change]).await
     }
 
     /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read ahead. What it then

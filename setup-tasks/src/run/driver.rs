@@ -60,6 +60,8 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         cursor: 0,
         takes_all: Current::ask_fleet(Scope::takes_all).unwrap_or(true),
         forces_none: options.forces_none(),
+        follower: None,
+        marked: None,
         newest: start.newest.clone(),
         contexts: Contexts::default(),
         tasks: Vec::new(),
@@ -114,7 +116,11 @@ pub(super) struct Driver<'r> {
     /// Whether a fleet chooses no tasks by tag, and none is forced: then no task is asked about that.
     takes_all: bool,
     forces_none: bool,
-    newest: Option<Newest>,
+    /// The row after the one that is considered.
+    pub(super) follower: Option<usize>,
+    /// What the store has a mark of already, written with the stamp of the task before it.
+    pub(super) marked: Option<&'static str>,
+    pub(super) newest: Option<Newest>,
     pub(super) contexts: Contexts,
     pub(super) tasks: Vec<TaskReport>,
     up_to_date: usize,
@@ -144,7 +150,7 @@ impl Driver<'_> {
         }
         let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
         let left = self.contexts.pop(&self.object.core().id, outcome).await;
-        result.and(left)
+        result.and(self.unmark().await).and(left)
     }
 
     /// The tasks of a level, those left that were considered before.
@@ -153,10 +159,14 @@ impl Driver<'_> {
         let mut at = 0;
         while at < order.len() {
             let row = order.row(at);
-            let is = |wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
-            let left = level.is_host && (start.has(row) || !self.options.only.as_ref().is_none_or(is));
-            let has = (!left).then(|| level.object.features(row));
+            let is = |row, wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
+            let only = self.options.only.as_ref();
+            let left = |row| level.is_host && (start.has(row) || !only.is_none_or(|only| is(row, only)));
+            let is_last = level.is_host && self.options.stop_after.as_ref().is_some_and(|last| is(row, last));
+            let has = (!left(row)).then(|| level.object.features(row));
             if let Some(has) = has.filter(|has| !self.is_up_to_date(level, row, has)) {
+                let follower = (!is_last && at + 1 < order.len()).then(|| order.row(at + 1));
+                self.follower = follower.filter(|&row| !left(row));
                 if let Step::Restart = self.consider(level, row, has).await? {
                     return Ok(Step::Restart);
                 }
@@ -167,7 +177,7 @@ impl Driver<'_> {
                     at = order.iter().position(|other| other == row).unwrap_or(at);
                 }
             }
-            if level.is_host && self.options.stop_after.as_ref().is_some_and(is) {
+            if is_last {
                 break;
             }
             at += 1;

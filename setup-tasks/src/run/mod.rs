@@ -12,6 +12,7 @@ mod glance;
 mod level;
 mod lock;
 mod mark;
+mod next;
 mod perform;
 mod related;
 mod report;
@@ -228,7 +229,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     core.prefetch(None);
     // The stamps go first: what is removed is never believed to be there.
     if !records.is_empty() {
-        core.layout.store().write(&core.subdir, Change::Clear).await?;
+        core.layout.store().write(&core.subdir, vec![Change::Clear]).await?;
     }
     core.paths().clear(&core.config().cache_dir(), &nested)?;
     Ok(())

@@ -89,7 +89,8 @@ impl Driver<'_> {
         let subject = Subject { object, i: row, entry: entry.as_ref(), resources: self.contexts.resources() };
         let hash = if hash.is_some() { hash } else { subject.hash().await? };
         let inputs = subject.record_inputs()?;
-        let guard = Guard::begin(session, &mut self.records, name, reason).await?;
+        let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
+        let guard = Guard::begin(session, &self.records, name, reason, is_marked).await?;
         match run_task(object, row, cx).await {
             Ok(Outcome::Done) => {
                 let duration = started.elapsed();
@@ -99,9 +100,12 @@ impl Driver<'_> {
                 if changed_while_running {
                     object.emit(row, || EventKind::ChangedWhileRunning);
                 }
-                let source = object.meta(row).source;
-                let success = Success { hash, source, inputs, changed_while_running, duration };
-                let time = guard.complete(&mut self.records, success).await?;
+                let source = object.features(row).source;
+                let time = session.layout().clock().now();
+                let success = Success { time, hash, source, inputs, changed_while_running, duration };
+                let next = self.next_for_sure(level, name, time);
+                guard.complete(&mut self.records, success, next).await?;
+                self.marked = self.marked.or(next);
                 Ok((Status::Ran, Some(time)))
             }
             Ok(Outcome::Skipped) => {

@@ -120,8 +120,8 @@ impl StampStore for FilesStore {
         Ok(records)
     }
 
-    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move { self.make(object, &change) })
+    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+        Box::pin(async move { changes.iter().try_for_each(|change| self.make(object, change)) })
     }
 
     fn latest(&self) -> Result<Option<Moment>, StampError> {

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use super::{Attempt, Change, Ended, Entry, HistoryEntry, InputStamp, Moment, Records, RunId, Stamp, StampError};
 use crate::decide::Reason;
-use crate::layout::Layout;
 use crate::run::Session;
 
 /// An attempt under way. Dropped without one of its three ends, it leaves the mark that says `Interrupted`.
@@ -17,6 +16,7 @@ pub(crate) struct Guard<'s> {
 
 /// What a success knows.
 pub(crate) struct Success {
+    pub(crate) time: Moment,
     pub(crate) hash: Option<String>,
     pub(crate) source: Option<u64>,
     pub(crate) inputs: Vec<InputStamp>,
@@ -25,24 +25,29 @@ pub(crate) struct Success {
 }
 
 impl<'s> Guard<'s> {
-    /// Marks the task as in progress, on disk, before its method is called.
+    /// Marks the task as in progress, on disk, before its method is called; unless its mark was written ahead.
     pub(crate) async fn begin(
         session: &'s Session,
-        records: &mut Records,
+        records: &Records,
         task: &'static str,
         reason: &Reason,
+        is_marked: bool,
     ) -> Result<Self, StampError> {
-        let previous = records.get(task).cloned();
-        let running = Attempt::Running { since: session.layout().clock().now(), run: session.run() };
-        let entry = Entry { stamp: previous.as_ref().and_then(|entry| entry.stamp.clone()), attempt: Some(running) };
-        let guard = Self { session, task, reason: reason.clone(), previous };
-        guard.keep(records, Some(entry), None).await?;
+        let guard = Self { session, task, reason: reason.clone(), previous: records.get(task).cloned() };
+        if !is_marked {
+            write(session, vec![mark(session, records, task)]).await?;
+        }
         Ok(guard)
     }
 
-    /// The task did its work: the stamp is written.
-    pub(crate) async fn complete(self, records: &mut Records, success: Success) -> Result<Moment, StampError> {
-        let time = self.session.layout().clock().now();
+    /// The task did its work: the stamp is written, and with it the mark of the task that is next, if that is known.
+    pub(crate) async fn complete(
+        self,
+        records: &mut Records,
+        success: Success,
+        next: Option<&'static str>,
+    ) -> Result<(), StampError> {
+        let time = success.time;
         let stamp = Stamp {
             time,
             contents: success.hash.unwrap_or_default(),
@@ -54,14 +59,14 @@ impl<'s> Guard<'s> {
         };
         let entry = Entry { stamp: Some(stamp), attempt: None };
         let history = self.history(time, Ended::Ran, success.duration, None);
-        self.keep(records, Some(entry), Some(history)).await?;
-        Ok(time)
+        let mark = next.map(|task| mark(self.session, records, task));
+        self.keep(records, Some(entry), history, mark).await
     }
 
     /// The task asked to be skipped: all is as it was.
     pub(crate) async fn skip(self, records: &mut Records, duration: Duration) -> Result<(), StampError> {
         let history = self.history(self.session.layout().clock().now(), Ended::Skipped, duration, None);
-        self.keep(records, self.previous.clone(), Some(history)).await
+        self.keep(records, self.previous.clone(), history, None).await
     }
 
     /// The task failed: the stamp goes, the failure stays.
@@ -69,7 +74,7 @@ impl<'s> Guard<'s> {
         let time = self.session.layout().clock().now();
         let history = self.history(time, Ended::Failed, duration, Some(error.clone()));
         let failed = Attempt::Failed { time, run: self.session.run(), error };
-        self.keep(records, Some(Entry { stamp: None, attempt: Some(failed) }), Some(history)).await
+        self.keep(records, Some(Entry { stamp: None, attempt: Some(failed) }), history, None).await
     }
 
     fn history(&self, time: Moment, ended: Ended, duration: Duration, error: Option<String>) -> HistoryEntry {
@@ -80,12 +85,26 @@ impl<'s> Guard<'s> {
         &self,
         records: &mut Records,
         entry: Option<Entry>,
-        history: Option<HistoryEntry>,
+        history: HistoryEntry,
+        mark: Option<Change>,
     ) -> Result<(), StampError> {
-        let change = Change::Set { task: self.task.to_owned(), entry, history: history.map(Box::new) };
+        let change = Change::Set { task: self.task.to_owned(), entry, history: Some(Box::new(history)) };
         change.apply(records);
-        write(self.session.layout(), self.session.subdir(), change).await
+        write(self.session, [change].into_iter().chain(mark).collect()).await
     }
+}
+
+/// That a task is in progress. Only the store is told: a run knows what it does.
+fn mark(session: &Session, records: &Records, task: &'static str) -> Change {
+    let stamp = records.get(task).and_then(|entry| entry.stamp.clone());
+    let running = Attempt::Running { since: session.layout().clock().now(), run: session.run() };
+    Change::Set { task: task.to_owned(), entry: Some(Entry { stamp, attempt: Some(running) }), history: None }
+}
+
+/// Takes back a mark that was written ahead, of a task that did not begin.
+pub(crate) async fn unmark(session: &Session, records: &Records, task: &'static str) -> Result<(), StampError> {
+    let entry = records.get(task).cloned();
+    write(session, vec![Change::Set { task: task.to_owned(), entry, history: None }]).await
 }
 
 /// Adds the end of an attempt of a task without a stamp (one with a completion check) to the history.
@@ -100,7 +119,7 @@ pub(crate) async fn record_without_stamp(
     let time = session.layout().clock().now();
     let history = history_entry(session, task, reason, time, ended, duration, error);
     let change = Change::Set { task: task.to_owned(), entry: None, history: Some(Box::new(history)) };
-    write(session.layout(), session.subdir(), change).await?;
+    write(session, vec![change]).await?;
     Ok(time)
 }
 
@@ -126,8 +145,8 @@ fn history_entry(
     }
 }
 
-async fn write(layout: &Layout, subdir: &str, change: Change) -> Result<(), StampError> {
-    layout.store().write(subdir, change).await
+async fn write(session: &Session, changes: Vec<Change>) -> Result<(), StampError> {
+    session.layout().store().write(session.subdir(), changes).await
 }
 
 /// In whole microseconds, as all that is kept or printed as JSON has it.

@@ -32,12 +32,14 @@ impl StampStore for MemoryStore {
         Ok(self.kept().objects.get(object).cloned().unwrap_or_default())
     }
 
-    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
+    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
             let mut kept = self.kept();
-            change.apply(kept.objects.entry(object.to_owned()).or_default());
-            if let Change::Set { history: Some(entry), .. } = change {
-                kept.history.push(*entry);
+            for change in changes {
+                change.apply(kept.objects.entry(object.to_owned()).or_default());
+                if let Change::Set { history: Some(entry), .. } = change {
+                    kept.history.push(*entry);
+                }
             }
             Ok(())
         })

@@ -18,7 +18,7 @@ use smol_str::SmolStr;
 pub use clock::{Clock, Moment};
 pub use error::StampError;
 pub use files::FilesStore;
-pub(crate) use guard::{Guard, Success, micros, record_without_stamp};
+pub(crate) use guard::{Guard, Success, micros, record_without_stamp, unmark};
 pub use history::{Ended, HistoryEntry, HistoryFilter};
 pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};

@@ -38,9 +38,10 @@ pub trait StampStore: Send + Sync + 'static {
     /// not returned yet.
     fn load(&self, object: &str) -> Result<Records, StampError>;
 
-    /// Makes a change. Once this returns, every later `load`, in this process and in others, sees it, also when this
-    /// process is killed at once. What survives a loss of power is the store's to say.
-    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>>;
+    /// Makes changes, one after the other. Once this returns, every later `load`, in this process and in others, sees them, also
+    /// when this process is killed at once; killed before, it has made none of them or the first ones. What survives a loss of
+    /// power is the store's to say.
+    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>>;
 
     /// A time that is not before that of any stamp of any object; nothing if there is none. A clock that was shown it makes
     /// later times than all that was stamped before, by whatever process and clock.

@@ -103,10 +103,10 @@ impl StampStore for SqliteStore {
         self.look(object, RECORDS_AND_LATEST)
     }
 
-    fn write<'a>(&'a self, object: &'a str, change: Change) -> BoxFuture<'a, Result<(), StampError>> {
+    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
             let (done, result) = oneshot::channel();
-            self.writer()?.submit(Job { object: object.to_owned(), change, done });
+            self.writer()?.submit(Job { object: object.to_owned(), changes, done });
             result.await.unwrap_or_else(|_| Err(self.stopped()))
         })
     }

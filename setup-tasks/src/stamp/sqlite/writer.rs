@@ -29,10 +29,10 @@ pub(super) struct Writer {
     thread: JoinHandle<()>,
 }
 
-/// A change, and who waits for it.
+/// Changes of one object, and who waits for them.
 pub(super) struct Job {
     pub(super) object: String,
-    pub(super) change: Change,
+    pub(super) changes: Vec<Change>,
     pub(super) done: oneshot::Sender<Result<(), StampError>>,
 }
 
@@ -115,7 +115,7 @@ impl Shared {
     }
 
     fn must_sync(&self, job: &Job) -> bool {
-        self.durable || takes_away(&job.change)
+        self.durable || job.changes.iter().any(takes_away)
     }
 
     fn may_commit(&self, by: By, job: &Job) -> bool {
@@ -271,12 +271,13 @@ fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Res
         let mut latest = transaction.prepare_cached(LATEST).map_err(explain)?;
         latest.query_row([], |row| row.get(0)).map_err(explain)?
     };
-    for Job { object, change, .. } in group {
+    for Job { object, changes, .. } in group {
         let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
         let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
-        change.apply(&mut records);
+        changes.iter().for_each(|change| change.apply(&mut records));
         put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
-        if let Change::Set { history: Some(e), .. } = change {
+        for change in changes {
+            let Change::Set { history: Some(e), .. } = change else { continue };
             let (time, duration) = (signed(e.time.0), signed(e.duration_us));
             let ended = ended_text(e.ended);
             let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
@@ -311,16 +312,16 @@ mod tests {
     use super::super::super::{Entry, HistoryEntry, HistoryFilter, Moment, RunId, SqliteStore, Stamp, StampStore};
     use super::*;
 
-    fn set(time: u64) -> Change {
+    fn set(time: u64) -> Vec<Change> {
         let run = RunId { began: 1, pid: 2 };
         let (contents, inputs) = (String::new(), Vec::new());
         let (source, duration_us, changed_while_running) = (None, 0, false);
         let stamp = Stamp { time: Moment(time), contents, source, run, duration_us, inputs, changed_while_running };
-        Change::Set {
+        vec![Change::Set {
             task: "mount".to_owned(),
             entry: Some(Entry { stamp: Some(stamp), attempt: None }),
             history: None,
-        }
+        }]
     }
 
     #[tokio::test]
@@ -363,7 +364,7 @@ mod tests {
             let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
             let history =
                 HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
-            Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }
+            vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }]
         };
         store.write("ada", ran(7)).await.unwrap();
         // As it was kept before, by a clock that was ahead.

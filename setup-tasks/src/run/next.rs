@@ -1,0 +1,43 @@
+//! The task that is next for sure: the mark that it is in progress is written with the stamp of the one before it, since two writes
+//! cost twice as much as one.
+
+use std::borrow::Cow;
+
+use super::driver::{Driver, Mode};
+use super::error::RunError;
+use super::gather::unasked_facts;
+use super::level::Level;
+use crate::decide::{Decision, Newest, decide};
+use crate::inspect::TaskSort;
+use crate::ready::Current;
+use crate::stamp::{Moment, unmark};
+
+impl Driver<'_> {
+    /// The task after `task`, which ended at `time`, if it runs then whatever else is asked, and nothing is to be asked or brought
+    /// up first.
+    pub(super) fn next_for_sure(&self, level: &Level, task: &'static str, time: Moment) -> Option<&'static str> {
+        let object = &level.object;
+        let row = self.follower.filter(|_| self.marked.is_none())?;
+        let has = object.features(row);
+        let waits = has.sort != TaskSort::Task || has.dependencies || has.dependencies_always;
+        let asks = has.completion || has.hash || has.inputs;
+        if waits || asks || !self.is_chosen(level, row) || !object.system_dependencies(row).is_empty() {
+            return None;
+        }
+        let mut newest = self.newest.clone();
+        Newest::keep_later(&mut newest, Some(time), || Cow::Borrowed(task));
+        let (forced, entry) = (self.is_forced(level, has.stamp_name), self.records.get(has.stamp_name));
+        let decision = decide(&unasked_facts(object, has, entry, forced, newest.as_ref()));
+        let is_stopped = || Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_default();
+        (matches!(decision, Decision::Run(_)) && !is_stopped()).then_some(has.stamp_name)
+    }
+
+    /// Takes back the mark of a task that did not begin after all: the run was asked to stop just then, or another task was added
+    /// before it and failed.
+    pub(super) async fn unmark(&mut self) -> Result<(), RunError> {
+        match (self.marked.take(), &self.mode) {
+            (Some(task), Mode::Apply(Some(session))) => Ok(unmark(session, &self.records, task).await?),
+            _ => Ok(()),
+        }
+    }
+}
