@@ -9,6 +9,7 @@
 //! task completed may be missing.
 
 mod database;
+mod group;
 mod reader;
 mod writer;
 
@@ -16,14 +17,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rusqlite::params;
-use tokio::sync::oneshot;
 
 use super::codec::decode;
 use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
 use crate::BoxFuture;
 use database::{LATEST, RECORDS_AND_LATEST, explain, format};
 use reader::Reader;
-use writer::{Job, Writer};
+use writer::Writer;
 
 /// Keeps stamps in one `SQLite` database.
 pub struct SqliteStore {
@@ -66,10 +66,6 @@ impl SqliteStore {
         Ok(self.writer.get_or_init(|| opened))
     }
 
-    fn stopped(&self) -> StampError {
-        StampError::Database { path: self.path.clone(), detail: "the thread that writes has stopped".to_owned() }
-    }
-
     /// What is kept about an object, and the latest time if that is asked for: the two columns of the answer, if there is one.
     fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Moment>), StampError> {
         self.reader.read(&self.path, Default::default, |db| {
@@ -104,11 +100,7 @@ impl StampStore for SqliteStore {
     }
 
     fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move {
-            let (done, result) = oneshot::channel();
-            self.writer()?.submit(Job { object: object.to_owned(), changes, done });
-            result.await.unwrap_or_else(|_| Err(self.stopped()))
-        })
+        Box::pin(async move { self.writer()?.write(object, changes).await })
     }
 
     fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {

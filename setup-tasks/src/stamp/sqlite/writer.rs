@@ -1,24 +1,28 @@
-//! Writes the database. Whoever has a change commits it, with all others that wait then, unless somebody does already: that one
-//! takes it along. What waits for something else than a processor is left to a thread: what is synced to the disk, the turn of
-//! another process that writes, and bringing the log into the database.
+//! Writes the database: one at a time, who puts all changes that wait then into one transaction. Whoever has a change lets other
+//! work of its thread come first, which may well end in a change, too; then commits, unless somebody has. What waits for something
+//! else than a processor is left to a thread: what is synced to the disk, the turn of another process that writes, and bringing the
+//! log into the database. It also looks after changes whose owner comes to nothing, as where a task blocks the owner's thread.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::task::Poll;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::super::codec::{decode, encode};
-use super::super::{Change, Ended, Records, StampError};
-use super::database::{BUSY, LATEST, create, explain, open};
+use super::super::{Change, StampError};
+use super::database::{BUSY, create, explain, open};
+use super::group::{takes_away, write_group};
 
 /// How many changes share a transaction at the most.
 const GROUP: usize = 512;
 /// After so many transactions a caller leaves the rest to the thread: its own change was in the first.
 const IN_A_ROW: usize = 8;
+/// How long a change waits for its owner before the thread commits it: at least this, at most twice.
+const MOMENT: Duration = Duration::from_millis(1);
 /// How long the log grows, in pages of 4 KiB, before it is brought into the database: pages that were written several times are
 /// brought in once. If it grows to twice that meanwhile, who writes waits.
 const LOG_PAGES: i32 = 8_000;
@@ -33,7 +37,7 @@ pub(super) struct Writer {
 pub(super) struct Job {
     pub(super) object: String,
     pub(super) changes: Vec<Change>,
-    pub(super) done: oneshot::Sender<Result<(), StampError>>,
+    done: oneshot::Sender<Result<(), StampError>>,
 }
 
 struct Shared {
@@ -44,8 +48,19 @@ struct Shared {
     open: Mutex<Open>,
     /// How long the log was after the last transaction.
     log_pages: Arc<AtomicI32>,
+    /// What the thread is up to: one of the three below.
+    watch: AtomicU8,
+    /// Whether something is left to the thread that does not wait for a moment.
+    left: AtomicBool,
     ended: AtomicBool,
 }
+
+/// It sleeps until it is told.
+const ASLEEP: u8 = 0;
+/// It is awake, and nobody had a change since it looked.
+const QUIET: u8 = 1;
+/// It is awake, and somebody had one.
+const TOLD: u8 = 2;
 
 /// The connection, with how it is set.
 struct Open {
@@ -61,6 +76,16 @@ enum By {
     Thread,
 }
 
+/// What is left after a transaction.
+enum Rest {
+    /// Nothing that its owner, or who commits it now, will not come to.
+    None,
+    /// Changes whose owners came while the connection was taken.
+    Some,
+    /// What a caller would have to wait for.
+    ForThread,
+}
+
 impl Writer {
     /// Opens the database, making it if there is none, and starts the thread.
     pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
@@ -74,8 +99,9 @@ impl Writer {
         };
         let mut open = Open { connection, syncs: durable, by: By::Thread };
         open.connection.wal_hook(Some(note_pages)).map_err(|error| explain(&path, &error))?;
-        let (waiting, open, ended) = (Mutex::default(), Mutex::new(open), AtomicBool::new(false));
-        let shared = Arc::new(Shared { path, durable, waiting, open, log_pages, ended });
+        let (waiting, open, watch) = (Mutex::default(), Mutex::new(open), AtomicU8::new(ASLEEP));
+        let (left, ended) = (AtomicBool::new(false), AtomicBool::new(false));
+        let shared = Arc::new(Shared { path, durable, waiting, open, log_pages, watch, left, ended });
         let thread = std::thread::Builder::new().name("setup-tasks stamps".to_owned());
         let of_thread = shared.clone();
         let thread = thread.spawn(move || of_thread.work());
@@ -83,30 +109,82 @@ impl Writer {
         Ok(Self { shared, thread })
     }
 
-    /// Commits a change, or leaves it to whoever commits now, or to the thread.
-    pub(super) fn submit(&self, job: Job) {
+    /// Makes changes of an object.
+    pub(super) async fn write(&self, object: &str, changes: Vec<Change>) -> Result<(), StampError> {
+        let (done, mut result) = oneshot::channel();
+        let job = Job { object: object.to_owned(), changes, done };
         let for_thread = self.shared.must_sync(&job);
         self.shared.waiting().push(job);
-        if for_thread || !self.shared.commit_all(By::Caller) || self.shared.log_is_long(LOG_PAGES) {
+        if for_thread {
             self.leave_to_thread();
+        } else {
+            self.be_watched();
+            give_way().await;
+            if let Ok(result) = result.try_recv() {
+                return result;
+            }
+            self.commit().await;
+        }
+        let stopped = || StampError::Database {
+            path: self.shared.path.clone(),
+            detail: "the thread that writes has stopped".to_owned(),
+        };
+        result.await.unwrap_or_else(|_| Err(stopped()))
+    }
+
+    /// Commits what waits, unless somebody does already: that one looks once more.
+    async fn commit(&self) {
+        for _ in 0..IN_A_ROW {
+            match self.shared.commit_group(By::Caller) {
+                Rest::None if self.shared.log_is_long(LOG_PAGES) => break,
+                Rest::None => return,
+                Rest::Some => give_way().await,
+                Rest::ForThread => break,
+            }
+        }
+        self.leave_to_thread();
+    }
+
+    /// The thread looks in a moment what became of a change.
+    fn be_watched(&self) {
+        if self.shared.watch.swap(TOLD, Ordering::AcqRel) == ASLEEP {
+            self.wake_thread();
         }
     }
 
     fn leave_to_thread(&self) {
+        self.shared.left.store(true, Ordering::Release);
+        self.wake_thread();
+    }
+
+    fn wake_thread(&self) {
         self.thread.thread().unpark();
         // It ends early only by a panic; nobody waits in vain for what came since.
         if self.thread.is_finished() {
-            self.shared.commit_all(By::Thread);
+            self.shared.commit_all();
         }
     }
 
     /// Waits for the changes that are under way.
     pub(super) fn finish(self) {
         self.shared.ended.store(true, Ordering::Release);
-        self.thread.thread().unpark();
+        self.leave_to_thread();
         // A panic there has already failed the writes that waited for it.
         let _ = self.thread.join();
     }
+}
+
+/// Lets what else the thread has to do come first, once.
+async fn give_way() {
+    let mut gave_way = false;
+    std::future::poll_fn(|cx| {
+        if std::mem::replace(&mut gave_way, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 impl Shared {
@@ -122,18 +200,31 @@ impl Shared {
         by == By::Thread || !self.must_sync(job)
     }
 
-    /// The thread: whenever it is told to, does all that there is to do.
+    /// The thread: whenever it is told to, and in a moment while callers have changes, does all that there is to do.
     fn work(&self) {
         let mut own = None;
         loop {
             if self.log_is_long(LOG_PAGES) {
                 self.bring_log_in(&mut own);
             }
-            self.commit_all(By::Thread);
+            self.commit_all();
             if self.ended.load(Ordering::Acquire) {
                 return;
             }
+            self.rest();
+        }
+    }
+
+    /// Sleeps until something is left to the thread, or for a moment after a caller had a change.
+    fn rest(&self) {
+        if self.watch.compare_exchange(QUIET, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             std::thread::park();
+        } else {
+            // A change that comes before this is looked at in a moment, too.
+            self.watch.store(QUIET, Ordering::Release);
+        }
+        if !self.left.swap(false, Ordering::AcqRel) {
+            std::thread::park_timeout(MOMENT);
         }
     }
 
@@ -149,39 +240,32 @@ impl Shared {
         }
     }
 
-    /// Commits what waits. `false` if something is left to the thread.
-    fn commit_all(&self, by: By) -> bool {
-        while let Some(mut open) = self.connection(by) {
-            if !self.commit_groups(&mut open, by) {
-                return false;
-            }
-            drop(open);
-            // Whoever came meanwhile found the connection taken, and left.
-            if !self.waiting().iter().any(|job| self.may_commit(by, job)) {
-                return true;
-            }
+    /// Commits what waits, and what comes meanwhile.
+    fn commit_all(&self) {
+        while !self.waiting().is_empty() {
+            self.commit_group(By::Thread);
         }
-        true
     }
 
-    fn commit_groups(&self, open: &mut Open, by: By) -> bool {
-        for committed in 0.. {
-            if by == By::Caller && (committed == IN_A_ROW || self.log_is_long(2 * LOG_PAGES)) {
-                return false;
-            }
-            let group: Vec<_> = self.waiting().extract_if(.., |job| self.may_commit(by, job)).take(GROUP).collect();
-            if group.is_empty() {
-                break;
-            }
-            match self.commit(open, &group, by) {
+    /// Commits what waits, in one transaction.
+    fn commit_group(&self, by: By) -> Rest {
+        let Some(mut open) = self.connection(by) else { return Rest::None };
+        if by == By::Caller && self.log_is_long(2 * LOG_PAGES) {
+            return Rest::ForThread;
+        }
+        let group: Vec<_> = self.waiting().extract_if(.., |job| self.may_commit(by, job)).take(GROUP).collect();
+        if !group.is_empty() {
+            match self.commit(&mut open, &group, by) {
                 Ok(false) => {
                     self.waiting().extend(group);
-                    return false;
+                    return Rest::ForThread;
                 }
                 result => answer(group, &result.map(drop)),
             }
         }
-        true
+        drop(open);
+        // Whoever came meanwhile found the connection taken, and left.
+        if self.waiting().iter().any(|job| self.may_commit(by, job)) { Rest::Some } else { Rest::None }
     }
 
     /// `false` if a caller would have to wait for another process.
@@ -248,68 +332,11 @@ fn answer(group: Vec<Job>, result: &Result<(), StampError>) {
     }
 }
 
-/// Whether a stamp is not to be believed from now on that was until now. That must outlast a loss of power, or what its task
-/// then does to the world would be believed to be what it was; that a stamp was written need not.
-fn takes_away(change: &Change) -> bool {
-    match change {
-        Change::Set { entry: Some(entry), .. } => entry.stamp.is_some() && entry.attempt.is_some(),
-        // Without history it is no end of an attempt.
-        Change::Set { entry: None, history, .. } => history.is_none(),
-        Change::Clear => true,
-    }
-}
-
-fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Result<(), StampError> {
-    let explain = |error: rusqlite::Error| explain(path, &error);
-    let damaged = |detail| StampError::Damaged { path: path.to_owned(), detail };
-    let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
-    let mut put = transaction.prepare_cached("REPLACE INTO objects VALUES (?1, ?2)").map_err(explain)?;
-    let mut add = transaction
-        .prepare_cached("INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
-        .map_err(explain)?;
-    let mut last: Option<i64> = {
-        let mut latest = transaction.prepare_cached(LATEST).map_err(explain)?;
-        latest.query_row([], |row| row.get(0)).map_err(explain)?
-    };
-    for Job { object, changes, .. } in group {
-        let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
-        let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
-        changes.iter().for_each(|change| change.apply(&mut records));
-        put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
-        for change in changes {
-            let Change::Set { history: Some(e), .. } = change else { continue };
-            let (time, duration) = (signed(e.time.0), signed(e.duration_us));
-            let ended = ended_text(e.ended);
-            let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
-            // Where a mad clock has used the last number, `SQLite` finds one.
-            let seq = last.unwrap_or(0).checked_add(1).map(|next| next.max(time));
-            last = seq.or(last);
-            add.execute(params![seq, e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
-                .map_err(explain)?;
-        }
-    }
-    Ok(())
-}
-
-/// `SQLite`'s integers have a sign; nanoseconds reach it in the year 2262.
-fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn ended_text(ended: Ended) -> &'static str {
-    match ended {
-        Ended::Ran => "ran",
-        Ended::Skipped => "skipped",
-        Ended::Failed => "failed",
-        Ended::Marked => "marked",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
 
-    use super::super::super::{Entry, HistoryEntry, HistoryFilter, Moment, RunId, SqliteStore, Stamp, StampStore};
+    use super::super::super::{Entry, Moment, RunId, SqliteStore, Stamp, StampStore};
     use super::*;
 
     fn set(time: u64) -> Vec<Change> {
@@ -333,12 +360,32 @@ mod tests {
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         let (mut first, mut second) = (store.write("ada", set(2)), store.write("grace", set(3)));
-        assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        // Twice, since each gives way first.
+        for _ in 0..2 {
+            assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
+        }
         other.execute_batch("COMMIT").unwrap();
         first.await.unwrap();
         second.await.unwrap();
         let time = |object| store.load(object).unwrap().get("mount").unwrap().stamp.as_ref().unwrap().time;
         assert_eq!((time("ada"), time("grace")), (Moment(2), Moment(3)));
+    }
+
+    #[tokio::test]
+    async fn a_change_is_kept_in_a_moment_though_its_owner_is_held_up() {
+        let place = tempfile::tempdir().unwrap();
+        let store = SqliteStore::new(place.path().join("stamps.sqlite"));
+        for time in 0..5 {
+            let mut write = store.write("ada", set(time));
+            assert!((&mut write).now_or_never().is_none());
+            let began = std::time::Instant::now();
+            let kept = || store.load("ada").unwrap().get("mount").is_some_and(|e| e.latest() == Some(Moment(time)));
+            while !kept() {
+                assert!(began.elapsed() < Duration::from_secs(30), "nobody committed it");
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            write.await.unwrap();
+        }
     }
 
     #[tokio::test]
@@ -352,31 +399,5 @@ mod tests {
         // Two pages and more a change, were it never brought in.
         let log = std::fs::metadata(path.with_extension("sqlite-wal")).unwrap().len();
         assert!(log < 2 * 4096 * u64::try_from(LOG_PAGES).unwrap(), "{log} bytes");
-    }
-
-    #[tokio::test]
-    async fn a_history_that_counts_from_one_is_gone_on_with() {
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("stamps.sqlite");
-        let store = SqliteStore::new(&path);
-        let ran = |time| {
-            let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
-            let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
-            let history =
-                HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
-            vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }]
-        };
-        store.write("ada", ran(7)).await.unwrap();
-        // As it was kept before, by a clock that was ahead.
-        let ahead: u64 = 4_000_000_000_000_000_000;
-        let old = Connection::open(&path).unwrap();
-        old.execute("UPDATE history SET seq = 1, time = ?1, task = 'ahead'", [signed(ahead)]).unwrap();
-        assert_eq!(store.latest().unwrap(), Some(Moment(ahead)));
-        store.write("ada", ran(8)).await.unwrap();
-        store.write("ada", ran(ahead + 9)).await.unwrap();
-        assert!(store.latest().unwrap() >= Some(Moment(ahead + 9)));
-        let history = store.history(&HistoryFilter::default()).unwrap();
-        let tasks: Vec<_> = history.iter().map(|entry| entry.task.as_str()).collect();
-        assert_eq!(tasks, [&format!("at {}", ahead + 9), "at 8", "ahead"]);
     }
 }

@@ -1,0 +1,101 @@
+//! What a group of changes makes of the database, in one transaction.
+
+use std::path::Path;
+
+use rusqlite::{OptionalExtension, Transaction, params};
+
+use super::super::codec::{decode, encode};
+use super::super::{Change, Ended, Records, StampError};
+use super::database::{LATEST, explain};
+use super::writer::Job;
+
+/// Whether a stamp is not to be believed from now on that was until now. That must outlast a loss of power, or what its task
+/// then does to the world would be believed to be what it was; that a stamp was written need not.
+pub(super) fn takes_away(change: &Change) -> bool {
+    match change {
+        Change::Set { entry: Some(entry), .. } => entry.stamp.is_some() && entry.attempt.is_some(),
+        // Without history it is no end of an attempt.
+        Change::Set { entry: None, history, .. } => history.is_none(),
+        Change::Clear => true,
+    }
+}
+
+pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Result<(), StampError> {
+    let explain = |error: rusqlite::Error| explain(path, &error);
+    let damaged = |detail| StampError::Damaged { path: path.to_owned(), detail };
+    let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
+    let mut put = transaction.prepare_cached("REPLACE INTO objects VALUES (?1, ?2)").map_err(explain)?;
+    let mut add = transaction
+        .prepare_cached("INSERT INTO history VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")
+        .map_err(explain)?;
+    let mut last: Option<i64> = {
+        let mut latest = transaction.prepare_cached(LATEST).map_err(explain)?;
+        latest.query_row([], |row| row.get(0)).map_err(explain)?
+    };
+    for Job { object, changes, .. } in group {
+        let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
+        let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
+        changes.iter().for_each(|change| change.apply(&mut records));
+        put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
+        for change in changes {
+            let Change::Set { history: Some(e), .. } = change else { continue };
+            let (time, duration) = (signed(e.time.0), signed(e.duration_us));
+            let ended = ended_text(e.ended);
+            let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
+            // Where a mad clock has used the last number, `SQLite` finds one.
+            let seq = last.unwrap_or(0).checked_add(1).map(|next| next.max(time));
+            last = seq.or(last);
+            add.execute(params![seq, e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
+                .map_err(explain)?;
+        }
+    }
+    Ok(())
+}
+
+/// `SQLite`'s integers have a sign; nanoseconds reach it in the year 2262.
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn ended_text(ended: Ended) -> &'static str {
+    match ended {
+        Ended::Ran => "ran",
+        Ended::Skipped => "skipped",
+        Ended::Failed => "failed",
+        Ended::Marked => "marked",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::Connection;
+
+    use super::super::super::{HistoryEntry, HistoryFilter, Moment, SqliteStore, StampStore};
+    use super::*;
+
+    #[tokio::test]
+    async fn a_history_that_counts_from_one_is_gone_on_with() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("stamps.sqlite");
+        let store = SqliteStore::new(&path);
+        let ran = |time| {
+            let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
+            let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
+            let history =
+                HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
+            vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }]
+        };
+        store.write("ada", ran(7)).await.unwrap();
+        // As it was kept before, by a clock that was ahead.
+        let ahead: u64 = 4_000_000_000_000_000_000;
+        let old = Connection::open(&path).unwrap();
+        old.execute("UPDATE history SET seq = 1, time = ?1, task = 'ahead'", [signed(ahead)]).unwrap();
+        assert_eq!(store.latest().unwrap(), Some(Moment(ahead)));
+        store.write("ada", ran(8)).await.unwrap();
+        store.write("ada", ran(ahead + 9)).await.unwrap();
+        assert!(store.latest().unwrap() >= Some(Moment(ahead + 9)));
+        let history = store.history(&HistoryFilter::default()).unwrap();
+        let tasks: Vec<_> = history.iter().map(|entry| entry.task.as_str()).collect();
+        assert_eq!(tasks, [&format!("at {}", ahead + 9), "at 8", "ahead"]);
+    }
+}
