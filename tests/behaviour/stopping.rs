@@ -97,9 +97,10 @@ impl Door {
 
 #[tokio::test]
 async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
-    let store = Stopping::default();
+    let (place, store) = (Place::new(), Stopping::default());
     let stop = store.stop.clone();
-    let layout = Layout::with_store(Config::default(), store);
+    let config = Config { base_dir: place.path().to_owned(), ..Config::default() };
+    let layout = Layout::with_store(config, store);
     let door = layout.add(Door).unwrap();
     let report = layout.run().stop_when(stop).await.unwrap();
     assert!(report.stopped && report.count(Status::Ran) == 1, "{report}");
