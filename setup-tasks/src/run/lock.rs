@@ -81,7 +81,7 @@ impl ObjectLock {
                 Err(TryLockError::Error(source)) => return Err(io(source)),
                 locked => locked.is_ok(),
             };
-            let Some(length) = length_at(&file, &path) else {
+            let Some(length) = length(&file) else {
                 // It was broken meanwhile, whoever holds it: who comes next locks the new one.
                 file = open(&path).map_err(io)?;
                 continue;
@@ -139,16 +139,15 @@ pub(crate) fn break_lock(cache_dir: &Path, (object, subdir): (&str, &str)) -> Re
     Ok(Broken::Was(holder))
 }
 
-/// How long the file is, if it is still the one at its path: a broken lock is a file of its own.
+/// How long the file is, if it is still at its place: one that was broken has no name any more.
 #[cfg(unix)]
-fn length_at(file: &File, path: &Path) -> Option<u64> {
+fn length(file: &File) -> Option<u64> {
     use std::os::unix::fs::MetadataExt;
-    let (held, there) = (file.metadata().ok()?, fs::metadata(path).ok()?);
-    ((held.dev(), held.ino()) == (there.dev(), there.ino())).then_some(held.len())
+    file.metadata().ok().filter(|held| held.nlink() > 0).map(|held| held.len())
 }
 
 #[cfg(not(unix))]
-fn length_at(file: &File, _: &Path) -> Option<u64> {
+fn length(file: &File) -> Option<u64> {
     file.metadata().ok().map(|held| held.len())
 }
 
