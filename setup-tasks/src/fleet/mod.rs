@@ -22,6 +22,9 @@ use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
 use crate::stamp::StampError;
 
+/// How many objects are run at once by default, for each processor.
+const A_PROCESSOR: usize = 8;
+
 /// A run of many objects that is about to begin: await it. From [`Layout::run`].
 ///
 /// Each object is brought to ready anew, at most once, in a task of its own of the tokio runtime that this is awaited in. An
@@ -55,7 +58,7 @@ use crate::stamp::StampError;
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct FleetRun {
     layout: Layout,
-    jobs: usize,
+    jobs: Option<usize>,
     fail_fast: bool,
     dry_run: bool,
     diff: bool,
@@ -107,8 +110,7 @@ impl FleetRun {
     pub(crate) fn new(layout: Layout) -> Self {
         Self {
             layout,
-            // Most tasks wait for something else than a processor.
-            jobs: 8 * std::thread::available_parallelism().map_or(1, usize::from),
+            jobs: None,
             fail_fast: false,
             dry_run: false,
             diff: false,
@@ -124,8 +126,18 @@ impl FleetRun {
 
     /// How many objects are run at once; at least one. By default eight times as many as there are processors.
     pub fn jobs(mut self, jobs: usize) -> Self {
-        self.jobs = jobs.max(1);
+        self.jobs = Some(jobs.max(1));
         self
+    }
+
+    /// How many of so many objects are run at once.
+    fn workers(&self, objects: usize) -> usize {
+        // Most tasks wait for something else than a processor. How many of those there are takes some twenty looks at files.
+        let by_default = || match objects {
+            0..=A_PROCESSOR => A_PROCESSOR,
+            _ => A_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from),
+        };
+        self.jobs.unwrap_or_else(by_default).min(objects)
     }
 
     /// Begins no further object once one failed; what runs then is brought to its end.

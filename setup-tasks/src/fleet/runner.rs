@@ -33,7 +33,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut scope: Sc
     scope.ahead = read_ahead(fleet.layout.store(), &objects, epoch);
     let scope = Arc::new(scope);
     let _listed = fleet.layout.list_fleet(&scope);
-    let workers = fleet.jobs.min(objects.len());
+    let workers = fleet.workers(objects.len());
     let shared = Arc::new(Shared {
         schedule: Apart(Mutex::new(Schedule::new(&objects, fleet.fail_fast))),
         more: Notify::new(),

@@ -28,7 +28,9 @@ pub(super) const LATEST: &str = latest!();
 pub(super) const RECORDS_AND_LATEST: &str =
     concat!("SELECT (SELECT records FROM objects WHERE id = ?1), (", latest!(), ")");
 
+/// The draft is synced once it is whole.
 const SCHEMA: &str = "
+    PRAGMA synchronous = OFF;
     PRAGMA journal_mode = WAL;
     BEGIN;
     CREATE TABLE objects (id TEXT PRIMARY KEY, records BLOB NOT NULL) WITHOUT ROWID;
@@ -208,7 +210,9 @@ fn make(draft: &Path) -> Result<(), StampError> {
     let _ = std::fs::remove_file(draft);
     let connection = Connection::open(draft).map_err(|error| explain(draft, &error))?;
     connection.execute_batch(SCHEMA).map_err(|error| explain(draft, &error))?;
-    connection.close().map_err(|(_, error)| explain(draft, &error))
+    connection.close().map_err(|(_, error)| explain(draft, &error))?;
+    let synced = std::fs::File::open(draft).and_then(|file| file.sync_all());
+    synced.map_err(|error| StampError::io("sync", draft, error))
 }
 
 pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StampError {
