@@ -20,6 +20,12 @@ pub(super) fn takes_away(change: &Change) -> bool {
     }
 }
 
+/// Whether it is the end of an attempt.
+pub(super) fn ends(change: &Change) -> bool {
+    matches!(change, Change::Set { history: Some(_), .. })
+}
+
+/// Writes the changes of a group.
 pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Result<(), StampError> {
     let explain = |error: rusqlite::Error| explain(path, &error);
     let damaged = |detail| StampError::Damaged { path: path.to_owned(), detail };
@@ -67,24 +73,25 @@ fn ended_text(ended: Ended) -> &'static str {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use rusqlite::Connection;
 
     use super::super::super::{HistoryEntry, HistoryFilter, Moment, SqliteStore, StampStore};
     use super::*;
+
+    /// The end of an attempt without a stamp.
+    pub(in super::super) fn ran(time: u64) -> Vec<Change> {
+        let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
+        let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
+        let history = HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
+        vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }]
+    }
 
     #[tokio::test]
     async fn a_history_that_counts_from_one_is_gone_on_with() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("stamps.sqlite");
         let store = SqliteStore::new(&path);
-        let ran = |time| {
-            let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
-            let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
-            let history =
-                HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
-            vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }]
-        };
         store.write("ada", ran(7)).await.unwrap();
         // As it was kept before, by a clock that was ahead.
         let ahead: u64 = 4_000_000_000_000_000_000;
