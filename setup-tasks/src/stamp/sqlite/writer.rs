@@ -27,6 +27,8 @@ const MOMENT: Duration = Duration::from_millis(1);
 /// How long the log grows, in pages of 4 KiB, before it is brought into the database: pages that were written several times are
 /// brought in once. If it grows to twice that meanwhile, who writes waits.
 const LOG_PAGES: i32 = 8_000;
+/// How long it grows if nobody has a change just then: who closes the database has the less to wait for.
+const QUIET_LOG_PAGES: i32 = 128;
 
 /// The way to the database, and the thread.
 pub(super) struct Writer {
@@ -215,13 +217,16 @@ impl Shared {
             if self.ended.load(Ordering::Acquire) {
                 return;
             }
-            self.rest();
+            self.rest(&mut own);
         }
     }
 
     /// Sleeps until something is left to the thread, or for a moment after a caller had a change.
-    fn rest(&self) {
+    fn rest(&self, own: &mut Option<Connection>) {
         if self.watch.compare_exchange(QUIET, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+            if self.log_is_long(QUIET_LOG_PAGES) {
+                self.bring_log_in(own);
+            }
             std::thread::park();
         } else {
             // A change that comes before this is looked at in a moment, too.
