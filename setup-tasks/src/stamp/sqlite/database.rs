@@ -128,6 +128,11 @@ fn number(path: &Path, connection: &Connection, name: &str) -> Result<i64, Stamp
     connection.pragma_query_value(None, name, |row| row.get(0)).map_err(|error| explain(path, &error))
 }
 
+/// Writes to the log what the database says already.
+pub(super) fn begin_log(connection: &Connection) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "application_id", APPLICATION)
+}
+
 /// Brings a database of an older format to the one that is written.
 fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
     if format(path, connection)? == FORMAT {

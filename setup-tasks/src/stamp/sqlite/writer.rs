@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::super::{Change, StampError};
-use super::database::{BUSY, create, explain, open};
+use super::database::{BUSY, begin_log, create, explain, open};
 use super::group::{ends, takes_away, write_group};
 
 /// How many changes share a transaction at the most.
@@ -311,14 +311,24 @@ impl Shared {
         if let Some(own) = own {
             bring_in(own);
         }
-        if let Some(open) = self.connection(By::Thread) {
+        if let Some(mut open) = self.connection(By::Thread) {
             bring_in(&open.connection);
             self.log_pages.store(0, Ordering::Relaxed);
+            open.begin_log();
         }
     }
 }
 
 impl Open {
+    /// Writes a frame that changes nothing: a log's first one is synced, which no caller is to wait for.
+    fn begin_log(&mut self) {
+        // Where another process writes just then, that one begins it.
+        let begun = self.set(false, By::Caller).and_then(|()| begin_log(&self.connection));
+        if let Err(error) = begun {
+            tracing::debug!("the log is begun by the next change: {error}");
+        }
+    }
+
     /// Whether the next commits are synced to the disk, and whether they wait for another process.
     fn set(&mut self, syncs: bool, by: By) -> rusqlite::Result<()> {
         if self.syncs != syncs {
