@@ -14,9 +14,9 @@ mod reader;
 mod writer;
 
 use std::path::PathBuf;
-use std::sync::{Mutex, OnceLock, PoisonError};
 
 use rusqlite::params;
+use tokio::sync::OnceCell;
 
 use super::codec::decode;
 use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
@@ -29,21 +29,14 @@ use writer::Writer;
 pub struct SqliteStore {
     path: PathBuf,
     reader: Reader,
-    writer: OnceLock<Writer>,
-    opening: Mutex<()>,
+    writer: OnceCell<Writer>,
     durable: bool,
 }
 
 impl SqliteStore {
     /// A store in the database at `path`, which is made, with its directory, by the first write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            reader: Reader::default(),
-            writer: OnceLock::new(),
-            opening: Mutex::default(),
-            durable: false,
-        }
+        Self { path: path.into(), reader: Reader::default(), writer: OnceCell::new(), durable: false }
     }
 
     /// Syncs each change to the disk before it counts (`synchronous = FULL`): what was stamped survives a loss of power.
@@ -54,16 +47,8 @@ impl SqliteStore {
     }
 
     /// The way to write, which the first change opens.
-    fn writer(&self) -> Result<&Writer, StampError> {
-        if let Some(writer) = self.writer.get() {
-            return Ok(writer);
-        }
-        let _opening = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(writer) = self.writer.get() {
-            return Ok(writer);
-        }
-        let opened = Writer::start(self.path.clone(), self.durable)?;
-        Ok(self.writer.get_or_init(|| opened))
+    async fn writer(&self) -> Result<&Writer, StampError> {
+        self.writer.get_or_try_init(|| async { Writer::start(self.path.clone(), self.durable) }).await
     }
 
     /// What is kept about an object, and the latest time if that is asked for: the two columns of the answer, if there is one.
@@ -100,7 +85,7 @@ impl StampStore for SqliteStore {
     }
 
     fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move { self.writer()?.write(object, changes).await })
+        Box::pin(async move { self.writer().await?.write(object, changes).await })
     }
 
     fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
