@@ -126,6 +126,10 @@ async fn main() -> Result<()> {
         sync(Some(&base))?;
     }
     let layout = build(&base)?;
+    if setting("WAIT", 0) == 1 {
+        println!("ready");
+        io::stdin().read_line(&mut String::new())?;
+    }
     let mut out = io::stdout().lock();
     match mode.as_str() {
         "run" => {

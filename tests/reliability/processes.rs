@@ -1,23 +1,38 @@
 //! Many processes on one layout.
 
-use std::process::Stdio;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Stdio};
 use std::time::Duration;
 
 use crate::place::Place;
+
+/// A process that begins its run when its standard input ends.
+fn ready(place: &Place) -> (Child, BufReader<ChildStdout>) {
+    let mut command = place.command("run");
+    command.env("WAIT", "1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
+    (child, said)
+}
 
 fn at_once(count: usize, settings: &[(&'static str, &str)]) {
     let place = Place::new(settings);
     for round in 1..=3 {
         (0..6).for_each(|object| place.set_generation(object, round));
-        let children: Vec<_> = (0..count)
-            .map(|_| place.command("run").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
-            .collect();
+        let mut children: Vec<_> = (0..count).map(|_| ready(&place)).collect();
+        for (child, _) in &mut children {
+            drop(child.stdin.take());
+        }
         let mut waited = 0;
-        for child in children {
+        for (child, mut said) in children {
+            let mut lines = String::new();
+            said.read_to_string(&mut lines).unwrap();
             let output = child.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-            let said = String::from_utf8(output.stdout).unwrap();
-            waited += said.lines().filter(|line| line.starts_with("waiting o") && line.contains(" process ")).count();
+            waited += lines.lines().filter(|line| line.starts_with("waiting o") && line.contains(" process ")).count();
         }
         assert!(waited > 0, "who waits says for whom");
         for (task, account) in place.ledger() {
@@ -43,7 +58,7 @@ fn a_killed_holder_frees_its_locks() {
         std::thread::sleep(Duration::from_millis(5));
     }
     let mut waiter = place.command("run").env("PAUSE_US", "0").stdout(Stdio::piped()).spawn().unwrap();
-    let mut said = std::io::BufRead::lines(std::io::BufReader::new(waiter.stdout.take().unwrap()));
+    let mut said = BufReader::new(waiter.stdout.take().unwrap()).lines();
     let line = said.next().unwrap().unwrap();
     assert!(line.starts_with(&format!("waiting o0 process {}", holder.id())), "{line}");
     holder.kill().unwrap();

@@ -62,3 +62,13 @@ impl HistoryFilter {
             && self.task.as_ref().is_none_or(|task| *task == entry.task)
     }
 }
+
+#[cfg(test)]
+impl HistoryEntry {
+    /// One of a task that ran.
+    pub(super) fn at(time: u64) -> Self {
+        let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
+        let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
+        Self { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why }
+    }
+}

@@ -81,10 +81,7 @@ pub(super) mod tests {
 
     /// The end of an attempt without a stamp.
     pub(in super::super) fn ran(time: u64) -> Vec<Change> {
-        let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
-        let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
-        let history = HistoryEntry { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why };
-        vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(history)) }]
+        vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(HistoryEntry::at(time))) }]
     }
 
     #[tokio::test]

@@ -5,14 +5,15 @@
 //! runs or after one failed. A `.stamp-NAME` that somebody else wrote or touched counts as a stamp without details.
 //! The history is a file of JSON lines. Every JSON value carries `"version": 1`.
 
+mod shared;
+
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use self::shared::Shared;
 use super::{
     Attempt, Change, Entry, HistoryEntry, HistoryFilter, Moment, Records, RunId, Stamp, StampError, StampStore,
 };
@@ -24,8 +25,7 @@ const FORMAT: i64 = 1;
 #[derive(Debug)]
 pub struct FilesStore {
     cache_dir: PathBuf,
-    /// Changes are made one at a time: a history line is never mixed with another.
-    writing: Mutex<()>,
+    shared: Shared,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -38,31 +38,12 @@ struct Versioned<T> {
 impl FilesStore {
     /// A store under the cache directory of the layout.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
-        Self { cache_dir: cache_dir.into(), writing: Mutex::new(()) }
-    }
-
-    fn history_path(&self) -> PathBuf {
-        self.cache_dir.join(crate::paths::RESERVED).join("history.jsonl")
-    }
-
-    /// An empty file whose time of modification is the latest of all stamps.
-    fn latest_path(&self) -> PathBuf {
-        self.cache_dir.join(crate::paths::RESERVED).join("latest")
-    }
-
-    fn note_latest(&self, time: Moment) -> Result<(), StampError> {
-        let path = self.latest_path();
-        if self.latest()?.is_some_and(|latest| latest >= time) {
-            return Ok(());
-        }
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory).map_err(|e| StampError::io("create the directory", directory, e))?;
-        }
-        replace(&path, b"", Some(time))
+        let cache_dir = cache_dir.into();
+        Self { shared: Shared::new(&cache_dir), cache_dir }
     }
 
     fn make(&self, object: &str, change: &Change) -> Result<(), StampError> {
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let _lock = self.shared.lock()?;
         let directory = self.cache_dir.join(object);
         match change {
             Change::Clear => {
@@ -79,10 +60,10 @@ impl FilesStore {
                     forget(&directory, task)?;
                 }
                 if let Some(stamp) = entry.as_ref().and_then(|entry| entry.stamp.as_ref()) {
-                    self.note_latest(stamp.time)?;
+                    self.shared.note_latest(stamp.time)?;
                 }
                 if let Some(entry) = history {
-                    append(&self.history_path(), entry)?;
+                    self.shared.append(entry)?;
                 }
             }
         }
@@ -125,30 +106,11 @@ impl StampStore for FilesStore {
     }
 
     fn latest(&self) -> Result<Option<Moment>, StampError> {
-        let path = self.latest_path();
-        match fs::metadata(&path).and_then(|meta| meta.modified()) {
-            Ok(time) => Ok(Some(time.into())),
-            Err(error) if is_none(&error) => Ok(None),
-            Err(error) => Err(StampError::io("read", &path, error)),
-        }
+        self.shared.latest()
     }
 
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
-        let path = self.history_path();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
-            Err(error) if is_none(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(StampError::io("read", &path, error)),
-        };
-        let mut wanted = Vec::new();
-        // Without its line end, the last line is one that a killed process did not finish.
-        for line in text.split_inclusive('\n').filter(|line| line.ends_with('\n')).rev() {
-            let entry: HistoryEntry = parse(&path, line)?;
-            if filter.takes(&entry) && wanted.len() < filter.limit.unwrap_or(usize::MAX) {
-                wanted.push(entry);
-            }
-        }
-        Ok(wanted)
+        self.shared.history(filter)
     }
 }
 
@@ -184,14 +146,18 @@ fn forget(directory: &Path, task: &str) -> Result<(), StampError> {
 
 fn read_stamp(directory: &Path, task: &str) -> Result<Option<Stamp>, StampError> {
     let path = directory.join(format!(".stamp-{task}"));
-    let contents = match fs::read(&path) {
-        Ok(contents) => contents,
+    // Time and text of one file, also when another process puts a new one in its place meanwhile.
+    let read = || -> io::Result<(Vec<u8>, Moment)> {
+        let mut file = File::open(&path)?;
+        let mut contents = Vec::new();
+        file.read_to_end(&mut contents)?;
+        Ok((contents, file.metadata()?.modified()?.into()))
+    };
+    let (contents, time) = match read() {
+        Ok(read) => read,
         Err(error) if is_none(&error) => return Ok(None),
         Err(error) => return Err(StampError::io("read", &path, error)),
     };
-    let time: SystemTime =
-        fs::metadata(&path).and_then(|meta| meta.modified()).map_err(|e| StampError::io("read", &path, e))?;
-    let time = Moment::from(time);
     let contents = String::from_utf8(contents)
         .map_err(|_| StampError::Damaged { path: path.clone(), detail: "it is not UTF-8".to_owned() })?;
     let detail = read_json::<Stamp>(&directory.join(format!(".detail-{task}")))?;
@@ -210,7 +176,7 @@ fn read_stamp(directory: &Path, task: &str) -> Result<Option<Stamp>, StampError>
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StampError> {
-    match fs::read_to_string(path) {
+    match fs::read(path) {
         Ok(text) => parse(path, &text).map(Some),
         Err(error) if is_none(&error) => Ok(None),
         Err(error) => Err(StampError::io("read", path, error)),
@@ -222,13 +188,13 @@ struct Version {
     version: i64,
 }
 
-fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &str) -> Result<T, StampError> {
+fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &[u8]) -> Result<T, StampError> {
     let damaged = |error: serde_json::Error| StampError::Damaged { path: path.to_owned(), detail: error.to_string() };
-    let Version { version } = serde_json::from_str(text).map_err(damaged)?;
+    let Version { version } = serde_json::from_slice(text).map_err(damaged)?;
     if version > FORMAT {
         return Err(StampError::Newer { path: path.to_owned(), found: version, known: FORMAT });
     }
-    serde_json::from_str::<Versioned<T>>(text).map(|versioned| versioned.value).map_err(damaged)
+    serde_json::from_slice::<Versioned<T>>(text).map(|versioned| versioned.value).map_err(damaged)
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StampError> {
@@ -259,18 +225,6 @@ fn replace(path: &Path, text: &[u8], time: Option<Moment>) -> Result<(), StampEr
         let _ = fs::remove_file(&draft);
         StampError::io("write", path, error)
     })
-}
-
-fn append(path: &Path, entry: &HistoryEntry) -> Result<(), StampError> {
-    let mut line = json(path, entry)?;
-    line.push(b'\n');
-    let write = || -> io::Result<()> {
-        if let Some(directory) = path.parent() {
-            fs::create_dir_all(directory)?;
-        }
-        File::options().create(true).append(true).open(path)?.write_all(&line)
-    };
-    write().map_err(|error| StampError::io("write", path, error))
 }
 
 fn remove(path: &Path) -> Result<(), StampError> {
