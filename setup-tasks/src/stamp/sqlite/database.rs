@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::super::StampError;
 
@@ -131,6 +131,23 @@ fn number(path: &Path, connection: &Connection, name: &str) -> Result<i64, Stamp
 /// Writes to the log what the database says already.
 pub(super) fn begin_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION)
+}
+
+/// Begins a log that is empty, without the two syncs that its first frame costs otherwise. They are for a log that begins
+/// anew over frames that were brought in: after a loss of power some of those might be taken for the latest.
+pub(super) fn begin_empty_log(path: &Path, connection: &Connection) -> rusqlite::Result<()> {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    connection.pragma_update(None, "synchronous", "OFF")?;
+    let begun = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).and_then(|transaction| {
+        // Nobody else writes to it from here on.
+        if std::fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
+            begin_log(&transaction)?;
+        }
+        transaction.commit()
+    });
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    begun
 }
 
 /// Brings a database of an older format to the one that is written.

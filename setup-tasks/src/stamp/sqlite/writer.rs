@@ -15,7 +15,7 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::super::{Change, StampError};
-use super::database::{BUSY, begin_log, create, explain, open};
+use super::database::{BUSY, begin_empty_log, begin_log, create, explain, open};
 use super::group::{ends, takes_away, write_group};
 
 /// How many changes share a transaction at the most.
@@ -102,6 +102,7 @@ impl Writer {
         };
         let mut open = Open { connection, syncs: durable, by: By::Thread };
         open.connection.wal_hook(Some(note_pages)).map_err(|error| explain(&path, &error))?;
+        open.begin_log(|connection| begin_empty_log(&path, connection));
         let (waiting, open, watch) = (Mutex::default(), Mutex::new(open), AtomicU8::new(ASLEEP));
         let (left, ended) = (AtomicBool::new(false), AtomicBool::new(false));
         let shared = Arc::new(Shared { path, durable, waiting, open, log_pages, watch, left, ended });
@@ -314,16 +315,16 @@ impl Shared {
         if let Some(mut open) = self.connection(By::Thread) {
             bring_in(&open.connection);
             self.log_pages.store(0, Ordering::Relaxed);
-            open.begin_log();
+            open.begin_log(begin_log);
         }
     }
 }
 
 impl Open {
     /// Writes a frame that changes nothing: a log's first one is synced, which no caller is to wait for.
-    fn begin_log(&mut self) {
+    fn begin_log(&mut self, write: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
         // Where another process writes just then, that one begins it.
-        let begun = self.set(false, By::Caller).and_then(|()| begin_log(&self.connection));
+        let begun = self.set(false, By::Caller).and_then(|()| write(&self.connection));
         if let Err(error) = begun {
             tracing::debug!("the log is begun by the next change: {error}");
         }
