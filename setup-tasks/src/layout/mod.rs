@@ -14,6 +14,7 @@ use crate::fleet::{FleetRun, Scope};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
+use crate::run::Locks;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, Moment, RunId, StampError, StampStore};
 use crate::waiting::Listed;
 
@@ -56,6 +57,7 @@ struct Inner {
     injector: Injector,
     store: Arc<dyn StampStore>,
     clock: Clock,
+    locks: Locks,
     run: RunId,
     objects: Mutex<Objects>,
     /// The files that it was made from.
@@ -117,6 +119,7 @@ impl Layout {
     fn build(config: Config, store: Arc<dyn StampStore>, clock: Clock, scratch: Option<Scratch>) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let injector = Injector::root("the layout");
+        let locks = Locks::new(&config.cache_dir());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
         let inner = Arc::new(Inner {
@@ -124,6 +127,7 @@ impl Layout {
             injector,
             store,
             clock,
+            locks,
             run,
             objects: Mutex::default(),
             sources: Mutex::default(),
@@ -159,6 +163,10 @@ impl Layout {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    pub(crate) fn locks(&self) -> &Locks {
+        &self.inner.locks
     }
 
     /// The run of this process, as stamps and the history name it.

@@ -255,7 +255,7 @@ impl AnyObject {
     /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder is on this machine; if the file cannot be removed.
     pub fn break_lock(&self) -> Result<Broken, LockError> {
         let core = self.0.core();
-        break_lock(&core.layout.config().cache_dir(), (&core.id, &core.subdir))
+        break_lock(core.layout.locks(), (&core.id, &core.subdir))
     }
 
     /// Adds a task that calls a closure to the object, as [`Object::add_setup_task`] does.

@@ -27,9 +27,8 @@ impl Session {
     /// stamped before.
     pub(crate) async fn begin(object: &Arc<dyn DynObject>) -> Result<(Self, Records), RunError> {
         let core = object.core();
-        let cache_dir = core.layout.config().cache_dir();
         let (names, node) = ((&*core.id, &*core.subdir), &core.course(false).node);
-        let lock = ObjectLock::acquire(&cache_dir, names, core.config().lock_timeout(), |holder| {
+        let lock = ObjectLock::acquire(core.layout.locks(), names, core.config().lock_timeout(), |holder| {
             tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
             core.emit("", || EventKind::Waiting { holder: holder.to_owned() });
             node.held_by(Some(holder.to_owned()));
