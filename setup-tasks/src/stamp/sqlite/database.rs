@@ -1,5 +1,7 @@
 //! The database as a file: its format, how it is made and opened, what its errors mean.
 
+use std::io::Write;
+use std::ops::Range;
 use std::path::Path;
 use std::time::Duration;
 
@@ -28,10 +30,7 @@ pub(super) const LATEST: &str = latest!();
 pub(super) const RECORDS_AND_LATEST: &str =
     concat!("SELECT (SELECT records FROM objects WHERE id = ?1), (", latest!(), ")");
 
-/// The draft is synced once it is whole.
 const SCHEMA: &str = "
-    PRAGMA synchronous = OFF;
-    PRAGMA journal_mode = WAL;
     BEGIN;
     CREATE TABLE objects (id TEXT PRIMARY KEY, records BLOB NOT NULL) WITHOUT ROWID;
     CREATE TABLE history (
@@ -51,6 +50,9 @@ const UPGRADE: &str = "
     PRAGMA user_version = 2;
     COMMIT;
 ";
+
+/// The bytes of a database that say how it is written and read: 2 is with a log (<https://sqlite.org/fileformat.html>, 1.3.3).
+const USE_A_LOG: Range<usize> = 18..20;
 
 pub(super) fn is_none(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
@@ -228,13 +230,22 @@ fn forget_log(path: &Path) -> Result<(), StampError> {
     Ok(())
 }
 
+/// Makes it in memory, and writes it to a file at once: over the file itself it would be two others beside it, too.
 fn make(draft: &Path) -> Result<(), StampError> {
-    let _ = std::fs::remove_file(draft);
-    let connection = Connection::open(draft).map_err(|error| explain(draft, &error))?;
-    connection.execute_batch(SCHEMA).map_err(|error| explain(draft, &error))?;
-    connection.close().map_err(|(_, error)| explain(draft, &error))?;
-    let synced = std::fs::File::open(draft).and_then(|file| file.sync_all());
-    synced.map_err(|error| StampError::io("sync", draft, error))
+    let made = || -> rusqlite::Result<_> {
+        let mut memory = Connection::open_in_memory()?;
+        memory.execute_batch(SCHEMA)?;
+        let mut image = memory.serialize("main")?.to_vec();
+        image[USE_A_LOG].fill(2);
+        Ok(image)
+    };
+    let image = made().map_err(|error| explain(draft, &error))?;
+    let write = || {
+        let mut file = std::fs::File::create(draft)?;
+        file.write_all(&image)?;
+        file.sync_all()
+    };
+    write().map_err(|error| StampError::io("write", draft, error))
 }
 
 pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StampError {
