@@ -32,6 +32,14 @@ impl FileLock {
         }
     }
 
+    /// Puts a new file in the place of the old lock, if there is one: whoever holds that, or the range, will never ask. In one
+    /// step: without a file, the range would be the lock.
+    pub(super) fn replace(path: &Path) -> io::Result<()> {
+        let draft = path.with_extension(format!("{}.new", std::process::id()));
+        Self::open(&draft)?;
+        fs::rename(draft, path)
+    }
+
     /// Whether it could be had. It stays locked for as long as the file is open.
     pub(super) fn take(&self) -> io::Result<bool> {
         match self.0.try_lock() {

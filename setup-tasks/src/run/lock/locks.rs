@@ -137,21 +137,17 @@ impl Locks {
     pub(super) fn break_lock(&self, subdir: &str) -> io::Result<Result<Broken, Holder>> {
         let path = self.path(subdir);
         let ranges = if self.ranges_path().try_exists()? { self.ranges()? } else { None };
-        let (holder, is_file) = match (FileLock::find(&path)?, ranges) {
-            (Some(file), _) if file.take()? => (None, true),
-            (Some(file), _) => (Some(file.holder()?), true),
-            (None, Some(ranges)) => (ranges.holder(subdir)?, false),
-            (None, None) => (None, false),
+        let holder = match (FileLock::find(&path)?, ranges) {
+            (Some(file), _) if file.take()? => None,
+            (Some(file), _) => Some(file.holder()?),
+            (None, Some(ranges)) => ranges.holder(subdir)?,
+            (None, None) => None,
         };
         let Some(holder) = holder else { return Ok(Ok(Broken::Free)) };
         if !holder.is_elsewhere() {
             return Ok(Err(holder));
         }
-        // A new file has a new lock; the old one, or the range, is held by nobody who will ever ask.
-        if is_file {
-            std::fs::remove_file(&path)?;
-        }
-        FileLock::open(&path)?;
+        FileLock::replace(&path)?;
         Ok(Ok(Broken::Was(holder.to_string())))
     }
 }
