@@ -88,10 +88,14 @@ impl Locks {
         loop {
             let tried = match self.ranges()? {
                 None => try_file(FileLock::open(&path)?)?,
-                Some(ranges) => match FileLock::find(&path)? {
-                    Some(file) => try_file(file)?,
-                    None => self.try_range(&ranges, subdir, &path)?,
-                },
+                Some(ranges) => {
+                    let range = ranges.take(subdir)?;
+                    // Looked for afterwards: whoever finds none here had the range before it was broken.
+                    match FileLock::find(&path)? {
+                        Some(file) => try_file(file)?,
+                        None => self.try_range(&ranges, range, subdir)?,
+                    }
+                }
             };
             if let Some(tried) = tried {
                 return Ok(tried);
@@ -99,19 +103,14 @@ impl Locks {
         }
     }
 
-    /// `None` if the range is not the lock any more.
-    fn try_range(&self, ranges: &Arc<Ranges>, subdir: &str, path: &Path) -> io::Result<Option<Tried>> {
-        let Some(range) = ranges.take(subdir)? else {
-            // Free again, it is tried anew.
-            return Ok(ranges.holder(subdir)?.map(Tried::Held));
-        };
+    /// `None` if it is free again, or no lock any more, since its file was removed.
+    fn try_range(&self, ranges: &Arc<Ranges>, range: Option<Range>, subdir: &str) -> io::Result<Option<Tried>> {
+        let Some(range) = range else { return Ok(ranges.holder(subdir)?.map(Tried::Held)) };
         if ranges.is_gone() {
             self.forget(ranges);
             return Ok(None);
         }
-        // Broken since it was looked for: whoever comes now locks the file.
-        let is_broken = path.try_exists()?;
-        Ok((!is_broken).then_some(Tried::Locked(Lock::Range(range))))
+        Ok(Some(Tried::Locked(Lock::Range(range))))
     }
 
     fn ranges(&self) -> io::Result<Option<Arc<Ranges>>> {
