@@ -53,14 +53,14 @@ fn shuttle_waits_without_a_circle_are_never_refused() {
 #[test]
 fn shuttle_what_many_ask_for_at_once_is_made_once() {
     check(|| {
-        let (once, made) = (Arc::new(Once::new(WorkKind::Factory, "value".into())), Arc::new(AtomicUsize::new(0)));
+        let (once, times) = (Arc::new(Once::new(WorkKind::Factory, "value".into())), Arc::new(AtomicUsize::new(0)));
         let ask = |_| {
-            let (once, made) = (once.clone(), made.clone());
+            let (once, times) = (once.clone(), times.clone());
             thread::spawn(move || {
                 let make = || -> crate::BoxFuture<'static, anyhow::Result<usize>> {
                     Box::pin(async move {
                         shuttle::future::yield_now().await;
-                        Ok(made.fetch_add(1, Ordering::Relaxed) + 1)
+                        Ok(times.fetch_add(1, Ordering::Relaxed) + 1)
                     })
                 };
                 block_on(once.get(make)).unwrap()
