@@ -21,15 +21,7 @@ impl FileLock {
 
     /// The same, making the file if there is none.
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let mut options = options();
-        options.create(true).truncate(false);
-        match options.open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-                options.open(path).map(Self)
-            }
-            opened => opened.map(Self),
-        }
+        open(path).map(Self)
     }
 
     /// Puts a new file in the place of the old lock, if there is one: whoever holds that, or the range, will never ask. In one
@@ -73,6 +65,19 @@ fn options() -> OpenOptions {
     let mut options = File::options();
     options.read(true).write(true);
     options
+}
+
+/// Opens a file as it is, making it and its directory if there is none.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = options();
+    options.create(true).truncate(false);
+    match options.open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
+            options.open(path)
+        }
+        opened => opened,
+    }
 }
 
 #[cfg(unix)]

@@ -6,7 +6,7 @@
 //! (`fcntl_locking(2)`, open file description locks), so two layouts of one process exclude each other, too.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
@@ -47,15 +47,7 @@ pub(super) struct Range {
 impl Ranges {
     /// Opens the file, making it if there is none, and takes a seat. `None` if the system cannot lock ranges there.
     pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        let mut options = File::options();
-        options.read(true).write(true).create(true).truncate(false);
-        let file = match options.open(path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                fs::create_dir_all(path.parent().unwrap_or(Path::new(".")))?;
-                options.open(path)?
-            }
-            opened => opened?,
-        };
+        let file = file::open(path)?;
         for seat in 0..SEATS {
             match lock(&file, libc::F_WRLCK, i64::from(seat), 1) {
                 Ok(()) => return Self::sit(file, seat).map(Some),
@@ -78,13 +70,15 @@ impl Ranges {
     /// Locks the range of an object, if nobody has.
     pub(super) fn take(self: &Arc<Self>, subdir: &str) -> io::Result<Option<Range>> {
         let start = start(subdir);
-        if !self.held().insert(start) {
+        let mut held = self.held();
+        if held.contains(&start) {
             return Ok(None);
         }
-        // Dropped, it forgets that the range is held.
-        let range = Range { ranges: self.clone(), start };
         match lock(&self.file, libc::F_WRLCK, start, i64::from(self.seat) + 1) {
-            Ok(()) => Ok(Some(range)),
+            Ok(()) => {
+                held.insert(start);
+                Ok(Some(Range { ranges: self.clone(), start }))
+            }
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
             Err(error) => Err(error.into()),
         }
