@@ -42,8 +42,8 @@ impl FilesStore {
         Self { shared: Shared::new(&cache_dir), cache_dir }
     }
 
+    /// Makes a change, by whoever has the lock.
     fn make(&self, object: &str, change: &Change) -> Result<(), StampError> {
-        let _lock = self.shared.lock()?;
         let directory = self.cache_dir.join(object);
         match change {
             Change::Clear => {
@@ -102,7 +102,10 @@ impl StampStore for FilesStore {
     }
 
     fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move { changes.iter().try_for_each(|change| self.make(object, change)) })
+        Box::pin(async move {
+            let _lock = self.shared.lock()?;
+            changes.iter().try_for_each(|change| self.make(object, change))
+        })
     }
 
     fn latest(&self) -> Result<Option<Moment>, StampError> {
