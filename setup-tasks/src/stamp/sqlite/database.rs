@@ -2,7 +2,7 @@
 
 use std::io::Write;
 use std::ops::Range;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
@@ -56,6 +56,13 @@ const USE_A_LOG: Range<usize> = 18..20;
 
 pub(super) fn is_none(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+}
+
+/// The file that `SQLite` keeps beside the database: its log is `-wal`.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 /// Whether there is a database.
@@ -138,8 +145,7 @@ pub(super) fn begin_log(connection: &Connection) -> rusqlite::Result<()> {
 /// Begins a log that is empty, without the two syncs that its first frame costs otherwise. They are for a log that begins
 /// anew over frames that were brought in: after a loss of power some of those might be taken for the latest.
 pub(super) fn begin_empty_log(path: &Path, connection: &Connection) -> rusqlite::Result<()> {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
+    let log = beside(path, "-wal");
     connection.pragma_update(None, "synchronous", "OFF")?;
     let begun = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).and_then(|transaction| {
         // Nobody else writes to it from here on.
@@ -220,10 +226,9 @@ fn sync_directories(_: &Path) -> std::io::Result<()> {
 /// A log without its database is of one that is gone. `SQLite` would take it for the new one's.
 fn forget_log(path: &Path) -> Result<(), StampError> {
     for ending in ["-wal", "-shm"] {
-        let mut log = path.as_os_str().to_owned();
-        log.push(ending);
+        let log = beside(path, ending);
         match std::fs::remove_file(&log) {
-            Err(error) if !is_none(&error) => return Err(StampError::io("remove", Path::new(&log), error)),
+            Err(error) if !is_none(&error) => return Err(StampError::io("remove", &log, error)),
             _ => {}
         }
     }

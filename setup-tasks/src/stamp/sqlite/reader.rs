@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use rusqlite::Connection;
 
 use super::super::StampError;
-use super::database::{is_none, is_there, open, open_frozen};
+use super::database::{beside, is_none, is_there, open, open_frozen};
 
 /// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
 /// the clock that Linux gives local file systems.
@@ -112,9 +112,7 @@ fn look(path: &Path) -> Result<File, StampError> {
         Err(error) if is_none(&error) => return Ok(File::Missing),
         Err(error) => return Err(io(error)),
     };
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    if Path::new(&log).try_exists().map_err(io)? {
+    if beside(path, "-wal").try_exists().map_err(io)? {
         return Ok(File::InUse);
     }
     Ok(File::Frozen((meta.modified().map_err(io)?, meta.len())))
