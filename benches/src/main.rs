@@ -1,8 +1,12 @@
-//! Whole processes, measured: `cargo run --release -p benches -- noop 10000`, also `first`, `incremental`, `one`, `parallel`,
-//! `templates`; `compile`, which checks a generated crate; and `peers`, which has make, ninja, doit and Carthage do the same work
-//! in turn. Medians of several rounds, with the spread; times differ from machine to machine, ratios within one run less.
+//! Measures whole processes: `cargo run --release -p benches -- noop 10000`.
+//!
+//! The subcommands `noop`, `first`, `incremental`, `one`, `parallel` and `templates` measure one kind of run each. `peers`
+//! runs make, ninja, doit and Carthage on the same work in turn, `against` compares an older build with this one, and
+//! `compile` checks a generated crate. The figures are medians of several rounds, with the spread. Times differ from
+//! machine to machine; ratios within one run differ less.
 #![expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
 
+mod against;
 mod compile;
 mod measure;
 mod peers;
@@ -67,6 +71,13 @@ enum Command {
         #[arg(default_value_t = 10)]
         tasks: usize,
     },
+    /// An older build of this program, in interleaved pairs with this one
+    Against {
+        /// The older build
+        old: PathBuf,
+        #[arg(default_value_t = 10_000)]
+        objects: usize,
+    },
     /// make, ninja, doit and Carthage (those that are found), on the same work
     Peers {
         #[arg(default_value_t = 1_000)]
@@ -91,6 +102,7 @@ fn main() -> Result<()> {
         Command::One => one(&places)?,
         Command::Parallel { objects } => parallel(&places, objects)?,
         Command::Templates { objects } => templates(&places, objects)?,
+        Command::Against { old, objects } => return against::compare(&places, &old, objects),
         Command::Compile { models, tasks } => return compile::compare(&places, models, tasks),
         Command::Peers { objects } => {
             let peers::Both { noop, first } = peers::all(&places, objects)?;

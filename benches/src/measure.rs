@@ -86,9 +86,14 @@ impl Places {
     }
 }
 
-/// Runs this program as what is measured.
+/// Runs this program's own work in a process of its own.
 pub fn own(what: What, directory: &Path, objects: usize) -> Result<Once> {
-    let mut command = Command::new(std::env::current_exe()?);
+    work(&std::env::current_exe()?, what, directory, objects)
+}
+
+/// Runs the work of a build of this program.
+pub fn work(build: &Path, what: What, directory: &Path, objects: usize) -> Result<Once> {
+    let mut command = Command::new(build);
     let what = clap::ValueEnum::to_possible_value(&what).map(|value| value.get_name().to_owned()).unwrap_or_default();
     command.arg("work").arg(what).arg(directory).arg(objects.to_string());
     time(&mut command)
