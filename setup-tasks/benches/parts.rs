@@ -41,7 +41,7 @@ fn stamp() -> Stamp {
 }
 
 fn set(stamp: &Stamp, task: usize) -> Vec<Change> {
-    let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+    let entry = Entry::completed(stamp.clone());
     vec![Change::Set { task: format!("t{task}"), entry: Some(entry), history: None }]
 }
 
@@ -69,7 +69,7 @@ fn table_the_place_of_a_name() -> Option<usize> {
 
 /// A task that is up to date.
 fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
-    let entry = Entry { stamp: Some(stamp()), attempt: None };
+    let entry = Entry::completed(stamp());
     let newest = Newest { time: Moment(1), which: "t0".into() };
     let facts = Facts {
         forced: false,

@@ -26,7 +26,7 @@ async fn sample() -> Stamp {
 }
 
 fn set(task: usize, stamp: &Stamp) -> Vec<Change> {
-    let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+    let entry = Entry::completed(stamp.clone());
     vec![Change::Set { task: format!("task_{task}"), entry: Some(entry), history: None }]
 }
 

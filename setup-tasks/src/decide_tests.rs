@@ -19,7 +19,7 @@ fn stamp() -> Stamp {
 }
 
 fn done() -> Entry {
-    Entry { stamp: Some(stamp()), attempt: None }
+    Entry::completed(stamp())
 }
 
 /// A task that has everything, with a stamp and nothing that changed.
@@ -80,7 +80,7 @@ fn line_2_a_task_complete_without_a_time_says_nothing_about_time() {
 
 #[test]
 fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
-    let interrupted = Entry { stamp: None, attempt: Some(Attempt::Running { since: STAMPED, run: RUN }) };
+    let interrupted = Entry { attempt: Some(Attempt::Running { since: STAMPED, run: RUN }), ..Entry::default() };
     let facts = Facts {
         completion: Fact::Known(Completion::Complete),
         hash: Fact::Known("other".to_owned()),
@@ -128,7 +128,7 @@ fn line_6_another_source_runs_it_unless_it_is_not_checked() {
     let entry = done();
     assert_eq!(reason(&Facts { source: Some(8), ..settled(&entry) }), Reason::SourceChanged);
     assert_eq!(decide(&Facts { source: None, ..settled(&entry) }), Decision::UpToDate(Some(STAMPED)));
-    let by_hand = Entry { stamp: Some(Stamp { source: None, ..stamp() }), attempt: None };
+    let by_hand = Entry::completed(Stamp { source: None, ..stamp() });
     assert_eq!(decide(&settled(&by_hand)), Decision::UpToDate(Some(STAMPED)));
 }
 
@@ -143,7 +143,7 @@ fn line_7_a_changed_input_or_a_missing_output_runs_it() {
 
 #[test]
 fn line_7_what_changed_while_the_task_ran_is_said() {
-    let entry = Entry { stamp: Some(Stamp { changed_while_running: true, ..stamp() }), attempt: None };
+    let entry = Entry::completed(Stamp { changed_while_running: true, ..stamp() });
     let facts = Facts { input_change: Fact::Known(Some("in".to_owned())), ..settled(&entry) };
     assert_eq!(reason(&facts).to_string(), "input in changed while it last ran");
     let facts = Facts { hash: Fact::Known("other".to_owned()), ..settled(&entry) };
@@ -201,8 +201,11 @@ fn entry() -> impl Strategy<Value = Entry> {
         moment().prop_map(|since| Attempt::Running { since, run: RUN }),
         moment().prop_map(|time| Attempt::Failed { time, run: RUN, error: "e".to_owned() }),
     ];
-    (prop::option::of(stamp), prop::option::weighted(0.2, attempt))
-        .prop_map(|(stamp, attempt)| Entry { stamp, attempt })
+    (prop::option::of(stamp), prop::option::weighted(0.2, attempt)).prop_map(|(stamp, attempt)| Entry {
+        stamp,
+        attempt,
+        ..Entry::default()
+    })
 }
 
 prop_compose! {

@@ -36,7 +36,7 @@ fn valid() -> Vec<u8> {
             inputs: Vec::new(),
             changed_while_running: false,
         };
-        records.set(task, Some(Entry { stamp: Some(stamp), attempt: None }));
+        records.set(task, Some(Entry::completed(stamp)));
     }
     encode("a/b", &records).unwrap()
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use setup_tasks::Layout;
-use setup_tasks::stamp::{Clock, Ended, HistoryFilter, MemoryStore};
+use setup_tasks::stamp::{Change, Clock, Ended, Entry, HistoryFilter, MemoryStore, Moment};
 
 use crate::support::{Machine, Place, lines};
 
@@ -71,6 +71,24 @@ async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
         machine.delete_stamp("first").await.unwrap();
         machine.delete_stamp("first").await.unwrap();
         assert_eq!(machine.check_stamp("first").unwrap(), None, "{store}");
+    }
+}
+
+#[tokio::test]
+async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        let entry = Entry { changed: Some(Moment(1_795_554_000_000_000_000)), ..Entry::default() };
+        {
+            let layout = layout();
+            let change = |entry| vec![Change::Set { task: "check".to_owned(), entry, history: None }];
+            layout.store().write("m", change(Some(entry.clone()))).await.unwrap();
+            layout.store().write("n", change(Some(entry.clone()))).await.unwrap();
+            layout.store().write("n", change(None)).await.unwrap();
+        }
+        let layout = layout();
+        assert_eq!(layout.store().load("m").unwrap().get("check"), Some(&entry), "{store}");
+        assert!(layout.store().load("n").unwrap().is_empty(), "{store}");
     }
 }
 

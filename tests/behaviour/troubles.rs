@@ -69,10 +69,10 @@ async fn one_changed_byte_in_a_record_is_noticed() {
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused_and_not_touched() {
     let place = written().await;
-    rusqlite::Connection::open(place.database()).unwrap().pragma_update(None, "user_version", 3).unwrap();
+    rusqlite::Connection::open(place.database()).unwrap().pragma_update(None, "user_version", 4).unwrap();
     let before = fs::read(place.database()).unwrap();
     let error = refusal(&place).await;
-    assert!(error.contains("format 3, newer than format 2") && error.contains("update this program"), "{error}");
+    assert!(error.contains("format 4, newer than format 3") && error.contains("update this program"), "{error}");
     assert_eq!(fs::read(place.database()).unwrap(), before);
 }
 
@@ -91,7 +91,7 @@ async fn a_database_of_the_first_format_is_read_and_brought_up_to_date_by_the_fi
     assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 1);
     machine.run_setup_tasks().force(Machine::THIRD).await.unwrap();
     assert_eq!(layout.history(&all).unwrap()[0].why, Some(setup_tasks::Reason::Forced));
-    assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 2);
+    assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 3);
 }
 
 #[tokio::test]

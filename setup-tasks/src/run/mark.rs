@@ -36,7 +36,7 @@ pub(crate) async fn stamp_by_hand(object: &dyn DynObject, name: &str, by_hand: B
         error: None,
         why: None,
     };
-    let entry = Entry { stamp: Some(stamp.clone()), attempt: None };
+    let entry = Entry::completed(stamp.clone());
     core.change(name, Some(entry), Some(Box::new(history))).await?;
     Ok(stamp)
 }

@@ -57,7 +57,7 @@ impl<'s> Guard<'s> {
             inputs: success.inputs,
             changed_while_running: success.changed_while_running,
         };
-        let entry = Entry { stamp: Some(stamp), attempt: None };
+        let entry = Entry::completed(stamp);
         let history = self.history(time, Ended::Ran, success.duration, None);
         let mark = next.map(|task| mark(self.session, records, task));
         self.keep(records, Some(entry), history, mark).await
@@ -74,7 +74,7 @@ impl<'s> Guard<'s> {
         let time = self.session.layout().clock().now();
         let history = self.history(time, Ended::Failed, duration, Some(error.clone()));
         let failed = Attempt::Failed { time, run: self.session.run(), error };
-        self.keep(records, Some(Entry { stamp: None, attempt: Some(failed) }), history, None).await
+        self.keep(records, Some(Entry { attempt: Some(failed), ..Entry::default() }), history, None).await
     }
 
     fn history(&self, time: Moment, ended: Ended, duration: Duration, error: Option<String>) -> HistoryEntry {
@@ -98,7 +98,11 @@ impl<'s> Guard<'s> {
 fn mark(session: &Session, records: &Records, task: &'static str) -> Change {
     let stamp = records.get(task).and_then(|entry| entry.stamp.clone());
     let running = Attempt::Running { since: session.layout().clock().now(), run: session.run() };
-    Change::Set { task: task.to_owned(), entry: Some(Entry { stamp, attempt: Some(running) }), history: None }
+    Change::Set {
+        task: task.to_owned(),
+        entry: Some(Entry { stamp, attempt: Some(running), ..Entry::default() }),
+        history: None,
+    }
 }
 
 /// Takes back a mark that was written ahead, of a task that did not begin.

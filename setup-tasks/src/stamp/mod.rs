@@ -28,7 +28,7 @@ pub use sqlite::SqliteStore;
 pub use store::{Change, StampStore};
 
 /// One run of a process: when it began, and which process it was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunId {
     pub(crate) began: u64,
     pub(crate) pid: u32,
@@ -41,7 +41,7 @@ impl std::fmt::Display for RunId {
 }
 
 /// The record that a task completed.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stamp {
     /// When the task completed.
     pub time: Moment,
@@ -87,9 +87,17 @@ pub struct Entry {
     pub stamp: Option<Stamp>,
     /// The last attempt, if it did not complete.
     pub attempt: Option<Attempt>,
+    /// When the task last changed something in a run, of a task that has no stamp: one with a completion check.
+    #[serde(default)]
+    pub changed: Option<Moment>,
 }
 
 impl Entry {
+    /// An entry of a task that completed.
+    pub fn completed(stamp: Stamp) -> Self {
+        Self { stamp: Some(stamp), ..Self::default() }
+    }
+
     /// The stamp, unless a later attempt failed or has not ended.
     pub fn valid(&self) -> Option<&Stamp> {
         self.stamp.as_ref().filter(|_| self.attempt.is_none())
@@ -101,7 +109,7 @@ impl Entry {
             Attempt::Running { since, .. } => *since,
             Attempt::Failed { time, .. } => *time,
         });
-        self.stamp.as_ref().map(|stamp| stamp.time).max(attempt)
+        self.stamp.as_ref().map(|stamp| stamp.time).max(attempt).max(self.changed)
     }
 }
 

@@ -35,6 +35,15 @@ struct Versioned<T> {
     value: T,
 }
 
+/// The content of `.detail-NAME`.
+#[derive(Serialize, Deserialize)]
+struct Detail {
+    #[serde(flatten)]
+    stamp: Option<Stamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    changed: Option<Moment>,
+}
+
 impl FilesStore {
     /// A store under the cache directory of the layout.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
@@ -81,7 +90,7 @@ impl StampStore for FilesStore {
                     let entry = entry.map_err(|e| StampError::io("read the directory", &directory, e))?;
                     let name = entry.file_name();
                     let Some(name) = name.to_str() else { continue };
-                    let task = name.strip_prefix(".stamp-").or_else(|| name.strip_prefix(".attempt-"));
+                    let task = [".stamp-", ".attempt-", ".detail-"].iter().find_map(|prefix| name.strip_prefix(prefix));
                     // A file of an interrupted write; see `replace`.
                     let Some(task) = task.filter(|task| !task.ends_with('~')) else { continue };
                     names.push(task.to_owned());
@@ -94,9 +103,12 @@ impl StampStore for FilesStore {
         names.dedup();
         let mut records = Records::default();
         for task in names {
-            let stamp = read_stamp(&directory, &task)?;
+            let detail = read_json::<Detail>(&directory.join(format!(".detail-{task}")))?;
+            let (detail, changed) = detail.map_or((None, None), |detail| (detail.stamp, detail.changed));
+            let stamp = read_stamp(&directory, &task, detail)?;
             let attempt = read_json::<Attempt>(&directory.join(format!(".attempt-{task}")))?;
-            records.set(&task, Some(Entry { stamp, attempt }));
+            let entry = Entry { stamp, attempt, changed };
+            records.set(&task, (entry != Entry::default()).then_some(entry));
         }
         Ok(records)
     }
@@ -130,12 +142,13 @@ fn keep(directory: &Path, task: &str, entry: &Entry) -> Result<(), StampError> {
     }
     let stamp_path = directory.join(format!(".stamp-{task}"));
     let detail_path = directory.join(format!(".detail-{task}"));
+    let detail = Detail { stamp: entry.stamp.clone(), changed: entry.changed };
     if let Some(stamp) = &entry.stamp {
-        write_json(&detail_path, stamp)?;
+        write_json(&detail_path, &detail)?;
         replace(&stamp_path, stamp.contents.as_bytes(), Some(stamp.time))?;
     } else {
         remove(&stamp_path)?;
-        remove(&detail_path)?;
+        if entry.changed.is_some() { write_json(&detail_path, &detail)? } else { remove(&detail_path)? }
     }
     if entry.attempt.is_none() { remove(&attempt_path) } else { Ok(()) }
 }
@@ -147,7 +160,8 @@ fn forget(directory: &Path, task: &str) -> Result<(), StampError> {
     Ok(())
 }
 
-fn read_stamp(directory: &Path, task: &str) -> Result<Option<Stamp>, StampError> {
+/// Reads a stamp. `detail` is what is known of it beside its time and text.
+fn read_stamp(directory: &Path, task: &str, detail: Option<Stamp>) -> Result<Option<Stamp>, StampError> {
     let path = directory.join(format!(".stamp-{task}"));
     // Time and text of one file, also when another process puts a new one in its place meanwhile.
     let read = || -> io::Result<(Vec<u8>, Moment)> {
@@ -163,7 +177,6 @@ fn read_stamp(directory: &Path, task: &str) -> Result<Option<Stamp>, StampError>
     };
     let contents = String::from_utf8(contents)
         .map_err(|_| StampError::Damaged { path: path.clone(), detail: "it is not UTF-8".to_owned() })?;
-    let detail = read_json::<Stamp>(&directory.join(format!(".detail-{task}")))?;
     Ok(Some(match detail {
         Some(detail) if detail.time == time && detail.contents == contents => detail,
         _ => Stamp {

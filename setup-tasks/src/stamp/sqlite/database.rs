@@ -12,7 +12,7 @@ use super::super::StampError;
 /// Marks a file as ours: "STSK" as `SQLite`'s `application_id`.
 const APPLICATION: i64 = 0x5354_534b;
 /// The format of the database, as `SQLite`'s `user_version`.
-const FORMAT: i64 = 2;
+const FORMAT: i64 = 3;
 pub(super) const BUSY: Duration = Duration::from_secs(30);
 
 /// How much of the database a connection that reads keeps, in KiB: a scan looks at each page once.
@@ -39,17 +39,16 @@ const SCHEMA: &str = "
         why TEXT
     );
     PRAGMA application_id = 1398035275;
-    PRAGMA user_version = 2;
+    PRAGMA user_version = 3;
     COMMIT;
 ";
 
-/// From format 1 to 2: the history keeps reasons with their parts.
-const UPGRADE: &str = "
-    BEGIN IMMEDIATE;
-    ALTER TABLE history ADD COLUMN why TEXT;
-    PRAGMA user_version = 2;
-    COMMIT;
-";
+/// The steps from each older format to the one that is written. Format 2 keeps the parts of reasons in the history,
+/// format 3 has records of version 3.
+const UPGRADES: [&str; 2] = [
+    "BEGIN IMMEDIATE; ALTER TABLE history ADD COLUMN why TEXT; PRAGMA user_version = 2; COMMIT",
+    "BEGIN IMMEDIATE; PRAGMA user_version = 3; COMMIT",
+];
 
 /// The bytes of a database that say how it is written and read: 2 is with a log (<https://sqlite.org/fileformat.html>, 1.3.3).
 const USE_A_LOG: Range<usize> = 18..20;
@@ -160,18 +159,18 @@ pub(super) fn begin_empty_log(path: &Path, connection: &Connection) -> rusqlite:
 
 /// Brings a database of an older format to the one that is written.
 fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
-    if format(path, connection)? == FORMAT {
-        return Ok(());
-    }
-    let upgraded = connection.execute_batch(UPGRADE);
-    if upgraded.is_err() {
-        // Another process may have been faster: its transaction is the one that counts.
-        let _ = connection.execute_batch("ROLLBACK");
-        if format(path, connection)? == FORMAT {
-            return Ok(());
+    loop {
+        let before = format(path, connection)?;
+        let step = usize::try_from(before - 1).ok().and_then(|step| UPGRADES.get(step));
+        let Some(step) = step else { return Ok(()) };
+        if let Err(error) = connection.execute_batch(step) {
+            // Another process may have been faster: its transaction is the one that counts.
+            let _ = connection.execute_batch("ROLLBACK");
+            if format(path, connection)? == before {
+                return Err(explain(path, &error));
+            }
         }
     }
-    upgraded.map_err(|error| explain(path, &error))
 }
 
 /// Opens the database, making it first if there is none: beside its place, then linked into it whole, so that nobody

@@ -365,11 +365,7 @@ mod tests {
         let (contents, inputs) = (String::new(), Vec::new());
         let (source, duration_us, changed_while_running) = (None, 0, false);
         let stamp = Stamp { time: Moment(time), contents, source, run, duration_us, inputs, changed_while_running };
-        vec![Change::Set {
-            task: "mount".to_owned(),
-            entry: Some(Entry { stamp: Some(stamp), attempt: None }),
-            history: None,
-        }]
+        vec![Change::Set { task: "mount".to_owned(), entry: Some(Entry::completed(stamp)), history: None }]
     }
 
     #[tokio::test]

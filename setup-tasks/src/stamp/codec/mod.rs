@@ -1,12 +1,17 @@
 //! Records as bytes: a version, a checksum over the object's name and what follows, then the entries. All that every stamp has
 //! is of a fixed width: a run that has nothing to do spends much of its time here. Described in docs/src/formats.md.
 
+mod fields;
+mod first;
+
 use smol_str::SmolStr;
 
 use super::{Attempt, Entry, InputStamp, Moment, Records, RunId, Stamp};
 
-/// The format that is written.
-const VERSION: u8 = 2;
+/// The format that is written: the second one, with optional facts.
+const VERSION: u8 = 3;
+/// The second one, whose entries have no optional facts. It is read.
+const WITHOUT_FIELDS: u8 = 2;
 /// The first one: all in postcard. It is read.
 const POSTCARD: u8 = 1;
 const HEAD: usize = 5;
@@ -21,7 +26,8 @@ mod has {
     /// The stamp is of the run of the stamp before it.
     pub(super) const SAME_RUN: u8 = 32;
     pub(super) const ATTEMPT: u8 = 64;
-    pub(super) const ALL: u8 = 127;
+    /// Optional facts follow; see [`fields`](super::fields).
+    pub(super) const FIELDS: u8 = 128;
 }
 
 /// Encodes the records of `object`.
@@ -38,9 +44,9 @@ pub(crate) fn encode(object: &str, records: &Records) -> Result<Vec<u8>, String>
 }
 
 fn put_entry(bytes: &mut Vec<u8>, name: &str, entry: &Entry, last_run: &mut Option<RunId>) -> Result<(), String> {
-    let mut flags = if entry.attempt.is_some() { has::ATTEMPT } else { 0 };
+    let flag = |is: bool, flag| if is { flag } else { 0 };
+    let mut flags = flag(entry.attempt.is_some(), has::ATTEMPT) | flag(fields::any(entry), has::FIELDS);
     if let Some(stamp) = &entry.stamp {
-        let flag = |is: bool, flag| if is { flag } else { 0 };
         flags |= has::STAMP
             | flag(stamp.source.is_some(), has::SOURCE)
             | flag(!stamp.contents.is_empty(), has::CONTENTS)
@@ -70,6 +76,9 @@ fn put_entry(bytes: &mut Vec<u8>, name: &str, entry: &Entry, last_run: &mut Opti
     if let Some(attempt) = &entry.attempt {
         put_bytes(bytes, &postcard::to_stdvec(attempt).map_err(|error| error.to_string())?);
     }
+    if flags & has::FIELDS != 0 {
+        fields::put(bytes, entry);
+    }
     Ok(())
 }
 
@@ -92,15 +101,17 @@ pub(crate) fn decode(object: &str, bytes: &[u8]) -> Result<Records, String> {
     let Some((head, body)) = bytes.split_at_checked(HEAD) else {
         return Err(format!("the record of `{object}` is cut off"));
     };
-    if !matches!(head[0], POSTCARD | VERSION) {
+    if !matches!(head[0], POSTCARD | WITHOUT_FIELDS | VERSION) {
         return Err(format!("the record of `{object}` has version {}, not {VERSION}", head[0]));
     }
     if checksum(object, body).to_le_bytes() != head[1..] {
         return Err(format!("the record of `{object}` does not match its checksum"));
     }
     if head[0] == POSTCARD {
-        return postcard::from_bytes(body).map_err(|error| format!("the record of `{object}`: {error}"));
+        let first: Result<first::Records, _> = postcard::from_bytes(body);
+        return first.map(Into::into).map_err(|error| format!("the record of `{object}`: {error}"));
     }
+    // Format 2 has no flag for optional facts: its flags are at most 127.
     decode_body(body).ok_or_else(|| format!("the record of `{object}` cannot be read"))
 }
 
@@ -155,14 +166,15 @@ impl<'b> Rest<'b> {
 
     fn entry(&mut self, last_run: &mut Option<RunId>) -> Option<(SmolStr, Entry)> {
         let [flags] = self.take()?;
-        if flags & !has::ALL != 0 {
-            return None;
-        }
         let name = SmolStr::new(self.text()?);
         let stamp = if flags & has::STAMP == 0 { None } else { Some(self.stamp(flags, last_run)?) };
         let attempt: Option<Attempt> =
             if flags & has::ATTEMPT == 0 { None } else { Some(postcard::from_bytes(self.bytes()?).ok()?) };
-        Some((name, Entry { stamp, attempt }))
+        let mut entry = Entry { stamp, attempt, ..Entry::default() };
+        if flags & has::FIELDS != 0 {
+            fields::read(self, &mut entry)?;
+        }
+        Some((name, entry))
     }
 
     fn stamp(&mut self, flags: u8, last_run: &mut Option<RunId>) -> Option<Stamp> {
@@ -229,8 +241,9 @@ mod tests {
     }
 
     fn records() -> impl Strategy<Value = Records> {
-        let entry = (proptest::option::of(stamp()), proptest::option::of(attempt()));
-        let entry = entry.prop_map(|(stamp, attempt)| Entry { stamp, attempt });
+        let changed = any::<Option<u64>>().prop_map(|time| time.map(Moment));
+        let entry = (proptest::option::of(stamp()), proptest::option::of(attempt()), changed);
+        let entry = entry.prop_map(|(stamp, attempt, changed)| Entry { stamp, attempt, changed });
         proptest::collection::vec((".{0,30}".prop_map(SmolStr::from), entry), 0..5).prop_map(Records)
     }
 
@@ -241,8 +254,9 @@ mod tests {
         }
 
         #[test]
-        fn what_the_first_format_keeps_is_decoded(records in records()) {
-            let body = postcard::to_stdvec(&records).unwrap();
+        fn what_the_first_format_keeps_is_decoded(mut records in records()) {
+            records.0.iter_mut().for_each(|(_, entry)| entry.changed = None);
+            let body = postcard::to_stdvec(&first::Records::from(records.clone())).unwrap();
             let mut bytes = vec![POSTCARD];
             bytes.extend(checksum("a/b", &body).to_le_bytes());
             bytes.extend(body);
@@ -271,8 +285,32 @@ mod tests {
     #[test]
     fn a_newer_version_is_refused_by_its_number() {
         let mut bytes = encode("a", &Records::default()).unwrap();
-        bytes[0] = 3;
-        assert_eq!(decode("a", &bytes).unwrap_err(), "the record of `a` has version 3, not 2");
+        bytes[0] = 4;
+        assert_eq!(decode("a", &bytes).unwrap_err(), "the record of `a` has version 4, not 3");
+    }
+
+    #[test]
+    fn a_record_of_the_second_format_is_read() {
+        let stamp = Stamp { contents: "ro".to_owned(), ..Stamp::default() };
+        let mut records = Records::default();
+        records.set("mount", Some(Entry::completed(stamp)));
+        let mut bytes = encode("a", &records).unwrap();
+        // Without optional facts, both formats have the same bytes behind the version.
+        bytes[0] = WITHOUT_FIELDS;
+        assert_eq!(decode("a", &bytes).unwrap(), records);
+    }
+
+    #[test]
+    fn a_fact_of_an_unknown_tag_is_refused() {
+        let mut records = Records::default();
+        records.set("mount", Some(Entry { changed: Some(Moment(7)), ..Entry::default() }));
+        let mut bytes = encode("a", &records).unwrap();
+        let tag = bytes.len() - 10;
+        assert_eq!(bytes[tag], 1);
+        bytes[tag] = 99;
+        let checksum = checksum("a", &bytes[HEAD..]);
+        bytes[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(decode("a", &bytes).unwrap_err(), "the record of `a` cannot be read");
     }
 
     #[test]

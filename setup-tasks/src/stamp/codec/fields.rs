@@ -1,0 +1,54 @@
+//! Optional facts of an entry, kept behind its fixed part since format 3: each is a tag, a length and that many bytes.
+//!
+//! To keep a new fact: add it to [`Entry`] or [`Stamp`](super::Stamp) with a default that means "not known", add a line to
+//! [`FIELDS`] with the next free tag, a row to the table in docs/src/formats.md, and a strategy to the tests of the codec.
+//! A released format gets a new version, so that older programs refuse the database instead of forgetting the fact.
+
+use super::{Entry, Moment, Rest, put_bytes, put_number};
+
+/// One optional fact: how it becomes bytes, and how it is read back.
+struct Field {
+    /// The tag is never used for anything else.
+    tag: u64,
+    /// Returns the bytes, or `None` if the entry has the fact's default.
+    get: fn(&Entry) -> Option<Vec<u8>>,
+    /// Returns `None` for bytes that are not such a fact.
+    set: fn(&mut Entry, &[u8]) -> Option<()>,
+}
+
+const FIELDS: &[Field] = &[Field { tag: 1, get: get_changed, set: set_changed }];
+
+fn get_changed(entry: &Entry) -> Option<Vec<u8>> {
+    entry.changed.map(|time| time.0.to_le_bytes().to_vec())
+}
+
+fn set_changed(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
+    entry.changed = Some(Moment(u64::from_le_bytes(bytes.try_into().ok()?)));
+    Some(())
+}
+
+/// Returns whether the entry has a fact that is not in the fixed part.
+pub(super) fn any(entry: &Entry) -> bool {
+    FIELDS.iter().any(|field| (field.get)(entry).is_some())
+}
+
+/// Writes how many facts there are, and each of them.
+pub(super) fn put(bytes: &mut Vec<u8>, entry: &Entry) {
+    let facts: Vec<_> = FIELDS.iter().filter_map(|field| Some((field.tag, (field.get)(entry)?))).collect();
+    put_number(bytes, facts.len() as u64);
+    for (tag, fact) in facts {
+        put_number(bytes, tag);
+        put_bytes(bytes, &fact);
+    }
+}
+
+/// Reads what [`put`] wrote. A tag that is not in the table is no record of this version.
+pub(super) fn read(rest: &mut Rest<'_>, entry: &mut Entry) -> Option<()> {
+    for _ in 0..rest.number()? {
+        let tag = rest.number()?;
+        let fact = rest.bytes()?;
+        let field = FIELDS.iter().find(|field| field.tag == tag)?;
+        (field.set)(entry, fact)?;
+    }
+    Some(())
+}

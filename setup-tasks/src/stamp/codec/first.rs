@@ -1,0 +1,56 @@
+//! Records of format 1, all in postcard: types that stay as they were when that format was written.
+
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+use super::{Attempt, InputStamp, Moment, RunId};
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Records(Vec<(SmolStr, Entry)>);
+
+#[derive(Serialize, Deserialize)]
+struct Entry {
+    stamp: Option<Stamp>,
+    attempt: Option<Attempt>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stamp {
+    time: Moment,
+    contents: String,
+    source: Option<u64>,
+    run: RunId,
+    duration_us: u64,
+    inputs: Vec<InputStamp>,
+    changed_while_running: bool,
+}
+
+impl From<Stamp> for super::Stamp {
+    fn from(first: Stamp) -> Self {
+        let Stamp { time, contents, source, run, duration_us, inputs, changed_while_running } = first;
+        Self { time, contents, source, run, duration_us, inputs, changed_while_running }
+    }
+}
+
+impl From<Records> for super::Records {
+    fn from(first: Records) -> Self {
+        let entry = |first: Entry| super::Entry {
+            stamp: first.stamp.map(Into::into),
+            attempt: first.attempt,
+            ..super::Entry::default()
+        };
+        Self(first.0.into_iter().map(|(name, first)| (name, entry(first))).collect())
+    }
+}
+
+#[cfg(test)]
+impl From<super::Records> for Records {
+    fn from(now: super::Records) -> Self {
+        let stamp = |now: super::Stamp| {
+            let super::Stamp { time, contents, source, run, duration_us, inputs, changed_while_running } = now;
+            Stamp { time, contents, source, run, duration_us, inputs, changed_while_running }
+        };
+        let entry = |now: super::Entry| Entry { stamp: now.stamp.map(stamp), attempt: now.attempt };
+        Self(now.0.into_iter().map(|(name, now)| (name, entry(now))).collect())
+    }
+}
