@@ -230,7 +230,7 @@ impl<O: Args + 'static> App<O> {
             Command::Logs(what) => commands::logs::logs(&build()?, &what).await?,
             Command::Graph(what) => commands::graph::graph(&build()?, &what).await?,
             Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
-            Command::Force { targets, choice } => commands::force::force(&build()?, &targets, choice).await?,
+            Command::Force { targets, choice } => commands::force::force(&build()?, targets, choice).await?,
             Command::Mark { targets } => commands::mark::mark(&build()?, &targets).await?,
             Command::Unlock { objects } => commands::unlock::unlock(&build()?, &objects)?,
             #[cfg(unix)]

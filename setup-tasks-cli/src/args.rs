@@ -156,6 +156,9 @@ pub(crate) struct Filter {
     /// Only tasks with these tags
     #[arg(long = "tag", short, value_name = "TAG")]
     pub(crate) tags: Vec<String>,
+    /// Only objects of which a task is forced.
+    #[arg(skip)]
+    pub(crate) only_forced: bool,
 }
 
 /// How forced tasks are run.
@@ -237,6 +240,9 @@ impl Choice {
         fleet = filter.exclude.iter().fold(fleet, FleetRun::exclude);
         fleet = filter.types.iter().fold(fleet, FleetRun::of_type_named);
         fleet = filter.tags.iter().fold(fleet, FleetRun::tag);
+        if filter.only_forced {
+            fleet = fleet.only_forced();
+        }
         if *diff {
             fleet = fleet.diff();
         } else if *dry_run {

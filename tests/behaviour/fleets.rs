@@ -210,6 +210,81 @@ async fn filters_choose_by_id_type_and_tag() {
     assert_eq!(report.object("one").unwrap().tasks.len(), 2, "what was left out runs later, and what follows it again");
 }
 
+/// An object with any id.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "odd/{number}", id = "{id}")]
+struct Odd {
+    number: usize,
+    id: String,
+}
+
+#[setup_tasks]
+impl Odd {
+    #[setup_task("Do one thing")]
+    fn b(&self) {}
+
+    #[setup_task("Do another", tags = ["last"])]
+    fn other(&self) {}
+}
+
+fn odd(ids: &[&str]) -> Layout {
+    let layout = Layout::in_memory().unwrap();
+    for (number, id) in ids.iter().enumerate() {
+        layout.add(Odd { number, id: (*id).to_owned() }).unwrap();
+    }
+    layout
+}
+
+#[tokio::test]
+async fn the_id_of_an_object_that_exists_is_never_taken_for_a_pattern() {
+    let ids = ["web[1]", "web1", "web[[]1[]]", "a*", "a**", "ab", "a?b", "axb", "a", "a/b", "a/*", "[", "a/b/b", "!"];
+    let layout = odd(&ids);
+    let chosen = |run: setup_tasks::FleetRun| {
+        run.objects().unwrap().iter().map(|object| object.id().to_owned()).collect::<Vec<_>>()
+    };
+    for id in ids {
+        assert_eq!(chosen(layout.run().include(id)), [id], "include {id}");
+        let left: Vec<_> = ids.into_iter().filter(|other| *other != id).collect();
+        assert_eq!(chosen(layout.run().exclude(id)), left, "exclude {id}");
+        assert_eq!(chosen(layout.run().force(id).only_forced()), [id], "force {id}");
+        let report = layout.run().force(id).dry_run().await.unwrap();
+        for result in &report.objects {
+            let forced = result.tasks.iter().all(|task| task.reason == Some(Reason::Forced));
+            assert_eq!(forced, result.object == id, "force {id}: {}", result.object);
+        }
+    }
+    // As a pattern where no object has that id.
+    assert_eq!(chosen(layout.run().include("web[0-9]")), ["web1"]);
+    assert_eq!(chosen(layout.run().include("web*")), ["web[1]", "web1", "web[[]1[]]"]);
+    assert_eq!(chosen(layout.run().include("?")), ["a", "[", "!"]);
+}
+
+#[tokio::test]
+async fn an_id_in_front_of_a_task_is_taken_as_it_is_written_too() {
+    let layout = odd(&["web[1]", "web1", "a", "a/b", "a/b/c", "b[", "x*"]);
+    let forced = async |name: &str| {
+        let report = layout.run().force(name).only_forced().dry_run().await.unwrap();
+        let tasks = report.objects.iter().flat_map(|result| {
+            let forced = result.tasks.iter().filter(|task| task.reason == Some(Reason::Forced));
+            forced.map(|task| format!("{} {}", result.object, task.task))
+        });
+        tasks.collect::<Vec<_>>()
+    };
+    assert_eq!(forced("web[1]/b").await, ["web[1] b"]);
+    assert_eq!(forced("web[1]/o*").await, ["web[1] other"]);
+    assert_eq!(forced("web[0-9]/o*").await, ["web1 other"]);
+    assert_eq!(forced("b[/b").await, ["b[ b"]);
+    assert_eq!(forced("x*/b").await, ["x* b"]);
+    assert_eq!(forced("a/b").await, ["a/b b", "a/b other"], "an id comes before a task");
+    assert_eq!(forced("a/b/b").await, ["a/b b"]);
+    assert_eq!(forced("a/other").await, ["a other"]);
+    assert_eq!(forced("a/[b]").await, ["a b", "a/b b", "a/b other"], "a pattern takes what it matches of both");
+    let unknown = layout.run().force("web[1]/c").await.unwrap_err().to_string();
+    assert!(unknown.starts_with("no task is called `web[1]/c`"), "{unknown}");
+    let broken = layout.run().force("web[1]/[").await.unwrap_err().to_string();
+    assert!(broken.starts_with("`web[1]/[` is no pattern"), "{broken}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
     let site = site();

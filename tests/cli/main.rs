@@ -4,6 +4,7 @@ mod book;
 mod golden;
 mod json;
 mod logs;
+mod names;
 mod place;
 mod private;
 mod terminal;

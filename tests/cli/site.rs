@@ -101,6 +101,22 @@ impl Moody {
     }
 }
 
+/// An object with any id, from a line of the file `odd.txt`.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "odd/{number}", id = "{id}")]
+struct Odd {
+    number: usize,
+    id: String,
+}
+
+#[setup_tasks]
+impl Odd {
+    #[setup_task("Say its id")]
+    fn b(&self, cx: &TaskContext) {
+        cx.log(format!("I am {}", self.id));
+    }
+}
+
 /// Depends on what nobody provides.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "lost")]
@@ -125,6 +141,9 @@ fn build_layout() -> Result<Layout> {
         layout.place(Client { name: name.into(), server: server.clone() }).readonly(name == "frozen").add()?;
     }
     layout.add(Moody)?;
+    for (number, id) in std::fs::read_to_string("odd.txt").unwrap_or_default().lines().enumerate() {
+        layout.add(Odd { number, id: id.to_owned() })?;
+    }
     if std::fs::exists("lost")? {
         layout.add(Lost { server: Late::new(NOBODY) })?;
     }

@@ -10,7 +10,12 @@ struct Watch(Child, Lines<BufReader<ChildStdout>>);
 
 impl Watch {
     fn begin(place: &Place, options: &[&str]) -> Self {
+        Self::begin_in(place, ".", options)
+    }
+
+    fn begin_in(place: &Place, directory: &str, options: &[&str]) -> Self {
         let mut command = place.command(&["watch", "--jobs", "1"]);
+        command.current_dir(place.file(directory));
         let mut child = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         guard(&child);
         let lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -87,4 +92,19 @@ fn with_json_the_standard_output_is_for_programs_alone() {
     let mut notes = BufReader::new(watch.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(notes.next().unwrap().starts_with("watching "));
     assert!(notes.next().unwrap().ends_with("wanted.txt changed"));
+}
+
+#[test]
+fn the_name_of_the_directory_that_inputs_are_in_is_no_pattern() {
+    let place = Place::new();
+    for directory in ["site[1]", "site1"] {
+        std::fs::create_dir_all(place.file(directory).join("more")).unwrap();
+        place.write(&format!("{directory}/wanted.txt"), "bread\n");
+    }
+    let mut watch = Watch::begin_in(&place, "site[1]", &[]);
+    watch.run();
+    place.write("site1/more/salt.txt", "salt\n");
+    place.write("site[1]/more/pepper.txt", "pepper\n");
+    let changed = watch.1.next().unwrap().unwrap();
+    assert!(changed.ends_with("/site[1]/more/pepper.txt changed"), "{changed}");
 }

@@ -7,25 +7,12 @@ use crate::args::{Choice, Filter, ForceChoice};
 use crate::exit::Exit;
 
 /// Runs the objects of the named tasks, these in any case.
-pub(crate) async fn force(layout: &Layout, names: &[String], how: ForceChoice) -> Result<Exit> {
-    let mut include = Vec::new();
-    let mut force = Vec::new();
-    for name in names {
-        // A pattern is one of objects; what is none names one thing.
-        if name.contains(['*', '?', '[']) && layout.get(name).is_none() {
-            let ids = target::objects(layout, std::slice::from_ref(name))?;
-            for object in ids {
-                include.push(glob::Pattern::escape(object.id()));
-                force.push(glob::Pattern::escape(object.id()));
-            }
-            continue;
-        }
-        let target = target::find(layout, name)?;
-        let id = glob::Pattern::escape(target.object.id());
-        force.push(target.task.map_or_else(|| id.clone(), |task| format!("{id}/{}", glob::Pattern::escape(&task))));
-        include.push(id);
+pub(crate) async fn force(layout: &Layout, names: Vec<String>, how: ForceChoice) -> Result<Exit> {
+    // A name that cannot be a pattern gets the error that knows what there is instead.
+    for name in names.iter().filter(|name| !name.contains(['*', '?', '['])) {
+        target::find(layout, name)?;
     }
     let ForceChoice { dry_run, how } = how;
-    let choice = Choice { dry_run, force, how, filter: Filter { include, ..Filter::default() }, ..Choice::default() };
-    up::up(layout, &choice).await
+    let filter = Filter { only_forced: true, ..Filter::default() };
+    up::up(layout, &Choice { dry_run, force: names, how, filter, ..Choice::default() }).await
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use setup_tasks::{Layout, Result};
+use setup_tasks::{AnyObject, Layout, Result};
 
 use super::target;
 use crate::args::{GraphArgs, GraphFormat};
@@ -14,7 +14,7 @@ use crate::output::{GOOD, line};
 pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     let objects = target::objects(layout, &what.objects)?;
     let format = format(what)?;
-    let ids = objects.iter().map(|object| glob::Pattern::escape(object.id()));
+    let ids = objects.iter().map(AnyObject::id);
     let plan =
         if what.objects.is_empty() { layout.run() } else { ids.fold(layout.run(), setup_tasks::FleetRun::include) };
     let picture = Picture::of(layout, &objects, &plan.dry_run().await?)?;

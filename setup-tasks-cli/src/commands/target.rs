@@ -1,7 +1,6 @@
 //! Objects and tasks, as they are named on the command line.
 
-use glob::Pattern;
-use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, Result};
+use setup_tasks::{AnyObject, FleetRun, Layout, ObjectTaskInspector, Result};
 
 use crate::exit::UsageError;
 
@@ -19,34 +18,50 @@ pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
     if let Some(object) = layout.get(name) {
         return Ok(Target { object, task: None });
     }
-    let split = name.rsplit_once('/').and_then(|(id, task)| Some((layout.get(id)?, task)));
-    let Some((object, task)) = split else { return Err(no_object(layout, name)) };
-    let known = task_names(&object.inspect()?);
-    if known.iter().any(|known| known == task) {
-        return Ok(Target { object, task: Some(task.to_owned()) });
+    match task(layout, name)? {
+        Split::Task { object, task } => Ok(Target { object, task: Some(task) }),
+        Split::UnknownTask { object, task, known } => {
+            let text = format!("`{}` has no task `{task}`\nhelp: it has {}", object.id(), listed(known.iter()));
+            Err(UsageError(text).into())
+        }
+        Split::NoObject => Err(no_object(layout, name)),
     }
-    let text = format!("`{}` has no task `{task}`\nhelp: it has {}", object.id(), listed(known.iter()));
-    Err(UsageError(text).into())
 }
 
-/// The objects that any of the patterns matches; without patterns all.
-pub(super) fn objects(layout: &Layout, patterns: &[String]) -> Result<Vec<AnyObject>> {
-    let all = layout.all();
-    let mut compiled = Vec::new();
-    for text in patterns {
-        let pattern = Pattern::new(text).map_err(|error| {
-            UsageError(format!("`{text}` is no pattern: {}\nhelp: `*` and `?` stand for any text", error.msg))
-        })?;
-        if !all.iter().any(|object| object.id() == text || pattern.matches(object.id())) {
-            return Err(no_object(layout, text));
-        }
-        compiled.push((text, pattern));
+/// Finds the task that `OBJECT/TASK` names, also where an object has all of it as its id.
+pub(super) fn find_task(layout: &Layout, name: &str) -> Result<(AnyObject, String)> {
+    if let Split::Task { object, task } = task(layout, name)? {
+        return Ok((object, task));
     }
-    let is_chosen = |object: &AnyObject| {
-        patterns.is_empty()
-            || compiled.iter().any(|(text, pattern)| object.id() == *text || pattern.matches(object.id()))
-    };
-    Ok(all.into_iter().filter(is_chosen).collect())
+    find(layout, name)?;
+    let help = "write `OBJECT/TASK`; `status OBJECT` lists the tasks";
+    Err(UsageError(format!("`{name}` names no task\nhelp: {help}")).into())
+}
+
+/// A name, split into an object and one of its tasks.
+enum Split {
+    Task { object: AnyObject, task: String },
+    UnknownTask { object: AnyObject, task: String, known: Vec<String> },
+    NoObject,
+}
+
+/// Splits a name at a slash. Ids and names of tasks may hold slashes, too: the last one that leads to a task counts.
+fn task(layout: &Layout, name: &str) -> Result<Split> {
+    let mut unknown = None;
+    for (at, _) in name.rmatch_indices('/') {
+        let (Some(object), task) = (layout.get(&name[..at]), name[at + 1..].to_owned()) else { continue };
+        let known = task_names(&object.inspect()?);
+        if known.contains(&task) {
+            return Ok(Split::Task { object, task });
+        }
+        unknown.get_or_insert(Split::UnknownTask { object, task, known });
+    }
+    Ok(unknown.unwrap_or(Split::NoObject))
+}
+
+/// Returns the objects that are named, or whose id matches one of the patterns; without any, all.
+pub(super) fn objects(layout: &Layout, names: &[String]) -> Result<Vec<AnyObject>> {
+    Ok(names.iter().fold(layout.run(), FleetRun::include).objects()?)
 }
 
 /// The names of the tasks' stamps, in run order; behind that of a customization those of its tasks.

@@ -62,11 +62,20 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -
 /// too, also when it is opened to be looked at.)
 struct Watched {
     files: BTreeSet<PathBuf>,
-    patterns: BTreeSet<PathBuf>,
+    patterns: BTreeSet<InputPattern>,
     states: States,
     watching: BTreeSet<(PathBuf, bool)>,
     events: mpsc::Receiver<notify::Result<()>>,
     watcher: RecommendedWatcher,
+}
+
+/// A pattern of input files.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct InputPattern {
+    /// The directory that all of them are below.
+    root: PathBuf,
+    /// With the base directory, whose name is taken as it is written.
+    glob: String,
 }
 
 /// When each file was modified, how long it is, and which file it is.
@@ -78,12 +87,11 @@ impl Watched {
         let mut files = layout.sources().iter().map(|source| absolute(source)).collect::<Result<BTreeSet<_>>>()?;
         let mut patterns = BTreeSet::new();
         for input in inputs(layout)? {
-            let path = absolute(&base.join(&input))?;
-            if is_pattern(&path) {
-                patterns.insert(path)
+            if is_pattern(Path::new(&input)) {
+                patterns.insert(InputPattern::new(base, &input)?);
             } else {
-                files.insert(path)
-            };
+                files.insert(absolute(&base.join(&input))?);
+            }
         }
         if files.is_empty() && patterns.is_empty() {
             let help = "give tasks `inputs = […]`, or name the site's file with `Layout::add_source`";
@@ -103,7 +111,7 @@ impl Watched {
     /// Watches what there is of the directories that inputs are in. Not the files: editors put a new one in the place of the old.
     fn watch(&mut self) -> Result<()> {
         let files = self.files.iter().map(|file| (parent(file), false));
-        let roots: Vec<_> = files.chain(self.patterns.iter().map(|pattern| (fixed_part(pattern), true))).collect();
+        let roots: Vec<_> = files.chain(self.patterns.iter().map(|pattern| (pattern.root.clone(), true))).collect();
         for (root, deep) in roots {
             let existing = root.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned();
             // What is not there yet shows where it would come to be.
@@ -122,7 +130,7 @@ impl Watched {
     fn look(&self) -> Result<States> {
         let mut paths: Vec<_> = self.files.iter().cloned().collect();
         for pattern in &self.patterns {
-            let found = glob::glob(&pattern.to_string_lossy()).with_context(|| format!("`{}`", pattern.display()))?;
+            let found = glob::glob(&pattern.glob).with_context(|| format!("`{}`", pattern.glob))?;
             // What cannot be read is not there.
             paths.extend(found.filter_map(Result::ok));
         }
@@ -184,6 +192,17 @@ impl Watched {
     }
 }
 
+impl InputPattern {
+    fn new(base: &Path, input: &str) -> Result<Self> {
+        // An input that is a path from the root of the file system stands without the base directory.
+        let relative = Path::new(input).strip_prefix("/");
+        let base = if relative.is_ok() { PathBuf::from("/") } else { absolute(&base.join("."))? };
+        let relative = relative.unwrap_or(Path::new(input));
+        let glob = Path::new(&glob::Pattern::escape(&base.to_string_lossy())).join(relative);
+        Ok(Self { root: base.join(fixed_part(relative)), glob: glob.to_string_lossy().into_owned() })
+    }
+}
+
 #[cfg(unix)]
 fn inode(meta: &std::fs::Metadata) -> u64 {
     std::os::unix::fs::MetadataExt::ino(meta)
@@ -221,7 +240,7 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
 }
 
-/// The directories before the first pattern.
+/// Returns the directories before the first pattern.
 fn fixed_part(path: &Path) -> PathBuf {
     let is_fixed = |part: &&std::ffi::OsStr| !is_pattern(Path::new(part));
     path.iter().take_while(is_fixed).collect()

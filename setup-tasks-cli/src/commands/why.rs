@@ -13,7 +13,7 @@ pub(crate) async fn why(layout: &Layout, name: &str) -> Result<Exit> {
     let target = target::find(layout, name)?;
     let object = &target.object;
     // A fleet of one: what it depends on is planned with it.
-    let plan = layout.run().include(glob::Pattern::escape(object.id())).dry_run().await?;
+    let plan = layout.run().include(object.id()).dry_run().await?;
     let mut said = false;
     if object.readonly() {
         line(format!("{NAME}{}{NAME:#} is readonly: nothing runs on it by itself", printable(object.id())));

@@ -1,6 +1,7 @@
 //! Many objects: brought to ready together, dependencies first.
 
 mod ahead;
+mod name;
 mod path;
 mod report;
 mod runner;
@@ -10,8 +11,7 @@ mod stop;
 use std::any::TypeId;
 use std::time::SystemTime;
 
-use glob::Pattern;
-
+use name::{ObjectName, TaskName};
 pub use report::{FleetReport, ObjectOutcome, ObjectResult};
 use scope::Apart;
 pub(crate) use scope::Scope;
@@ -68,6 +68,7 @@ pub struct FleetRun {
     tags: Vec<String>,
     force: Vec<String>,
     force_all: bool,
+    only_forced: bool,
     stop: Stop,
 }
 
@@ -120,6 +121,7 @@ impl FleetRun {
             tags: Vec::new(),
             force: Vec::new(),
             force_all: false,
+            only_forced: false,
             stop: Stop::new(),
         }
     }
@@ -164,14 +166,16 @@ impl FleetRun {
         self.dry_run()
     }
 
-    /// Chooses the objects whose id matches a pattern (`*`, `?`, `[ab]`); several patterns choose what matches any of them.
-    /// What the chosen objects depend on runs as far as they need it.
+    /// Chooses an object by its id, or the objects whose id matches a pattern (`*`, `?`, `[ab]`); several choose what any of them
+    /// chooses. The id of an object that exists is taken as it is written, and never as a pattern. What the chosen objects depend
+    /// on runs as far as they need it.
     pub fn include(mut self, pattern: impl Into<String>) -> Self {
         self.include.push(pattern.into());
         self
     }
 
-    /// Leaves out the objects whose id matches a pattern: nothing runs on them, not even for those that depend on them.
+    /// Leaves out an object by its id, or the objects whose id matches a pattern, as in [`include`](Self::include): nothing runs
+    /// on them, not even for those that depend on them.
     pub fn exclude(mut self, pattern: impl Into<String>) -> Self {
         self.exclude.push(pattern.into());
         self
@@ -196,8 +200,8 @@ impl FleetRun {
         self
     }
 
-    /// Runs the tasks that match a pattern over `object/task`, or all of the objects whose id it matches, whether or not they
-    /// must.
+    /// Runs tasks whether or not they must: those of an object by its id, one task as `object/task`, or whatever matches a pattern
+    /// over either. The id of an object that exists is taken as it is written, also in front of a task.
     pub fn force(mut self, pattern: impl Into<String>) -> Self {
         self.force.push(pattern.into());
         self
@@ -206,6 +210,12 @@ impl FleetRun {
     /// Runs every task whether or not it must.
     pub fn force_all(mut self) -> Self {
         self.force_all = true;
+        self
+    }
+
+    /// Chooses only objects with a task that [`force`](Self::force) names.
+    pub fn only_forced(mut self) -> Self {
+        self.only_forced = true;
         self
     }
 
@@ -226,11 +236,15 @@ impl FleetRun {
 
     /// The objects that are chosen, and what their runs must know.
     fn choose(&self) -> Result<(Vec<AnyObject>, Scope), FleetError> {
-        let patterns = |texts: &[String]| texts.iter().map(|text| pattern(text)).collect::<Result<Vec<_>, _>>();
-        let (include, exclude, force) = (patterns(&self.include)?, patterns(&self.exclude)?, patterns(&self.force)?);
+        let names = |texts: &[String]| -> Result<Vec<_>, FleetError> {
+            texts.iter().map(|text| ObjectName::new(text, &self.layout)).collect()
+        };
+        let (include, exclude) = (names(&self.include)?, names(&self.exclude)?);
+        let force: Vec<_> =
+            self.force.iter().map(|text| TaskName::new(text, &self.layout)).collect::<Result<_, _>>()?;
         let all = self.layout.all();
-        for (pattern, wanted) in include.iter().zip(&self.include).chain(exclude.iter().zip(&self.exclude)) {
-            if !all.iter().any(|object| pattern.matches(object.id())) {
+        for (name, wanted) in include.iter().zip(&self.include).chain(exclude.iter().zip(&self.exclude)) {
+            if !all.iter().any(|object| name.matches(object.id())) {
                 return Err(nothing("object matches", wanted, "the objects are", all.iter().map(AnyObject::id)));
             }
         }
@@ -245,15 +259,16 @@ impl FleetRun {
                 return Err(nothing("task has the tag", wanted, "the tags are", all.iter().flat_map(tags)));
             }
         }
-        for (pattern, wanted) in force.iter().zip(&self.force) {
-            if !all.iter().any(|object| tasks(object).any(|task| scope::forced(pattern, object.id(), task))) {
+        for (name, wanted) in force.iter().zip(&self.force) {
+            if !all.iter().any(|object| name.names_some_of(object)) {
                 let objects = all.iter().map(AnyObject::id);
                 return Err(nothing("task is called", wanted, "write `object/task`; the objects are", objects));
             }
         }
         let chosen = |object: &AnyObject| {
-            (include.is_empty() || include.iter().any(|pattern| pattern.matches(object.id())))
-                && !exclude.iter().any(|pattern| pattern.matches(object.id()))
+            (include.is_empty() || include.iter().any(|name| name.matches(object.id())))
+                && (!self.only_forced || self.force_all || force.iter().any(|name| name.names_some_of(object)))
+                && !exclude.iter().any(|name| name.matches(object.id()))
                 && (self.types.is_empty() || self.types.iter().any(|of| of.is_of(object)))
                 && (self.tags.is_empty() || tags(object).any(|tag| self.tags.iter().any(|wanted| wanted == tag)))
         };
@@ -302,15 +317,6 @@ impl OfType {
             Self::Name(name) => name,
         }
     }
-}
-
-fn pattern(text: &str) -> Result<Pattern, FleetError> {
-    Pattern::new(text).map_err(|error| FleetError::Pattern { pattern: text.to_owned(), problem: error.msg.to_owned() })
-}
-
-fn tasks(object: &AnyObject) -> impl Iterator<Item = &'static str> {
-    let object = &object.0;
-    object.order().iter().map(|row| object.stamp_name(row)).collect::<Vec<_>>().into_iter()
 }
 
 fn tags(object: &AnyObject) -> impl Iterator<Item = &'static str> {

@@ -3,15 +3,14 @@
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
-use glob::Pattern;
-
 use super::Stop;
+use super::name::{ObjectName, TaskName};
 
 /// What a fleet run was told, as far as the runs of its objects must know.
 pub(crate) struct Scope {
-    pub(super) exclude: Vec<Pattern>,
+    pub(super) exclude: Vec<ObjectName>,
     pub(super) tags: Vec<String>,
-    pub(super) force: Vec<Pattern>,
+    pub(super) force: Vec<TaskName>,
     pub(super) force_all: bool,
     pub(crate) diff: bool,
     pub(crate) stop: Stop,
@@ -30,7 +29,7 @@ pub(crate) struct Apart<T>(pub(crate) T);
 impl Scope {
     /// Whether nothing runs on the object, not even for those that depend on it.
     pub(crate) fn leaves_out(&self, id: &str) -> bool {
-        self.exclude.iter().any(|pattern| pattern.matches(id))
+        self.exclude.iter().any(|name| name.matches(id))
     }
 
     /// Whether every task is looked at, whatever its tags.
@@ -50,11 +49,6 @@ impl Scope {
 
     /// Whether a task is run whether or not it must.
     pub(crate) fn forces(&self, id: &str, task: &str) -> bool {
-        self.force_all || self.force.iter().any(|pattern| forced(pattern, id, task))
+        self.force_all || self.force.iter().any(|name| name.matches(id, task))
     }
-}
-
-/// Whether a pattern names a task, as `object/task`, or all of an object's.
-pub(super) fn forced(pattern: &Pattern, id: &str, task: &str) -> bool {
-    pattern.matches(id) || pattern.matches(&format!("{id}/{task}"))
 }

@@ -1,0 +1,116 @@
+//! Objects and tasks as a user names them: by a pattern, or by an id that is taken as it is written.
+
+use glob::Pattern;
+
+use super::FleetError;
+use crate::inspect::ObjectTaskInspector;
+use crate::layout::Layout;
+use crate::object::AnyObject;
+
+/// Objects, as a filter names them. The id of an object that exists is never taken for a pattern: `web[1]` is that object, and
+/// not `web1`.
+#[derive(Debug)]
+pub(super) enum ObjectName {
+    Id(Box<str>),
+    Pattern(Pattern),
+}
+
+/// Tasks, as a filter names them: those of an object, one task, or what matches a pattern over `object/task`.
+#[derive(Debug)]
+pub(super) enum TaskName {
+    Object(ObjectName),
+    Task {
+        object: Box<str>,
+        task: Box<str>,
+    },
+    /// Tasks of an object whose id is taken as it is written, and objects whose ids begin with it.
+    Below {
+        prefix: Box<str>,
+        rest: Pattern,
+    },
+}
+
+impl ObjectName {
+    pub(super) fn new(text: &str, layout: &Layout) -> Result<Self, FleetError> {
+        match layout.get(text) {
+            Some(_) => Ok(Self::Id(text.into())),
+            None => part_of(text, text).map(Self::Pattern),
+        }
+    }
+
+    pub(super) fn matches(&self, id: &str) -> bool {
+        match self {
+            Self::Id(wanted) => **wanted == *id,
+            Self::Pattern(pattern) => pattern.matches(id),
+        }
+    }
+}
+
+impl TaskName {
+    pub(super) fn new(text: &str, layout: &Layout) -> Result<Self, FleetError> {
+        if layout.get(text).is_some() {
+            return ObjectName::new(text, layout).map(Self::Object);
+        }
+        // Ids and names of tasks may hold slashes, too.
+        let splits = || {
+            let at = |(at, _)| Some((layout.get(&text[..at])?, &text[at + 1..]));
+            text.rmatch_indices('/').filter_map(at)
+        };
+        if let Some((object, task)) = splits().find(|(object, task)| has_task(object, task)) {
+            return Ok(Self::Task { object: object.id().into(), task: task.into() });
+        }
+        match splits().next() {
+            Some((object, rest)) => {
+                Ok(Self::Below { prefix: format!("{}/", object.id()).into(), rest: part_of(rest, text)? })
+            }
+            None => ObjectName::new(text, layout).map(Self::Object),
+        }
+    }
+
+    pub(super) fn matches(&self, id: &str, task: &str) -> bool {
+        match self {
+            Self::Object(ObjectName::Id(wanted)) => **wanted == *id,
+            Self::Object(ObjectName::Pattern(pattern)) => {
+                pattern.matches(id) || pattern.matches(&format!("{id}/{task}"))
+            }
+            Self::Task { object, task: wanted } => **object == *id && **wanted == *task,
+            Self::Below { prefix, rest } => {
+                let matches = |text: &str| text.strip_prefix(&**prefix).is_some_and(|text| rest.matches(text));
+                matches(id) || matches(&format!("{id}/{task}"))
+            }
+        }
+    }
+
+    /// Returns whether the name stands for a task of the object.
+    pub(super) fn names_some_of(&self, object: &AnyObject) -> bool {
+        let id = object.id();
+        object.0.order().iter().any(|row| self.matches(id, object.0.stamp_name(row)))
+            || inner_tasks(object).iter().any(|task| self.matches(id, task))
+    }
+}
+
+/// Reads a pattern that is a part, or all, of what the user wrote.
+fn part_of(part: &str, text: &str) -> Result<Pattern, FleetError> {
+    Pattern::new(part).map_err(|error| FleetError::Pattern { pattern: text.to_owned(), problem: error.msg.to_owned() })
+}
+
+fn has_task(object: &AnyObject, task: &str) -> bool {
+    object.0.order().iter().any(|row| object.0.stamp_name(row) == task)
+        || inner_tasks(object).iter().any(|name| name == task)
+}
+
+/// The tasks of customizations, which stand below their own.
+fn inner_tasks(object: &AnyObject) -> Vec<String> {
+    fn add(tasks: &[ObjectTaskInspector], names: &mut Vec<String>) {
+        for task in tasks {
+            names.push(task.stamp_name().to_owned());
+            add(task.subtasks(), names);
+        }
+    }
+    let mut names = Vec::new();
+    // Records that cannot be read are an error of the run.
+    for task in object.inspect().unwrap_or_default() {
+        add(task.subtasks(), &mut names);
+    }
+    names
+}

@@ -1,0 +1,80 @@
+//! Objects whose ids look like patterns, options, or tasks of others.
+
+use crate::place::Place;
+
+const IDS: [&str; 9] = ["web[1]", "web1", "a*", "a?b", "ab", "axb", "[", "a/b", "q"];
+
+fn place() -> Place {
+    let place = Place::new();
+    place.write("site.txt", "");
+    place.write("odd.txt", &IDS.join("\n"));
+    place
+}
+
+/// The ids of the objects of which a task is up to date.
+fn done(place: &Place) -> Vec<String> {
+    let status: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
+    let objects = status["objects"].as_array().unwrap().iter();
+    let done = objects.filter(|object| object["tasks"][0]["state"] == "up_to_date" && object["type"] == "Odd");
+    done.map(|object| object["object"].as_str().unwrap().to_owned()).collect()
+}
+
+fn without(id: &str) -> Vec<&'static str> {
+    IDS.into_iter().filter(|other| *other != id).collect()
+}
+
+#[test]
+fn every_command_takes_an_id_as_it_is_written() {
+    let place = place();
+    for id in IDS {
+        place.good(&["up", "--include", id]);
+        assert_eq!(done(&place), [id], "up --include {id}");
+        let log = place.good(&["logs", id]);
+        assert!(log.contains(&format!("I am {id}\n")), "logs {id}: {log}");
+        let history = place.good(&["history", id]);
+        assert!(history.lines().all(|line| line.contains(&format!("  {id}/b  "))), "history {id}: {history}");
+        let why = place.good(&["why", id]);
+        assert!(why.starts_with(&format!("{id}/b Say its id\n  up to date")), "why {id}: {why}");
+        assert!(place.good(&["status", id]).starts_with(&format!("{id} Odd\n")), "status {id}");
+        let graph = place.good(&["graph", id]);
+        assert_eq!(graph.matches("Odd").count(), 1, "graph {id}: {graph}");
+        let forced = place.good(&["force", id]);
+        assert!(forced.contains("done: 1 object; 1 task ran"), "force {id}: {forced}");
+        let forced = place.good(&["force", &format!("{id}/b")]);
+        assert!(forced.contains("done: 1 object; 1 task ran"), "force {id}/b: {forced}");
+        place.good(&["clear", id]);
+        assert_eq!(done(&place), [""; 0], "clear {id}");
+        place.good(&["mark", &format!("{id}/b")]);
+        assert_eq!(done(&place), [id], "mark {id}/b");
+        assert!(place.good(&["unlock", id]).contains(&format!("{id} is not locked")), "unlock {id}");
+        place.good(&["up", "--include", "*", "--exclude", id, "--exclude", "moody", "--exclude", "files/main"]);
+        place.good(&["clear", id]);
+        assert_eq!(done(&place), without(id), "clear {id} leaves the others");
+        place.good(&["up", "--exclude", id]);
+        assert_eq!(done(&place), without(id), "up --exclude {id}");
+        let plan = place.good(&["plan", "--force", id]);
+        assert_eq!(plan.matches(": forced").count(), 1, "plan --force {id}: {plan}");
+        place.good(&["clear", "*"]);
+    }
+}
+
+#[test]
+fn a_task_is_named_behind_an_id_that_looks_like_a_pattern() {
+    let place = place();
+    place.good(&["up", "--force", "web[1]/b", "--include", "web*"]);
+    assert_eq!(done(&place), ["web[1]", "web1"]);
+    let forced = place.good(&["force", "web[1]/*"]);
+    assert!(forced.starts_with("web[1]  Say its id") && forced.lines().count() == 2, "{forced}");
+    let why = place.good(&["why", "a/b/b"]);
+    assert!(why.starts_with("a/b/b Say its id\n"), "{why}");
+}
+
+#[test]
+fn a_task_that_is_marked_may_be_named_like_an_object() {
+    let place = place();
+    place.write("odd.txt", "a\na/b\n");
+    place.good(&["mark", "a/b"]);
+    assert_eq!(done(&place), ["a"], "only a task can be marked");
+    place.good(&["clear", "a/b"]);
+    assert_eq!(done(&place), ["a"], "only an object can be cleared");
+}
