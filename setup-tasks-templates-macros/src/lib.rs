@@ -49,13 +49,13 @@ fn expand(args: &args::Args, sources: &[files::Source]) -> proc_macro2::TokenStr
         let value = &provided.value;
         match provided.kind {
             args::Kind::Value => quote! {
-                ::setup_tasks_templates::__private::value(#name, || {
-                    ::setup_tasks_templates::__private::to_value(&(#value))
+                ::setup_tasks_templates::__private::value(#name, |disguise| {
+                    ::setup_tasks_templates::__private::to_value(&(#value), disguise)
                 })
             },
             args::Kind::Key => quote! {
-                ::setup_tasks_templates::__private::injected(#name, |cx| {
-                    ::setup_tasks_templates::__private::inject(cx, #value)
+                ::setup_tasks_templates::__private::injected(#name, |cx, disguise| {
+                    ::setup_tasks_templates::__private::inject(cx, #value, disguise)
                 })
             },
         }

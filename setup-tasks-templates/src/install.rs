@@ -128,7 +128,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         let mut changes = Vec::new();
         for (task, template) in object.values_of::<TemplateTask>() {
-            let text = template.text(&*object, &TaskContext::of(&object.any(), task)).await?;
+            let text = template.render(&*object, &TaskContext::of(&object.any(), task)).await?.text;
             let before = filesystem.read(template.output_name().as_ref()).await?;
             let before = before.map(|text| String::from_utf8_lossy(&text).into_owned());
             changes.push(FileChange::new(template.output_name(), before, text));

@@ -40,7 +40,12 @@
 //!
 //! In a template, `instance` is the model, as serde serializes it. Nothing is escaped. What is not defined is an error. Filters
 //! and functions are those of Tera itself.
+//!
+//! A rendering is the same in every process: structs, `BTreeMap`, `IndexMap` and `serde_json` values keep their order; other maps,
+//! such as `HashMap`, are sorted by their keys, and hashed sets by their elements. An [`Object`](setup_tasks::Object) is
+//! serialized as its model.
 
+mod disguise;
 mod engine;
 mod error;
 mod filesystem;
@@ -49,6 +54,7 @@ mod output;
 mod shared;
 mod task;
 mod template;
+mod value;
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 use setup_tasks::run::FileChange;
-use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind, secret};
-use tera::Context;
+use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind};
 
+use crate::disguise::{Disguise, Mask};
 use crate::engine::Engine;
 use crate::error::TemplateError;
 use crate::output;
@@ -27,6 +27,12 @@ pub struct TemplateTask {
     template: Template,
     output: Option<&'static str>,
     mode: Option<u32>,
+}
+
+/// A rendered text, and whether it depends on a secret.
+pub(crate) struct Rendered {
+    pub(crate) text: String,
+    pub(crate) is_secret: bool,
 }
 
 impl TemplateTask {
@@ -50,7 +56,7 @@ impl TemplateTask {
         self
     }
 
-    /// The file's permissions, on Unix; without this, 0644, or 0600 if a [`Secret`](setup_tasks::Secret) is in it.
+    /// The file's permissions, on Unix; without this, 0644, or 0600 if its text depends on a [`Secret`](setup_tasks::Secret).
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
@@ -78,16 +84,24 @@ impl TemplateTask {
         Ok(cx.stamp_path()?.join(name))
     }
 
-    /// What it renders over a model.
-    pub(crate) async fn text<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<String> {
-        let (engine, context) = self.prepare(model, cx).await?;
-        Ok(engine.render(&context)?)
+    /// Renders the template over a model.
+    pub(crate) async fn render<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<Rendered> {
+        let (engine, plain) = (self.engine(cx).await?, Disguise::none());
+        let text = engine.render(&self.template.context(model, cx, &plain).await?)?;
+        let mut is_secret = false;
+        if plain.has_met_secrets() {
+            for mask in Mask::ALL {
+                let context = self.template.context(model, cx, &Disguise::with(mask)).await?;
+                // A template that accepts no other secret depends on the one that it has.
+                is_secret |= engine.render(&context).ok().is_none_or(|other| other != text);
+            }
+        }
+        Ok(Rendered { text, is_secret })
     }
 
-    async fn prepare<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<(Engine, Context)> {
+    async fn engine(&self, cx: &TaskContext) -> Result<Engine> {
         let overriding = cx.injector().get_optional(&TEMPLATE_DIRECTORY).await?;
-        let engine = Engine::of(self.template, overriding.as_ref().map(|directory| directory.as_path()))?;
-        Ok((engine, self.template.context(model, cx).await?))
+        Ok(Engine::of(self.template, overriding.as_ref().map(|directory| directory.as_path()))?)
     }
 }
 
@@ -100,27 +114,27 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
     }
 
     async fn run(&self, model: &M, cx: &TaskContext) -> Result<Outcome> {
-        let text = self.text(model, cx).await?;
-        // What holds a secret is its owner's alone, unless the task says otherwise.
-        let mode = self.mode.or_else(|| secret::holds(&text).then_some(0o600));
+        let Rendered { text, is_secret } = self.render(model, cx).await?;
+        // A text that depends on a secret is private, unless the task has a mode.
+        let mode = self.mode.or_else(|| is_secret.then_some(0o600));
         output::write(&self.path(cx)?, &text, mode)?;
         Ok(Outcome::Done)
     }
 
     async fn hash(&self, model: &M, cx: &TaskContext) -> Result<String> {
-        let (engine, context) = self.prepare(model, cx).await?;
-        Ok(engine.hash(&context)?)
+        let context = self.template.context(model, cx, &Disguise::none()).await?;
+        Ok(self.engine(cx).await?.hash(&context)?)
     }
 
     async fn changes(&self, model: &M, cx: &TaskContext) -> Result<Vec<FileChange>> {
         let before = std::fs::read(self.path(cx)?).ok().map(|text| String::from_utf8_lossy(&text).into_owned());
-        let change = FileChange::new(self.output_name(), before, self.text(model, cx).await?);
+        let change = FileChange::new(self.output_name(), before, self.render(model, cx).await?.text);
         Ok(if change.is_none() { Vec::new() } else { vec![change] })
     }
 
     async fn check(&self, model: &M, cx: &TaskContext) -> Result<()> {
         self.path(cx)?;
-        self.text(model, cx).await.map(drop)
+        self.render(model, cx).await.map(drop)
     }
 
     async fn is_valid(&self, _model: &M, cx: &TaskContext) -> Result<bool> {

@@ -4,8 +4,9 @@ use serde::Serialize;
 use setup_tasks::{BoxFuture, Result, TaskContext};
 use tera::{Context, Value};
 
-use crate::__private::to_value;
+use crate::disguise::Disguise;
 use crate::error::TemplateError;
+use crate::value::to_value;
 
 /// A template and what it is rendered from; [`template!`](crate::template) makes it.
 #[derive(Clone, Copy, Debug)]
@@ -24,18 +25,18 @@ pub struct Provided {
 
 #[derive(Clone, Copy, Debug)]
 enum Source {
-    Value(fn() -> Result<Value>),
-    Injected(for<'a> fn(&'a TaskContext) -> BoxFuture<'a, Result<Value>>),
+    Value(fn(&Disguise) -> Result<Value>),
+    Injected(for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>),
 }
 
 impl Provided {
-    pub(crate) const fn value(name: &'static str, value: fn() -> Result<Value>) -> Self {
+    pub(crate) const fn value(name: &'static str, value: fn(&Disguise) -> Result<Value>) -> Self {
         Self { name, source: Source::Value(value) }
     }
 
     pub(crate) const fn injected(
         name: &'static str,
-        inject: for<'a> fn(&'a TaskContext) -> BoxFuture<'a, Result<Value>>,
+        inject: for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>,
     ) -> Self {
         Self { name, source: Source::Injected(inject) }
     }
@@ -63,23 +64,29 @@ impl Template {
     }
 
     /// What it is rendered with: the model, as `instance`, and what is provided.
-    pub(crate) async fn context<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<Context> {
-        let mut context = self.context_of_values(model)?;
+    pub(crate) async fn context<M: Serialize>(
+        &self,
+        model: &M,
+        cx: &TaskContext,
+        disguise: &Disguise,
+    ) -> Result<Context> {
+        let mut context = self.context_of_values(model, disguise)?;
         for Provided { name, source } in self.provided {
             if let Source::Injected(inject) = source {
-                context.insert_value(*name, inject(cx).await.map_err(|error| self.not_had(name, error))?);
+                context.insert_value(*name, inject(cx, disguise).await.map_err(|error| self.not_had(name, error))?);
             }
         }
         Ok(context)
     }
 
     /// As [`context`](Self::context), without what is injected.
-    pub(crate) fn context_of_values<M: Serialize>(&self, model: &M) -> Result<Context> {
+    pub(crate) fn context_of_values<M: Serialize>(&self, model: &M, disguise: &Disguise) -> Result<Context> {
         let mut context = Context::new();
-        context.insert_value("instance", to_value(model).map_err(|error| self.not_had("instance", error))?);
+        let instance = to_value(model, disguise).map_err(|error| self.not_had("instance", error.into()))?;
+        context.insert_value("instance", instance);
         for Provided { name, source } in self.provided {
             if let Source::Value(value) = source {
-                context.insert_value(*name, value().map_err(|error| self.not_had(name, error))?);
+                context.insert_value(*name, value(disguise).map_err(|error| self.not_had(name, error))?);
             }
         }
         Ok(context)

@@ -19,6 +19,7 @@ mod paths;
 mod processes;
 mod readiness;
 mod relations;
+mod rendering;
 mod running;
 mod secrets;
 mod stamps;

@@ -20,6 +20,8 @@ pub(crate) use placed::Placed;
 pub(crate) use settings::settle;
 pub(crate) use types::{as_object, note_type};
 
+use serde::{Serialize, Serializer};
+
 use crate::customize::CustomizationOf;
 use crate::injector::Injector;
 use crate::layout::Layout;
@@ -262,6 +264,13 @@ impl<T: SetupTasks> Deref for Object<T> {
 impl<T: SetupTasks> Clone for Object<T> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
+    }
+}
+
+/// An object is serialized as its model is, so that templates see what the model says.
+impl<T: SetupTasks + Serialize> Serialize for Object<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.model.serialize(serializer)
     }
 }
 

@@ -70,9 +70,13 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
+/// The name of the newtype that a [`Secret`] is to serde, by which templates know that a text is one.
+#[doc(hidden)]
+pub const SERDE_NAME: &str = "$setup_tasks::Secret";
+
 impl<T: Serialize> Serialize for Secret<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
+        serializer.serialize_newtype_struct(SERDE_NAME, &self.0)
     }
 }
 

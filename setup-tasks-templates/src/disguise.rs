@@ -1,0 +1,136 @@
+//! Other secrets: a text depends on a secret if it is another one when it is rendered with other secrets.
+
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use setup_tasks::secret;
+
+/// Whether, and with what, secrets are replaced while values are serialized.
+#[derive(Debug)]
+pub struct Disguise {
+    mask: Option<Mask>,
+    /// Whether a secret was met.
+    met: AtomicBool,
+}
+
+/// What stands in the place of a secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mask {
+    /// A text of the same length, with each letter and digit replaced by another of its kind.
+    SameLength,
+    /// A text of the same kind that is longer.
+    Longer,
+    /// Nothing, or of a number zero.
+    Empty,
+}
+
+impl Mask {
+    /// All masks: a text that is the same with each of them does not depend on what is masked.
+    pub(crate) const ALL: [Self; 3] = [Self::SameLength, Self::Longer, Self::Empty];
+
+    fn text(self, text: &str) -> String {
+        let other = |c: char| match c {
+            'z' => 'a',
+            'Z' => 'A',
+            '9' => '0',
+            'a'..='y' | 'A'..='Y' | '0'..='8' => char::from_u32(u32::from(c) + 1).unwrap_or(c),
+            c if c.is_whitespace() => c,
+            '-' => '_',
+            _ => '-',
+        };
+        let same_length: String = text.chars().map(other).collect();
+        match self {
+            Self::SameLength => same_length,
+            // What is a number stays one.
+            Self::Longer if text.parse::<f64>().is_ok() => format!("1{same_length}"),
+            Self::Longer => format!("{same_length} {same_length}"),
+            Self::Empty => String::new(),
+        }
+    }
+}
+
+macro_rules! integers {
+    ($($method:ident: $ty:ty,)*) => {
+        $(pub(crate) fn $method(&self, number: $ty) -> $ty {
+            match self.mask {
+                None => number,
+                Some(Mask::SameLength | Mask::Longer) => number.wrapping_add(1),
+                Some(Mask::Empty) => 0,
+            }
+        })*
+    };
+}
+
+impl Disguise {
+    /// Replaces nothing.
+    pub(crate) const fn none() -> Self {
+        Self { mask: None, met: AtomicBool::new(false) }
+    }
+
+    /// Replaces secrets.
+    pub(crate) const fn with(mask: Mask) -> Self {
+        Self { mask: Some(mask), met: AtomicBool::new(false) }
+    }
+
+    /// Returns whether nothing is replaced.
+    pub(crate) const fn is_none(&self) -> bool {
+        self.mask.is_none()
+    }
+
+    /// Notes that a secret was met.
+    pub(crate) fn note(&self) {
+        self.met.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether a secret was met.
+    pub(crate) fn has_met_secrets(&self) -> bool {
+        self.met.load(Ordering::Relaxed)
+    }
+
+    /// Returns the text, or another one in its place.
+    pub(crate) fn text<'t>(&self, text: &'t str, in_secret: bool) -> Cow<'t, str> {
+        if in_secret {
+            self.note();
+            return self.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)));
+        }
+        // The program may have made a plain text of a secret.
+        if !secret::holds(text) {
+            return Cow::Borrowed(text);
+        }
+        self.note();
+        self.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)))
+    }
+
+    /// Returns the bytes, or others in their place.
+    pub(crate) fn bytes<'b>(&self, bytes: &'b [u8], in_secret: bool) -> Cow<'b, [u8]> {
+        match std::str::from_utf8(bytes).map(|text| self.text(text, in_secret)) {
+            Ok(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
+            Err(_) if in_secret => {
+                self.note();
+                self.mask.map_or(Cow::Borrowed(bytes), |_| Cow::Owned(bytes.iter().map(|byte| !byte).collect()))
+            }
+            Ok(Cow::Borrowed(_)) | Err(_) => Cow::Borrowed(bytes),
+        }
+    }
+
+    integers! {
+        serialize_i8: i8,
+        serialize_i16: i16,
+        serialize_i32: i32,
+        serialize_i64: i64,
+        serialize_i128: i128,
+        serialize_u8: u8,
+        serialize_u16: u16,
+        serialize_u32: u32,
+        serialize_u64: u64,
+        serialize_u128: u128,
+    }
+
+    pub(crate) fn serialize_f32(&self, number: f32) -> f32 {
+        if self.mask.is_some() { number + 1.5 } else { number }
+    }
+
+    pub(crate) fn serialize_f64(&self, number: f64) -> f64 {
+        if self.mask.is_some() { number + 1.5 } else { number }
+    }
+}
