@@ -55,6 +55,39 @@ async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
     held.await.unwrap().unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stop_of_the_layout_ends_single_runs_and_fleets_alike() {
+    let layout = Layout::in_memory().unwrap();
+    let [one, other] = ["a", "b"].map(|name| layout.add(Machine::new(name)).unwrap());
+    let gate = one.knobs.gate("first");
+    let run = tokio::spawn(one.run_setup_tasks().into_future());
+    gate.arrived().await;
+    layout.stop().ask();
+    gate.open();
+    assert!(matches!(run.await.unwrap().unwrap_err(), RunError::Stopped { object } if object == "a"));
+    assert_eq!(one.log.take(), ["first"], "what ran came to its end");
+    let report = layout.run().stop_when(Stop::new()).await.unwrap();
+    assert!(report.stopped && other.log.take().is_empty());
+    assert!(matches!(other.run_setup_tasks().await.unwrap_err(), RunError::Stopped { .. }));
+}
+
+#[tokio::test]
+async fn a_stop_of_the_layout_ends_the_wait_for_another_process() {
+    let place = Place::new();
+    let (layout, other) = (place.layout(), place.layout());
+    let [holder, waiter] = [&other, &layout].map(|layout| layout.add(Machine::new("m")).unwrap());
+    let gate = holder.knobs.gate("first");
+    let held = tokio::spawn(holder.run_setup_tasks().into_future());
+    gate.arrived().await;
+    let mut events = layout.events();
+    let run = tokio::spawn(waiter.run_setup_tasks().into_future());
+    while !matches!(events.next().await.unwrap().kind, setup_tasks::EventKind::Waiting { .. }) {}
+    layout.stop().ask();
+    assert!(matches!(run.await.unwrap().unwrap_err(), RunError::Stopped { .. }));
+    gate.open();
+    held.await.unwrap().unwrap();
+}
+
 /// Asks for a stop when it is told that a task goes on from one that ended.
 #[derive(Default)]
 struct Stopping {

@@ -10,6 +10,7 @@ use futures_util::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
 
+use super::running::{Running, Signal, Start, is_closed};
 use super::tail::Tail;
 use crate::log::TaskLog;
 
@@ -20,8 +21,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 pub(super) struct Child {
     process: Process,
-    /// Its number, which is its group's too.
-    pid: Option<u32>,
+    running: Option<Running>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     said: Said,
@@ -37,10 +37,12 @@ struct Said {
 
 impl Child {
     pub(super) fn start(mut command: Command, log: Option<Arc<TaskLog>>, capture: bool) -> io::Result<Self> {
+        let start = Start::new()?;
         let mut process = command.spawn()?;
+        let running = start.enter(process.id());
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         let said = Said { log, output: capture.then(Vec::new), last: Tail::default() };
-        Ok(Self { pid: process.id(), process, stdout, stderr, said, has_ended: false })
+        Ok(Self { running, process, stdout, stderr, said, has_ended: false })
     }
 
     /// Hands its input over and takes its output until it ends.
@@ -84,34 +86,19 @@ impl Child {
         self.said.last.text()
     }
 
-    #[cfg(unix)]
-    fn signal(&self, signal: Signal) {
-        let signal = match signal {
-            Signal::Ask => rustix::process::Signal::TERM,
-            Signal::Kill => rustix::process::Signal::KILL,
-        };
-        let pid = self.pid.and_then(|pid| i32::try_from(pid).ok());
-        if let Some(group) = pid.and_then(rustix::process::Pid::from_raw) {
-            // An error says that there is nobody left.
-            let _ = rustix::process::kill_process_group(group, signal);
+    fn signal(&mut self, signal: Signal) {
+        if let Some(running) = &self.running {
+            running.signal(signal);
         }
-    }
-
-    #[cfg(not(unix))]
-    fn signal(&mut self, _signal: Signal) {
+        #[cfg(not(unix))]
         let _ = self.process.start_kill();
     }
 }
 
-enum Signal {
-    Ask,
-    Kill,
-}
-
 impl Drop for Child {
-    /// A task that is cancelled leaves nothing behind.
+    /// A task that is cancelled leaves nothing behind. Where the process is about to end, so do all commands, each in its own time.
     fn drop(&mut self) {
-        if !self.has_ended {
+        if !self.has_ended && !is_closed() {
             self.signal(Signal::Kill);
         }
     }

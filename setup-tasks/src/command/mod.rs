@@ -1,6 +1,7 @@
 //! Running a command within a task: what it says goes to the task's log, and it ends with the task.
 
 mod child;
+pub mod running;
 mod tail;
 
 use std::ffi::{OsStr, OsString};
@@ -173,7 +174,7 @@ impl TaskCommand {
     ///
     /// [`CommandError`], with the exit status and the last lines of its standard error.
     pub async fn run(self) -> Result<(), CommandError> {
-        self.finish(false).await.map(drop)
+        running::unless_ending(self.finish(false)).await.map(drop)
     }
 
     /// Runs it and gives its standard output, which goes to the log too. What is not UTF-8 in it is replaced.
@@ -182,7 +183,8 @@ impl TaskCommand {
     ///
     /// As [`run`](Self::run).
     pub async fn output(self) -> Result<String, CommandError> {
-        self.finish(true).await.map(|output| String::from_utf8_lossy(&output).into_owned())
+        let output = running::unless_ending(self.finish(true)).await?;
+        Ok(String::from_utf8_lossy(&output).into_owned())
     }
 
     async fn finish(mut self, capture: bool) -> Result<Vec<u8>, CommandError> {
@@ -212,7 +214,7 @@ impl TaskCommand {
 
     fn prepare(self, has_stdin: bool) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(self.program);
-        command.args(self.args).envs(self.envs).kill_on_drop(true);
+        command.args(self.args).envs(self.envs);
         command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         // A group of its own: it ends with all that it started, and a Ctrl-C in the terminal is the run's to answer.

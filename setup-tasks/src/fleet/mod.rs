@@ -16,6 +16,7 @@ pub use report::{FleetReport, ObjectOutcome, ObjectResult};
 use scope::Apart;
 pub(crate) use scope::Scope;
 pub use stop::Stop;
+pub(crate) use stop::Stops;
 
 use crate::BoxFuture;
 use crate::layout::Layout;
@@ -69,7 +70,7 @@ pub struct FleetRun {
     force: Vec<String>,
     force_all: bool,
     only_forced: bool,
-    stop: Stop,
+    stop: Option<Stop>,
 }
 
 #[derive(Debug)]
@@ -122,7 +123,7 @@ impl FleetRun {
             force: Vec::new(),
             force_all: false,
             only_forced: false,
-            stop: Stop::new(),
+            stop: None,
         }
     }
 
@@ -219,9 +220,9 @@ impl FleetRun {
         self
     }
 
-    /// Stops once it is asked to.
+    /// Stops once it is asked to, or the layout is: [`Layout::stop`].
     pub fn stop_when(mut self, stop: Stop) -> Self {
-        self.stop = stop;
+        self.stop = Some(stop);
         self
     }
 
@@ -279,7 +280,7 @@ impl FleetRun {
             force,
             force_all: self.force_all,
             diff: self.diff,
-            stop: self.stop.clone(),
+            stop: Stops::new(&self.layout, self.stop.clone()),
             since: SystemTime::now(),
             objects: objects.len(),
             ahead: Vec::new(),

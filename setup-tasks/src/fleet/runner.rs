@@ -55,7 +55,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut scope: Sc
     let ended = std::mem::take(&mut shared.schedule().ended);
     let chosen = shared.objects.iter().zip(ended);
     let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, epoch, is_plan)).collect();
-    let stopped = fleet.stop.is_asked() && results.iter().any(ObjectResult::is_failure);
+    let stopped = shared.scope.stop.is_asked() && results.iter().any(ObjectResult::is_failure);
     if results.len() < fleet.layout.len() {
         results.extend(pulled(fleet, &shared.objects, epoch, is_plan));
     }

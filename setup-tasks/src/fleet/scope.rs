@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
-use super::Stop;
+use super::Stops;
 use super::name::{ObjectName, TaskName};
 
 /// What a fleet run was told, as far as the runs of its objects must know.
@@ -13,7 +13,7 @@ pub(crate) struct Scope {
     pub(super) force: Vec<TaskName>,
     pub(super) force_all: bool,
     pub(crate) diff: bool,
-    pub(crate) stop: Stop,
+    pub(crate) stop: Stops,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
     /// What was kept about its objects when it began: each knows its part.

@@ -1,9 +1,14 @@
 //! Asking a fleet to stop.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use futures_util::future::select;
 use tokio::sync::Notify;
+
+use crate::layout::Layout;
+use crate::ready::Current;
 
 /// Asks a fleet to stop: tasks that run then are brought to their end, no other is begun. Clones are one and the same.
 ///
@@ -60,6 +65,41 @@ impl Stop {
         let told = self.0.told.notified();
         if !self.is_asked() {
             told.await;
+        }
+    }
+}
+
+/// The stops that a run obeys: that of its layout, and that of the fleet that it is a part of.
+#[derive(Clone, Debug)]
+pub(crate) struct Stops {
+    layout: Stop,
+    fleet: Option<Stop>,
+}
+
+impl Stops {
+    pub(crate) fn new(layout: &Layout, fleet: Option<Stop>) -> Self {
+        Self { layout: layout.stop().clone(), fleet }
+    }
+
+    /// Returns those of the caller's work.
+    pub(crate) fn now(layout: &Layout) -> Self {
+        Current::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
+    }
+
+    /// Returns whether the caller's work was asked to stop.
+    pub(crate) fn are_asked_now(layout: &Layout) -> bool {
+        Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_else(|| layout.stop().is_asked())
+    }
+
+    pub(crate) fn is_asked(&self) -> bool {
+        self.layout.is_asked() || self.fleet.as_ref().is_some_and(Stop::is_asked)
+    }
+
+    /// Waits until one of them is asked for.
+    pub(crate) async fn asked(&self) {
+        match &self.fleet {
+            None => self.layout.asked().await,
+            Some(fleet) => drop(select(pin!(self.layout.asked()), pin!(fleet.asked())).await),
         }
     }
 }

@@ -10,7 +10,7 @@ pub use placement::{AddError, Dependency, Placement};
 
 use crate::config::Config;
 use crate::event::{Event, EventKey, EventStream, Listening};
-use crate::fleet::{FleetRun, Scope};
+use crate::fleet::{FleetRun, Scope, Stop};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
@@ -64,6 +64,7 @@ struct Inner {
     sources: Mutex<Vec<PathBuf>>,
     /// Those that run.
     fleets: Mutex<Vec<Arc<Scope>>>,
+    stop: Stop,
     /// Removed with the layout; holds one that is in memory alone.
     _scratch: Option<Scratch>,
 }
@@ -132,6 +133,7 @@ impl Layout {
             objects: Mutex::default(),
             sources: Mutex::default(),
             fleets: Mutex::default(),
+            stop: Stop::new(),
             _scratch: scratch,
         });
         Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
@@ -252,6 +254,12 @@ impl Layout {
 
     pub(crate) fn fleets(&self) -> Vec<Arc<Scope>> {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Returns what stops every run of the layout for good, of fleets as of single objects: tasks that run are brought to their end,
+    /// and no other is begun.
+    pub fn stop(&self) -> &Stop {
+        &self.inner.stop
     }
 
     /// Says that it was made from a file: whoever watches it makes it anew when the file changes.

@@ -15,9 +15,9 @@ use tracing::Instrument;
 use super::context::TaskContext;
 use crate::Result;
 use crate::event::EventKind;
+use crate::fleet::Stops;
 use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
-use crate::ready::Current;
 use crate::secret;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
@@ -58,7 +58,7 @@ pub(crate) async fn run_task(
             }
         };
         log.end(Some(&error), began.elapsed());
-        let stop = Current::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_default();
+        let stop = Stops::now(&object.core().layout);
         let Some(wait) = waits.next().filter(|_| !stop.is_asked()) else {
             return Err(FailedAttempt { error, log: log.path() });
         };

@@ -19,7 +19,7 @@ use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason, decide};
 use crate::event::EventKind;
-use crate::fleet::Scope;
+use crate::fleet::{Scope, Stops};
 use crate::inspect::TaskSort;
 use crate::object::{DynObject, Features};
 use crate::ready::Current;
@@ -288,7 +288,7 @@ impl Driver<'_> {
                 Ok(Considered::At(Some(Moment::FUTURE)))
             }
             Decision::Run(reason) => {
-                if Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_default() {
+                if Stops::are_asked_now(&self.object.core().layout) {
                     return Err(RunError::Stopped { object: self.object.core().id.to_string() });
                 }
                 if let Step::Restart = self.begin().await? {

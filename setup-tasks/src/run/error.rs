@@ -93,7 +93,7 @@ pub enum RunError {
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::ready::ReadyError),
-    /// The fleet was asked to stop before the task was begun.
+    /// The fleet, or the layout, was asked to stop before the task was begun.
     #[error("`{object}` was stopped before its end")]
     Stopped {
         /// The object's id.

@@ -8,8 +8,8 @@ use super::error::RunError;
 use super::gather::unasked_facts;
 use super::level::Level;
 use crate::decide::{Decision, Newest, decide};
+use crate::fleet::Stops;
 use crate::inspect::TaskSort;
-use crate::ready::Current;
 use crate::stamp::{Moment, unmark};
 
 impl Driver<'_> {
@@ -28,8 +28,7 @@ impl Driver<'_> {
         Newest::keep_later(&mut newest, Some(time), || Cow::Borrowed(task));
         let (forced, entry) = (self.is_forced(level, has.stamp_name), self.records.get(has.stamp_name));
         let decision = decide(&unasked_facts(object, has, entry, forced, newest.as_ref()));
-        let is_stopped = || Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_default();
-        (matches!(decision, Decision::Run(_)) && !is_stopped()).then_some(has.stamp_name)
+        (matches!(decision, Decision::Run(_)) && !Stops::are_asked_now(&object.core().layout)).then_some(has.stamp_name)
     }
 
     /// Takes back the mark of a task that did not begin after all: the run was asked to stop just then, or another task was added

@@ -10,9 +10,9 @@ use super::context::TaskContext;
 use super::error::RunError;
 use super::lock::ObjectLock;
 use crate::event::EventKind;
+use crate::fleet::Stops;
 use crate::layout::Layout;
 use crate::object::DynObject;
-use crate::ready::Current;
 use crate::stamp::Records;
 
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
@@ -33,12 +33,10 @@ impl Session {
             core.emit("", || EventKind::Waiting { holder: holder.to_owned() });
             node.held_by(Some(holder.to_owned()));
         });
-        let lock = match Current::ask_fleet(|fleet| fleet.stop.clone()) {
-            None => lock.await?,
-            Some(stop) => match select(pin!(lock), pin!(stop.asked())).await {
-                Either::Left((lock, _)) => lock?,
-                Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
-            },
+        let stop = Stops::now(&core.layout);
+        let lock = match select(pin!(lock), pin!(stop.asked())).await {
+            Either::Left((lock, _)) => lock?,
+            Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         node.held_by(None);
         let records = core.load_to_change()?;
