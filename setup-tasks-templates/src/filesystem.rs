@@ -63,9 +63,11 @@ pub enum InstallError {
 }
 
 impl RootedDirectory {
-    /// The directory of that path, which is created when something is installed.
+    /// The directory of that path, which is created when something is installed. A relative one is made absolute now, so that
+    /// a task that changes the working directory does not move it.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        let root = root.into();
+        Self { root: std::path::absolute(&root).unwrap_or(root) }
     }
 
     fn error<'a>(&'a self, action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> InstallError + 'a {

@@ -1,5 +1,8 @@
 //! Configuration: defaults, then a TOML file, then environment variables, then code.
 
+mod environment;
+mod places;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,7 +20,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What `inputs` and `outputs` of tasks and the directories below are relative to. Default: the working directory.
+    /// What `inputs` and `outputs` of tasks and the directories below are relative to. Default: the working directory. A
+    /// relative one is made absolute when the configuration is loaded or a layout is made with it, so that a task that changes
+    /// the working directory moves nothing.
     pub base_dir: PathBuf,
     /// Stamps and what can be made again. Default: `.setup-tasks/cache`.
     pub cache_dir: PathBuf,
@@ -57,6 +62,11 @@ impl Config {
         ConfigBuilder { file: None, prefix: None, code: Vec::new() }
     }
 
+    /// Returns the same with an absolute base directory, or says why its directories cannot be used.
+    pub(crate) fn settled(self) -> Result<Self, ConfigError> {
+        places::settle(self)
+    }
+
     /// The directory for stamps and what can be made again.
     pub fn cache_dir(&self) -> PathBuf {
         self.base_dir.join(&self.cache_dir)
@@ -88,13 +98,27 @@ pub struct ConfigBuilder {
 }
 
 /// Why a configuration cannot be loaded.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "{origin}: {problem}\nhelp: the keys are base_dir, cache_dir, state_dir, log_dir, dry_run, expensive_checks, durable_stamps, lock_timeout_secs"
-)]
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{origin}: {problem}\nhelp: {help}")]
 pub struct ConfigError {
     origin: String,
     problem: String,
+    help: String,
+}
+
+impl ConfigError {
+    /// Returns an error whose help lists the keys.
+    fn of_key(origin: impl Into<String>, problem: impl Into<String>) -> Self {
+        let keys: Vec<_> = defaults().keys().cloned().collect();
+        Self { origin: origin.into(), problem: problem.into(), help: format!("the keys are {}", keys.join(", ")) }
+    }
+
+    /// Returns an error about the directories.
+    fn of_places(problem: impl Into<String>) -> Self {
+        let help = "give cache_dir, state_dir and log_dir a directory each, beside each other and below no other one that is used; \
+                    by default they are in `.setup-tasks` in the base directory";
+        Self { origin: "configuration".to_owned(), problem: problem.into(), help: help.to_owned() }
+    }
 }
 
 impl ConfigBuilder {
@@ -104,7 +128,8 @@ impl ConfigBuilder {
         self
     }
 
-    /// Reads environment variables: with the prefix `LAB`, `LAB_CACHE_DIR` sets `cache_dir`.
+    /// Reads environment variables: with the prefix `LAB`, `LAB_CACHE_DIR` sets `cache_dir`. The value of a path is taken as it
+    /// is; a number or a boolean is read from its text.
     pub fn environment(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
@@ -120,37 +145,37 @@ impl ConfigBuilder {
     ///
     /// # Errors
     ///
-    /// A file that is missing or is not TOML, an unknown key, a value of the wrong type: each names its origin.
+    /// A file that is missing or is not TOML, an unknown key, a value of the wrong type: each names its origin. Directories
+    /// for cache, state and logs that are empty, or that are or contain each other or the base directory.
     pub fn load(self) -> Result<Config, ConfigError> {
-        let mut sources = config::Config::builder();
-        if let Some(path) = &self.file {
-            sources = sources.add_source(toml_file(path));
-            check(sources.clone(), || path.display().to_string())?;
-        }
+        let mut values = match &self.file {
+            Some(path) => read_file(path)?,
+            None => toml::Table::new(),
+        };
         if let Some(prefix) = &self.prefix {
-            let variables = config::Environment::with_prefix(prefix).prefix_separator("_").try_parsing(true);
-            sources = sources.add_source(variables);
-            check(sources.clone(), || format!("environment variables {}_*", prefix.to_uppercase()))?;
+            values.extend(environment::read(prefix, std::env::vars_os())?);
         }
-        let mut config = check(sources, || "configuration".to_owned())?;
+        let mut config: Config = values
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::of_key("configuration", error.message()))?;
         self.code.into_iter().for_each(|edit| edit(&mut config));
-        Ok(config)
+        config.settled()
     }
 }
 
-fn toml_file(path: &Path) -> config::File<config::FileSourceFile, config::FileFormat> {
-    config::File::from(path).format(config::FileFormat::Toml)
+fn read_file(path: &Path) -> Result<toml::Table, ConfigError> {
+    let refuse = |problem: String| ConfigError::of_key(path.display().to_string(), problem);
+    let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    // Read as a configuration first, so that an error shows the line.
+    let checked: Result<Config, _> = toml::from_str(&text);
+    checked.map_err(|error| refuse(error.to_string().trim_end().to_owned()))?;
+    toml::from_str(&text).map_err(|error| refuse(error.to_string()))
 }
 
-/// Loads what there is so far, so that an error has one origin.
-fn check(
-    sources: config::ConfigBuilder<config::builder::DefaultState>,
-    origin: impl FnOnce() -> String,
-) -> Result<Config, ConfigError> {
-    sources
-        .build()
-        .and_then(config::Config::try_deserialize)
-        .map_err(|error| ConfigError { origin: origin(), problem: error.to_string() })
+/// Returns every key with its default value.
+fn defaults() -> toml::Table {
+    // Every field of a configuration has a form in TOML.
+    toml::Table::try_from(Config::default()).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -189,5 +214,12 @@ mod tests {
     fn a_missing_file_is_named() {
         let text = Config::builder().file("/nowhere/config.toml").load().unwrap_err().to_string();
         assert!(text.contains("/nowhere/config.toml"), "{text}");
+    }
+
+    #[test]
+    fn a_path_in_the_file_is_never_made_of_a_number() {
+        let file = file("dry_run = true\ncache_dir = 1.10");
+        let text = Config::builder().file(file.path()).load().unwrap_err().to_string();
+        assert!(text.contains("line 2") && text.contains("cache_dir"), "{text}");
     }
 }

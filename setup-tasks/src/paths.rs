@@ -45,6 +45,11 @@ pub enum PathError {
     },
 }
 
+/// Returns a path that stays where it is when the working directory changes. Without a working directory, it stays relative.
+pub(crate) fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
+}
+
 /// A subdir in its one spelling: without `.` components and doubled or trailing slashes.
 pub(crate) fn normal_subdir(subdir: &str) -> Result<String, PathError> {
     if is_normal(subdir) {

@@ -4,7 +4,8 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{AddError, Layout};
+use setup_tasks::stamp::FilesStore;
+use setup_tasks::{AddError, Config, Layout};
 
 use crate::support::{Machine, Place, chain};
 
@@ -116,4 +117,96 @@ async fn clearing_a_readonly_object_is_refused() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.place(Machine::new("m")).readonly(true).add().unwrap();
     assert!(chain(machine.clear_stamps_and_cache().await.unwrap_err()).contains("`m` is readonly"));
+}
+
+/// A model whose first task changes the working directory.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "wanderer")]
+struct Wanderer {
+    away: std::path::PathBuf,
+}
+
+#[setup_tasks]
+impl Wanderer {
+    #[setup_task("Change the working directory")]
+    fn leave(&self) -> Result<()> {
+        Ok(std::env::set_current_dir(&self.away)?)
+    }
+
+    #[setup_task("Use every directory", inputs = ["input"], outputs = ["output"])]
+    fn work(&self, cx: &TaskContext) -> Result<()> {
+        cx.log("said");
+        fs::write(cx.layout().config().base_dir.join("output"), "x")?;
+        fs::write(cx.stamp_path()?.join("made"), "x")?;
+        Ok(fs::write(cx.state_path()?.join("kept"), "x")?)
+    }
+}
+
+const AWAY: &str = "SETUP_TASKS_TEST_AWAY";
+
+/// Changes the working directory, so it runs in a process of its own: see the test below.
+#[tokio::test]
+async fn in_a_process_that_changes_its_working_directory() {
+    let Some(away) = std::env::var_os(AWAY) else { return };
+    let home = std::env::current_dir().unwrap();
+    let literal = Config { base_dir: "by-hand".into(), ..Config::default() };
+    let loaded = Config::builder().set(|config| config.base_dir = "loaded".into()).load().unwrap();
+    let layouts: [fn(Config) -> Layout; 2] = [Layout::new, |config: Config| {
+        let store = FilesStore::new(config.cache_dir());
+        Layout::with_store(config, store)
+    }];
+    for (config, layout) in [literal, loaded].into_iter().zip(layouts) {
+        std::env::set_current_dir(&home).unwrap();
+        fs::create_dir(&config.base_dir).unwrap();
+        fs::write(config.base_dir.join("input"), "x").unwrap();
+        let name = config.base_dir.file_name().unwrap().to_owned();
+        let layout = layout(config);
+        let wanderer = layout.add(Wanderer { away: away.clone().into() }).unwrap();
+        wanderer.run_setup_tasks().await.unwrap();
+        assert_eq!(std::env::current_dir().unwrap(), away);
+        assert!(wanderer.plan().await.unwrap().is_up_to_date());
+        let own = home.join(name).join(".setup-tasks");
+        assert!(own.join("cache/wanderer/made").exists() && own.join("state/wanderer/kept").exists());
+        assert_eq!(fs::read_dir(own.join("log/wanderer")).unwrap().count(), 1);
+        assert!(!layout.store().load("wanderer").unwrap().is_empty());
+    }
+    assert_eq!(fs::read_dir(away).unwrap().count(), 0, "nothing is where the task went");
+}
+
+#[test]
+fn a_task_that_changes_the_working_directory_moves_nothing() {
+    let (home, away) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let mut command = std::process::Command::new(std::env::current_exe().unwrap());
+    command.args(["--exact", "paths::in_a_process_that_changes_its_working_directory", "--nocapture"]);
+    let output = command.current_dir(&home).env(AWAY, away.path()).output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("1 passed"), "{out}\n{err}");
+}
+
+type Edit = fn(&mut Config);
+
+#[test]
+fn directories_that_would_mix_are_refused_when_the_configuration_is_loaded_or_an_object_is_added() {
+    let place = Place::new();
+    fs::create_dir_all(place.path().join("home")).unwrap();
+    std::os::unix::fs::symlink("home", place.path().join("link")).unwrap();
+    let edits: [(Edit, [&str; 2]); 5] = [
+        (|config| config.cache_dir = "".into(), ["`cache_dir` is empty", ""]),
+        (|config| config.cache_dir = "/".into(), ["`cache_dir` (`/`) contains", "`base_dir`"]),
+        (|config| config.cache_dir = ".".into(), ["`cache_dir`", "is the same directory as `base_dir`"]),
+        (|config| config.state_dir = ".setup-tasks/cache/keys".into(), ["`cache_dir`", "contains `state_dir`"]),
+        (
+            |config| (config.cache_dir, config.log_dir) = ("home".into(), "link/../link".into()),
+            ["`cache_dir`", "is the same directory as `log_dir`"],
+        ),
+    ];
+    for (edit, parts) in edits {
+        let base = place.path().to_owned();
+        let loaded = Config::builder().set(move |config| config.base_dir = base).set(edit).load();
+        let error = loaded.unwrap_err().to_string();
+        assert!(parts.iter().all(|part| error.contains(part)) && error.contains("help: "), "{error}");
+        let layout = place.layout_with(edit);
+        let refused = layout.add(Machine::new("m")).unwrap_err();
+        assert!(matches!(&refused, AddError::Config(_)) && refused.to_string() == error, "{refused}");
+    }
 }

@@ -91,7 +91,7 @@ struct Reader {
 impl Reader {
     fn open(log: &LogFile) -> Result<Self> {
         let file = File::open(&log.path).with_context(|| format!("cannot read `{}`", log.path.display()))?;
-        output::line(format!("{FAINT}==> {} {}{FAINT:#}", clock_time(log.began), log.path.display()));
+        output::line(format!("{FAINT}==> {} {}{FAINT:#}", clock_time(log.began), output::near(&log.path).display()));
         // A file gets what was said, a terminal nothing that would steer it.
         Ok(Self { log: log.clone(), file, rest: Vec::new(), escapes: io::stdout().is_terminal() })
     }

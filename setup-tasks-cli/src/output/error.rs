@@ -35,7 +35,7 @@ pub(crate) fn failure(log: &Path) {
     for line in last {
         super::line(format!("  {FAINT}|{FAINT:#} {}", printable(&line)));
     }
-    super::line(format!("  {FAINT}log: {}{FAINT:#}", log.display()));
+    super::line(format!("  {FAINT}log: {}{FAINT:#}", super::near(log).display()));
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use serde::Serialize;
 
 pub(crate) use error::{error, failure};
 pub(crate) use table::{Cell, table};
-pub(crate) use text::{ago, clock, clock_time, length, printable, time_of};
+pub(crate) use text::{ago, clock, clock_time, length, near, printable, time_of};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();

@@ -1,6 +1,7 @@
 //! Times, lengths of time, and texts that come from elsewhere.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use setup_tasks::secret::redact;
@@ -57,6 +58,12 @@ pub(crate) fn printable(text: &str) -> Cow<'_, str> {
     }
     let plain = anstream::adapter::strip_str(&text).to_string();
     Cow::Owned(plain.chars().map(|c| if speaks(c) { char::REPLACEMENT_CHARACTER } else { c }).collect())
+}
+
+/// Returns a path below the working directory as one relative to it, and any other one as it is.
+pub(crate) fn near(path: &Path) -> Cow<'_, Path> {
+    let below = std::env::current_dir().ok().and_then(|here| path.strip_prefix(here).ok());
+    below.map_or(Cow::Borrowed(path), |below| Cow::Owned(Path::new(".").join(below)))
 }
 
 #[cfg(test)]

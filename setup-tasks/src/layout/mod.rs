@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use foldhash::HashMap;
 pub use placement::{AddError, Dependency, Placement};
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::fleet::{FleetRun, Scope, Stop};
 use crate::injector::{InjectionKey, Injector};
@@ -54,6 +54,8 @@ impl Drop for Owner {
 
 struct Inner {
     config: Arc<Config>,
+    /// Why the configuration cannot be used, if it was not loaded but written in code. No object is added then.
+    refused: Option<ConfigError>,
     injector: Injector,
     store: Arc<dyn StampStore>,
     clock: Clock,
@@ -91,6 +93,7 @@ impl Layout {
     /// A layout with stamps in the embedded store under the cache directory.
     #[cfg(feature = "sqlite")]
     pub fn new(config: Config) -> Self {
+        let config = absolute(config);
         let store = crate::stamp::SqliteStore::new(config.cache_dir().join(RESERVED).join("stamps.sqlite"));
         let store = if config.durable_stamps { store.durable() } else { store };
         Self::with_store(config, store)
@@ -119,12 +122,15 @@ impl Layout {
 
     fn build(config: Config, store: Arc<dyn StampStore>, clock: Clock, scratch: Option<Scratch>) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
+        let config = absolute(config);
+        let refused = config.clone().settled().err();
         let injector = Injector::root("the layout");
         let locks = Locks::new(&config.cache_dir());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
         let inner = Arc::new(Inner {
             config,
+            refused,
             injector,
             store,
             clock,
@@ -291,6 +297,11 @@ impl Layout {
         nested.iter().map(|object| object.0.core().paths().stamp_unmade().to_owned()).collect()
     }
 
+    /// Returns why no object can be added, if the configuration cannot be used.
+    fn refused(&self) -> Option<&ConfigError> {
+        self.inner.refused.as_ref()
+    }
+
     fn objects(&self) -> MutexGuard<'_, Objects> {
         self.inner.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -304,6 +315,12 @@ impl std::fmt::Debug for Layout {
     }
 }
 
+/// Returns a configuration with an absolute base directory.
+fn absolute(mut config: Config) -> Config {
+    config.base_dir = crate::paths::absolute(config.base_dir);
+    config
+}
+
 /// A directory that goes when this is dropped.
 struct Scratch(PathBuf);
 
@@ -315,7 +332,10 @@ impl Scratch {
         loop {
             let n = NEXT.fetch_add(1, Ordering::Relaxed);
             let path = parent.join(format!("setup-tasks-{}-{n}", std::process::id()));
-            match std::fs::create_dir(&path) {
+            let mut builder = std::fs::DirBuilder::new();
+            #[cfg(unix)]
+            std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+            match builder.create(&path) {
                 Ok(()) => return Ok(Self(path)),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Layout;
+use crate::config::ConfigError;
 use crate::depends::{RelatedTask, Relative};
 use crate::injector::Injector;
 use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
@@ -15,6 +16,9 @@ use crate::task::plugin::{PlugInError, table_of};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
+    /// The layout's configuration, written in code, cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// Its id is taken.
     #[error("two objects have the id `{id}`: a {first} and a {second}\nhelp: give one of them another id")]
     Id {
@@ -165,6 +169,9 @@ impl<'l, T: SetupTasks> Placement<'l, T> {
     ///
     /// As [`Layout::add`]; and if it depends on a task that there is not.
     pub fn add(self) -> Result<Object<T>, AddError> {
+        if let Some(refused) = self.layout.refused() {
+            return Err(refused.clone().into());
+        }
         let table = table_of::<T>()?;
         let id = self.id.unwrap_or_else(|| self.model.object_id());
         let subdir =

@@ -47,7 +47,7 @@ struct Detail {
 impl FilesStore {
     /// A store under the cache directory of the layout.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
-        let cache_dir = cache_dir.into();
+        let cache_dir = crate::paths::absolute(cache_dir.into());
         Self { shared: Shared::new(&cache_dir), cache_dir }
     }
 

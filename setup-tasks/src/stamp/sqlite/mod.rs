@@ -36,7 +36,12 @@ pub struct SqliteStore {
 impl SqliteStore {
     /// A store in the database at `path`, which is made, with its directory, by the first write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), reader: Reader::default(), writer: OnceCell::new(), durable: false }
+        Self {
+            path: crate::paths::absolute(path.into()),
+            reader: Reader::default(),
+            writer: OnceCell::new(),
+            durable: false,
+        }
     }
 
     /// Syncs each change to the disk before it counts (`synchronous = FULL`): what was stamped survives a loss of power.

@@ -1,0 +1,94 @@
+//! Configuration from environment variables. A variable is a text; only a key that is a number or a boolean is read as one.
+
+use std::ffi::OsString;
+
+use toml::{Table, Value};
+
+use super::{ConfigError, defaults};
+
+/// Reads the variables with a prefix, in whatever case.
+pub(super) fn read(
+    prefix: &str,
+    variables: impl IntoIterator<Item = (OsString, OsString)>,
+) -> Result<Table, ConfigError> {
+    let (prefix, defaults) = (format!("{}_", prefix.to_lowercase()), defaults());
+    let mut values = Table::new();
+    for (name, text) in variables {
+        let name = name.to_string_lossy();
+        let lower = name.to_lowercase();
+        let Some(key) = lower.strip_prefix(&prefix) else { continue };
+        let refuse = |problem: String| ConfigError::of_key(format!("environment variable {name}"), problem);
+        let Some(default) = defaults.get(key) else { return Err(refuse(format!("there is no key `{key}`"))) };
+        let Some(text) = text.to_str() else { return Err(refuse(format!("`{}` is not UTF-8", text.display()))) };
+        let value = parse(default, text);
+        values.insert(key.to_owned(), value.map_err(|wanted| refuse(format!("{text:?} is not {wanted}")))?);
+    }
+    Ok(values)
+}
+
+/// Reads a text as a value of the default's type, or returns the name of that type.
+fn parse(default: &Value, text: &str) -> Result<Value, &'static str> {
+    match default {
+        Value::Boolean(_) => match &*text.to_lowercase() {
+            "true" | "1" | "yes" | "on" => Ok(Value::Boolean(true)),
+            "false" | "0" | "no" | "off" => Ok(Value::Boolean(false)),
+            _ => Err("`true` or `false`"),
+        },
+        Value::Integer(_) => match text.parse() {
+            Ok(number) if number >= 0 => Ok(Value::Integer(number)),
+            _ => Err("a whole number"),
+        },
+        _ => Ok(Value::String(text.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Config;
+    use super::*;
+
+    fn config(name: &str, text: &str) -> Result<Config, ConfigError> {
+        let values = read("LAB", [(name.into(), text.into())])?;
+        Ok(values.try_into().expect("every value has the type of its key"))
+    }
+
+    #[test]
+    fn a_path_is_the_text_of_its_variable_whatever_it_looks_like() {
+        for text in ["1.10", "007", "true", "no", "1e3", "-0", "[a]", "'x'", " x ", "0x10", ""] {
+            assert_eq!(config("LAB_CACHE_DIR", text).unwrap().cache_dir.to_str(), Some(text));
+        }
+    }
+
+    #[test]
+    fn numbers_and_booleans_are_read_where_the_key_is_one() {
+        assert_eq!(config("LAB_LOCK_TIMEOUT_SECS", "007").unwrap().lock_timeout_secs, 7);
+        for (text, value) in [("true", true), ("TRUE", true), ("1", true), ("off", false), ("0", false)] {
+            assert_eq!(config("lab_dry_run", text).unwrap().dry_run, value);
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_or_boolean_is_refused_with_the_variable() {
+        for (name, text) in [
+            ("LAB_DRY_RUN", ""),
+            ("LAB_DRY_RUN", "2"),
+            ("LAB_DRY_RUN", "nope"),
+            ("LAB_LOCK_TIMEOUT_SECS", ""),
+            ("LAB_LOCK_TIMEOUT_SECS", "1.5"),
+            ("LAB_LOCK_TIMEOUT_SECS", "-1"),
+            ("LAB_LOCK_TIMEOUT_SECS", "soon"),
+        ] {
+            let error = config(name, text).unwrap_err().to_string();
+            assert!(error.contains(&format!("environment variable {name}: {text:?} is not")), "{error}");
+            assert!(error.contains("help: the keys are"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_variable_without_a_key_is_refused_and_one_of_another_prefix_is_not_looked_at() {
+        let error = config("LAB_CACHE_DRI", "x").unwrap_err().to_string();
+        assert!(error.contains("LAB_CACHE_DRI") && error.contains("no key `cache_dri`"), "{error}");
+        assert_eq!(config("LABEL", "x").unwrap(), Config::default());
+        assert_eq!(config("OTHER_CACHE_DIR", "x").unwrap(), Config::default());
+    }
+}

@@ -1,0 +1,197 @@
+//! The directories of a configuration: made absolute, and refused where the runtime's own would mix with each other or with
+//! the user's files.
+
+use std::path::{Component, Path, PathBuf};
+
+use super::{Config, ConfigError};
+
+/// Makes the base directory absolute, and checks the other directories against it and each other, with links resolved.
+pub(super) fn settle(mut config: Config) -> Result<Config, ConfigError> {
+    if config.base_dir.as_os_str().is_empty() {
+        return Err(ConfigError::of_places("`base_dir` is empty"));
+    }
+    config.base_dir = std::path::absolute(&config.base_dir)
+        .map_err(|error| ConfigError::of_places(format!("the working directory cannot be found: {error}")))?;
+    for (name, path) in own(&config) {
+        if path.as_os_str().is_empty() {
+            return Err(ConfigError::of_places(format!("`{name}` is empty")));
+        }
+        if path.as_os_str().as_encoded_bytes().contains(&0) {
+            return Err(ConfigError::of_places(format!("`{name}` holds a NUL")));
+        }
+    }
+    let [cache, state, log] = own(&config).map(|(name, path)| Place::new(name, &config.base_dir.join(path)));
+    let base = Place::new("base_dir", &config.base_dir);
+    for own in [&cache, &state, &log] {
+        own.refuse_to_contain(&base)?;
+    }
+    for (one, other) in [(&cache, &state), (&cache, &log), (&state, &log)] {
+        one.refuse_to_contain(other)?;
+        other.refuse_to_contain(one)?;
+    }
+    Ok(config)
+}
+
+fn own(config: &Config) -> [(&'static str, &Path); 3] {
+    [("cache_dir", &config.cache_dir), ("state_dir", &config.state_dir), ("log_dir", &config.log_dir)]
+}
+
+/// A directory by its key, its path without links, and the identities of it and all that it is in, as far as they exist.
+struct Place {
+    name: &'static str,
+    path: PathBuf,
+    within: Vec<Identity>,
+}
+
+/// The device and the number of a directory: a directory that is mounted in two places has one.
+type Identity = (u64, u64);
+
+impl Place {
+    fn new(name: &'static str, path: &Path) -> Self {
+        let path = resolve(path);
+        let within = path.ancestors().filter_map(identity).collect();
+        Self { name, path, within }
+    }
+
+    fn refuse_to_contain(&self, other: &Self) -> Result<(), ConfigError> {
+        let own = identity(&self.path);
+        if !other.path.starts_with(&self.path) && !own.is_some_and(|own| other.within.contains(&own)) {
+            return Ok(());
+        }
+        let are_one = self.path == other.path || own.is_some() && own == identity(&other.path);
+        let relation = if are_one { "is the same directory as" } else { "contains" };
+        let (own, others) = (self.path.display(), other.path.display());
+        Err(ConfigError::of_places(format!("`{}` (`{own}`) {relation} `{}` (`{others}`)", self.name, other.name)))
+    }
+}
+
+/// Returns a path without links and `..`, also where its end does not exist yet.
+fn resolve(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    let Some(parent) = path.parent() else { return path.to_owned() };
+    let mut real = resolve(parent);
+    match path.components().next_back() {
+        Some(Component::Normal(name)) => real.push(name),
+        Some(Component::ParentDir) => drop(real.pop()),
+        _ => {}
+    }
+    real
+}
+
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    path.metadata().ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Path) -> Option<Identity> {
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problem(base: &Path, edit: impl FnOnce(&mut Config)) -> Option<String> {
+        let mut config = Config { base_dir: base.to_owned(), ..Config::default() };
+        edit(&mut config);
+        settle(config).err().map(|error| error.to_string())
+    }
+
+    fn is_refused(base: &Path, edit: impl FnOnce(&mut Config), parts: [&str; 2]) {
+        let text = problem(base, edit).expect("it is refused");
+        assert!(parts.iter().all(|part| text.contains(part)) && text.contains("help: give"), "{text}");
+    }
+
+    #[test]
+    fn directories_that_are_empty_are_refused() {
+        let base = Path::new("/nowhere/lab");
+        is_refused(Path::new(""), |_| {}, ["`base_dir` is empty", ""]);
+        is_refused(base, |c| c.cache_dir = "".into(), ["`cache_dir` is empty", ""]);
+        is_refused(base, |c| c.state_dir = "".into(), ["`state_dir` is empty", ""]);
+        is_refused(base, |c| c.log_dir = "".into(), ["`log_dir` is empty", ""]);
+        is_refused(base, |c| c.log_dir = "a\0b".into(), ["`log_dir` holds a NUL", ""]);
+    }
+
+    #[test]
+    fn directories_that_are_or_contain_each_other_are_refused_by_name() {
+        let base = Path::new("/nowhere/lab");
+        is_refused(
+            base,
+            |c| c.cache_dir = ".setup-tasks/state".into(),
+            ["`cache_dir` (", "is the same directory as `state_dir`"],
+        );
+        is_refused(
+            base,
+            |c| c.cache_dir = ".setup-tasks".into(),
+            ["`cache_dir` (`/nowhere/lab/.setup-tasks`) contains `state_dir`", ""],
+        );
+        is_refused(base, |c| c.log_dir = ".setup-tasks/cache/log".into(), ["`cache_dir` (", "contains `log_dir`"]);
+        is_refused(base, |c| c.state_dir = ".setup-tasks/x/../log/y".into(), ["`log_dir` (", "contains `state_dir`"]);
+        is_refused(
+            base,
+            |c| c.state_dir = "./.setup-tasks//log/.".into(),
+            ["`state_dir` (", "is the same directory as `log_dir`"],
+        );
+    }
+
+    #[test]
+    fn directories_that_are_or_contain_the_base_directory_are_refused() {
+        let base = Path::new("/nowhere/lab");
+        for path in [".", "./", "..", "../..", "/", "/nowhere", "/nowhere/lab/", "x/..", "x/../../lab"] {
+            is_refused(base, |c| c.cache_dir = path.into(), ["`cache_dir` (", "`base_dir` (`/nowhere/lab`)"]);
+            is_refused(base, |c| c.state_dir = path.into(), ["`state_dir` (", "`base_dir` (`/nowhere/lab`)"]);
+            is_refused(base, |c| c.log_dir = path.into(), ["`log_dir` (", "`base_dir` (`/nowhere/lab`)"]);
+        }
+    }
+
+    #[test]
+    fn directories_beside_each_other_are_taken_also_where_names_begin_alike() {
+        let base = Path::new("/nowhere/lab");
+        assert_eq!(problem(base, |_| {}), None);
+        let beside = |c: &mut Config| {
+            (c.cache_dir, c.state_dir, c.log_dir) = ("/var/lab".into(), "/var/lab-state".into(), "../lab-log".into());
+        };
+        assert_eq!(problem(base, beside), None);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_are_resolved_also_those_of_parents() {
+        let place = tempfile::tempdir().unwrap();
+        let base = place.path().join("lab");
+        std::fs::create_dir_all(base.join("real/inner")).unwrap();
+        std::os::unix::fs::symlink("real", base.join("link")).unwrap();
+        std::os::unix::fs::symlink(&base, place.path().join("alias")).unwrap();
+        is_refused(
+            &base,
+            |c| (c.cache_dir, c.state_dir) = ("link".into(), "real".into()),
+            ["`cache_dir` (", "is the same directory as `state_dir`"],
+        );
+        is_refused(
+            &base,
+            |c| (c.cache_dir, c.state_dir) = ("link/new".into(), "real".into()),
+            ["`state_dir` (", "contains `cache_dir`"],
+        );
+        is_refused(
+            &base,
+            |c| c.cache_dir = "../alias".into(),
+            ["`cache_dir` (", "is the same directory as `base_dir`"],
+        );
+        is_refused(
+            &place.path().join("alias"),
+            |c| c.cache_dir = base.clone(),
+            ["`cache_dir` (", "is the same directory as `base_dir`"],
+        );
+        // `..` behind a link leads out of where the link leads to.
+        std::os::unix::fs::symlink("real/inner", base.join("deep")).unwrap();
+        is_refused(
+            &base,
+            |c| (c.cache_dir, c.state_dir) = ("deep/../x".into(), "real/x/y".into()),
+            ["`cache_dir` (", "contains `state_dir`"],
+        );
+    }
+}
