@@ -28,6 +28,20 @@ pub fn setup_tasks(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::block::attribute(args.into(), item.into()).into()
 }
 
+/// Expands a block whose conditions the compiler has evaluated; generated code alone uses it.
+#[doc(hidden)]
+#[proc_macro_derive(__Configured, attributes(__setup_tasks))]
+pub fn derive_configured(item: TokenStream) -> TokenStream {
+    expand::configured::expand(item.into()).into()
+}
+
+/// Takes an item away; generated code alone uses it.
+#[doc(hidden)]
+#[proc_macro_attribute]
+pub fn __discard(_args: TokenStream, _item: TokenStream) -> TokenStream {
+    TokenStream::new()
+}
+
 /// See `setup_tasks::setup_task`.
 #[proc_macro_attribute]
 pub fn setup_task(_args: TokenStream, item: TokenStream) -> TokenStream {

@@ -1,6 +1,7 @@
 //! What generated code may call: this list and nothing else. Not subject to semantic versioning.
 
 pub use ::inventory;
+pub use setup_tasks_macros::{__Configured, __discard};
 pub use std::borrow::ToOwned;
 pub use std::format;
 pub use std::future::ready;

@@ -4,6 +4,7 @@ mod adding;
 mod circles;
 mod clocks;
 mod commands;
+mod conditional;
 mod customizing;
 mod deciding;
 mod declaring;

@@ -162,3 +162,11 @@ pub fn runtime(arg: &Arg, errors: &Errors) -> Option<crate::names::Runtime> {
     }
     Some(crate::names::Runtime::renamed(&path))
 }
+
+/// The runtime's path as the arguments give it, right or wrong: they are read again, and wrong ones reported, by another macro.
+pub fn crate_path(args: &TokenStream) -> crate::names::Runtime {
+    let errors = Errors::default();
+    let args = split(args.clone()).into_iter().filter_map(|piece| syn::parse2::<Arg>(piece).ok());
+    let path = args.filter(|arg| arg.key == "crate").find_map(|arg| runtime(&arg, &errors));
+    path.unwrap_or_default()
+}

@@ -8,7 +8,7 @@ use syn::{
     Visibility,
 };
 
-use super::method::{Method, cfgs};
+use super::method::Method;
 use crate::args::depends::{DependsArgs, DependsPlace};
 use crate::args::task::TaskArgs;
 use crate::errors::Errors;
@@ -24,6 +24,8 @@ pub struct Block {
     pub methods: Vec<Method>,
     /// Every constant that is no task.
     pub constants: Vec<Ident>,
+    /// The members that `#[cfg]` leaves out of this build.
+    pub absent: Vec<Ident>,
 }
 
 /// Where the tasks stand.
@@ -41,7 +43,6 @@ pub struct Task {
     pub has_bad_description: bool,
     pub action: Action,
     pub docs: Vec<Attribute>,
-    pub cfgs: Vec<Attribute>,
     pub vis: Visibility,
 }
 
@@ -52,7 +53,6 @@ pub struct BlockRelation {
     /// Its place in [`Block::methods`].
     pub method: usize,
     pub args: DependsArgs,
-    pub cfgs: Vec<Attribute>,
     pub vis: Visibility,
 }
 
@@ -129,7 +129,7 @@ impl Block {
             ImplItem::Type(item) => refuse_mark(&mut item.attrs, errors),
             _ => true,
         });
-        Self { kind: Kind::Inherent(Box::new(item)), tasks, relations, methods, constants }
+        Self { kind: Kind::Inherent(Box::new(item)), tasks, relations, methods, constants, absent: Vec::new() }
     }
 
     fn of_trait(mut item: ItemTrait, errors: &Errors) -> Self {
@@ -171,7 +171,15 @@ impl Block {
             TraitItem::Type(item) => refuse_mark(&mut item.attrs, errors),
             _ => true,
         });
-        Self { kind: Kind::Trait(Box::new(item)), tasks, relations, methods, constants }
+        Self { kind: Kind::Trait(Box::new(item)), tasks, relations, methods, constants, absent: Vec::new() }
+    }
+
+    /// Whether `#[cfg]` leaves out the member that a task called `name` would be made of.
+    pub fn leaves_out(&self, name: &str) -> bool {
+        self.absent.iter().map(task_name).any(|absent| {
+            // A relationship has the method's name and the task's.
+            name.strip_prefix(&absent).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
+        })
     }
 
     /// The helper called `name`.
@@ -253,16 +261,7 @@ impl Task {
         if args.description.is_none() {
             args.description = docs.iter().find_map(first_line);
         }
-        Self {
-            name: task_name(ident),
-            ident: ident.clone(),
-            args,
-            has_bad_description,
-            action,
-            docs,
-            cfgs: cfgs(attrs),
-            vis: vis.clone(),
-        }
+        Self { name: task_name(ident), ident: ident.clone(), args, has_bad_description, action, docs, vis: vis.clone() }
     }
 
     /// Where the task's name stands.
@@ -323,11 +322,10 @@ fn take_relations(
 ) -> Vec<BlockRelation> {
     let is_relation = |attr: &Attribute| attr.path().is_ident("depends_on");
     let taken: Vec<_> = attrs.extract_if(.., |attr| is_relation(attr)).collect();
-    let cfgs = cfgs(attrs);
     let relation = |attr: &Attribute| {
         let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), DependsPlace::Method, errors)?;
         let name = format!("{}_{}", task_name(ident), args.on.name());
-        Some(BlockRelation { name, method, args, cfgs: cfgs.clone(), vis: vis.clone() })
+        Some(BlockRelation { name, method, args, vis: vis.clone() })
     };
     taken.iter().filter_map(relation).collect()
 }

@@ -3,7 +3,7 @@
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
 use syn::spanned::Spanned;
-use syn::{Attribute, Block, FnArg, Ident, ReturnType, Signature, Type, TypeParamBound};
+use syn::{Block, FnArg, Ident, ReturnType, Signature, Type, TypeParamBound};
 
 use crate::fingerprint::Fingerprint;
 
@@ -55,11 +55,6 @@ impl Method {
         fingerprint.add(self.signature.to_token_stream());
         fingerprint.add(self.body.as_ref().map_or_else(TokenStream::new, ToTokens::to_token_stream));
     }
-}
-
-/// The attributes that decide whether the item is there at all.
-pub fn cfgs(attrs: &[Attribute]) -> Vec<Attribute> {
-    attrs.iter().filter(|attr| attr.path().is_ident("cfg")).cloned().collect()
 }
 
 /// `-> impl Future<…>`, as a trait may write it.

@@ -4,6 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Ident, Item, ItemImpl};
 
+use super::configured;
 use super::mixin::expand_trait;
 use super::relation::{check, method_row, relation_handle};
 use super::row::{kind_constant, row};
@@ -13,14 +14,26 @@ use crate::errors::Errors;
 use crate::names::{Runtime, at, handle};
 use crate::validate;
 
-/// The attribute: what the user wrote, its table, and what is wrong with it.
+/// The attribute: what the user wrote, its table, and what is wrong with it. An item in which `#[cfg]` decides about
+/// something goes through the compiler first, which leaves what this build has.
 pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
+    if configured::is_conditional(&item)
+        && let Ok(parsed) = syn::parse2::<Item>(item.clone())
+        && matches!(parsed, Item::Impl(_) | Item::Trait(_))
+    {
+        return configured::evaluate(&args, &item, &parsed);
+    }
+    block(args, item, Vec::new())
+}
+
+/// Expands an item without conditions. `absent` names the members that conditions left out of it.
+pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenStream {
     let errors = Errors::default();
     let expanded = errors
         .ok(syn::parse2::<Item>(item.clone()))
         .and_then(|item| {
             let place = if matches!(item, Item::Trait(_)) { Place::Trait } else { Place::Block };
-            let block = Block::read(item, &errors)?;
+            let block = Block { absent, ..Block::read(item, &errors)? };
             let args = ModelArgs::parse(args, place, &errors);
             let sound = validate::block(&block, &errors);
             let sound_relations = validate::relations(&block, &errors);
@@ -84,14 +97,12 @@ pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream
         let handle = handle(&task.name, task.span());
         block.constants.contains(&handle)
     };
-    let again =
-        |i: usize, task: &Task| task.cfgs.is_empty() && block.tasks.iter().take(i).any(|first| first.name == task.name);
+    let again = |i: usize, task: &Task| block.tasks.iter().take(i).any(|first| first.name == task.name);
     let tasks = block.tasks.iter().enumerate().filter(|(i, task)| !taken(task) && !again(*i, task));
     let tasks = tasks.map(|(_, task)| constant(task, block, runtime));
     let relations = found.relations(block).map(|relation| {
-        let (cfgs, BlockRelation { name, vis, args, .. }) = (&relation.cfgs, relation);
-        let handle = relation_handle(name, args.on.span(), vis, runtime);
-        quote!(#(#cfgs)* #handle)
+        let BlockRelation { name, vis, args, .. } = relation;
+        relation_handle(name, args.on.span(), vis, runtime)
     });
     tasks.chain(relations).collect()
 }
@@ -99,13 +110,12 @@ pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream
 /// The handle of a task, and of a value task the constant that its row borrows.
 fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
-    let Task { name, vis, cfgs, docs, .. } = task;
+    let Task { name, vis, docs, .. } = task;
     match &task.action {
         Action::Method(_) => {
             let handle = handle(name, task.span());
             let doc = format!("The handle of the task `{name}`.");
             quote! {
-                #(#cfgs)*
                 #[doc = #doc]
                 #[allow(dead_code)]
                 #vis const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
@@ -116,7 +126,6 @@ fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
             let ident = Ident::new(&name.to_uppercase(), task.span());
             let kind = kind_constant(task, ty, block, runtime);
             quote! {
-                #(#cfgs)*
                 #(#docs)*
                 #vis const #ident: #private::ValueTask<Self, #ty> = #private::ValueTask::new(#name, #expr);
                 #kind
@@ -158,11 +167,7 @@ fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> T
 
 /// The checks of all relationships: the tasks that they depend on, and those that they stand before.
 pub fn relation_checks(block: &Block, runtime: &Runtime) -> TokenStream {
-    let checks = block.relations.iter().filter_map(|relation| {
-        let (cfgs, check) = (&relation.cfgs, check(&relation.args, runtime)?);
-        Some(quote!(#(#cfgs)* #check))
-    });
-    checks.collect()
+    block.relations.iter().filter_map(|relation| check(&relation.args, runtime)).collect()
 }
 
 /// Whether there is nothing to choose: no parameter but lifetimes, which a model has none of.

@@ -24,7 +24,7 @@ pub fn field_row(relation: &Relation, is_checked: bool, runtime: &Runtime) -> To
 /// The row of a method.
 pub fn method_row(relation: &BlockRelation, block: &Block, runtime: &Runtime) -> TokenStream {
     let Some(method) = block.methods.get(relation.method) else { return TokenStream::new() };
-    let (args, cfgs, owner) = (&relation.args, &relation.cfgs, block.owner(method.ident.span()));
+    let (args, owner) = (&relation.args, block.owner(method.ident.span()));
     let (here, model) = (runtime.private_at(method.answer), related_model(args, runtime));
     let answer = quote_spanned!(at(method.answer)=> #here::relatives::<#model>);
     let made = if method.is_plain() {
@@ -36,8 +36,7 @@ pub fn method_row(relation: &BlockRelation, block: &Block, runtime: &Runtime) ->
         quote!(asked(#relatives))
     };
     let description = format!("Depend on {} of {}", args.on.name(), method.ident);
-    let row = row(&relation.name, &description, &made, is_concrete(&block.generics().params), args, runtime);
-    quote!(#(#cfgs)* #row)
+    row(&relation.name, &description, &made, is_concrete(&block.generics().params), args, runtime)
 }
 
 fn row(

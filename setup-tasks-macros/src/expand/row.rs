@@ -15,7 +15,7 @@ use crate::names::{Runtime, at, handle, kind};
 /// The row, with a comma; without `places`, nothing says where it goes, since that was found wrong.
 pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
-    let (name, cfgs) = (&task.name, &task.cfgs);
+    let name = &task.name;
     let description = task.args.description.as_deref().unwrap_or_default();
     let head = match &task.action {
         Action::Method(at) => {
@@ -28,10 +28,7 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
         }
     };
     let keys = keys(task, block, places, runtime);
-    quote! {
-        #(#cfgs)*
-        #head #keys,
-    }
+    quote!(#head #keys,)
 }
 
 fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
@@ -216,12 +213,11 @@ fn fingerprint(task: &Task, block: &Block) -> u64 {
 /// The constant that a value task's row borrows.
 pub fn kind_constant(task: &Task, ty: &Type, block: &Block, runtime: &Runtime) -> TokenStream {
     let (private, owner) = (runtime.private_at(ty.span()), block.owner(ty.span()));
-    let (cfgs, kind, value) = (&task.cfgs, kind(&task.ident), Ident::new(&task.name.to_uppercase(), task.span()));
+    let (kind, value) = (kind(&task.ident), Ident::new(&task.name.to_uppercase(), task.span()));
     let kind_type = quote_spanned!(at(ty.span())=> &'static dyn #private::DynTaskKind<Self>);
     let value = Ident::new(&value.to_string(), at(ty.span()));
     let borrow = quote_spanned!(at(ty.span())=> &#owner::#value);
     quote! {
-        #(#cfgs)*
         #[doc(hidden)]
         const #kind: #kind_type = #borrow;
     }

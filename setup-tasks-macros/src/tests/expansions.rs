@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use syn::{Attribute, Item, Meta};
 
-use crate::expand::{block::attribute, misplaced, model::derive};
+use crate::expand::{block::attribute, configured, misplaced, model::derive};
 
 fn pretty(tokens: TokenStream) -> String {
     prettyplease::unparse(&syn::parse2(tokens).expect("an expansion is a file"))
@@ -55,7 +55,6 @@ block!(block_with_every_key, (),
         #[setup_task("b", after = [a, DebianMachine::apt_update], slow_invalidator = valid, check_source = false)]
         fn b(&self) {}
         #[setup_task("c", inputs = ["conf/{name}.toml", "keys/*.pub"], outputs = ["out/{net.id:04}"], timeout = "5m", retries = 3, tags = ["net"])]
-        #[cfg(unix)]
         fn c(&self) {}
         async fn done(&self) -> bool {
             true
@@ -127,6 +126,22 @@ block!(renamed_runtime, (crate = ::renamed),
         fn mount(&self) {}
     }
 );
+block!(conditional_block, (crate = ::renamed),
+    impl Client {
+        #[setup_task("Mount the share", hash = options)]
+        fn mount(&self) {}
+        #[cfg(unix)]
+        fn options(&self) -> String {
+            todo!()
+        }
+        #[cfg(not(unix))]
+        async fn options(&self, cx: &TaskContext) -> String {
+            todo!()
+        }
+        #[cfg_attr(windows, setup_task("Map the drive"))]
+        fn map_drive(&self) {}
+    }
+);
 block!(item_survives_errors, (),
     impl Client {
         #[setup_task("Mount the share", befor = banner, hash = nothing)]
@@ -175,6 +190,33 @@ model!(
         name: String,
     }
 );
+
+/// What the compiler hands back of `conditional_block` on Unix.
+#[test]
+fn conditional_block_on_unix() {
+    let expanded = pretty(configured::expand(quote! {
+        #[::renamed::__private::__discard]
+        enum __SetupTasks {
+            #[__setup_tasks(crate = ::renamed)]
+            Arguments,
+            #[__setup_tasks(options options map_drive)]
+            Conditional,
+            Block = {
+                impl Client {
+                    #[setup_task("Mount the share", hash = options)]
+                    fn mount(&self) {}
+                    #[cfg(unix)]
+                    fn options(&self) -> String {
+                        todo!()
+                    }
+                    fn map_drive(&self) {}
+                }
+                0
+            },
+        }
+    }));
+    expect_file!["expected/conditional_block_on_unix.rs"].assert_eq(&expanded);
+}
 
 #[test]
 fn a_task_outside_a_block_survives() {

@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use quote::quote;
 
-use crate::expand::{block::attribute, model::derive};
+use crate::expand::{block::attribute, configured, model::derive};
 
 /// What attributes are made of, right and wrong.
 const PARTS: &[&str] = &[
@@ -74,6 +74,8 @@ const PARTS: &[&str] = &[
     "r#type",
     "async",
     "fn",
+    "cfg",
+    "cfg_attr",
     "_",
     "..",
     "=>",
@@ -135,6 +137,9 @@ fn fuzz_any_tokens_as_the_item_are_answered() {
     let config = cases("items", 100);
     proptest!(config, |(item in tokens(), args in tokens())| {
         let _ = attribute(args, item.clone());
-        let _ = derive(item);
+        let _ = derive(item.clone());
+        let _ = configured::expand(quote!(enum __SetupTasks {
+            #[__setup_tasks(#item)] Arguments, #[__setup_tasks(#item)] Conditional, Block = { #item 0 },
+        }));
     });
 }

@@ -11,7 +11,7 @@ pub fn targets(block: &Block, errors: &Errors) {
     let befores = relations().flat_map(|relation| &relation.args.before);
     for target in block.tasks.iter().flat_map(keys).chain(befores).filter(|target| target.owner.is_none()) {
         let name = target.name();
-        if names().any(|known| known == name) {
+        if names().any(|known| known == name) || block.leaves_out(&name) {
             continue;
         }
         let help = suggest(&name, names()).unwrap_or_else(|| {

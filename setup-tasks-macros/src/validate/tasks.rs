@@ -1,6 +1,6 @@
 //! Rules about the tasks of one block.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use syn::{Ident, ReturnType};
 
@@ -19,18 +19,14 @@ pub fn described(block: &Block, errors: &Errors) {
     }
 }
 
-/// No two tasks of a block have one name, unless `cfg` keeps them apart.
+/// No two tasks of a block have one name.
 pub fn distinct(block: &Block, sound: &mut [bool], errors: &Errors) {
-    let mut seen: HashMap<&str, &Task> = HashMap::new();
+    let mut seen: HashSet<&str> = HashSet::new();
     for (task, sound) in block.tasks.iter().zip(sound) {
-        if let Some(first) = seen.get(task.name.as_str()) {
-            if task.cfgs.is_empty() || first.cfgs.is_empty() {
-                let what = format_args!("two tasks of `{}` are called `{}`", block.name(), task.name).to_string();
-                errors.add(task.span(), what, "give one of them another name: stamps go by name");
-                *sound = false;
-            }
-        } else {
-            seen.insert(&task.name, task);
+        if !seen.insert(&task.name) {
+            let what = format_args!("two tasks of `{}` are called `{}`", block.name(), task.name).to_string();
+            errors.add(task.span(), what, "give one of them another name: stamps go by name");
+            *sound = false;
         }
     }
 }
@@ -88,6 +84,15 @@ pub fn relation(relation: &BlockRelation, block: &Block, errors: &Errors) -> boo
 fn helper(role: &str, ident: &Ident, task: &Task, block: &Block, errors: &Errors) -> bool {
     if let Some(method) = block.method(ident) {
         return signature::method(method, role, errors);
+    }
+    if block.absent.contains(ident) {
+        let what = format!("`{ident}` is not part of this build: its `#[cfg]` leaves it out");
+        errors.add(
+            ident.span(),
+            what,
+            format_args!("write a second `{ident}` for the other builds, with `#[cfg(not(…))]`"),
+        );
+        return false;
     }
     let others = || {
         let own = |name: &&Ident| **name != task.ident;

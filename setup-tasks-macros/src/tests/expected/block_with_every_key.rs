@@ -1,7 +1,6 @@
 impl Client {
     fn a(&self) {}
     fn b(&self) {}
-    #[cfg(unix)]
     fn c(&self) {}
     async fn done(&self) -> bool {
         true
@@ -21,7 +20,6 @@ impl Client {
     const B: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
         "b",
     );
-    #[cfg(unix)]
     ///The handle of the task `c`.
     #[allow(dead_code)]
     const C: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
@@ -60,7 +58,6 @@ impl Client {
             .after(&["a", "apt_update"])
             .invalidator_now(|this| ::setup_tasks::__private::valid(Self::valid(this)))
             .slow(),
-        #[cfg(unix)]
         ::setup_tasks::__private::task(
                 "c",
                 "c",
