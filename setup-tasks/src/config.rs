@@ -82,6 +82,11 @@ impl Config {
         self.base_dir.join(&self.log_dir)
     }
 
+    /// Returns the directories that runs write to: they are not inputs of a task that has a directory above them as its input.
+    pub(crate) fn own_directories(&self) -> [PathBuf; 3] {
+        [self.cache_dir(), self.state_dir(), self.log_dir()]
+    }
+
     /// How long a run waits for another process that runs the same object.
     pub fn lock_timeout(&self) -> Duration {
         Duration::from_secs(self.lock_timeout_secs)

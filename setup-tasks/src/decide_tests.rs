@@ -15,6 +15,7 @@ fn stamp() -> Stamp {
         duration_us: 0,
         inputs: Vec::new(),
         changed_while_running: false,
+        kept: Vec::new(),
     }
 }
 

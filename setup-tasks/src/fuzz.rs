@@ -35,6 +35,7 @@ fn valid() -> Vec<u8> {
             duration_us: 3,
             inputs: Vec::new(),
             changed_while_running: false,
+            kept: Vec::new(),
         };
         records.set(task, Some(Entry::completed(stamp)));
     }

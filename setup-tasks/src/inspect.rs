@@ -10,7 +10,7 @@ use tokio::sync::OnceCell;
 use crate::decide::{Decision, Reason};
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 use crate::run::{ObjectReport, RunError, TaskGlance, TaskReport};
-use crate::stamp::{Stamp, StampError};
+use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::kind::DynTaskKind;
 use crate::task::name::with_stem;
 use crate::task::row::{Action, TaskDef};
@@ -216,7 +216,7 @@ impl ObjectTaskInspector {
     }
 
     /// The input files that it declares: paths and globs, relative to the layout's base directory.
-    pub fn inputs(&self) -> Vec<String> {
+    pub fn inputs(&self) -> Vec<PathPattern> {
         self.level.0.inputs(self.row).unwrap_or_default()
     }
 

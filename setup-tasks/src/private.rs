@@ -11,6 +11,7 @@ pub use std::vec::Vec;
 pub use crate::depends::{AnyModel, IntoRelatives, Related, Relation, Relatives, SystemDependency};
 pub use crate::event::EventKey;
 pub use crate::object::{HasBlock, NoBlock};
+pub use crate::stamp::PathPattern;
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};
 pub use crate::task::extract::{Extract, IsContext};

@@ -12,6 +12,7 @@ mod fleets;
 mod generated;
 mod handles;
 mod injecting;
+mod inputs;
 mod inspecting;
 mod installing;
 mod listening;

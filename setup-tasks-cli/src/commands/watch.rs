@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use setup_tasks::stamp::PathPattern;
 use setup_tasks::{Layout, ObjectTaskInspector, Result};
 use tokio::sync::mpsc;
 
@@ -69,13 +70,13 @@ struct Watched {
     watcher: RecommendedWatcher,
 }
 
-/// A pattern of input files.
+/// A pattern of input files, or a directory of them.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct InputPattern {
     /// The directory that all of them are below.
     root: PathBuf,
-    /// With the base directory, whose name is taken as it is written.
-    glob: String,
+    base: PathBuf,
+    pattern: PathPattern,
 }
 
 /// When each file was modified, how long it is, and which file it is.
@@ -87,10 +88,11 @@ impl Watched {
         let mut files = layout.sources().iter().map(|source| absolute(source)).collect::<Result<BTreeSet<_>>>()?;
         let mut patterns = BTreeSet::new();
         for input in inputs(layout)? {
-            if is_pattern(Path::new(&input)) {
-                patterns.insert(InputPattern::new(base, &input)?);
+            let path = base.join(input.root());
+            if input.is_path() && !path.is_dir() {
+                files.insert(absolute(&path)?);
             } else {
-                files.insert(absolute(&base.join(&input))?);
+                patterns.insert(InputPattern::new(base, input)?);
             }
         }
         if files.is_empty() && patterns.is_empty() {
@@ -104,7 +106,7 @@ impl Watched {
         let (states, watching) = (States::new(), BTreeSet::new());
         let mut made = Self { files, patterns, states, watching, events, watcher };
         made.watch()?;
-        made.states = made.look()?;
+        made.states = made.look();
         Ok(made)
     }
 
@@ -127,30 +129,29 @@ impl Watched {
     }
 
     /// The inputs as they are now.
-    fn look(&self) -> Result<States> {
+    fn look(&self) -> States {
         let mut paths: Vec<_> = self.files.iter().cloned().collect();
         for pattern in &self.patterns {
-            let found = glob::glob(&pattern.glob).with_context(|| format!("`{}`", pattern.glob))?;
-            // What cannot be read is not there.
-            paths.extend(found.filter_map(Result::ok));
+            // The run says what cannot be read.
+            paths.extend(pattern.pattern.files(&pattern.base).unwrap_or_default());
         }
         let state = |path: PathBuf| {
             let meta = std::fs::metadata(&path).ok()?;
             Some((path, (meta.modified().ok(), meta.len(), inode(&meta))))
         };
-        Ok(paths.into_iter().filter_map(state).collect())
+        paths.into_iter().filter_map(state).collect()
     }
 
     /// The inputs as they are once they stay so.
-    async fn settled(&self) -> Result<States> {
-        let mut now = self.look()?;
+    async fn settled(&self) -> States {
+        let mut now = self.look();
         let mut before = self.states.clone();
         while now != before {
             tokio::time::sleep(QUIET).await;
             before = now;
-            now = self.look()?;
+            now = self.look();
         }
-        Ok(now)
+        now
     }
 
     /// Waits until an input changes; the changed ones.
@@ -158,7 +159,7 @@ impl Watched {
         loop {
             // A directory may have come that is to be watched; what is in it by then is seen right after.
             self.watch()?;
-            let now = self.settled().await?;
+            let now = self.settled().await;
             let all: BTreeSet<_> = self.states.keys().chain(now.keys()).collect();
             let changed: Vec<_> =
                 all.into_iter().filter(|path| self.states.get(*path) != now.get(*path)).cloned().collect();
@@ -193,13 +194,9 @@ impl Watched {
 }
 
 impl InputPattern {
-    fn new(base: &Path, input: &str) -> Result<Self> {
-        // An input that is a path from the root of the file system stands without the base directory.
-        let relative = Path::new(input).strip_prefix("/");
-        let base = if relative.is_ok() { PathBuf::from("/") } else { absolute(&base.join("."))? };
-        let relative = relative.unwrap_or(Path::new(input));
-        let glob = Path::new(&glob::Pattern::escape(&base.to_string_lossy())).join(relative);
-        Ok(Self { root: base.join(fixed_part(relative)), glob: glob.to_string_lossy().into_owned() })
+    fn new(base: &Path, pattern: PathPattern) -> Result<Self> {
+        let base = absolute(&base.join("."))?;
+        Ok(Self { root: base.join(pattern.root()), base, pattern })
     }
 }
 
@@ -213,11 +210,7 @@ fn inode(_: &std::fs::Metadata) -> u64 {
     0
 }
 
-fn is_pattern(path: &Path) -> bool {
-    path.to_string_lossy().contains(['*', '?', '['])
-}
-
-fn inputs(layout: &Layout) -> Result<BTreeSet<String>> {
+fn inputs(layout: &Layout) -> Result<BTreeSet<PathPattern>> {
     let mut inputs = BTreeSet::new();
     for object in layout.all() {
         let tasks = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves);
@@ -240,17 +233,11 @@ fn parent(path: &Path) -> PathBuf {
     path.parent().unwrap_or(path).to_owned()
 }
 
-/// Returns the directories before the first pattern.
-fn fixed_part(path: &Path) -> PathBuf {
-    let is_fixed = |part: &&std::ffi::OsStr| !is_pattern(Path::new(part));
-    path.iter().take_while(is_fixed).collect()
-}
-
 #[cfg(test)]
 mod tests {
     #[test]
     fn inputs_of_customizations_within_customizations_are_watched() {
         let inputs = super::inputs(&super::super::target::tests::nested()).unwrap();
-        assert_eq!(inputs.into_iter().collect::<Vec<_>>(), ["bulb.txt"]);
+        assert_eq!(inputs.into_iter().map(|input| input.to_string()).collect::<Vec<_>>(), ["bulb.txt"]);
     }
 }

@@ -10,9 +10,16 @@ use crate::names::Runtime;
 /// A format string, read.
 pub struct Format {
     span: Span,
-    /// What `format!` takes, with its arguments by position.
-    template: String,
-    fields: Vec<Vec<String>>,
+    parts: Vec<Part>,
+}
+
+enum Part {
+    Text(String),
+    /// A field, and how it is formatted: empty, or as in `:04`.
+    Field {
+        path: Vec<String>,
+        spec: String,
+    },
 }
 
 impl Format {
@@ -27,7 +34,10 @@ impl Format {
 
     /// The fields that it starts from.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
-        self.fields.iter().filter_map(|path| path.first().map(String::as_str))
+        self.parts.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Field { path, .. } => path.first().map(String::as_str),
+        })
     }
 
     /// Where it stands.
@@ -38,16 +48,60 @@ impl Format {
     /// An expression of type `String`, over a model called `model`.
     pub fn expand(&self, model: &TokenStream, runtime: &Runtime) -> TokenStream {
         let private = runtime.private();
-        let mut literal = LitStr::new(&self.template, self.span);
-        if self.fields.is_empty() {
-            literal = LitStr::new(&self.template.replace("{{", "{").replace("}}", "}"), self.span);
+        if self.fields().next().is_none() {
+            let text: String = self.parts.iter().map(Part::text).collect();
+            let literal = LitStr::new(&text, self.span);
             return quote!(#private::ToOwned::to_owned(#literal));
         }
-        let fields = self.fields.iter().map(|path| {
-            let parts = path.iter().map(|part| member(part, self.span));
-            quote!(#model #(. #parts)*)
-        });
+        let (mut template, mut fields) = (String::new(), Vec::new());
+        for part in &self.parts {
+            match part {
+                Part::Text(text) => template.push_str(&text.replace('{', "{{").replace('}', "}}")),
+                Part::Field { path, spec } => {
+                    template.extend(["{", spec, "}"]);
+                    fields.push(self.field(path, model));
+                }
+            }
+        }
+        let literal = LitStr::new(&template, self.span);
         quote!(#private::format!(#literal, #(#fields),*))
+    }
+
+    /// An expression of type `PathPattern`, over a model called `model`: texts can be globs, and values cannot.
+    pub fn expand_pattern(&self, model: &TokenStream, runtime: &Runtime) -> TokenStream {
+        let private = runtime.private();
+        let mut parts = self.parts.iter().peekable();
+        let first = parts.next_if(|part| matches!(part, Part::Text(_))).map_or("", Part::text);
+        let first = LitStr::new(first, self.span);
+        let rest = parts.map(|part| match part {
+            Part::Text(text) => {
+                let text = LitStr::new(text, self.span);
+                quote!(.text(#text))
+            }
+            Part::Field { path, spec } => {
+                let field = self.field(path, model);
+                if spec.is_empty() {
+                    return quote!(.value(&#field));
+                }
+                let template = LitStr::new(&format!("{{{spec}}}"), self.span);
+                quote!(.value(#private::format!(#template, #field)))
+            }
+        });
+        quote!(#private::PathPattern::new(#first) #(#rest)*)
+    }
+
+    fn field(&self, path: &[String], model: &TokenStream) -> TokenStream {
+        let parts = path.iter().map(|part| member(part, self.span));
+        quote!(#model #(. #parts)*)
+    }
+}
+
+impl Part {
+    fn text(&self) -> &str {
+        match self {
+            Self::Text(text) => text,
+            Self::Field { .. } => "",
+        }
     }
 }
 
@@ -65,13 +119,13 @@ fn member(part: &str, span: Span) -> syn::Member {
 }
 
 fn read(text: &str, span: Span) -> Result<Format, String> {
-    let (mut template, mut fields) = (String::new(), Vec::new());
+    let (mut parts, mut before_field) = (Vec::new(), String::new());
     let mut rest = text;
     while let Some(at) = rest.find(['{', '}']) {
         let (before, brace) = rest.split_at(at);
-        template.push_str(before);
+        before_field.push_str(before);
         if let Some(after) = brace.strip_prefix("{{").or_else(|| brace.strip_prefix("}}")) {
-            template.push_str(brace.get(..2).unwrap_or_default());
+            before_field.push_str(brace.get(..1).unwrap_or_default());
             rest = after;
             continue;
         }
@@ -83,12 +137,17 @@ fn read(text: &str, span: Span) -> Result<Format, String> {
         if !path.iter().all(|part| is_member(part)) {
             return Err(format!("`{{{field}}}` names no field"));
         }
-        template.extend(["{", &spec, "}"]);
-        fields.push(path);
+        if !before_field.is_empty() {
+            parts.push(Part::Text(std::mem::take(&mut before_field)));
+        }
+        parts.push(Part::Field { path, spec });
         rest = after;
     }
-    template.push_str(rest);
-    Ok(Format { span, template, fields })
+    before_field.push_str(rest);
+    if !before_field.is_empty() {
+        parts.push(Part::Text(before_field));
+    }
+    Ok(Format { span, parts })
 }
 
 fn is_member(part: &str) -> bool {

@@ -150,7 +150,7 @@ fn paths(key: &str, formats: &[Format], runtime: &Runtime) -> Option<TokenStream
     let private = runtime.private();
     let key = Ident::new(key, proc_macro2::Span::call_site());
     let model = if formats.iter().any(|format| format.fields().next().is_some()) { quote!(this) } else { quote!(_) };
-    let formats = formats.iter().map(|format| format.expand(&quote!(this), runtime));
+    let formats = formats.iter().map(|format| format.expand_pattern(&quote!(this), runtime));
     Some(quote!(.#key(|#model| #private::list([#(#formats),*]))))
 }
 

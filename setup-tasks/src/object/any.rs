@@ -17,7 +17,7 @@ use crate::run::{
     Broken, DynRunContext, FileChange, LazyContext, LockError, ObjectReport, Run, RunError, TaskContext, TaskGlance,
     break_lock,
 };
-use crate::stamp::{Stamp, StampError};
+use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
 use crate::task::name::listed;
@@ -83,8 +83,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
     fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
     fn check<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, ()>;
-    fn inputs(&self, row: usize) -> Option<Vec<String>>;
-    fn outputs(&self, row: usize) -> Option<Vec<String>>;
+    fn inputs(&self, row: usize) -> Option<Vec<PathPattern>>;
+    fn outputs(&self, row: usize) -> Option<Vec<PathPattern>>;
     fn related(&self, row: usize) -> Option<RelatedTask>;
     fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
     /// Tasks of other objects that a task made of a value depends on.

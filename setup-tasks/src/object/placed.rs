@@ -11,6 +11,7 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::inspect::TaskSort;
 use crate::layout::Dependency;
 use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
+use crate::stamp::PathPattern;
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
 use crate::task::kind::{DynTaskKind, KindFeatures};
@@ -283,11 +284,11 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
     }
 
-    fn inputs(&self, row: usize) -> Option<Vec<String>> {
+    fn inputs(&self, row: usize) -> Option<Vec<PathPattern>> {
         self.table.get(row)?.inputs.map(|paths| paths(&self.model))
     }
 
-    fn outputs(&self, row: usize) -> Option<Vec<String>> {
+    fn outputs(&self, row: usize) -> Option<Vec<PathPattern>> {
         self.table.get(row)?.outputs.map(|paths| paths(&self.model))
     }
 

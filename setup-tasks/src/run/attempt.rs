@@ -19,6 +19,7 @@ use crate::fleet::Stops;
 use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
 use crate::secret;
+use crate::stamp::first_missing;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
 
@@ -52,10 +53,13 @@ pub(crate) async fn run_task(
         let error = match ended {
             Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
             Err(error) => error,
-            Ok(outcome) => {
-                log.end(None, began.elapsed());
-                return Ok(outcome);
-            }
+            Ok(outcome) => match missing_output(object, i, outcome) {
+                Some(error) => error,
+                None => {
+                    log.end(None, began.elapsed());
+                    return Ok(outcome);
+                }
+            },
         };
         log.end(Some(&error), began.elapsed());
         let stop = Stops::now(&object.core().layout);
@@ -85,6 +89,19 @@ async fn once(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext, timeout: 
         },
     };
     ended.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(secret::clean)
+}
+
+/// Returns the error of a task that succeeded without making one of its declared outputs.
+fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Option<anyhow::Error> {
+    let outputs = if let Outcome::Done = outcome { object.outputs(i)? } else { return None };
+    match first_missing(&object.core().config().base_dir, &outputs) {
+        Ok(None) => None,
+        Ok(Some(output)) => Some(anyhow::anyhow!(
+            "its declared output `{output}` is missing after the task succeeded\n\
+             help: make it in the task, below the layout's base directory, or correct `outputs`"
+        )),
+        Err(error) => Some(anyhow::Error::new(error).context("its declared outputs cannot be looked at")),
+    }
 }
 
 /// A panic as an error.

@@ -41,8 +41,9 @@ fn level<'a>(
                     Err(error) => problems.push(failed("customization", error)),
                 },
                 TaskSort::Task => {
-                    let base = &object.core().config().base_dir;
-                    let inputs = object.inputs(row).map(|inputs| Inputs::find(base, &inputs).map(drop));
+                    let config = object.core().config();
+                    let (base, skip) = (&config.base_dir, config.own_directories());
+                    let inputs = object.inputs(row).map(|inputs| Inputs::find(base, &inputs, &skip).map(drop));
                     let outputs = object.outputs(row).map(|outputs| first_missing(base, &outputs).map(drop));
                     let listed = [("list of inputs", inputs), ("list of outputs", outputs)];
                     problems.extend(

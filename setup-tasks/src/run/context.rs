@@ -2,7 +2,7 @@
 
 use std::any::Any;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::decide::Reason;
 use crate::event::EventKind;
@@ -25,6 +25,8 @@ pub struct TaskContext {
     attempt: u32,
     resources: Resources,
     log: Option<Arc<TaskLog>>,
+    /// What the task keeps of this run; shared by its attempts.
+    keeps: Arc<Mutex<Vec<u8>>>,
 }
 
 /// What the contexts gave that are entered, the outermost first.
@@ -91,6 +93,22 @@ impl TaskContext {
         self.object.0.core().emit(self.task, || EventKind::LogLine { line });
     }
 
+    /// Keeps bytes beside the stamp that this run writes if the task succeeds, for
+    /// [`TaskKind::differences`](crate::TaskKind::differences) to compare with what is there. The first byte should be a version.
+    pub fn keep(&self, bytes: Vec<u8>) {
+        *self.keeps.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+    }
+
+    /// Returns what the last run kept, if its stamp counts; nothing if it kept nothing.
+    pub fn kept(&self) -> &[u8] {
+        self.last_run.0.as_ref().map_or(&[], |stamp| &stamp.kept)
+    }
+
+    /// Takes what this run keeps.
+    pub(crate) fn take_kept(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.keeps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// The log of this attempt; `None` in the methods that decide whether the task runs.
     pub fn task_log(&self) -> Option<&Arc<TaskLog>> {
         self.log.as_ref()
@@ -143,6 +161,7 @@ impl TaskContext {
             attempt: 1,
             resources: Vec::new(),
             log: None,
+            keeps: Arc::default(),
         }
     }
 

@@ -103,7 +103,8 @@ impl Subject<'_> {
 
     fn inputs(&self) -> Result<Option<Inputs>, RunError> {
         let patterns = self.object.inputs(self.i);
-        let found = patterns.map(|patterns| Inputs::find(&self.base_dir(), &patterns));
+        let config = self.object.core().config();
+        let found = patterns.map(|patterns| Inputs::find(&config.base_dir, &patterns, &config.own_directories()));
         found.transpose().map_err(|error| self.unreadable(error))
     }
 

@@ -24,7 +24,7 @@ pub(crate) async fn stamp_by_hand(object: &dyn DynObject, name: &str, by_hand: B
     core.layout.observe_store()?;
     let ByHand { hash: contents, source, inputs } = by_hand;
     let (time, run) = (core.layout.clock().now(), core.layout.run_id());
-    let stamp = Stamp { time, contents, source, run, duration_us: 0, inputs, changed_while_running: false };
+    let stamp = Stamp { time, contents, source, run, inputs, ..Stamp::default() };
     let history = HistoryEntry {
         run: run.to_string(),
         object: core.subdir.to_string(),

@@ -102,7 +102,8 @@ impl Driver<'_> {
                 }
                 let source = object.features(row).source;
                 let time = session.layout().clock().now();
-                let success = Success { time, hash, source, inputs, changed_while_running, duration };
+                let success =
+                    Success { time, hash, source, inputs, changed_while_running, kept: cx.take_kept(), duration };
                 let next = self.next_for_sure(level, name, time);
                 guard.complete(&mut self.records, success, next).await?;
                 self.marked = self.marked.or(next);

@@ -21,6 +21,7 @@ pub(crate) struct Success {
     pub(crate) source: Option<u64>,
     pub(crate) inputs: Vec<InputStamp>,
     pub(crate) changed_while_running: bool,
+    pub(crate) kept: Vec<u8>,
     pub(crate) duration: Duration,
 }
 
@@ -56,6 +57,7 @@ impl<'s> Guard<'s> {
             duration_us: micros(success.duration),
             inputs: success.inputs,
             changed_while_running: success.changed_while_running,
+            kept: success.kept,
         };
         let entry = Entry::completed(stamp);
         let history = self.history(time, Ended::Ran, success.duration, None);

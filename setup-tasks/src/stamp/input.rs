@@ -1,35 +1,38 @@
 //! Input files: which they are, and whether their content is what it was.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
+use super::look::{Look, kind_of, open};
+use super::pattern::{PathPattern, Step};
 
-/// A file that changed less than this before it was recorded may change again without a new time of modification
-/// (FAT keeps two seconds): such a file is read again, as git does with its index.
-const RACY: Duration = Duration::from_secs(2);
-
-/// An input file as it was when it was recorded.
+/// An input file as it was when it was recorded, or a directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InputStamp {
-    /// Its path, relative to the layout's base directory unless it was declared absolute.
-    pub path: String,
-    /// The BLAKE3 hash of its content.
-    pub digest: [u8; 32],
-    size: u64,
-    modified: Moment,
-    inode: u64,
-    recorded: Moment,
+    /// As [`kept_name`] writes it.
+    pub(super) path: String,
+    pub(super) digest: [u8; 32],
+    pub(super) size: u64,
+    pub(super) modified: Moment,
+    pub(super) inode: u64,
+    pub(super) recorded: Moment,
+    #[serde(default)]
+    pub(super) changed: Moment,
 }
 
 /// The files that a task's declared paths and globs stand for now, sorted.
 pub(crate) struct Inputs {
     base: PathBuf,
-    files: Vec<String>,
+    /// Paths relative to the base directory unless they were declared absolute. A directory ends with a slash.
+    paths: Vec<OsString>,
 }
 
 /// Why inputs or outputs cannot be looked at.
@@ -37,144 +40,301 @@ pub(crate) struct Inputs {
 pub(crate) enum InputError {
     #[error("`{pattern}` is not a valid glob")]
     Pattern { pattern: String, source: glob::PatternError },
+    #[error("a declared path is empty\nhelp: write `.` for the base directory itself")]
+    Empty { pattern: String },
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error(
+        "`{}` is {kind}, which is never opened\nhelp: declare files and directories as inputs, or move it elsewhere", path.display()
+    )]
+    Special { path: PathBuf, kind: &'static str },
+}
+
+impl InputStamp {
+    /// Returns the path, relative to the layout's base directory unless it was declared absolute. A directory ends with a slash.
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from(self.name().into_owned())
+    }
+
+    fn name(&self) -> Cow<'_, OsStr> {
+        named(&self.path)
+    }
+
+    fn look(&self) -> Look {
+        Look { size: self.size, modified: self.modified, changed: self.changed, inode: self.inode }
+    }
 }
 
 impl Inputs {
-    /// Finds the files. A plain path that names no file is kept: it counts as missing.
-    pub(crate) fn find(base: &Path, patterns: &[String]) -> Result<Self, InputError> {
-        let mut files = Vec::new();
-        for pattern in patterns {
-            expand(base, pattern, &mut files)?;
-        }
-        files.sort_unstable();
-        files.dedup();
-        Ok(Self { base: base.to_owned(), files })
+    /// Finds the files. A path that names nothing is kept: it counts as missing. Directories in `skip` are not walked
+    /// through on the way from a directory above.
+    pub(crate) fn find(base: &Path, patterns: &[PathPattern], skip: &[PathBuf]) -> Result<Self, InputError> {
+        Ok(Self { base: base.to_owned(), paths: find(base, patterns, skip)? })
     }
 
-    /// The first file whose content differs from the record, or that appeared or vanished since.
+    /// Returns the first file whose content differs from the record, or that appeared or vanished since.
     pub(crate) fn first_change(&self, recorded: &[InputStamp]) -> Result<Option<String>, InputError> {
-        for old in recorded {
-            if self.files.binary_search(&old.path).is_err() || !self.is_same(old)? {
-                return Ok(Some(old.path.clone()));
+        let mut recorded: Vec<_> = recorded.iter().map(|old| (old.name(), old)).collect();
+        recorded.sort_by(|(one, _), (other, _)| one.cmp(other));
+        let mut recorded = recorded.into_iter().peekable();
+        let shown = |name: &OsStr| Ok(Some(name.to_string_lossy().trim_end_matches('/').to_owned()));
+        for path in &self.paths {
+            if let Some((vanished, _)) = recorded.next_if(|(old, _)| **old < **path) {
+                return shown(&vanished);
+            }
+            let is_same = match recorded.next_if(|(old, _)| **old == **path) {
+                Some((_, old)) => self.is_same(path, old)?,
+                None => metadata(&self.base.join(path))?.is_none(),
+            };
+            if !is_same {
+                return shown(path);
             }
         }
-        for file in &self.files {
-            if !recorded.iter().any(|old| old.path == *file) && metadata(&self.base.join(file))?.is_some() {
-                return Ok(Some(file.clone()));
-            }
-        }
-        Ok(None)
+        recorded.next().map_or(Ok(None), |(vanished, _)| shown(&vanished))
     }
 
-    fn is_same(&self, old: &InputStamp) -> Result<bool, InputError> {
-        let path = self.base.join(&old.path);
+    fn is_same(&self, path: &OsStr, old: &InputStamp) -> Result<bool, InputError> {
+        let path = self.base.join(path);
         let Some(meta) = metadata(&path)? else { return Ok(false) };
-        if size(&meta) != old.size {
-            return Ok(false);
+        let look = Look::of(&meta);
+        if meta.is_dir() || look.size != old.size {
+            return Ok(meta.is_dir() && old.path.ends_with('/'));
         }
-        let modified = modified(&meta);
-        let settled = modified.0.saturating_add(u64::try_from(RACY.as_nanos()).unwrap_or(u64::MAX)) < old.recorded.0;
-        if settled && modified == old.modified && inode(&meta) == old.inode {
+        if old.look().vouches_for(&look, old.recorded) {
             return Ok(true);
         }
-        Ok(digest(&path)?.is_some_and(|digest| digest == old.digest))
+        Ok(digest(&path, &meta)?.is_some_and(|digest| digest == old.digest))
     }
 
-    /// Records the files as they are now; one that is missing is left out.
+    /// Records the files as they are now; those that are missing are left out.
     pub(crate) fn record(&self) -> Result<Vec<InputStamp>, InputError> {
         let recorded = Moment::from(SystemTime::now());
-        let mut stamps = Vec::with_capacity(self.files.len());
-        for file in &self.files {
-            let path = self.base.join(file);
+        let mut stamps = Vec::with_capacity(self.paths.len());
+        for name in &self.paths {
+            let path = self.base.join(name);
             let Some(meta) = metadata(&path)? else { continue };
-            let Some(digest) = digest(&path)? else { continue };
-            let (size, modified, inode) = (size(&meta), modified(&meta), inode(&meta));
-            stamps.push(InputStamp { path: file.clone(), digest, size, modified, inode, recorded });
+            let Some(digest) = digest(&path, &meta)? else { continue };
+            let Look { size, modified, changed, inode } = Look::of(&meta);
+            stamps.push(InputStamp { path: kept_name(name), digest, size, modified, inode, recorded, changed });
         }
         Ok(stamps)
     }
 }
 
-/// The first declared output that is missing: a path that names nothing, or a glob that matches nothing.
-pub(crate) fn first_missing(base: &Path, patterns: &[String]) -> Result<Option<String>, InputError> {
+/// Returns the first declared output that is missing: a path that names nothing, or a glob that matches nothing.
+pub(crate) fn first_missing(base: &Path, patterns: &[PathPattern]) -> Result<Option<String>, InputError> {
     for pattern in patterns {
-        let mut files = Vec::new();
-        expand(base, pattern, &mut files)?;
-        let mut there = false;
-        for file in files {
-            there |= metadata(&base.join(file))?.is_some();
+        let mut walk = Walk { base, skip: &[], found: Vec::new(), entered: HashSet::new(), into_directories: false };
+        walk.pattern(pattern)?;
+        let mut is_there = false;
+        for path in &walk.found {
+            is_there |= there(&base.join(path), fs::symlink_metadata(base.join(path)))?.is_some();
         }
-        if !there {
-            return Ok(Some(pattern.clone()));
+        if !is_there {
+            return Ok(Some(pattern.to_string()));
         }
     }
     Ok(None)
 }
 
-fn expand(base: &Path, pattern: &str, files: &mut Vec<String>) -> Result<(), InputError> {
-    if !pattern.contains(['*', '?', '[']) {
-        files.push(pattern.to_owned());
-        return Ok(());
+/// Finds what patterns stand for, sorted.
+pub(super) fn find(base: &Path, patterns: &[PathPattern], skip: &[PathBuf]) -> Result<Vec<OsString>, InputError> {
+    let mut found = Vec::new();
+    for pattern in patterns {
+        let mut walk = Walk { base, skip, found, entered: HashSet::new(), into_directories: true };
+        walk.pattern(pattern)?;
+        found = walk.found;
     }
-    // The base directory's own name is no pattern.
-    let whole = if Path::new(pattern).is_absolute() {
-        pattern.to_owned()
-    } else {
-        format!("{}/{pattern}", glob::Pattern::escape(&base.to_string_lossy()))
-    };
-    let found = glob::glob(&whole).map_err(|source| InputError::Pattern { pattern: pattern.to_owned(), source })?;
-    for path in found {
-        let path = path.map_err(|error| InputError::Read { path: error.path().to_owned(), source: error.into() })?;
-        if path.is_dir() {
-            continue;
-        }
-        let path = path.strip_prefix(base).unwrap_or(&path);
-        files.push(path.to_string_lossy().into_owned());
-    }
-    Ok(())
+    found.sort_unstable();
+    found.dedup();
+    Ok(found)
 }
 
+/// A walk along one pattern.
+struct Walk<'w> {
+    base: &'w Path,
+    skip: &'w [PathBuf],
+    found: Vec<OsString>,
+    /// The directories that were entered, by how many steps were left then, device and inode: links do not lead in circles.
+    entered: HashSet<(usize, u64, u64)>,
+    /// Whether a directory stands for every file in it.
+    into_directories: bool,
+}
+
+/// Stands for the number of steps left where a whole directory is found.
+const WHOLE: usize = usize::MAX;
+
+impl Walk<'_> {
+    fn pattern(&mut self, pattern: &PathPattern) -> Result<(), InputError> {
+        let at = if pattern.is_absolute() { PathBuf::from("/") } else { PathBuf::new() };
+        self.steps(at, &pattern.steps()?)
+    }
+
+    fn steps(&mut self, at: PathBuf, steps: &[Step]) -> Result<(), InputError> {
+        let Some((step, rest)) = steps.split_first() else { return self.add(at) };
+        match step {
+            Step::Name(name) => self.steps(at.join(name), rest),
+            Step::Glob(glob) => {
+                for (name, _) in self.entries(&at)? {
+                    // What is not UTF-8 in a name matches wildcards.
+                    let path = at.join(&name);
+                    if glob.matches(&name.to_string_lossy()) && !self.skips(&path) {
+                        self.steps(path, rest)?;
+                    }
+                }
+                Ok(())
+            }
+            Step::AnyDirectories if rest.is_empty() && self.into_directories => self.add(at),
+            Step::AnyDirectories => {
+                if !self.enter(&at, steps.len())? {
+                    return Ok(());
+                }
+                self.steps(at.clone(), rest)?;
+                for (name, kind) in self.entries(&at)? {
+                    let path = at.join(&name);
+                    let is_directory = kind.is_dir() || (kind.is_symlink() && self.base.join(&path).is_dir());
+                    if is_directory && !self.skips(&path) {
+                        self.steps(path, steps)?;
+                    }
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Adds a path that was found, and in the place of a directory every file in it.
+    fn add(&mut self, path: PathBuf) -> Result<(), InputError> {
+        if !self.into_directories {
+            self.found.push(path.into_os_string());
+            return Ok(());
+        }
+        match metadata(&self.base.join(&path))? {
+            Some(meta) if meta.is_dir() => {
+                let mut name = if path.as_os_str().is_empty() { OsString::from(".") } else { path.clone().into() };
+                name.push("/");
+                self.found.push(name);
+                self.directory(&path)
+            }
+            Some(_) | None => {
+                self.found.push(path.into_os_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn directory(&mut self, at: &Path) -> Result<(), InputError> {
+        if !self.enter(at, WHOLE)? {
+            return Ok(());
+        }
+        for (name, kind) in self.entries(at)? {
+            let path = at.join(name);
+            let kind = if kind.is_symlink() {
+                metadata(&self.base.join(&path))?.map(|meta| meta.file_type())
+            } else {
+                Some(kind)
+            };
+            match kind {
+                Some(kind) if kind.is_dir() && self.skips(&path) => {}
+                Some(kind) if kind.is_dir() => self.directory(&path)?,
+                Some(kind) if !kind.is_file() => {
+                    return Err(InputError::Special { path: self.base.join(&path), kind: kind_of(kind) });
+                }
+                Some(_) | None => self.found.push(path.into_os_string()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether the directory is there and was not entered before.
+    fn enter(&mut self, at: &Path, left: usize) -> Result<bool, InputError> {
+        let Some(meta) = metadata(&self.base.join(at))? else { return Ok(false) };
+        Ok(self.entered.insert(identity(&meta, left)) || cfg!(not(unix)))
+    }
+
+    fn skips(&self, path: &Path) -> bool {
+        !self.skip.is_empty() && self.skip.contains(&self.base.join(path))
+    }
+
+    fn entries(&self, at: &Path) -> Result<Vec<(OsString, fs::FileType)>, InputError> {
+        let path = self.base.join(at);
+        let read = || {
+            fs::read_dir(&path)?
+                .map(|entry| entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))))
+                .collect()
+        };
+        Ok(there(&path, read())?.unwrap_or_default())
+    }
+}
+
+#[cfg(unix)]
+fn identity(meta: &Metadata, left: usize) -> (usize, u64, u64) {
+    use std::os::unix::fs::MetadataExt;
+    (left, meta.dev(), meta.ino())
+}
+
+#[cfg(not(unix))]
+fn identity(_: &Metadata, left: usize) -> (usize, u64, u64) {
+    (left, 0, 0)
+}
+
+/// Returns what is at a path, links followed; `None` if there is nothing.
 fn metadata(path: &Path) -> Result<Option<Metadata>, InputError> {
-    match fs::metadata(path) {
-        Ok(meta) => Ok(Some(meta)),
+    let meta = there(path, fs::metadata(path))?;
+    match meta {
+        Some(meta) if !meta.is_file() && !meta.is_dir() => {
+            Err(InputError::Special { path: path.to_owned(), kind: kind_of(meta.file_type()) })
+        }
+        meta => Ok(meta),
+    }
+}
+
+fn there<A>(path: &Path, result: io::Result<A>) -> Result<Option<A>, InputError> {
+    match result {
+        Ok(found) => Ok(Some(found)),
         Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
         Err(source) => Err(InputError::Read { path: path.to_owned(), source }),
     }
 }
 
-fn digest(path: &Path) -> Result<Option<[u8; 32]>, InputError> {
+fn digest(path: &Path, meta: &Metadata) -> Result<Option<[u8; 32]>, InputError> {
     let mut hasher = blake3::Hasher::new();
-    let read = fs::File::open(path).and_then(|mut file| {
-        if file.metadata()?.is_dir() {
-            // A directory is an input by its presence; its files are named by a glob.
-            return Ok(());
-        }
-        io::copy(&mut file, &mut hasher).map(drop)
-    });
-    match read {
-        Ok(()) => Ok(Some(*hasher.finalize().as_bytes())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(InputError::Read { path: path.to_owned(), source }),
+    if meta.is_dir() {
+        return Ok(Some(*hasher.finalize().as_bytes()));
     }
+    let Some(file) = there(path, open(path))? else { return Ok(None) };
+    let read = |source| InputError::Read { path: path.to_owned(), source };
+    let meta = file.metadata().map_err(read)?;
+    if !meta.is_file() {
+        return Err(InputError::Special { path: path.to_owned(), kind: kind_of(meta.file_type()) });
+    }
+    hasher.update_reader(file).map_err(read)?;
+    Ok(Some(*hasher.finalize().as_bytes()))
 }
 
-/// A directory's own size says nothing about it.
-fn size(meta: &Metadata) -> u64 {
-    if meta.is_dir() { 0 } else { meta.len() }
+/// Writes a path as text: itself, or for one that is not UTF-8, which no text is, a NUL and its bytes in hexadecimal.
+fn kept_name(path: &OsStr) -> String {
+    use std::fmt::Write;
+    if let Some(text) = path.to_str() {
+        return text.to_owned();
+    }
+    let mut kept = "\0".to_owned();
+    for byte in path.as_encoded_bytes() {
+        let _ = write!(kept, "{byte:02x}");
+    }
+    if path.as_encoded_bytes().ends_with(b"/") {
+        kept.push('/');
+    }
+    kept
 }
 
-fn modified(meta: &Metadata) -> Moment {
-    meta.modified().map_or(Moment(0), Moment::from)
-}
-
-#[cfg(unix)]
-fn inode(meta: &Metadata) -> u64 {
-    std::os::unix::fs::MetadataExt::ino(meta)
-}
-
-#[cfg(not(unix))]
-fn inode(_meta: &Metadata) -> u64 {
-    0
+/// Reads what [`kept_name`] wrote.
+fn named(kept: &str) -> Cow<'_, OsStr> {
+    #[cfg(unix)]
+    if let Some(digits) = kept.strip_prefix('\0') {
+        use std::os::unix::ffi::OsStringExt;
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+        let bytes: Vec<u8> = digits.trim_end_matches('/').as_bytes().chunks(2).filter_map(byte).collect();
+        return Cow::Owned(OsString::from_vec(bytes));
+    }
+    Cow::Borrowed(OsStr::new(kept))
 }

@@ -7,7 +7,9 @@ mod files;
 mod guard;
 mod history;
 mod input;
+mod look;
 mod memory;
+mod pattern;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -22,7 +24,9 @@ pub(crate) use guard::{Guard, Success, micros, record_without_stamp, unmark};
 pub use history::{Ended, HistoryEntry, HistoryFilter};
 pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};
+pub use look::{FileStamp, kind_of};
 pub use memory::MemoryStore;
+pub use pattern::PathPattern;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{Change, StampStore};
@@ -57,6 +61,10 @@ pub struct Stamp {
     pub inputs: Vec<InputStamp>,
     /// Whether its hash or its inputs changed while it ran.
     pub changed_while_running: bool,
+    /// What the task's kind keeps of the run, to compare what it made with what is there: see
+    /// [`TaskContext::keep`](crate::TaskContext::keep).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept: Vec<u8>,
 }
 
 /// What became of an attempt that did not end in a stamp.

@@ -11,6 +11,7 @@ use super::outcome::Outcome;
 use crate::depends::{Relation, SystemDependency};
 use crate::inspect::TaskSort;
 use crate::run::TaskContext;
+use crate::stamp::PathPattern;
 use crate::{BoxFuture, Result};
 
 /// Calls a task's method.
@@ -20,7 +21,7 @@ pub type AskFn<T, A> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Resul
 /// Calls a helper method that is neither: no future, no context.
 pub type AskNowFn<T, A> = fn(&T) -> Result<A>;
 /// Formats paths over the model's fields.
-pub type PathsFn<T> = fn(&T) -> Vec<String>;
+pub type PathsFn<T> = fn(&T) -> Vec<PathPattern>;
 /// Makes the system dependencies of a task.
 pub type SystemFn<T> = fn(&T) -> Vec<Arc<dyn SystemDependency>>;
 

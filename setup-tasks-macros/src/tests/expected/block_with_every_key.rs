@@ -68,11 +68,14 @@ impl Client {
                 ),
             )
             .inputs(|this| ::setup_tasks::__private::list([
-                ::setup_tasks::__private::format!("conf/{}.toml", this.name),
-                ::setup_tasks::__private::ToOwned::to_owned("keys/*.pub"),
+                ::setup_tasks::__private::PathPattern::new("conf/")
+                    .value(&this.name)
+                    .text(".toml"),
+                ::setup_tasks::__private::PathPattern::new("keys/*.pub"),
             ]))
             .outputs(|this| ::setup_tasks::__private::list([
-                ::setup_tasks::__private::format!("out/{:04}", this.net.id),
+                ::setup_tasks::__private::PathPattern::new("out/")
+                    .value(::setup_tasks::__private::format!("{:04}", this.net.id)),
             ]))
             .timeout(300000u64)
             .retries(3u32)

@@ -16,7 +16,11 @@ struct Field {
     set: fn(&mut Entry, &[u8]) -> Option<()>,
 }
 
-const FIELDS: &[Field] = &[Field { tag: 1, get: get_changed, set: set_changed }];
+const FIELDS: &[Field] = &[
+    Field { tag: 1, get: get_changed, set: set_changed },
+    Field { tag: 2, get: get_inputs, set: set_inputs },
+    Field { tag: 3, get: get_kept, set: set_kept },
+];
 
 fn get_changed(entry: &Entry) -> Option<Vec<u8>> {
     entry.changed.map(|time| time.0.to_le_bytes().to_vec())
@@ -24,6 +28,27 @@ fn get_changed(entry: &Entry) -> Option<Vec<u8>> {
 
 fn set_changed(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
     entry.changed = Some(Moment(u64::from_le_bytes(bytes.try_into().ok()?)));
+    Some(())
+}
+
+fn get_inputs(entry: &Entry) -> Option<Vec<u8>> {
+    let inputs = &entry.stamp.as_ref()?.inputs;
+    // Nothing in an input can fail to be encoded.
+    if inputs.is_empty() { None } else { postcard::to_stdvec(inputs).ok() }
+}
+
+fn set_inputs(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
+    entry.stamp.as_mut()?.inputs = postcard::from_bytes(bytes).ok()?;
+    Some(())
+}
+
+fn get_kept(entry: &Entry) -> Option<Vec<u8>> {
+    let kept = &entry.stamp.as_ref()?.kept;
+    if kept.is_empty() { None } else { Some(kept.clone()) }
+}
+
+fn set_kept(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
+    entry.stamp.as_mut()?.kept = bytes.to_vec();
     Some(())
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Attempt, InputStamp, Moment, RunId};
+use super::{Attempt, Moment, RunId};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Records(Vec<(SmolStr, Entry)>);
@@ -21,14 +21,33 @@ struct Stamp {
     source: Option<u64>,
     run: RunId,
     duration_us: u64,
-    inputs: Vec<InputStamp>,
+    inputs: Vec<Input>,
     changed_while_running: bool,
+}
+
+/// An input file, as formats 1 and 2 kept it.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Input {
+    path: String,
+    digest: [u8; 32],
+    size: u64,
+    modified: Moment,
+    inode: u64,
+    recorded: Moment,
+}
+
+impl From<Input> for super::InputStamp {
+    fn from(first: Input) -> Self {
+        let Input { path, digest, size, modified, inode, recorded } = first;
+        Self { path, digest, size, modified, inode, recorded, changed: Moment::default() }
+    }
 }
 
 impl From<Stamp> for super::Stamp {
     fn from(first: Stamp) -> Self {
         let Stamp { time, contents, source, run, duration_us, inputs, changed_while_running } = first;
-        Self { time, contents, source, run, duration_us, inputs, changed_while_running }
+        let inputs = inputs.into_iter().map(Into::into).collect();
+        Self { time, contents, source, run, duration_us, inputs, changed_while_running, kept: Vec::new() }
     }
 }
 
@@ -47,7 +66,12 @@ impl From<Records> for super::Records {
 impl From<super::Records> for Records {
     fn from(now: super::Records) -> Self {
         let stamp = |now: super::Stamp| {
-            let super::Stamp { time, contents, source, run, duration_us, inputs, changed_while_running } = now;
+            let super::Stamp { time, contents, source, run, duration_us, inputs, changed_while_running, .. } = now;
+            let input = |now: super::InputStamp| {
+                let super::InputStamp { path, digest, size, modified, inode, recorded, .. } = now;
+                Input { path, digest, size, modified, inode, recorded }
+            };
+            let inputs = inputs.into_iter().map(input).collect();
             Stamp { time, contents, source, run, duration_us, inputs, changed_while_running }
         };
         let entry = |now: super::Entry| Entry { stamp: now.stamp.map(stamp), attempt: now.attempt };

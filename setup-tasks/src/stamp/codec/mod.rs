@@ -21,6 +21,7 @@ mod has {
     pub(super) const STAMP: u8 = 1;
     pub(super) const SOURCE: u8 = 2;
     pub(super) const CONTENTS: u8 = 4;
+    /// Inputs as format 2 kept them; now they are an optional fact.
     pub(super) const INPUTS: u8 = 8;
     pub(super) const CHANGED_WHILE_RUNNING: u8 = 16;
     /// The stamp is of the run of the stamp before it.
@@ -50,7 +51,6 @@ fn put_entry(bytes: &mut Vec<u8>, name: &str, entry: &Entry, last_run: &mut Opti
         flags |= has::STAMP
             | flag(stamp.source.is_some(), has::SOURCE)
             | flag(!stamp.contents.is_empty(), has::CONTENTS)
-            | flag(!stamp.inputs.is_empty(), has::INPUTS)
             | flag(stamp.changed_while_running, has::CHANGED_WHILE_RUNNING)
             | flag(last_run.replace(stamp.run) == Some(stamp.run), has::SAME_RUN);
     }
@@ -68,9 +68,6 @@ fn put_entry(bytes: &mut Vec<u8>, name: &str, entry: &Entry, last_run: &mut Opti
         put_number(bytes, stamp.duration_us);
         if flags & has::CONTENTS != 0 {
             put_bytes(bytes, stamp.contents.as_bytes());
-        }
-        if flags & has::INPUTS != 0 {
-            put_bytes(bytes, &postcard::to_stdvec(&stamp.inputs).map_err(|error| error.to_string())?);
         }
     }
     if let Some(attempt) = &entry.attempt {
@@ -185,10 +182,12 @@ impl<'b> Rest<'b> {
         let source = if flags & has::SOURCE == 0 { None } else { Some(self.u64()?) };
         let duration_us = self.number()?;
         let contents = if flags & has::CONTENTS == 0 { String::new() } else { self.text()?.to_owned() };
-        let inputs: Vec<InputStamp> =
+        let inputs: Vec<first::Input> =
             if flags & has::INPUTS == 0 { Vec::new() } else { postcard::from_bytes(self.bytes()?).ok()? };
+        let inputs = inputs.into_iter().map(Into::into).collect();
         let changed_while_running = flags & has::CHANGED_WHILE_RUNNING != 0;
-        Some(Stamp { time, contents, source, run: (*last_run)?, duration_us, inputs, changed_while_running })
+        let run = (*last_run)?;
+        Some(Stamp { time, contents, source, run, duration_us, inputs, changed_while_running, kept: Vec::new() })
     }
 }
 
@@ -210,17 +209,21 @@ mod tests {
     const FIRST_FORMAT: &str = "01b5c24eed02056d6f756e740180c0a0c898dbc5f51802726f010780acb5eb94dbc5f518e724ac020000000662616e6e65\
                                 7200010181c0a0c898dbc5f51880acb5eb94dbc5f518e724026e6f";
 
-    fn input(path: &str, digest: [u8; 32]) -> InputStamp {
-        let fields = json!({"path": path, "digest": digest, "size": 3, "modified": 4, "inode": 5, "recorded": 6});
+    fn input(path: &str, digest: [u8; 32], changed: u64) -> InputStamp {
+        let mut fields = json!({"path": path, "digest": digest, "size": 3, "modified": 4, "inode": 5, "recorded": 6});
+        if changed > 0 {
+            fields["changed"] = changed.into();
+        }
         serde_json::from_value(fields).unwrap()
     }
 
     fn stamp() -> impl Strategy<Value = Stamp> {
         let run = (0u64..3, any::<u32>()).prop_map(|(began, pid)| RunId { began, pid: pid % 2 });
-        let input = any::<(String, [u8; 32])>().prop_map(|(path, digest)| input(&path, digest));
+        let input = any::<(String, [u8; 32], u64)>().prop_map(|(path, digest, changed)| input(&path, digest, changed));
         let inputs = proptest::collection::vec(input, 0..3);
-        (any::<u64>(), ".{0,80}", any::<Option<u64>>(), run, any::<u64>(), inputs, any::<bool>()).prop_map(
-            |(time, contents, source, run, duration_us, inputs, changed_while_running)| Stamp {
+        let kept = proptest::collection::vec(any::<u8>(), 0..9);
+        (any::<u64>(), ".{0,80}", any::<Option<u64>>(), run, any::<u64>(), inputs, any::<bool>(), kept).prop_map(
+            |(time, contents, source, run, duration_us, inputs, changed_while_running, kept)| Stamp {
                 time: Moment(time),
                 contents,
                 source,
@@ -228,6 +231,7 @@ mod tests {
                 duration_us,
                 inputs,
                 changed_while_running,
+                kept,
             },
         )
     }
@@ -255,7 +259,13 @@ mod tests {
 
         #[test]
         fn what_the_first_format_keeps_is_decoded(mut records in records()) {
-            records.0.iter_mut().for_each(|(_, entry)| entry.changed = None);
+            for (_, entry) in &mut records.0 {
+                entry.changed = None;
+                if let Some(stamp) = &mut entry.stamp {
+                    stamp.kept.clear();
+                    stamp.inputs.iter_mut().for_each(|input| input.changed = Moment::default());
+                }
+            }
             let body = postcard::to_stdvec(&first::Records::from(records.clone())).unwrap();
             let mut bytes = vec![POSTCARD];
             bytes.extend(checksum("a/b", &body).to_le_bytes());
@@ -297,6 +307,25 @@ mod tests {
         let mut bytes = encode("a", &records).unwrap();
         // Without optional facts, both formats have the same bytes behind the version.
         bytes[0] = WITHOUT_FIELDS;
+        assert_eq!(decode("a", &bytes).unwrap(), records);
+    }
+
+    #[test]
+    fn inputs_of_the_second_format_are_read() {
+        let stamp = Stamp { inputs: vec![input("conf", [7; 32], 0)], ..Stamp::default() };
+        let mut records = Records::default();
+        records.set("mount", Some(Entry::completed(stamp)));
+        let mut bytes = vec![WITHOUT_FIELDS, 0, 0, 0, 0, 1, has::STAMP | has::INPUTS];
+        put_bytes(&mut bytes, b"mount");
+        // Its time, its run and its duration.
+        bytes.extend([0; 8 + 12 + 1]);
+        let mut kept = vec![1];
+        put_bytes(&mut kept, b"conf");
+        kept.extend([7; 32]);
+        kept.extend([3, 4, 5, 6]);
+        put_bytes(&mut bytes, &kept);
+        let checksum = checksum("a", &bytes[HEAD..]);
+        bytes[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(decode("a", &bytes).unwrap(), records);
     }
 

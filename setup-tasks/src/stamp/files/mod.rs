@@ -187,6 +187,7 @@ fn read_stamp(directory: &Path, task: &str, detail: Option<Stamp>) -> Result<Opt
             duration_us: 0,
             inputs: Vec::new(),
             changed_while_running: false,
+            kept: Vec::new(),
         },
     }))
 }

@@ -364,7 +364,9 @@ mod tests {
         let run = RunId { began: 1, pid: 2 };
         let (contents, inputs) = (String::new(), Vec::new());
         let (source, duration_us, changed_while_running) = (None, 0, false);
-        let stamp = Stamp { time: Moment(time), contents, source, run, duration_us, inputs, changed_while_running };
+        let kept = Vec::new();
+        let stamp =
+            Stamp { time: Moment(time), contents, source, run, duration_us, inputs, changed_while_running, kept };
         vec![Change::Set { task: "mount".to_owned(), entry: Some(Entry::completed(stamp)), history: None }]
     }
 

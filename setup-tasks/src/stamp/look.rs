@@ -1,0 +1,115 @@
+//! What the system says of a file without opening it: whether its content has to be read to know that it is the same.
+
+use std::fs::{self, File, FileType, Metadata};
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::Moment;
+
+/// A file that changed less than this before it was recorded may change again and keep its times: file systems take them from a
+/// clock that ticks every 1 to 10 ms. Such a file is read again, as git does with its index.
+const RACY: Duration = Duration::from_millis(20);
+/// The same for file systems that keep whole seconds (FAT: every other one).
+const RACY_SECONDS: Duration = Duration::from_secs(2);
+
+/// A regular file as it was when it was recorded: its content, and what spares reading it again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileStamp {
+    digest: [u8; 32],
+    look: Look,
+    recorded: Moment,
+}
+
+/// What the system says of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Look {
+    pub(super) size: u64,
+    pub(super) modified: Moment,
+    /// When its content, its name or its permissions last changed; zero where the system does not say.
+    pub(super) changed: Moment,
+    pub(super) inode: u64,
+}
+
+impl FileStamp {
+    /// Records a file with what it holds.
+    pub fn new(meta: &Metadata, content: &[u8]) -> Self {
+        let digest = *blake3::hash(content).as_bytes();
+        Self { digest, look: Look::of(meta), recorded: SystemTime::now().into() }
+    }
+
+    /// Returns whether the file is the same for sure. If not, its content decides.
+    pub fn vouches_for(&self, meta: &Metadata) -> bool {
+        self.look.vouches_for(&Look::of(meta), self.recorded)
+    }
+
+    /// Returns whether the file held this when it was recorded.
+    pub fn held(&self, content: &[u8]) -> bool {
+        self.digest == *blake3::hash(content).as_bytes()
+    }
+}
+
+impl Look {
+    pub(super) fn of(meta: &Metadata) -> Self {
+        let modified = meta.modified().map_or(Moment(0), Moment::from);
+        let (changed, inode) = unix(meta);
+        // The size of a directory says nothing about it.
+        let size = if meta.is_dir() { 0 } else { meta.len() };
+        Self { size, modified, changed, inode }
+    }
+
+    /// Returns whether a file that looks like `now` is the one that was recorded then.
+    pub(super) fn vouches_for(&self, now: &Self, recorded: Moment) -> bool {
+        let is_whole = |time: Moment| time.0.is_multiple_of(1_000_000_000);
+        let racy = if is_whole(self.modified) && is_whole(self.changed) { RACY_SECONDS } else { RACY };
+        let racy = u64::try_from(racy.as_nanos()).unwrap_or(u64::MAX);
+        self == now && self.modified.max(self.changed).0.saturating_add(racy) < recorded.0
+    }
+}
+
+#[cfg(unix)]
+fn unix(meta: &Metadata) -> (Moment, u64) {
+    use std::os::unix::fs::MetadataExt;
+    let nanoseconds = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
+    (Moment(u64::try_from(nanoseconds).unwrap_or(0)), meta.ino())
+}
+
+#[cfg(not(unix))]
+fn unix(_: &Metadata) -> (Moment, u64) {
+    (Moment(0), 0)
+}
+
+/// Opens a file for reading, without waiting for the other end of a FIFO that took its place just now.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut options = fs::OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    }
+    options.open(path)
+}
+
+/// Returns what something in a file system is, for messages.
+pub fn kind_of(kind: FileType) -> &'static str {
+    if kind.is_dir() {
+        return "a directory";
+    } else if kind.is_symlink() {
+        return "a symbolic link";
+    } else if kind.is_file() {
+        return "a file";
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt;
+        if kind.is_fifo() {
+            return "a FIFO";
+        } else if kind.is_socket() {
+            return "a socket";
+        }
+    }
+    "a device"
+}
