@@ -191,7 +191,7 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
         layout: core.layout.clone(),
         parent: core.injector().clone(),
         host: Some(Host { object: Arc::downgrade(&host.as_dyn()), stem }),
-        readonly: Some(core.readonly()),
+        readonly: Some(core.readonly() || C::READONLY == Some(true)),
         id,
     };
     Ok(Applied(Arc::new(Placed::new(ObjectCore::new(placing, &model), table_of::<C>()?, model))))

@@ -187,7 +187,8 @@ pub enum Decision {
 /// | forced | `Forced` |
 /// | has a completion check: incomplete | `NotCompleted` |
 /// | … complete at a time older than the newest earlier task or dependency | `DependencyNewer` |
-/// | … else | up to date, with that time if there is one |
+/// | … complete at a later time | up to date, with that time |
+/// | … complete without a time | up to date, with the time when it last changed something in a run, if it did |
 /// | the last attempt failed, or never ended; no stamp | `Failed`, `Interrupted`, `NeverRan` |
 /// | an earlier task or a dependency is newer than the stamp | `DependencyNewer` |
 /// | another hash text | `HashChanged` |
@@ -203,7 +204,8 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         Fact::Absent => by_stamp(facts),
         Fact::Unasked => Decision::Ask(Question::Completion),
         Fact::Known(Completion::Incomplete) => Decision::Run(Reason::NotCompleted),
-        Fact::Known(Completion::Complete) => Decision::UpToDate(None),
+        // The check alone decides. Later tasks are compared with the last attempt, which may have changed something.
+        Fact::Known(Completion::Complete) => Decision::UpToDate(facts.entry.and_then(Entry::last_change)),
         Fact::Known(Completion::At(time)) => {
             newer_than(time, facts.newest).map_or(Decision::UpToDate(Some(time)), Decision::Run)
         }

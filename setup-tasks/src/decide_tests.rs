@@ -91,7 +91,21 @@ fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
         valid: Fact::Known(false),
         ..settled(&interrupted)
     };
-    assert_eq!(decide(&facts), Decision::UpToDate(None));
+    assert_eq!(decide(&facts), Decision::UpToDate(Some(STAMPED)), "only later tasks are told of the attempt");
+}
+
+#[test]
+fn line_2_a_task_complete_without_a_time_passes_on_when_it_last_changed_something() {
+    let changed = |changed: u64, attempt| {
+        let entry = Entry { changed: Some(Moment(changed)), attempt, ..Entry::default() };
+        decide(&Facts { completion: Fact::Known(Completion::Complete), ..settled(&entry) })
+    };
+    let failed = |time| Some(Attempt::Failed { time: Moment(time), run: RUN, error: "e".to_owned() });
+    assert_eq!(changed(5, None), Decision::UpToDate(Some(Moment(5))));
+    assert_eq!(changed(5, failed(7)), Decision::UpToDate(Some(Moment(7))));
+    let entry = Entry { changed: Some(Moment(90)), ..Entry::default() };
+    let at = Facts { completion: Fact::Known(Completion::At(Moment(50))), ..settled(&entry) };
+    assert_eq!(decide(&at), Decision::UpToDate(Some(Moment(50))), "a time that the check gives is the task's");
 }
 
 #[test]
@@ -202,11 +216,8 @@ fn entry() -> impl Strategy<Value = Entry> {
         moment().prop_map(|since| Attempt::Running { since, run: RUN }),
         moment().prop_map(|time| Attempt::Failed { time, run: RUN, error: "e".to_owned() }),
     ];
-    (prop::option::of(stamp), prop::option::weighted(0.2, attempt)).prop_map(|(stamp, attempt)| Entry {
-        stamp,
-        attempt,
-        ..Entry::default()
-    })
+    (prop::option::of(stamp), prop::option::weighted(0.2, attempt), prop::option::of(moment()))
+        .prop_map(|(stamp, attempt, changed)| Entry { stamp, attempt, changed })
 }
 
 prop_compose! {
@@ -241,7 +252,13 @@ fn table(world: &World) -> Decision {
     if let Some(completion) = world.completion {
         let (time, reason) = match completion {
             Completion::Incomplete => (None, Some(R::NotCompleted)),
-            Completion::Complete => (None, None),
+            Completion::Complete => {
+                let changed = world.entry.as_ref().and_then(|entry| entry.changed);
+                let attempted = attempt.map(|attempt| match attempt {
+                    Attempt::Running { since: time, .. } | Attempt::Failed { time, .. } => *time,
+                });
+                (changed.max(attempted), None)
+            }
             Completion::At(time) => (Some(time), after(time)),
         };
         return reason.map_or(Decision::UpToDate(time), Decision::Run);

@@ -282,3 +282,126 @@ async fn a_customization_of_a_readonly_host_does_not_run() {
     assert!(host.run_setup_tasks().await.unwrap().readonly);
     assert!(host.machine.log.take().is_empty());
 }
+
+/// A model that depends on a host's customization.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "balancer")]
+struct Balancer {
+    log: Log,
+    #[depends_on(Host::web)]
+    running: Option<Object<Host>>,
+    #[depends_on(Host::web, run_if_needed = false)]
+    left_alone: Option<Object<Host>>,
+}
+
+#[setup_tasks]
+impl Balancer {
+    #[setup_task("Balance")]
+    fn balance(&self) {
+        self.log.say("balance");
+    }
+}
+
+#[tokio::test]
+async fn who_depends_on_a_customization_sees_its_newest_task_also_when_the_host_is_left_alone() {
+    for way in ["run_if_needed = false", "readonly", "excluded", "run"] {
+        let place = Place::new();
+        let open = |readonly: bool| {
+            let layout = place.layout();
+            let host = layout.place(Host { machine: Machine::new("h") }).readonly(readonly).add().unwrap();
+            let (running, left_alone) =
+                if way == "run_if_needed = false" { (None, Some(host.clone())) } else { (Some(host.clone()), None) };
+            let balancer = layout.add(Balancer { log: Log::default(), running, left_alone }).unwrap();
+            (layout, host, balancer)
+        };
+        let (_layout, host, balancer) = open(false);
+        host.run_setup_tasks().await.unwrap();
+        balancer.run_setup_tasks().await.unwrap();
+        assert_eq!(balancer.log.take(), ["balance"], "{way}");
+        drop(_layout);
+
+        // One task of the customization runs again, and the host's own do not.
+        host.machine.knobs.set("port", "443");
+        host.run_setup_tasks().stop_after(Host::WEB.handle()).await.unwrap();
+        let host_log =
+            ["boot", "mounted", "install under /mnt on h", "configure 80 as h/web", "unmounted: Done", "announce"];
+        assert_eq!(
+            host.machine.log.take(),
+            [&host_log[..], &["mounted", "configure 443 as h/web", "unmounted: Done"]].concat(),
+            "{way}"
+        );
+        drop((host, balancer));
+
+        let (layout, host, balancer) = open(way == "readonly");
+        host.machine.knobs.set("port", "443");
+        let mut fleet = layout.run().include("balancer");
+        if way == "excluded" {
+            fleet = fleet.exclude("h");
+        }
+        assert!(fleet.await.unwrap().is_success(), "{way}");
+        assert_eq!(balancer.log.take(), ["balance"], "{way}: the customization's task ran later");
+        assert_eq!(host.machine.log.take(), [""; 0], "{way}: the host itself is up to date, or left alone");
+        assert!(balancer.run_setup_tasks().await.unwrap().is_up_to_date(), "{way}");
+    }
+}
+
+/// A customization whose own model is readonly, with one within that is not.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "archive", readonly)]
+struct Archive(Log);
+
+#[setup_tasks]
+impl Archive {
+    #[setup_task("Archive")]
+    fn archive(&self) {
+        self.0.say("archive");
+    }
+
+    #[setup_task]
+    const SITE: Customization<Archive, Site> = Customization::new(|archive| Site(archive.0.clone()));
+}
+
+#[tokio::test]
+async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_handle_is_run() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let archive = NewTask::value("archive", CustomizationOf::new(Archive(machine.log.clone())));
+    let archive = machine.add_setup_task(archive.before("third")).unwrap();
+    machine.customize("outer", Outer(machine.log.clone())).unwrap();
+    let plan = machine.plan().await.unwrap();
+    let would: Vec<_> = plan.would_run().map(|task| task.task).collect();
+    assert_eq!(would, ["first", "second", "third", "outer.own"]);
+    machine.any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
+    assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
+    for inspector in machine.inspect().unwrap().into_iter().flat_map(|inspector| inspector.leaves()) {
+        assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
+        assert!(
+            !matches!(inspector.glance(), Some(setup_tasks::decide::Decision::Run(_))),
+            "{}",
+            inspector.stamp_name()
+        );
+    }
+    archive.run(&machine).await.unwrap();
+    assert_eq!(
+        machine.log.take(),
+        ["archive", "certify archive.site.tls.certify of m/archive/archive.site", "publish"]
+    );
+    machine.run_setup_tasks().await.unwrap();
+    assert_eq!(machine.log.take(), ["third", "own"], "what ran by its handle counts for later tasks of the host");
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "outer")]
+struct Outer(Log);
+
+#[setup_tasks]
+impl Outer {
+    #[setup_task]
+    const ARCHIVE: Customization<Outer, Archive> = Customization::new(|outer| Archive(outer.0.clone()));
+
+    #[setup_task("Its own")]
+    fn own(&self) {
+        self.0.say("own");
+    }
+}

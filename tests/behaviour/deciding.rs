@@ -123,8 +123,14 @@ impl Checked {
         self.log.say("before");
     }
     #[setup_task("Checked", check_completed = state)]
-    fn checked(&self) {
+    async fn checked(&self) -> Result<Outcome> {
         self.log.say("checked");
+        match &*self.log.orders() {
+            "fail" => anyhow::bail!("no room"),
+            "hang" => std::future::pending().await,
+            "skip" => Ok(Outcome::Skipped),
+            _ => Ok(Outcome::Done),
+        }
     }
     #[setup_task("After")]
     fn after(&self) {
@@ -133,6 +139,67 @@ impl Checked {
     fn state(&self) -> Completion {
         *self.complete.lock().unwrap()
     }
+}
+
+/// Ends a run right after its task with a completion check changed something, as a kill would, in each store. From then on the
+/// check says that the task is complete. Returns the tasks that the next process runs, and those that the process after it runs.
+async fn after_an_end_of(how: &'static str) -> Vec<(&'static str, [Vec<String>; 2])> {
+    let place = Place::new();
+    let mut ran = Vec::new();
+    for (store, layout) in place.layouts() {
+        let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
+        let add = |layout: &Layout| layout.add(Checked { log: Log::default(), complete: complete.clone() }).unwrap();
+        add(&layout()).run_setup_tasks().await.unwrap();
+        *complete.lock().unwrap() = Completion::Incomplete;
+        {
+            let layout = layout();
+            let object = add(&layout);
+            object.log.order(how);
+            let run = object.run_setup_tasks().stop_after(Checked::CHECKED).into_future();
+            let ended = tokio::time::timeout(Duration::from_millis(200), run).await;
+            assert_eq!(ended.is_err(), how == "hang", "{store}");
+            assert_eq!(object.log.take(), ["checked"], "{store}");
+        }
+        *complete.lock().unwrap() = Completion::Complete;
+        let next = async || {
+            let layout = layout();
+            let object = add(&layout);
+            assert!(object.check_stamp("checked").unwrap().is_none(), "{store}");
+            object.run_setup_tasks().await.unwrap();
+            object.log.take()
+        };
+        ran.push((store, [next().await, next().await]));
+    }
+    ran
+}
+
+#[tokio::test]
+async fn an_interruption_right_after_a_task_with_a_completion_check_loses_no_rerun_behind_it() {
+    for how in ["", "fail", "hang"] {
+        for (store, [next, last]) in after_an_end_of(how).await {
+            assert_eq!(
+                next,
+                ["after"],
+                "{store}, {how:?}: complete, so it does not run itself; what is behind it does"
+            );
+            assert_eq!(last, [""; 0], "{store}, {how:?}: it comes to rest");
+        }
+    }
+    for (store, ran) in after_an_end_of("skip").await {
+        assert_eq!(ran, [vec![], Vec::<String>::new()], "{store}: a skip changes nothing");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_was_always_complete_passes_nothing_on() {
+    let layout = Layout::in_memory().unwrap();
+    let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
+    let object = layout.add(Checked { log: Log::default(), complete }).unwrap();
+    object.run_setup_tasks().force(Checked::AFTER).stop_after(Checked::AFTER).await.unwrap();
+    assert_eq!(object.log.take(), ["before", "after"]);
+    object.run_setup_tasks().force(Checked::CHECKED).await.unwrap();
+    assert_eq!(object.log.take(), ["checked", "after"], "forced once, without a stamp too");
+    assert!(object.run_setup_tasks().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test]

@@ -141,6 +141,18 @@ impl Limits {
     async fn slow(&self) {
         std::future::pending::<()>().await;
     }
+    #[setup_task("Blocks", timeout = "30ms", retries = 1)]
+    async fn blocks(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.0.log.say(format!("blocks {}", cx.attempt()));
+        std::thread::sleep(std::time::Duration::from_millis(60));
+        match self.0.knobs.get("blocks").as_deref() {
+            Some("skip") => Ok(Outcome::Skipped),
+            Some("refuse") => Err(setup_tasks::SkipSetupTask.into()),
+            Some("fail") => anyhow::bail!("no paint"),
+            Some("panic") => panic!("out of paint"),
+            _ => Ok(Outcome::Done),
+        }
+    }
     #[setup_task("Fails at first", retries = 2)]
     async fn flaky(&self, cx: &TaskContext) -> Result<()> {
         self.0.log.say(format!("attempt {}", cx.attempt()));
@@ -157,6 +169,27 @@ async fn a_task_that_takes_too_long_fails() {
     assert!(error.ends_with("took longer than its timeout of 30ms"), "{error}");
     let plan = limits.plan().await.unwrap();
     assert_eq!(lines(&plan)[0], "slow would run: failed last time: took longer than its timeout of 30ms");
+}
+
+#[tokio::test]
+async fn a_method_that_blocked_past_its_timeout_fails_when_it_returns() {
+    let layout = Layout::in_memory().unwrap();
+    let limits = layout.add(Limits(Machine::new("l"))).unwrap();
+    for (told, ending) in [
+        ("succeed", "took longer than its timeout of 30ms"),
+        ("skip", "took longer than its timeout of 30ms"),
+        ("refuse", "took longer than its timeout of 30ms"),
+        ("fail", "no paint"),
+        ("panic", "panicked: out of paint"),
+    ] {
+        limits.0.knobs.set("blocks", told);
+        let error = chain(Limits::BLOCKS.run(&limits).await.unwrap_err());
+        assert!(error.ends_with(ending), "{told}: {error}");
+        assert_eq!(limits.0.log.take(), ["blocks 1", "blocks 2"], "{told}: each attempt has its own time");
+        assert!(limits.check_stamp("blocks").unwrap().is_none(), "{told}");
+    }
+    let plan = limits.plan().await.unwrap();
+    assert!(lines(&plan)[1].starts_with("blocks would run: failed last time: "), "{plan:?}");
 }
 
 #[tokio::test]

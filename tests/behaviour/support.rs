@@ -14,9 +14,19 @@ use tokio::sync::Semaphore;
 
 /// What tasks did, in order.
 #[derive(Clone, Default)]
-pub struct Log(Arc<Mutex<Vec<String>>>);
+pub struct Log(Arc<Mutex<Vec<String>>>, Arc<Mutex<String>>);
 
 impl Log {
+    /// Gives the tasks that write to it an order.
+    pub fn order(&self, order: &str) {
+        order.clone_into(&mut self.1.lock().unwrap());
+    }
+
+    /// Returns the order that was given last.
+    pub fn orders(&self) -> String {
+        self.1.lock().unwrap().clone()
+    }
+
     pub fn say(&self, line: impl Into<String>) {
         self.0.lock().unwrap().push(line.into());
     }

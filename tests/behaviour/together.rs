@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{CustomizationOf, FleetReport, Layout, NewTask, ObjectOutcome, Status};
+use setup_tasks::{Completion, CustomizationOf, FleetReport, Layout, NewTask, ObjectOutcome, Status};
 
 use crate::support::{Place, numbers};
 
@@ -99,8 +99,13 @@ impl Part {
         !self.world.facts().invalid.contains(&(self.number, "t1"))
     }
 
-    fn completed(&self) -> Option<SystemTime> {
-        self.world.facts().complete.get(&self.number).copied()
+    /// Of every second object, it does not say since when.
+    fn completed(&self) -> Completion {
+        match self.world.facts().complete.get(&self.number) {
+            None => Completion::Incomplete,
+            Some(_) if is_untimed(self.number) => Completion::Complete,
+            Some(time) => Completion::At((*time).into()),
+        }
     }
 }
 
@@ -150,6 +155,7 @@ fn random_edges(next: &mut impl FnMut(usize) -> usize) -> Vec<Vec<Edge>> {
                 before: TASKS[next(4)],
             });
             let mut edges: Vec<_> = edges.collect();
+            edges.iter_mut().filter(|edge| has_extra(edge.other) && next(2) == 0).for_each(|edge| edge.task = "c");
             // One relationship with a task is enough, as their names are the other's and the task's.
             edges.sort_by_key(|edge| (edge.other, edge.task));
             edges.dedup_by_key(|edge| (edge.other, edge.task));
@@ -160,6 +166,10 @@ fn random_edges(next: &mut impl FnMut(usize) -> usize) -> Vec<Vec<Edge>> {
 
 fn has_extra(i: usize) -> bool {
     i.is_multiple_of(4)
+}
+
+fn is_untimed(i: usize) -> bool {
+    i % 2 == 1
 }
 
 fn has_added(i: usize) -> bool {
@@ -200,6 +210,8 @@ struct Naive {
     /// Tasks whose last attempt failed.
     failed: HashSet<Task>,
     complete: HashMap<usize, u64>,
+    /// When `t3` last changed something, or failed.
+    changed: HashMap<usize, u64>,
     ready: HashSet<usize>,
     clock: u64,
     // Of one epoch:
@@ -239,6 +251,7 @@ impl Naive {
             stamps: HashMap::new(),
             failed: HashSet::new(),
             complete: HashMap::new(),
+            changed: HashMap::new(),
             ready: HashSet::new(),
             clock: 0,
             times: HashMap::new(),
@@ -304,7 +317,8 @@ impl Naive {
                         self.times.insert((i, task), time);
                         self.pass_on(i, time);
                     }
-                    if up_to == Some(task) {
+                    // The last of the customization is its end.
+                    if up_to == Some(task) || (up_to == Some("c") && task == "c.y") {
                         return Ok(());
                     }
                 }
@@ -325,10 +339,11 @@ impl Naive {
     }
 
     fn depend(&mut self, edge: Edge, facts: &mut Facts) -> Result<Option<u64>, Broken> {
-        let task = (edge.other, edge.task);
+        let stamp = |naive: &Self, task| naive.stamps.get(&(edge.other, task)).map(|stamp| stamp.0);
         let last_run = |naive: &Self| match edge.task {
-            "t3" => naive.complete.get(&edge.other).copied(),
-            _ => naive.stamps.get(&task).map(|stamp| stamp.0),
+            "t3" => naive.completed(edge.other).flatten(),
+            "c" => stamp(naive, "c.x").max(stamp(naive, "c.y")),
+            task => stamp(naive, task),
         };
         if self.excluded.contains(&edge.other) {
             return Ok(last_run(self));
@@ -338,22 +353,33 @@ impl Naive {
             self.ready.insert(edge.other);
         }
         if edge.run_if_needed || (edge.ready && self.is_plan) {
-            if !self.times.contains_key(&task) {
+            let time = |naive: &Self, task| naive.times.get(&(edge.other, task)).copied();
+            let known = |naive: &Self| match edge.task {
+                "c" => time(naive, "c.x").and_then(|x| Some(x.max(time(naive, "c.y")?))),
+                task => time(naive, task),
+            };
+            if known(self).is_none() {
                 self.walk(edge.other, Some(edge.task), facts)?;
             }
-            return Ok(self.times[&task]);
+            return Ok(known(self).unwrap());
         }
         Ok(last_run(self))
+    }
+
+    /// The time that `t3` passes on, if it is complete.
+    fn completed(&self, i: usize) -> Option<Option<u64>> {
+        let time = *self.complete.get(&i)?;
+        Some(if is_untimed(i) { self.changed.get(&i).copied() } else { Some(time) })
     }
 
     /// The table of the rules, from the top.
     fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Option<u64>, Broken> {
         let newest = self.newest.get(&task.0).copied().unwrap_or_default();
         if task.1 == "t3" && !self.forced.contains(&task) {
-            match self.complete.get(&task.0) {
-                Some(&time) if time >= newest => return Ok(Some(time)),
-                _ => return self.run(task, 0, facts),
-            }
+            return match self.completed(task.0) {
+                Some(time) if is_untimed(task.0) || time.unwrap_or_default() >= newest => Ok(time),
+                _ => self.run(task, 0, facts),
+            };
         }
         let hash = facts.hashes.get(&task).copied().unwrap_or_default();
         let has_hash = matches!(task.1, "t0" | "c.x");
@@ -385,7 +411,9 @@ impl Naive {
         }
         if facts.failing.contains(&task) {
             self.stamps.remove(&task);
-            if task.1 != "t3" {
+            if task.1 == "t3" {
+                self.changed.insert(task.0, self.clock);
+            } else {
                 self.failed.insert(task);
             }
             return Err(Broken);
@@ -394,6 +422,7 @@ impl Naive {
         self.failed.remove(&task);
         if task.1 == "t3" {
             self.complete.insert(task.0, self.clock);
+            self.changed.insert(task.0, self.clock);
         } else {
             self.stamps.insert(task, (self.clock, hash));
         }
@@ -440,11 +469,13 @@ async fn what_runs_is_what_a_naive_model_says() {
                 3 => _ = world.facts().invalid.insert((i, "t1")),
                 4 => forget(&parts, &mut naive, task).await,
                 5 => {
+                    let task = (i, TASKS[next(4)]);
                     fleet = fleet.force(format!("{i}/{}", task.1));
                     naive.forced.insert(task);
                 }
                 6 => {
                     // The failure, and what follows from it until it is mended.
+                    let task = (i, TASKS[next(4)]);
                     world.facts().failing.insert(task);
                     naive.forced.insert(task);
                     fleet = fleet.force(format!("{i}/{}", task.1));

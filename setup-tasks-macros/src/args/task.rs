@@ -43,7 +43,8 @@ pub struct TaskArgs {
     pub ignore_source: bool,
     pub depend_on: Vec<Expr>,
     pub dependencies_always: bool,
-    pub timeout: Option<u64>,
+    /// In milliseconds, with where its key stands.
+    pub timeout: Option<(u64, Span)>,
     pub retries: Option<u32>,
     pub tags: Vec<LitStr>,
 }
@@ -94,7 +95,8 @@ impl TaskArgs {
             "dependencies_always" => self.dependencies_always = arg.flag(errors),
             "timeout" => {
                 let text = arg.parse::<LitStr>("\"5m\"", errors);
-                self.timeout = text.and_then(|text| duration::parse(&text, errors));
+                let limit = text.and_then(|text| duration::parse(&text, errors));
+                self.timeout = limit.map(|limit| (limit, arg.key.span()));
             }
             "retries" => self.retries = integer(arg, "3", errors).and_then(|retries| u32::try_from(retries).ok()),
             "tags" => self.tags = arg.strings("[\"network\"]", errors),

@@ -47,7 +47,7 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
     keys.extend(paths("outputs", &args.outputs, runtime));
     keys.extend(system(&args.depend_on, runtime));
     keys.extend(args.dependencies_always.then(|| quote!(.dependencies_always())));
-    keys.extend(args.timeout.map(|timeout| quote!(.timeout(#timeout))));
+    keys.extend(args.timeout.map(|(timeout, _)| quote!(.timeout(#timeout))));
     keys.extend(args.retries.map(|retries| quote!(.retries(#retries))));
     let tags = &args.tags;
     keys.extend((!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*]))));

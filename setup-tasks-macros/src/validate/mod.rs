@@ -14,6 +14,7 @@ use crate::errors::Errors;
 pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::described(block, errors);
     tasks::handles_free(block, errors);
+    tasks::timeouts(block, errors);
     let mut sound: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
     for (task, sound) in block.tasks.iter().zip(&mut sound) {
         *sound &= tasks::helpers(task, block, errors);

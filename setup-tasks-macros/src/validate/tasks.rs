@@ -31,6 +31,19 @@ pub fn distinct(block: &Block, sound: &mut [bool], errors: &Errors) {
     }
 }
 
+/// Only what waits can be ended when its time is over: a timeout is of an async method, or of a value.
+pub fn timeouts(block: &Block, errors: &Errors) {
+    for task in &block.tasks {
+        let (Some((_, key)), Action::Method(at)) = (task.args.timeout, &task.action) else { continue };
+        if let Some(method) = block.methods.get(*at).filter(|method| !method.is_async) {
+            let what = format_args!("`{}` is a plain `fn`: nothing could end it when its time is over", method.ident)
+                .to_string();
+            let help = format!("make it `async fn {}`, and let it `.await` what takes long", method.ident);
+            errors.add(key, what, help);
+        }
+    }
+}
+
 /// No other constant has the name of a task's handle.
 pub fn handles_free(block: &Block, errors: &Errors) {
     for task in &block.tasks {

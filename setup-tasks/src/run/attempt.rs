@@ -83,10 +83,7 @@ async fn once(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext, timeout: 
     let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
     let ended = match timeout {
         None => call.await,
-        Some(limit) => match tokio::time::timeout(limit, call).await {
-            Ok(ended) => ended,
-            Err(_) => return Err(anyhow::anyhow!("took longer than its timeout of {limit:?}")),
-        },
+        Some(limit) => within(limit, call).await?,
     };
     ended.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(secret::clean)
 }
@@ -102,6 +99,27 @@ fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Op
         )),
         Err(error) => Some(anyhow::Error::new(error).context("its declared outputs cannot be looked at")),
     }
+}
+
+/// Fails an attempt that takes longer than its timeout. An attempt that waits is dropped then. An attempt that blocks its thread
+/// fails when it returns. An error or a panic of its own stays its error.
+async fn within<E>(
+    limit: Duration,
+    call: impl Future<Output = Result<Result<Outcome>, E>>,
+) -> Result<Result<Result<Outcome>, E>> {
+    let began = Instant::now();
+    let too_long = || anyhow::anyhow!("took longer than its timeout of {limit:?}");
+    let ended = tokio::time::timeout(limit, call).await.map_err(|_| too_long())?;
+    let took = began.elapsed();
+    let is_success = match &ended {
+        Ok(Ok(_)) => true,
+        Ok(Err(error)) => error.is::<SkipSetupTask>(),
+        Err(_) => false,
+    };
+    if is_success && took > limit {
+        return Err(too_long().context(format!("returned after {took:.1?}")));
+    }
+    Ok(ended)
 }
 
 /// A panic as an error.

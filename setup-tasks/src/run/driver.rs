@@ -23,7 +23,7 @@ use crate::fleet::{Scope, Stops};
 use crate::inspect::TaskSort;
 use crate::object::{DynObject, Features};
 use crate::ready::Current;
-use crate::stamp::{Entry, Moment, Records};
+use crate::stamp::{Moment, Records};
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
@@ -212,7 +212,7 @@ impl Driver<'_> {
             TaskSort::Task if self.is_chosen(level, row) => self.task(level, row, has).await?,
             TaskSort::Task => {
                 is_considered = false;
-                Considered::At(self.left_out(level, row))
+                Considered::At(self.left_out(has))
             }
         };
         let Considered::At(time) = considered else { return Ok(Step::Restart) };
@@ -240,10 +240,10 @@ impl Driver<'_> {
         level.forced || (!self.forces_none && self.options.forces(self.object, name))
     }
 
-    /// A task that is not looked at counts by its stamp.
-    fn left_out(&mut self, level: &Level, row: usize) -> Option<Moment> {
-        let name = level.object.stamp_name(row);
-        let time = self.records.get(name).and_then(Entry::valid).map(|stamp| stamp.time);
+    /// Passes on the time of a task that is not looked at: by its stamp, or by when it last changed something.
+    fn left_out(&mut self, has: Features) -> Option<Moment> {
+        let name = has.stamp_name;
+        let time = self.records.get(name).and_then(|entry| entry.last_run(has.completion));
         self.pass_on(time, || Cow::Borrowed(name));
         time
     }
@@ -367,6 +367,11 @@ impl Driver<'_> {
             session.bring_up(&level.object, row, &cx).await?;
         }
         Ok(cx)
+    }
+
+    /// Returns whether one task was asked for by its handle.
+    pub(super) fn is_only(&self) -> bool {
+        self.options.only.is_some()
     }
 
     pub(super) fn is_plan(&self) -> bool {

@@ -28,40 +28,56 @@ pub struct TaskGlance {
 
 /// Looks at every task of an object.
 pub(crate) fn glance(object: &Arc<dyn DynObject>) -> Result<Vec<TaskGlance>, StampError> {
-    Ok(level(object, &object.core().load()?, &mut None))
+    Ok(level(object, &object.core().load()?, &mut None, false))
 }
 
-fn level(object: &Arc<dyn DynObject>, records: &Records, newest: &mut Option<Newest>) -> Vec<TaskGlance> {
+/// Looks at the tasks of an object or a customization. With `rests`, nothing of it would run: it is a customization whose model
+/// is readonly, or within one.
+fn level(object: &Arc<dyn DynObject>, records: &Records, newest: &mut Option<Newest>, rests: bool) -> Vec<TaskGlance> {
     let order = object.order();
-    order.iter().map(|row| one(object, row, records, newest)).collect()
+    order.iter().map(|row| one(object, row, records, newest, rests)).collect()
 }
 
-fn one(object: &Arc<dyn DynObject>, row: usize, records: &Records, newest: &mut Option<Newest>) -> TaskGlance {
+fn one(
+    object: &Arc<dyn DynObject>,
+    row: usize,
+    records: &Records,
+    newest: &mut Option<Newest>,
+    rests: bool,
+) -> TaskGlance {
     let task = object.stamp_name(row);
     let (entry, has) = (records.get(task), object.features(row));
     let subtasks = match has.sort {
         // One that cannot be made is reported by the run.
-        TaskSort::Customization => object.clone().customization(row).map(|custom| level(&custom, records, newest)),
+        TaskSort::Customization => object.clone().customization(row).map(|custom| {
+            let rests = rests || custom.core().model_readonly == Some(true);
+            level(&custom, records, newest, rests)
+        }),
         TaskSort::Task | TaskSort::Relationship => Ok(Vec::new()),
     };
     let has_stamp = has.sort == TaskSort::Task && !has.completion;
-    let decision = has_stamp.then(|| {
-        decide(&Facts {
-            forced: false,
-            completion: Fact::Absent,
-            entry,
-            newest: newest.as_ref(),
-            hash: Fact::Absent,
-            source: has.source,
-            input_change: Fact::Absent,
-            missing_output: Fact::Absent,
-            valid: Fact::Absent,
+    let last_run = entry.and_then(|entry| entry.last_run(has.completion));
+    let decision = if rests { Some(Decision::UpToDate(last_run)) } else { None };
+    let decision = decision.or_else(|| {
+        has_stamp.then(|| {
+            decide(&Facts {
+                forced: false,
+                completion: Fact::Absent,
+                entry,
+                newest: newest.as_ref(),
+                hash: Fact::Absent,
+                source: has.source,
+                input_change: Fact::Absent,
+                missing_output: Fact::Absent,
+                valid: Fact::Absent,
+            })
         })
     });
     let time = match &decision {
         Some(Decision::Run(_)) => Some(Moment::FUTURE),
         Some(Decision::UpToDate(time)) => *time,
-        Some(Decision::Ask(_)) | None => None,
+        // The last attempt may have changed something, and counts if the check says that the task is complete.
+        Some(Decision::Ask(_)) | None => last_run.filter(|_| has.completion),
     };
     Newest::keep_later(newest, time, || Cow::Borrowed(task));
     let stamp = entry.and_then(Entry::valid).cloned();

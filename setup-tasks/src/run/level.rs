@@ -1,12 +1,14 @@
 //! The rows of one object in a walk: the host's own, or those of a customization, whose stamps are the host's. Contexts are
 //! entered a level at a time.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::context::Resources;
 use super::course::Start;
 use super::driver::{Considered, Driver, Step};
 use super::error::RunError;
+use super::related::newest_by;
 use super::report::TaskReport;
 use super::resource::{DynRunContext, Entered, RunOutcome};
 use crate::BoxFuture;
@@ -64,7 +66,8 @@ impl Contexts {
 }
 
 impl Driver<'_> {
-    /// A customization: its tasks are walked in the place of one. Its time is that of its newest.
+    /// Walks the tasks of a customization in the place of one. Its time is that of its newest. If its own model is readonly,
+    /// nothing of it runs unless it was asked for by its handle, and its tasks count by when they last ran.
     pub(super) async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
         let (object, name) = (level.object.clone(), level.object.stamp_name(row));
         let core = self.object.core();
@@ -75,6 +78,11 @@ impl Driver<'_> {
             chosen: self.is_chosen(level, row),
             is_host: false,
         };
+        if !(level.is_host && self.is_only()) && inner.object.core().model_readonly == Some(true) {
+            let time = newest_by(&inner.object, &self.records).await?;
+            self.pass_on(time, || Cow::Borrowed(name));
+            return Ok(Considered::At(time));
+        }
         self.contexts.push(object.clone().customization_context(row).map_err(failed)?);
         let outer = std::mem::take(&mut self.tasks);
         let walked = self.walk_boxed(&inner).await;

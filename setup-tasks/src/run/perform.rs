@@ -1,6 +1,6 @@
 //! Runs one task as a task: guarded, stamped, told to whoever listens.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use super::attempt::{FailedAttempt, run_task};
 use super::context::TaskContext;
@@ -12,7 +12,7 @@ use super::report::{Status, TaskReport};
 use crate::decide::Reason;
 use crate::event::EventKind;
 use crate::ready::Step;
-use crate::stamp::{Ended, Guard, Moment, Success, record_without_stamp};
+use crate::stamp::{Guard, Keeps, Moment, Success};
 use crate::task::outcome::Outcome;
 
 /// A task that failed, or a run that cannot go on.
@@ -46,11 +46,7 @@ impl Driver<'_> {
         node.step(Some(Step { task, description: description.clone(), reason: of_step, since }));
         let cx = self.prepare(level, row, Some(reason)).await?;
         let started = Instant::now();
-        let ended = if level.object.features(row).completion {
-            self.run_checked(row, &cx, level, reason, started).await
-        } else {
-            self.run_stamped(row, &cx, level, reason, (hash, started)).await
-        };
+        let ended = self.run_guarded(row, &cx, level, reason, (hash, started)).await;
         node.step(None);
         let duration = started.elapsed();
         match ended {
@@ -74,8 +70,8 @@ impl Driver<'_> {
         }
     }
 
-    /// A task with a stamp: guarded, with its hash and inputs as they were before its method was called.
-    async fn run_stamped(
+    /// Runs a task under its guard, with its hash and inputs as they were before its method was called.
+    async fn run_guarded(
         &mut self,
         row: usize,
         cx: &TaskContext,
@@ -85,25 +81,28 @@ impl Driver<'_> {
     ) -> Ran {
         let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
         let (object, name) = (&level.object, cx.task());
+        let has = object.features(row);
         let entry = self.records.get(name).cloned();
         let subject = Subject { object, i: row, entry: entry.as_ref(), resources: self.contexts.resources() };
-        let hash = if hash.is_some() { hash } else { subject.hash().await? };
-        let inputs = subject.record_inputs()?;
+        let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
+        // A completion check decides alone: nothing else is compared with the next run.
+        let hash = if hash.is_some() || has.completion { hash } else { subject.hash().await? };
+        let inputs = if has.completion { Vec::new() } else { subject.record_inputs()? };
         let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
-        let guard = Guard::begin(session, &self.records, name, reason, is_marked).await?;
+        let guard = Guard::begin(session, &self.records, name, reason, keeps, is_marked).await?;
         match run_task(object, row, cx).await {
             Ok(Outcome::Done) => {
                 let duration = started.elapsed();
                 // A check that fails now will fail again, and loudly, when the next run asks it.
                 let same_hash = hash.is_none() || subject.hash().await.is_ok_and(|after| after == hash);
-                let changed_while_running = !same_hash || subject.inputs_changed(&inputs).unwrap_or(true);
+                let same_inputs = has.completion || !subject.inputs_changed(&inputs).unwrap_or(true);
+                let changed_while_running = !same_hash || !same_inputs;
                 if changed_while_running {
                     object.emit(row, || EventKind::ChangedWhileRunning);
                 }
-                let source = object.features(row).source;
                 let time = session.layout().clock().now();
-                let success =
-                    Success { time, hash, source, inputs, changed_while_running, kept: cx.take_kept(), duration };
+                let kept = cx.take_kept();
+                let success = Success { time, hash, source: has.source, inputs, changed_while_running, kept, duration };
                 let next = self.next_for_sure(level, name, time);
                 guard.complete(&mut self.records, success, next).await?;
                 self.marked = self.marked.or(next);
@@ -117,31 +116,6 @@ impl Driver<'_> {
                 guard.fail(&mut self.records, format!("{:#}", failed.error), started.elapsed()).await?;
                 Err(Failure::Task(failed))
             }
-        }
-    }
-
-    /// A task whose completion check decides: no stamp, only history.
-    async fn run_checked(
-        &mut self,
-        row: usize,
-        cx: &TaskContext,
-        level: &Level,
-        reason: &Reason,
-        started: Instant,
-    ) -> Ran {
-        let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
-        let ran = run_task(&level.object, row, cx).await;
-        let duration: Duration = started.elapsed();
-        let (ended, status) = match &ran {
-            Ok(Outcome::Done) => (Ended::Ran, Status::Ran),
-            Ok(Outcome::Skipped) => (Ended::Skipped, Status::Skipped),
-            Err(_) => (Ended::Failed, Status::Ran),
-        };
-        let error = ran.as_ref().err().map(|failed| format!("{:#}", failed.error));
-        let time = record_without_stamp(session, cx.task(), reason, ended, duration, error).await?;
-        match ran {
-            Ok(_) => Ok((status, (status == Status::Ran).then_some(time))),
-            Err(failed) => Err(Failure::Task(failed)),
         }
     }
 }

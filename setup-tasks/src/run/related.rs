@@ -18,9 +18,10 @@ use super::report::ObjectReport;
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest};
 use crate::depends::RelatedTask;
+use crate::inspect::TaskSort;
 use crate::object::{AnyObject, DynObject};
 use crate::ready::{Current, Until};
-use crate::stamp::{Entry, Moment};
+use crate::stamp::{Moment, Records};
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.
@@ -129,17 +130,45 @@ fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'stati
     Box::pin(Current::nest(async move { drive_in_turn(&object, &options).await }))
 }
 
-/// When a task last completed, without running anything: by its stamp, or by its completion check; of a relationship or a
-/// customization, nothing is known.
+/// Returns when a task last completed, without running anything.
 async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Moment>, RunError> {
-    let task = object.name(row);
-    let has = object.features(row);
-    if !has.completion {
-        return Ok(object.core().load()?.get(task).and_then(Entry::valid).map(|stamp| stamp.time));
+    last_run_by(object, row, &object.core().load()?).await
+}
+
+/// Returns when a task last completed by the records of its object: by its stamp, or by its completion check. A customization
+/// counts by the newest of its tasks; of a relationship, nothing is known.
+pub(super) fn last_run_by<'a>(
+    object: &'a Arc<dyn DynObject>,
+    row: usize,
+    records: &'a Records,
+) -> BoxFuture<'a, Result<Option<Moment>, RunError>> {
+    Box::pin(async move {
+        let has = object.features(row);
+        let entry = records.get(has.stamp_name);
+        match has.sort {
+            TaskSort::Relationship => Ok(None),
+            TaskSort::Customization => {
+                let failed = |source| RunError::check(&object.core().id, has.stamp_name, "customization", source);
+                let inner = object.clone().customization(row).map_err(failed)?;
+                newest_by(&inner, records).await
+            }
+            TaskSort::Task if has.completion => {
+                let subject = Subject { object, i: row, entry, resources: Vec::new() };
+                match subject.decide(has, false, None).await?.decision {
+                    Decision::UpToDate(time) => Ok(time),
+                    Decision::Run(_) | Decision::Ask(_) => Ok(None),
+                }
+            }
+            TaskSort::Task => Ok(entry.and_then(|entry| entry.last_run(false))),
+        }
+    })
+}
+
+/// Returns when the newest of an object's tasks last completed.
+pub(super) async fn newest_by(object: &Arc<dyn DynObject>, records: &Records) -> Result<Option<Moment>, RunError> {
+    let mut newest = None;
+    for row in object.order().iter() {
+        newest = newest.max(last_run_by(object, row, records).await?);
     }
-    let subject = Subject { object, i: row, entry: None, resources: Vec::new() };
-    match subject.decide(has, false, None).await?.decision {
-        Decision::UpToDate(time) => Ok(time),
-        Decision::Run(_) | Decision::Ask(_) => Ok(None),
-    }
+    Ok(newest)
 }

@@ -12,6 +12,15 @@ pub(crate) struct Guard<'s> {
     task: &'static str,
     reason: Reason,
     previous: Option<Entry>,
+    keeps: Keeps,
+}
+
+/// The record that a completed task leaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    Stamp,
+    /// The time of its last change alone: a completion check decides whether it runs.
+    Change,
 }
 
 /// What a success knows.
@@ -32,11 +41,12 @@ impl<'s> Guard<'s> {
         records: &Records,
         task: &'static str,
         reason: &Reason,
+        keeps: Keeps,
         is_marked: bool,
     ) -> Result<Self, StampError> {
-        let guard = Self { session, task, reason: reason.clone(), previous: records.get(task).cloned() };
+        let guard = Self { session, task, reason: reason.clone(), previous: records.get(task).cloned(), keeps };
         if !is_marked {
-            write(session, vec![mark(session, records, task)]).await?;
+            write(session, vec![mark(session, records, task, keeps)]).await?;
         }
         Ok(guard)
     }
@@ -49,8 +59,18 @@ impl<'s> Guard<'s> {
         next: Option<&'static str>,
     ) -> Result<(), StampError> {
         let time = success.time;
-        let stamp = Stamp {
-            time,
+        let history = self.history(time, Ended::Ran, success.duration, None);
+        let mark = next.map(|task| mark(self.session, records, task, Keeps::Stamp));
+        let entry = match self.keeps {
+            Keeps::Stamp => Entry::completed(self.stamp(success)),
+            Keeps::Change => Entry { changed: Some(time), ..Entry::default() },
+        };
+        self.keep(records, Some(entry), history, mark).await
+    }
+
+    fn stamp(&self, success: Success) -> Stamp {
+        Stamp {
+            time: success.time,
             contents: success.hash.unwrap_or_default(),
             source: success.source,
             run: self.session.run(),
@@ -58,11 +78,7 @@ impl<'s> Guard<'s> {
             inputs: success.inputs,
             changed_while_running: success.changed_while_running,
             kept: success.kept,
-        };
-        let entry = Entry::completed(stamp);
-        let history = self.history(time, Ended::Ran, success.duration, None);
-        let mark = next.map(|task| mark(self.session, records, task));
-        self.keep(records, Some(entry), history, mark).await
+        }
     }
 
     /// The task asked to be skipped: all is as it was.
@@ -71,12 +87,13 @@ impl<'s> Guard<'s> {
         self.keep(records, self.previous.clone(), history, None).await
     }
 
-    /// The task failed: the stamp goes, the failure stays.
+    /// The task failed: the stamp goes, the failure stays. A task without a stamp may have changed something until then.
     pub(crate) async fn fail(self, records: &mut Records, error: String, duration: Duration) -> Result<(), StampError> {
         let time = self.session.layout().clock().now();
         let history = self.history(time, Ended::Failed, duration, Some(error.clone()));
         let failed = Attempt::Failed { time, run: self.session.run(), error };
-        self.keep(records, Some(Entry { attempt: Some(failed), ..Entry::default() }), history, None).await
+        let changed = (self.keeps == Keeps::Change).then_some(time);
+        self.keep(records, Some(Entry { attempt: Some(failed), changed, ..Entry::default() }), history, None).await
     }
 
     fn history(&self, time: Moment, ended: Ended, duration: Duration, error: Option<String>) -> HistoryEntry {
@@ -96,37 +113,22 @@ impl<'s> Guard<'s> {
     }
 }
 
-/// That a task is in progress. Only the store is told: a run knows what it does.
-fn mark(session: &Session, records: &Records, task: &'static str) -> Change {
-    let stamp = records.get(task).and_then(|entry| entry.stamp.clone());
-    let running = Attempt::Running { since: session.layout().clock().now(), run: session.run() };
-    Change::Set {
-        task: task.to_owned(),
-        entry: Some(Entry { stamp, attempt: Some(running), ..Entry::default() }),
-        history: None,
-    }
+/// Marks a task as in progress, for the store alone: the run itself knows. A task without a stamp may change something from
+/// then on.
+fn mark(session: &Session, records: &Records, task: &'static str, keeps: Keeps) -> Change {
+    let since = session.layout().clock().now();
+    let (stamp, changed) = match keeps {
+        Keeps::Stamp => (records.get(task).and_then(|entry| entry.stamp.clone()), None),
+        Keeps::Change => (None, Some(since)),
+    };
+    let attempt = Some(Attempt::Running { since, run: session.run() });
+    Change::Set { task: task.to_owned(), entry: Some(Entry { stamp, attempt, changed }), history: None }
 }
 
 /// Takes back a mark that was written ahead, of a task that did not begin.
 pub(crate) async fn unmark(session: &Session, records: &Records, task: &'static str) -> Result<(), StampError> {
     let entry = records.get(task).cloned();
     write(session, vec![Change::Set { task: task.to_owned(), entry, history: None }]).await
-}
-
-/// Adds the end of an attempt of a task without a stamp (one with a completion check) to the history.
-pub(crate) async fn record_without_stamp(
-    session: &Session,
-    task: &'static str,
-    reason: &Reason,
-    ended: Ended,
-    duration: Duration,
-    error: Option<String>,
-) -> Result<Moment, StampError> {
-    let time = session.layout().clock().now();
-    let history = history_entry(session, task, reason, time, ended, duration, error);
-    let change = Change::Set { task: task.to_owned(), entry: None, history: Some(Box::new(history)) };
-    write(session, vec![change]).await?;
-    Ok(time)
 }
 
 fn history_entry(

@@ -20,7 +20,7 @@ use smol_str::SmolStr;
 pub use clock::{Clock, Moment};
 pub use error::StampError;
 pub use files::FilesStore;
-pub(crate) use guard::{Guard, Success, micros, record_without_stamp, unmark};
+pub(crate) use guard::{Guard, Keeps, Success, micros, unmark};
 pub use history::{Ended, HistoryEntry, HistoryFilter};
 pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};
@@ -95,7 +95,8 @@ pub struct Entry {
     pub stamp: Option<Stamp>,
     /// The last attempt, if it did not complete.
     pub attempt: Option<Attempt>,
-    /// When the task last changed something in a run, of a task that has no stamp: one with a completion check.
+    /// When the task last changed something in a run, or began an attempt that did not complete, of a task that has no stamp:
+    /// one with a completion check. It is kept for later tasks, and never decides whether the task itself runs.
     #[serde(default)]
     pub changed: Option<Moment>,
 }
@@ -111,13 +112,24 @@ impl Entry {
         self.stamp.as_ref().filter(|_| self.attempt.is_none())
     }
 
-    /// The latest time that this entry knows of.
-    fn latest(&self) -> Option<Moment> {
+    /// Returns when the task last completed, without asking a method: by its stamp, or with a completion check by the time that
+    /// is kept for later tasks.
+    pub(crate) fn last_run(&self, has_completion: bool) -> Option<Moment> {
+        if has_completion { self.last_change() } else { self.valid().map(|stamp| stamp.time) }
+    }
+
+    /// Returns when a task with a completion check last changed something. An attempt that failed or has not ended may have.
+    pub(crate) fn last_change(&self) -> Option<Moment> {
         let attempt = self.attempt.as_ref().map(|attempt| match attempt {
             Attempt::Running { since, .. } => *since,
             Attempt::Failed { time, .. } => *time,
         });
-        self.stamp.as_ref().map(|stamp| stamp.time).max(attempt).max(self.changed)
+        attempt.max(self.changed)
+    }
+
+    /// Returns the latest time that this entry knows of.
+    fn latest(&self) -> Option<Moment> {
+        self.stamp.as_ref().map(|stamp| stamp.time).max(self.last_change())
     }
 }
 

@@ -1,7 +1,7 @@
 impl Client {
     fn a(&self) {}
     fn b(&self) {}
-    fn c(&self) {}
+    async fn c(&self) {}
     async fn done(&self) -> bool {
         true
     }
@@ -61,11 +61,7 @@ impl Client {
         ::setup_tasks::__private::task(
                 "c",
                 "c",
-                |this, _| ::setup_tasks::__private::boxed(
-                    ::setup_tasks::__private::ready(
-                        ::setup_tasks::__private::outcome(Self::c(this)),
-                    ),
-                ),
+                |this, _| ::setup_tasks::__private::run(Self::c(this)),
             )
             .inputs(|this| ::setup_tasks::__private::list([
                 ::setup_tasks::__private::PathPattern::new("conf/")
@@ -80,7 +76,7 @@ impl Client {
             .timeout(300000u64)
             .retries(3u32)
             .tagged(&["net"])
-            .source(14695402874309892147u64),
+            .source(6463549046607140651u64),
     ];
 }
 const _: () = {

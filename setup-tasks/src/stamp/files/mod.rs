@@ -68,8 +68,9 @@ impl FilesStore {
                 } else {
                     forget(&directory, task)?;
                 }
-                if let Some(stamp) = entry.as_ref().and_then(|entry| entry.stamp.as_ref()) {
-                    self.shared.note_latest(stamp.time)?;
+                let time = |entry: &Entry| entry.stamp.as_ref().map(|stamp| stamp.time).max(entry.changed);
+                if let Some(time) = entry.as_ref().and_then(time) {
+                    self.shared.note_latest(time)?;
                 }
                 if let Some(entry) = history {
                     self.shared.append(entry)?;

@@ -5,15 +5,17 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::codec::{decode, encode};
-use super::super::{Change, Ended, Records, StampError};
+use super::super::{Attempt, Change, Ended, Records, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
 
-/// Whether a stamp is not to be believed from now on that was until now. That must outlast a loss of power, or what its task
-/// then does to the world would be believed to be what it was; that a stamp was written need not.
+/// Returns whether the change revokes a stamp, or says that a task without one may change something. That must outlast a loss
+/// of power, or the world would be believed to be as it was before the task's new attempt. A new stamp need not outlast it.
 pub(super) fn takes_away(change: &Change) -> bool {
     match change {
-        Change::Set { entry: Some(entry), .. } => entry.stamp.is_some() && entry.attempt.is_some(),
+        Change::Set { entry: Some(entry), .. } => {
+            matches!(entry.attempt, Some(Attempt::Running { .. })) && (entry.stamp.is_some() || entry.changed.is_some())
+        }
         // Without history it is no end of an attempt.
         Change::Set { entry: None, history, .. } => history.is_none(),
         Change::Clear => true,
