@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use setup_tasks::log::{TARGET, TaskLog};
+use setup_tasks::secret::redact;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
@@ -41,8 +42,9 @@ pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.to_string();
         match TaskLog::current() {
-            Some(log) => text.lines().for_each(|line| log.line(line)),
-            None => text.lines().for_each(|line| note(printable(line))),
+            Some(log) => log.line(&text),
+            // As a whole, before it is cut into lines.
+            None => redact(&text).lines().for_each(|line| note(printable(line))),
         }
     }));
 }

@@ -39,6 +39,10 @@ pub struct Config {
     pub durable_stamps: bool,
     /// For how many seconds a run waits for another process that runs the same object. Default: 600.
     pub lock_timeout_secs: u64,
+    /// How many KiB the log of an attempt holds; of a longer one, the head and the tail are kept. 0 is no limit. Default: 16384.
+    pub log_limit_kib: u64,
+    /// How many KiB of a command's output are captured; a command that says more fails. 0 is no limit. Default: 16384.
+    pub output_limit_kib: u64,
 }
 
 impl Default for Config {
@@ -52,6 +56,8 @@ impl Default for Config {
             expensive_checks: false,
             durable_stamps: false,
             lock_timeout_secs: 600,
+            log_limit_kib: 16 * 1024,
+            output_limit_kib: 16 * 1024,
         }
     }
 }
@@ -90,6 +96,17 @@ impl Config {
     /// How long a run waits for another process that runs the same object.
     pub fn lock_timeout(&self) -> Duration {
         Duration::from_secs(self.lock_timeout_secs)
+    }
+
+    /// How many bytes the log of an attempt holds; 0 is no limit.
+    pub(crate) fn log_limit(&self) -> u64 {
+        self.log_limit_kib.saturating_mul(1024)
+    }
+
+    /// How many bytes of a command's output are captured; `None` is no limit.
+    pub(crate) fn output_limit(&self) -> Option<usize> {
+        let limit = usize::try_from(self.output_limit_kib.saturating_mul(1024)).unwrap_or(usize::MAX);
+        Some(limit).filter(|limit| *limit > 0)
     }
 }
 

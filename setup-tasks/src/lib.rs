@@ -76,6 +76,7 @@ pub mod run;
 pub mod secret;
 pub mod stamp;
 mod task;
+pub mod text;
 pub mod waiting;
 
 #[doc(hidden)]

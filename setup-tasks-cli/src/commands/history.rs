@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::Serialize;
+use setup_tasks::secret::redact;
 use setup_tasks::stamp::{Ended, HistoryEntry, HistoryFilter};
 use setup_tasks::{Layout, Result};
 
@@ -59,7 +60,8 @@ fn row(entry: &HistoryEntry, object: &str) -> [Cell; 5] {
         Ended::Marked => (WOULD, "marked"),
         _ => (FAINT, "ended"),
     };
-    let error = entry.error.as_ref().and_then(|error| error.lines().next());
+    let error = entry.error.as_ref().map(|error| redact(error));
+    let error = error.as_ref().and_then(|error| error.lines().next());
     let why = error.map_or_else(|| entry.reason.clone(), |error| format!("{}; {error}", entry.reason));
     [
         Cell::styled(FAINT, clock(entry.time)),

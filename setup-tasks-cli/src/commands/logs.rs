@@ -2,18 +2,19 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read, Write};
+use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use anyhow::Context;
 use setup_tasks::log::{LogFile, logs_of};
+use setup_tasks::secret::redact;
 use setup_tasks::{Layout, Result};
 
 use super::target::{self, Target};
 use crate::args::LogsArgs;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{self, FAINT, clock_time, printable};
+use crate::output::{self, FAINT, clock_time, printable, shown};
 
 /// How often a followed log is looked at: a file system tells no more reliably, and this costs little.
 const LOOK: Duration = Duration::from_millis(100);
@@ -49,8 +50,9 @@ fn list(target: &Target) -> Result<Vec<LogFile>> {
 
 /// The latest of each task, oldest first.
 fn latest(logs: Vec<LogFile>) -> Vec<LogFile> {
-    let last: HashMap<_, _> = logs.iter().map(|log| (log.task.clone(), log.path.clone())).collect();
-    logs.into_iter().filter(|log| last.get(&log.task) == Some(&log.path)).collect()
+    let kind = |log: &LogFile| (log.task.clone(), log.detached);
+    let last: HashMap<_, _> = logs.iter().map(|log| (kind(log), log.path.clone())).collect();
+    logs.into_iter().filter(|log| last.get(&kind(log)) == Some(&log.path)).collect()
 }
 
 /// Prints the newest log as it grows, and goes on to newer ones.
@@ -85,24 +87,33 @@ struct Reader {
     file: File,
     /// The last line, as long as its end has not been seen.
     rest: Vec<u8>,
-    escapes: bool,
 }
 
 impl Reader {
     fn open(log: &LogFile) -> Result<Self> {
         let file = File::open(&log.path).with_context(|| format!("cannot read `{}`", log.path.display()))?;
-        output::line(format!("{FAINT}==> {} {}{FAINT:#}", clock_time(log.began), output::near(&log.path).display()));
-        // A file gets what was said, a terminal nothing that would steer it.
-        Ok(Self { log: log.clone(), file, rest: Vec::new(), escapes: io::stdout().is_terminal() })
+        output::line(format!("{FAINT}==> {} {}{FAINT:#}", clock_time(log.began), shown(output::near(&log.path))));
+        Ok(Self { log: log.clone(), file, rest: Vec::new() })
     }
 
     /// Prints what there is and was not printed.
     fn print(&mut self) -> Result<()> {
-        let read = self.file.read_to_end(&mut self.rest);
+        let read = self.skip_what_was_left_out().and_then(|()| self.file.read_to_end(&mut self.rest));
         read.with_context(|| format!("cannot read `{}`", self.log.path.display()))?;
         if let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') {
             let whole: Vec<_> = self.rest.drain(..=end).collect();
-            self.write(&whole);
+            Self::write(&whole);
+        }
+        Ok(())
+    }
+
+    /// Goes on at the end of a log that became shorter, because it reached its limit and left its middle out.
+    fn skip_what_was_left_out(&mut self) -> std::io::Result<()> {
+        let (at, length) = (self.file.stream_position()?, self.file.metadata()?.len());
+        if at > length {
+            self.rest.clear();
+            self.file.seek(SeekFrom::End(0))?;
+            output::line(format!("{FAINT}… the log has reached its limit: this goes on at its end …{FAINT:#}"));
         }
         Ok(())
     }
@@ -112,17 +123,13 @@ impl Reader {
         if !self.rest.is_empty() {
             let mut rest = std::mem::take(&mut self.rest);
             rest.push(b'\n');
-            self.write(&rest);
+            Self::write(&rest);
         }
     }
 
-    fn write(&self, bytes: &[u8]) {
-        if !self.escapes {
-            // Where nobody reads it any more, it is nobody's loss.
-            let _ = io::stdout().lock().write_all(bytes);
-            return;
-        }
-        for text in String::from_utf8_lossy(bytes).lines() {
+    fn write(bytes: &[u8]) {
+        // The log of a detached command has passed no gate yet. As a whole, before it is cut into lines.
+        for text in redact(&String::from_utf8_lossy(bytes)).lines() {
             output::line(printable(text));
         }
     }

@@ -56,7 +56,10 @@ pub(super) fn tell(report: &FleetReport) {
         match (result.outcome, &result.error) {
             (ObjectOutcome::Failed, Some(failure)) => error(failure.get()),
             (ObjectOutcome::DependencyFailed, _) => {
-                note(format!("{BAD}error{BAD:#}: {name} depends on what failed: {}", result.path.join(" -> ")));
+                note(format!(
+                    "{BAD}error{BAD:#}: {name} depends on what failed: {}",
+                    printable(&result.path.join(" -> "))
+                ));
             }
             (ObjectOutcome::Readonly, _) => line(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
             (ObjectOutcome::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not begun{WOULD:#}")),

@@ -1,5 +1,6 @@
 //! `waiting`: what other processes do now.
 
+use setup_tasks::secret::redact;
 use setup_tasks::{Layout, Result, waiting};
 
 use crate::exit::Exit;
@@ -16,7 +17,7 @@ pub(crate) fn waiting(layout: &Layout, as_json: bool) -> Result<Exit> {
     }
     for snapshot in snapshots {
         line(format!("{NAME}process {}{NAME:#}", snapshot.pid));
-        snapshot.to_string().lines().for_each(|text| line(format!("  {}", printable(text))));
+        redact(&snapshot.to_string()).lines().for_each(|text| line(format!("  {}", printable(text))));
     }
     Ok(Exit::Done)
 }

@@ -9,6 +9,7 @@ mod text;
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use setup_tasks::run::TaskReport;
+use setup_tasks::text::{one_line, printable};
 use setup_tasks::{AnyObject, FleetReport, Layout, ObjectOutcome, ObjectTaskInspector, Result, Status, TaskSort};
 
 use crate::causes::{Causes, words};
@@ -123,26 +124,31 @@ impl Node {
 
     fn of(object: &AnyObject, tasks: &[ObjectTaskInspector], plan: &FleetReport, causes: &Causes<'_>) -> Result<Self> {
         let result = plan.object(object.id());
-        let error = result.and_then(|result| result.error.as_ref()).map(|error| format!("{:#}", error.get()));
+        let error = result
+            .and_then(|result| result.error.as_ref())
+            .map(|error| printable(&format!("{:#}", error.get())).into_owned());
         let looked_at =
             result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectOutcome::Readonly);
         let would: Vec<&TaskReport> = result.into_iter().flat_map(|result| result.with(Status::WouldRun)).collect();
         let task = |task: &ObjectTaskInspector| {
             let planned = would.iter().find(|report| report.task == task.stamp_name());
             let state = match planned.and_then(|report| report.reason.as_ref()) {
-                Some(reason) => State::WouldRun(words(reason, causes.behind(object, reason)?.first())),
+                Some(reason) => {
+                    let words = words(reason, causes.behind(object, reason)?.first());
+                    State::WouldRun(one_line(&words).into_owned())
+                }
                 None if looked_at => State::UpToDate,
                 None => State::Unknown,
             };
             Ok(Task {
                 name: task.stamp_name().to_owned(),
-                description: task.description().to_owned(),
+                description: one_line(task.description()).into_owned(),
                 is_relationship: task.sort() == TaskSort::Relationship,
                 state,
             })
         };
         Ok(Self {
-            id: object.id().to_owned(),
+            id: one_line(object.id()).into_owned(),
             type_name: object.type_name(),
             readonly: object.readonly(),
             error,

@@ -31,10 +31,11 @@ pub(crate) fn text(picture: &Picture) -> Vec<String> {
 fn one(task: &Task, depends_on: &[String]) -> String {
     let Task { name, description, is_relationship, state } = task;
     let on = depends_on.join(", ");
+    let on = printable(&on);
     if *is_relationship {
         return styled(FAINT, format!("⇠ {}", if on.is_empty() { "nothing" } else { &on }));
     }
-    let on = if on.is_empty() { on } else { format!(" ⇠ {on}") };
+    let on = if on.is_empty() { String::new() } else { format!(" ⇠ {on}") };
     let (mark, why) = match state {
         State::UpToDate => (styled(GOOD, "✓"), String::new()),
         State::WouldRun(reason) => (styled(WOULD, "●"), styled(WOULD, format!(": {}", printable(reason)))),

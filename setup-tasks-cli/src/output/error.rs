@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use super::{BAD, FAINT, note, printable};
+use setup_tasks::secret::redact;
+
+use super::{BAD, FAINT, note, printable, shown};
 
 /// How many of the last lines of a log are shown.
 const LINES: usize = 10;
@@ -20,7 +22,8 @@ fn lines(error: &anyhow::Error) -> Vec<String> {
     for (i, cause) in error.chain().enumerate() {
         let (head, indent) =
             if i == 0 { (format!("{BAD}error{BAD:#}: "), "  ") } else { ("  because ".into(), "          ") };
-        let text = cause.to_string();
+        // As a whole, before it is cut into lines.
+        let text = redact(&cause.to_string()).into_owned();
         for (n, line) in text.trim_end().lines().enumerate() {
             let line = printable(line);
             lines.push(if n == 0 { format!("{head}{line}") } else { format!("{indent}{line}") });
@@ -35,7 +38,7 @@ pub(crate) fn failure(log: &Path) {
     for line in last {
         super::line(format!("  {FAINT}|{FAINT:#} {}", printable(&line)));
     }
-    super::line(format!("  {FAINT}log: {}{FAINT:#}", super::near(log).display()));
+    super::line(format!("  {FAINT}log: {}{FAINT:#}", shown(super::near(log))));
 }
 
 #[cfg(test)]

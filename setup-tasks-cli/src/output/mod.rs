@@ -11,10 +11,11 @@ use std::sync::OnceLock;
 use anstyle::{AnsiColor, Style};
 use indicatif::MultiProgress;
 use serde::Serialize;
+use setup_tasks::text::printable_json;
 
 pub(crate) use error::{error, failure};
 pub(crate) use table::{Cell, table};
-pub(crate) use text::{ago, clock, clock_time, length, near, printable, time_of};
+pub(crate) use text::{ago, clock, clock_time, length, near, printable, shown, time_of};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -46,6 +47,7 @@ pub(crate) fn note(line: impl Display) {
 /// A value as one line of JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let line = serde_json::to_string(value)?;
+    let line = printable_json(&line);
     bars().suspend(|| {
         let _ = writeln!(std::io::stdout().lock(), "{line}");
     });

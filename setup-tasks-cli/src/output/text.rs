@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use setup_tasks::secret::redact;
 use setup_tasks::stamp::Moment;
+use setup_tasks::text::one_line;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
@@ -49,15 +50,21 @@ pub(crate) fn time_of(time: SystemTime) -> String {
     time.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]")).unwrap_or_default()
 }
 
-/// A text from elsewhere, on one line: control characters, which would speak to the terminal, and secrets are replaced.
+/// Returns a text from elsewhere as it can be shown on one line: without secrets and colours, and with all that would steer the
+/// terminal spelled out.
 pub(crate) fn printable(text: &str) -> Cow<'_, str> {
-    let speaks = |c: char| c.is_control() && c != '\t';
+    // A secret may have a colour in its middle: it goes first.
     let text = redact(text);
-    if !text.contains(speaks) {
-        return text;
+    let text = if text.contains('\x1b') { Cow::Owned(anstream::adapter::strip_str(&text).to_string()) } else { text };
+    match text {
+        Cow::Borrowed(text) => one_line(text),
+        Cow::Owned(text) => Cow::Owned(one_line(&text).into_owned()),
     }
-    let plain = anstream::adapter::strip_str(&text).to_string();
-    Cow::Owned(plain.chars().map(|c| if speaks(c) { char::REPLACEMENT_CHARACTER } else { c }).collect())
+}
+
+/// Returns a path as it can be shown.
+pub(crate) fn shown(path: impl AsRef<Path>) -> String {
+    printable(&path.as_ref().to_string_lossy()).into_owned()
 }
 
 /// Returns a path below the working directory as one relative to it, and any other one as it is.
@@ -79,6 +86,7 @@ mod tests {
     #[test]
     fn a_text_from_elsewhere_has_one_line_and_no_control_characters() {
         assert_eq!(printable("plain\tü"), "plain\tü");
-        assert_eq!(printable("\x1b[31mred\x1b[0m\nnext\x07"), "red\u{fffd}next");
+        assert_eq!(printable("\x1b[31mred\x1b[0m\nnext\x07"), "red\\nnext");
+        assert_eq!(printable("a\u{9b}31mb\u{202e}c\r"), "a\\u{9b}31mb\\u{202e}c\\r");
     }
 }

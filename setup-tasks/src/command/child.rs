@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::pin;
-use std::process::ExitStatus;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
 
 use super::running::{Running, Signal, Start, is_closed};
 use super::tail::Tail;
-use crate::log::TaskLog;
+use crate::log::{LogStream, TaskLog};
 
 /// How long what was asked to end may take before it is made to.
 const GRACE: Duration = Duration::from_secs(2);
@@ -24,48 +24,97 @@ pub(super) struct Child {
     running: Option<Running>,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
-    said: Said,
+    outputs: Outputs,
     has_ended: bool,
 }
 
-/// What it has said so far.
-struct Said {
-    log: Option<Arc<TaskLog>>,
-    output: Option<Vec<u8>>,
+/// Both outputs of a process, as far as they came.
+struct Outputs {
+    stdout: LogStream,
+    stderr: LogStream,
+    captured: Option<Vec<u8>>,
+    /// How much of the standard output may be captured.
+    limit: usize,
     last: Tail,
 }
 
+/// How following a process ended.
+pub(super) enum Followed {
+    Ended(ExitStatus),
+    /// It wrote more than may be captured, and was ended.
+    TooMuchOutput,
+}
+
+/// More was written than may be captured.
+struct TooMuchOutput;
+
 impl Child {
-    pub(super) fn start(mut command: Command, log: Option<Arc<TaskLog>>, capture: bool) -> io::Result<Self> {
+    /// Starts a command whose outputs go to a log; `capture` is how much of its standard output may be captured, if any.
+    pub(super) fn start(mut command: Command, log: Option<Arc<TaskLog>>, capture: Option<usize>) -> io::Result<Self> {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let outputs = Outputs {
+            stdout: LogStream::new(log.clone()),
+            stderr: LogStream::new(log),
+            captured: capture.map(|_| Vec::new()),
+            limit: capture.unwrap_or_default(),
+            last: Tail::default(),
+        };
+        Self::spawn(command, outputs)
+    }
+
+    /// Starts a command whose outputs go elsewhere.
+    pub(super) fn start_silent(command: Command) -> io::Result<Self> {
+        let (stdout, stderr) = (LogStream::new(None), LogStream::new(None));
+        Self::spawn(command, Outputs { stdout, stderr, captured: None, limit: 0, last: Tail::default() })
+    }
+
+    fn spawn(mut command: Command, outputs: Outputs) -> io::Result<Self> {
         let start = Start::new()?;
         let mut process = command.spawn()?;
         let running = start.enter(process.id());
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
-        let said = Said { log, output: capture.then(Vec::new), last: Tail::default() };
-        Ok(Self { running, process, stdout, stderr, said, has_ended: false })
+        Ok(Self { running, process, stdout, stderr, outputs, has_ended: false })
     }
 
     /// Hands its input over and takes its output until it ends.
-    pub(super) async fn follow(&mut self, stdin: Option<Vec<u8>>) -> io::Result<ExitStatus> {
+    pub(super) async fn follow(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Followed> {
+        let Some(status) = self.talk(stdin).await? else {
+            self.end().await;
+            return Ok(Followed::TooMuchOutput);
+        };
+        self.has_ended = true;
+        self.outputs.finish();
+        Ok(Followed::Ended(status))
+    }
+
+    /// Returns how it ended; `None` if it wrote more than may be captured.
+    async fn talk(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Option<ExitStatus>> {
         let input = self.process.stdin.take();
         let feed = async move {
             if let (Some(mut input), Some(text)) = (input, stdin) {
                 // One that does not read to the end says with its exit status whether that is wrong.
                 let _ = input.write_all(&text).await;
             }
+            Ok(())
         };
-        let read = read(&mut self.said, &mut self.stdout, &mut self.stderr);
-        let talk = pin!(async { tokio::join!(feed, read) });
-        let status = match select(pin!(self.process.wait()), talk).await {
-            Either::Left((status, talk)) => {
-                // What it wrote last may be under way.
-                let _ = tokio::time::timeout(DRAIN, talk).await;
-                status?
-            }
-            Either::Right((_, ended)) => ended.await?,
-        };
-        self.has_ended = true;
-        Ok(status)
+        let read = read(&mut self.outputs, &mut self.stdout, &mut self.stderr);
+        let talk = pin!(async { tokio::try_join!(feed, read) });
+        Ok(match select(pin!(self.process.wait()), talk).await {
+            // What it wrote last may be under way.
+            Either::Left((status, talk)) => match tokio::time::timeout(DRAIN, talk).await {
+                Ok(Err(TooMuchOutput)) => None,
+                _ => Some(status?),
+            },
+            Either::Right((Ok(_), ended)) => Some(ended.await?),
+            Either::Right((Err(TooMuchOutput), _)) => None,
+        })
+    }
+
+    /// Hands its input over.
+    pub(super) async fn feed(&mut self, stdin: Option<Vec<u8>>) {
+        if let (Some(mut input), Some(text)) = (self.process.stdin.take(), stdin) {
+            let _ = input.write_all(&text).await;
+        }
     }
 
     /// Asks it, and all that it started, to end; then makes them.
@@ -74,16 +123,28 @@ impl Child {
         let _ = tokio::time::timeout(GRACE, self.process.wait()).await;
         self.signal(Signal::Kill);
         self.has_ended = true;
-        let read = read(&mut self.said, &mut self.stdout, &mut self.stderr);
+        let read = read(&mut self.outputs, &mut self.stdout, &mut self.stderr);
         let _ = tokio::time::timeout(DRAIN, read).await;
+        self.outputs.finish();
     }
 
-    pub(super) fn output(&mut self) -> Vec<u8> {
-        self.said.output.take().unwrap_or_default()
+    pub(super) fn captured(&mut self) -> Vec<u8> {
+        self.outputs.captured.take().unwrap_or_default()
     }
 
+    /// Returns the last lines of its standard error.
     pub(super) fn stderr(&self) -> String {
-        self.said.last.text()
+        self.outputs.last.text()
+    }
+
+    /// Returns its number, as long as it has not been waited for.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.process.id()
+    }
+
+    /// Leaves it running for good.
+    pub(super) fn leave(mut self) {
+        self.has_ended = true;
     }
 
     fn signal(&mut self, signal: Signal) {
@@ -105,34 +166,34 @@ impl Drop for Child {
 }
 
 /// Takes both outputs until both are at their end.
-async fn read(said: &mut Said, stdout: &mut Option<ChildStdout>, stderr: &mut Option<ChildStderr>) {
+async fn read(
+    outputs: &mut Outputs,
+    stdout: &mut Option<ChildStdout>,
+    stderr: &mut Option<ChildStderr>,
+) -> Result<(), TooMuchOutput> {
     let (mut out, mut err) = (Vec::with_capacity(8192), Vec::with_capacity(8192));
     loop {
-        let (bytes, is_error) = tokio::select! {
-            bytes = part(stdout, &mut out), if stdout.is_some() => (bytes, false),
-            bytes = part(stderr, &mut err), if stderr.is_some() => (bytes, true),
-            else => return,
+        let (count, is_error) = tokio::select! {
+            count = part(stdout, &mut out), if stdout.is_some() => (count, false),
+            count = part(stderr, &mut err), if stderr.is_some() => (count, true),
+            else => return Ok(()),
         };
-        match (bytes, is_error) {
+        match (count, is_error) {
             (0, false) => *stdout = None,
             (0, true) => *stderr = None,
             (_, false) => {
-                said.hear(&out);
-                if let Some(output) = &mut said.output {
-                    output.extend_from_slice(&out);
-                }
+                outputs.receive(&out)?;
                 out.clear();
             }
             (_, true) => {
-                said.hear(&err);
-                said.last.push(&err);
+                outputs.receive_error(&err);
                 err.clear();
             }
         }
     }
 }
 
-/// How much came; 0 at the end.
+/// Returns how much came; 0 at the end.
 async fn part(from: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> usize {
     match from {
         // What cannot be read any more has ended.
@@ -141,10 +202,28 @@ async fn part(from: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> 
     }
 }
 
-impl Said {
-    fn hear(&self, bytes: &[u8]) {
-        if let Some(log) = &self.log {
-            log.write(bytes);
+impl Outputs {
+    fn receive(&mut self, bytes: &[u8]) -> Result<(), TooMuchOutput> {
+        self.stdout.push(bytes, &mut |_| ());
+        match &mut self.captured {
+            Some(captured) if captured.len() + bytes.len() > self.limit => Err(TooMuchOutput),
+            Some(captured) => {
+                captured.extend_from_slice(bytes);
+                Ok(())
+            }
+            None => Ok(()),
         }
+    }
+
+    fn receive_error(&mut self, bytes: &[u8]) {
+        let Self { stderr, last, .. } = self;
+        stderr.push(bytes, &mut |bytes| last.push(bytes));
+    }
+
+    /// Writes what was held back.
+    fn finish(&mut self) {
+        self.stdout.finish(&mut |_| ());
+        let Self { stderr, last, .. } = self;
+        stderr.finish(&mut |bytes| last.push(bytes));
     }
 }

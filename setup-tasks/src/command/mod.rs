@@ -1,6 +1,8 @@
 //! Running a command within a task: what it says goes to the task's log, and it ends with the task.
 
 mod child;
+mod detached;
+mod error;
 pub mod running;
 mod tail;
 
@@ -8,20 +10,29 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
-use std::process::{ExitStatus, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use child::Child;
+use child::{Child, Followed};
+pub use detached::{Detached, DetachedCommand};
+pub use error::CommandError;
 
 use crate::log::TaskLog;
 use crate::run::TaskContext;
+use crate::secret::redact;
 
 /// A command that a task runs: [`TaskContext::command`].
 ///
 /// It has no standard input unless [`stdin`](Self::stdin) gives one. Its output and its errors go to the task's log while it
-/// runs. When the task is cancelled or takes too long, the command ends, and so does all that it started and that stayed in
-/// its process group.
+/// runs. When the task is cancelled or takes too long, the command ends, and so does all that it started: its process group, its
+/// session, and (on Linux) its descendants. What has left all three is not found.
+///
+/// It has no controlling terminal: a program that asks for a password there fails at once.
+/// [`interactive`](Self::interactive) hands the terminal over.
+///
+/// What a command leaves running when it ends has 500 ms to write what it has to say; after that, writing to its outputs is an error
+/// to it (a broken pipe). [`detached`](Self::detached) gives it a log of its own.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -49,7 +60,9 @@ use crate::run::TaskContext;
 /// assert!(std::fs::read_to_string(&log.path)?.contains("careful"));
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+///
+/// Its `Display` is the command as it would be typed, its `Debug` in addition the names of its variables and the directory. Neither
+/// shows standard input or values of the environment, nor [secrets](crate::Secret).
 #[must_use = "a command does nothing until it is run"]
 pub struct TaskCommand {
     program: OsString,
@@ -58,62 +71,9 @@ pub struct TaskCommand {
     directory: Option<PathBuf>,
     stdin: Option<Vec<u8>>,
     timeout: Option<Duration>,
+    /// How much of its output is captured; `None` is no limit.
+    output_limit: Option<usize>,
     log: Option<Arc<TaskLog>>,
-}
-
-/// Why a command did not do its work.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CommandError {
-    /// It cannot be started.
-    #[error("cannot start `{command}`{}", hint(source))]
-    Start {
-        /// The command.
-        command: String,
-        /// The system's answer.
-        source: io::Error,
-    },
-    /// It ended without success.
-    #[error("`{command}` ended with {status}{}", said(stderr))]
-    Failed {
-        /// The command.
-        command: String,
-        /// How it ended.
-        status: ExitStatus,
-        /// The last lines of its standard error.
-        stderr: String,
-    },
-    /// It took longer than its timeout, and was ended.
-    #[error("`{command}` took longer than its timeout of {limit:?}{}", said(stderr))]
-    TimedOut {
-        /// The command.
-        command: String,
-        /// The timeout.
-        limit: Duration,
-        /// The last lines of its standard error.
-        stderr: String,
-    },
-    /// The system would not say what became of it.
-    #[error("cannot follow `{command}`")]
-    Lost {
-        /// The command.
-        command: String,
-        /// The system's answer.
-        source: io::Error,
-    },
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "\nhelp: install it, or see whether its directory is in PATH",
-        io::ErrorKind::PermissionDenied => "\nhelp: see whether it is executable for the user who runs this",
-        _ => "",
-    }
-}
-
-fn said(stderr: &str) -> String {
-    let stderr = stderr.trim_end();
-    if stderr.is_empty() { String::new() } else { format!("\nit said last:\n{stderr}") }
 }
 
 impl TaskContext {
@@ -126,6 +86,7 @@ impl TaskContext {
             directory: None,
             stdin: None,
             timeout: None,
+            output_limit: self.layout().config().output_limit(),
             log: self.task_log().cloned(),
         }
     }
@@ -168,31 +129,43 @@ impl TaskCommand {
         self
     }
 
+    /// Limits how many bytes of its output [`output`](Self::output) captures; without this, `output_limit_kib` of the configuration.
+    pub fn output_limit(mut self, bytes: usize) -> Self {
+        self.output_limit = Some(bytes);
+        self
+    }
+
+    /// Lets what the command leaves running, or the command itself, outlive the task, with a log of its own.
+    pub fn detached(self) -> DetachedCommand {
+        DetachedCommand(self)
+    }
+
     /// Runs it; an exit status other than 0 is an error.
     ///
     /// # Errors
     ///
     /// [`CommandError`], with the exit status and the last lines of its standard error.
     pub async fn run(self) -> Result<(), CommandError> {
-        running::unless_ending(self.finish(false)).await.map(drop)
+        running::unless_ending(self.finish(None)).await.map(drop)
     }
 
     /// Runs it and gives its standard output, which goes to the log too. What is not UTF-8 in it is replaced.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run).
+    /// As [`run`](Self::run), and [`CommandError::TooMuchOutput`].
     pub async fn output(self) -> Result<String, CommandError> {
-        let output = running::unless_ending(self.finish(true)).await?;
+        let limit = self.output_limit.unwrap_or(usize::MAX);
+        let output = running::unless_ending(self.finish(Some(limit))).await?;
         Ok(String::from_utf8_lossy(&output).into_owned())
     }
 
-    async fn finish(mut self, capture: bool) -> Result<Vec<u8>, CommandError> {
-        let (text, stdin, limit, log) = (self.to_string(), self.stdin.take(), self.timeout, self.log.take());
+    async fn finish(mut self, capture: Option<usize>) -> Result<Vec<u8>, CommandError> {
+        let (text, stdin, limit, log) = (self.text(), self.stdin.take(), self.timeout, self.log.take());
         if let Some(log) = &log {
             log.line(&format!("$ {text}"));
         }
-        let mut child = match Child::start(self.prepare(stdin.is_some()), log, capture) {
+        let mut child = match self.prepare(stdin.is_some()).and_then(|command| Child::start(command, log, capture)) {
             Ok(child) => child,
             Err(source) => return Err(CommandError::Start { command: text, source }),
         };
@@ -201,8 +174,13 @@ impl TaskCommand {
             Some(limit) => tokio::time::timeout(limit, child.follow(stdin)).await.ok(),
         };
         match ended {
-            Some(Ok(status)) if status.success() => Ok(child.output()),
-            Some(Ok(status)) => Err(CommandError::Failed { command: text, status, stderr: child.stderr() }),
+            Some(Ok(Followed::Ended(status))) if status.success() => Ok(child.captured()),
+            Some(Ok(Followed::Ended(status))) => {
+                Err(CommandError::Failed { command: text, status, stderr: child.stderr() })
+            }
+            Some(Ok(Followed::TooMuchOutput)) => {
+                Err(CommandError::TooMuchOutput { command: text, limit: capture.unwrap_or_default() })
+            }
             Some(Err(source)) => Err(CommandError::Lost { command: text, source }),
             None => {
                 child.end().await;
@@ -212,18 +190,46 @@ impl TaskCommand {
         }
     }
 
-    fn prepare(self, has_stdin: bool) -> tokio::process::Command {
+    /// Returns the command as it is shown: as it would be typed, without secrets.
+    fn text(&self) -> String {
+        redact(&self.to_string()).into_owned()
+    }
+
+    /// Makes the system's command, in a session of its own: it ends with all that it started, a Ctrl-C in the terminal is the run's
+    /// to answer, and it has no terminal to ask at.
+    fn prepare(self, has_stdin: bool) -> io::Result<tokio::process::Command> {
+        let mut command = self.plain();
+        command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
+        #[cfg(unix)]
+        {
+            use process_wrap::tokio::{CommandWrap, CommandWrapper, ProcessSession};
+            let core = CommandWrap::from(tokio::process::Command::new(""));
+            ProcessSession.pre_spawn(&mut command, &core)?;
+        }
+        Ok(command)
+    }
+
+    /// Makes the system's command with the program, its arguments, its environment and its directory.
+    fn plain(self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(self.program);
         command.args(self.args).envs(self.envs);
-        command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own: it ends with all that it started, and a Ctrl-C in the terminal is the run's to answer.
-        #[cfg(unix)]
-        command.process_group(0);
         if let Some(directory) = self.directory {
             command.current_dir(directory);
         }
         command
+    }
+}
+
+impl fmt::Debug for TaskCommand {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.envs.iter().map(|(name, _)| name).collect();
+        f.debug_struct("TaskCommand")
+            .field("command", &self.text())
+            .field("envs", &names)
+            .field("directory", &self.directory)
+            .field("has_stdin", &self.stdin.is_some())
+            .field("timeout", &self.timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -240,7 +246,9 @@ impl fmt::Display for TaskCommand {
 }
 
 fn write_word(f: &mut fmt::Formatter<'_>, word: &OsStr) -> fmt::Result {
+    // Before it is quoted.
     let word = word.to_string_lossy();
+    let word = redact(&word);
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {
         return f.write_str(&word);

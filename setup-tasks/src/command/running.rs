@@ -1,8 +1,10 @@
 //! The commands that run now, all over the process: a signal that stops, continues or ends the process does the same to them.
 //!
-//! Commands have process groups of their own, so the signals that a terminal sends reach the process alone. The command line of
+//! Commands have sessions of their own, so the signals that a terminal sends reach the process alone. The command line of
 //! `setup-tasks-cli` passes them on with the functions of this module; a binary with signal handlers of its own calls them, too.
 
+#[cfg(target_os = "linux")]
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -118,6 +120,7 @@ impl Drop for Running {
         // One that the end of the process ends must stay known until it is gone.
         if !is_closed() {
             leaders().remove(&self.0);
+            forget(self.0);
         }
     }
 }
@@ -192,37 +195,81 @@ fn is_alive(_leader: i32) -> bool {
     false
 }
 
-/// Returns the process groups of a command in which something runs: its own, and those that it made within its session, as a shell
-/// with job control or `timeout` does. Returns `None` where the system does not list its processes.
+/// A process that has not ended, as `/proc/PID/stat` describes it.
+#[cfg(target_os = "linux")]
+struct Process {
+    pid: i32,
+    parent: i32,
+    group: i32,
+    session: i32,
+    /// When it began: a number is given again once its process is gone.
+    began: u64,
+}
+
+/// Processes that left the session of a command, by the command's leader. Their ancestors may end before them, and then nothing else
+/// tells that they belong to it.
+#[cfg(target_os = "linux")]
+static LEFT: Mutex<BTreeMap<i32, BTreeSet<(i32, u64)>>> = Mutex::new(BTreeMap::new());
+
+/// Returns the process groups of a command in which something runs: its own, those that it made within its session, as a shell with
+/// job control or `timeout` does, and those of descendants that made a session of their own. Returns `None` where the system does not
+/// list its processes.
 #[cfg(target_os = "linux")]
 fn groups(leader: i32) -> Option<BTreeSet<i32>> {
-    let mut groups = BTreeSet::new();
-    for entry in std::fs::read_dir("/proc").ok()?.flatten() {
-        if entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit)
-            // One that has ended since has no such file.
-            && let Ok(stat) = std::fs::read_to_string(entry.path().join("stat"))
-            && let Some((group, session)) = group_and_session(&stat)
-            && (group == leader || session == leader)
-        {
-            groups.insert(group);
+    let entries = std::fs::read_dir("/proc").ok()?.flatten();
+    let mut others: Vec<_> = entries
+        .filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
+        // One that has ended since has no such file.
+        .filter_map(|entry| Process::parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?))
+        .collect();
+    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
+    let left = left.entry(leader).or_default();
+    let (mut pids, mut groups) = (BTreeSet::from([leader]), BTreeSet::new());
+    loop {
+        let (own, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
+            [process.group, process.session].contains(&leader)
+                || pids.contains(&process.parent)
+                || left.contains(&(process.pid, process.began))
+        });
+        if own.is_empty() {
+            return Some(groups);
         }
+        others = rest;
+        left.extend(own.iter().filter(|process| process.session != leader).map(|process| (process.pid, process.began)));
+        pids.extend(own.iter().map(|process| process.pid));
+        groups.extend(own.iter().map(|process| process.group));
     }
-    Some(groups)
 }
+
+/// Forgets the processes that left the session of a command.
+#[cfg(target_os = "linux")]
+fn forget(leader: i32) {
+    LEFT.lock().unwrap_or_else(PoisonError::into_inner).remove(&leader);
+}
+
+#[cfg(not(target_os = "linux"))]
+fn forget(_leader: i32) {}
 
 #[cfg(all(unix, not(target_os = "linux")))]
 fn groups(_leader: i32) -> Option<BTreeSet<i32>> {
     None
 }
 
-/// Reads them from `/proc/PID/stat`. The name of the program, in parentheses, may hold anything. A process that has ended counts no
-/// more.
 #[cfg(target_os = "linux")]
-fn group_and_session(stat: &str) -> Option<(i32, i32)> {
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ');
-    let state = fields.next()?;
-    let (_parent, group, session) = (fields.next()?, fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-    (state != "Z" && state != "X").then_some((group, session))
+impl Process {
+    /// Reads the line. The name of the program, in parentheses, may hold anything. Returns `None` of a process that has ended.
+    fn parse(stat: &str) -> Option<Self> {
+        /// How many fields stand between the session and the time of the beginning.
+        const BETWEEN: usize = 15;
+        let pid = stat.split_once(' ')?.0.parse().ok()?;
+        let mut fields = stat.rsplit_once(") ")?.1.split_whitespace();
+        if matches!(fields.next()?, "Z" | "X") {
+            return None;
+        }
+        let mut number = || fields.next()?.parse().ok();
+        let (parent, group, session) = (number()?, number()?, number()?);
+        Some(Self { pid, parent, group, session, began: fields.nth(BETWEEN)?.parse().ok()? })
+    }
 }
 
 #[cfg(all(test, target_os = "linux"))]
@@ -230,9 +277,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn groups_are_read_whatever_a_program_is_called() {
-        assert_eq!(group_and_session("7 (a) b) S 1 8 9 0 -1 4194304"), Some((8, 9)));
-        assert_eq!(group_and_session("7 (a) Z 1 8 9 0 -1 4194304"), None);
-        assert_eq!(group_and_session("broken"), None);
+    fn processes_are_read_whatever_a_program_is_called() {
+        let read = |stat| {
+            Process::parse(stat)
+                .map(|process| (process.pid, process.parent, process.group, process.session, process.began))
+        };
+        let rest = "0 -1 4194304 1 2 3 4 5 6 7 8 20 0 1 0 5555 9";
+        assert_eq!(read(&format!("7 (a) b) S 1 8 9 {rest}")), Some((7, 1, 8, 9, 5555)));
+        assert_eq!(read(&format!("7 (a) Z 1 8 9 {rest}")), None);
+        assert_eq!(read("broken"), None);
     }
 }

@@ -8,6 +8,9 @@ const BYTES: usize = 4096;
 pub(super) struct Tail(Vec<u8>);
 
 impl Tail {
+    /// The bytes of which the last lines are kept.
+    pub(super) const MOST: u64 = 2 * BYTES as u64;
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
         // Seldom, so that each byte is moved once or twice at the most.

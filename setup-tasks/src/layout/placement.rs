@@ -8,6 +8,7 @@ use crate::depends::{RelatedTask, Relative};
 use crate::injector::Injector;
 use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
 use crate::paths::{PathError, normal_subdir};
+use crate::secret;
 use crate::task::added::{AddTaskError, AddedRow, NewPlace};
 use crate::task::name::intern;
 use crate::task::plugin::{PlugInError, table_of};
@@ -48,6 +49,18 @@ pub enum AddError {
         id: String,
         /// What is wrong.
         source: PathError,
+    },
+    /// Its id or its subdir holds a [secret](crate::Secret): both are names of files, and shown everywhere.
+    #[error(
+        "an object of type {type_name} cannot be added: a secret is in its {what} `{shown}`\nhelp: make the {what} of something that may be seen"
+    )]
+    Secret {
+        /// The type of the object.
+        type_name: &'static str,
+        /// `id` or `subdir`.
+        what: &'static str,
+        /// The name without the secret.
+        shown: String,
     },
     /// Tasks that another crate adds to its type do not fit.
     #[error(transparent)]
@@ -174,8 +187,13 @@ impl<'l, T: SetupTasks> Placement<'l, T> {
         }
         let table = table_of::<T>()?;
         let id = self.id.unwrap_or_else(|| self.model.object_id());
-        let subdir =
-            normal_subdir(&self.model.stamp_subdir()).map_err(|source| AddError::Path { id: id.clone(), source })?;
+        let subdir = self.model.stamp_subdir();
+        for (what, name) in [("id", &id), ("subdir", &subdir)] {
+            if secret::holds(name) {
+                return Err(AddError::Secret { type_name: T::NAME, what, shown: secret::redact(name).into_owned() });
+            }
+        }
+        let subdir = normal_subdir(&subdir).map_err(|source| AddError::Path { id: id.clone(), source })?;
         let id = Arc::<str>::from(id);
         let subdir = if *subdir == *id { id.clone() } else { subdir.into() };
         let placing = Placing {

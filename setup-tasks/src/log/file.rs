@@ -20,18 +20,24 @@ pub struct LogFile {
     pub began: SystemTime,
     /// Which attempt it is of, from 1.
     pub attempt: u32,
+    /// Whether a [detached](crate::command::TaskCommand::detached) command writes it.
+    pub detached: bool,
     /// The file.
     pub path: PathBuf,
 }
+
+/// The end of the name of a log that a detached command writes.
+const DETACHED: &str = ".detached";
 
 impl LogFile {
     fn of(path: PathBuf) -> Option<Self> {
         let name = path.file_name()?.to_str()?.strip_suffix(".log")?;
         let (time, rest) = name.split_once('-').filter(|(time, _)| time.len() == DIGITS)?;
+        let (rest, detached) = rest.strip_suffix(DETACHED).map_or((rest, false), |rest| (rest, true));
         let (task, attempt) = rest.rsplit_once('-')?;
         let (task, attempt) = (task.to_owned(), attempt.parse().ok()?);
         let began = UNIX_EPOCH + Duration::from_micros(time.parse().ok()?);
-        Some(Self { task, began, attempt, path })
+        Some(Self { task, began, attempt, detached, path })
     }
 }
 
@@ -61,14 +67,22 @@ fn within(directory: &Path) -> io::Result<Vec<LogFile>> {
 }
 
 /// Makes a log that nobody else has, readable by its owner alone: what tasks and commands say may hold secrets.
-pub(super) fn create(directory: &Path, task: &str, attempt: u32, mut began: SystemTime) -> io::Result<(PathBuf, File)> {
+pub(super) fn create(
+    directory: &Path,
+    task: &str,
+    attempt: u32,
+    mut began: SystemTime,
+    detached: bool,
+) -> io::Result<(PathBuf, File)> {
     let mut options = File::options();
-    options.append(true).create_new(true);
+    // Both outputs of a detached command are appended, perhaps by many processes.
+    options.read(true).write(!detached).append(detached).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let end = if detached { DETACHED } else { "" };
     loop {
         let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let path = directory.join(format!("{time:0DIGITS$}-{}-{attempt}.log", task.replace('/', "%2F")));
+        let path = directory.join(format!("{time:0DIGITS$}-{}-{attempt}{end}.log", task.replace('/', "%2F")));
         match options.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began += Duration::from_micros(1),
             opened => return opened.map(|file| (path, file)),
@@ -76,10 +90,10 @@ pub(super) fn create(directory: &Path, task: &str, attempt: u32, mut began: Syst
     }
 }
 
-/// Leaves the latest logs of a task. One that cannot be removed stays.
-pub(super) fn forget_old(directory: &Path, task: &str, keep: usize) {
+/// Leaves the latest logs of a task of one kind. One that cannot be removed stays.
+pub(super) fn forget_old(directory: &Path, task: &str, detached: bool, keep: usize) {
     let mut logs = within(directory).unwrap_or_default();
-    logs.retain(|log| log.task == task);
+    logs.retain(|log| log.task == task && log.detached == detached);
     for old in &logs[..logs.len().saturating_sub(keep)] {
         if let Err(error) = fs::remove_file(&old.path) {
             tracing::debug!("an old log stays: {error}");
@@ -95,12 +109,14 @@ mod tests {
     fn names_say_task_time_and_attempt() {
         let directory = tempfile::tempdir().unwrap();
         let began = UNIX_EPOCH + Duration::from_micros(1_795_554_000_000_001);
-        let (path, _file) = create(directory.path(), "web.in-stall", 3, began).unwrap();
-        let (second, _file) = create(directory.path(), "web.in-stall", 3, began).unwrap();
+        let (path, _file) = create(directory.path(), "web.in-stall", 3, began, false).unwrap();
+        let (second, _file) = create(directory.path(), "web.in-stall", 3, began, false).unwrap();
         assert_ne!(path, second, "a log is never written by two");
         let logs = within(directory.path()).unwrap();
-        let first = LogFile { task: "web.in-stall".into(), began, attempt: 3, path };
+        let first = LogFile { task: "web.in-stall".into(), began, attempt: 3, detached: false, path };
         assert_eq!((logs.len(), &logs[0]), (2, &first));
+        create(directory.path(), "web.in-stall", 3, began, true).unwrap();
+        assert!(within(directory.path()).unwrap().iter().any(|log| log.detached && log.task == "web.in-stall"));
     }
 
     #[test]
@@ -108,10 +124,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("notes.log"), "mine").unwrap();
         for i in 0..5 {
-            create(directory.path(), "mount", 1, UNIX_EPOCH + Duration::from_secs(i)).unwrap();
-            create(directory.path(), "other", 1, UNIX_EPOCH + Duration::from_secs(i)).unwrap();
+            create(directory.path(), "mount", 1, UNIX_EPOCH + Duration::from_secs(i), false).unwrap();
+            create(directory.path(), "other", 1, UNIX_EPOCH + Duration::from_secs(i), false).unwrap();
         }
-        forget_old(directory.path(), "mount", 2);
+        forget_old(directory.path(), "mount", false, 2);
         let left = |task| within(directory.path()).unwrap().iter().filter(|log| log.task == task).count();
         assert_eq!((left("mount"), left("other")), (2, 5));
         assert!(directory.path().join("notes.log").exists());

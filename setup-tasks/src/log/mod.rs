@@ -1,19 +1,24 @@
 //! What a task says while it runs: a file an attempt, under the object's `log_path`, made with its first line.
 
+mod bounded;
 mod file;
-mod made;
+mod writer;
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use bounded::BoundedFile;
 pub use file::{LogFile, logs_of};
-use made::Made;
+pub(crate) use writer::LogStream;
+use writer::LogWriter;
 
 use crate::decide::Reason;
 use crate::object::AnyObject;
+use crate::secret::redact;
+use crate::text::one_line;
 
 /// How many logs are kept of a task; older ones go when a new one is made.
 const KEPT: usize = 20;
@@ -38,7 +43,7 @@ pub struct TaskLog {
 #[derive(Debug)]
 enum State {
     Unmade,
-    Made(Made),
+    Made(LogWriter),
     /// It cannot be written: said once, and not tried again.
     Broken,
 }
@@ -66,6 +71,16 @@ impl TaskLog {
     /// Adds bytes: control characters are spelled out, [secrets](crate::Secret) replaced. A log that cannot be written harms no
     /// task: that is a warning.
     pub fn write(&self, bytes: &[u8]) {
+        self.with(|log| log.write(bytes));
+    }
+
+    /// Adds bytes that have passed a filter already.
+    fn write_filtered(&self, bytes: &[u8]) {
+        self.with(|log| log.write_filtered(bytes));
+    }
+
+    /// Writes to the log, which is made first if need be.
+    fn with(&self, write: impl FnOnce(&mut LogWriter) -> io::Result<()>) {
         let mut state = self.state();
         if let State::Unmade = *state {
             match self.make() {
@@ -74,7 +89,7 @@ impl TaskLog {
             }
         }
         if let State::Made(made) = &mut *state
-            && let Err(error) = made.write(bytes)
+            && let Err(error) = write(made)
         {
             self.give_up(state, &error);
         }
@@ -92,23 +107,49 @@ impl TaskLog {
     pub(crate) fn end(&self, error: Option<&anyhow::Error>, took: Duration) {
         let is_made = match &mut *self.state() {
             // A last line that has no end yet gets one.
-            State::Made(made) if !made.held.is_empty() => made.write(b"\n").is_ok(),
-            state => matches!(state, State::Made(_)),
+            State::Made(made) => made.end_line().is_ok(),
+            State::Unmade | State::Broken => false,
         };
         match error {
-            Some(error) => self.line(&format!("# failed after {took:.1?}: {error:#}").replace('\n', "\n# ")),
+            Some(error) => {
+                // Before it is cut into lines.
+                let error = redact(&format!("{error:#}")).replace('\n', "\n# ");
+                self.line(&format!("# failed after {took:.1?}: {error}"));
+                self.with(LogWriter::end_line);
+            }
             None if is_made => self.line(&format!("# done in {took:.1?}")),
             None => {}
         }
     }
 
-    fn make(&self) -> io::Result<Made> {
+    fn make(&self) -> io::Result<LogWriter> {
+        let (path, file) = self.create(false)?;
+        let limit = self.object.0.core().layout.config().log_limit();
+        let mut writer = LogWriter::new(path, BoundedFile::new(file, limit));
+        writer.write_filtered(format!("# {}\n", self.title()).as_bytes())?;
+        Ok(writer)
+    }
+
+    /// Makes a file for what a detached command says.
+    pub(crate) fn make_detached(&self) -> io::Result<(PathBuf, fs::File)> {
+        self.create(true)
+    }
+
+    fn create(&self, detached: bool) -> io::Result<(PathBuf, fs::File)> {
         let directory = self.object.0.core().paths().log().map_err(io::Error::other)?;
-        file::forget_old(directory, self.task, KEPT - 1);
-        let (path, mut file) = file::create(directory, self.task, self.attempt, SystemTime::now())?;
+        file::forget_old(directory, self.task, detached, KEPT - 1);
+        file::create(directory, self.task, self.attempt, SystemTime::now(), detached)
+    }
+
+    /// Returns what the first line of a log says: the attempt, and why there is one.
+    pub(crate) fn title(&self) -> String {
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        writeln!(file, "# {}/{}, attempt {}{reason}", self.object.id(), self.task, self.attempt)?;
-        Ok(Made { path, file, held: Vec::new() })
+        one_line(&format!("{}/{}, attempt {}{reason}", self.object.id(), self.task, self.attempt)).into_owned()
+    }
+
+    /// Returns where its files are.
+    pub(crate) fn directory(&self) -> PathBuf {
+        self.object.0.core().paths().log_unmade().to_owned()
     }
 
     /// Without the lock: whoever hears the warning may want to write it here.

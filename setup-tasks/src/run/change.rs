@@ -24,6 +24,8 @@ pub struct FileChange {
     pub after: String,
     #[serde(skip)]
     is_none: bool,
+    #[serde(skip)]
+    is_secret: bool,
 }
 
 impl FileChange {
@@ -31,7 +33,16 @@ impl FileChange {
     pub fn new(path: impl Into<String>, before: Option<String>, after: String) -> Self {
         let is_none = before.as_ref() == Some(&after);
         let clean = |text: String| redact(&text).into_owned();
-        Self { path: path.into(), before: before.map(clean), after: clean(after), is_none }
+        Self { path: clean(path.into()), before: before.map(clean), after: clean(after), is_none, is_secret: false }
+    }
+
+    /// A change of a file whose text was made from a secret: neither text is kept, since a secret that this process does not know
+    /// may be in the old one, and a spelling that nobody recognises in either.
+    pub fn of_secret(path: impl Into<String>, before: Option<&str>, after: &str) -> Self {
+        let hidden = "[made from a secret]\n".to_owned();
+        let path = redact(&path.into()).into_owned();
+        let is_none = before == Some(after);
+        Self { path, before: before.map(|_| hidden.clone()), after: hidden, is_none, is_secret: true }
     }
 
     /// Whether the file would be as it is.
@@ -43,8 +54,9 @@ impl FileChange {
     pub fn unified(&self) -> String {
         let before = self.before.as_deref().unwrap_or_default();
         let old = if self.before.is_some() { &*self.path } else { "/dev/null" };
-        if !self.is_none && self.before.as_ref() == Some(&self.after) {
-            return format!("--- {old}\n+++ {}\n(secrets differ)\n", self.path);
+        if !self.is_none && (self.is_secret || self.before.as_ref() == Some(&self.after)) {
+            let what = if self.before.is_some() { "secrets differ" } else { "made from a secret" };
+            return format!("--- {old}\n+++ {}\n({what})\n", self.path);
         }
         TextDiff::from_lines(before, &self.after).unified_diff().header(old, &self.path).to_string()
     }

@@ -1,26 +1,41 @@
 //! Secrets: values whose text appears in no log, event, diff, error or stamp, whoever says it.
 
+mod error;
+mod gate;
 mod registry;
+mod spelling;
+mod view;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub(crate) use registry::{any, clean};
-pub use registry::{holds, redact};
+pub(crate) use error::clean;
+pub(crate) use gate::Gate;
+pub use gate::{holds, redact, redact_json};
 
 /// A value that is not to be shown: a password, a token, a key.
 ///
-/// Its `Debug` shows nothing of it, and it has no `Display`. Beyond that, its text is known to the process from then on: where
-/// it appears in what a task or a command says, in an event, an error, a diff or a hash, `[secret]` stands in its place. An error
-/// that held it keeps its chain of messages, and loses its types. Of a text with several lines, each line of 8 characters or
-/// more is known, too. A text of less than 4 characters is not looked for: too much else would go with it.
+/// Its `Debug` shows nothing of it, and it has no `Display`. Beyond that, its text is known to the process from then on: where it
+/// appears in what a task or a command says, in an event, an error, a panic, a diff, a record or a report, `[secret]` stands in its
+/// place. An error that held it keeps its chain of messages, and loses its types. An object whose id or subdir holds a secret is
+/// refused, since both are names of files.
 ///
-/// Serialized, it is its value: that is how it gets into a template. A rendered file that holds a secret is readable by its
-/// owner alone unless the task says otherwise. What a hash text says of a secret is kept as a hash.
+/// The text is recognised
 ///
-/// Not covered are what the process does not see (arguments in the system's list of processes: hand a secret to a command by
-/// its standard input or its environment), other spellings (base64), and what a task itself writes into files.
+/// - as it is, and quoted for a shell, escaped as in Rust's `{:?}`, JSON, XML or a URL, up to three of these within each other;
+/// - in base64 (both alphabets, also in the middle of a longer text), in hexadecimal, and as a list of decimal numbers;
+/// - with colours of a terminal in the middle, indented, and broken over lines, also where a command says it in parts.
+///
+/// Of a text with several lines, each line of 8 bytes or more is recognised by itself; shorter ones are recognised beside the lines
+/// before and after them. Text of less than 4 characters is not looked for: too much else would go with it.
+///
+/// Serialized, it is its value: that is how it gets into a template. A rendered file that holds a secret is readable by its owner
+/// alone unless the task says otherwise. Of a hash text that holds a secret, only a hash is kept.
+///
+/// Not covered are what the process does not see (arguments in the system's list of processes: hand a secret to a command by its
+/// standard input or its environment; the log of a [detached](crate::command::TaskCommand::detached) process, which writes it
+/// itself), other encodings and ciphers, and what a task itself writes into files.
 ///
 /// ```
 /// use setup_tasks::{Secret, prelude::*};

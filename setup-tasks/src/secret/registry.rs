@@ -1,66 +1,105 @@
 //! The secrets that this process knows.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-/// What stands in the place of a secret.
-const MASK: &str = "[secret]";
-/// The least characters of a text that is looked for, and of a line of one.
-const SHORTEST: usize = 4;
-const SHORTEST_LINE: usize = 8;
+use aho_corasick::AhoCorasick;
 
-/// The longest first, so that one within another leaves nothing of that.
-static KNOWN: RwLock<Vec<Box<str>>> = RwLock::new(Vec::new());
+use super::spelling::{Pattern, patterns};
+
+/// How many bytes of a pattern are searched for; the rest is compared. It bounds the memory that long secrets take.
+const KEY: usize = 16;
+
+static KNOWN: RwLock<Option<Known>> = RwLock::new(None);
 /// Whether there are any: where nobody has secrets, nothing is looked for.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// Knows a secret from now on, for the life of the process.
-pub(super) fn register(text: &str) {
-    let lines = text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----"));
-    let is_long = |text: &&str| text.len() >= SHORTEST;
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    for text in std::iter::once(text.trim()).filter(is_long).chain(lines) {
-        if !known.iter().any(|other| **other == *text) {
-            known.push(text.into());
-        }
-    }
-    known.sort_by_key(|text| std::cmp::Reverse(text.len()));
-    ANY.store(!known.is_empty(), Ordering::Release);
+/// All patterns, in groups of which each is at least twice as large as the next: one more secret rarely builds much anew.
+#[derive(Default)]
+pub(super) struct Known {
+    seen: HashSet<Box<str>>,
+    /// Patterns that no group has yet.
+    fresh: Vec<Pattern>,
+    groups: Vec<Group>,
+    longest: usize,
 }
 
-/// Whether any secret is known: if not, a text can be shown as it comes.
+struct Group {
+    keys: AhoCorasick,
+    /// In the order of their texts.
+    patterns: Vec<Pattern>,
+}
+
+/// Makes a secret known, for the life of the process.
+pub(super) fn register(secret: &str) {
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    if known.seen.contains(secret) {
+        return;
+    }
+    known.seen.insert(secret.into());
+    known.fresh.extend(patterns(secret));
+    known.longest = known.fresh.iter().map(|pattern| pattern.text.len()).max().unwrap_or_default().max(known.longest);
+    ANY.store(known.longest > 0, Ordering::Release);
+}
+
+/// Returns whether any secret is known: if not, a text can be shown as it comes.
 pub(crate) fn any() -> bool {
     ANY.load(Ordering::Acquire)
 }
 
-/// Whether a text holds a secret.
-pub fn holds(text: &str) -> bool {
-    any() && KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter().any(|secret| text.contains(&**secret))
-}
-
-/// A text without the secrets in it: `[secret]` stands in the place of each.
-pub fn redact(text: &str) -> Cow<'_, str> {
-    if !any() {
-        return Cow::Borrowed(text);
-    }
-    let mut text = Cow::Borrowed(text);
-    for secret in KNOWN.read().unwrap_or_else(PoisonError::into_inner).iter() {
-        if text.contains(&**secret) {
-            text = Cow::Owned(text.replace(&**secret, MASK));
+/// Calls `f` with the known patterns.
+pub(super) fn with<R>(f: impl FnOnce(&Known) -> R) -> R {
+    {
+        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.as_ref().filter(|known| known.fresh.is_empty()) {
+            return f(known);
         }
     }
-    text
+    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
+    let known = known.get_or_insert_default();
+    known.build();
+    f(known)
 }
 
-/// An error whose messages hold no secret: itself, or its chain of messages without them.
-pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
-    // Its `Debug` may show what its messages do not.
-    if !any() || !(error.chain().any(|cause| holds(&cause.to_string())) || holds(&format!("{error:?}"))) {
-        return error;
+impl Known {
+    fn build(&mut self) {
+        let mut patterns = std::mem::take(&mut self.fresh);
+        while let Some(group) = self.groups.pop_if(|group| group.patterns.len() < 2 * patterns.len()) {
+            patterns.extend(group.patterns);
+        }
+        patterns.sort();
+        patterns.dedup();
+        if patterns.is_empty() {
+            return;
+        }
+        let keys = AhoCorasick::new(patterns.iter().map(|pattern| &pattern.text[..pattern.text.len().min(KEY)]));
+        // It fails only for more patterns than memory holds.
+        self.groups.extend(keys.ok().map(|keys| Group { keys, patterns }));
     }
-    let messages: Vec<_> = error.chain().map(|cause| redact(&cause.to_string()).into_owned()).collect();
-    let mut messages = messages.into_iter().rev();
-    let root = anyhow::Error::msg(messages.next().unwrap_or_default());
-    messages.fold(root, anyhow::Error::context)
+
+    /// Calls `f` with each place where a pattern is, until it returns true; returns whether it did.
+    pub(super) fn find(&self, text: &[u8], f: &mut impl FnMut(&Pattern, usize) -> bool) -> bool {
+        self.groups.iter().any(|group| {
+            group.keys.find_overlapping_iter(text).any(|found| {
+                let pattern = &group.patterns[found.pattern().as_usize()];
+                text[found.start()..].starts_with(&pattern.text) && f(pattern, found.start())
+            })
+        })
+    }
+
+    /// Returns whether a text is the beginning of a pattern for which `is_meant` holds.
+    pub(super) fn begins(&self, text: &[u8], is_meant: impl Fn(&Pattern) -> bool) -> bool {
+        self.groups.iter().any(|group| {
+            let first = group.patterns.partition_point(|pattern| &*pattern.text < text);
+            let begun = group.patterns[first..].iter().take_while(|pattern| pattern.text.starts_with(text));
+            begun.into_iter().any(|pattern| pattern.text.len() > text.len() && is_meant(pattern))
+        })
+    }
+
+    /// Returns the length of the longest pattern.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
+    }
 }

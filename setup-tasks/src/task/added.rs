@@ -12,6 +12,7 @@ use super::row::TaskMeta;
 use super::table::TaskTable;
 use crate::depends::{RelatedTask, Relative};
 use crate::run::TaskContext;
+use crate::secret::redact;
 use crate::{BoxFuture, Result};
 
 /// A task to add to an object: [`Object::add_setup_task`](crate::Object::add_setup_task).
@@ -149,7 +150,9 @@ impl<K> NewTask<K> {
     {
         let kind = Arc::new(ValueTask::new(self.place.name, self.kind));
         AddedRow {
-            description: self.description.map_or_else(|| kind.describe_dyn(), Cow::Owned),
+            description: self
+                .description
+                .map_or_else(|| kind.describe_dyn(), |text| Cow::Owned(redact(&text).into_owned())),
             action: AddedAction::Kind(kind),
             place: self.place,
         }

@@ -1,0 +1,125 @@
+//! Commands that outlive their task.
+
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use super::child::{Child, Followed};
+use super::running::unless_ending;
+use super::tail::Tail;
+use super::{CommandError, TaskCommand};
+use crate::log::TaskLog;
+use crate::text::one_line;
+
+/// A command that may leave processes running, or is left running itself: [`TaskCommand::detached`].
+///
+/// Its outputs go to a log of its own, straight to the file: nobody reads them on the way, so they can go on after the run has
+/// ended, no [secret](crate::Secret) is replaced in them, and they are not limited. The file is readable by its owner alone, and is
+/// listed by [`logs_of`](crate::log::logs_of) and the command `logs`, which show it without secrets.
+#[derive(Debug)]
+#[must_use = "a command does nothing until it is run"]
+pub struct DetachedCommand(pub(super) TaskCommand);
+
+/// A process that was left running.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Detached {
+    /// Its number, which is also that of its process group and its session.
+    pub pid: u32,
+    /// The log that it writes to.
+    pub log: PathBuf,
+}
+
+impl DetachedCommand {
+    /// Runs the command to its end and returns its log; an exit status other than 0 is an error. What the command left running
+    /// goes on. When the task is cancelled or takes too long before that end, all of it is ended.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`], with the exit status and the last lines of the log.
+    pub async fn run(self) -> Result<PathBuf, CommandError> {
+        unless_ending(self.finish()).await
+    }
+
+    async fn finish(mut self) -> Result<PathBuf, CommandError> {
+        let (text, stdin, limit) = (self.0.text(), self.0.stdin.take(), self.0.timeout);
+        let (mut child, log) = self.spawn(&text, stdin.is_some())?;
+        let ended = match limit {
+            None => Some(child.follow(stdin).await),
+            Some(limit) => tokio::time::timeout(limit, child.follow(stdin)).await.ok(),
+        };
+        match ended {
+            Some(Ok(Followed::Ended(status))) if status.success() => Ok(log.path),
+            Some(Ok(Followed::Ended(status))) => {
+                Err(CommandError::Failed { command: text, status, stderr: log.last_lines() })
+            }
+            Some(Ok(Followed::TooMuchOutput)) => Err(CommandError::TooMuchOutput { command: text, limit: 0 }),
+            Some(Err(source)) => Err(CommandError::Lost { command: text, source }),
+            None => {
+                child.end().await;
+                let limit = limit.unwrap_or_default();
+                Err(CommandError::TimedOut { command: text, limit, stderr: log.last_lines() })
+            }
+        }
+    }
+
+    /// Starts the command and leaves it running. What its standard input is given is written first.
+    ///
+    /// # Errors
+    ///
+    /// [`CommandError`] if it cannot be started. What becomes of it later is for others to see.
+    pub async fn start(mut self) -> Result<Detached, CommandError> {
+        let (text, stdin) = (self.0.text(), self.0.stdin.take());
+        let (mut child, log) = self.spawn(&text, stdin.is_some())?;
+        child.feed(stdin).await;
+        let pid = child.pid().unwrap_or_default();
+        child.leave();
+        Ok(Detached { pid, log: log.path })
+    }
+
+    fn spawn(self, text: &str, has_stdin: bool) -> Result<(Child, OwnLog), CommandError> {
+        let Some(log) = self.0.log.clone() else {
+            let problem = "a method that decides whether a task runs leaves no process running";
+            let source = std::io::Error::new(std::io::ErrorKind::Unsupported, problem);
+            return Err(CommandError::Start { command: text.to_owned(), source });
+        };
+        let own = OwnLog::new(&log, text)?;
+        log.line(&format!("$ {text}"));
+        log.line(&format!("# what it says is in {}", own.path.display()));
+        let failed = |source| CommandError::Start { command: text.to_owned(), source };
+        let (stdout, stderr) =
+            own.file.try_clone().and_then(|file| Ok((file, own.file.try_clone()?))).map_err(failed)?;
+        let mut command = self.0.prepare(has_stdin).map_err(failed)?;
+        command.stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
+        let child = Child::start_silent(command).map_err(failed)?;
+        Ok((child, own))
+    }
+}
+
+/// The log of a detached command.
+struct OwnLog {
+    path: PathBuf,
+    file: std::fs::File,
+}
+
+impl OwnLog {
+    fn new(log: &TaskLog, text: &str) -> Result<Self, CommandError> {
+        let made = log.make_detached().and_then(|(path, mut file)| {
+            writeln!(file, "# {}: $ {}", log.title(), one_line(text))?;
+            Ok(Self { path, file })
+        });
+        made.map_err(|source| CommandError::Log { command: text.to_owned(), path: log.directory(), source })
+    }
+
+    /// Returns its last lines, or none if it cannot be read.
+    fn last_lines(mut self) -> String {
+        let mut bytes = Vec::new();
+        let from = self.file.metadata().map_or(0, |meta| meta.len().saturating_sub(Tail::MOST));
+        let read = self.file.seek(SeekFrom::Start(from)).and_then(|_| self.file.read_to_end(&mut bytes));
+        let mut tail = Tail::default();
+        tail.push(crate::secret::redact(&String::from_utf8_lossy(if read.is_ok() { &bytes } else { &[] })).as_bytes());
+        let text = tail.text();
+        let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
+        lines.join("\n")
+    }
+}

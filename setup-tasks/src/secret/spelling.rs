@@ -1,0 +1,112 @@
+//! How a secret may be spelled: the patterns that are looked for.
+//!
+//! What an escape changes (shell quotes, `{:?}`, JSON, XML, URLs, colours, line breaks) is undone in the text that is searched, see
+//! [`view`](super::view). What changes every byte is a pattern of its own: base64, hexadecimal and decimal numbers.
+
+use std::fmt::Write;
+
+/// The least number of characters of a text that is looked for.
+pub(super) const SHORTEST: usize = 4;
+/// The least number of bytes of a line of a secret that is looked for by itself.
+pub(super) const SHORTEST_LINE: usize = 8;
+
+/// A spelling of a secret.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Pattern {
+    pub(super) text: Box<[u8]>,
+    /// Whether the characters around a match hold bits of the secret, too: base64.
+    pub(super) spills: bool,
+    /// Whether the secret has several lines, so that the pattern may begin in one and end in a later one.
+    pub(super) spans: bool,
+}
+
+/// Returns all patterns of a secret; none if it is too short to be looked for.
+pub(super) fn patterns(secret: &str) -> Vec<Pattern> {
+    let secret = secret.trim();
+    if secret.chars().count() < SHORTEST {
+        return Vec::new();
+    }
+    let lines: Vec<_> = secret.lines().map(str::trim).collect();
+    let spans = lines.len() > 1;
+    let mut texts = vec![lines.concat(), lines.join(" ")];
+    texts.extend(
+        lines.iter().filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----")).map(|&l| l.into()),
+    );
+    texts.retain(|text| text.chars().count() >= SHORTEST);
+    // Forms of web pages write a blank as a plus.
+    texts.extend(texts.clone().iter().filter(|text| text.contains(' ')).map(|text| text.replace(' ', "+")));
+    let numbers = [hex(secret, false), hex(secret, true), decimal(secret, ", "), decimal(secret, ",")];
+    texts.extend(numbers);
+    let plain = texts.into_iter().map(|text| Pattern { text: text.into_bytes().into(), spills: false, spans });
+    let base64 = base64(secret.as_bytes()).into_iter();
+    let mut patterns: Vec<_> =
+        plain.chain(base64.map(|text| Pattern { text: text.into(), spills: true, spans })).collect();
+    patterns.sort();
+    patterns.dedup();
+    patterns
+}
+
+fn hex(text: &str, upper: bool) -> String {
+    text.bytes().fold(String::new(), |mut out, byte| {
+        // Writing to a string does not fail.
+        let _ = if upper { write!(out, "{byte:02X}") } else { write!(out, "{byte:02x}") };
+        out
+    })
+}
+
+fn decimal(text: &str, between: &str) -> String {
+    text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(between)
+}
+
+/// Returns the characters of base64 that the bytes decide alone, whatever stands before and behind them, at each of the three
+/// alignments and in both alphabets.
+fn base64(bytes: &[u8]) -> Vec<Vec<u8>> {
+    const ALPHABETS: [&[u8; 64]; 2] = [
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
+        b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
+    ];
+    let mut all = Vec::new();
+    for before in 0..3 {
+        // Bits before the first character that lies within the bytes.
+        let skipped = (6 - before * 8 % 6) % 6;
+        let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
+        let count = (bytes.len() * 8 - skipped) / 6;
+        let value = |i: usize| (0..6).fold(0, |value, n| value << 1 | usize::from(bit(skipped + i * 6 + n)));
+        for alphabet in ALPHABETS {
+            all.push((0..count).map(|i| alphabet[value(i)]).collect());
+        }
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn has(secret: &str, text: &str) -> bool {
+        patterns(secret).iter().any(|pattern| &*pattern.text == text.as_bytes())
+    }
+
+    #[test]
+    fn base64_is_known_at_each_alignment() {
+        // `hunter2!`, `xhunter2!` and `xxhunter2!` are aHVudGVyMiE=, eGh1bnRlcjIh and eHhodW50ZXIyIQ==.
+        for core in ["aHVudGVyMi", "h1bnRlcjIh", "odW50ZXIyI"] {
+            assert!(has("hunter2!", core), "{core}: {:?}", patterns("hunter2!"));
+        }
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_known_as_a_whole_and_by_its_long_lines() {
+        let key = "-----BEGIN-----\n  abcdefgh\nxy\n";
+        assert!(
+            has(key, "-----BEGIN-----abcdefghxy") && has(key, "-----BEGIN----- abcdefgh xy") && has(key, "abcdefgh")
+        );
+        assert!(!has(key, "xy") && !has(key, "-----BEGIN-----"));
+    }
+
+    #[test]
+    fn numbers_and_forms_are_spellings() {
+        assert!(has("p w1!", "7020773121") && has("p w1!", "112, 32, 119, 49, 33") && has("p w1!", "p+w1!"));
+        assert!(patterns("abc").is_empty());
+    }
+}

@@ -1,0 +1,235 @@
+//! Texts with escapes undone, and where each of their bytes came from.
+
+use std::borrow::Cow;
+
+/// How many escapes within each other are undone: JSON in a URL in a `{:?}`.
+const DEPTH: usize = 3;
+
+/// A text as it reads once some escapes are undone.
+pub(super) struct View<'t> {
+    pub(super) bytes: Cow<'t, [u8]>,
+    /// Where each byte begins and ends in the text; empty if nothing was undone.
+    places: Vec<(u32, u32)>,
+}
+
+impl<'t> View<'t> {
+    /// Makes a view of a text as it is.
+    pub(super) fn new(text: &'t [u8]) -> Self {
+        Self { bytes: Cow::Borrowed(text), places: Vec::new() }
+    }
+
+    /// Returns where a part of the view lies in the text.
+    pub(super) fn place(&self, start: usize, end: usize) -> (usize, usize) {
+        if self.places.is_empty() || start >= end {
+            return (start, end);
+        }
+        (self.places[start].0 as usize, self.places[end - 1].1 as usize)
+    }
+
+    /// Undoes one kind of escape; `None` if there is none of that kind.
+    fn undo(&self, kind: Kind) -> Option<View<'static>> {
+        if !kind.may_be_in(&self.bytes) {
+            return None;
+        }
+        let mut out = View { bytes: Cow::Owned(Vec::new()), places: Vec::new() };
+        let (mut at, mut changed) = (0, false);
+        let mut buffer = [0; 4];
+        let bytes = out.bytes.to_mut();
+        while at < self.bytes.len() {
+            let (length, meaning) = kind.read(&self.bytes[at..]);
+            let meaning: &[u8] = match meaning {
+                Meaning::Itself => &self.bytes[at..=at],
+                Meaning::Nothing => &[],
+                Meaning::Byte(byte) => {
+                    buffer[0] = byte;
+                    &buffer[..1]
+                }
+                Meaning::Char(c) => c.encode_utf8(&mut buffer).as_bytes(),
+            };
+            changed |= length != 1 || meaning.len() != 1 || meaning[0] != self.bytes[at];
+            let place = self.place(at, at + length);
+            let place = (u32::try_from(place.0).unwrap_or(u32::MAX), u32::try_from(place.1).unwrap_or(u32::MAX));
+            for &byte in meaning {
+                bytes.push(byte);
+                out.places.push(place);
+            }
+            at += length;
+        }
+        changed.then_some(out)
+    }
+
+    /// Returns the view without line breaks and the blanks around them, with a blank in the place of each if `blank` says so.
+    pub(super) fn unwrapped(&self, blank: bool) -> Option<View<'static>> {
+        self.undo(if blank { Kind::LinesToBlanks } else { Kind::Lines })
+    }
+}
+
+/// Calls `f` with each view of a text, until it returns true; returns whether it did.
+pub(super) fn views(text: &[u8], f: &mut impl FnMut(&View<'_>) -> bool) -> bool {
+    with_views(&View::new(text), DEPTH, f)
+}
+
+fn with_views(view: &View<'_>, depth: usize, f: &mut impl FnMut(&View<'_>) -> bool) -> bool {
+    if f(view) {
+        return true;
+    }
+    for blank in [false, true] {
+        if view.unwrapped(blank).is_some_and(|view| f(&view)) {
+            return true;
+        }
+    }
+    let deeper = |kind| depth > 0 && view.undo(kind).is_some_and(|view| with_views(&view, depth - 1, f));
+    ESCAPES.into_iter().any(deeper)
+}
+
+/// A kind of escape.
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    /// Colours and other sequences of terminals.
+    Terminal,
+    /// `'\''` and `'"'"'` within a quoted word of a shell.
+    Shell,
+    /// `\n`, `\"`, `\u00e9`, `\u{e9}`, `\xe9`, `\303`.
+    Backslash,
+    /// `&amp;`, `&#38;`, `&#x26;`.
+    Xml,
+    /// `%26`.
+    Percent,
+    Lines,
+    LinesToBlanks,
+}
+
+const ESCAPES: [Kind; 5] = [Kind::Terminal, Kind::Shell, Kind::Backslash, Kind::Xml, Kind::Percent];
+
+/// What some bytes stand for.
+enum Meaning {
+    Itself,
+    Nothing,
+    Byte(u8),
+    Char(char),
+}
+
+impl Kind {
+    fn may_be_in(self, text: &[u8]) -> bool {
+        let byte = match self {
+            Self::Terminal => return text.contains(&0x1b) || text.contains(&0x9b),
+            Self::Shell => b'\'',
+            Self::Backslash => b'\\',
+            Self::Xml => b'&',
+            Self::Percent => b'%',
+            Self::Lines | Self::LinesToBlanks => b'\n',
+        };
+        text.contains(&byte)
+    }
+
+    /// Returns the length and the meaning of what the text begins with.
+    fn read(self, text: &[u8]) -> (usize, Meaning) {
+        let read = match self {
+            Self::Terminal => sequence(text).map(|length| (length, Meaning::Nothing)),
+            Self::Shell if text.starts_with(b"'\\''") => Some((4, Meaning::Byte(b'\''))),
+            Self::Shell if text.starts_with(b"'\"'\"'") => Some((5, Meaning::Byte(b'\''))),
+            Self::Backslash => backslash(text),
+            Self::Xml => entity(text),
+            Self::Percent if text[0] == b'%' => hex(text.get(1..3)).map(|value| (3, byte(value))),
+            Self::Shell | Self::Percent => None,
+            Self::Lines => line_break(text).map(|length| (length, Meaning::Nothing)),
+            Self::LinesToBlanks => line_break(text).map(|length| (length, Meaning::Byte(b' '))),
+        };
+        read.unwrap_or((1, Meaning::Itself))
+    }
+}
+
+fn byte(value: u32) -> Meaning {
+    u8::try_from(value).map_or(Meaning::Itself, Meaning::Byte)
+}
+
+/// Returns the length of a line break with the blanks around it.
+fn line_break(text: &[u8]) -> Option<usize> {
+    if !matches!(text[0], b'\n' | b'\r' | b' ' | b'\t') {
+        return None;
+    }
+    let length = text.iter().take_while(|byte| matches!(byte, b'\n' | b'\r' | b' ' | b'\t')).count();
+    text[..length].contains(&b'\n').then_some(length)
+}
+
+/// Returns the length of a sequence that a terminal obeys.
+fn sequence(text: &[u8]) -> Option<usize> {
+    let parameters = |from: usize| {
+        let count = text[from..].iter().take_while(|byte| (0x20..0x40).contains(*byte)).count();
+        Some(from + count + 1).filter(|end| *end <= text.len())
+    };
+    match text {
+        [0x1b, b'[', ..] | [0xc2, 0x9b, ..] => parameters(2),
+        [0x1b, b']' | b'P' | b'X' | b'^' | b'_', rest @ ..] => {
+            let end = rest.iter().position(|byte| matches!(byte, 0x07 | 0x1b))?;
+            Some(2 + end + if rest[end] == 0x07 { 1 } else { 2 }).filter(|end| *end <= text.len())
+        }
+        [0x1b, b'(' | b')' | b'#' | b'%', _, ..] => Some(3),
+        [0x1b, _, ..] => Some(2),
+        _ => None,
+    }
+}
+
+fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
+    let [b'\\', next, rest @ ..] = text else { return None };
+    let simple = |c: char| Some((2, Meaning::Char(c)));
+    match next {
+        b'n' => simple('\n'),
+        b'r' => simple('\r'),
+        b't' => simple('\t'),
+        b'e' => simple('\x1b'),
+        b'x' => Some((4, byte(hex(rest.get(..2))?))),
+        b'u' if rest.first() == Some(&b'{') => {
+            let digits = rest[1..].iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
+            let c = char::from_u32(hex(rest.get(1..=digits))?)?;
+            (rest.get(digits + 1) == Some(&b'}')).then_some((digits + 4, Meaning::Char(c)))
+        }
+        b'u' => utf16(rest),
+        b'U' => Some((10, Meaning::Char(char::from_u32(hex(rest.get(..8))?)?))),
+        b'0'..=b'3' if rest.len() >= 2 && rest[..2].iter().all(|digit| (b'0'..=b'7').contains(digit)) => {
+            let value = (u32::from(next - b'0') << 6) + (u32::from(rest[0] - b'0') << 3) + u32::from(rest[1] - b'0');
+            Some((4, byte(value)))
+        }
+        b'0' => simple('\0'),
+        b'b' => simple('\x08'),
+        b'f' => simple('\x0c'),
+        next if next.is_ascii_alphanumeric() || !next.is_ascii() => None,
+        next => Some((2, Meaning::Byte(*next))),
+    }
+}
+
+/// Reads the digits of `\u00e9`, or of a pair of surrogates.
+fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
+    let first = hex(rest.get(..4))?;
+    if let Some(c) = char::from_u32(first) {
+        return Some((6, Meaning::Char(c)));
+    }
+    let second = rest.get(4..6).filter(|mark| *mark == b"\\u").and_then(|_| hex(rest.get(6..10)))?;
+    let units = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
+    let c = char::decode_utf16(units).next()?.ok()?;
+    Some((12, Meaning::Char(c)))
+}
+
+fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
+    const NAMED: [(&[u8], u8); 5] =
+        [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
+    if text[0] != b'&' {
+        return None;
+    }
+    if let Some((name, byte)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
+        return Some((name.len(), Meaning::Byte(*byte)));
+    }
+    let end = text.iter().take(12).position(|byte| *byte == b';')?;
+    let value = match &text[..end] {
+        [b'&', b'#', b'x' | b'X', digits @ ..] => hex(Some(digits))?,
+        [b'&', b'#', digits @ ..] => std::str::from_utf8(digits).ok()?.parse().ok()?,
+        _ => return None,
+    };
+    Some((end + 1, Meaning::Char(char::from_u32(value)?)))
+}
+
+/// Returns the value of hexadecimal digits, all of which must be some.
+fn hex(digits: Option<&[u8]>) -> Option<u32> {
+    let digits = digits.filter(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit))?;
+    u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+}
