@@ -278,7 +278,7 @@ mod tests {
 
     #[test]
     fn processes_are_read_whatever_a_program_is_called() {
-        let read = |stat| {
+        let read = |stat: &str| {
             Process::parse(stat)
                 .map(|process| (process.pid, process.parent, process.group, process.session, process.began))
         };
