@@ -306,7 +306,7 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
     let lines = wait_for(&[&process, files, grace, "ada looks at server_publish", "waits for files"]);
     assert!(lines[1].trim_start().starts_with("0 of 2 objects ended"), "{lines:?}");
     let json: serde_json::Value = serde_json::from_slice(&lab.run(&["waiting", "--json"]).stdout).unwrap();
-    assert_eq!((&json[0]["version"], &json[0]["pid"]), (&1.into(), &pid.into()));
+    assert_eq!((&json["processes"][0]["version"], &json["processes"][0]["pid"]), (&1.into(), &pid.into()));
 
     fs::create_dir_all(lab.path("go")).unwrap();
     fs::write(lab.path("go/files"), "").unwrap();

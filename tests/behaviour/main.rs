@@ -1,5 +1,6 @@
 //! How setup-tasks behaves, section by section of what it promises. Each test is a claim.
 
+mod across;
 mod adding;
 mod circles;
 mod clocks;

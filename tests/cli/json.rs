@@ -45,5 +45,6 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
     for command in ["list", "types", "check"] {
         assert_eq!(lines(&place.good(&[command, "--json"]))[0]["version"], 1, "{command}");
     }
-    assert_eq!(place.good(&["waiting", "--json"]), "[]\n");
+    let nobody = "{\"version\":1,\"processes\":[],\"silent\":[]}\n";
+    assert_eq!(place.good(&["waiting", "--json"]), nobody);
 }

@@ -1,23 +1,29 @@
 //! `waiting`: what other processes do now.
 
 use setup_tasks::secret::redact;
-use setup_tasks::{Layout, Result, waiting};
+use setup_tasks::waiting::{self, OtherProcesses};
+use setup_tasks::{Layout, Result};
 
 use crate::exit::Exit;
-use crate::output::{self, NAME, line, printable};
+use crate::output::{self, BAD, NAME, line, printable};
 
 pub(crate) fn waiting(layout: &Layout, as_json: bool) -> Result<Exit> {
-    let snapshots = waiting::of_other_processes(layout.config())?;
+    let others = waiting::of_other_processes(layout.config())?;
     if as_json {
-        output::json(&snapshots)?;
+        output::json(&others)?;
         return Ok(Exit::Done);
     }
-    if snapshots.is_empty() {
+    if others.is_empty() {
         line("nobody is at work");
     }
-    for snapshot in snapshots {
+    let OtherProcesses { processes, silent, .. } = others;
+    for snapshot in processes {
         line(format!("{NAME}process {}{NAME:#}", snapshot.pid));
         redact(&snapshot.to_string()).lines().for_each(|text| line(format!("  {}", printable(text))));
+    }
+    for process in silent {
+        line(format!("{NAME}process {}{NAME:#}", process.pid));
+        line(format!("  {BAD}no answer{BAD:#}: {}", printable(&process.problem)));
     }
     Ok(Exit::Done)
 }

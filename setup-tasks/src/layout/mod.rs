@@ -3,7 +3,7 @@
 mod placement;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use foldhash::HashMap;
 pub use placement::{AddError, Dependency, Placement};
@@ -16,7 +16,7 @@ use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
 use crate::run::Locks;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, Moment, RunId, StampError, StampStore};
-use crate::waiting::Listed;
+use crate::waiting::{Listed, Neighbours};
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
 ///
@@ -39,6 +39,16 @@ pub struct Layout {
     inner: Arc<Inner>,
     /// `None` in the handles that objects have, so that objects do not keep the layout that keeps them.
     _owner: Option<Arc<Owner>>,
+}
+
+/// A handle that does not keep the layout.
+pub(crate) struct WeakLayout(Weak<Inner>);
+
+impl WeakLayout {
+    /// Returns the layout, as long as somebody else keeps it.
+    pub(crate) fn upgrade(&self) -> Option<Layout> {
+        self.0.upgrade().map(|inner| Layout { inner, _owner: None })
+    }
 }
 
 /// What the handles outside of objects share: the last of them lets the objects go.
@@ -67,8 +77,10 @@ struct Inner {
     /// Those that run.
     fleets: Mutex<Vec<Arc<Scope>>>,
     stop: Stop,
+    /// What this process tells others, and hears from them.
+    neighbours: Neighbours,
     /// Removed with the layout; holds one that is in memory alone.
-    _scratch: Option<Scratch>,
+    scratch: Option<Scratch>,
 }
 
 #[derive(Default)]
@@ -140,9 +152,24 @@ impl Layout {
             sources: Mutex::default(),
             fleets: Mutex::default(),
             stop: Stop::new(),
-            _scratch: scratch,
+            neighbours: Neighbours::default(),
+            scratch,
         });
         Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
+    }
+
+    /// Returns a handle that keeps nothing.
+    pub(crate) fn downgrade(&self) -> WeakLayout {
+        WeakLayout(Arc::downgrade(&self.inner))
+    }
+
+    /// Returns whether other processes may run its objects, too: they cannot know of temporary directories.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.inner.scratch.is_none()
+    }
+
+    pub(crate) fn neighbours(&self) -> &Neighbours {
+        &self.inner.neighbours
     }
 
     /// A handle that does not keep the layout's objects.

@@ -12,7 +12,11 @@ pub struct Circle(Vec<String>);
 impl Circle {
     /// An object's readiness waits for its run: one name stands for both.
     fn new(path: &[Node]) -> Self {
-        let mut names: Vec<_> = path.iter().map(Node::title).collect();
+        Self::of_names(path.iter().map(Node::title).collect())
+    }
+
+    /// As [`new`](Self::new), of names.
+    pub(super) fn of_names(mut names: Vec<String>) -> Self {
         names.dedup();
         if names.len() > 1 && names.first() == names.last() {
             names.pop();

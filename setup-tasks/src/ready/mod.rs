@@ -1,6 +1,7 @@
 //! Work that is done once and waited for by many: readiness of objects, factories of injectors. A wait that would close a
 //! circle is an error.
 
+mod across;
 mod circle;
 mod current;
 mod node;
@@ -12,10 +13,11 @@ mod sync;
 
 use std::sync::Arc;
 
+pub(crate) use across::{HeldObject, PassedTask, ProcessWaits, find_circle};
 pub use circle::Circle;
 pub(crate) use current::{Current, Epoch};
 pub use node::WorkKind;
-pub(crate) use node::{Node, Step, Until, Work};
+pub(crate) use node::{LockedElsewhere, Node, Step, Until, Work};
 pub(crate) use once::{Once, OnceError};
 pub use shared_error::SharedError;
 

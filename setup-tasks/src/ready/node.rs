@@ -2,12 +2,14 @@
 //! which is taken only where somebody waits.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, Weak};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
+use super::across::WaitElsewhere;
 use super::circle::Circle;
 use super::current::Current;
 use super::sync::{Mutex, MutexGuard};
@@ -31,6 +33,11 @@ pub enum WorkKind {
 /// Whether a wait is over although nobody has been told yet: for those who look for circles meanwhile.
 pub(crate) trait Until: Send + Sync {
     fn is_over(&self) -> bool;
+
+    /// Returns the task of the node's object that is waited for, if another process that considers it ends the wait, too.
+    fn task(&self) -> Option<&'static str> {
+        None
+    }
 }
 
 /// A cheap handle.
@@ -52,6 +59,8 @@ struct State {
     waits: Vec<Edge>,
     /// How often it has waited: tells one edge from the others.
     waited: u64,
+    /// The object's lock, which it waits for.
+    locked: Option<LockedElsewhere>,
 }
 
 /// The work on a node, while it is under way.
@@ -61,8 +70,14 @@ pub(crate) struct Work {
     /// What it was begun for.
     pub(crate) parent: Option<Node>,
     pub(crate) step: Option<Box<Step>>,
-    /// Another process that it waits for.
-    pub(crate) held_by: Option<String>,
+}
+
+/// A lock that another process holds.
+#[derive(Clone)]
+pub(crate) struct LockedElsewhere {
+    /// The holder, as errors name it.
+    pub(crate) holder: String,
+    pub(crate) subdir: Arc<str>,
 }
 
 /// The task that runs.
@@ -92,7 +107,8 @@ impl State {
     /// Takes something away; with the last thing goes the state.
     fn end<A>(state: &mut Option<Box<Self>>, take: impl FnOnce(&mut Self) -> Option<A>) -> Option<A> {
         let taken = state.as_mut().and_then(|state| take(state));
-        if state.as_ref().is_some_and(|state| state.work.is_none() && state.waits.is_empty()) {
+        let is_idle = |state: &Self| state.work.is_none() && state.waits.is_empty() && state.locked.is_none();
+        if state.as_deref().is_some_and(is_idle) {
             *state = None;
         }
         taken
@@ -144,7 +160,7 @@ impl Node {
 
     /// The node is at work until the answer is dropped.
     pub(super) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
-        let work = Work { since: SystemTime::now(), parent, step: None, held_by: None };
+        let work = Work { since: SystemTime::now(), parent, step: None };
         self.state().get_or_insert_default().work = Some(work);
         AtWork(self)
     }
@@ -159,9 +175,39 @@ impl Node {
         self.change_work(|work| work.step = step.map(Box::new));
     }
 
-    /// Says which other process it waits for.
-    pub(crate) fn held_by(&self, holder: Option<String>) {
-        self.change_work(|work| work.held_by = holder);
+    /// Enters a wait for the object's lock, which lasts until the answer is dropped.
+    pub(crate) fn wait_for_lock(&self, locked: LockedElsewhere) -> WaitForLock<'_> {
+        self.state().get_or_insert_default().locked = Some(locked);
+        WaitForLock(self)
+    }
+
+    /// Returns the lock that it waits for, if it does.
+    pub(crate) fn locked(&self) -> Option<LockedElsewhere> {
+        self.state().as_ref().and_then(|state| state.locked.clone())
+    }
+
+    /// Finds all waits for locks of other processes that this node waits for, whatever is in between: the lock, the task that
+    /// is waited for, and the names of all that leads there.
+    pub(crate) fn waits_elsewhere(&self) -> Vec<WaitElsewhere> {
+        let (mut found, mut seen) = (Vec::new(), HashSet::from([self.id()]));
+        let mut open = vec![(self.clone(), vec![self.title()])];
+        while let Some((node, through)) = open.pop() {
+            for edge in node.edges() {
+                if let Some(locked) = edge.to.locked() {
+                    let task = edge.until.as_ref().and_then(Weak::upgrade).and_then(|until| until.task());
+                    let (subdir, task) = (locked.subdir.to_string(), task.map(ToOwned::to_owned));
+                    found.push(WaitElsewhere { subdir, task, through: through.clone() });
+                }
+                if seen.insert(edge.to.id()) {
+                    let mut through = through.clone();
+                    if through.last() != Some(&edge.to.title()) {
+                        through.push(edge.to.title());
+                    }
+                    open.push((edge.to, through));
+                }
+            }
+        }
+        found
     }
 
     /// Those that it waits for, with since when.
@@ -211,6 +257,24 @@ impl Drop for AtWork<'_> {
         let work = State::end(&mut self.0.state(), |state| state.work.take());
         // Without the lock: the parent may be the last of its kind.
         drop(work);
+    }
+}
+
+/// A wait for a lock; it ends when this is dropped.
+pub(crate) struct WaitForLock<'n>(&'n Node);
+
+impl WaitForLock<'_> {
+    /// Says that another process holds the lock now.
+    pub(crate) fn is_held_by(&self, holder: &str) {
+        if let Some(locked) = self.0.state().as_mut().and_then(|state| state.locked.as_mut()) {
+            holder.clone_into(&mut locked.holder);
+        }
+    }
+}
+
+impl Drop for WaitForLock<'_> {
+    fn drop(&mut self) {
+        drop(State::end(&mut self.0.state(), |state| state.locked.take()));
     }
 }
 

@@ -33,6 +33,8 @@ struct Progress {
     is_under_way: bool,
     /// For each task, by its row.
     passed: Vec<Option<Passed>>,
+    /// For each task, what a run in another process said of it while this one waited for that.
+    passed_elsewhere: Vec<Option<Passed>>,
     newest: Option<Newest>,
     failed: Option<(Box<RunError>, Epoch)>,
     /// What was done and is not up to date only.
@@ -125,6 +127,12 @@ impl Course {
         {
             return Some(Ok(passed.time));
         }
+        if let Some(Some(passed)) = progress.passed_elsewhere.get(row)
+            && !asker.own_alone
+            && passed.at > asker.epoch
+        {
+            return Some(Ok(passed.time));
+        }
         let (error, at) = progress.failed.as_ref()?;
         progress.is_good(*at, asker).then(|| Err((**error).clone()))
     }
@@ -162,6 +170,29 @@ impl Course {
         }
         drop(progress);
         self.tell();
+    }
+
+    /// Takes in that the run of another process has considered a task: good for all who asked before, and for them alone.
+    pub(super) fn hear(&self, row: usize, time: Option<Moment>) {
+        let mut progress = self.progress();
+        if progress.passed_elsewhere.len() <= row {
+            progress.passed_elsewhere.resize(row + 1, None);
+        }
+        progress.passed_elsewhere[row] = Some(Passed { time, at: Epoch::latest() });
+        drop(progress);
+        self.tell();
+    }
+
+    /// Returns the tasks that the run that is under way has considered, by row, with their times.
+    pub(crate) fn passed_while_under_way(&self) -> Vec<(usize, Option<Moment>)> {
+        let progress = self.progress();
+        if !progress.is_under_way {
+            return Vec::new();
+        }
+        let passed = progress.passed.iter().enumerate();
+        let considered = passed
+            .filter_map(|(row, passed)| passed.filter(|passed| passed.at != Epoch::NEVER).map(|it| (row, it.time)));
+        considered.collect()
     }
 
     /// The run begins once more from where it began.
@@ -256,5 +287,10 @@ impl Until for TaskPassed {
     fn is_over(&self) -> bool {
         let Some(object) = self.object.upgrade() else { return true };
         object.core().course(self.is_plan).known(self.asker, self.row).is_some()
+    }
+
+    fn task(&self) -> Option<&'static str> {
+        let object = self.object.upgrade().filter(|_| !self.is_plan && !self.asker.own_alone)?;
+        Some(object.stamp_name(self.row))
     }
 }

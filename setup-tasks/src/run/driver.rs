@@ -9,12 +9,13 @@ use super::attempt::ask;
 use super::change::FileChange;
 use super::context::{LazyContext, TaskContext};
 use super::course::{Course, Start, UnderWay};
+use super::elsewhere::{Patience, Wanted};
 use super::error::RunError;
 use super::gather::{Subject, unasked_facts};
 use super::level::{Contexts, Level};
 use super::report::{ObjectReport, TaskReport};
 use super::resource::RunOutcome;
-use super::session::Session;
+use super::session::{Begun, Session};
 use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason, decide};
@@ -66,6 +67,7 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         contexts: Contexts::default(),
         tasks: Vec::new(),
         up_to_date: 0,
+        patience: Patience::default(),
     };
     // Boxed, or every future around it would be as large.
     let walk: BoxFuture<'_, _> = Box::pin(driver.run(&start));
@@ -124,6 +126,8 @@ pub(super) struct Driver<'r> {
     pub(super) contexts: Contexts,
     pub(super) tasks: Vec<TaskReport>,
     up_to_date: usize,
+    /// Its waits for other processes.
+    patience: Patience,
 }
 
 impl Driver<'_> {
@@ -135,6 +139,7 @@ impl Driver<'_> {
         loop {
             match self.walk(&host, start).await {
                 Ok(Step::Next) => break,
+                Ok(Step::Restart) if self.is_passed_elsewhere() => break,
                 Ok(Step::Restart) => {
                     (self.cursor, self.newest, self.up_to_date) = (0, start.newest.clone(), 0);
                     self.tasks.clear();
@@ -226,7 +231,16 @@ impl Driver<'_> {
             && let Some(course) = self.course
         {
             course.advance(row, time, is_considered, self.newest.as_ref());
+            if let Mode::Apply(Some(session)) = &self.mode {
+                session.advanced();
+            }
         }
+    }
+
+    /// Whether another process has considered the task that the run is for.
+    fn is_passed_elsewhere(&self) -> bool {
+        let wanted = self.options.wanted.zip(self.course);
+        wanted.is_some_and(|((asker, row), course)| course.known(asker, row).is_some())
     }
 
     /// Whether a fleet that chooses by tag takes the task.
@@ -252,7 +266,7 @@ impl Driver<'_> {
     async fn task(&mut self, level: &Level, row: usize, has: Features) -> Result<Considered, RunError> {
         let (object, name) = (&level.object, has.stamp_name);
         if has.dependencies_always && matches!(self.mode, Mode::Apply(_)) {
-            if let Step::Restart = self.begin().await? {
+            if let Step::Restart = self.begin(level, name).await? {
                 return Ok(Considered::Restart);
             }
             self.prepare(level, row, None).await?;
@@ -291,7 +305,7 @@ impl Driver<'_> {
                 if Stops::are_asked_now(&self.object.core().layout) {
                     return Err(RunError::Stopped { object: self.object.core().id.to_string() });
                 }
-                if let Step::Restart = self.begin().await? {
+                if let Step::Restart = self.begin(level, name).await? {
                     return Ok(Considered::Restart);
                 }
                 let ended = Box::pin(self.perform(level, row, &reason, decided.hash)).await?;
@@ -334,18 +348,25 @@ impl Driver<'_> {
         Newest::keep_later(&mut self.newest, time, which);
     }
 
-    /// Takes the right to change things. What another process did while this one waited for it starts the walk anew.
-    async fn begin(&mut self) -> Result<Step, RunError> {
-        let Mode::Apply(session) = &mut self.mode else { return Ok(Step::Next) };
-        if session.is_some() {
+    /// Takes the right to change things, for a task that must run. What another process did while this one waited for it starts the
+    /// walk anew.
+    async fn begin(&mut self, level: &Level, task: &'static str) -> Result<Step, RunError> {
+        if !matches!(self.mode, Mode::Apply(None)) {
             return Ok(Step::Next);
         }
-        let (begun, records) = Box::pin(Session::begin(self.object)).await?;
-        *session = Some(begun);
-        if records == self.records {
-            return Ok(Step::Next);
+        let is_forced = self.is_forced(level, task);
+        let wanted = Wanted { task: (!is_forced).then_some((task, &self.records)), asked: self.options.wanted };
+        match Box::pin(Session::begin_if_needed(self.object, wanted, &mut self.patience)).await? {
+            Begun::Session(session, records) => {
+                self.mode = Mode::Apply(Some(session));
+                if records == self.records {
+                    return Ok(Step::Next);
+                }
+                self.records = records;
+            }
+            Begun::Changed(records) => self.records = records,
+            Begun::Passed => {}
         }
-        self.records = records;
         Ok(Step::Restart)
     }
 

@@ -6,6 +6,7 @@ mod check;
 mod context;
 mod course;
 mod driver;
+mod elsewhere;
 mod error;
 mod gather;
 mod glance;
@@ -33,7 +34,7 @@ pub use error::RunError;
 pub use glance::TaskGlance;
 pub(crate) use glance::glance;
 pub use lock::{Broken, LockError};
-pub(crate) use lock::{Locks, break_lock};
+pub(crate) use lock::{Locks, break_lock, this_process};
 pub(crate) use mark::{ByHand, stamp_by_hand};
 pub use report::{ObjectReport, Status, TaskReport};
 pub(crate) use report::{leaves, micros, with_status};
@@ -80,6 +81,8 @@ pub(crate) struct Options {
     pub(crate) diff: bool,
     /// A part of something larger, of which each task is considered once: it goes on from where the last part ended.
     pub(crate) is_part: bool,
+    /// For whom it is run, and up to which row: no further than another process has come already.
+    wanted: Option<(course::Asker, usize)>,
 }
 
 type Name = Cow<'static, str>;

@@ -115,7 +115,8 @@ async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Re
             return known;
         }
         let stop_after = Some(Cow::Borrowed(other.name(row)));
-        let options = Options { stop_after, dry_run: is_plan, is_part: true, ..Options::default() };
+        let wanted = Some((asker, row));
+        let options = Options { stop_after, dry_run: is_plan, is_part: true, wanted, ..Options::default() };
         drive_boxed(other.clone(), options).await?;
         drop(turn);
         return match course.known(asker, row) {

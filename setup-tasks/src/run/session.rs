@@ -7,40 +7,81 @@ use std::sync::Arc;
 use futures_util::future::{Either, join_all, select};
 
 use super::context::TaskContext;
+use super::elsewhere::{Patience, Wait, Waiting, Wanted};
 use super::error::RunError;
 use super::lock::ObjectLock;
-use crate::event::EventKind;
 use crate::fleet::Stops;
 use crate::layout::Layout;
 use crate::object::DynObject;
 use crate::stamp::Records;
+use crate::waiting::Holding;
 
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
 pub(crate) struct Session {
     object: Arc<dyn DynObject>,
     up: HashSet<String>,
+    /// Goes before others are told, who then find the lock free.
     _lock: ObjectLock,
+    holding: Holding,
+}
+
+/// How a session began, or why none is needed.
+pub(super) enum Begun {
+    /// With what is kept about the object.
+    Session(Session, Records),
+    /// Another process changed what is kept about the object: the walk may come further without the lock.
+    Changed(Records),
+    /// Another process considered the task that the run is for.
+    Passed,
 }
 
 impl Session {
-    /// Waits for the object's lock, and reads what is kept about it. What is stamped from then on is later than all that was
-    /// stamped before.
+    /// Takes the object's lock, and reads what is kept about it. What is stamped from then on is later than all that was stamped
+    /// before.
     pub(crate) async fn begin(object: &Arc<dyn DynObject>) -> Result<(Self, Records), RunError> {
+        loop {
+            let begun = Self::begin_if_needed(object, Wanted::default(), &mut Patience::default()).await?;
+            if let Begun::Session(session, records) = begun {
+                return Ok((session, records));
+            }
+        }
+    }
+
+    /// As [`begin`](Self::begin); while another process holds the lock, what that does may spare this one the lock.
+    pub(super) async fn begin_if_needed(
+        object: &Arc<dyn DynObject>,
+        wanted: Wanted<'_>,
+        patience: &mut Patience,
+    ) -> Result<Begun, RunError> {
         let core = object.core();
-        let (names, node) = ((&*core.id, &*core.subdir), &core.course(false).node);
-        let lock = ObjectLock::acquire(core.layout.locks(), names, core.config().lock_timeout(), |holder| {
-            tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
-            core.emit("", || EventKind::Waiting { holder: holder.to_owned() });
-            node.held_by(Some(holder.to_owned()));
-        });
+        // Before the lock is taken: whoever finds it held can ask by whom it is held, and why.
+        core.layout.answer_others();
+        let holder = match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
+            Ok(lock) => return Self::locked(object, lock),
+            Err(holder) => holder,
+        };
+        let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
         let stop = Stops::now(&core.layout);
-        let lock = match select(pin!(lock), pin!(stop.asked())).await {
-            Either::Left((lock, _)) => lock?,
+        let ended = match select(wait, pin!(stop.asked())).await {
+            Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
-        node.held_by(None);
-        let records = core.load_to_change()?;
-        Ok((Self { object: object.clone(), up: HashSet::new(), _lock: lock }, records))
+        match ended {
+            Waiting::Locked(lock) => Self::locked(object, lock),
+            Waiting::Changed(records) => Ok(Begun::Changed(records)),
+            Waiting::Passed => Ok(Begun::Passed),
+        }
+    }
+
+    fn locked(object: &Arc<dyn DynObject>, lock: ObjectLock) -> Result<Begun, RunError> {
+        let holding = Holding::begin(object);
+        let records = object.core().load_to_change()?;
+        Ok(Begun::Session(Self { object: object.clone(), up: HashSet::new(), _lock: lock, holding }, records))
+    }
+
+    /// Tells other processes that wait for the object that its run got on.
+    pub(super) fn advanced(&self) {
+        self.holding.advanced();
     }
 
     pub(crate) fn layout(&self) -> &Layout {

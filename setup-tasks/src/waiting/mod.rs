@@ -1,5 +1,17 @@
 //! Who is at work now, on what, and who waits for whom.
 
+#[cfg(unix)]
+mod ask;
+#[cfg(unix)]
+mod connect;
+#[cfg(unix)]
+mod follow;
+#[cfg(unix)]
+mod held;
+#[cfg(not(unix))]
+mod no_neighbours;
+#[cfg(unix)]
+mod protocol;
 mod render;
 #[cfg(unix)]
 mod socket;
@@ -12,7 +24,15 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
-pub use socket::{Published, WaitingError, of_other_processes};
+pub use ask::{OtherProcesses, SilentProcess, of_other_processes};
+#[cfg(unix)]
+pub(crate) use follow::{Followed, News};
+#[cfg(unix)]
+pub(crate) use held::Holding;
+#[cfg(not(unix))]
+pub(crate) use no_neighbours::{Followed, Holding, Neighbours, News};
+#[cfg(unix)]
+pub use socket::{Published, WaitingError};
 
 use crate::decide::Reason;
 use crate::layout::Layout;
@@ -87,6 +107,15 @@ pub struct WaitsFor {
     pub id: u64,
     /// Since when.
     pub since: Moment,
+}
+
+/// What a layout tells other processes, and hears from them.
+#[cfg(unix)]
+#[derive(Default)]
+pub(crate) struct Neighbours {
+    answering: socket::Answering,
+    holdings: held::Holdings,
+    following: follow::Following,
 }
 
 impl Snapshot {
@@ -256,7 +285,7 @@ impl Found {
             since: since.unwrap_or_else(SystemTime::now).into(),
             parent: work.and_then(|work| work.parent.as_ref()).map(Node::id),
             waits_for: waits.iter().map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() }).collect(),
-            held_by: work.and_then(|work| work.held_by.clone()),
+            held_by: node.locked().map(|locked| locked.holder),
         }
     }
 

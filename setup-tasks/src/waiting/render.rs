@@ -70,7 +70,8 @@ impl Snapshot {
     }
 }
 
-fn length(duration: Duration) -> String {
+/// Returns a time that has passed as text.
+pub(super) fn length(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0..60 => format!("{:.1} s", duration.as_secs_f64()),

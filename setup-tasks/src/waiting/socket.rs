@@ -1,27 +1,28 @@
-//! Snapshots for other processes: a socket in a private directory under the cache, and a thread that answers on it, also
-//! while a task blocks the executor.
+//! Answers other processes: a socket in a private directory under the cache, and a thread that answers on it, also while a task
+//! blocks the executor. One of those who ask keeps the others waiting for a second at most.
 
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{Snapshot, VERSION};
-use crate::config::Config;
-use crate::layout::Layout;
-use crate::paths::RESERVED;
+use rustix::event::{PollFd, PollFlags};
+use serde::Serialize;
 
-/// The longest path that every system takes for a socket.
-const LONGEST: usize = 100;
-/// How long a process may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
+use super::ask::wait;
+use super::connect::{connect, listen};
+use super::protocol::{Ask, LONGEST_QUESTION, Question, Refusal, VERSION, directory, socket_name};
+use crate::layout::{Layout, WeakLayout};
 
-/// Why snapshots cannot be given or had.
+/// How long somebody who connected may take to ask, and then to read the answer. Both come at once unless they are stopped.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Why other processes cannot be answered or asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum WaitingError {
@@ -35,145 +36,190 @@ pub enum WaitingError {
         /// The system's answer.
         source: io::Error,
     },
-    /// A process answered with something else than a snapshot that this version can read.
-    #[error(
-        "process {pid} answers in a way that is not understood: {problem}\nhelp: use the version of the program that it runs"
-    )]
-    Answer {
-        /// The process.
-        pid: u32,
-        /// What is wrong.
-        problem: String,
+    /// The operating system gives no other thread.
+    #[error("cannot start the thread that answers other processes\nhelp: see how many this user may have: `ulimit -u`")]
+    Thread {
+        /// The system's answer.
+        source: io::Error,
     },
 }
 
 /// Answers other processes, until it is dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Published {
+    server: Arc<Server>,
+}
+
+/// A layout's way to be asked.
+#[derive(Debug, Default)]
+pub(crate) struct Answering(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    server: Weak<Server>,
+    /// From the first change on, other processes may wait for this one at any time.
+    kept: Option<Arc<Server>>,
+    failed: bool,
+}
+
+impl Answering {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Layout {
+    /// Lets other processes ask [`of_other_processes`](super::of_other_processes) who waits for whom, while the answer is kept.
+    /// Processes of the same user alone, as the directory's permissions have it. A layout that has changed something is asked
+    /// until it goes, whether or not this was called.
+    ///
+    /// # Errors
+    ///
+    /// If the socket or its thread cannot be made.
+    pub fn publish_waiting(&self) -> Result<Published, WaitingError> {
+        let mut state = self.neighbours().answering.state();
+        let running = state.kept.clone().or_else(|| state.server.upgrade());
+        let server = running.map_or_else(|| Server::start(self).map(Arc::new), Ok)?;
+        state.server = Arc::downgrade(&server);
+        Ok(Published { server })
+    }
+
+    /// Answers other processes from now on, as far as that is possible: without it, they wait all the same and know less.
+    pub(crate) fn answer_others(&self) {
+        let is_settled = |state: &State| state.kept.is_some() || state.failed;
+        if !self.is_shared() || is_settled(&self.neighbours().answering.state()) {
+            return;
+        }
+        let published = self.publish_waiting();
+        let mut state = self.neighbours().answering.state();
+        match published {
+            Ok(Published { server }) => state.kept = Some(server),
+            Err(error) => {
+                state.failed = true;
+                tracing::debug!("other processes cannot ask what this one does: {}", crate::run::explain(&error));
+            }
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Server {
     path: PathBuf,
     ended: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Layout {
-    /// Lets other processes ask [`of_other_processes`] who waits for whom, while the answer is kept. Processes of the same
-    /// user alone, as the directory's permissions have it.
-    ///
-    /// # Errors
-    ///
-    /// If the socket cannot be made.
-    pub fn publish_waiting(&self) -> Result<Published, WaitingError> {
-        let directory = directory(self.config());
+impl Server {
+    fn start(layout: &Layout) -> Result<Self, WaitingError> {
+        let directory = directory(layout.config());
         let io = |source| WaitingError::Io { action: "make a socket in", path: directory.clone(), source };
         if let Some(parent) = directory.parent() {
             fs::create_dir_all(parent).map_err(io)?;
         }
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(io)?;
-        let path = directory.join(format!("{}.sock", std::process::id()));
-        // Of an earlier process with our number, or of another layout of this process.
-        let _ = fs::remove_file(&path);
-        let listener = with_short(&path, |path| UnixListener::bind(path)).map_err(io)?;
-        let (layout, ended) = (self.clone(), Arc::<AtomicBool>::default());
+        let path = directory.join(socket_name(layout.run_id()));
+        let listener = listen(&path).map_err(io)?;
+        let (layout, ended) = (layout.downgrade(), Arc::<AtomicBool>::default());
         let until = ended.clone();
         let thread = std::thread::Builder::new().name("setup-tasks waiting".to_owned());
-        let thread = thread.spawn(move || answer(&layout, &listener, &until)).map_err(io)?;
-        Ok(Published { path, ended, thread: Some(thread) })
+        let thread = thread.spawn(move || answer(&layout, &listener, &until)).map_err(|source| {
+            let _ = fs::remove_file(&path);
+            WaitingError::Thread { source }
+        })?;
+        Ok(Self { path, ended, thread: Some(thread) })
     }
 }
 
-fn answer(layout: &Layout, listener: &UnixListener, ended: &AtomicBool) {
-    for stream in listener.incoming() {
-        if ended.load(Ordering::Acquire) {
-            return;
-        }
-        let Ok(mut stream) = stream else { continue };
-        let _ = stream.set_write_timeout(Some(PATIENCE));
-        if let Ok(text) = serde_json::to_vec(&layout.waiting()) {
-            // Who asked may have gone.
-            let _ = stream.write_all(&text);
-        }
-    }
-}
-
-impl Drop for Published {
+impl Drop for Server {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Release);
-        // Wakes the thread. If that fails, the thread waits on for somebody to ask, and ends then.
-        if with_short(&self.path, |path| UnixStream::connect(path)).is_ok()
-            && let Some(thread) = self.thread.take()
-        {
+        let Some(thread) = self.thread.take() else { return };
+        // Wakes the thread. If that fails, the thread waits on for somebody to ask, and ends then. The thread itself may have been
+        // the last that knew the layout.
+        if connect(&self.path).is_ok() && thread.thread().id() != std::thread::current().id() {
             let _ = thread.join();
         }
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// The snapshots of all processes, but this one, that [publish](Layout::publish_waiting) theirs under a configuration's cache
-/// directory. Sockets of processes that have ended are removed.
-///
-/// # Errors
-///
-/// If a process that is there gives no answer that can be understood.
-pub fn of_other_processes(config: &Config) -> Result<Vec<Snapshot>, WaitingError> {
-    let directory = directory(config);
-    let io = |action, path: &Path, source| WaitingError::Io { action, path: path.to_owned(), source };
-    let entries = match fs::read_dir(&directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        entries => entries.map_err(|error| io("read", &directory, error))?,
-    };
-    let mut snapshots = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| io("read", &directory, error))?.path();
-        let pid = path.file_stem().and_then(|pid| pid.to_str()?.parse().ok());
-        let Some(pid) = pid.filter(|pid| *pid != std::process::id()) else { continue };
-        match with_short(&path, |path| UnixStream::connect(path)) {
-            Ok(stream) => snapshots.extend(read(stream, pid).map_err(|error| match error {
-                ReadError::Io(source) => io("ask", &path, source),
-                ReadError::Answer(problem) => WaitingError::Answer { pid, problem },
-            })?),
-            // Nobody answers there any more.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => drop(fs::remove_file(&path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(error) => return Err(io("ask", &path, error)),
+/// Somebody who has connected.
+struct Asker {
+    stream: UnixStream,
+    heard: Vec<u8>,
+    until: Instant,
+}
+
+fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
+    let mut askers: Vec<Asker> = Vec::new();
+    loop {
+        let first = askers.iter().map(|asker| asker.until).min();
+        let mut fds = vec![PollFd::new(listener, PollFlags::IN)];
+        fds.extend(askers.iter().map(|asker| PollFd::new(&asker.stream, PollFlags::IN)));
+        // Without anybody who has connected, for as long as it takes.
+        let at_most = first.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
+        wait(&mut fds, at_most);
+        drop(fds);
+        if ended.load(Ordering::Acquire) {
+            return;
+        }
+        while let Ok((stream, _)) = listener.accept() {
+            if stream.set_nonblocking(true).is_ok() {
+                askers.push(Asker { stream, heard: Vec::new(), until: Instant::now() + PATIENCE });
+            }
+        }
+        let now = Instant::now();
+        for asker in std::mem::take(&mut askers) {
+            askers.extend(asker.serve(layout).filter(|asker| asker.until > now));
         }
     }
-    snapshots.sort_by_key(|snapshot: &Snapshot| snapshot.pid);
-    Ok(snapshots)
 }
 
-enum ReadError {
-    Io(io::Error),
-    Answer(String),
-}
-
-/// The answer of a process; nothing if it ended meanwhile.
-fn read(mut stream: UnixStream, pid: u32) -> Result<Option<Snapshot>, ReadError> {
-    stream.set_read_timeout(Some(PATIENCE)).map_err(ReadError::Io)?;
-    let mut text = String::new();
-    stream.read_to_string(&mut text).map_err(ReadError::Io)?;
-    if text.is_empty() {
-        return Ok(None);
+impl Asker {
+    /// Hears what has come, and answers if that is a question; else the asker is asked on.
+    fn serve(mut self, layout: &WeakLayout) -> Option<Self> {
+        let mut buffer = [0; 4096];
+        loop {
+            match self.stream.read(&mut buffer) {
+                Ok(0) => return None,
+                Ok(length) => self.heard.extend_from_slice(&buffer[..length]),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    return (self.heard.len() <= LONGEST_QUESTION).then_some(self);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => return None,
+            }
+            if let Some(end) = self.heard.iter().position(|&byte| byte == b'\n') {
+                self.answer(end, layout);
+                return None;
+            }
+        }
     }
-    let value: serde_json::Value = serde_json::from_str(&text).map_err(|error| ReadError::Answer(error.to_string()))?;
-    let version = value.get("version").and_then(serde_json::Value::as_u64);
-    if version != Some(VERSION.into()) {
-        let found = version.map_or("none".to_owned(), |version| version.to_string());
-        return Err(ReadError::Answer(format!("process {pid} speaks version {found} and this one {VERSION}")));
-    }
-    serde_json::from_value(value).map(Some).map_err(|error| ReadError::Answer(error.to_string()))
-}
 
-fn directory(config: &Config) -> PathBuf {
-    config.cache_dir().join(RESERVED).join("runs")
-}
-
-/// Calls with a path that is short enough for a socket: where it is not, through the open directory.
-fn with_short<A>(path: &Path, call: impl FnOnce(&Path) -> io::Result<A>) -> io::Result<A> {
-    use std::os::fd::AsRawFd;
-    if path.as_os_str().len() <= LONGEST {
-        return call(path);
+    fn answer(self, end: usize, layout: &WeakLayout) {
+        let Some(layout) = layout.upgrade() else { return };
+        match serde_json::from_slice(&self.heard[..end]) {
+            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => self.say(&layout.waiting()),
+            Ok(Question { version: VERSION, ask: Ask::Waits }) => self.say(&layout.process_waits()),
+            Ok(Question { version: VERSION, ask: Ask::Watch { object } }) => {
+                layout.neighbours().holdings.watch(object, self.stream);
+            }
+            _ => {
+                let pid = std::process::id();
+                let refusal =
+                    format!("process {pid} understands questions of version {VERSION}; use the program that it runs");
+                self.say(&Refusal { version: VERSION, refusal });
+            }
+        }
     }
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return call(path) };
-    let directory = fs::File::open(directory)?;
-    call(&PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name))
+
+    fn say(mut self, answer: &impl Serialize) {
+        let Ok(text) = serde_json::to_vec(answer) else { return };
+        // More than the system keeps for those who are slow is written as they read it.
+        let prepared = self.stream.set_nonblocking(false).and_then(|()| self.stream.set_write_timeout(Some(PATIENCE)));
+        if prepared.is_ok() {
+            // Who asked may have gone.
+            let _ = self.stream.write_all(&text);
+        }
+    }
 }

@@ -39,6 +39,11 @@ impl Holder {
     }
 }
 
+/// Returns this process, as errors name it.
+pub(crate) fn this_process() -> String {
+    Holder::here().to_string()
+}
+
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {

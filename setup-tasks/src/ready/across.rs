@@ -1,0 +1,173 @@
+//! Waits that lead through other processes, as data: each process says which objects it holds, how far it has come with them,
+//! and what they wait for. Whoever can deliver these statements (sockets, a shared database) can be searched for circles.
+
+use serde::{Deserialize, Serialize};
+
+use super::circle::Circle;
+use crate::stamp::Moment;
+
+/// The statement of one process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ProcessWaits {
+    /// The version of the format.
+    pub(crate) version: u32,
+    /// The process, as errors name it: `process 4711 on web`.
+    pub(crate) process: String,
+    /// Tells this run of the process from all others.
+    pub(crate) run: String,
+    /// The objects that it has locked.
+    pub(crate) held: Vec<HeldObject>,
+}
+
+/// An object that a process has locked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct HeldObject {
+    pub(crate) subdir: String,
+    /// The object's id.
+    pub(crate) object: String,
+    /// Tells this lock from earlier ones of the same process.
+    pub(crate) session: u64,
+    /// What the process does with it, as the rest of a sentence: "runs `mount` (Mount the share), for 3.0 s".
+    pub(crate) doing: String,
+    /// The tasks that were considered since the run began.
+    pub(crate) passed: Vec<PassedTask>,
+    /// What its run waits for in other processes, whatever is in between.
+    pub(crate) waits: Vec<WaitElsewhere>,
+}
+
+/// A task that a run has considered.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct PassedTask {
+    pub(crate) task: String,
+    pub(crate) time: Option<Moment>,
+}
+
+/// A wait for an object that another process has locked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct WaitElsewhere {
+    pub(crate) subdir: String,
+    /// The task that is waited for; `None` where the wait is for the object's lock.
+    pub(crate) task: Option<String>,
+    /// What waits for it: the held object first, then the objects and factories of the same process that lead there.
+    pub(crate) through: Vec<String>,
+}
+
+impl HeldObject {
+    pub(crate) fn passed(&self, task: &str) -> Option<&PassedTask> {
+        self.passed.iter().find(|passed| passed.task == task)
+    }
+}
+
+impl ProcessWaits {
+    /// The version of the format.
+    pub(crate) const VERSION: u32 = 1;
+
+    pub(crate) fn holds(&self, subdir: &str) -> Option<&HeldObject> {
+        self.held.iter().find(|held| held.subdir == subdir)
+    }
+}
+
+/// Returns the circle that a wait of an object of `own` closes, if it closes one.
+///
+/// The first wait counts as it is: whether it is over, the caller decides. A later one is over if its task was considered.
+/// The statements may be of different moments. A circle of them is a true one all the same: each wait on it ends only after
+/// the next one has ended, and none had when it was looked at.
+pub(crate) fn find_circle(
+    own: &ProcessWaits,
+    from: &HeldObject,
+    wait: &WaitElsewhere,
+    others: &[ProcessWaits],
+) -> Option<Circle> {
+    let mut seen: Vec<&str> = Vec::new();
+    let mut open = vec![(wait, wait.through.clone(), true)];
+    while let Some((wait, path, is_first)) = open.pop() {
+        let everyone = others.iter().map(|process| (process, true)).chain([(own, false)]);
+        for (process, is_other) in everyone {
+            let Some(target) = process.holds(&wait.subdir) else { continue };
+            let is_over = wait.task.as_deref().is_some_and(|task| target.passed(task).is_some());
+            if is_over && !is_first {
+                continue;
+            }
+            if !is_other && target.subdir == from.subdir {
+                return Some(Circle::of_names(path));
+            }
+            if seen.contains(&target.subdir.as_str()) {
+                continue;
+            }
+            seen.push(&target.subdir);
+            for next in &target.waits {
+                let mut names = next.through.clone();
+                if let Some(name) = names.first_mut().filter(|_| is_other) {
+                    *name = format!("{name} (in {})", process.process);
+                }
+                open.push((next, path.iter().cloned().chain(names).collect(), false));
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wait(subdir: &str, task: &str, through: &[&str]) -> WaitElsewhere {
+        let task = (!task.is_empty()).then(|| task.to_owned());
+        WaitElsewhere { subdir: subdir.to_owned(), task, through: through.iter().map(ToString::to_string).collect() }
+    }
+
+    fn held(subdir: &str, passed: &[&str], waits: &[WaitElsewhere]) -> HeldObject {
+        let passed = passed.iter().map(|task| PassedTask { task: (*task).to_owned(), time: None }).collect();
+        let (subdir, object) = (subdir.to_owned(), subdir.to_owned());
+        HeldObject { subdir, object, session: 1, doing: String::new(), passed, waits: waits.to_vec() }
+    }
+
+    fn process(number: u32, held: &[HeldObject]) -> ProcessWaits {
+        let (process, run) = (format!("process {number}"), number.to_string());
+        ProcessWaits { version: 1, process, run, held: held.to_vec() }
+    }
+
+    /// Of the first wait of the first object of the first process.
+    fn found(processes: &[ProcessWaits]) -> Option<String> {
+        let [own, others @ ..] = processes else { return None };
+        find_circle(own, &own.held[0], &own.held[0].waits[0], others).map(|circle| circle.to_string())
+    }
+
+    #[test]
+    fn two_objects_that_wait_for_each_others_tasks_are_a_circle() {
+        let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`", "`c`"])])]);
+        let b = process(2, &[held("b", &["r"], &[wait("a", "s", &["`b`"])])]);
+        let text = "waiting would never end: `a` -> `c` -> `b` (in process 2) -> `a`";
+        assert_eq!(found(&[a, b]).as_deref(), Some(text));
+    }
+
+    #[test]
+    fn a_wait_for_a_task_that_was_considered_is_over() {
+        let a = process(1, &[held("a", &["s"], &[wait("b", "t", &["`a`"])])]);
+        let b = process(2, &[held("b", &[], &[wait("a", "s", &["`b`"])])]);
+        assert_eq!(found(&[a.clone(), b]), None);
+        // For the lock, it is not.
+        let b = process(2, &[held("b", &[], &[wait("a", "", &["`b`"])])]);
+        assert!(found(&[a, b]).is_some());
+    }
+
+    #[test]
+    fn the_first_wait_counts_whatever_was_considered() {
+        let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`"])])]);
+        let b = process(2, &[held("b", &["t"], &[wait("a", "s", &["`b`"])])]);
+        assert!(found(&[a, b]).is_some());
+    }
+
+    #[test]
+    fn a_circle_leads_through_any_number_of_processes_and_branches() {
+        let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`"])])]);
+        let waits = [wait("x", "t", &["`b`"]), wait("c", "t", &["`b`"])];
+        let b = process(2, &[held("x", &[], &[wait("b", "t", &["`x`"])]), held("b", &[], &waits)]);
+        let c = process(3, &[held("c", &[], &[wait("a", "t", &["`c`"])])]);
+        let text = "waiting would never end: `a` -> `b` (in process 2) -> `c` (in process 3) -> `a`";
+        assert_eq!(found(&[a.clone(), b.clone(), c]).as_deref(), Some(text));
+        // Who is not on it is not told of it.
+        let c = process(3, &[held("c", &[], &[wait("b", "t", &["`c`"])])]);
+        assert_eq!(found(&[a, b, c]), None);
+    }
+}

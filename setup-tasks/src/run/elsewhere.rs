@@ -1,0 +1,225 @@
+//! Waiting for an object that another process has locked. The wait ends when the lock is free; when what this process came for is
+//! done, by the stamps or by what the holder says; and when it would never end, since the holder waits for this process.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures_util::future::{Either, select};
+
+use super::course::{Asker, Course};
+use super::error::RunError;
+use super::lock::{LockError, ObjectLock};
+use crate::event::EventKind;
+use crate::object::DynObject;
+use crate::ready::{Circle, HeldObject, LockedElsewhere, find_circle};
+use crate::stamp::{Entry, Records};
+use crate::waiting::{Followed, News};
+
+/// How long the lock and the stamps are not looked at: the system tells nobody that a lock is free, and a holder may be one that
+/// tells nothing either.
+const FIRST_PAUSE: Duration = Duration::from_millis(5);
+const LONGEST_PAUSE: Duration = Duration::from_millis(200);
+
+/// How long a wait that failed asks what the holder does.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// What a run wants an object's lock for.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Wanted<'w> {
+    /// The task that must run, and what that was decided by: if another process ran it, it may be up to date. `None` if only this
+    /// process can do what is to be done.
+    pub(super) task: Option<(&'static str, &'w Records)>,
+    /// The task that the run is for, and for whom.
+    pub(super) asked: Option<(Asker, usize)>,
+}
+
+/// What has become of the waits of one run for other processes.
+#[derive(Default)]
+pub(super) struct Patience {
+    since: Option<Instant>,
+    /// The holder that listeners were told of.
+    told: Option<String>,
+    /// What is known of each lock that was waited for, by its process and session.
+    locks: BTreeMap<(String, u64), Seen>,
+}
+
+/// What a holder said of its run.
+struct Seen {
+    /// The tasks that it had considered when it was first asked.
+    before: BTreeSet<String>,
+    /// Those that this process has taken in.
+    heard: BTreeSet<String>,
+}
+
+/// How a wait ended.
+pub(super) enum Waiting {
+    Locked(ObjectLock),
+    /// The walk may come further with these.
+    Changed(Records),
+    /// The task that the run is for was considered by the holder.
+    Passed,
+}
+
+/// A wait that is under way.
+pub(super) struct Wait<'w> {
+    pub(super) object: &'w Arc<dyn DynObject>,
+    pub(super) wanted: Wanted<'w>,
+    pub(super) patience: &'w mut Patience,
+    pub(super) holder: String,
+    /// A circle that was seen once.
+    pub(super) suspected: Option<Circle>,
+}
+
+impl Wait<'_> {
+    fn course(&self) -> &Course {
+        self.object.core().course(false)
+    }
+
+    /// Waits, for at most the configured time.
+    pub(super) async fn end(mut self) -> Result<Waiting, RunError> {
+        let core = self.object.core();
+        let timeout = core.config().lock_timeout();
+        let since = *self.patience.since.get_or_insert_with(Instant::now);
+        let locked = LockedElsewhere { holder: self.holder.clone(), subdir: core.subdir.clone() };
+        let node = &core.course(false).node;
+        // Entered before others are asked: of two processes whose waits close a circle, one sees the other's.
+        let entered = node.wait_for_lock(locked);
+        let mut followed = core.layout.follow(&core.subdir);
+        let mut pause = FIRST_PAUSE;
+        loop {
+            self.tell();
+            if let Some(records) = self.changed()? {
+                return Ok(Waiting::Changed(records));
+            }
+            let waited = since.elapsed();
+            if waited >= timeout {
+                return Err(self.give_up(&mut followed, waited).await);
+            }
+            let sleep = tokio::time::sleep(pause.min(timeout.saturating_sub(waited)));
+            pause = (pause * 2).min(LONGEST_PAUSE);
+            let is_news = matches!(select(pin!(followed.next()), pin!(sleep)).await, Either::Left(_));
+            if is_news && let Some(ended) = self.hear(&followed)? {
+                return Ok(ended);
+            }
+            match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
+                Ok(lock) => return Ok(Waiting::Locked(lock)),
+                Err(holder) if holder != self.holder => {
+                    entered.is_held_by(&holder);
+                    self.holder = holder;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Tells listeners once for whom this run waits.
+    fn tell(&mut self) {
+        if self.patience.told.as_ref() == Some(&self.holder) {
+            return;
+        }
+        let (core, holder) = (self.object.core(), self.holder.clone());
+        tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
+        core.emit("", || EventKind::Waiting { holder: holder.clone() });
+        self.patience.told = Some(holder);
+    }
+
+    /// Returns the records, if the task has a stamp that it had not when it was decided that it must run.
+    fn changed(&self) -> Result<Option<Records>, RunError> {
+        let Some((task, decided_by)) = self.wanted.task else { return Ok(None) };
+        let now = self.object.core().load()?;
+        let stamp = now.get(task).and_then(Entry::valid);
+        let is_new = stamp.is_some() && now.get(task) != decided_by.get(task);
+        Ok(is_new.then_some(now))
+    }
+
+    /// Takes in what other processes say.
+    fn hear(&mut self, followed: &Followed) -> Result<Option<Waiting>, RunError> {
+        let (news, core) = (followed.news(), self.object.core());
+        let mut may_come_further = false;
+        for process in &news.others {
+            let Some(held) = process.holds(&core.subdir) else { continue };
+            may_come_further |= self.hear_of(&process.run, held);
+        }
+        if let Some(circle) = self.circle(&news) {
+            // Seen twice: others are asked one after the other, and a wait may have ended in between.
+            if self.suspected.as_ref() == Some(&circle) {
+                return Err(RunError::circle(&core.id, circle));
+            }
+            self.suspected = Some(circle);
+            followed.ask_again();
+        } else {
+            self.suspected = None;
+        }
+        if self.wanted.asked.is_some_and(|(asker, row)| self.course().known(asker, row).is_some()) {
+            return Ok(Some(Waiting::Passed));
+        }
+        Ok(if may_come_further { Some(Waiting::Changed(core.load()?)) } else { None })
+    }
+
+    /// Takes in what the holder has considered since this process waits for it: that is as good as if this process had. Returns
+    /// whether the task that must run may be up to date by now: each time that it was considered, it is looked at once more.
+    fn hear_of(&mut self, run: &str, held: &HeldObject) -> bool {
+        let names = || held.passed.iter().map(|passed| passed.task.clone()).collect();
+        let lock = self.patience.locks.entry((run.to_owned(), held.session));
+        let seen = lock.or_insert_with(|| Seen { before: names(), heard: BTreeSet::new() });
+        let wanted = self.wanted.task.map(|(task, _)| task);
+        let mut may_come_further = false;
+        for passed in &held.passed {
+            if seen.heard.contains(&passed.task) {
+                continue;
+            }
+            seen.heard.insert(passed.task.clone());
+            may_come_further |= wanted == Some(&*passed.task);
+            if !seen.before.contains(&passed.task)
+                && let Some(row) = self.object.row(&passed.task)
+            {
+                self.object.core().course(false).hear(row, passed.time);
+            }
+        }
+        may_come_further
+    }
+
+    /// Returns a circle that this wait is on. What the holder considered before this process asked for it is good enough where the
+    /// wait would close one.
+    fn circle(&self, news: &News) -> Option<Circle> {
+        let core = self.object.core();
+        let holders = || news.others.iter().filter_map(|process| process.holds(&core.subdir));
+        if holders().all(|held| held.waits.is_empty()) {
+            return None;
+        }
+        let own = core.layout.process_waits();
+        let mut found = None;
+        for held in &own.held {
+            for wait in held.waits.iter().filter(|wait| *wait.subdir == *core.subdir) {
+                let Some(circle) = find_circle(&own, held, wait, &news.others) else { continue };
+                let task = wait.task.as_deref();
+                let passed = task.and_then(|task| holders().find_map(|held| held.passed(task)));
+                match passed.and_then(|passed| Some((self.object.row(&passed.task)?, passed.time))) {
+                    Some((row, time)) => self.course().hear(row, time),
+                    None => found = Some(circle),
+                }
+            }
+        }
+        found
+    }
+
+    /// The configured time is over.
+    async fn give_up(&self, followed: &mut Followed, waited: Duration) -> RunError {
+        let core = self.object.core();
+        if followed.news().number == 0 || self.suspected.is_none() {
+            let _ = tokio::time::timeout(LAST_WORDS, followed.next()).await;
+        }
+        let news = followed.news();
+        let doing = news.others.iter().find_map(|process| process.holds(&core.subdir)).map(|held| held.doing.clone());
+        let silent: Vec<_> = news.silent.iter().map(|silent| silent.pid.to_string()).collect();
+        let doing = match (doing, &*silent) {
+            (Some(doing), _) => format!("; it {doing}"),
+            (None, []) => String::new(),
+            (None, [one]) => format!("; process {one} does not answer, and may be stopped"),
+            (None, many) => format!("; the processes {} do not answer, and may be stopped", many.join(", ")),
+        };
+        LockError::Held { object: core.id.to_string(), holder: self.holder.clone(), waited, doing }.into()
+    }
+}

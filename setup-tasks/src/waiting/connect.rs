@@ -1,0 +1,58 @@
+//! Sockets whose paths may be longer than the system takes, and connections that never block.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsRawFd;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::{Path, PathBuf};
+
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
+
+/// The longest path that every system takes for a socket.
+const LONGEST: usize = 100;
+
+/// Makes a socket that is never there without somebody who listens: whoever finds nobody there removes it.
+pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
+    let draft = path.with_extension("new");
+    let listener = with_short(&draft, |draft| UnixListener::bind(draft))?;
+    listener.set_nonblocking(true)?;
+    fs::rename(&draft, path).inspect_err(|_| {
+        // What is left of it is not looked at.
+        let _ = fs::remove_file(&draft);
+    })?;
+    Ok(listener)
+}
+
+/// Connects without waiting. A process that is stopped lets others connect until its queue is full; then the error is
+/// [`WouldBlock`](io::ErrorKind::WouldBlock).
+pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
+    with_short(path, |path| {
+        let stream: UnixStream = socket()?.into();
+        stream.set_nonblocking(true)?;
+        rustix::net::connect(&stream, &SocketAddrUnix::new(path)?)?;
+        Ok(stream)
+    })
+}
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn socket() -> io::Result<std::os::fd::OwnedFd> {
+    let flags = rustix::net::SocketFlags::CLOEXEC;
+    Ok(rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn socket() -> io::Result<std::os::fd::OwnedFd> {
+    let socket = rustix::net::socket(AddressFamily::UNIX, SocketType::STREAM, None)?;
+    rustix::io::fcntl_setfd(&socket, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(socket)
+}
+
+/// Calls with a path that is short enough for a socket: where it is not, through the open directory.
+fn with_short<A>(path: &Path, call: impl FnOnce(&Path) -> io::Result<A>) -> io::Result<A> {
+    if path.as_os_str().len() <= LONGEST {
+        return call(path);
+    }
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else { return call(path) };
+    let directory = File::open(directory)?;
+    call(&PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name))
+}

@@ -1,0 +1,144 @@
+//! The objects that this process holds, as it tells others about them, and those who want to hear when their runs get on.
+
+use std::io::Write;
+use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use crate::layout::Layout;
+use crate::object::DynObject;
+use crate::ready::{HeldObject, PassedTask, ProcessWaits};
+
+/// What is held by one layout.
+#[derive(Default)]
+pub(crate) struct Holdings {
+    held: Mutex<Vec<Held>>,
+    watchers: Mutex<Vec<Watcher>>,
+    /// Mostly nobody, and then nobody is told.
+    watched: AtomicUsize,
+}
+
+struct Held {
+    session: u64,
+    object: Arc<dyn DynObject>,
+}
+
+struct Watcher {
+    subdir: String,
+    stream: UnixStream,
+}
+
+/// A lock of an object that others are told about, until this is dropped.
+pub(crate) struct Holding {
+    session: u64,
+    object: Arc<dyn DynObject>,
+}
+
+impl Holding {
+    /// Tells others that this process holds an object from now on.
+    pub(crate) fn begin(object: &Arc<dyn DynObject>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let session = NEXT.fetch_add(1, Ordering::Relaxed);
+        object.core().layout.neighbours().holdings.held().push(Held { session, object: object.clone() });
+        Self { session, object: object.clone() }
+    }
+
+    /// Tells those who wait for the object that its run got on.
+    pub(crate) fn advanced(&self) {
+        let core = self.object.core();
+        core.layout.neighbours().holdings.tell(&core.subdir, false);
+    }
+}
+
+impl Drop for Holding {
+    fn drop(&mut self) {
+        let core = self.object.core();
+        let holdings = &core.layout.neighbours().holdings;
+        holdings.held().retain(|held| held.session != self.session);
+        holdings.tell(&core.subdir, true);
+    }
+}
+
+impl Holdings {
+    fn held(&self) -> MutexGuard<'_, Vec<Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watchers(&self) -> MutexGuard<'_, Vec<Watcher>> {
+        self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells a stream of all that happens to an object from now on, as long as that is held.
+    pub(super) fn watch(&self, subdir: String, stream: UnixStream) {
+        let mut watchers = self.watchers();
+        // Before the look: who ends now tells this one, too.
+        self.watched.fetch_add(1, Ordering::SeqCst);
+        watchers.push(Watcher { subdir, stream });
+        let at = watchers.len() - 1;
+        if !self.held().iter().any(|held| *held.object.core().subdir == watchers[at].subdir) {
+            watchers.pop();
+            self.watched.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+
+    fn tell(&self, subdir: &str, is_end: bool) {
+        if self.watched.load(Ordering::SeqCst) == 0 {
+            return;
+        }
+        let mut watchers = self.watchers();
+        // One who has not read what was said before will hear all the same; one who has gone is not told again.
+        let is_told = |watcher: &mut Watcher| match watcher.stream.write(b"\n") {
+            Ok(_) => true,
+            Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
+        };
+        watchers.retain_mut(|watcher| watcher.subdir != subdir || (is_told(watcher) && !is_end));
+        self.watched.store(watchers.len(), Ordering::SeqCst);
+    }
+}
+
+impl Layout {
+    /// Returns what this process holds, and what that waits for.
+    pub(crate) fn process_waits(&self) -> ProcessWaits {
+        let holdings = self.neighbours().holdings.held();
+        let held: Vec<_> = holdings.iter().map(|held| (held.session, held.object.clone())).collect();
+        drop(holdings);
+        let (process, run) = (crate::run::this_process(), self.run_id().to_string());
+        let held = held.iter().map(|(session, object)| describe(*session, object)).collect();
+        ProcessWaits { version: ProcessWaits::VERSION, process, run, held }
+    }
+}
+
+fn describe(session: u64, object: &Arc<dyn DynObject>) -> HeldObject {
+    let core = object.core();
+    let course = core.course(false);
+    let waits = course.node.waits_elsewhere();
+    let passed = course.passed_while_under_way().into_iter();
+    HeldObject {
+        subdir: core.subdir.to_string(),
+        object: core.id.to_string(),
+        session,
+        doing: doing(object),
+        passed: passed.map(|(row, time)| PassedTask { task: object.stamp_name(row).to_owned(), time }).collect(),
+        waits,
+    }
+}
+
+/// Says what the run of an object does, as the rest of a sentence.
+fn doing(object: &Arc<dyn DynObject>) -> String {
+    let node = &object.core().course(false).node;
+    let others = node.waits_elsewhere();
+    let work = node.work();
+    let step = work.as_ref().and_then(|work| work.step.as_ref());
+    let text = match (step, object.core().considered.load(Ordering::Relaxed).checked_sub(1)) {
+        (Some(step), _) => {
+            let length = super::render::length(SystemTime::now().duration_since(step.since).unwrap_or_default());
+            format!("runs `{}` ({}), for {length}", step.task, step.description)
+        }
+        (None, Some(row)) => format!("looks at `{}` ({})", object.stamp_name(row), object.describe(row)),
+        (None, None) => "has just begun, or is about to end".to_owned(),
+    };
+    let Some(wait) = others.first() else { return text };
+    let task = wait.task.as_ref().map_or_else(String::new, |task| format!("task `{task}` of "));
+    format!("{text}, and waits for {task}`{}`, which another process holds", wait.subdir)
+}

@@ -1,0 +1,351 @@
+//! Waits that lead through other processes: real processes, each of which runs one object of the same layout.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use setup_tasks::prelude::*;
+use setup_tasks::stamp::FilesStore;
+use setup_tasks::{Config, EventKind, InjectionKey, Late, Layout};
+
+use crate::support::{Place, chain};
+
+/// Has three tasks. Before the second and before the third it may need the second of other objects.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "nodes/{name}", id = "{name}")]
+struct Node {
+    name: String,
+    #[depends_on(Node::two, before = two)]
+    early: Vec<Late<Node>>,
+    #[depends_on(Node::two, before = three)]
+    late: Vec<Late<Node>>,
+}
+
+#[setup_tasks]
+impl Node {
+    #[setup_task("Do the first")]
+    async fn one(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.act(cx).await
+    }
+
+    #[setup_task("Do the second")]
+    async fn two(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.act(cx).await
+    }
+
+    #[setup_task("Do the third")]
+    async fn three(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.act(cx).await
+    }
+
+    /// Does what the file with the task's name says: `hold` until that is gone, `skip`, `ready NAME`, `clear NAME`.
+    async fn act(&self, cx: &TaskContext) -> Result<Outcome> {
+        let path = cx.layout().config().base_dir.join(format!("{}.{}", self.name, cx.task()));
+        while let Ok(text) = std::fs::read_to_string(&path) {
+            match text.split_once(' ').unwrap_or((&text, "")) {
+                ("hold", _) => tokio::time::sleep(Duration::from_millis(2)).await,
+                ("skip", _) => return Ok(Outcome::Skipped),
+                ("ready", other) => {
+                    cx.layout().get(other).unwrap().ready().await?;
+                    break;
+                }
+                ("clear", other) => {
+                    cx.layout().get(other).unwrap().clear_stamps_and_cache().await?;
+                    break;
+                }
+                (other, _) => anyhow::bail!("no such word: {other}"),
+            }
+        }
+        Ok(Outcome::Done)
+    }
+}
+
+/// `a early b, b late a`: what the objects are, and what they need.
+fn layout(directory: &Path, store: &str, needs: &str, lock_timeout_secs: u64) -> Layout {
+    let config = Config { base_dir: directory.to_owned(), lock_timeout_secs, ..Config::default() };
+    let layout = match store {
+        "files" => Layout::with_store(config.clone(), FilesStore::new(config.cache_dir())),
+        _ => Layout::new(config),
+    };
+    let key = |name: &str| InjectionKey::<Object<Node>>::named(Box::leak(name.to_owned().into_boxed_str()));
+    let needs: Vec<Vec<&str>> = needs.split(", ").map(|need| need.split(' ').collect()).collect();
+    let mut names: Vec<_> = needs.iter().flat_map(|need| [need[0], need[2]]).collect();
+    names.sort_unstable();
+    names.dedup();
+    for name in names {
+        let of = |when: &str| {
+            let others = needs.iter().filter(|need| need[0] == name && need[1] == when);
+            others.map(|need| Late::new(key(need[2]))).collect()
+        };
+        let node = layout.add(Node { name: name.to_owned(), early: of("early"), late: of("late") }).unwrap();
+        layout.injector().provide(key(name), node).unwrap();
+    }
+    layout
+}
+
+const DIRECTORY: &str = "SETUP_TASKS_TEST_ACROSS";
+
+/// What a process of the tests does.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn as_another_process() {
+    let Some(directory) = std::env::var_os(DIRECTORY) else { return };
+    let [store, needs, what, timeout] = ["STORE", "NEEDS", "WHAT", "TIMEOUT"].map(|name| std::env::var(name).unwrap());
+    let layout = layout(Path::new(&directory), &store, &needs, timeout.parse().unwrap());
+    let told = layout.on_event(|event| match &event.kind {
+        EventKind::TaskStart { .. } => say(&format!("start {}/{}", event.object, event.task)),
+        EventKind::TaskRan { .. } => say(&format!("ran {}/{}", event.object, event.task)),
+        EventKind::Waiting { holder } => say(&format!("{} waits for {holder}", event.object)),
+        _ => {}
+    });
+    let (kind, rest) = what.split_once(' ').unwrap();
+    let error = match kind {
+        "run" => layout.get(rest).unwrap().run_setup_tasks().await.err().map(chain),
+        "force" => layout.run().include(rest).force_all().await.map(|report| report.to_string()).err().map(chain),
+        "fleet" => {
+            let stop = setup_tasks::fleet::Stop::new();
+            let asked = stop.clone();
+            let file = Path::new(&directory).join("stop");
+            tokio::spawn(async move {
+                while !file.exists() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                asked.ask();
+            });
+            let report = layout.run().include(rest).stop_when(stop).await.unwrap();
+            (!report.is_success()).then(|| report.to_string())
+        }
+        other => panic!("no such word: {other}"),
+    };
+    told.flush().await;
+    say(&error.map_or_else(|| "end".to_owned(), |error| format!("failed {}", error.replace('\n', " | "))));
+}
+
+#[expect(clippy::print_stdout, reason = "it is how the processes talk")]
+fn say(line: &str) {
+    println!("\n>>> {line}");
+}
+
+/// The processes of a test.
+struct Site {
+    place: Place,
+    store: &'static str,
+    needs: &'static str,
+    timeout: u64,
+}
+
+struct Process {
+    child: Child,
+    lines: mpsc::Receiver<String>,
+    said: Vec<String>,
+}
+
+impl Site {
+    fn new(store: &'static str, needs: &'static str) -> Self {
+        Self { place: Place::new(), store, needs, timeout: 600 }
+    }
+
+    fn path(&self, task: &str) -> PathBuf {
+        self.place.path().join(task)
+    }
+
+    /// What a task does: `a.one`, `hold`.
+    fn set(&self, task: &str, what: &str) {
+        std::fs::write(self.path(task), what).unwrap();
+    }
+
+    fn let_go(&self, task: &str) {
+        std::fs::remove_file(self.path(task)).unwrap();
+    }
+
+    fn start(&self, what: &str) -> Process {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["across::as_another_process", "--exact", "--nocapture"])
+            .env(DIRECTORY, self.place.path())
+            .envs([("STORE", self.store), ("NEEDS", self.needs), ("WHAT", what)])
+            .env("TIMEOUT", self.timeout.to_string())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let (stdout, (tell, lines)) = (child.stdout.take().unwrap(), mpsc::channel());
+        std::thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some(said) = line.strip_prefix(">>> ") {
+                    let _ = tell.send(said.to_owned());
+                }
+            }
+        });
+        Process { child, lines, said: Vec::new() }
+    }
+
+    /// The tasks that have stamps.
+    fn done(&self) -> Vec<String> {
+        let layout = layout(self.place.path(), self.store, self.needs, 0);
+        let mut done = Vec::new();
+        for object in layout.all() {
+            for task in ["one", "two", "three"] {
+                if object.check_stamp(task).unwrap().is_some() {
+                    done.push(format!("{}/{task}", object.id()));
+                }
+            }
+        }
+        done
+    }
+}
+
+impl Process {
+    /// Waits until it says something that begins so, and returns all of it.
+    fn hear(&mut self, wanted: &str) -> String {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(line) = self.lines.recv_timeout(left) else {
+                panic!("it never says {wanted:?}: {:#?}", self.said);
+            };
+            self.said.push(line.clone());
+            if line.starts_with(wanted) {
+                return line;
+            }
+        }
+    }
+
+    /// How it ends.
+    fn end(&mut self) -> Result<(), String> {
+        let until = Instant::now() + Duration::from_secs(20);
+        loop {
+            let Ok(line) = self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                panic!("it never ends: {:#?}", self.said);
+            };
+            self.said.push(line.clone());
+            match line.strip_prefix("failed ") {
+                Some(error) => return Err(error.to_owned()),
+                None if line == "end" => return Ok(()),
+                None => {}
+            }
+        }
+    }
+
+    fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const STORES: [&str; 2] = ["sqlite", "files"];
+
+/// Both hold their own object and wait for a task of the other's; the tasks make no circle.
+#[test]
+fn two_processes_with_objects_that_name_each_other_end_well() {
+    for store in STORES {
+        let site = Site::new(store, "a early b, b late a");
+        site.set("b.one", "hold");
+        let mut b = site.start("run b");
+        b.hear("start b/one");
+        let mut a = site.start("run a");
+        let waits = a.hear("b waits for ");
+        assert!(waits.starts_with(&format!("b waits for process {} on ", b.pid())), "{waits}");
+        site.let_go("b.one");
+        assert_eq!((a.end(), b.end()), (Ok(()), Ok(())), "{store}");
+        assert_eq!(site.done(), ["a/one", "a/two", "a/three", "b/one", "b/two", "b/three"]);
+        let ran =
+            |process: &Process| process.said.iter().filter(|line| line.starts_with("ran")).cloned().collect::<Vec<_>>();
+        assert_eq!(ran(&a), ["ran a/one", "ran a/two", "ran a/three"], "each runs what it holds");
+        assert_eq!(ran(&b), ["ran b/one", "ran b/two", "ran b/three"]);
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_task_goes_on_while_the_holder_is_still_at_work() {
+    for store in STORES {
+        let site = Site::new(store, "a early b");
+        site.set("b.one", "hold");
+        site.set("b.three", "hold");
+        let mut b = site.start("run b");
+        b.hear("start b/one");
+        let mut a = site.start("run a");
+        a.hear("b waits for ");
+        site.let_go("b.one");
+        assert_eq!(a.end(), Ok(()));
+        b.hear("start b/three");
+        site.let_go("b.three");
+        assert_eq!(b.end(), Ok(()));
+    }
+}
+
+/// The holder changes nothing that the other could see in the stamps.
+#[test]
+fn a_task_that_the_holder_skips_is_not_waited_for_any_longer() {
+    for store in STORES {
+        let site = Site::new(store, "a early b");
+        site.set("b.one", "hold");
+        site.set("b.two", "skip");
+        site.set("b.three", "hold");
+        let mut b = site.start("run b");
+        b.hear("start b/one");
+        let mut a = site.start("run a");
+        a.hear("b waits for ");
+        site.let_go("b.one");
+        assert_eq!(a.end(), Ok(()));
+        assert_eq!(site.done(), ["a/one", "a/two", "a/three", "b/one"]);
+        site.let_go("b.three");
+        assert_eq!(b.end(), Ok(()));
+    }
+}
+
+#[test]
+fn a_circle_through_two_processes_is_reported_within_a_second() {
+    for store in STORES {
+        let site = Site::new(store, "a early b, b early a");
+        site.set("b.one", "hold");
+        let mut b = site.start("run b");
+        b.hear("start b/one");
+        let mut a = site.start("run a");
+        a.hear("b waits for ");
+        let began = Instant::now();
+        site.let_go("b.one");
+        let (of_a, of_b) = (a.end(), b.end());
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        let errors: Vec<_> = [of_a, of_b].into_iter().filter_map(Result::err).collect();
+        assert!(!errors.is_empty());
+        for error in errors {
+            let (_, circle) = error.rsplit_once("waiting would never end: ").expect(&error);
+            let names: Vec<_> = circle.split(" -> ").map(|name| name.split('`').nth(1).unwrap()).collect();
+            assert!(names == ["a", "b", "a"] || names == ["b", "a", "b"], "{circle}");
+        }
+        assert_eq!(site.done(), ["a/one", "b/one"]);
+    }
+}
+
+#[test]
+fn a_circle_through_three_processes_is_reported_within_a_second() {
+    let site = Site::new("sqlite", "a early b, b early c, c early a");
+    site.set("c.one", "hold");
+    let mut c = site.start("run c");
+    c.hear("start c/one");
+    let mut b = site.start("run b");
+    b.hear("c waits for ");
+    let mut a = site.start("run a");
+    a.hear("c waits for ");
+    let began = Instant::now();
+    site.let_go("c.one");
+    let ends = [a.end(), b.end(), c.end()];
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    let errors: Vec<_> = ends.into_iter().filter_map(Result::err).collect();
+    assert!(
+        !errors.is_empty() && errors.iter().all(|error| error.contains("waiting would never end: ")),
+        "{errors:#?}"
+    );
+}
