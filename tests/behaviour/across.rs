@@ -231,6 +231,7 @@ impl Process {
         self.child.id()
     }
 
+    #[expect(dead_code, reason = "for tests to come")]
     fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
         assert!(sent.unwrap().success());

@@ -39,7 +39,10 @@ pub(crate) struct HeldObject {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PassedTask {
     pub(crate) task: String,
+    /// Its time: when it last completed.
     pub(crate) time: Option<Moment>,
+    /// When it was considered, by the clock that all processes of a host share; 0 if that was before the object was locked.
+    pub(crate) at: u64,
 }
 
 /// A wait for an object that another process has locked.
@@ -117,7 +120,7 @@ mod tests {
     }
 
     fn held(subdir: &str, passed: &[&str], waits: &[WaitElsewhere]) -> HeldObject {
-        let passed = passed.iter().map(|task| PassedTask { task: (*task).to_owned(), time: None }).collect();
+        let passed = passed.iter().map(|task| PassedTask { task: (*task).to_owned(), time: None, at: 0 }).collect();
         let (subdir, object) = (subdir.to_owned(), subdir.to_owned());
         HeldObject { subdir, object, session: 1, doing: String::new(), passed, waits: waits.to_vec() }
     }

@@ -232,7 +232,7 @@ impl Driver<'_> {
         {
             course.advance(row, time, is_considered, self.newest.as_ref());
             if let Mode::Apply(Some(session)) = &self.mode {
-                session.advanced();
+                session.passed(row);
             }
         }
     }

@@ -15,7 +15,7 @@ use crate::event::EventKind;
 use crate::object::DynObject;
 use crate::ready::{Circle, HeldObject, LockedElsewhere, find_circle};
 use crate::stamp::{Entry, Records};
-use crate::waiting::{Followed, News};
+use crate::waiting::{Followed, News, shared_clock};
 
 /// How long the lock and the stamps are not looked at: the system tells nobody that a lock is free, and a holder may be one that
 /// tells nothing either.
@@ -38,19 +38,12 @@ pub(super) struct Wanted<'w> {
 /// What has become of the waits of one run for other processes.
 #[derive(Default)]
 pub(super) struct Patience {
-    since: Option<Instant>,
+    /// When the first wait began, by this process's clock and by the one that all processes share.
+    since: Option<(Instant, u64)>,
     /// The holder that listeners were told of.
     told: Option<String>,
-    /// What is known of each lock that was waited for, by its process and session.
-    locks: BTreeMap<(String, u64), Seen>,
-}
-
-/// What a holder said of its run.
-struct Seen {
-    /// The tasks that it had considered when it was first asked.
-    before: BTreeSet<String>,
-    /// Those that this process has taken in.
-    heard: BTreeSet<String>,
+    /// The tasks that holders have considered and this run has taken in, by process and session.
+    heard: BTreeMap<(String, u64), BTreeSet<String>>,
 }
 
 /// How a wait ended.
@@ -81,7 +74,7 @@ impl Wait<'_> {
     pub(super) async fn end(mut self) -> Result<Waiting, RunError> {
         let core = self.object.core();
         let timeout = core.config().lock_timeout();
-        let since = *self.patience.since.get_or_insert_with(Instant::now);
+        let (since, _) = *self.patience.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
         let locked = LockedElsewhere { holder: self.holder.clone(), subdir: core.subdir.clone() };
         let node = &core.course(false).node;
         // Entered before others are asked: of two processes whose waits close a circle, one sees the other's.
@@ -161,18 +154,16 @@ impl Wait<'_> {
     /// Takes in what the holder has considered since this process waits for it: that is as good as if this process had. Returns
     /// whether the task that must run may be up to date by now: each time that it was considered, it is looked at once more.
     fn hear_of(&mut self, run: &str, held: &HeldObject) -> bool {
-        let names = || held.passed.iter().map(|passed| passed.task.clone()).collect();
-        let lock = self.patience.locks.entry((run.to_owned(), held.session));
-        let seen = lock.or_insert_with(|| Seen { before: names(), heard: BTreeSet::new() });
+        let since = self.patience.since.map_or(u64::MAX, |(_, since)| since);
+        let heard = self.patience.heard.entry((run.to_owned(), held.session)).or_default();
         let wanted = self.wanted.task.map(|(task, _)| task);
         let mut may_come_further = false;
         for passed in &held.passed {
-            if seen.heard.contains(&passed.task) {
+            if !heard.insert(passed.task.clone()) {
                 continue;
             }
-            seen.heard.insert(passed.task.clone());
             may_come_further |= wanted == Some(&*passed.task);
-            if !seen.before.contains(&passed.task)
+            if passed.at > since
                 && let Some(row) = self.object.row(&passed.task)
             {
                 self.object.core().course(false).hear(row, passed.time);

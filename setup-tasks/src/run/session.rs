@@ -79,9 +79,9 @@ impl Session {
         Ok(Begun::Session(Self { object: object.clone(), up: HashSet::new(), _lock: lock, holding }, records))
     }
 
-    /// Tells other processes that wait for the object that its run got on.
-    pub(super) fn advanced(&self) {
-        self.holding.advanced();
+    /// Tells other processes that wait for the object that its run has considered a task.
+    pub(super) fn passed(&self, row: usize) {
+        self.holding.passed(row);
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -22,7 +22,11 @@ pub(crate) struct Holdings {
 struct Held {
     session: u64,
     object: Arc<dyn DynObject>,
+    passed: Arc<PassedAt>,
 }
+
+/// When tasks were considered since the object was locked, by row.
+type PassedAt = Mutex<Vec<(usize, u64)>>;
 
 struct Watcher {
     subdir: String,
@@ -33,6 +37,13 @@ struct Watcher {
 pub(crate) struct Holding {
     session: u64,
     object: Arc<dyn DynObject>,
+    passed: Arc<PassedAt>,
+}
+
+/// Returns the time by a clock that is the same for all processes of a host and is never set.
+pub(crate) fn shared_clock() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    u64::try_from(i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)).unwrap_or_default()
 }
 
 impl Holding {
@@ -40,12 +51,15 @@ impl Holding {
     pub(crate) fn begin(object: &Arc<dyn DynObject>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let session = NEXT.fetch_add(1, Ordering::Relaxed);
-        object.core().layout.neighbours().holdings.held().push(Held { session, object: object.clone() });
-        Self { session, object: object.clone() }
+        let passed = Arc::<PassedAt>::default();
+        let held = Held { session, object: object.clone(), passed: passed.clone() };
+        object.core().layout.neighbours().holdings.held().push(held);
+        Self { session, object: object.clone(), passed }
     }
 
-    /// Tells those who wait for the object that its run got on.
-    pub(crate) fn advanced(&self) {
+    /// Tells those who wait for the object that its run has considered a task.
+    pub(crate) fn passed(&self, row: usize) {
+        self.passed.lock().unwrap_or_else(PoisonError::into_inner).push((row, shared_clock()));
         let core = self.object.core();
         core.layout.neighbours().holdings.tell(&core.subdir, false);
     }
@@ -101,25 +115,32 @@ impl Layout {
     /// Returns what this process holds, and what that waits for.
     pub(crate) fn process_waits(&self) -> ProcessWaits {
         let holdings = self.neighbours().holdings.held();
-        let held: Vec<_> = holdings.iter().map(|held| (held.session, held.object.clone())).collect();
+        let held: Vec<_> =
+            holdings.iter().map(|held| (held.session, held.object.clone(), held.passed.clone())).collect();
         drop(holdings);
         let (process, run) = (crate::run::this_process(), self.run_id().to_string());
-        let held = held.iter().map(|(session, object)| describe(*session, object)).collect();
+        let held = held.iter().map(|(session, object, passed)| describe(*session, object, passed)).collect();
         ProcessWaits { version: ProcessWaits::VERSION, process, run, held }
     }
 }
 
-fn describe(session: u64, object: &Arc<dyn DynObject>) -> HeldObject {
+fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> HeldObject {
     let core = object.core();
     let course = core.course(false);
     let waits = course.node.waits_elsewhere();
-    let passed = course.passed_while_under_way().into_iter();
+    let passed_at = passed_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let at = |row| passed_at.iter().rev().find(|(other, _)| *other == row).map_or(0, |(_, at)| *at);
+    let passed = course.passed_while_under_way().into_iter().map(|(row, time)| PassedTask {
+        task: object.stamp_name(row).to_owned(),
+        time,
+        at: at(row),
+    });
     HeldObject {
         subdir: core.subdir.to_string(),
         object: core.id.to_string(),
         session,
         doing: doing(object),
-        passed: passed.map(|(row, time)| PassedTask { task: object.stamp_name(row).to_owned(), time }).collect(),
+        passed: passed.collect(),
         waits,
     }
 }

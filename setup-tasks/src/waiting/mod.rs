@@ -28,9 +28,9 @@ pub use ask::{OtherProcesses, SilentProcess, of_other_processes};
 #[cfg(unix)]
 pub(crate) use follow::{Followed, News};
 #[cfg(unix)]
-pub(crate) use held::Holding;
+pub(crate) use held::{Holding, shared_clock};
 #[cfg(not(unix))]
-pub(crate) use no_neighbours::{Followed, Holding, Neighbours, News};
+pub(crate) use no_neighbours::{Followed, Holding, Neighbours, News, shared_clock};
 #[cfg(unix)]
 pub use socket::{Published, WaitingError};
 

@@ -28,7 +28,11 @@ impl Holding {
         Self
     }
 
-    pub(crate) fn advanced(&self) {}
+    pub(crate) fn passed(&self, _: usize) {}
+}
+
+pub(crate) fn shared_clock() -> u64 {
+    0
 }
 
 pub(crate) struct Followed;
