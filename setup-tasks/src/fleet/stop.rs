@@ -99,7 +99,9 @@ impl Stops {
     pub(crate) async fn asked(&self) {
         match &self.fleet {
             None => self.layout.asked().await,
-            Some(fleet) => drop(select(pin!(self.layout.asked()), pin!(fleet.asked())).await),
+            Some(fleet) => {
+                select(pin!(self.layout.asked()), pin!(fleet.asked())).await;
+            }
         }
     }
 }
