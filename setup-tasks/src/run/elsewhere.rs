@@ -118,12 +118,12 @@ impl Wait<'_> {
         self.patience.told = Some(holder);
     }
 
-    /// Returns the records, if the task has a stamp that it had not when it was decided that it must run.
+    /// Returns the records, if the task has completed after it was decided that it must run.
     fn changed(&self) -> Result<Option<Records>, RunError> {
         let Some((task, decided_by)) = self.wanted.task else { return Ok(None) };
         let now = self.object.core().load()?;
-        let stamp = now.get(task).and_then(Entry::valid);
-        let is_new = stamp.is_some() && now.get(task) != decided_by.get(task);
+        let has_ended = |entry: &Entry| entry.attempt.is_none();
+        let is_new = now.get(task).is_some_and(has_ended) && now.get(task) != decided_by.get(task);
         Ok(is_new.then_some(now))
     }
 
