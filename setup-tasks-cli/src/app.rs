@@ -14,7 +14,7 @@ use setup_tasks::{Layout, Result, RunError};
 use crate::args::{Choice, Command};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
-use crate::{logging, output};
+use crate::{interrupt, logging, output};
 
 /// What a binary is for that does not say it itself.
 const ABOUT: &str =
@@ -169,9 +169,9 @@ impl<O: Args + 'static> App<O> {
         let matches = match command.try_get_matches_from_mut(line) {
             Ok(matches) => matches,
             Err(error) => {
-                // Help and version go to the standard output, and are no error; a closed pipe is nobody's fault.
-                let _ = error.print();
-                return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+                // Help and version go to the standard output, and are no error.
+                output::clap(&error);
+                return written(if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() });
             }
         };
         logging::install();
@@ -183,13 +183,15 @@ impl<O: Args + 'static> App<O> {
                 return Exit::Failed.into();
             }
         };
-        let code = runtime.block_on(self.dispatch(&matches, &mut command)).unwrap_or_else(|error| {
+        interrupt::listen();
+        let work = interrupt::or_end(self.dispatch(&matches, &mut command));
+        let code = runtime.block_on(work).unwrap_or(Ok(Exit::Interrupted.into())).unwrap_or_else(|error| {
             output::error(&error);
             if is_usage(&error) { Exit::Usage.into() } else { Exit::Failed.into() }
         });
         // A task that blocks its thread is not waited for: what it has not finished runs again.
         runtime.shutdown_timeout(SHUTDOWN);
-        code
+        interrupt::finish().unwrap_or_else(|| written(code))
     }
 
     fn clap(&self, program: Option<&OsString>) -> clap::Command {
@@ -201,8 +203,9 @@ impl<O: Args + 'static> App<O> {
             command = command.version(version.clone()).propagate_version(true);
         }
         for own in &self.commands {
-            let own = clap::Command::new(own.name.clone()).about(own.about.clone());
-            command = command.subcommand(Choice::augment_args(own));
+            // What the options say of themselves is not what the command does.
+            let options = Choice::augment_args(clap::Command::new(own.name.clone()));
+            command = command.subcommand(options.about(own.about.clone()).long_about(None));
         }
         command
     }
@@ -216,7 +219,15 @@ impl<O: Args + 'static> App<O> {
         if let Some((own, matches)) = own {
             let choice = Choice::from_arg_matches(matches)?;
             let layout = (self.build)(&options)?;
-            return (own.run)(Session { layout, options, choice }).await;
+            let obeying = interrupt::obey(layout.stop());
+            let ended = (own.run)(Session { layout, options, choice }).await;
+            return match ended {
+                Err(error) if obeying.is_asked() => {
+                    output::error(&error);
+                    Ok(Exit::Interrupted.into())
+                }
+                ended => ended,
+            };
         }
         let build = || (self.build)(&options);
         Ok(match Command::from_arg_matches(matches)? {
@@ -241,6 +252,12 @@ impl<O: Args + 'static> App<O> {
         }
         .into())
     }
+}
+
+/// Returns the exit code, or that of a failure if something that was printed could not be written.
+fn written(code: ExitCode) -> ExitCode {
+    let is_well = [Exit::Done, Exit::WouldChange].map(ExitCode::from).contains(&code);
+    if !output::finish() && is_well { Exit::Failed.into() } else { code }
 }
 
 /// Whether the command line is at fault.

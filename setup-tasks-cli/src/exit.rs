@@ -19,7 +19,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::WouldChange => 3,
-            // 128 and the number of SIGINT, as shells have it.
+            // 128 and the number of SIGINT, as shells have it. Other signals end the process at once: `interrupt::finish`.
             Self::Interrupted => 130,
         }
     }

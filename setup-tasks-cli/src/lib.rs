@@ -36,13 +36,18 @@
 //! | exit code | says |
 //! |---|---|
 //! | 0 | all is as it should be |
-//! | 1 | something failed |
+//! | 1 | something failed, or an output could not be written |
 //! | 2 | the command line is wrong, or names what is not there |
 //! | 3 | `plan --exit-code`: something would change |
-//! | 130 | a Ctrl-C or a SIGTERM ended a run before its end |
+//! | 130 | a Ctrl-C ended it early |
+//! | 128 + n | signal n ended it: 129 SIGHUP, 131 SIGQUIT, 143 SIGTERM |
 //!
-//! The first Ctrl-C lets the tasks that run come to their end and begins no other; the second stops at once. Neither leaves a
-//! stamp that is not true: what was interrupted runs again.
+//! The first Ctrl-C lets the tasks that run come to their end, and begins no other. A second one stops at once, and so do SIGTERM,
+//! SIGHUP and SIGQUIT: every command that tasks and checks started ends, too. A command line that runs no tasks stops at once at the
+//! first Ctrl-C. Ctrl-Z stops and continues commands together with the run. None leaves a stamp that is not true: what was
+//! interrupted runs again.
+//!
+//! An output that cannot be written, as on a full disk, is an error. A closed pipe is none.
 
 mod app;
 mod args;

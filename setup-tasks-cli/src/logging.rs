@@ -14,7 +14,7 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::output::{BAD, WOULD, note, printable, time_of};
+use crate::output::{BAD, WOULD, alarm, note, printable, time_of};
 
 /// A layer of [`tracing_subscriber`] that writes what is said within an attempt of a task, also by what it spawned in its
 /// span, to the attempt's [log](setup_tasks::log). [`main`](crate::main) installs it; a binary with a subscriber of its own,
@@ -44,7 +44,7 @@ pub(crate) fn install_panic_hook() {
         match TaskLog::current() {
             Some(log) => log.line(&text),
             // As a whole, before it is cut into lines.
-            None => redact(&text).lines().for_each(|line| note(printable(line))),
+            None => redact(&text).lines().for_each(|line| alarm(printable(line))),
         }
     }));
 }

@@ -7,5 +7,6 @@ mod logs;
 mod names;
 mod place;
 mod private;
+mod signals;
 mod terminal;
 mod watch;

@@ -133,7 +133,11 @@ fn redact_runs(text: &str) -> String {
 
 /// Ends a process that does not end: a test that waits for what never comes fails instead of waiting for ever.
 pub fn guard(child: &Child) {
-    let pid = child.id().to_string();
+    guard_process(child.id());
+}
+
+pub fn guard_process(pid: u32) {
+    let pid = pid.to_string();
     std::thread::spawn(move || {
         std::thread::sleep(Duration::from_mins(1));
         // Of a process that has ended, an error says so.

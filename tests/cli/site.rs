@@ -4,9 +4,11 @@
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, InjectionKey, Late, Layout};
+use setup_tasks_cli::{App, NoOptions, Session};
 use setup_tasks_templates::{TemplateTask, template};
 
 /// Nobody provides it.
@@ -117,6 +119,61 @@ impl Odd {
     }
 }
 
+/// Runs commands that do not end before a file `go` exists, wherever a file `nap.PLACE` says so. Its text is among their arguments.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "sleeper")]
+struct Sleeper;
+
+#[setup_tasks]
+impl Sleeper {
+    #[depends_on(FileServer::update_files)]
+    async fn friend(&self, cx: &TaskContext) -> Result<Option<Object<FileServer>>> {
+        nap(cx, "relation").await?;
+        Ok(None)
+    }
+
+    #[setup_task("Sleep", hash = dream, invalidator = is_tired)]
+    async fn sleep(&self, cx: &TaskContext) -> Result<()> {
+        nap(cx, "task").await
+    }
+
+    async fn dream(&self, cx: &TaskContext) -> Result<String> {
+        nap(cx, "hash").await?;
+        Ok("a dream".to_owned())
+    }
+
+    async fn is_tired(&self, cx: &TaskContext) -> Result<bool> {
+        nap(cx, "invalidator").await?;
+        Ok(true)
+    }
+
+    #[setup_task("Wake up", check_completed = is_awake)]
+    async fn wake(&self, cx: &TaskContext) -> Result<()> {
+        std::fs::write(cx.state_path()?.join("awake"), "")?;
+        Ok(())
+    }
+
+    async fn is_awake(&self, cx: &TaskContext) -> Result<bool> {
+        nap(cx, "completion").await?;
+        Ok(cx.state_path()?.join("awake").exists())
+    }
+
+    #[setup_task("Get up")]
+    fn get_up(&self) {}
+}
+
+async fn nap(cx: &TaskContext, place: &str) -> Result<()> {
+    if let Ok(name) = std::fs::read_to_string(format!("nap.{place}")) {
+        std::fs::write("site.pid", std::process::id().to_string())?;
+        let wait = "while [ ! -e go ]; do sleep 0.01; done";
+        let stubborn = if std::fs::exists("stubborn")? { "trap '' TERM; " } else { "" };
+        let script = format!("{stubborn}({wait}) & echo > napping.new; mv napping.new napping; {wait}; wait");
+        // Its failure is not the task's: a task that is told of it would go on, and be stamped.
+        let _ = cx.command("sh").args(["-c", &script, &name]).run().await;
+    }
+    Ok(())
+}
+
 /// Depends on what nobody provides.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "lost")]
@@ -129,6 +186,12 @@ struct Lost {
 impl Lost {}
 
 fn build_layout() -> Result<Layout> {
+    if std::fs::exists("nap.build")? {
+        std::fs::write("napping", "")?;
+        while !std::fs::exists("go")? {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
     let layout = Layout::new(Config::builder().environment("SITE").load()?);
     if std::fs::exists("site.txt")? {
         layout.add_source("site.txt");
@@ -144,6 +207,9 @@ fn build_layout() -> Result<Layout> {
     for (number, id) in std::fs::read_to_string("odd.txt").unwrap_or_default().lines().enumerate() {
         layout.add(Odd { number, id: id.to_owned() })?;
     }
+    if std::fs::exists("sleeper")? {
+        layout.add(Sleeper)?;
+    }
     if std::fs::exists("lost")? {
         layout.add(Lost { server: Late::new(NOBODY) })?;
     }
@@ -151,5 +217,11 @@ fn build_layout() -> Result<Layout> {
 }
 
 fn main() -> ExitCode {
-    setup_tasks_cli::main(build_layout)
+    App::new(build_layout).command("sleep", "Run the sleeper alone, without a fleet", sleep).run()
+}
+
+async fn sleep(session: Session<NoOptions>) -> Result<ExitCode> {
+    let sleeper = session.layout().get("sleeper").context("there is no sleeper")?;
+    sleeper.run_setup_tasks().await?;
+    Ok(ExitCode::SUCCESS)
 }

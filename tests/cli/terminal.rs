@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
-use crate::place::{Place, until};
+use crate::place::{Place, guard_process, until};
 
 /// The binary on a terminal.
-struct Terminal {
+pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
     keys: Box<dyn Write + Send>,
@@ -18,11 +18,24 @@ struct Terminal {
 }
 
 impl Terminal {
-    fn run(place: &Place, args: &[&str], no_color: bool) -> Self {
-        let size = PtySize { rows: 40, cols: 110, pixel_width: 0, pixel_height: 0 };
-        let pty = native_pty_system().openpty(size).unwrap();
+    pub fn run(place: &Place, args: &[&str], no_color: bool) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_site"));
         command.args(args);
+        Self::start(place, command, no_color)
+    }
+
+    /// The same as a job of a shell, which says how the job was stopped and ended, and continues it at the end of a line.
+    pub fn run_as_job(place: &Place, args: &[&str]) -> Self {
+        let mut command = CommandBuilder::new("bash");
+        let script = r#"set -m; "$@"; echo "<stopped with $?>"; read -r; fg; echo "<ended with $?>""#;
+        command.args(["-c", script, "bash", env!("CARGO_BIN_EXE_site")]);
+        command.args(args);
+        Self::start(place, command, true)
+    }
+
+    fn start(place: &Place, mut command: CommandBuilder, no_color: bool) -> Self {
+        let size = PtySize { rows: 40, cols: 110, pixel_width: 0, pixel_height: 0 };
+        let pty = native_pty_system().openpty(size).unwrap();
         command.cwd(place.path());
         command.env("TERM", "xterm-256color");
         command.env_remove("NO_COLOR");
@@ -31,6 +44,7 @@ impl Terminal {
             command.env("NO_COLOR", "1");
         }
         let child = pty.slave.spawn_command(command).unwrap();
+        guard_process(child.process_id().unwrap());
         let screen = Arc::new(Mutex::new(vt100::Parser::new(size.rows, size.cols, 200)));
         let raw = Arc::<Mutex<Vec<u8>>>::default();
         let mut from = pty.master.try_clone_reader().unwrap();
@@ -47,21 +61,29 @@ impl Terminal {
         Self { screen, raw, keys, child, reader: Some(reader), _pty: pty.master }
     }
 
-    fn shows(&self) -> String {
+    pub fn shows(&self) -> String {
         self.screen.lock().unwrap().screen().contents()
     }
 
-    fn until(&self, what: &str) {
+    pub fn until(&self, what: &str) {
         until(&format!("{what:?} on the screen"), || self.shows().contains(what));
     }
 
-    fn ctrl_c(&mut self) {
-        self.keys.write_all(b"\x03").unwrap();
+    pub fn ctrl_c(&mut self) {
+        self.press("\x03");
+    }
+
+    pub fn press(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
+    pub fn pid(&self) -> u32 {
+        self.child.process_id().unwrap()
+    }
+
     /// Waits for its end: how it ended, and what the screen shows then.
-    fn end(self) -> (u32, String) {
+    pub fn end(self) -> (u32, String) {
         let (code, shown, _) = self.end_with_all();
         (code, shown)
     }
@@ -171,22 +193,6 @@ fn a_task_that_blocks_its_thread_does_not_keep_a_second_ctrl_c() {
     assert!(place.good(&["status", "moody"]).contains("interrupted last time"));
     place.remove("block");
     assert!(place.good(&["up"]).contains("Block the thread"), "it runs again");
-}
-
-#[test]
-fn a_sigterm_is_a_ctrl_c() {
-    let place = Place::new();
-    place.write("wait", "");
-    let mut command = place.command(&["up"]);
-    command.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::piped());
-    let mut run = command.spawn().unwrap();
-    until("the task waits", || place.file("waiting").exists());
-    assert!(std::process::Command::new("kill").arg(run.id().to_string()).status().unwrap().success());
-    let mut errors = std::io::BufRead::lines(std::io::BufReader::new(run.stderr.take().unwrap()));
-    assert!(errors.next().unwrap().unwrap().starts_with("stopping: what runs comes to its end"));
-    place.write("go", "");
-    assert_eq!(run.wait().unwrap().code(), Some(130));
-    assert!(place.good(&["status", "moody"]).contains("up to date"));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use anyhow::Context;
+use setup_tasks::fleet::Stop;
 use setup_tasks::log::{LogFile, logs_of};
 use setup_tasks::secret::redact;
 use setup_tasks::{Layout, Result};
@@ -22,9 +23,11 @@ const LOOK: Duration = Duration::from_millis(100);
 pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
     let target = target::find(layout, &what.target)?;
     if what.follow {
+        let stop = Stop::new();
+        let _obeying = interrupt::obey_waiting(&stop);
         tokio::select! {
             ended = follow(&target) => ended?,
-            () = interrupt::asked() => {}
+            () = stop.asked() => {}
         }
         return Ok(Exit::Done);
     }
@@ -76,6 +79,9 @@ async fn follow(target: &Target) -> Result<()> {
             let mut reader = Reader::open(log)?;
             reader.print()?;
             current = Some(reader);
+        }
+        if output::has_no_reader() {
+            return Ok(());
         }
         tokio::time::sleep(LOOK).await;
     }

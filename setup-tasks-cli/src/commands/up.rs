@@ -5,7 +5,7 @@ use setup_tasks::{FleetReport, FleetRun, Layout, ObjectOutcome, Result};
 use super::plan;
 use crate::args::Choice;
 use crate::exit::{Exit, UsageError};
-use crate::interrupt::{self, Ended};
+use crate::interrupt;
 use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, length, line, note, printable};
 use crate::progress::Progress;
 
@@ -26,19 +26,17 @@ pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Re
     // Where no socket can be had, the run goes on without one.
     #[cfg(unix)]
     let _published = layout.publish_waiting().inspect_err(|error| tracing::debug!("{error}")).ok();
-    match interrupt::run(fleet).await? {
-        Ended::Cut => {
-            progress.end(None).await?;
-            Ok(Exit::Interrupted)
-        }
-        Ended::Report(report) => {
-            progress.end(Some(&report)).await?;
-            if !choice.how.json {
-                tell(&report);
-            }
-            Ok(exit(&report))
-        }
+    let _obeying = interrupt::obey(layout.stop());
+    let report = tokio::select! {
+        report = fleet.into_future() => Some(report?),
+        () = interrupt::ended() => None,
+    };
+    progress.end(report.as_ref()).await?;
+    let Some(report) = report else { return Ok(Exit::Interrupted) };
+    if !choice.how.json {
+        tell(&report);
     }
+    Ok(exit(&report))
 }
 
 pub(super) fn exit(report: &FleetReport) -> Exit {

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use setup_tasks::fleet::Stop;
 use setup_tasks::stamp::PathPattern;
 use setup_tasks::{Layout, ObjectTaskInspector, Result};
 use tokio::sync::mpsc;
@@ -13,7 +14,7 @@ use tokio::sync::mpsc;
 use super::up;
 use crate::args::Choice;
 use crate::exit::Exit;
-use crate::interrupt::Signals;
+use crate::interrupt;
 use crate::output::{self, FAINT, line, note, printable};
 
 /// What has changed is taken as it is once it has stayed so for this long: writing a file takes several steps.
@@ -23,8 +24,9 @@ const QUIET: Duration = Duration::from_millis(200);
 pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -> Result<Exit> {
     let mut layout = build()?;
     let mut watched = Watched::of(&layout)?;
-    // All the time: one that comes between a run and the wait after it counts, too.
-    let mut signals = Signals::new();
+    // All the time: a Ctrl-C that comes between a run and the wait after it counts, too.
+    let stop = Stop::new();
+    let _obeying = interrupt::obey_waiting(&stop);
     // With `--json`, the standard output is for programs.
     let say: fn(String) = if choice.how.json { note } else { line };
     loop {
@@ -36,7 +38,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -
         loop {
             let changed = tokio::select! {
                 changed = watched.changed() => changed?,
-                () = signals.next() => return Ok(Exit::Done),
+                () = stop.asked() => return Ok(Exit::Done),
             };
             say(format!(
                 "{FAINT}{} changed{FAINT:#}",

@@ -16,8 +16,8 @@ pub(crate) fn error(error: &anyhow::Error) {
     }
 }
 
-/// `error: …`, then `because …` for each cause, their further lines below them.
-fn lines(error: &anyhow::Error) -> Vec<String> {
+/// Returns `error: …`, then `because …` for each cause, their further lines below them.
+pub(super) fn lines(error: &anyhow::Error) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, cause) in error.chain().enumerate() {
         let (head, indent) =

@@ -1,0 +1,346 @@
+//! Signals, in every command that calls a user's code: real processes on a pseudo-terminal, whose tasks and checks run commands.
+
+use std::process::Command;
+
+use crate::place::{Place, guard_process, until};
+use crate::terminal::Terminal;
+
+/// A command line, and where its nap is: in a task, a check, or while the layout is built.
+struct Case {
+    args: &'static [&'static str],
+    nap: &'static str,
+    /// Whether it runs tasks: a first Ctrl-C lets them come to their end.
+    is_run: bool,
+}
+
+const fn case(args: &'static [&'static str], nap: &'static str, is_run: bool) -> Case {
+    Case { args, nap, is_run }
+}
+
+const CASES: [Case; 17] = [
+    case(&["up", "--include", "sleeper"], "task", true),
+    case(&["up", "--include", "sleeper"], "hash", true),
+    case(&["up", "--include", "sleeper", "--json"], "completion", true),
+    case(&["force", "sleeper"], "task", true),
+    case(&["watch", "--include", "sleeper"], "task", true),
+    case(&["sleep"], "task", true),
+    case(&["sleep"], "invalidator", true),
+    case(&["plan", "--include", "sleeper"], "hash", false),
+    case(&["plan", "--include", "sleeper", "--json"], "completion", false),
+    case(&["up", "--include", "sleeper", "--dry-run"], "invalidator", false),
+    case(&["why", "sleeper/sleep"], "invalidator", false),
+    case(&["graph", "sleeper"], "hash", false),
+    case(&["check"], "relation", false),
+    case(&["mark", "sleeper/sleep"], "hash", false),
+    case(&["status"], "build", false),
+    case(&["clear", "sleeper"], "build", false),
+    case(&["list"], "build", false),
+];
+
+/// A run that has come to its nap.
+struct Nap {
+    place: Place,
+    /// An argument of every process of the nap.
+    name: String,
+    terminal: Terminal,
+    /// Whether all tasks had a stamp before.
+    is_stamped: bool,
+}
+
+impl Case {
+    fn text(&self) -> String {
+        format!("`{}` with a nap in its {}", self.args.join(" "), self.nap)
+    }
+
+    /// Begins the command, and waits until it naps.
+    fn begin(&self, run: fn(&Place, &[&str]) -> Terminal) -> Nap {
+        let place = Place::new();
+        place.write("sleeper", "");
+        // A hash and an invalidator are asked for where there is a stamp.
+        let is_stamped = self.nap != "task";
+        if is_stamped {
+            place.good(&["up", "--include", "sleeper"]);
+        }
+        let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
+        place.write(&format!("nap.{}", self.nap), &name);
+        let terminal = run(&place, self.args);
+        until(&format!("{} naps", self.text()), || place.file("napping").exists());
+        Nap { place, name, terminal, is_stamped }
+    }
+}
+
+fn plainly(place: &Place, args: &[&str]) -> Terminal {
+    Terminal::run(place, args, true)
+}
+
+/// The states of the processes that have the name of a nap among their arguments.
+fn states(name: &str) -> Vec<char> {
+    let mut states = Vec::new();
+    for process in std::fs::read_dir("/proc").unwrap().flatten() {
+        let arguments = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+        if arguments.split(|byte| *byte == 0).any(|argument| argument == name.as_bytes()) {
+            let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+            states.extend(stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next()));
+        }
+    }
+    states.retain(|state| *state != 'Z');
+    states
+}
+
+impl Nap {
+    fn states(&self) -> Vec<char> {
+        states(&self.name)
+    }
+
+    fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.terminal.pid().to_string()]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// What must hold after an end at once.
+    fn ends_at_once(self, case: &Case, expected: u32) {
+        let Self { place, name, terminal, is_stamped } = self;
+        let (code, shown) = terminal.end();
+        assert_eq!(code, expected, "{}: {shown}", case.text());
+        assert_eq!(states(&name), [], "{}: processes are left", case.text());
+        wakes(&place, is_stamped, case);
+    }
+}
+
+/// Removes the cause of the nap: stamps are right, and the next run does what is due.
+fn wakes(place: &Place, is_stamped: bool, case: &Case) {
+    let of_task = |task: &str| {
+        let status: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
+        let objects = status["objects"].as_array().unwrap().clone();
+        let sleeper = objects.into_iter().find(|object| object["object"] == "sleeper").unwrap();
+        let mut tasks = sleeper["tasks"].as_array().unwrap().clone().into_iter();
+        tasks.find(|found| found["task"] == task).unwrap()
+    };
+    std::fs::remove_file(place.file(&format!("nap.{}", case.nap))).unwrap();
+    let (sleep, get_up) = (of_task("sleep"), of_task("get_up"));
+    if is_stamped {
+        assert_eq!(sleep["state"], "up_to_date", "{}: {sleep}", case.text());
+        assert_eq!(get_up["state"], "up_to_date", "{}: {get_up}", case.text());
+        let said = place.good(&["up", "--include", "sleeper"]);
+        assert!(said.starts_with("up to date: 1 object"), "{}: {said}", case.text());
+    } else {
+        assert_eq!(sleep["reason"]["reason"], "interrupted", "{}: {sleep}", case.text());
+        assert_eq!(get_up["reason"]["reason"], "never_ran", "{}: {get_up}", case.text());
+        let said = place.good(&["up", "--include", "sleeper"]);
+        assert!(said.contains("done: 1 object; 3 tasks ran"), "{}: {said}", case.text());
+    }
+}
+
+#[test]
+fn one_ctrl_c_lets_running_tasks_end_and_everything_else_stops_at_once() {
+    for case in &CASES {
+        let mut nap = case.begin(plainly);
+        nap.terminal.ctrl_c();
+        if !case.is_run {
+            nap.ends_at_once(case, 130);
+            continue;
+        }
+        nap.terminal.until("what runs comes to its end; Ctrl-C again stops at once");
+        assert!(!nap.states().is_empty(), "{}: it still naps", case.text());
+        nap.place.write("go", "");
+        let Nap { place, terminal, is_stamped, .. } = nap;
+        let (code, shown) = terminal.end();
+        // A check is no task: where nothing is left to do, nothing was stopped.
+        assert_eq!(code, if is_stamped { 0 } else { 130 }, "{}: {shown}", case.text());
+        std::fs::remove_file(place.file(&format!("nap.{}", case.nap))).unwrap();
+        let said = place.good(&["up", "--include", "sleeper"]);
+        let expected = if is_stamped { "up to date: 1 object" } else { "done: 1 object; 2 tasks ran, 2 up to date" };
+        assert!(said.contains(expected), "{}: {said}", case.text());
+    }
+}
+
+#[test]
+fn two_ctrl_cs_stop_at_once() {
+    for case in CASES.iter().filter(|case| case.is_run) {
+        let mut nap = case.begin(plainly);
+        nap.terminal.ctrl_c();
+        nap.terminal.until("Ctrl-C again stops at once");
+        nap.terminal.ctrl_c();
+        nap.ends_at_once(case, 130);
+    }
+}
+
+#[test]
+fn a_sigterm_stops_at_once() {
+    for case in &CASES {
+        let nap = case.begin(plainly);
+        nap.signal("TERM");
+        nap.ends_at_once(case, 143);
+    }
+}
+
+#[test]
+fn a_sighup_stops_at_once() {
+    for case in &CASES {
+        let nap = case.begin(plainly);
+        nap.signal("HUP");
+        nap.ends_at_once(case, 129);
+    }
+}
+
+#[test]
+fn a_sigquit_stops_at_once() {
+    for case in &CASES {
+        let mut nap = case.begin(plainly);
+        nap.terminal.press("\x1c");
+        nap.ends_at_once(case, 131);
+    }
+}
+
+#[test]
+fn ctrl_z_stops_and_continues_commands_together_with_the_run() {
+    for case in &CASES {
+        let mut nap = case.begin(Terminal::run_as_job);
+        nap.terminal.press("\x1a");
+        // 128 and the number of SIGSTOP or SIGTSTP: the shell tells how its job was stopped.
+        nap.terminal.until("<stopped with 14");
+        // A process that waits for a stopped one to take its place is stopped with it.
+        let is_stopped = |state: &char| ['T', 'D'].contains(state);
+        until(&format!("{}: the commands stop", case.text()), || nap.states().iter().all(is_stopped));
+        assert_eq!(nap.states().is_empty(), case.nap == "build", "{}", case.text());
+        nap.terminal.press("\n");
+        until("the commands continue", || !nap.states().contains(&'T'));
+        nap.place.write("go", "");
+        if case.args[0] == "watch" {
+            nap.terminal.until("Ctrl-C ends");
+            nap.terminal.ctrl_c();
+        }
+        nap.terminal.until("<ended with ");
+        let (_, shown) = nap.terminal.end();
+        assert!(shown.contains("<ended with 0>"), "{}: {shown}", case.text());
+    }
+}
+
+/// Begins a run that holds the lock of the object `moody` until a file `go` exists.
+fn holder(place: &Place) -> std::process::Child {
+    place.write("wait", "");
+    let holder = place.command(&["up", "--include", "moody"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    until("the task waits", || place.file("waiting").exists());
+    holder
+}
+
+#[test]
+fn a_wait_for_another_process_ends_at_a_signal() {
+    let place = Place::new();
+    let mut holder = holder(&place);
+    for args in [&["up", "--include", "moody"][..], &["force", "moody"], &["watch", "--include", "moody"]] {
+        for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
+            let mut terminal = Terminal::run(&place, args, true);
+            terminal.until("moody waits for process");
+            terminal.press(key);
+            let (code, shown) = terminal.end();
+            assert_eq!(code, expected, "{args:?}: {shown}");
+        }
+    }
+    for args in [["mark", "moody/act"], ["clear", "moody"]] {
+        for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
+            let mut terminal = Terminal::run(&place, &args, true);
+            // They print nothing while they wait.
+            until("it waits for the lock", || has_locks_open(terminal.pid()));
+            terminal.press(key);
+            let (code, shown) = terminal.end();
+            assert_eq!(code, expected, "{args:?}: {shown}");
+        }
+    }
+    place.write("go", "");
+    assert!(holder.wait().unwrap().success());
+    assert!(place.good(&["up", "--include", "moody"]).starts_with("up to date: 1 object"), "nothing was cleared");
+}
+
+fn has_locks_open(pid: u32) -> bool {
+    let files = std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    files.filter_map(|file| std::fs::read_link(file.path()).ok()).any(|path| path.ends_with("objects.lock"))
+}
+
+#[test]
+fn a_watch_that_waits_ends_well_at_ctrl_c_and_with_its_number_at_another_signal() {
+    let place = Place::new();
+    for (signal, expected) in [("INT", 0), ("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
+        let terminal = Terminal::run(&place, &["watch"], true);
+        terminal.until("for changes; Ctrl-C ends");
+        assert!(
+            Command::new("kill").args([&format!("-{signal}"), &terminal.pid().to_string()]).status().unwrap().success()
+        );
+        let (code, shown) = terminal.end();
+        assert_eq!(code, expected, "{signal}: {shown}");
+    }
+}
+
+#[test]
+fn a_command_that_does_not_want_to_end_is_killed() {
+    let place = Place::new();
+    place.write("sleeper", "");
+    let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
+    place.write("nap.task", &name);
+    place.write("stubborn", "");
+    let terminal = Terminal::run(&place, &["up", "--include", "sleeper"], true);
+    until("it naps", || place.file("napping").exists());
+    assert!(Command::new("kill").arg(terminal.pid().to_string()).status().unwrap().success());
+    assert_eq!(terminal.end().0, 143);
+    assert_eq!(states(&name), []);
+    assert!(place.good(&["status", "sleeper"]).contains("interrupted last time"));
+}
+
+#[test]
+fn a_run_that_was_stopped_ends_its_commands_too() {
+    let case = &CASES[0];
+    let mut nap = case.begin(Terminal::run_as_job);
+    nap.terminal.press("\x1a");
+    nap.terminal.until("<stopped with 14");
+    let site = std::fs::read_to_string(nap.place.file("site.pid")).unwrap();
+    assert!(Command::new("kill").arg(&site).status().unwrap().success());
+    nap.terminal.press("\n");
+    nap.terminal.until("<ended with 143>");
+    assert_eq!(nap.states(), []);
+    wakes(&nap.place, false, case);
+}
+
+#[test]
+fn a_closed_terminal_ends_the_run_and_its_commands() {
+    let place = Place::new();
+    place.write("sleeper", "");
+    let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
+    place.write("nap.task", &name);
+    let pty = portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).unwrap();
+    let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_site"));
+    command.args(["up", "--include", "sleeper"]);
+    command.cwd(place.path());
+    let mut run = pty.slave.spawn_command(command).unwrap();
+    guard_process(run.process_id().unwrap());
+    until("it naps", || place.file("napping").exists());
+    drop(pty);
+    assert_eq!(run.wait().unwrap().exit_code(), 129);
+    assert_eq!(states(&name), []);
+    wakes(&place, false, &CASES[0]);
+}
+
+#[test]
+fn a_run_under_nohup_survives_its_terminal() {
+    let place = Place::new();
+    place.write("wait", "");
+    let mut run = Command::new("nohup");
+    run.arg(env!("CARGO_BIN_EXE_site")).args(["up", "--include", "moody"]).current_dir(place.path());
+    let mut run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    until("the task waits", || place.file("waiting").exists());
+    assert!(Command::new("kill").args(["-HUP", &run.id().to_string()]).status().unwrap().success());
+    place.write("go", "");
+    assert!(run.wait().unwrap().success());
+    assert!(place.good(&["up", "--include", "moody"]).starts_with("up to date"));
+}
+
+#[test]
+fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
+    let place = Place::new();
+    place.write("wait", "");
+    // The leader of the terminal's session has no shell above it.
+    let mut terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
+    until("the task waits", || place.file("waiting").exists());
+    terminal.press("\x1a");
+    place.write("go", "");
+    assert_eq!(terminal.end().0, 0);
+}
