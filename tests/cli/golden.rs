@@ -169,7 +169,7 @@ fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
 #[test]
 fn help_is_whole() {
     let place = Place::new();
-    golden!("help.txt", session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"]]));
+    golden!("help.txt", session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"], &["sleep", "--help"]]));
 }
 
 #[test]

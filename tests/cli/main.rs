@@ -9,4 +9,5 @@ mod place;
 mod private;
 mod signals;
 mod terminal;
+mod unwritten;
 mod watch;

@@ -1,5 +1,6 @@
 //! `graph`: draws objects, tasks and what they depend on.
 
+use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
@@ -41,16 +42,21 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Whole, or not at all.
+/// Writes a file, whole or not at all. What is no file, as `/dev/stdout`, is written to.
 fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".{}.new", std::process::id()));
-    let written = std::fs::write(&draft, text).and_then(|()| std::fs::rename(&draft, path));
-    if written.is_err() {
-        // What is left of it is of no use.
-        let _ = std::fs::remove_file(&draft);
+    if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
+        return std::fs::write(path, text);
     }
-    written
+    // A link stays one.
+    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut draft = tempfile::Builder::new();
+    #[cfg(unix)]
+    draft.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut draft = draft.prefix(".graph-").tempfile_in(directory)?;
+    draft.write_all(text.as_bytes())?;
+    draft.persist(&path)?;
+    Ok(())
 }
 
 /// As told, else as the file's name says.
