@@ -136,6 +136,20 @@ impl Features {
 }
 
 impl dyn DynObject {
+    /// Returns the object that a customization is applied to in the end.
+    pub(crate) fn host_root(&self) -> Option<Arc<Self>> {
+        let AnyObject(mut root) = self.core().host()?;
+        while let Some(AnyObject(host)) = root.core().host() {
+            root = host;
+        }
+        Some(root)
+    }
+
+    /// Returns the same, and of an object that is no customization itself.
+    pub(crate) fn root(self: &Arc<Self>) -> Arc<Self> {
+        self.host_root().unwrap_or_else(|| self.clone())
+    }
+
     /// The row of a task, by its name.
     pub(crate) fn row(&self, task: &str) -> Option<usize> {
         self.order().iter().find(|&row| self.name(row) == task)

@@ -24,6 +24,11 @@ impl Circle {
         Self(names)
     }
 
+    /// Makes a circle of its members' titles.
+    pub(crate) fn of(titles: Vec<String>) -> Self {
+        Self(titles)
+    }
+
     /// What is on the circle, each once.
     pub fn members(&self) -> &[String] {
         &self.0

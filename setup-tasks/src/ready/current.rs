@@ -100,6 +100,14 @@ impl Current {
         if CURRENT.try_with(|current| current.depth < NESTED).unwrap_or(true) {
             return work.await;
         }
+        Self::apart(work).await
+    }
+
+    /// Does some work of the caller in a tokio task of its own, which ends when this is dropped.
+    pub(crate) async fn apart<F>(work: F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
         let current = Self { depth: 0, ..Self::get() };
         let mut task = AbortOnDrop(tokio::spawn(current.carry(work).in_current_span()));
         match (&mut task.0).await {

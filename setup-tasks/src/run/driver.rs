@@ -13,6 +13,7 @@ use super::elsewhere::{Patience, Wanted};
 use super::error::RunError;
 use super::gather::{Subject, unasked_facts};
 use super::level::{Contexts, Level};
+use super::nested::{Done, RunningTask};
 use super::report::{ObjectReport, TaskReport};
 use super::resource::RunOutcome;
 use super::session::{Begun, Session};
@@ -33,7 +34,9 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
     if options.only.is_none() && core.readonly() {
         return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
-    let course = core.course(options.is_plan(&object));
+    // A customization is run within its host: both have one lock, and one turn.
+    let root = object.host_root();
+    let course = root.as_ref().unwrap_or(&object).core().course(options.is_plan(&object));
     // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
     let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
@@ -59,25 +62,25 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         mode: if is_plan { Mode::Plan } else { Mode::Apply(None) },
         records: object.core().load_for(epoch)?,
         cursor: 0,
-        takes_all: Current::ask_fleet(Scope::takes_all).unwrap_or(true),
+        takes_all: options.only.is_some() || Current::ask_fleet(Scope::takes_all).unwrap_or(true),
         forces_none: options.forces_none(),
         follower: None,
         marked: None,
         newest: start.newest.clone(),
         contexts: Contexts::default(),
+        running: None,
+        done: Vec::new(),
+        nested_reports: Vec::new(),
         tasks: Vec::new(),
         up_to_date: 0,
         patience: Patience::default(),
     };
     // Boxed, or every future around it would be as large.
     let walk: BoxFuture<'_, _> = Box::pin(driver.run(&start));
-    let result = current.within(&course.node, epoch, walk).await;
+    let root = object.host_root();
+    let result = current.within(&root.as_ref().unwrap_or(object).core().course(is_plan).node, epoch, walk).await;
     object.core().considered.store(0, Ordering::Relaxed);
-    let report = ObjectReport {
-        tasks: std::mem::take(&mut driver.tasks),
-        up_to_date: driver.up_to_date,
-        ..ObjectReport::new(&object.core().id)
-    };
+    let report = driver.report();
     if Current::ask_fleet(|_| ()).is_some() {
         course.keep_for_fleet(epoch, &report);
     }
@@ -90,7 +93,7 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
 /// What a run may do. Guards, and so stamps, are made only from a session.
 pub(super) enum Mode {
     Plan,
-    Apply(Option<Session>),
+    Apply(Option<Arc<Session>>),
 }
 
 /// Whether the walk goes on.
@@ -124,15 +127,57 @@ pub(super) struct Driver<'r> {
     pub(super) marked: Option<&'static str>,
     pub(super) newest: Option<Newest>,
     pub(super) contexts: Contexts,
+    /// The task whose method runs these tasks through a handle.
+    pub(super) running: Option<Arc<RunningTask>>,
+    /// Tasks that other tasks ran through their handles: they are not considered again.
+    pub(super) done: Vec<Done>,
+    /// The reports on them, until the walk is at the level of the object itself.
+    pub(super) nested_reports: Vec<TaskReport>,
     pub(super) tasks: Vec<TaskReport>,
     up_to_date: usize,
     /// Its waits for other processes.
     patience: Patience,
 }
 
+impl<'r> Driver<'r> {
+    /// A driver for a task that a running task runs through its handle.
+    pub(super) fn nested(
+        object: &'r Arc<dyn DynObject>,
+        options: &'r Options,
+        running: &Arc<RunningTask>,
+    ) -> Result<Self, RunError> {
+        Ok(Driver {
+            object,
+            options,
+            course: None,
+            mode: Mode::Apply(Some(running.session.clone())),
+            records: object.core().load()?,
+            cursor: 0,
+            takes_all: true,
+            forces_none: false,
+            follower: None,
+            marked: None,
+            newest: None,
+            contexts: Contexts::within(running.resources.clone()),
+            running: Some(running.clone()),
+            done: Vec::new(),
+            nested_reports: Vec::new(),
+            tasks: Vec::new(),
+            up_to_date: 0,
+            patience: Patience::default(),
+        })
+    }
+}
+
 impl Driver<'_> {
+    /// Returns what was done, once it has ended.
+    pub(super) fn report(&mut self) -> ObjectReport {
+        let tasks = std::mem::take(&mut self.tasks);
+        ObjectReport { tasks, up_to_date: self.up_to_date, ..ObjectReport::new(&self.object.core().id) }
+    }
+
     /// The walk, within the run's context.
-    async fn run(&mut self, start: &Start) -> Result<(), RunError> {
+    pub(super) async fn run(&mut self, start: &Start) -> Result<(), RunError> {
         self.contexts.push(self.options.context.clone());
         let mut result = Ok(());
         let host = Level { object: self.object.clone(), forced: false, chosen: false, is_host: true };
@@ -153,6 +198,7 @@ impl Driver<'_> {
                 }
             }
         }
+        self.tasks.append(&mut self.nested_reports);
         let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
         let left = self.contexts.pop(&self.object.core().id, outcome).await;
         result.and(self.unmark().await).and(left)
@@ -165,10 +211,12 @@ impl Driver<'_> {
         while at < order.len() {
             let row = order.row(at);
             let is = |row, wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
-            let only = self.options.only.as_ref();
-            let left = |row| level.is_host && (start.has(row) || !only.is_none_or(|only| is(row, only)));
+            let only = self.options.only.as_deref();
+            let is_other = |row| only.is_some_and(|only| !level.forced && !level.leads_to(row, only));
+            let left = |row| (level.is_host && start.has(row)) || is_other(row);
             let is_last = level.is_host && self.options.stop_after.as_ref().is_some_and(|last| is(row, last));
             let has = (!left(row)).then(|| level.object.features(row));
+            let has = has.filter(|has| !self.is_done(level, row, has.stamp_name));
             if let Some(has) = has.filter(|has| !self.is_up_to_date(level, row, has)) {
                 let follower = (!is_last && at + 1 < order.len()).then(|| order.row(at + 1));
                 self.follower = follower.filter(|&row| !left(row));
@@ -188,6 +236,14 @@ impl Driver<'_> {
             at += 1;
         }
         Ok(Step::Next)
+    }
+
+    /// Returns whether a running task has run the task through its handle; then it was considered.
+    fn is_done(&mut self, level: &Level, row: usize, name: &'static str) -> bool {
+        let Some(done) = self.done.iter().find(|done| done.name == name).copied() else { return false };
+        self.pass_on(done.time, || Cow::Borrowed(name));
+        self.passed(level, row, done.time, true);
+        true
     }
 
     /// Whether a task is up to date by what is known without asking or waiting for anything; then it was considered.
@@ -227,13 +283,17 @@ impl Driver<'_> {
 
     /// A task was considered, or left out: who waits for it is told.
     fn passed(&self, level: &Level, row: usize, time: Option<Moment>, is_considered: bool) {
-        if level.is_host
-            && let Some(course) = self.course
-        {
-            course.advance(row, time, is_considered, self.newest.as_ref());
-            if let Mode::Apply(Some(session)) = &self.mode {
-                session.passed(row);
-            }
+        if level.is_host {
+            self.tell(row, time, is_considered);
+        }
+    }
+
+    /// Tells those who wait for a row of the object itself that it was considered.
+    pub(super) fn tell(&self, row: usize, time: Option<Moment>, is_considered: bool) {
+        let Some(course) = self.course else { return };
+        course.advance(row, time, is_considered, self.newest.as_ref());
+        if let Mode::Apply(Some(session)) = &self.mode {
+            session.passed(row);
         }
     }
 
@@ -302,13 +362,15 @@ impl Driver<'_> {
                 Ok(Considered::At(Some(Moment::FUTURE)))
             }
             Decision::Run(reason) => {
-                if Stops::are_asked_now(&self.object.core().layout) {
+                // A part of a running task is ended with that one.
+                if self.running.is_none() && Stops::are_asked_now(&self.object.core().layout) {
                     return Err(RunError::Stopped { object: self.object.core().id.to_string() });
                 }
                 if let Step::Restart = self.begin(level, name).await? {
                     return Ok(Considered::Restart);
                 }
                 let ended = Box::pin(self.perform(level, row, &reason, decided.hash)).await?;
+                self.report_nested(level);
                 let time = ended.time;
                 self.pass_on(time, || Cow::Borrowed(name));
                 self.tasks.push(TaskReport { description: object.describe(row), reason: Some(reason), ..ended });
@@ -325,6 +387,13 @@ impl Driver<'_> {
         let changes = ask(|| object.changes(row, &cx)).await;
         let failed = |source| RunError::check(&self.object.core().id, name, "preview", source);
         Ok(changes.map_err(failed)?.unwrap_or_default())
+    }
+
+    /// Reports the tasks that others ran through their handles, at the level of the object itself.
+    pub(super) fn report_nested(&mut self, level: &Level) {
+        if level.is_host {
+            self.tasks.append(&mut self.nested_reports);
+        }
     }
 
     /// There is nothing to do for a task.
@@ -358,7 +427,7 @@ impl Driver<'_> {
         let wanted = Wanted { task: (!is_forced).then_some((task, &self.records)), asked: self.options.wanted };
         match Box::pin(Session::begin_if_needed(self.object, wanted, &mut self.patience)).await? {
             Begun::Session(session, records) => {
-                self.mode = Mode::Apply(Some(session));
+                self.mode = Mode::Apply(Some(Arc::new(session)));
                 if records == self.records {
                     return Ok(Step::Next);
                 }
@@ -382,7 +451,7 @@ impl Driver<'_> {
         if let Some(reason) = reason {
             cx = cx.with_reason(reason.clone());
         }
-        if let Mode::Apply(Some(session)) = &mut self.mode {
+        if let Mode::Apply(Some(session)) = &self.mode {
             self.contexts.enter(&self.object.core().id).await?;
             cx = cx.with_resources(self.contexts.resources());
             session.bring_up(&level.object, row, &cx).await?;

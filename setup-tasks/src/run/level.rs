@@ -12,6 +12,7 @@ use super::related::newest_by;
 use super::report::TaskReport;
 use super::resource::{DynRunContext, Entered, RunOutcome};
 use crate::BoxFuture;
+use crate::inspect::TaskSort;
 use crate::object::DynObject;
 
 /// A level of a walk.
@@ -26,9 +27,23 @@ pub(super) struct Level {
     pub(super) is_host: bool,
 }
 
+impl Level {
+    /// Returns whether a row is the task of that stamp name, or the customization that it is one of.
+    pub(super) fn leads_to(&self, row: usize, task: &str) -> bool {
+        let rest = task.strip_prefix(self.object.stamp_name(row));
+        rest.is_some_and(|rest| {
+            rest.is_empty() || (rest.starts_with('.') && self.object.sort(row) == TaskSort::Customization)
+        })
+    }
+}
+
 /// The contexts of the levels of a walk, the outermost first.
 #[derive(Default)]
-pub(super) struct Contexts(Vec<Slot>);
+pub(super) struct Contexts {
+    /// Those of the task that runs this one through its handle.
+    outer: Resources,
+    slots: Vec<Slot>,
+}
 
 struct Slot {
     context: Option<Arc<dyn DynRunContext>>,
@@ -36,13 +51,17 @@ struct Slot {
 }
 
 impl Contexts {
+    pub(super) fn within(outer: Resources) -> Self {
+        Self { outer, slots: Vec::new() }
+    }
+
     pub(super) fn push(&mut self, context: Option<Arc<dyn DynRunContext>>) {
-        self.0.push(Slot { context, entered: None });
+        self.slots.push(Slot { context, entered: None });
     }
 
     /// Enters all that are not entered, since a task runs.
     pub(super) async fn enter(&mut self, object: &str) -> Result<(), RunError> {
-        for slot in &mut self.0 {
+        for slot in &mut self.slots {
             if let (Some(context), None) = (&slot.context, &slot.entered) {
                 let entered = Entered::enter(context).await;
                 slot.entered = Some(entered.map_err(|source| error(object, "entered", source))?);
@@ -53,7 +72,7 @@ impl Contexts {
 
     /// Leaves the innermost, and takes it away.
     pub(super) async fn pop(&mut self, object: &str, outcome: RunOutcome) -> Result<(), RunError> {
-        match self.0.pop().and_then(|slot| slot.entered) {
+        match self.slots.pop().and_then(|slot| slot.entered) {
             Some(entered) => entered.leave(outcome).await.map_err(|source| error(object, "left", source)),
             None => Ok(()),
         }
@@ -61,7 +80,8 @@ impl Contexts {
 
     /// What they gave.
     pub(super) fn resources(&self) -> Resources {
-        self.0.iter().filter_map(|slot| slot.entered.as_ref().map(Entered::resource)).collect()
+        let own = self.slots.iter().filter_map(|slot| slot.entered.as_ref().map(Entered::resource));
+        self.outer.iter().cloned().chain(own).collect()
     }
 }
 
@@ -83,7 +103,10 @@ impl Driver<'_> {
             self.pass_on(time, || Cow::Borrowed(name));
             return Ok(Considered::At(time));
         }
-        self.contexts.push(object.clone().customization_context(row).map_err(failed)?);
+        // The context of a customization whose task runs this one is entered already.
+        let is_within = self.running.as_ref().is_some_and(|running| running.is_within(name));
+        let context = if is_within { None } else { object.clone().customization_context(row).map_err(failed)? };
+        self.contexts.push(context);
         let outer = std::mem::take(&mut self.tasks);
         let walked = self.walk_boxed(&inner).await;
         let subtasks = std::mem::replace(&mut self.tasks, outer);
@@ -93,6 +116,7 @@ impl Driver<'_> {
         if let Ok(Step::Restart) = walked {
             return Ok(Considered::Restart);
         }
+        self.report_nested(level);
         let time = subtasks.iter().filter_map(|task| task.time).max();
         self.tasks.push(TaskReport::of_subtasks(name, object.describe(row), subtasks, time));
         walked.map(|_| Considered::At(time))

@@ -62,7 +62,8 @@ impl AnyObject {
             }
             TaskSort::Task => {}
         }
-        let course = self.0.core().course(false);
+        let root = self.0.root();
+        let course = root.core().course(false);
         let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
         let _turn = course.turn().await;
         let (_session, records) = Session::begin(&self.0).await?;

@@ -13,6 +13,7 @@ mod glance;
 mod level;
 mod lock;
 mod mark;
+mod nested;
 mod next;
 mod perform;
 mod related;
@@ -42,6 +43,7 @@ pub(crate) use resource::DynRunContext;
 pub use resource::{RunContext, RunOutcome};
 pub(crate) use session::Session;
 
+use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
 use crate::fleet::Scope;
@@ -72,7 +74,7 @@ pub struct Run<T> {
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
-    /// This task alone, whether or not it must and also on a readonly object.
+    /// The stamp name of this task alone, whether or not it must and also on a readonly object.
     pub(crate) only: Option<Name>,
     pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
@@ -187,7 +189,7 @@ impl Options {
                 Self { force: vec![Cow::Owned(rest.to_owned())], ..Self::default() }.check(&inner)?;
             }
         }
-        self.stop_after.iter().chain(&self.only).try_for_each(|task| find_task(object, task).map(drop))
+        self.stop_after.iter().try_for_each(|task| find_task(object, task).map(drop))
     }
 }
 
@@ -211,11 +213,16 @@ pub(crate) async fn plan_part(object: Arc<dyn DynObject>) -> Result<(), RunError
     driver::drive(object, Options { is_part: true, dry_run: true, ..Options::default() }).await.map(drop)
 }
 
-/// Runs one task of an object.
+/// Runs one task of an object. A task that is called by a task of the same object runs within that one.
 pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> Result<TaskReport, RunError> {
-    let options = Options { only: Some(Cow::Borrowed(task)), ..Options::default() };
-    let report = driver::drive(object.clone(), options).await?;
-    report.tasks.into_iter().next().ok_or_else(|| unknown_task(&object, task))
+    let name = object.stamp_name(find_task(&object, task)?);
+    let root = object.root();
+    let options = Options { only: Some(Cow::Borrowed(name)), ..Options::default() };
+    let report = match RunningTask::of(&root) {
+        Some(running) => running.run(options).await?,
+        None => driver::drive(root, options).await?,
+    };
+    report.find(name).cloned().ok_or_else(|| unknown_task(&object, task))
 }
 
 /// Removes the stamps of an object, then everything under its stamp path.
@@ -224,7 +231,8 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     if core.readonly() {
         return Err(RunError::Readonly { object: core.id.to_string() });
     }
-    let course = core.course(false);
+    let root = object.root();
+    let course = root.core().course(false);
     let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);

@@ -21,7 +21,8 @@ impl Driver<'_> {
         let has = object.features(row);
         let waits = has.sort != TaskSort::Task || has.dependencies || has.dependencies_always;
         let asks = has.completion || has.hash || has.inputs;
-        if waits || asks || !self.is_chosen(level, row) || !object.system_dependencies(row).is_empty() {
+        let is_done = self.done.iter().any(|done| done.name == has.stamp_name);
+        if waits || asks || is_done || !self.is_chosen(level, row) || !object.system_dependencies(row).is_empty() {
             return None;
         }
         let mut newest = self.newest.clone();

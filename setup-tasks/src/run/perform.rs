@@ -8,6 +8,7 @@ use super::driver::{Driver, Mode};
 use super::error::RunError;
 use super::gather::Subject;
 use super::level::Level;
+use super::nested::RunningTask;
 use super::report::{Status, TaskReport};
 use crate::decide::Reason;
 use crate::event::EventKind;
@@ -43,10 +44,11 @@ impl Driver<'_> {
         tracing::debug!(object = %core.id, task, %reason, "running");
         let (description, node) = (level.object.describe(row), &core.course(false).node);
         let (of_step, since) = (Some(reason.clone()), SystemTime::now());
-        node.step(Some(Step { task, description: description.clone(), reason: of_step, since }));
+        let step = Step { task, description: description.clone(), reason: of_step, since };
+        node.step(Some(step.clone()));
         let cx = self.prepare(level, row, Some(reason)).await?;
         let started = Instant::now();
-        let ended = self.run_guarded(row, &cx, level, reason, (hash, started)).await;
+        let ended = self.run_guarded(row, &cx, level, reason, (hash, started), step).await;
         node.step(None);
         let duration = started.elapsed();
         match ended {
@@ -78,8 +80,10 @@ impl Driver<'_> {
         level: &Level,
         reason: &Reason,
         (hash, started): (Option<String>, Instant),
+        step: Step,
     ) -> Ran {
         let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
+        let session = session.clone();
         let (object, name) = (&level.object, cx.task());
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
@@ -89,8 +93,13 @@ impl Driver<'_> {
         let hash = if hash.is_some() || has.completion { hash } else { subject.hash().await? };
         let inputs = if has.completion { Vec::new() } else { subject.record_inputs()? };
         let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
-        let guard = Guard::begin(session, &self.records, name, reason, keeps, is_marked).await?;
-        match run_task(object, row, cx).await {
+        // The mark of another task, which this one may run through its handle.
+        self.unmark().await?;
+        let guard = Guard::begin(&session, &self.records, name, reason, keeps, is_marked).await?;
+        let running = RunningTask::new(self.object, &session, self.contexts.resources(), step, self.running.as_ref());
+        let ran = running.scope(run_task(object, row, cx)).await;
+        let mut nested = self.take_nested(&running)?;
+        match ran {
             Ok(Outcome::Done) => {
                 let duration = started.elapsed();
                 // A check that fails now will fail again, and loudly, when the next run asks it.
@@ -103,16 +112,21 @@ impl Driver<'_> {
                 let time = session.layout().clock().now();
                 let kept = cx.take_kept();
                 let success = Success { time, hash, source: has.source, inputs, changed_while_running, kept, duration };
+                let retimed = nested.iter_mut().filter_map(|done| done.retime(time, &self.records)).collect();
+                self.done.extend(&nested);
                 let next = self.next_for_sure(level, name, time);
-                guard.complete(&mut self.records, success, next).await?;
+                guard.complete(&mut self.records, success, retimed, next).await?;
                 self.marked = self.marked.or(next);
+                self.tell_nested(&nested);
                 Ok((Status::Ran, Some(time)))
             }
             Ok(Outcome::Skipped) => {
+                self.done.append(&mut nested);
                 guard.skip(&mut self.records, started.elapsed()).await?;
                 Ok((Status::Skipped, None))
             }
             Err(failed) => {
+                self.done.append(&mut nested);
                 guard.fail(&mut self.records, format!("{:#}", failed.error), started.elapsed()).await?;
                 Err(Failure::Task(failed))
             }

@@ -88,6 +88,14 @@ impl ObjectReport {
         self.tasks.iter().all(|task| task.status == Status::UpToDate)
     }
 
+    /// Returns the report on a task of any level, by its stamp name.
+    pub(crate) fn find(&self, name: &str) -> Option<&TaskReport> {
+        fn find<'t>(tasks: &'t [TaskReport], name: &str) -> Option<&'t TaskReport> {
+            tasks.iter().find_map(|task| if task.task == name { Some(task) } else { find(&task.subtasks, name) })
+        }
+        find(&self.tasks, name)
+    }
+
     /// The report on one task, if it was considered.
     pub fn task(&self, name: &str) -> Option<&TaskReport> {
         self.tasks.iter().find(|task| task.task == name)

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::pin::pin;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
 
@@ -19,7 +19,7 @@ use crate::waiting::Holding;
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
 pub(crate) struct Session {
     object: Arc<dyn DynObject>,
-    up: HashSet<String>,
+    up: Mutex<HashSet<String>>,
     /// Goes before others are told, who then find the lock free.
     _lock: ObjectLock,
     holding: Holding,
@@ -76,7 +76,7 @@ impl Session {
     fn locked(object: &Arc<dyn DynObject>, lock: ObjectLock) -> Result<Begun, RunError> {
         let holding = Holding::begin(object);
         let records = object.core().load_to_change()?;
-        Ok(Begun::Session(Self { object: object.clone(), up: HashSet::new(), _lock: lock, holding }, records))
+        Ok(Begun::Session(Self { object: object.clone(), up: Mutex::default(), _lock: lock, holding }, records))
     }
 
     /// Tells other processes that wait for the object that its run has considered a task.
@@ -92,20 +92,24 @@ impl Session {
         &self.object.core().subdir
     }
 
+    fn up(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.up.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Brings up, together, the system dependencies of a task that are not up yet.
     pub(crate) async fn bring_up(
-        &mut self,
+        &self,
         object: &Arc<dyn DynObject>,
         row: usize,
         cx: &TaskContext,
     ) -> Result<(), RunError> {
         let mut wanted = object.system_dependencies(row);
-        wanted.retain(|dependency| self.up.insert(dependency.name()));
+        wanted.retain(|dependency| self.up().insert(dependency.name()));
         let results = join_all(wanted.iter().map(|dependency| dependency.bring_up(cx))).await;
         let mut failed = None;
         for (dependency, result) in wanted.iter().zip(results) {
             if let Err(source) = result {
-                self.up.remove(&dependency.name());
+                self.up().remove(&dependency.name());
                 failed.get_or_insert(RunError::System {
                     object: self.object.core().id.to_string(),
                     task: cx.task(),

@@ -51,21 +51,24 @@ impl<'s> Guard<'s> {
         Ok(guard)
     }
 
-    /// The task did its work: the stamp is written, and with it the mark of the task that is next, if that is known.
+    /// The task did its work: the stamp is written. In the same write are the new times of the tasks that it ran, and the mark
+    /// of the task that is next, if that is known.
     pub(crate) async fn complete(
         self,
         records: &mut Records,
         success: Success,
+        retimed: Vec<Change>,
         next: Option<&'static str>,
     ) -> Result<(), StampError> {
         let time = success.time;
         let history = self.history(time, Ended::Ran, success.duration, None);
+        retimed.iter().for_each(|change| change.apply(records));
         let mark = next.map(|task| mark(self.session, records, task, Keeps::Stamp));
         let entry = match self.keeps {
             Keeps::Stamp => Entry::completed(self.stamp(success)),
             Keeps::Change => Entry { changed: Some(time), ..Entry::default() },
         };
-        self.keep(records, Some(entry), history, mark).await
+        self.keep(records, Some(entry), history, retimed.into_iter().chain(mark)).await
     }
 
     fn stamp(&self, success: Success) -> Stamp {
@@ -105,11 +108,11 @@ impl<'s> Guard<'s> {
         records: &mut Records,
         entry: Option<Entry>,
         history: HistoryEntry,
-        mark: Option<Change>,
+        more: impl IntoIterator<Item = Change>,
     ) -> Result<(), StampError> {
         let change = Change::Set { task: self.task.to_owned(), entry, history: Some(Box::new(history)) };
         change.apply(records);
-        write(self.session, [change].into_iter().chain(mark).collect()).await
+        write(self.session, [change].into_iter().chain(more).collect()).await
     }
 }
 

@@ -1,0 +1,199 @@
+//! Tasks that a running task runs on its own object, through their handles: within the session of the running task, one after
+//! another. When the running task succeeds, their stamps get its time.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::MutexGuard as TurnGuard;
+
+use super::Options;
+use super::context::Resources;
+use super::course::Start;
+use super::driver::Driver;
+use super::error::RunError;
+use super::report::{ObjectReport, Status, TaskReport};
+use super::session::Session;
+use crate::BoxFuture;
+use crate::object::DynObject;
+use crate::ready::{Circle, Current, Step};
+use crate::stamp::{Change, Moment, Records, StampError};
+
+/// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
+const LEVELS: u32 = 8;
+
+tokio::task_local! {
+    /// The task whose method is polled now, unless another piece of work is polled within it.
+    static RUNNING: Option<Arc<RunningTask>>;
+}
+
+/// A task whose method runs, as the handles that it calls see it.
+pub(super) struct RunningTask {
+    object: Arc<dyn DynObject>,
+    pub(super) session: Arc<Session>,
+    /// The resources of the contexts that are entered.
+    pub(super) resources: Resources,
+    step: Step,
+    /// The task that runs this one through its handle.
+    parent: Option<Arc<Self>>,
+    level: u32,
+    turn: tokio::sync::Mutex<()>,
+    nested: Mutex<Nested>,
+}
+
+/// The tasks that a running task has run.
+#[derive(Default)]
+pub(super) struct Nested {
+    /// Whether one began: then the records have changed.
+    began: bool,
+    /// Names of stamps, and of customizations, with the time if the task was not skipped.
+    pub(super) done: Vec<Done>,
+    pub(super) reports: Vec<TaskReport>,
+}
+
+/// A task that was run by another one, and is not considered again by the walk.
+#[derive(Clone, Copy)]
+pub(super) struct Done {
+    pub(super) name: &'static str,
+    pub(super) time: Option<Moment>,
+}
+
+impl RunningTask {
+    pub(super) fn new(
+        object: &Arc<dyn DynObject>,
+        session: &Arc<Session>,
+        resources: Resources,
+        step: Step,
+        parent: Option<&Arc<Self>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
+            object: object.clone(),
+            session: session.clone(),
+            resources,
+            step,
+            level: parent.map_or(0, |parent| parent.level + 1),
+            parent: parent.cloned(),
+            turn: tokio::sync::Mutex::default(),
+            nested: Mutex::default(),
+        })
+    }
+
+    /// Polls the task's method.
+    pub(super) async fn scope<F: Future>(self: &Arc<Self>, method: F) -> F::Output {
+        RUNNING.scope(Some(self.clone()), method).await
+    }
+
+    /// Returns the task of `object` that the caller is the method of.
+    pub(super) fn of(object: &Arc<dyn DynObject>) -> Option<Arc<Self>> {
+        let running = RUNNING.try_with(Clone::clone).ok().flatten()?;
+        let is_own = Current::worker().is_some_and(|worker| worker == object.core().course(false).node);
+        (is_own && Arc::ptr_eq(&running.object, object)).then_some(running)
+    }
+
+    /// Returns this task and those that run it, the innermost first.
+    fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |running| running.parent.as_deref())
+    }
+
+    /// Returns whether a task of a customization is running, this one or one that runs it: then the customization's context
+    /// is entered.
+    pub(super) fn is_within(&self, customization: &str) -> bool {
+        self.chain().any(|running| is_part(running.step.task, customization))
+    }
+
+    /// Refuses a task that is running, or a customization of which one is.
+    fn refuse_circle(&self, task: &str) -> Result<(), RunError> {
+        let id = &self.object.core().id;
+        let is_it = |running: &Self| running.step.task == task || is_part(running.step.task, task);
+        let Some(levels) = self.chain().position(is_it) else { return Ok(()) };
+        let mut names: Vec<_> =
+            self.chain().take(levels + 1).map(|running| format!("`{id}/{}`", running.step.task)).collect();
+        names.reverse();
+        Err(RunError::circle(id, Circle::of(names)))
+    }
+
+    async fn turn(&self) -> TurnGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    fn nested(&self) -> MutexGuard<'_, Nested> {
+        self.nested.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what the method has run, if anything.
+    pub(super) fn take_nested(&self) -> Option<Nested> {
+        let nested = std::mem::take(&mut *self.nested());
+        nested.began.then_some(nested)
+    }
+
+    /// Runs a task of the same object, for the method that calls its handle.
+    pub(super) async fn run(self: Arc<Self>, options: Options) -> Result<ObjectReport, RunError> {
+        self.refuse_circle(options.only.as_deref().unwrap_or_default())?;
+        let is_deep = self.level % LEVELS == LEVELS - 1;
+        let work: BoxFuture<'static, _> = Box::pin(async move { self.run_in_turn(&options).await });
+        if is_deep { Current::apart(work).await } else { work.await }
+    }
+
+    async fn run_in_turn(self: &Arc<Self>, options: &Options) -> Result<ObjectReport, RunError> {
+        let _turn = self.turn().await;
+        self.nested().began = true;
+        let core = self.object.core();
+        let considered = core.considered.load(Ordering::Relaxed);
+        let mut driver = Driver::nested(&self.object, options, self)?;
+        let result = RUNNING.scope(None, driver.run(&Start::default())).await;
+        core.considered.store(considered, Ordering::Relaxed);
+        core.course(false).node.step(Some(self.step.clone()));
+        let report = driver.report();
+        let mut nested = self.nested();
+        nested.done.append(&mut driver.done);
+        nested.done.extend(report.tasks.iter().flat_map(done));
+        nested.reports.extend(report.tasks.iter().cloned());
+        result.map(|()| report)
+    }
+}
+
+impl Done {
+    /// Gives the task the time of the one that ran it. Returns the change to its record, if it has one.
+    pub(super) fn retime(&mut self, time: Moment, records: &Records) -> Option<Change> {
+        *self.time.as_mut()? = time;
+        let mut entry = records.get(self.name)?.clone();
+        if let Some(stamp) = &mut entry.stamp {
+            stamp.time = time;
+        } else {
+            entry.changed = entry.changed.and(Some(time));
+        }
+        Some(Change::Set { task: self.name.to_owned(), entry: Some(entry), history: None })
+    }
+}
+
+impl Driver<'_> {
+    /// Takes what the method of a task has run, and the records as they are then.
+    pub(super) fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<Done>, StampError> {
+        let Some(nested) = running.take_nested() else { return Ok(Vec::new()) };
+        self.records = self.object.core().load()?;
+        self.nested_reports.extend(nested.reports);
+        Ok(nested.done)
+    }
+
+    /// Lets those go on that wait for tasks that a running task ran.
+    pub(super) fn tell_nested(&self, nested: &[Done]) {
+        for done in nested.iter().filter(|done| done.time.is_some()) {
+            if let Some(row) = self.object.row(done.name) {
+                self.tell(row, done.time, true);
+            }
+        }
+    }
+}
+
+/// Returns the tasks of a report that ran or asked to be skipped.
+fn done(report: &TaskReport) -> Vec<Done> {
+    let mut all: Vec<_> = report.subtasks.iter().flat_map(done).collect();
+    if matches!(report.status, Status::Ran | Status::Skipped) {
+        all.push(Done { name: report.task, time: report.time });
+    }
+    all
+}
+
+/// Returns whether a task is one of a customization.
+fn is_part(task: &str, customization: &str) -> bool {
+    task.strip_prefix(customization).is_some_and(|rest| rest.starts_with('.'))
+}
