@@ -1,5 +1,6 @@
 //! The files of a template, found beside the file that names them.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use syn::LitStr;
@@ -30,9 +31,13 @@ pub fn read(file: &Path, named: &[LitStr]) -> syn::Result<Vec<Source>> {
     for (i, literal) in named.iter().enumerate() {
         let (name, path) = (literal.value(), directory.join(literal.value()));
         if i > 0 && path.is_dir() {
-            for inner in files_in(&path).map_err(|error| unreadable(literal, &error))? {
-                let inner = inner.strip_prefix(directory).unwrap_or(&inner).to_string_lossy().replace('\\', "/");
-                sources.push(read_one(directory, &inner, literal)?);
+            for inner in files_in(&path, literal)? {
+                let inner = inner.strip_prefix(directory).unwrap_or(&inner);
+                let Some(inner) = inner.to_str() else {
+                    let what = format!("the name of `{}` is not UTF-8", inner.display());
+                    return Err(explain(literal.span(), &what, "give the file another name"));
+                };
+                sources.push(read_one(directory, &inner.replace('\\', "/"), literal)?);
             }
         } else {
             sources.push(read_one(directory, &name, literal)?);
@@ -42,31 +47,78 @@ pub fn read(file: &Path, named: &[LitStr]) -> syn::Result<Vec<Source>> {
 }
 
 fn read_one(directory: &Path, name: &str, literal: &LitStr) -> syn::Result<Source> {
-    let text = std::fs::read_to_string(directory.join(name)).map_err(|error| unreadable(literal, &error))?;
+    let (path, failed) = (directory.join(name), |error: &io::Error| unreadable(literal, name, error));
+    let meta = std::fs::metadata(&path).map_err(|error| failed(&error))?;
+    // A FIFO would keep the compiler waiting.
+    if !meta.is_file() {
+        let what = if meta.is_dir() { "it is a directory" } else { "it is neither a file nor a directory" };
+        return Err(failed(&io::Error::other(what)));
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| failed(&error))?;
     let path = LitStr::new(name, literal.span());
     Ok(Source { name: name.to_owned(), path, text: Some(text) })
 }
 
-fn unreadable(literal: &LitStr, error: &std::io::Error) -> syn::Error {
-    let name = literal.value();
-    if error.kind() == std::io::ErrorKind::NotFound {
-        let what = format!("there is no file `{name}`");
-        return explain(literal.span(), &what, "write its path from the directory of this source file");
+fn unreadable(literal: &LitStr, name: &str, error: &io::Error) -> syn::Error {
+    match error.kind() {
+        io::ErrorKind::NotFound => {
+            let what = format!("there is no file `{name}`");
+            explain(literal.span(), &what, "write its path from the directory of this source file")
+        }
+        io::ErrorKind::InvalidData => {
+            let what = format!("`{name}` is not UTF-8");
+            explain(literal.span(), &what, "templates are text files; move other files elsewhere")
+        }
+        _ => {
+            let what = format!("`{name}` cannot be read: {error}");
+            explain(literal.span(), &what, "see whether it is a text file, and its permissions")
+        }
     }
-    explain(literal.span(), &format!("`{name}` cannot be read: {error}"), "see whether it is a text file")
 }
 
 /// In the order of their names, so that every build is the same.
-fn files_in(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut entries: Vec<_> = std::fs::read_dir(directory)?.collect::<Result<_, _>>()?;
+fn files_in(directory: &Path, literal: &LitStr) -> syn::Result<Vec<PathBuf>> {
+    let failed = |error: io::Error| unreadable(literal, &directory.display().to_string(), &error);
+    let entries = std::fs::read_dir(directory).map_err(failed)?;
+    let mut entries: Vec<_> = entries.collect::<Result<_, _>>().map_err(failed)?;
+    entries.retain(|entry| !is_of_an_editor(&entry.file_name().to_string_lossy()));
     entries.sort_by_key(std::fs::DirEntry::file_name);
     let mut files = Vec::new();
     for entry in entries {
-        if entry.file_type()?.is_dir() {
-            files.extend(files_in(&entry.path())?);
+        if entry.file_type().map_err(failed)?.is_dir() {
+            files.extend(files_in(&entry.path(), literal)?);
         } else {
             files.push(entry.path());
         }
     }
     Ok(files)
+}
+
+/// Returns whether an editor keeps such a file while another one is edited: locks and automatic saves of Emacs (`.#x`, `#x#`),
+/// backups (`x~`), swap files of Vim (`.x.swp`) and the file by which it finds out whether it may write (`4913`).
+fn is_of_an_editor(name: &str) -> bool {
+    let is_swap = || {
+        let ending = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending);
+        ending.is_some_and(|ending| ending.len() == 3 && ending.starts_with("sw"))
+    };
+    name.starts_with(".#")
+        || name.ends_with('~')
+        || (name.len() > 1 && name.starts_with('#') && name.ends_with('#'))
+        || name == "4913"
+        || is_swap()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_an_editor;
+
+    #[test]
+    fn files_of_editors_are_known_by_their_names() {
+        for name in [".#header.tera", "header.tera~", ".header.tera.swp", ".header.tera.swo", "#header.tera#", "4913"] {
+            assert!(is_of_an_editor(name), "{name}");
+        }
+        for name in ["header.tera", ".hidden.tera", "swp", "a.swp", "#", "header#.tera", "49130", ".swpx.tera"] {
+            assert!(!is_of_an_editor(name), "{name}");
+        }
+    }
 }

@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use setup_tasks::stamp::kind_of;
 use tera::{Context, Tera};
 
 use crate::error::TemplateError;
@@ -29,10 +31,11 @@ impl Engine {
     /// The engine of a template, made when it is first asked for. With a directory of newer files it is made each time.
     pub(crate) fn of(template: Template, overriding: Option<&Path>) -> Result<Self, TemplateError> {
         if let Some(directory) = overriding {
-            let newer = |name: &str| fs::read_to_string(directory.join(name)).ok();
-            let files = template.files().iter();
-            let files = files.map(|&(name, text)| (name, newer(name).map_or(Cow::Borrowed(text), Cow::Owned)));
-            return Ok(Self { template, tera: Arc::new(compile(template, files)?) });
+            let newer =
+                |&(name, text)| Ok((name, newer(&directory.join(name))?.map_or(Cow::Borrowed(text), Cow::Owned)));
+            let files: Vec<(_, Cow<'_, str>)> =
+                template.files().iter().map(newer).collect::<Result<_, TemplateError>>()?;
+            return Ok(Self { template, tera: Arc::new(compile(template, files.into_iter())?) });
         }
         let key = template.files().as_ptr().addr();
         let known = ENGINES.read().unwrap_or_else(PoisonError::into_inner);
@@ -62,6 +65,22 @@ impl Engine {
         }
         let hash = self.tera.render_component_with_implicits(HASH, &args, context, None, false);
         hash.map_err(|error| render_error(self.template, &error))
+    }
+}
+
+/// Reads a newer text, if there is one. Anything other than a file is never opened.
+fn newer(path: &Path) -> Result<Option<String>, TemplateError> {
+    let read = || {
+        let meta = fs::metadata(path)?;
+        if !meta.is_file() {
+            return Err(io::Error::other(format!("it is {}", kind_of(meta.file_type()))));
+        }
+        fs::read_to_string(path)
+    };
+    match read() {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(TemplateError::Io { action: "read", path: path.to_owned(), source }),
     }
 }
 

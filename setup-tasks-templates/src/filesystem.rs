@@ -1,12 +1,18 @@
 //! Filesystems of machines, which files are installed into.
 
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, OpenOptions};
-use setup_tasks::{Result, TaskContext};
+use cap_std::fs::{Dir, Metadata, OpenOptions};
+use setup_tasks::run::FileChange;
+use setup_tasks::stamp::{FileStamp, kind_of};
+use setup_tasks::{Difference, Result, TaskContext};
+
+use crate::kept;
+use crate::task::Rendered;
 
 /// A machine that files can be installed on.
 #[diagnostic::on_unimplemented(
@@ -17,18 +23,29 @@ pub trait FilesystemAccess: Sync {
     /// Its filesystem.
     type Filesystem: Filesystem;
 
-    /// Opens the filesystem: mounts it, connects to it.
+    /// Opens the filesystem: mounts it, connects to it. It is opened in every run if
+    /// [`Filesystem::IS_CHEAP`] is set.
     fn filesystem(&self, cx: &TaskContext) -> impl Future<Output = Result<Self::Filesystem>> + Send;
 }
 
 /// A filesystem that files can be installed into.
 pub trait Filesystem: Send + Sync {
-    /// The content of a file; `None` if there is none. Changes nothing, also where the filesystem itself is not there yet.
+    /// Whether a look at a file costs about as much as a system call. Then files that were installed are looked at in every run,
+    /// through [`local`](Self::local), and installed again where they are not as they were left.
+    const IS_CHEAP: bool = false;
+
+    /// Returns the content of a file, or `None` if there is none. This changes nothing, also where the filesystem itself is not
+    /// there yet. Anything other than a file is an error, and is never opened.
     fn read(&self, path: &Path) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
 
     /// Makes a file of that content and those permissions, whole or not at all, with its directories, unless there is one
     /// that has both. Whether it was made. `path` is relative, without `..`.
     fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Returns the directory of this machine that the filesystem is, if it is one.
+    fn local(&self) -> Option<&RootedDirectory> {
+        None
+    }
 }
 
 /// A directory of this machine as the root of a filesystem: nothing that is installed leads out of it, whatever symbolic links
@@ -48,6 +65,18 @@ pub enum InstallError {
         /// The path.
         path: PathBuf,
     },
+    /// Something other than a file is there.
+    #[error("cannot {action} `{}`: it is {kind}\nhelp: move it away, or choose another path", root.join(path).display())]
+    InPlace {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// The root of the filesystem.
+        root: PathBuf,
+        /// What is there.
+        kind: &'static str,
+    },
     /// The operating system refused, or a symbolic link leads out of the root.
     #[error("cannot {action} `{}` under `{}`", path.display(), root.display())]
     Io {
@@ -62,16 +91,24 @@ pub enum InstallError {
     },
 }
 
+/// A file that is as it should be.
+pub(crate) struct Put {
+    pub(crate) was_written: bool,
+    pub(crate) stamp: FileStamp,
+}
+
 impl RootedDirectory {
-    /// The directory of that path, which is created when something is installed. A relative one is made absolute now, so that
-    /// a task that changes the working directory does not move it.
+    /// The directory of that path, which is created when something is installed.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        let root = root.into();
-        Self { root: std::path::absolute(&root).unwrap_or(root) }
+        Self { root: root.into() }
     }
 
     fn error<'a>(&'a self, action: &'static str, path: &'a Path) -> impl Fn(io::Error) -> InstallError + 'a {
         move |source| InstallError::Io { action, path: path.to_owned(), root: self.root.clone(), source }
+    }
+
+    fn in_place(&self, action: &'static str, path: &Path, kind: &'static str) -> InstallError {
+        InstallError::InPlace { action, path: path.to_owned(), root: self.root.clone(), kind }
     }
 
     /// As [`Filesystem::read`], without a future.
@@ -80,44 +117,145 @@ impl RootedDirectory {
     ///
     /// As [`install_now`](Self::install_now).
     pub fn read_now(&self, path: &Path) -> Result<Option<Vec<u8>>, InstallError> {
+        let Some(mut file) = self.open(path)? else { return Ok(None) };
+        let mut content = Vec::new();
+        file.read_to_end(&mut content).map_err(self.error("read", path))?;
+        Ok(Some(content))
+    }
+
+    /// Opens a file for reading, symbolic links within the root followed; `None` if there is none.
+    fn open(&self, path: &Path) -> Result<Option<fs::File>, InstallError> {
         require_plain(path)?;
-        match Dir::open_ambient_dir(&self.root, ambient_authority()).and_then(|root| root.read(path)) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.error("read", path)(error)),
+        let error = self.error("read", path);
+        let Some(root) = there(Dir::open_ambient_dir(&self.root, ambient_authority())).map_err(&error)? else {
+            return Ok(None);
+        };
+        let Some(meta) = there(root.metadata(path)).map_err(&error)? else { return Ok(None) };
+        if !meta.is_file() {
+            return Err(self.in_place("read", path, file_type(&meta)));
         }
+        let Some(file) = there(root.open_with(path, &reading())).map_err(&error)? else { return Ok(None) };
+        let file = file.into_std();
+        let kind = file.metadata().map_err(&error)?.file_type();
+        if kind.is_file() { Ok(Some(file)) } else { Err(self.in_place("read", path, kind_of(kind))) }
     }
 
     /// As [`Filesystem::install`], without a future.
     ///
     /// # Errors
     ///
-    /// A path that leads out, by itself or by symbolic links; what the operating system refuses.
+    /// A path that leads out, by itself or by symbolic links; something other than a file in its place; what the operating
+    /// system refuses.
     pub fn install_now(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool, InstallError> {
+        Ok(self.put(path, content, mode)?.was_written)
+    }
+
+    /// Makes a file, unless there is one that has the content and the mode.
+    pub(crate) fn put(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<Put, InstallError> {
         require_plain(path)?;
         let error = |action| self.error(action, path);
         let open = || {
-            std::fs::create_dir_all(&self.root)?;
+            fs::create_dir_all(&self.root)?;
             Dir::open_ambient_dir(&self.root, ambient_authority())
         };
         let root = open().map_err(error("open the root of"))?;
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        let found = there(root.symlink_metadata(path)).map_err(error("look at"))?;
+        match found {
+            // The link itself is replaced, wherever in the root it leads.
+            Some(meta) if meta.is_symlink() => require_inside(&root, path).map_err(error("follow"))?,
+            Some(meta) if !meta.is_file() => return Err(self.in_place("write", path, file_type(&meta))),
+            Some(meta) if meta.len() == content.len() as u64 && mode.is_none_or(|mode| has_mode(&meta, mode)) => {
+                if let Some(stamp) = self.unchanged(path, content)? {
+                    return Ok(Put { was_written: false, stamp });
+                }
+            }
+            Some(_) | None => {}
+        }
         // From here on the directory is held by its handle: what its name becomes meanwhile does not matter.
         let directory = if parent.as_os_str().is_empty() {
             root
         } else {
-            root.create_dir_all(parent).map_err(error("create the directory of"))?;
+            make_directories(&root, parent).map_err(error("create the directory of"))?;
             root.open_dir(parent).map_err(error("open the directory of"))?
         };
-        if is_same(&directory, Path::new(name), content, mode).map_err(error("read"))? {
-            return Ok(false);
+        let stamp = replace(&directory, Path::new(name), content, mode).map_err(error("write"))?;
+        Ok(Put { was_written: true, stamp })
+    }
+
+    /// Returns the stamp of a file that has this content.
+    fn unchanged(&self, path: &Path, content: &[u8]) -> Result<Option<FileStamp>, InstallError> {
+        let Some(mut file) = self.open(path)? else { return Ok(None) };
+        let mut found = Vec::with_capacity(content.len());
+        file.read_to_end(&mut found).map_err(self.error("read", path))?;
+        let meta = file.metadata().map_err(self.error("read", path))?;
+        // Whoever writes to it just now gives it times that the stamp does not vouch for.
+        Ok((found == content).then(|| FileStamp::new(&meta, content)))
+    }
+
+    /// Returns how a file differs from the one that was left there: by one look, and by its content only where that shows a change.
+    pub(crate) fn differences(
+        &self,
+        path: &Path,
+        left: &FileStamp,
+        mode: Option<u32>,
+    ) -> Result<Vec<Difference>, InstallError> {
+        let shown = path.display().to_string();
+        let Some(meta) = self.look(path)? else { return Ok(vec![Difference::new(shown, "is missing")]) };
+        if !meta.is_file() {
+            return Ok(vec![Difference::new(shown, format!("is {}", kind_of(meta.file_type())))]);
         }
-        replace(&directory, Path::new(name), content, mode).map_err(error("write"))?;
-        Ok(true)
+        if left.vouches_for(&meta) {
+            return Ok(Vec::new());
+        }
+        let mut differences = Vec::new();
+        let is_same = || Ok(self.read_now(path)?.is_some_and(|content| left.held(&content)));
+        if meta.len() == 0 && left.size() > 0 {
+            differences.push(Difference::new(&shown, "is empty"));
+        } else if meta.len() != left.size() || !is_same()? {
+            differences.push(Difference::new(&shown, "content differs"));
+        }
+        if let (Some(mode), Some(now)) = (mode, mode_of(&meta))
+            && mode != now
+        {
+            let difference = Difference::new(shown, format!("mode {now:04o}"));
+            differences.push(difference.instead_of(format!("{mode:04o}")));
+        }
+        Ok(differences)
+    }
+
+    /// Returns what writing a text would change in a file. Texts that depend on a secret are hidden: of the old one,
+    /// by what was kept about the file, or where nothing is known, by its permissions.
+    pub(crate) fn change(
+        &self,
+        path: &Path,
+        rendered: &Rendered,
+        mode: Option<u32>,
+        kept: &[&[u8]],
+    ) -> Result<FileChange, InstallError> {
+        // A link is replaced by a new file.
+        let meta = self.look(path)?.filter(|meta| !meta.is_symlink());
+        let before = if meta.is_some() { self.read_now(path)? } else { None };
+        let now = meta.as_ref().and_then(mode_of);
+        let shown = path.display().to_string();
+        let was_secret = || kept::was_secret(kept, &shown).unwrap_or(now.is_some_and(is_private));
+        let change = file_change(&shown, before.as_deref(), rendered, was_secret);
+        Ok(match (now, mode) {
+            (Some(now), Some(mode)) if before.is_some() => change.with_modes(now, mode),
+            _ => change,
+        })
+    }
+
+    /// Returns what is at a path, without following a link there; nothing is opened.
+    pub(crate) fn look(&self, path: &Path) -> Result<Option<fs::Metadata>, InstallError> {
+        require_plain(path)?;
+        there(fs::symlink_metadata(self.root.join(path))).map_err(self.error("look at", path))
     }
 }
 
 impl Filesystem for RootedDirectory {
+    const IS_CHEAP: bool = true;
+
     async fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
         Ok(self.read_now(path)?)
     }
@@ -125,72 +263,188 @@ impl Filesystem for RootedDirectory {
     async fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool> {
         Ok(self.install_now(path, content, mode)?)
     }
+
+    fn local(&self) -> Option<&RootedDirectory> {
+        Some(self)
+    }
+}
+
+/// Returns whether a file of that mode is readable by its owner alone.
+pub(crate) fn is_private(mode: u32) -> bool {
+    (mode & 0o077).count_ones() == 0
+}
+
+/// Returns the change from what a file holds to a rendering; where one of them depends on a secret, without the texts.
+pub(crate) fn file_change(
+    path: &str,
+    before: Option<&[u8]>,
+    rendered: &Rendered,
+    was_secret: impl FnOnce() -> bool,
+) -> FileChange {
+    let before = before.map(|content| String::from_utf8_lossy(content).into_owned());
+    if rendered.is_secret || (before.is_some() && was_secret()) {
+        return FileChange::of_secret(path, before.as_deref(), &rendered.text);
+    }
+    FileChange::new(path, before, rendered.text.clone())
 }
 
 fn require_plain(path: &Path) -> Result<(), InstallError> {
     if crate::output::is_plain(path) { Ok(()) } else { Err(InstallError::Outside { path: path.to_owned() }) }
 }
 
-fn is_same(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> io::Result<bool> {
-    let mut file = match directory.open(name) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(error),
-    };
-    let meta = file.metadata()?;
-    if meta.len() != content.len() as u64 || mode.is_some_and(|mode| !has_mode(&meta, mode)) {
-        return Ok(false);
+fn there<A>(result: io::Result<A>) -> io::Result<Option<A>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(error) => Err(error),
     }
-    let mut found = Vec::with_capacity(content.len());
-    file.read_to_end(&mut found)?;
-    Ok(found == content)
 }
 
-/// A draft beside the file, which takes its name once it is whole.
-fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> io::Result<()> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let draft = format!(".setup-tasks-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let mut options = OpenOptions::new();
-    private(options.write(true).create_new(true));
+/// Fails if a symbolic link leads out of the root. One that leads in a circle or nowhere stays within.
+fn require_inside(root: &Dir, path: &Path) -> io::Result<()> {
+    match root.metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// Makes the directories that are not there, each on the disk before what is in it.
+fn make_directories(root: &Dir, path: &Path) -> io::Result<()> {
+    if root.is_dir(path) {
+        return Ok(());
+    }
+    root.create_dir_all(path)?;
+    for made in path.ancestors().skip(1) {
+        let made = if made.as_os_str().is_empty() { Path::new(".") } else { made };
+        sync(&root.open_dir(made)?)?;
+    }
+    Ok(())
+}
+
+/// Writes a draft beside the file, which takes its name once it is whole and on the disk.
+fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> io::Result<FileStamp> {
+    let (draft, file) = draft(directory)?;
     let write = || {
-        let mut file = directory.open_with(&draft, &options)?;
+        let mut file = file.into_std();
         file.write_all(content)?;
         set_mode(&file, mode)?;
-        directory.rename(&draft, directory, name)
+        // A file system may keep the new name before the content; a loss of power would leave an empty file.
+        file.sync_all()?;
+        let written = file.metadata()?;
+        directory.rename(&draft, directory, name)?;
+        sync(directory)?;
+        let meta = file.metadata()?;
+        let is_ours = meta.len() == written.len() && meta.modified().ok() == written.modified().ok();
+        Ok(if is_ours { FileStamp::new(&meta, content) } else { FileStamp::unsure(&meta, content) })
     };
     write().inspect_err(|_| {
-        // It may not have been made.
+        // It may be in its place already.
         let _ = directory.remove_file(&draft);
     })
 }
 
-#[cfg(unix)]
-fn private(options: &mut OpenOptions) {
-    use cap_std::fs::OpenOptionsExt;
-    options.mode(0o600);
+/// Makes a draft of a name that nobody has. A killed process of the same number may have left some.
+fn draft(directory: &Dir) -> io::Result<(String, cap_std::fs::File)> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let mut options = OpenOptions::new();
+    private(options.write(true).create_new(true));
+    loop {
+        let draft = format!(".setup-tasks-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        match directory.open_with(&draft, &options) {
+            Ok(file) => return Ok((draft, file)),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
-#[cfg(unix)]
-fn set_mode(file: &cap_std::fs::File, mode: Option<u32>) -> io::Result<()> {
-    use cap_std::fs::{Permissions, PermissionsExt};
-    file.set_permissions(Permissions::from_mode(mode.unwrap_or(crate::output::USUAL)))
-}
+/// The mode of a new file if nobody says otherwise; drafts are private.
+pub(crate) const USUAL: u32 = 0o644;
 
 #[cfg(unix)]
-fn has_mode(meta: &cap_std::fs::Metadata, mode: u32) -> bool {
-    use cap_std::fs::PermissionsExt;
-    meta.permissions().mode() & 0o7777 == mode
+mod system {
+    use super::{Dir, Metadata, OpenOptions, USUAL, fs, io};
+
+    /// Reading without waiting for the other end of a FIFO that took the file's place just now.
+    pub(super) fn reading() -> OpenOptions {
+        use cap_std::fs::OpenOptionsExt;
+        let mut options = OpenOptions::new();
+        options.read(true).custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+        options
+    }
+
+    pub(super) fn private(options: &mut OpenOptions) {
+        use cap_std::fs::OpenOptionsExt;
+        options.mode(0o600);
+    }
+
+    pub(super) fn sync(directory: &Dir) -> io::Result<()> {
+        directory.open(".")?.sync_all()
+    }
+
+    pub(super) fn set_mode(file: &fs::File, mode: Option<u32>) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        file.set_permissions(fs::Permissions::from_mode(mode.unwrap_or(USUAL)))
+    }
+
+    pub(super) fn has_mode(meta: &Metadata, mode: u32) -> bool {
+        use cap_std::fs::PermissionsExt;
+        meta.permissions().mode() & 0o7777 == mode
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "other systems have no modes")]
+    pub(crate) fn mode_of(meta: &fs::Metadata) -> Option<u32> {
+        use std::os::unix::fs::PermissionsExt;
+        Some(meta.permissions().mode() & 0o7777)
+    }
+
+    pub(super) fn file_type(meta: &Metadata) -> &'static str {
+        use cap_std::fs::FileTypeExt;
+        let kind = meta.file_type();
+        if kind.is_dir() {
+            "a directory"
+        } else if kind.is_fifo() {
+            "a FIFO"
+        } else if kind.is_socket() {
+            "a socket"
+        } else {
+            "a device"
+        }
+    }
 }
 
 #[cfg(not(unix))]
-fn private(_: &mut OpenOptions) {}
+mod system {
+    use super::{Dir, Metadata, OpenOptions, fs, io};
 
-#[cfg(not(unix))]
-fn set_mode(_: &cap_std::fs::File, _: Option<u32>) -> io::Result<()> {
-    Ok(())
+    pub(super) fn reading() -> OpenOptions {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options
+    }
+
+    pub(super) fn private(_: &mut OpenOptions) {}
+
+    pub(super) fn sync(_: &Dir) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn set_mode(_: &fs::File, _: Option<u32>) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn has_mode(_: &Metadata, _: u32) -> bool {
+        true
+    }
+
+    pub(crate) fn mode_of(_: &fs::Metadata) -> Option<u32> {
+        None
+    }
+
+    pub(super) fn file_type(_: &Metadata) -> &'static str {
+        "no file"
+    }
 }
 
-#[cfg(not(unix))]
-fn has_mode(_: &cap_std::fs::Metadata, _: u32) -> bool {
-    true
-}
+pub(crate) use system::mode_of;
+use system::{file_type, has_mode, private, reading, set_mode, sync};

@@ -1,22 +1,23 @@
 //! Installs rendered templates on machines.
 
 use std::borrow::Cow;
-use std::fs;
 use std::path::Path;
 
 use anyhow::Context;
 use serde::Serialize;
 use setup_tasks::layout::Dependency;
 use setup_tasks::run::FileChange;
-use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext, TaskKind};
+use setup_tasks::{Difference, Object, Outcome, Result, SetupTasks, TaskContext, TaskKind};
 
-use crate::filesystem::{Filesystem, FilesystemAccess};
+use crate::filesystem::{Filesystem, FilesystemAccess, RootedDirectory, file_change, is_private, mode_of};
+use crate::kept::{self, KeptFile};
 use crate::task::TemplateTask;
 
 const NO_FILESYSTEM: &str = "the machine's filesystem cannot be had";
 
 /// A task of a machine that copies the rendered templates of an object, another or its own, into the machine's filesystem: each
-/// to the path of its output, with its permissions. A file that is the same already is left alone.
+/// to the path of its output, with its permissions. A file that is the same already is left alone. Where looks are cheap
+/// ([`Filesystem::IS_CHEAP`]), files that are not as they were left are installed again.
 ///
 /// ```
 /// use serde::Serialize;
@@ -115,6 +116,8 @@ impl<H: SetupTasks, M: SetupTasks> InstallTemplates<H, M> {
 }
 
 impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> for InstallTemplates<H, M> {
+    const IS_OBSERVED: bool = <H::Filesystem as Filesystem>::IS_CHEAP;
+
     fn describe(&self) -> Cow<'static, str> {
         Cow::Owned(match self.of {
             Some(_) => format!("Install the templates of {}", M::NAME),
@@ -122,19 +125,38 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         })
     }
 
-    /// Against what would be rendered, whether or not it has been.
+    /// Compares with what would be rendered, whether or not it has been.
     async fn changes(&self, model: &H, cx: &TaskContext) -> Result<Vec<FileChange>> {
         let object = self.object(model, cx)?;
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         let mut changes = Vec::new();
         for (task, template) in object.values_of::<TemplateTask>() {
-            let text = template.render(&*object, &TaskContext::of(&object.any(), task)).await?.text;
-            let before = filesystem.read(template.output_name().as_ref()).await?;
-            let before = before.map(|text| String::from_utf8_lossy(&text).into_owned());
-            changes.push(FileChange::new(template.output_name(), before, text));
+            let rendered = template.render(&*object, &TaskContext::of(&object.any(), task)).await?;
+            let path = template.output_name();
+            let stamp = object.check_stamp(task)?;
+            let kept = [cx.kept(), stamp.as_ref().map_or(&[][..], |stamp| &stamp.kept)];
+            changes.push(match filesystem.local() {
+                Some(root) => root.change(path.as_ref(), &rendered, Some(template.mode_of(&rendered)), &kept)?,
+                None => {
+                    let before = filesystem.read(path.as_ref()).await?;
+                    file_change(path, before.as_deref(), &rendered, || kept::was_secret(&kept, path).unwrap_or(false))
+                }
+            });
         }
         changes.retain(|change| !change.is_none());
         Ok(changes)
+    }
+
+    async fn differences(&self, model: &H, cx: &TaskContext) -> Result<Vec<Difference>> {
+        let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
+        let Some(root) = filesystem.local() else { return Ok(Vec::new()) };
+        let mut differences = Vec::new();
+        for file in kept::decode(cx.kept())? {
+            if let Some(stamp) = &file.stamp {
+                differences.extend(root.differences(file.path.as_ref(), stamp, file.mode)?);
+            }
+        }
+        Ok(differences)
     }
 
     fn dependencies(&self, model: &H) -> Vec<Dependency> {
@@ -153,29 +175,33 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             object.ready().await?;
         }
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
+        let mut files = Vec::new();
         for (task, template) in object.values_of::<TemplateTask>() {
             let output = Path::new(template.output_name());
             if output.is_absolute() {
                 tracing::warn!(object = %object.id(), task, "`{}` is absolute: it is not installed", output.display());
                 continue;
             }
-            let rendered = object.stamp_path()?.join(output);
-            let content = fs::read(&rendered).with_context(|| format!("`{}/{task}` is not rendered", object.id()))?;
-            if filesystem.install(output, &content, mode(&rendered)?).await? {
+            let rendered = RootedDirectory::new(object.stamp_path()?);
+            let content = rendered.read_now(output)?;
+            let content = content.with_context(|| format!("`{}/{task}` is not rendered", object.id()))?;
+            let mode = rendered.look(output)?.as_ref().and_then(mode_of);
+            let (was_installed, stamp) = match filesystem.local() {
+                Some(root) => {
+                    let put = root.put(output, &content, mode)?;
+                    (put.was_written, Some(put.stamp))
+                }
+                None => (filesystem.install(output, &content, mode).await?, None),
+            };
+            if was_installed {
                 cx.log(format!("installed {}", output.display()));
             }
+            let stamped = object.check_stamp(task)?;
+            let was_secret = stamped.and_then(|stamp| kept::was_secret(&[&stamp.kept], template.output_name()));
+            let is_secret = was_secret.unwrap_or(mode.is_some_and(is_private));
+            files.push(KeptFile { path: template.output_name().to_owned(), is_secret, mode, stamp });
         }
+        cx.keep(kept::encode(&files)?);
         Ok(Outcome::Done)
     }
-}
-
-#[cfg(unix)]
-fn mode(path: &Path) -> std::io::Result<Option<u32>> {
-    use std::os::unix::fs::PermissionsExt;
-    Ok(Some(fs::metadata(path)?.permissions().mode() & 0o7777))
-}
-
-#[cfg(not(unix))]
-fn mode(_: &Path) -> std::io::Result<Option<u32>> {
-    Ok(None)
 }

@@ -50,6 +50,7 @@ mod engine;
 mod error;
 mod filesystem;
 mod install;
+mod kept;
 mod output;
 mod shared;
 mod task;

@@ -1,10 +1,6 @@
-//! Files that templates are rendered into: written whole or not at all, and only if they differ.
+//! Paths of the files that templates are rendered into: relative, without a way out.
 
-use std::fs;
-use std::io::{self, Write};
 use std::path::{Component, Path};
-
-use crate::error::TemplateError;
 
 /// Whether an output is a plain relative path, known at compile time.
 pub(crate) const fn is_inside(output: &str) -> bool {
@@ -25,59 +21,6 @@ pub(crate) const fn is_inside(output: &str) -> bool {
         }
         i += 1;
     }
-    true
-}
-
-/// Writes a text with a mode, unless the file has both already; parents are created. Whether it was written.
-pub(crate) fn write(path: &Path, text: &str, mode: Option<u32>) -> Result<bool, TemplateError> {
-    if has(path, text, mode)? {
-        return Ok(false);
-    }
-    let directory = path.parent().unwrap_or(Path::new("."));
-    let write = || -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        let mut draft = tempfile::NamedTempFile::new_in(directory)?;
-        draft.write_all(text.as_bytes())?;
-        set_mode(draft.as_file(), mode)?;
-        draft.persist(path)?;
-        Ok(())
-    };
-    write().map_err(|source| TemplateError::Io { action: "write", path: path.to_owned(), source })?;
-    Ok(true)
-}
-
-fn has(path: &Path, text: &str, mode: Option<u32>) -> Result<bool, TemplateError> {
-    match fs::read(path) {
-        Ok(found) => Ok(found == text.as_bytes() && has_mode(path, mode)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(source) => Err(TemplateError::Io { action: "read", path: path.to_owned(), source }),
-    }
-}
-
-/// What a new file has if nobody says otherwise; drafts are private.
-#[cfg(unix)]
-pub(crate) const USUAL: u32 = 0o644;
-
-#[cfg(unix)]
-fn set_mode(file: &fs::File, mode: Option<u32>) -> io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    file.set_permissions(fs::Permissions::from_mode(mode.unwrap_or(USUAL)))
-}
-
-#[cfg(unix)]
-fn has_mode(path: &Path, mode: Option<u32>) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    let wanted = mode.unwrap_or(USUAL);
-    fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o7777 == wanted)
-}
-
-#[cfg(not(unix))]
-fn set_mode(_: &fs::File, _: Option<u32>) -> io::Result<()> {
-    Ok(())
-}
-
-#[cfg(not(unix))]
-fn has_mode(_: &Path, _: Option<u32>) -> bool {
     true
 }
 

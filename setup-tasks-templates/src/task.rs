@@ -1,15 +1,18 @@
 //! Templates as tasks.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 use setup_tasks::run::FileChange;
-use setup_tasks::{InjectionKey, Outcome, Result, TaskContext, TaskKind};
+use setup_tasks::stamp::kind_of;
+use setup_tasks::{Difference, InjectionKey, Outcome, Result, TaskContext, TaskKind};
 
 use crate::disguise::{Disguise, Mask};
 use crate::engine::Engine;
 use crate::error::TemplateError;
+use crate::filesystem::{RootedDirectory, USUAL};
+use crate::kept::{self, KeptFile};
 use crate::output;
 use crate::template::Template;
 
@@ -21,7 +24,7 @@ pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = InjectionKey::named("setup
 ///
 /// It runs again when its hash changes: the rendering of the template's component `hash`, if it defines one
 /// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`), else the whole rendering; and when its file is
-/// gone. A file that has the text already is left alone. See the [crate's page](crate) for an example.
+/// not as it was left: removed, edited, or with other permissions. A file that has the text already is left alone. See the [crate's page](crate) for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct TemplateTask {
     template: Template,
@@ -76,12 +79,18 @@ impl TemplateTask {
         })
     }
 
-    fn path(&self, cx: &TaskContext) -> Result<PathBuf> {
-        let (template, name) = (self.template.name(), self.output_name());
-        if !output::is_plain(name.as_ref()) {
-            return Err(TemplateError::Outside { template, output: name.to_owned() }.into());
+    /// The directory that the file is under, and its path there.
+    fn place(&self, cx: &TaskContext) -> Result<(RootedDirectory, &'static Path)> {
+        let (template, output) = (self.template.name(), self.output_name());
+        if !output::is_plain(output.as_ref()) {
+            return Err(TemplateError::Outside { template, output: output.to_owned() }.into());
         }
-        Ok(cx.stamp_path()?.join(name))
+        Ok((RootedDirectory::new(cx.stamp_path()?), output.as_ref()))
+    }
+
+    /// The mode of the file: a text that depends on a secret is private, unless the task has a mode.
+    pub(crate) fn mode_of(&self, rendered: &Rendered) -> u32 {
+        self.mode.unwrap_or(if rendered.is_secret { 0o600 } else { USUAL })
     }
 
     /// Renders the template over a model.
@@ -107,37 +116,56 @@ impl TemplateTask {
 
 impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
     const HAS_HASH: bool = true;
-    const HAS_INVALIDATOR: bool = true;
+    const IS_OBSERVED: bool = true;
 
     fn describe(&self) -> Cow<'static, str> {
         Cow::Owned(format!("Render {}", self.output_name()))
     }
 
     async fn run(&self, model: &M, cx: &TaskContext) -> Result<Outcome> {
-        let Rendered { text, is_secret } = self.render(model, cx).await?;
-        // A text that depends on a secret is private, unless the task has a mode.
-        let mode = self.mode.or_else(|| is_secret.then_some(0o600));
-        output::write(&self.path(cx)?, &text, mode)?;
+        let rendered = self.render(model, cx).await?;
+        let (root, output) = self.place(cx)?;
+        let mode = self.mode_of(&rendered);
+        let put = root.put(output, rendered.text.as_bytes(), Some(mode))?;
+        let (path, is_secret) = (self.output_name().to_owned(), rendered.is_secret);
+        cx.keep(kept::encode(&[KeptFile { path, is_secret, mode: Some(mode), stamp: Some(put.stamp) }])?);
         Ok(Outcome::Done)
     }
 
     async fn hash(&self, model: &M, cx: &TaskContext) -> Result<String> {
-        let context = self.template.context(model, cx, &Disguise::none()).await?;
-        Ok(self.engine(cx).await?.hash(&context)?)
+        let plain = Disguise::none();
+        let context = self.template.context(model, cx, &plain).await?;
+        let hash = self.engine(cx).await?.hash(&context)?;
+        // No spelling of a secret is kept, whatever filters it went through.
+        let digest = |text: &str| format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex());
+        Ok(if plain.has_met_secrets() { digest(&hash) } else { hash })
+    }
+
+    async fn differences(&self, _model: &M, cx: &TaskContext) -> Result<Vec<Difference>> {
+        let (root, output) = self.place(cx)?;
+        let kept = kept::decode(cx.kept())?;
+        let left = kept.iter().find(|file| file.path == self.output_name());
+        if let Some(KeptFile { stamp: Some(stamp), mode, .. }) = left {
+            return Ok(root.differences(output, stamp, self.mode.or(*mode))?);
+        }
+        // It was declared done, or an older version rendered it: that the file is there is all that is known.
+        let is = match root.look(output)? {
+            Some(meta) if meta.is_file() => return Ok(Vec::new()),
+            Some(meta) => format!("is {}", kind_of(meta.file_type())),
+            None => "is missing".to_owned(),
+        };
+        Ok(vec![Difference::new(self.output_name(), is)])
     }
 
     async fn changes(&self, model: &M, cx: &TaskContext) -> Result<Vec<FileChange>> {
-        let before = std::fs::read(self.path(cx)?).ok().map(|text| String::from_utf8_lossy(&text).into_owned());
-        let change = FileChange::new(self.output_name(), before, self.render(model, cx).await?.text);
+        let rendered = self.render(model, cx).await?;
+        let (root, output) = self.place(cx)?;
+        let change = root.change(output, &rendered, Some(self.mode_of(&rendered)), &[cx.kept()])?;
         Ok(if change.is_none() { Vec::new() } else { vec![change] })
     }
 
     async fn check(&self, model: &M, cx: &TaskContext) -> Result<()> {
-        self.path(cx)?;
+        self.place(cx)?;
         self.render(model, cx).await.map(drop)
-    }
-
-    async fn is_valid(&self, _model: &M, cx: &TaskContext) -> Result<bool> {
-        Ok(self.path(cx)?.exists())
     }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::drift::{Difference, summary};
 use crate::stamp::{Attempt, Entry, Moment};
 use crate::task::answer::Completion;
 
@@ -55,6 +56,11 @@ pub enum Reason {
         /// The output as declared.
         path: String,
     },
+    /// What the last run made is not as it was left.
+    Drifted {
+        /// The differences.
+        what: Vec<Difference>,
+    },
     /// The invalidator says that the last run no longer holds.
     Invalidated,
 }
@@ -82,6 +88,7 @@ impl fmt::Display for Reason {
                 write!(f, "input {path} changed{}", while_running(during_last_run))
             }
             Self::OutputMissing { path } => write!(f, "output {path} is missing"),
+            Self::Drifted { what } => summary(what, f),
             Self::Invalidated => f.write_str("its invalidator says it no longer holds"),
         }
     }
@@ -150,6 +157,8 @@ pub struct Facts<'a> {
     pub input_change: Fact<Option<String>>,
     /// The first output that is missing.
     pub missing_output: Fact<Option<String>>,
+    /// How what it made differs from what is there.
+    pub differences: Fact<Vec<Difference>>,
     /// Whether its invalidator says that the last run holds.
     pub valid: Fact<bool>,
 }
@@ -165,6 +174,8 @@ pub enum Question {
     Inputs,
     /// [`Facts::missing_output`]
     Outputs,
+    /// [`Facts::differences`]
+    Differences,
     /// [`Facts::valid`]
     Invalidator,
 }
@@ -194,6 +205,7 @@ pub enum Decision {
 /// | another hash text | `HashChanged` |
 /// | another source | `SourceChanged` |
 /// | an input changed; an output is missing | `InputChanged`, `OutputMissing` |
+/// | what it made is not as it was left | `Drifted` |
 /// | the invalidator says no | `Invalidated` |
 /// | none of these | up to date, with the stamp's time |
 pub fn decide(facts: &Facts<'_>) -> Decision {
@@ -254,6 +266,11 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
         Fact::Unasked => return Decision::Ask(Question::Outputs),
         Fact::Known(Some(path)) => return Decision::Run(Reason::OutputMissing { path: path.clone() }),
         Fact::Known(None) | Fact::Absent => {}
+    }
+    match &facts.differences {
+        Fact::Unasked => return Decision::Ask(Question::Differences),
+        Fact::Known(what) if !what.is_empty() => return Decision::Run(Reason::Drifted { what: what.clone() }),
+        Fact::Known(_) | Fact::Absent => {}
     }
     match facts.valid {
         Fact::Unasked => Decision::Ask(Question::Invalidator),

@@ -34,6 +34,7 @@ fn settled(entry: &Entry) -> Facts<'_> {
         source: Some(7),
         input_change: Fact::Known(None),
         missing_output: Fact::Known(None),
+        differences: Fact::Known(Vec::new()),
         valid: Fact::Known(true),
     }
 }
@@ -88,6 +89,7 @@ fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
         source: Some(8),
         input_change: Fact::Known(Some("in".to_owned())),
         missing_output: Fact::Known(Some("out".to_owned())),
+        differences: Fact::Known(vec![Difference::new("d", "is missing")]),
         valid: Fact::Known(false),
         ..settled(&interrupted)
     };
@@ -166,13 +168,27 @@ fn line_7_what_changed_while_the_task_ran_is_said() {
 }
 
 #[test]
-fn line_8_an_invalidator_that_says_no_runs_it() {
+fn line_8_a_state_that_is_not_as_it_was_left_runs_it() {
+    let entry = done();
+    let what = vec![Difference::new("motd", "content differs"), Difference::new("key", "mode 0644").instead_of("0600")];
+    let facts = Facts { differences: Fact::Known(what.clone()), valid: Fact::Known(false), ..settled(&entry) };
+    assert_eq!(reason(&facts), Reason::Drifted { what });
+    assert_eq!(reason(&facts).to_string(), "motd: content differs; key: mode 0644 instead of 0600");
+    let facts = Facts { differences: Fact::Known(Vec::new()), ..settled(&entry) };
+    assert_eq!(decide(&facts), Decision::UpToDate(Some(STAMPED)));
+    let many = (0..5).map(|i| Difference::new(i.to_string(), "is missing")).collect();
+    let shown = "0: is missing; 1: is missing; 2: is missing; and 2 more";
+    assert_eq!(Reason::Drifted { what: many }.to_string(), shown);
+}
+
+#[test]
+fn line_9_an_invalidator_that_says_no_runs_it() {
     let entry = done();
     assert_eq!(reason(&Facts { valid: Fact::Known(false), ..settled(&entry) }), Reason::Invalidated);
 }
 
 #[test]
-fn line_9_else_it_is_up_to_date_and_passes_its_time_on() {
+fn line_11_else_it_is_up_to_date_and_passes_its_time_on() {
     let entry = done();
     assert_eq!(decide(&settled(&entry)), Decision::UpToDate(Some(STAMPED)));
 }
@@ -196,6 +212,7 @@ struct World {
     source: Option<u64>,
     inputs: Option<Option<String>>,
     outputs: Option<Option<String>>,
+    differences: Option<Vec<Difference>>,
     valid: Option<bool>,
 }
 
@@ -232,9 +249,10 @@ prop_compose! {
         source in prop::option::of(0u64..2),
         inputs in prop::option::of(prop::option::of(text())),
         outputs in prop::option::of(prop::option::of(text())),
+        differences in prop::option::of(prop::collection::vec(text().prop_map(|text| Difference::new(text, "is missing")), 0..2)),
         valid in prop::option::of(any::<bool>()),
     ) -> World {
-        World { forced, completion, entry, newest, hash, source, inputs, outputs, valid }
+        World { forced, completion, entry, newest, hash, source, inputs, outputs, differences, valid }
     }
 }
 
@@ -280,6 +298,7 @@ fn table(world: &World) -> Decision {
         stamp.and_then(|stamp| stamp.source).zip(world.source).filter(|(a, b)| a != b).map(|_| R::SourceChanged),
         world.inputs.clone().flatten().map(|path| R::InputChanged { path, during_last_run }),
         world.outputs.clone().flatten().map(|path| R::OutputMissing { path }),
+        world.differences.clone().filter(|what| !what.is_empty()).map(|what| R::Drifted { what }),
         (world.valid == Some(false)).then_some(R::Invalidated),
     ];
     match lines.into_iter().flatten().next() {
@@ -302,6 +321,7 @@ fn ask_all(world: &World) -> (Decision, Vec<Question>) {
         source: world.source,
         input_change: unasked(world.inputs.as_ref()),
         missing_output: unasked(world.outputs.as_ref()),
+        differences: unasked(world.differences.as_ref()),
         valid: unasked(world.valid.as_ref()),
     };
     let mut asked = Vec::new();
@@ -316,6 +336,7 @@ fn ask_all(world: &World) -> (Decision, Vec<Question>) {
             Question::Hash => facts.hash = Fact::Known(world.hash.clone().unwrap()),
             Question::Inputs => facts.input_change = Fact::Known(world.inputs.clone().unwrap()),
             Question::Outputs => facts.missing_output = Fact::Known(world.outputs.clone().unwrap()),
+            Question::Differences => facts.differences = Fact::Known(world.differences.clone().unwrap()),
             Question::Invalidator => facts.valid = Fact::Known(world.valid.unwrap()),
         }
     }
@@ -332,7 +353,14 @@ proptest! {
     #[test]
     fn facts_are_asked_once_in_the_order_of_the_table_and_only_as_far_as_needed(world in world()) {
         let (decision, asked) = ask_all(&world);
-        let order = [Question::Completion, Question::Hash, Question::Inputs, Question::Outputs, Question::Invalidator];
+        let order = [
+            Question::Completion,
+            Question::Hash,
+            Question::Inputs,
+            Question::Outputs,
+            Question::Differences,
+            Question::Invalidator,
+        ];
         let places: Vec<_> = asked.iter().map(|asked| order.iter().position(|question| question == asked).unwrap()).collect();
         prop_assert!(places.is_sorted_by(|a, b| a < b), "{:?}", asked);
         let last_needed = match decision {
@@ -340,6 +368,7 @@ proptest! {
             Decision::Run(Reason::HashChanged { .. } | Reason::SourceChanged) => Some(Question::Hash),
             Decision::Run(Reason::InputChanged { .. }) => Some(Question::Inputs),
             Decision::Run(Reason::OutputMissing { .. }) => Some(Question::Outputs),
+            Decision::Run(Reason::Drifted { .. }) => Some(Question::Differences),
             _ => return Ok(()),
         };
         let allowed = last_needed.map_or(0, |last| 1 + order.iter().position(|question| *question == last).unwrap());

@@ -61,6 +61,7 @@ pub mod config;
 mod customize;
 pub mod decide;
 pub mod depends;
+mod drift;
 pub mod event;
 pub mod fleet;
 #[cfg(test)]
@@ -94,6 +95,7 @@ pub use config::{Config, ConfigError};
 pub use customize::{Customization, CustomizationOf, NoContext};
 pub use decide::Reason;
 pub use depends::Late;
+pub use drift::Difference;
 pub use event::{Event, EventKey, EventKind, EventStream};
 pub use fleet::{FleetReport, FleetRun, ObjectOutcome};
 pub use injector::{InjectionKey, Injector, KeyName, READONLY};

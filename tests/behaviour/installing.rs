@@ -1,7 +1,9 @@
 //! Rendered templates, installed into a machine's filesystem, and no way out of it.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -236,6 +238,70 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
 }
 
 #[test]
+fn a_link_that_stays_within_the_root_is_replaced_itself() {
+    let place = Place::new();
+    let root = place.path().join("root");
+    std::fs::create_dir_all(root.join("etc/real")).unwrap();
+    std::fs::write(root.join("etc/target"), "theirs").unwrap();
+    std::fs::write(root.join("other"), "theirs").unwrap();
+    let links = [
+        ("etc/beside", "target"),
+        ("etc/above", "../other"),
+        ("etc/dangling", "../nowhere"),
+        ("etc/self", "self"),
+        ("etc/directory", "real"),
+    ];
+    let directory = RootedDirectory::new(&root);
+    for (link, to) in links {
+        symlink(to, root.join(link)).unwrap();
+        assert!(directory.install_now(Path::new(link), b"mine", Some(0o644)).unwrap(), "{link}");
+        let meta = root.join(link).symlink_metadata().unwrap();
+        assert!(meta.is_file() && std::fs::read_to_string(root.join(link)).unwrap() == "mine", "{link}");
+    }
+    for untouched in ["etc/target", "other"] {
+        assert_eq!(std::fs::read_to_string(root.join(untouched)).unwrap(), "theirs");
+    }
+    assert!(!root.join("nowhere").exists());
+    // One to a file that has the same content is replaced, too.
+    std::fs::write(root.join("same"), "mine").unwrap();
+    symlink("same", root.join("link")).unwrap();
+    assert!(directory.install_now(Path::new("link"), b"mine", None).unwrap());
+    assert!(root.join("link").symlink_metadata().unwrap().is_file());
+}
+
+#[test]
+fn drafts_that_a_killed_process_of_the_same_number_left_do_not_matter() {
+    let place = Place::new();
+    for i in 0..200 {
+        let draft = format!(".setup-tasks-{}-{i}", std::process::id());
+        std::fs::write(place.path().join(draft), "left").unwrap();
+    }
+    let directory = RootedDirectory::new(place.path());
+    assert!(directory.install_now(Path::new("motd"), b"mine", None).unwrap());
+    assert_eq!(std::fs::read_to_string(place.path().join("motd")).unwrap(), "mine");
+}
+
+#[test]
+fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
+    let place = Place::new();
+    let root = place.path().join("root");
+    std::fs::create_dir_all(root.join("directory")).unwrap();
+    assert!(Command::new("mkfifo").arg(root.join("fifo")).status().unwrap().success());
+    let _socket = UnixListener::bind(root.join("socket")).unwrap();
+    symlink("fifo", root.join("link")).unwrap();
+    let directory = RootedDirectory::new(&root);
+    for (path, kind) in [("fifo", "a FIFO"), ("socket", "a socket"), ("directory", "a directory")] {
+        let error = chain(directory.install_now(Path::new(path), b"mine", None).unwrap_err());
+        assert!(error.contains(&format!("root/{path}`: it is {kind}")) && error.contains("help: "), "{error}");
+        let error = chain(directory.read_now(Path::new(path)).unwrap_err());
+        assert!(error.contains(&format!("cannot read `{}`: it is {kind}", root.join(path).display())), "{error}");
+    }
+    let error = chain(directory.read_now(Path::new("link")).unwrap_err());
+    assert!(error.contains("link`: it is a FIFO"), "{error}");
+    assert!(directory.install_now(Path::new("link"), b"mine", None).unwrap(), "the link is replaced");
+}
+
+#[test]
 fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
     let place = Place::new();
     let (root, outside) = (place.path().join("root"), place.path().join("outside"));
@@ -259,7 +325,7 @@ fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
             }
         });
         let mut made = 0;
-        for i in 0..20_000_u32 {
+        for i in 0..3_000_u32 {
             made += u32::from(directory.install_now(Path::new("etc/x"), &i.to_le_bytes(), None).is_ok());
         }
         ended.store(true, Ordering::Relaxed);

@@ -9,6 +9,7 @@ mod conditional;
 mod customizing;
 mod deciding;
 mod declaring;
+mod drifting;
 mod fleets;
 mod generated;
 mod handles;

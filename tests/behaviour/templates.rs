@@ -76,7 +76,7 @@ async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
     assert_eq!(run("y", &["gw", "ns"]).await.1, "zone ran: its hash changed");
     let rendered = place.config().cache_dir().join("zones/lan/zone");
     std::fs::remove_file(&rendered).unwrap();
-    assert_eq!(run("y", &["gw", "ns"]).await.1, "zone ran: its invalidator says it no longer holds");
+    assert_eq!(run("y", &["gw", "ns"]).await.1, "zone ran: zone: is missing");
     assert!(rendered.exists());
 }
 

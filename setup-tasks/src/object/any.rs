@@ -10,6 +10,7 @@ use futures_util::FutureExt;
 use super::core::ObjectCore;
 use super::{Object, SetupTasks};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
+use crate::drift::Difference;
 use crate::injector::Injector;
 use crate::inspect::{ObjectTaskInspector, TaskSort};
 use crate::layout::{Dependency, Layout};
@@ -81,6 +82,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
     fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
     fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
+    fn differences<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>>;
     fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
     fn check<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, ()>;
     fn inputs(&self, row: usize) -> Option<Vec<PathPattern>>;
@@ -113,6 +115,7 @@ pub(crate) struct Features {
     pub(crate) completion: bool,
     pub(crate) inputs: bool,
     pub(crate) outputs: bool,
+    pub(crate) observed: bool,
 }
 
 impl Features {
@@ -131,6 +134,7 @@ impl Features {
             completion: false,
             inputs: false,
             outputs: false,
+            observed: false,
         }
     }
 }

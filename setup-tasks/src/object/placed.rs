@@ -8,6 +8,7 @@ use super::any::{Asked, DynObject, Features, Order};
 use super::core::ObjectCore;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
+use crate::drift::Difference;
 use crate::inspect::TaskSort;
 use crate::layout::Dependency;
 use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
@@ -240,7 +241,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         let of = |meta| Features::of(self.stamp_name_of(i, &row), row.sort(), meta);
         let kind = row.with_kind(DynTaskKind::features);
         let dependencies = kind.is_some();
-        let KindFeatures { hash, invalidator, completion, .. } = kind.unwrap_or_default();
+        let KindFeatures { hash, invalidator, completion, observed, .. } = kind.unwrap_or_default();
         match &row {
             Row::Table(task) => Features {
                 dependencies,
@@ -249,9 +250,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
                 completion: completion || task.check_completed.is_some(),
                 inputs: task.inputs.is_some(),
                 outputs: task.outputs.is_some(),
+                observed,
                 ..of(&task.meta)
             },
-            Row::Added(row) => Features { dependencies, hash, invalidator, completion, ..of(&row.meta()) },
+            Row::Added(row) => Features { dependencies, hash, invalidator, completion, observed, ..of(&row.meta()) },
         }
     }
 
@@ -274,6 +276,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
             Row::Table(task) if task.check_completed.is_some() => self.ask(task.check_completed, cx),
             row => self.ask_kind(&row, cx, |kind, model, cx| kind.completion_dyn(model, cx), || Completion::Incomplete),
         }
+    }
+
+    fn differences<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>> {
+        self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.differences_dyn(model, cx), Vec::new)
     }
 
     fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>> {

@@ -73,6 +73,11 @@ impl Subject<'_> {
                 facts.missing_output =
                     known(missing.transpose().map_err(|error| self.failed("list of outputs", error.into()))?);
             }
+            Question::Differences => {
+                let cx = self.context();
+                let answer = ask(|| self.object.differences(self.i, &cx)).await;
+                facts.differences = known(answer.map_err(|error| self.failed("look at what it made", error))?);
+            }
             Question::Invalidator => {
                 let cx = self.context();
                 let answer = ask(|| self.object.valid(self.i, &cx)).await;
@@ -135,6 +140,7 @@ pub(super) fn unasked_facts<'f>(
         source: has.source,
         input_change: unasked(has.inputs),
         missing_output: unasked(has.outputs),
+        differences: unasked(has.observed),
         valid: unasked(asks_invalidator),
     }
 }

@@ -69,6 +69,7 @@ fn one(
                 source: has.source,
                 input_change: Fact::Absent,
                 missing_output: Fact::Absent,
+                differences: Fact::Absent,
                 valid: Fact::Absent,
             })
         })

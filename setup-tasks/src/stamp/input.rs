@@ -6,12 +6,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
-use super::look::{Look, kind_of, open};
+use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
 
 /// An input file as it was when it was recorded, or a directory.
@@ -108,7 +107,7 @@ impl Inputs {
 
     /// Records the files as they are now; those that are missing are left out.
     pub(crate) fn record(&self) -> Result<Vec<InputStamp>, InputError> {
-        let recorded = Moment::from(SystemTime::now());
+        let recorded = settled_by();
         let mut stamps = Vec::with_capacity(self.paths.len());
         for name in &self.paths {
             let path = self.base.join(name);

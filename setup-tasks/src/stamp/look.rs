@@ -3,17 +3,14 @@
 use std::fs::{self, File, FileType, Metadata};
 use std::io;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Moment;
 
-/// A file that changed less than this before it was recorded may change again and keep its times: file systems take them from a
-/// clock that ticks every 1 to 10 ms. Such a file is read again, as git does with its index.
-const RACY: Duration = Duration::from_millis(20);
-/// The same for file systems that keep whole seconds (FAT: every other one).
-const RACY_SECONDS: Duration = Duration::from_secs(2);
+/// File systems that keep whole seconds (FAT: every other one) give a file that is changed again within this the same time.
+const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 
 /// A regular file as it was when it was recorded: its content, and what spares reading it again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,10 +31,14 @@ pub(super) struct Look {
 }
 
 impl FileStamp {
-    /// Records a file with what it holds.
+    /// Records a file with what it holds. The look must have been taken after the content was there, and just now.
     pub fn new(meta: &Metadata, content: &[u8]) -> Self {
-        let digest = *blake3::hash(content).as_bytes();
-        Self { digest, look: Look::of(meta), recorded: SystemTime::now().into() }
+        Self { recorded: settled_by(), ..Self::unsure(meta, content) }
+    }
+
+    /// Records a file that may have been changed since it held this: its content is read when it is looked at.
+    pub fn unsure(meta: &Metadata, content: &[u8]) -> Self {
+        Self { digest: *blake3::hash(content).as_bytes(), look: Look::of(meta), recorded: Moment(0) }
     }
 
     /// Returns whether the file is the same for sure. If not, its content decides.
@@ -47,7 +48,12 @@ impl FileStamp {
 
     /// Returns whether the file held this when it was recorded.
     pub fn held(&self, content: &[u8]) -> bool {
-        self.digest == *blake3::hash(content).as_bytes()
+        self.size() == content.len() as u64 && self.digest == *blake3::hash(content).as_bytes()
+    }
+
+    /// Returns how many bytes the file had.
+    pub fn size(&self) -> u64 {
+        self.look.size
     }
 }
 
@@ -60,12 +66,29 @@ impl Look {
         Self { size, modified, changed, inode }
     }
 
-    /// Returns whether a file that looks like `now` is the one that was recorded then.
+    /// Returns whether a file that looks like `now` is the one that was recorded at a time that [`settled_by`] gave. One that had
+    /// changed just before may have changed again and kept its times: it is read again, as git does with its index.
     pub(super) fn vouches_for(&self, now: &Self, recorded: Moment) -> bool {
         let is_whole = |time: Moment| time.0.is_multiple_of(1_000_000_000);
-        let racy = if is_whole(self.modified) && is_whole(self.changed) { RACY_SECONDS } else { RACY };
+        let racy = if is_whole(self.modified) && is_whole(self.changed) { WHOLE_SECONDS } else { Duration::ZERO };
         let racy = u64::try_from(racy.as_nanos()).unwrap_or(u64::MAX);
         self == now && self.modified.max(self.changed).0.saturating_add(racy) < recorded.0
+    }
+}
+
+/// Returns a time such that a file that changes from now on gets that time, or a later one: that of the clock that file systems
+/// take it from, which ticks every 1 to 10 ms.
+pub(super) fn settled_by() -> Moment {
+    #[cfg(target_os = "linux")]
+    {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+        let nanoseconds = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
+        Moment(u64::try_from(nanoseconds).unwrap_or(0))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let now = Moment::from(std::time::SystemTime::now());
+        Moment(now.0.saturating_sub(20_000_000))
     }
 }
 

@@ -8,6 +8,7 @@ use super::answer::Completion;
 use super::handle::TaskHandle;
 use super::outcome::Outcome;
 use crate::customize::DynCustomization;
+use crate::drift::Difference;
 use crate::layout::Dependency;
 use crate::run::{FileChange, TaskContext};
 use crate::{BoxFuture, Result};
@@ -56,6 +57,8 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     const HAS_HASH: bool = false;
     /// Whether [`is_valid`](Self::is_valid) is asked.
     const HAS_INVALIDATOR: bool = false;
+    /// Whether [`differences`](Self::differences) is asked.
+    const IS_OBSERVED: bool = false;
     /// Whether [`completion`](Self::completion) is asked; it then decides alone.
     const HAS_COMPLETION: bool = false;
 
@@ -81,6 +84,13 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     /// Whether the task is complete.
     fn completion(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Completion>> + Send {
         async { Ok(Completion::Incomplete) }
+    }
+
+    /// Returns how what the last run made differs from what is there: what the run left with
+    /// [`TaskContext::keep`] is compared with the world. It changes nothing, and must be cheap: it is asked in every run in
+    /// which no other reason was found.
+    fn differences(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Vec<Difference>>> + Send {
+        async { Ok(Vec::new()) }
     }
 
     /// What it would change in files, for dry runs. It changes nothing itself.
@@ -118,6 +128,12 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     #[doc(hidden)]
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
     #[doc(hidden)]
+    fn differences_dyn<'a>(
+        &'a self,
+        model: &'a T,
+        cx: &'a TaskContext,
+    ) -> Option<BoxFuture<'a, Result<Vec<Difference>>>>;
+    #[doc(hidden)]
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>>;
     #[doc(hidden)]
     fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>>;
@@ -138,6 +154,7 @@ pub struct KindFeatures {
     pub(crate) hash: bool,
     pub(crate) invalidator: bool,
     pub(crate) completion: bool,
+    pub(crate) observed: bool,
     pub(crate) customization: bool,
 }
 
@@ -161,6 +178,14 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
 
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>> {
         K::HAS_COMPLETION.then(|| Box::pin(self.kind.completion(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn differences_dyn<'a>(
+        &'a self,
+        model: &'a T,
+        cx: &'a TaskContext,
+    ) -> Option<BoxFuture<'a, Result<Vec<Difference>>>> {
+        K::IS_OBSERVED.then(|| Box::pin(self.kind.differences(model, cx)) as BoxFuture<'a, _>)
     }
 
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>> {
@@ -188,6 +213,7 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
             hash: K::HAS_HASH,
             invalidator: K::HAS_INVALIDATOR,
             completion: K::HAS_COMPLETION,
+            observed: K::IS_OBSERVED,
             customization: self.kind.customization().is_some(),
         }
     }
