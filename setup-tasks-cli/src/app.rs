@@ -176,6 +176,7 @@ impl<O: Args + 'static> App<O> {
         };
         logging::install();
         logging::install_panic_hook();
+        output::follow_terminal();
         let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {

@@ -66,3 +66,50 @@ fn a_panic_is_a_failure_whose_place_is_in_the_log() {
 pub fn interrupt(pid: u32) {
     assert!(std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
 }
+
+/// The most memory that the run took, in KiB.
+fn peak(place: &Place) -> u64 {
+    let peak = std::fs::read_to_string(place.file("peak")).unwrap();
+    peak.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Says 300 MB, in lines of 100 characters.
+const LOUD: &str = "yes $(printf 'x%.0s' $(seq 99)) | head -c 300000000; echo the end";
+
+#[test]
+fn a_command_that_says_300_mb_costs_neither_memory_nor_disk() {
+    let place = Place::new();
+    place.write("script", "echo quiet");
+    place.good(&["up", "--include", "scripted"]);
+    let quiet = peak(&place);
+    place.write("script", &format!("echo the beginning; {LOUD}"));
+    place.good(&["force", "scripted"]);
+    let loud = peak(&place);
+    assert!(loud < quiet + 8 * 1024, "{loud} KiB instead of {quiet} KiB");
+    let directory = place.file(".setup-tasks/log/scripted");
+    let size = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().metadata().unwrap().len();
+    let largest = std::fs::read_dir(directory).unwrap().map(size).max().unwrap();
+    assert!(largest <= 16 * 1024 * 1024, "{largest}");
+    let log = place.good(&["logs", "scripted"]);
+    assert!(log.contains("\nthe beginning\n") && log.contains("\nthe end\n"), "head and tail are there");
+    let gap = log.lines().find(|line| line.starts_with("# … ")).unwrap();
+    let left_out: u64 = gap.split_whitespace().nth(2).unwrap().parse().unwrap();
+    assert!((280_000_000..300_000_000).contains(&left_out), "{gap}");
+}
+
+#[test]
+fn a_command_whose_captured_output_is_over_its_limit_fails_and_says_so() {
+    let place = Place::new();
+    place.write("script", LOUD);
+    place.write("way", "output");
+    let output = place.run(&["up", "--include", "scripted"]);
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(errors.contains("wrote more than the 16777216 bytes that are captured"), "{errors}");
+    assert!(errors.contains("help: raise `output_limit_kib`"), "{errors}");
+    let mut command = place.command(&["up", "--include", "scripted"]);
+    place.write("script", "head -c 3000 /dev/zero");
+    let limited = command.env("SITE_OUTPUT_LIMIT_KIB", "2").output().unwrap();
+    assert!(String::from_utf8_lossy(&limited.stderr).contains("the 2048 bytes"), "the limit can be set");
+    place.good(&["up", "--include", "scripted"]);
+}

@@ -136,6 +136,7 @@ pub fn guard(child: &Child) {
     guard_process(child.id());
 }
 
+/// As [`guard`], by the number of the process.
 pub fn guard_process(pid: u32) {
     let pid = pid.to_string();
     std::thread::spawn(move || {

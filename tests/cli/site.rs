@@ -174,6 +174,28 @@ async fn nap(cx: &TaskContext, place: &str) -> Result<()> {
     Ok(())
 }
 
+/// Runs the shell script in the file `script`, in the way that the file `way` says.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "scripted")]
+struct Scripted;
+
+#[setup_tasks]
+impl Scripted {
+    #[setup_task("Run the script")]
+    async fn run(&self, cx: &TaskContext) -> Result<()> {
+        let command = cx.command("sh").arg("-c").arg(std::fs::read_to_string("script")?);
+        match &*std::fs::read_to_string("way").unwrap_or_default() {
+            "interactive" => command.interactive().run().await?,
+            "output" => drop(command.output().await?),
+            _ => command.run().await?,
+        }
+        // The most memory that this process ever took.
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        std::fs::write("peak", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default())?;
+        Ok(())
+    }
+}
+
 /// Depends on what nobody provides.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "lost")]
@@ -209,6 +231,9 @@ fn build_layout() -> Result<Layout> {
     }
     if std::fs::exists("sleeper")? {
         layout.add(Sleeper)?;
+    }
+    if std::fs::exists("script")? {
+        layout.add(Scripted)?;
     }
     if std::fs::exists("lost")? {
         layout.add(Lost { server: Late::new(NOBODY) })?;

@@ -204,3 +204,83 @@ fn off_a_terminal_nothing_moves() {
     let (code, _, written) = Terminal::run(&place, &["logs", "moody"], false).end_with_all();
     assert!(code == 0 && !written.contains('\x07'), "{written:?}");
 }
+
+#[test]
+fn a_command_that_asks_at_the_terminal_fails_at_once_and_says_why() {
+    let place = Place::new();
+    place.write("script", "read word < /dev/tty");
+    let (code, shown) = Terminal::run(&place, &["up", "--include", "scripted"], false).end();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("/dev/tty"), "{shown}");
+    let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(words.contains("help: a command of a task has no terminal that it could ask at"), "{shown}");
+}
+
+/// Asks for a word, and writes it into a file.
+const ASK: &str = "printf 'which word? '; read word; echo \"$word\" > answer";
+
+#[test]
+fn an_interactive_command_has_the_terminal_while_all_else_keeps_still() {
+    let place = Place::new();
+    place.write("script", ASK);
+    place.write("way", "interactive");
+    let mut terminal = Terminal::run(&place, &["up"], false);
+    terminal.until("which word? ");
+    let written = |terminal: &Terminal| terminal.raw.lock().unwrap().len();
+    let before = written(&terminal);
+    // The bars move ten times a second.
+    std::thread::sleep(std::time::Duration::from_millis(400));
+    assert_eq!(written(&terminal), before, "{}", terminal.shows());
+    terminal.press("bread\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0, "{shown}");
+    assert_eq!(std::fs::read_to_string(place.file("answer")).unwrap(), "bread\n");
+    assert!(shown.contains("which word? bread") && shown.contains("done: "), "{shown}");
+    let log = place.good(&["logs", "scripted"]);
+    assert!(log.contains("# it has the terminal") && !log.contains("bread"), "{log}");
+}
+
+#[test]
+fn a_ctrl_c_is_for_the_command_that_has_the_terminal() {
+    let place = Place::new();
+    place.write("script", "printf 'which word? '; read word");
+    place.write("way", "interactive");
+    let mut terminal = Terminal::run(&place, &["up"], false);
+    terminal.until("which word? ");
+    terminal.ctrl_c();
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 1, "{shown}");
+    assert!(shown.contains("ended with signal: 2") && shown.contains("done in"), "the run goes on: {shown}");
+}
+
+#[test]
+fn a_ctrl_z_stops_an_interactive_command_together_with_the_run() {
+    let place = Place::new();
+    place.write("script", ASK);
+    place.write("way", "interactive");
+    let mut terminal = Terminal::run_as_job(&place, &["up", "--include", "scripted"]);
+    terminal.until("which word? ");
+    terminal.press("\x1a");
+    terminal.until("<stopped with");
+    terminal.press("\n");
+    terminal.press("cheese\n");
+    let (_, shown) = terminal.end();
+    assert!(shown.contains("<ended with 0>"), "{shown}");
+    assert_eq!(std::fs::read_to_string(place.file("answer")).unwrap(), "cheese\n");
+}
+
+#[test]
+fn without_a_terminal_an_interactive_command_is_an_error_with_help() {
+    let place = Place::new();
+    place.write("script", ASK);
+    place.write("way", "interactive");
+    // In a session of its own.
+    let mut command = std::process::Command::new("setsid");
+    command.args(["--wait", env!("CARGO_BIN_EXE_site"), "up", "--include", "scripted"]).current_dir(place.path());
+    let output = command.stdin(std::process::Stdio::null()).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        errors.contains("cannot hand the terminal over to") && errors.contains("help: run it from a terminal"),
+        "{errors}"
+    );
+}

@@ -1,6 +1,7 @@
 //! What a person sees: lines on the terminal, above whatever shows progress there.
 
 mod error;
+mod handover;
 mod screen;
 mod table;
 mod text;
@@ -17,6 +18,8 @@ use serde::Serialize;
 use setup_tasks::text::printable_json;
 
 pub(crate) use error::{error, failure};
+use handover::Held;
+pub(crate) use handover::follow_terminal;
 pub(crate) use table::{Cell, table};
 pub(crate) use text::{ago, clock, clock_time, length, near, printable, shown, time_of};
 
@@ -33,11 +36,16 @@ const DRAWN_PER_SECOND: u8 = 20;
 /// The bars of this process: lines are printed above them.
 pub(crate) fn bars() -> &'static MultiProgress {
     static BARS: OnceLock<MultiProgress> = OnceLock::new();
-    BARS.get_or_init(|| {
-        let is_shown = std::io::stderr().is_terminal();
-        let target = || ProgressDrawTarget::term_like_with_hz(Box::new(Screen::new()), DRAWN_PER_SECOND);
-        MultiProgress::with_draw_target(if is_shown { target() } else { ProgressDrawTarget::hidden() })
-    })
+    BARS.get_or_init(|| MultiProgress::with_draw_target(bar_target()))
+}
+
+/// Returns where bars are drawn.
+fn bar_target() -> ProgressDrawTarget {
+    if std::io::stderr().is_terminal() {
+        ProgressDrawTarget::term_like_with_hz(Box::new(Screen::new()), DRAWN_PER_SECOND)
+    } else {
+        ProgressDrawTarget::hidden()
+    }
 }
 
 /// Takes the bars away until they are drawn again.
@@ -52,12 +60,16 @@ static HAS_NO_READER: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line on the standard output.
 pub(crate) fn line(line: impl Display) {
-    to_stdout(|| writeln!(anstream::stdout().lock(), "{line}"));
+    if let Some(line) = handover::unless_away(line.to_string(), Held::Line) {
+        to_stdout(|| writeln!(anstream::stdout().lock(), "{line}"));
+    }
 }
 
 /// Prints a line on the standard error.
 pub(crate) fn note(line: impl Display) {
-    check(STDERR, bars().suspend(|| writeln!(anstream::stderr().lock(), "{line}")));
+    if let Some(line) = handover::unless_away(line.to_string(), Held::Note) {
+        check(STDERR, bars().suspend(|| writeln!(anstream::stderr().lock(), "{line}")));
+    }
 }
 
 /// Prints a line on the standard error whatever holds the bars just then: for a panic, which may come while they are drawn.
@@ -68,9 +80,14 @@ pub(crate) fn alarm(line: impl Display) {
 /// Prints a value as one line of JSON.
 pub(crate) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let line = serde_json::to_string(value)?;
-    let line = printable_json(&line);
-    to_stdout(|| writeln!(std::io::stdout().lock(), "{line}"));
+    if let Some(line) = handover::unless_away(printable_json(&line).into_owned(), Held::Json) {
+        json_line(&line);
+    }
     Ok(())
+}
+
+fn json_line(line: &str) {
+    to_stdout(|| writeln!(std::io::stdout().lock(), "{line}"));
 }
 
 /// Prints bytes as they are.

@@ -5,6 +5,8 @@ mod detached;
 mod error;
 pub mod running;
 mod tail;
+#[cfg(unix)]
+pub mod terminal;
 
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -17,6 +19,8 @@ use std::time::Duration;
 use child::{Child, Followed};
 pub use detached::{Detached, DetachedCommand};
 pub use error::CommandError;
+#[cfg(unix)]
+pub use terminal::InteractiveCommand;
 
 use crate::log::TaskLog;
 use crate::run::TaskContext;
@@ -138,6 +142,12 @@ impl TaskCommand {
     /// Lets what the command leaves running, or the command itself, outlive the task, with a log of its own.
     pub fn detached(self) -> DetachedCommand {
         DetachedCommand(self)
+    }
+
+    /// Hands the terminal over to the command while it runs: for what asks a person.
+    #[cfg(unix)]
+    pub fn interactive(self) -> InteractiveCommand {
+        InteractiveCommand(self)
     }
 
     /// Runs it; an exit status other than 0 is an error.
