@@ -12,6 +12,7 @@ use std::time::Duration;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
 use setup_tasks::{Config, Layout, Status};
+use setup_tasks_templates::RootedDirectory;
 
 /// Has three tasks, the second of which depends on the generation; the last on another object's second.
 #[derive(SetupTasks)]
@@ -55,6 +56,9 @@ impl Keeper {
     }
 }
 
+/// How many lines a file that is installed has: more than a page.
+const INSTALLED_LINES: usize = 3000;
+
 /// How long a task takes for each half of its work, in microseconds.
 fn pause() -> Duration {
     Duration::from_micros(setting("PAUSE_US", 300))
@@ -94,6 +98,20 @@ fn sync(directory: Option<&Path>) -> Result<()> {
     Ok(File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?)
 }
 
+/// Installs files without end, each time with the next number on each line, and notes each number once its file is there.
+fn install(base: &Path) -> Result<()> {
+    let root = RootedDirectory::new(base.join("root"));
+    fs::create_dir_all(base.join("ledger"))?;
+    sync(Some(base))?;
+    for i in setting("FROM", 0).. {
+        let name = format!("f{}", i % 3);
+        let path = Path::new("etc/conf.d").join(&name);
+        root.install_now(&path, format!("{i}\n").repeat(INSTALLED_LINES).as_bytes(), None)?;
+        note(base, &name, &i.to_string())?;
+    }
+    Ok(())
+}
+
 fn build(base: &Path) -> Result<Layout> {
     let config = Config {
         base_dir: base.to_owned(),
@@ -124,6 +142,9 @@ async fn main() -> Result<()> {
             fs::create_dir_all(base.join(directory))?;
         }
         sync(Some(&base))?;
+    }
+    if mode == "install" {
+        return install(&base);
     }
     let layout = build(&base)?;
     if setting("WAIT", 0) == 1 {

@@ -76,6 +76,11 @@ impl Disk {
         let mut now: BTreeMap<String, (u64, bool)> = BTreeMap::new();
         for entry in entries {
             let meta = entry.metadata().unwrap();
+            // The socket of a process that is gone.
+            if !meta.is_file() && !meta.is_dir() {
+                fs::remove_file(entry.path()).unwrap();
+                continue;
+            }
             now.insert(entry.file_name().to_string_lossy().into_owned(), (meta.ino(), meta.is_dir()));
         }
         let synced = self.names.get(directory).cloned().unwrap_or_default();
@@ -190,7 +195,7 @@ fn sync_all(directory: &Path, disk: &mut Disk) {
         let (meta, path) = (entry.metadata().unwrap(), entry.path());
         if meta.is_dir() {
             sync_all(&path, disk);
-        } else {
+        } else if meta.is_file() {
             disk.contents.insert(meta.ino(), fs::read(&path).unwrap());
             names.insert(entry.file_name().to_string_lossy().into_owned(), meta.ino());
         }
@@ -206,4 +211,54 @@ fn a_loss_of_power_makes_no_stamp_untrue_and_with_durable_stamps_loses_none() {
         scope.spawn(|| lose_power(times, false, 5));
         scope.spawn(|| lose_power(times, true, 6));
     });
+}
+
+/// The file as it is after a loss of power: its number, if it is whole; `None` if it is not there.
+fn installed(file: &Path) -> Option<u64> {
+    let text = fs::read_to_string(file).ok()?;
+    let number = text.lines().next().unwrap_or_default().parse();
+    let number =
+        number.unwrap_or_else(|_| panic!("`{}` is no file that was installed: {} bytes", file.display(), text.len()));
+    assert!(text == format!("{number}\n").repeat(3000), "`{}` is half a file", file.display());
+    Some(number)
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_loss_of_power_leaves_installed_files_whole_and_those_that_were_made_there() {
+    let (times, place) = (setting("POWER_LOSSES", 20), Place::new(&[]));
+    let (records, mut numbers, mut disk) = (tempfile::tempdir().unwrap(), Numbers::new(7), Disk::default());
+    let (mut from, mut found) = (0, 0);
+    for round in 0..times {
+        for file in fs::read_dir(records.path()).unwrap() {
+            fs::remove_file(file.unwrap().path()).unwrap();
+        }
+        let mut command = place.command("install");
+        command.env("FROM", from.to_string());
+        command.env("LD_PRELOAD", shim()).env("SYNCED_ROOT", place.path()).env("SYNCED_RECORDS", records.path());
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(10_000 + numbers.below(60_000)));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        disk.learn(records.path());
+        let root = place.path().join("root");
+        if root.exists() {
+            disk.restore(&root, &mut numbers);
+        }
+        for name in ["f0", "f1", "f2"] {
+            let number = installed(&root.join("etc/conf.d").join(name));
+            let ledger = fs::read_to_string(place.path().join("ledger").join(name)).unwrap_or_default();
+            let noted = ledger.lines().filter_map(|line| line.parse::<u64>().ok()).max();
+            assert!(number >= noted, "round {round}: {name} is of {number:?}, and that of {noted:?} was made");
+            from = from.max(number.map_or(0, |number| number + 1));
+            found += u64::from(number.is_some());
+        }
+        // What is there counts as synced for the next process.
+        disk = Disk::default();
+        if root.exists() {
+            sync_all(&root, &mut disk);
+        }
+    }
+    println!("{times} losses of power: {found} installed files were whole");
+    assert!(found > times, "too few files were installed: it tests nothing");
 }
