@@ -56,13 +56,17 @@ pub fn task_name(ident: &Ident) -> String {
     ident.unraw().to_string().to_lowercase()
 }
 
-/// The constant that is a task's handle: `MOUNT` for `mount`. A task that is named by a string may have characters in its name
-/// that no name in Rust has.
+/// The constant that is a task's handle: `MOUNT` for `mount`. A name that upper case leaves as it is gets `_TASK` behind it, since
+/// a method and a constant cannot share one. A task that is named by a string may have characters in its name that no name in Rust
+/// has.
 pub fn handle(name: &str, span: Span) -> Ident {
     let may_follow =
         |c: char| c == '_' || c.is_ascii_alphanumeric() || syn::parse_str::<Ident>(&format!("a{c}")).is_ok();
-    let text: String = name.to_uppercase().chars().map(|c| if may_follow(c) { c } else { '_' }).collect();
-    Ident::new(&text, span)
+    let mut text: String = name.to_uppercase().chars().map(|c| if may_follow(c) { c } else { '_' }).collect();
+    if text == name {
+        text.push_str("_TASK");
+    }
+    Ident::new(&text, at(span))
 }
 
 /// The constant that a value task's row borrows: `__MOTD` for `MOTD`.

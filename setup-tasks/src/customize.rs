@@ -15,7 +15,7 @@ use crate::task::plugin::table_of;
 /// A task of a host that is the tasks of another model. The model's `subdir` is not used: its paths are the host's.
 ///
 /// ```
-/// use setup_tasks::{Customization, prelude::*};
+/// use setup_tasks::{Customization, HostObject, prelude::*};
 ///
 /// #[derive(SetupTasks)]
 /// #[setup_tasks(subdir = "machines/{name}", id = "{name}")]
@@ -37,7 +37,7 @@ use crate::task::plugin::table_of;
 /// #[setup_tasks]
 /// impl WebServer {
 ///     #[setup_task("Configure the port")]
-///     fn configure(&self, machine: Object<Machine>) {
+///     fn configure(&self, machine: HostObject<Machine>) {
 ///         assert_eq!(machine.port, self.port);
 ///     }
 /// }

@@ -14,9 +14,10 @@ pub use crate::object::{HasBlock, NoBlock};
 pub use crate::stamp::PathPattern;
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};
-pub use crate::task::extract::{Extract, IsContext};
+pub use crate::task::extract::{ExtractFor, IsContext};
 pub use crate::task::handle::TaskHandle;
 pub use crate::task::kind::{DynTaskKind, ValueTask};
+pub use crate::task::listed::{Lists, MixinId, listed};
 pub use crate::task::outcome::{IntoOutcome, Outcome};
 pub use crate::task::plugin::{PlugIn, TypeInfo};
 pub use crate::task::row::{TaskDef, relation, task, value};
@@ -46,8 +47,8 @@ pub fn run<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> BoxFutu
 }
 
 /// Makes an argument of a task or helper method.
-pub fn extract<E: Extract>(cx: &TaskContext) -> impl Future<Output = Result<E>> {
-    E::extract(cx)
+pub fn extract<T, E: ExtractFor<T>>(cx: &TaskContext) -> impl Future<Output = Result<E>> + use<'_, T, E> {
+    E::extract_for(cx)
 }
 
 /// The argument of a method that takes a reference.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use setup_tasks::prelude::*;
 use setup_tasks::run::{ObjectReport, TaskReport};
 use setup_tasks::{
-    Customization, CustomizationOf, EventKey, Layout, NewTask, Resource, RunContext, RunOutcome, Status,
+    Customization, CustomizationOf, EventKey, HostObject, Layout, NewTask, Resource, RunContext, RunOutcome, Status,
 };
 
 use crate::support::{Events, Knobs, Log, Machine, Place, chain, events};
@@ -70,7 +70,7 @@ struct Web {
 #[setup_tasks]
 impl Web {
     #[setup_task("Install the server")]
-    fn install(&self, mounted: Resource<Mounted>, host: Object<Host>) -> Result<()> {
+    fn install(&self, mounted: Resource<Mounted>, host: HostObject<Host>) -> Result<()> {
         self.log.say(format!("install under {} on {}", mounted.0.0, host.id()));
         anyhow::ensure!(self.knobs.get("install").is_none(), "no package");
         Ok(())

@@ -1,7 +1,9 @@
 //! Tasks: descriptions, orders, arguments, values, generic models, the list of types.
 
 use setup_tasks::prelude::*;
-use setup_tasks::{Extract, Inject, Injected, InjectionKey, Layout, TaskKind, injection_key};
+use setup_tasks::{
+    Customization, Extract, HostObject, Inject, Injected, InjectionKey, Layout, TaskKind, injection_key,
+};
 
 use crate::support::{Log, chain};
 
@@ -276,4 +278,115 @@ async fn tasks_may_be_named_as_the_constants_of_the_trait_are() {
     let named = layout.add(NamedAsTheConstants).unwrap();
     let report = named.run_setup_tasks().stop_after(NamedAsTheConstants::TABLE).await.unwrap();
     assert_eq!(report.ran().map(|task| task.task).collect::<Vec<_>>(), ["name", "block", "table"]);
+}
+
+const LATE: i64 = 5000;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "computed")]
+struct Computed;
+
+#[setup_tasks]
+impl Computed {
+    const HALF: i64 = LATE / 2;
+
+    #[setup_task("late", order = LATE)]
+    fn late(&self) {}
+    #[setup_task("behind it")]
+    fn behind(&self) {}
+    #[setup_task("middle", order = Self::HALF - 7 * 2)]
+    fn middle(&self) {}
+    #[setup_task("first", order = -5)]
+    fn first(&self) {}
+    #[setup_task("second", order = {
+        let five = 5;
+        five - 9
+    })]
+    fn second(&self) {}
+}
+
+#[setup_tasks]
+trait Numbered<const N: i64> {
+    #[setup_task("by a parameter", order = N * 10)]
+    fn numbered(&self) {}
+    #[setup_task("by a constant", order = LATE)]
+    fn constant(&self) {}
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "numbered", mixins(Numbered<30>))]
+struct InNumbers;
+
+impl Numbered<30> for InNumbers {}
+
+#[setup_tasks]
+impl InNumbers {
+    #[setup_task("between", order = 299)]
+    fn own(&self) {}
+}
+
+fn names<T: SetupTasks>() -> Vec<&'static str> {
+    T::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect()
+}
+
+#[test]
+fn a_number_is_any_constant_expression() {
+    assert_eq!(names::<Computed>(), ["first", "second", "middle", "late", "behind"]);
+    assert_eq!(names::<InNumbers>(), ["own", "numbered", "constant"]);
+}
+
+#[setup_tasks]
+trait 混入 {
+    #[setup_task("Without upper case")]
+    fn 設定(&self) {}
+    #[setup_task("Ahead of it", before = Self::設定)]
+    fn ahead(&self) {}
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "{名前}", mixins(混入))]
+struct 機械 {
+    名前: String,
+    #[depends_on("塗る", accessor = 隣の)]
+    隣: Option<setup_tasks::AnyObject>,
+}
+
+impl 混入 for 機械 {}
+
+#[setup_tasks]
+impl 機械 {
+    #[setup_task("塗る", after = 混入::設定)]
+    fn 塗る(&self, _me: Object<Self>) {}
+    #[setup_task("Underscores alone")]
+    fn __(&self) {}
+    #[setup_task("値")]
+    const 値: Customization<Self, Sorted> = Customization::new(|_| Sorted);
+}
+
+#[tokio::test]
+async fn names_need_no_upper_case() {
+    let machine = Layout::in_memory().unwrap().add(機械 { 名前: "東京".into(), 隣: None }).unwrap();
+    assert_eq!(machine.task_names().collect::<Vec<_>>(), ["ahead", "設定", "塗る", "隣_塗る", "__", "値"]);
+    assert_eq!((機械::塗る_TASK.name(), 機械::設定_TASK.name(), 機械::___TASK.name()), ("塗る", "設定", "__"));
+    assert_eq!((機械::値.name(), 機械::値_TASK.name()), ("値", "値"));
+    assert!(machine.隣の().is_none());
+    machine.run_setup_tasks().stop_after(機械::塗る_TASK).await.unwrap();
+    assert!(machine.check_stamp("塗る").unwrap().is_some());
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "hostless")]
+struct Hostless;
+
+#[setup_tasks]
+impl Hostless {
+    #[setup_task("Ask for a host")]
+    fn ask(&self, _host: HostObject<Sorted>) {}
+}
+
+#[tokio::test]
+async fn a_host_is_there_for_customizations_alone() {
+    let error = Layout::in_memory().unwrap().add(Hostless).unwrap().run_setup_tasks().await.unwrap_err();
+    let error = format!("{:#}", anyhow::Error::from(error));
+    assert!(error.contains("`hostless` is applied to no host"), "{error}");
 }

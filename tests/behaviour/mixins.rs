@@ -216,7 +216,7 @@ impl Knotted {
     fn own(&self) {}
 }
 
-#[setup_tasks]
+#[setup_tasks(plug_in)]
 trait Knot {
     #[setup_task("One end", before = Self::own, after = other_end)]
     fn one_end(&self) {}
@@ -258,7 +258,7 @@ async fn a_mixin_may_be_generic() {
 }
 
 /// What this crate adds to a model of another.
-#[setup_tasks]
+#[setup_tasks(plug_in)]
 trait Audited {
     #[setup_task("Audit it", before = Self::warm)]
     fn audit(&self) {}

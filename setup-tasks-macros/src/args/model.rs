@@ -19,6 +19,8 @@ pub struct Mixin {
 #[derive(Default)]
 pub struct ModelArgs {
     pub subdir: Option<Format>,
+    /// The `subdir` key as it is written.
+    pub subdir_text: Option<LitStr>,
     /// Whether there is a `subdir` key, readable or not.
     pub has_subdir: bool,
     pub id: Option<Format>,
@@ -26,6 +28,8 @@ pub struct ModelArgs {
     pub ready: Option<Ident>,
     pub event_keys: Option<Ident>,
     pub mixins: Vec<Mixin>,
+    /// Of a trait: that other crates' types get its tasks by `plug_in!`.
+    pub plug_in: bool,
     pub runtime: Runtime,
 }
 
@@ -45,7 +49,7 @@ impl ModelArgs {
                 let keys = &["subdir", "id", "mixins", "readonly", "ready", "event_keys", "crate"];
                 ("`#[setup_tasks]` on a struct", keys)
             }
-            Place::Trait => ("`#[setup_tasks]` on a trait", &["mixins", "crate"]),
+            Place::Trait => ("`#[setup_tasks]` on a trait", &["mixins", "plug_in", "crate"]),
             Place::Block => ("`#[setup_tasks]` on an impl block", &["crate"]),
         };
         let mut args = Self::default();
@@ -56,17 +60,19 @@ impl ModelArgs {
     }
 
     fn set(&mut self, arg: &Arg, errors: &Errors) {
-        let format = || {
-            let text = arg.parse::<LitStr>("\"hosts/{name}\"", errors)?;
-            Format::parse(&text, errors)
-        };
+        let text = || arg.parse::<LitStr>("\"hosts/{name}\"", errors);
+        let format = |text: Option<LitStr>| Format::parse(&text?, errors);
         match arg.key.to_string().as_str() {
-            "subdir" => (self.subdir, self.has_subdir) = (format(), true),
-            "id" => self.id = format(),
+            "subdir" => {
+                (self.subdir_text, self.has_subdir) = (text(), true);
+                self.subdir = format(self.subdir_text.clone());
+            }
+            "id" => self.id = format(text()),
             "readonly" => self.readonly = Some(arg.flag(errors)),
             "ready" => self.ready = arg.parse("a_function_of_the_type", errors),
             "event_keys" => self.event_keys = arg.parse("a_method_of_the_type", errors),
             "mixins" => self.mixins = mixins(arg, errors),
+            "plug_in" => self.plug_in = arg.flag(errors),
             "crate" => self.runtime = runtime(arg, errors).unwrap_or_default(),
             _ => {}
         }

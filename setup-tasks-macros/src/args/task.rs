@@ -1,7 +1,7 @@
 //! The arguments of `#[setup_task]`.
 
-use proc_macro2::{Span, TokenStream};
-use syn::{Expr, Ident, LitInt, LitStr};
+use proc_macro2::{Span, TokenStream, TokenTree};
+use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, UnOp};
 
 use super::list::{Arg, exclude, one_or_list, parse, split};
 use super::{Format, Target, duration};
@@ -31,7 +31,7 @@ const OF_STAMPS: [&str; 6] = ["hash", "invalidator", "slow_invalidator", "inputs
 #[derive(Default)]
 pub struct TaskArgs {
     pub description: Option<String>,
-    pub order: Option<i64>,
+    pub order: Option<Expr>,
     pub before: Vec<Target>,
     pub after: Vec<Target>,
     pub hash: Option<Ident>,
@@ -78,7 +78,7 @@ impl TaskArgs {
         };
         let targets = || arg.parse_with(one_or_list::<Target>, "other_task", errors).unwrap_or_default();
         match arg.key.to_string().as_str() {
-            "order" => self.order = integer(arg, "150", errors),
+            "order" => self.order = order(arg, errors),
             "before" => self.before = targets(),
             "after" => self.after = targets(),
             "hash" => self.hash = helper(),
@@ -98,11 +98,41 @@ impl TaskArgs {
                 let limit = text.and_then(|text| duration::parse(&text, errors));
                 self.timeout = limit.map(|limit| (limit, arg.key.span()));
             }
-            "retries" => self.retries = integer(arg, "3", errors).and_then(|retries| u32::try_from(retries).ok()),
+            "retries" => self.retries = retries(arg, errors),
             "tags" => self.tags = arg.strings("[\"network\"]", errors),
             _ => {}
         }
     }
+}
+
+/// A literal or a constant expression; where it stands, there is no model yet.
+fn order(arg: &Arg, errors: &Errors) -> Option<Expr> {
+    let expr = arg.parse::<Expr>("150", errors)?;
+    let number = match &expr {
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => &**expr,
+        expr => expr,
+    };
+    if let Expr::Lit(ExprLit { lit, .. }) = number
+        && !matches!(lit, Lit::Int(number) if number.base10_parse::<i64>().is_ok())
+    {
+        errors.add(lit.span(), "this is no value for `order`", "write `order = 150`, or the name of a constant");
+        return None;
+    }
+    if let Some(place) = find_ident(quote::quote!(#expr), "self") {
+        let what = "the order is fixed at compile time, when there is no `self`";
+        errors.add(place, what, "write a number, or a constant expression such as `Self::LATE + 10`");
+        return None;
+    }
+    Some(expr)
+}
+
+/// Where an identifier stands among tokens.
+fn find_ident(tokens: TokenStream, name: &str) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == name).then(|| ident.span()),
+        TokenTree::Group(group) => find_ident(group.stream(), name),
+        _ => None,
+    })
 }
 
 fn describe(text: &LitStr, errors: &Errors) -> Option<String> {
@@ -124,17 +154,11 @@ fn is_late_description(piece: &TokenStream, errors: &Errors) -> bool {
     true
 }
 
-fn integer(arg: &Arg, example: &str, errors: &Errors) -> Option<i64> {
-    let negative = |input: syn::parse::ParseStream<'_>| {
-        let minus = input.parse::<Option<syn::Token![-]>>()?;
-        let number: LitInt = input.parse()?;
-        let value = number.base10_parse::<i64>()?;
-        Ok((if minus.is_some() { -value } else { value }, number.span()))
-    };
-    let (value, span): (i64, Span) = arg.parse_with(negative, example, errors)?;
-    if arg.key == "retries" && u32::try_from(value).is_err() {
-        errors.add(span, "this is no number of retries", "write a whole number from 0");
-        return None;
+fn retries(arg: &Arg, errors: &Errors) -> Option<u32> {
+    let number = arg.parse::<LitInt>("3", errors)?;
+    let retries = number.base10_parse().ok();
+    if retries.is_none() {
+        errors.add(number.span(), "this is no number of retries", "write a whole number from 0 to 4294967295");
     }
-    Some(value)
+    retries
 }

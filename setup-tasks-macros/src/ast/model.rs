@@ -18,6 +18,8 @@ pub struct Model {
     pub args: ModelArgs,
     pub fields: Vec<String>,
     pub relations: Vec<Relation>,
+    /// The fields whose accessor would have the name of another.
+    pub without_accessor: Vec<Member>,
     pub is_struct: bool,
 }
 
@@ -46,6 +48,7 @@ impl Model {
             generics: input.generics,
             fields: Vec::new(),
             relations: Vec::new(),
+            without_accessor: Vec::new(),
             is_struct: matches!(input.data, Data::Struct(_)),
         };
         if let Data::Struct(data) = input.data {

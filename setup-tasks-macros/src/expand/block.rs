@@ -34,10 +34,14 @@ pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenS
         .and_then(|item| {
             let place = if matches!(item, Item::Trait(_)) { Place::Trait } else { Place::Block };
             let block = Block { absent, ..Block::read(item, &errors)? };
-            let args = ModelArgs::parse(args, place, &errors);
+            let mut args = ModelArgs::parse(args, place, &errors);
+            if let Kind::Trait(item) = &block.kind {
+                validate::mixins(&mut args.mixins, Some(&item.ident), &errors);
+            }
+            let handles = validate::handles(&block, &errors);
             let sound = validate::block(&block, &errors);
             let sound_relations = validate::relations(&block, &errors);
-            let found = Found { sound, sound_relations, any_error: errors.count() > 0 };
+            let found = Found { sound, sound_relations, handles, any_error: errors.count() > 0 };
             Some(match &block.kind {
                 Kind::Inherent(item) => expand_impl(item, &block, &found, &args.runtime),
                 Kind::Trait(item) => expand_trait(item, &block, &found, &args),
@@ -54,6 +58,8 @@ pub struct Found {
     sound: Vec<bool>,
     /// For each relationship.
     sound_relations: Vec<bool>,
+    /// For each task and then for each relationship, whether its handle can be declared.
+    handles: Vec<bool>,
     any_error: bool,
 }
 
@@ -87,20 +93,23 @@ fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime)
 /// The rows that can be made: relationships go ahead of tasks.
 pub fn rows(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
     let relations = found.relations(block).map(|relation| method_row(relation, block, runtime));
-    let rows = block.tasks.iter().zip(&found.sound).filter(|(_, sound)| **sound);
+    // The row of a value borrows its constant.
+    let can_have_row = |i: usize, task: &Task| match task.action {
+        Action::Method(_) => true,
+        Action::Value(_) => found.handles.get(i) == Some(&true),
+    };
+    let rows = block.tasks.iter().zip(&found.sound).enumerate();
+    let rows = rows.filter(|(i, (task, sound))| **sound && can_have_row(*i, task)).map(|(_, row)| row);
     relations.chain(rows.map(|(task, _)| row(task, block, !found.any_error, runtime))).collect()
 }
 
-/// The constants of all tasks, of each name once.
+/// The constants of all tasks and relationships.
 pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
-    let taken = |task: &Task| {
-        let handle = handle(&task.name, task.span());
-        block.constants.contains(&handle)
-    };
-    let again = |i: usize, task: &Task| block.tasks.iter().take(i).any(|first| first.name == task.name);
-    let tasks = block.tasks.iter().enumerate().filter(|(i, task)| !taken(task) && !again(*i, task));
-    let tasks = tasks.map(|(_, task)| constant(task, block, runtime));
-    let relations = found.relations(block).map(|relation| {
+    let (of_tasks, of_relations) = found.handles.split_at(block.tasks.len());
+    let tasks = block.tasks.iter().zip(of_tasks).filter(|(_, free)| **free);
+    let tasks = tasks.map(|(task, _)| constant(task, block, runtime));
+    let relations = block.relations.iter().zip(&found.sound_relations).zip(of_relations);
+    let relations = relations.filter(|((_, sound), free)| **sound && **free).map(|((relation, _), _)| {
         let BlockRelation { name, vis, args, .. } = relation;
         relation_handle(name, args.on.span(), vis, runtime)
     });
@@ -112,25 +121,31 @@ fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let Task { name, vis, docs, .. } = task;
     match &task.action {
-        Action::Method(_) => {
-            let handle = handle(name, task.span());
-            let doc = format!("The handle of the task `{name}`.");
-            quote! {
-                #[doc = #doc]
-                #[allow(dead_code)]
-                #vis const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
-            }
-        }
+        Action::Method(_) => plain_handle(name, &handle(name, task.span()), vis, runtime),
         Action::Value(value) => {
             let (ty, expr) = &**value;
             let ident = Ident::new(&name.to_uppercase(), task.span());
             let kind = kind_constant(task, ty, block, runtime);
+            let handle = handle(name, task.span());
+            // Upper case leaves some names as they are; then the handle is another constant than the value.
+            let handle = (handle != ident).then(|| plain_handle(name, &handle, vis, runtime));
             quote! {
                 #(#docs)*
                 #vis const #ident: #private::ValueTask<Self, #ty> = #private::ValueTask::new(#name, #expr);
+                #handle
                 #kind
             }
         }
+    }
+}
+
+fn plain_handle(name: &str, handle: &Ident, vis: &syn::Visibility, runtime: &Runtime) -> TokenStream {
+    let (private, doc) = (runtime.private(), format!("The handle of the task `{name}`."));
+    // All of it stands at the task's name, where a constant of the same name in another block is reported.
+    quote_spanned! {handle.span()=>
+        #[doc = #doc]
+        #[allow(dead_code)]
+        #vis const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
     }
 }
 

@@ -3,7 +3,10 @@
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{ItemTrait, ReturnType, TraitItem, TraitItemFn, parse_quote};
+use syn::{
+    Ident, ImplGenerics, ItemTrait, PathArguments, ReturnType, TraitItem, TraitItemFn, TypeGenerics, WhereClause,
+    parse_quote,
+};
 
 use super::block::{Found, constants, is_concrete, relation_checks, rows};
 use crate::args::model::{Mixin, ModelArgs};
@@ -15,7 +18,12 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &Model
     let runtime = &args.runtime;
     let private = runtime.private();
     let mut item = item.clone();
-    item.supertraits.push(parse_quote!(#runtime::SetupTasks));
+    let ident = &item.ident;
+    item.supertraits.push(if args.plug_in {
+        parse_quote!(#runtime::SetupTasks)
+    } else {
+        parse_quote!(#private::Lists<{ #ident.id() }>)
+    });
     item.colon_token.get_or_insert_with(Default::default);
     for inner in &mut item.items {
         if let TraitItem::Fn(method) = inner {
@@ -35,7 +43,58 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &Model
     // Beside the trait, what its parameters have no part in can be checked.
     let checks = is_concrete(&item.generics.params).then(|| relation_checks(block, runtime));
     let checks = checks.filter(|checks| !checks.is_empty()).map(|checks| quote!(const _: () = { #checks };));
-    quote!(#item #checks)
+    let id = id(&item, &args.mixins, runtime);
+    quote!(#item #id #checks)
+}
+
+/// A constant of the trait's name, which is imported together with the trait: what the trait asks of the types that implement it,
+/// and what the types that list it have.
+fn id(item: &ItemTrait, list: &[Mixin], runtime: &Runtime) -> TokenStream {
+    let (private, vis, ident, name) = (runtime.private(), &item.vis, &item.ident, item.ident.to_string());
+    let ids = ids(list);
+    quote! {
+        #[doc(hidden)]
+        #[allow(dead_code, non_upper_case_globals)]
+        #vis const #ident: #private::MixinId = #private::MixinId::new(::core::module_path!(), #name, &[#ids]);
+    }
+}
+
+/// The constants that stand beside mixins.
+fn ids(list: &[Mixin]) -> TokenStream {
+    let constant = |Mixin { path, .. }: &Mixin| {
+        let mut path = path.clone();
+        path.segments.iter_mut().for_each(|segment| segment.arguments = PathArguments::None);
+        quote!(&#path,)
+    };
+    list.iter().map(constant).collect()
+}
+
+/// How many mixins are looked for within those that a model lists.
+const NESTED: usize = 8;
+
+/// Says which mixins a model lists, those within them included.
+pub fn lists(
+    ident: &Ident,
+    generics: (&ImplGenerics<'_>, &TypeGenerics<'_>, Option<&WhereClause>),
+    list: &[Mixin],
+    runtime: &Runtime,
+) -> Option<TokenStream> {
+    if list.is_empty() {
+        return None;
+    }
+    let (private, ids, (impl_generics, ty_generics, where_clause)) = (runtime.private(), ids(list), generics);
+    let places = (0..list.len() + NESTED).map(|place| {
+        quote! {
+            impl #impl_generics rt::Lists<{ rt::listed(MIXINS, #place) }> for #ident #ty_generics #where_clause {}
+        }
+    });
+    Some(quote! {
+        const _: () = {
+            use #private as rt;
+            const MIXINS: &[&rt::MixinId] = &[#ids];
+            #(#places)*
+        };
+    })
 }
 
 /// The mixins of a block, each with what is left out of it.

@@ -6,7 +6,7 @@ use syn::DeriveInput;
 use syn::parse_quote;
 
 use super::block::is_concrete;
-use super::mixin::mixins;
+use super::mixin::{lists, mixins};
 use super::relation::{accessor, check, field_row, relation_handle};
 use crate::ast::model::{Model, Relation};
 use crate::errors::Errors;
@@ -19,6 +19,7 @@ pub fn derive(item: TokenStream) -> TokenStream {
     let expanded = errors.ok(syn::parse2::<DeriveInput>(item)).and_then(|input| {
         let mut model = Model::read(input, &errors);
         validate::model(&mut model, &errors);
+        validate::mixins(&mut model.args.mixins, None, &errors);
         // With lifetimes, every line of an implementation would be one more error.
         model.generics.lifetimes().next().is_none().then(|| expand(&model))
     });
@@ -83,6 +84,7 @@ fn expand(model: &Model) -> TokenStream {
         None => quote!(::core::option::Option::None),
     };
     let handles = handles(model, &impl_generics, &ty_generics, where_clause, runtime);
+    let lists = lists(ident, (&impl_generics, &ty_generics, where_clause), &model.args.mixins, runtime);
     let beside = beside(model, runtime);
     quote! {
         #[automatically_derived]
@@ -101,6 +103,7 @@ fn expand(model: &Model) -> TokenStream {
             #ready
             #event_keys
         }
+        #lists
         #handles
         #beside
     }
@@ -125,8 +128,14 @@ fn handles(
     let is_first = |(i, relation): &(usize, &Relation)| {
         model.relations.iter().position(|other| other.member == relation.member) == Some(*i)
     };
-    let accessors =
-        model.relations.iter().enumerate().filter(is_first).map(|(_, relation)| accessor(relation, runtime));
+    // Any of them may name it.
+    let named = |relation: &Relation| {
+        let mut same = model.relations.iter().filter(|other| other.member == relation.member);
+        same.find_map(|relation| relation.args.accessor.as_ref())
+    };
+    let accessors = model.relations.iter().enumerate().filter(is_first);
+    let accessors = accessors.filter(|(_, relation)| !model.without_accessor.contains(&relation.member));
+    let accessors = accessors.map(|(_, relation)| accessor(relation, named(relation), runtime));
     Some(quote! {
         impl #impl_generics #ident #ty_generics #where_clause {
             #(#handles)*

@@ -76,7 +76,7 @@ fn related_model(args: &DependsArgs, runtime: &Runtime) -> TokenStream {
 pub fn relation_handle(name: &str, span: Span, vis: &Visibility, runtime: &Runtime) -> TokenStream {
     let (private, handle) = (runtime.private(), handle(name, span));
     let doc = format!("The handle of the relationship `{name}`.");
-    quote! {
+    quote_spanned! {handle.span()=>
         #[doc = #doc]
         #[allow(dead_code)]
         #vis const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
@@ -84,10 +84,10 @@ pub fn relation_handle(name: &str, span: Span, vis: &Visibility, runtime: &Runti
 }
 
 /// The method that gives what a relationship field holds, as visible as the field.
-pub fn accessor(relation: &Relation, runtime: &Runtime) -> TokenStream {
+pub fn accessor(relation: &Relation, named: Option<&Ident>, runtime: &Runtime) -> TokenStream {
     let Relation { member, ty, vis, span, args } = relation;
-    let place = args.accessor.as_ref().map_or(*span, Ident::span);
-    let name = args.accessor.clone().unwrap_or_else(|| relation.field());
+    let place = named.map_or(*span, Ident::span);
+    let name = named.cloned().unwrap_or_else(|| relation.field());
     let (private, model) = (runtime.private_at(place), related_model(args, runtime));
     let doc = format!("What the relationship `{}` holds.", relation.field());
     quote_spanned! {at(place)=>

@@ -34,7 +34,7 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
 fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let args = &task.args;
     let mut keys = TokenStream::new();
-    keys.extend(args.order.map(|order| quote!(.order(#order))));
+    keys.extend(args.order.as_ref().map(|order| quote!(.order(#order))));
     if places {
         keys.extend(targets("before", &args.before, block, runtime));
         keys.extend(targets("after", &args.after, block, runtime));
@@ -101,7 +101,7 @@ fn called(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
         let (place, private) = (at(ty.span()), runtime.private_at(ty.span()));
         match ty {
             Type::Reference(_) => quote_spanned!(place=> #private::context(cx)),
-            _ => quote_spanned!(place=> #private::extract(cx).await?),
+            _ => quote_spanned!(place=> #private::extract::<Self, _>(cx).await?),
         }
     });
     quote_spanned!(span=> #owner::#ident(this, #(#args),*))
@@ -118,7 +118,8 @@ fn ask(key: &str, convert: &str, helper: Option<&Ident>, block: &Block, runtime:
     }
     let owner = block.owner(method.ident.span());
     let (key, ident) = (quote::format_ident!("{key}_now"), &method.ident);
-    Some(quote!(.#key(|this| #answer(#owner::#ident(this)))))
+    let ask = quote_spanned!(at(method.ident.span())=> |this| #answer(#owner::#ident(this)));
+    Some(quote!(.#key(#ask)))
 }
 
 /// Targets by name. In a trait or a generic block, where no check can stand beside the table, rustc looks the handle up.

@@ -1,10 +1,12 @@
 //! Every rule about what was read, a function each.
 
+mod mixins;
 mod model;
 mod order;
 mod signature;
 mod tasks;
 
+pub use mixins::mixins;
 pub use model::model;
 
 use crate::ast::block::Block;
@@ -13,7 +15,6 @@ use crate::errors::Errors;
 /// Checks a block. The answer says, for each task, whether a row can be made of it.
 pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::described(block, errors);
-    tasks::handles_free(block, errors);
     tasks::timeouts(block, errors);
     let mut sound: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
     for (task, sound) in block.tasks.iter().zip(&mut sound) {
@@ -23,6 +24,11 @@ pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     order::targets(block, errors);
     order::cycles(block, errors);
     sound
+}
+
+/// Checks the handles of a block. The answer says, for each task and then for each relationship, whether there can be one.
+pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
+    tasks::handles(block, errors)
 }
 
 /// Checks the relationships of a block. The answer says, for each, whether a row can be made of it.

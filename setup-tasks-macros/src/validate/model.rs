@@ -1,8 +1,11 @@
 //! Rules about the struct under the derive.
 
+use syn::{Ident, Member};
+
 use crate::args::Format;
 use crate::ast::model::Model;
 use crate::errors::{Errors, list, suggest};
+use crate::names::handle;
 
 /// Checks a model. A format string over a field that is not there is taken away, so that rustc says nothing more of it.
 pub fn model(model: &mut Model, errors: &Errors) {
@@ -22,13 +25,96 @@ pub fn model(model: &mut Model, errors: &Errors) {
             format_args!("write `#[setup_tasks(subdir = \"{}\")]` on it", example(model)),
         );
     }
+    if model.args.subdir.is_some()
+        && let Some(text) = &model.args.subdir_text
+        && let Some(problem) = subdir_problem(&text.value())
+    {
+        let what = format!("the subdir {:?} {problem}", text.value());
+        errors.add(text.span(), what, format_args!("write a relative path, such as {:?}", example(model)));
+    }
+    relations(model, errors);
+    model.without_accessor = accessors(model, errors);
     let (subdir, id) = (model.args.subdir.take(), model.args.id.take());
     model.args.subdir = subdir.filter(|format| has_fields(model, format, errors));
     model.args.id = id.filter(|format| has_fields(model, format, errors));
 }
 
+/// What is wrong with a subdir whatever its fields hold: the rules of `setup_tasks::paths`, as far as they can be seen here.
+fn subdir_problem(text: &str) -> Option<&'static str> {
+    // A field may hold anything.
+    const FIELD: char = '\u{e000}';
+    let (mut literal, mut rest) = (String::new(), text);
+    while let Some(c) = rest.chars().next() {
+        let doubled = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}"));
+        let (c, after) = match (doubled, rest.find('}')) {
+            (Some(after), _) => (c, after),
+            (None, Some(end)) if c == '{' => (FIELD, rest.get(end + 1..).unwrap_or_default()),
+            _ => (c, rest.get(c.len_utf8()..).unwrap_or_default()),
+        };
+        literal.push(c);
+        rest = after;
+    }
+    let mut parts = literal.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
+    match parts.peek() {
+        _ if literal.contains('\0') => Some("holds a NUL"),
+        _ if literal.starts_with('/') => Some("is absolute"),
+        None => Some("is empty"),
+        Some(&".setup-tasks") => Some("is where setup-tasks keeps its own files"),
+        Some(_) => parts.any(|part| part == "..").then_some("holds `..`"),
+    }
+}
+
+/// Each relationship has a name of its own; a second one is taken away, so that rustc says nothing more of it.
+fn relations(model: &mut Model, errors: &Errors) {
+    let mut seen: Vec<(String, Ident, String)> = Vec::new();
+    let type_name = &model.ident;
+    model.relations.retain(|relation| {
+        let (name, field, task) = (relation.name(), relation.field(), relation.args.on.name());
+        let handle = handle(&name, relation.args.on.span()).to_string();
+        let Some((_, first, other)) = seen.iter().find(|(known, ..)| *known == handle) else {
+            seen.push((handle, field, task));
+            return true;
+        };
+        if *first == field && *other == task {
+            let what = format!("`{field}` depends on `{task}` twice");
+            errors.add(relation.args.on.span(), what, "take one of the two `#[depends_on(…)]` away");
+        } else {
+            let what = format!("two relationships of `{type_name}` are called `{name}`");
+            let help = "give one of the fields another name: a relationship has its field's and its task's";
+            errors.add(relation.args.on.span(), what, help);
+        }
+        false
+    });
+}
+
+/// Each accessor has a name of its own, and a field has one. The answer is the fields whose accessor's name is taken.
+fn accessors(model: &Model, errors: &Errors) -> Vec<Member> {
+    let mut seen: Vec<(Ident, &Member)> = Vec::new();
+    for relation in &model.relations {
+        let Some(named) = &relation.args.accessor else { continue };
+        if let Some((first, _)) = seen.iter().find(|(_, member)| **member == relation.member) {
+            let what = format!("the accessor of `{}` is called `{first}` already", relation.field());
+            errors.add(named.span(), what, "take one of the two `accessor` keys away");
+        } else {
+            seen.push((named.clone(), &relation.member));
+        }
+    }
+    for relation in &model.relations {
+        if seen.iter().all(|(_, member)| **member != relation.member) {
+            seen.push((relation.field(), &relation.member));
+        }
+    }
+    let taken = seen.iter().enumerate().filter(|(i, (name, _))| seen.iter().take(*i).any(|(first, _)| first == name));
+    let taken = taken.map(|(_, (name, member))| {
+        let what = format!("two accessors of `{}` are called `{name}`", model.ident);
+        errors.add(name.span(), what, "write `accessor = another_name` in one of the `#[depends_on(…)]`");
+        (*member).clone()
+    });
+    taken.collect()
+}
+
 fn example(model: &Model) -> String {
-    let kind = format!("{}s", model.ident.to_string().to_lowercase());
+    let kind = format!("{}s", model.ident.to_string().to_lowercase().trim_end_matches('s'));
     match model.fields.iter().find(|field| *field == "name" || *field == "id") {
         Some(field) => format!("{kind}/{{{field}}}"),
         None => kind,

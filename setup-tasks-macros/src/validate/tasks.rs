@@ -1,6 +1,7 @@
 //! Rules about the tasks of one block.
 
-use std::collections::HashSet;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 
 use syn::{Ident, ReturnType};
 
@@ -44,15 +45,33 @@ pub fn timeouts(block: &Block, errors: &Errors) {
     }
 }
 
-/// No other constant has the name of a task's handle.
-pub fn handles_free(block: &Block, errors: &Errors) {
-    for task in &block.tasks {
-        let handle = handle(&task.name, task.span());
-        if let Some(taken) = block.constants.iter().find(|constant| **constant == handle) {
-            let what = format_args!("`{taken}` is the handle of the task `{}`", task.name).to_string();
-            errors.add(taken.span(), what, "give this constant another name");
+/// No constant, no method and no other task has the name of a handle. The answer says which tasks can have theirs.
+pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
+    let tasks = block.tasks.iter().map(|task| (task.name.as_str(), task.span()));
+    let relations = block.relations.iter().map(|relation| (relation.name.as_str(), relation.args.on.span()));
+    let mut seen: HashMap<String, &str> = HashMap::new();
+    let free = |(name, place)| {
+        let handle = handle(name, place);
+        let methods = block.methods.iter().map(|method| &method.ident);
+        if let Some(taken) = block.constants.iter().chain(methods).find(|taken| **taken == handle) {
+            let what = format!("`{taken}` is the handle of the task `{name}`");
+            errors.add(taken.span(), what, "give this one another name");
+            return false;
         }
-    }
+        match seen.entry(handle.to_string()) {
+            Entry::Occupied(other) if *other.get() == name => false,
+            Entry::Occupied(other) => {
+                let what = format!("the tasks `{}` and `{name}` have the same handle, `{handle}`", other.get());
+                errors.add(place, what, "give one of them another name");
+                false
+            }
+            Entry::Vacant(entry) => {
+                entry.insert(name);
+                true
+            }
+        }
+    };
+    tasks.chain(relations).map(free).collect()
 }
 
 /// The helpers that a task names are methods of its block that can be called.

@@ -4,6 +4,7 @@ use super::late::{Late, LateKey};
 use crate::Result;
 use crate::injector::{InjectError, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
+use crate::task::outcome::IntoTaskError;
 
 /// What a relationship may be: an [`Object<M>`](Object), a [`Late<M>`](Late), or an `Option` or a `Vec` of those; with
 /// [`AnyModel`] for `M`, any object.
@@ -209,8 +210,8 @@ where
     }
 }
 
-impl<M, R: IntoRelatives<M>, E: Into<anyhow::Error>> IntoRelatives<M> for Result<R, E> {
+impl<M, R: IntoRelatives<M>, E: IntoTaskError> IntoRelatives<M> for Result<R, E> {
     fn into_relatives(self) -> Result<Relatives> {
-        self.map_err(Into::into)?.into_relatives()
+        self.map_err(IntoTaskError::into_task_error)?.into_relatives()
     }
 }

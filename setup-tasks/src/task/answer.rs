@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use crate::Result;
 use crate::stamp::Moment;
+use crate::task::outcome::IntoTaskError;
 
 /// What a completion check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,9 +45,9 @@ impl IntoHashText for u64 {
     }
 }
 
-impl<A: IntoHashText, E: Into<anyhow::Error>> IntoHashText for Result<A, E> {
+impl<A: IntoHashText, E: IntoTaskError> IntoHashText for Result<A, E> {
     fn into_hash_text(self) -> Result<String> {
-        self.map_err(Into::into)?.into_hash_text()
+        self.map_err(IntoTaskError::into_task_error)?.into_hash_text()
     }
 }
 
@@ -66,9 +67,9 @@ impl IntoValid for bool {
     }
 }
 
-impl<E: Into<anyhow::Error>> IntoValid for Result<bool, E> {
+impl<E: IntoTaskError> IntoValid for Result<bool, E> {
     fn into_valid(self) -> Result<bool> {
-        self.map_err(Into::into)
+        self.map_err(IntoTaskError::into_task_error)
     }
 }
 
@@ -100,8 +101,8 @@ impl IntoCompletion for Option<SystemTime> {
     }
 }
 
-impl<A: IntoCompletion, E: Into<anyhow::Error>> IntoCompletion for Result<A, E> {
+impl<A: IntoCompletion, E: IntoTaskError> IntoCompletion for Result<A, E> {
     fn into_completion(self) -> Result<Completion> {
-        self.map_err(Into::into)?.into_completion()
+        self.map_err(IntoTaskError::into_task_error)?.into_completion()
     }
 }

@@ -43,7 +43,8 @@ use crate::stamp::Stamp;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor",
     label = "a task cannot take this as an argument",
-    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `NotReady<M>`, `Object<Self>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`"
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `NotReady<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`",
+    note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `NotReady<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
 )]
 pub trait Extract: Sized {
     /// Makes the argument. An error fails the task as an error of its own would.
@@ -93,11 +94,90 @@ impl Extract for Reason {
     }
 }
 
-/// The object whose task runs, as a handle; or, in a customization, the object that it is applied to.
-impl<T: SetupTasks> Extract for Object<T> {
+/// What the tasks and helper methods of the model `T` can take: every [`Extract`], and `T`'s own object.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an extractor of `{T}`",
+    label = "a task of `{T}` cannot take this as an argument",
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `NotReady<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`",
+    note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `NotReady<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
+)]
+pub trait ExtractFor<T>: Sized {
+    #[doc(hidden)]
+    fn extract_for(cx: &TaskContext) -> impl Future<Output = Result<Self>> + Send;
+}
+
+#[diagnostic::do_not_recommend]
+impl<T, E: Extract> ExtractFor<T> for E {
+    fn extract_for(cx: &TaskContext) -> impl Future<Output = Result<Self>> + Send {
+        E::extract(cx)
+    }
+}
+
+/// The object whose task runs, as a handle.
+impl<T: SetupTasks> ExtractFor<T> for Object<T> {
+    async fn extract_for(cx: &TaskContext) -> Result<Self> {
+        cx.object().downcast::<T>().ok_or_else(|| anyhow::anyhow!("`{}` is not a {}", cx.object().id(), T::NAME))
+    }
+}
+
+/// In a [`Customization`](crate::Customization), the object that it is applied to.
+///
+/// ```
+/// use setup_tasks::{Customization, HostObject, prelude::*};
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "machines/{name}")]
+/// struct Machine { name: String }
+///
+/// #[setup_tasks]
+/// impl Machine {
+///     #[setup_task("Make it a web server")]
+///     const WEB: Customization<Machine, WebServer> = Customization::new(|_| WebServer);
+/// }
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "web")]
+/// struct WebServer;
+///
+/// #[setup_tasks]
+/// impl WebServer {
+///     #[setup_task("Name the server")]
+///     fn name(&self, machine: HostObject<Machine>) {
+///         assert_eq!(machine.name, "gw");
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// layout.add(Machine { name: "gw".into() })?.run_setup_tasks().await?;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct HostObject<M: SetupTasks>(pub Object<M>);
+
+impl<M: SetupTasks> Deref for HostObject<M> {
+    type Target = Object<M>;
+
+    fn deref(&self) -> &Object<M> {
+        &self.0
+    }
+}
+
+impl<M: SetupTasks> Extract for HostObject<M> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        cx.object().downcast::<T>().or_else(|| cx.host()?.downcast::<T>()).ok_or_else(|| {
-            anyhow::anyhow!("`{}` is not a {}: a task can take only its own object", cx.object().id(), T::NAME)
+        let Some(host) = cx.host() else {
+            anyhow::bail!(
+                "`{}` is applied to no host\nhelp: `HostObject<{}>` is for the tasks of a customization",
+                cx.object().id(),
+                M::NAME
+            );
+        };
+        host.downcast().map(Self).ok_or_else(|| {
+            anyhow::anyhow!(
+                "the host `{}` is not a {}\nhelp: a customization for hosts of several types takes none of them",
+                host.id(),
+                M::NAME
+            )
         })
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod extract;
 pub(crate) mod handle;
 pub(crate) mod kind;
+pub(crate) mod listed;
 pub(crate) mod name;
 pub(crate) mod order;
 pub(crate) mod outcome;

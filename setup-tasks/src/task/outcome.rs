@@ -38,6 +38,25 @@ impl fmt::Display for SkipSetupTask {
 
 impl std::error::Error for SkipSetupTask {}
 
+/// What may be the error of a task, or of a method that answers for it: whatever `?` turns into a [`Result`] of this crate.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the error of a task",
+    label = "the error of this method is `{Self}`",
+    note = "the error is `anyhow::Error`, or a type that implements `std::error::Error + Send + Sync + 'static`",
+    note = "help: return `setup_tasks::Result<…>`; `?` converts such errors, `anyhow::anyhow!(text)` makes one of a text, and `anyhow::Error::from_boxed(error)` of a `Box<dyn Error + Send + Sync>`"
+)]
+pub trait IntoTaskError {
+    /// The error, in the one form that the run knows.
+    fn into_task_error(self) -> anyhow::Error;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Into<anyhow::Error>> IntoTaskError for E {
+    fn into_task_error(self) -> anyhow::Error {
+        self.into()
+    }
+}
+
 /// What a task's method may return: `()`, [`Outcome`], or a `Result` of either.
 #[diagnostic::on_unimplemented(
     message = "a setup task returns `()`, `Result<()>` or `Result<Outcome>`, not `{Self}`",
@@ -60,12 +79,12 @@ impl IntoOutcome for Outcome {
     }
 }
 
-impl<A: IntoOutcome, E: Into<anyhow::Error>> IntoOutcome for Result<A, E> {
+impl<A: IntoOutcome, E: IntoTaskError> IntoOutcome for Result<A, E> {
     fn into_outcome(self) -> Result<Outcome> {
         match self {
             Ok(answer) => answer.into_outcome(),
             Err(error) => {
-                let error = error.into();
+                let error = error.into_task_error();
                 if error.is::<SkipSetupTask>() { Ok(Outcome::Skipped) } else { Err(error) }
             }
         }

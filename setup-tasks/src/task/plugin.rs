@@ -25,7 +25,8 @@ impl PlugIn {
     }
 }
 
-/// Adds the tasks of a mixin trait, which the type must implement, to a type of another crate. The mixin's tasks follow
+/// Adds the tasks of a mixin trait, which the type must implement, to a type of another crate. The key `plug_in` of the trait allows a
+/// type to implement it without listing it in its `mixins(…)`, which a type of another crate cannot. The mixin's tasks follow
 /// the type's own; a task that has the name of one that the type already has is left out.
 ///
 /// ```
@@ -33,7 +34,7 @@ impl PlugIn {
 /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
 ///
 /// // `Door` comes from another crate.
-/// #[setup_tasks]
+/// #[setup_tasks(plug_in)]
 /// trait Insured {
 ///     #[setup_task("Insure it")]
 ///     fn insure(&self) {}

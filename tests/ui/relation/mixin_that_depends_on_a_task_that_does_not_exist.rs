@@ -11,7 +11,7 @@ impl Server {
 }
 
 #[derive(SetupTasks)]
-#[setup_tasks(subdir = "client")]
+#[setup_tasks(subdir = "client", mixins(Guest))]
 struct Client {
     server: Object<Server>,
 }

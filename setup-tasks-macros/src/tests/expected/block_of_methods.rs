@@ -32,7 +32,7 @@ impl Client {
                         Self::mount(
                                 this,
                                 ::setup_tasks::__private::context(cx),
-                                ::setup_tasks::__private::extract(cx).await?,
+                                ::setup_tasks::__private::extract::<Self, _>(cx).await?,
                             )
                             .await,
                     )
@@ -41,7 +41,10 @@ impl Client {
             .hash_now(|this| ::setup_tasks::__private::hash_text(Self::options(this)))
             .invalidator(|this, cx| ::setup_tasks::__private::boxed(async move {
                 ::setup_tasks::__private::valid(
-                    Self::is_mounted(this, ::setup_tasks::__private::extract(cx).await?)
+                    Self::is_mounted(
+                            this,
+                            ::setup_tasks::__private::extract::<Self, _>(cx).await?,
+                        )
                         .await,
                 )
             }))

@@ -36,7 +36,7 @@ impl Client {
                     ),
                 ),
             )
-            .order(150i64)
+            .order(150)
             .check_completed(|this, _| ::setup_tasks::__private::boxed(async move {
                 ::setup_tasks::__private::completion(Self::done(this).await)
             }))

@@ -48,7 +48,7 @@ impl Client {
                     >(
                         Self::authorities(
                                 this,
-                                ::setup_tasks::__private::extract(cx).await?,
+                                ::setup_tasks::__private::extract::<Self, _>(cx).await?,
                             )
                             .await,
                     )

@@ -1,4 +1,4 @@
-pub trait DebianMachine: Base + ::setup_tasks::SetupTasks {
+pub trait DebianMachine: Base + ::setup_tasks::__private::Lists<{ DebianMachine.id() }> {
     fn apt_update(
         &self,
         cx: &TaskContext,
@@ -67,3 +67,10 @@ pub trait DebianMachine: Base + ::setup_tasks::SetupTasks {
         ],
     );
 }
+#[doc(hidden)]
+#[allow(dead_code, non_upper_case_globals)]
+pub const DebianMachine: ::setup_tasks::__private::MixinId = ::setup_tasks::__private::MixinId::new(
+    ::core::module_path!(),
+    "DebianMachine",
+    &[&Base],
+);

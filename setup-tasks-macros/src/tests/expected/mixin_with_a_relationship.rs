@@ -1,4 +1,4 @@
-pub trait Guest: ::setup_tasks::SetupTasks {
+pub trait Guest: ::setup_tasks::__private::Lists<{ Guest.id() }> {
     fn fileserver(&self) -> Option<Object<FileServer>>;
     ///The handle of the relationship `fileserver_update_files`.
     #[allow(dead_code)]
@@ -26,6 +26,13 @@ pub trait Guest: ::setup_tasks::SetupTasks {
         ],
     );
 }
+#[doc(hidden)]
+#[allow(dead_code, non_upper_case_globals)]
+pub const Guest: ::setup_tasks::__private::MixinId = ::setup_tasks::__private::MixinId::new(
+    ::core::module_path!(),
+    "Guest",
+    &[],
+);
 const _: () = {
     ::setup_tasks::__private::require_task::<FileServer>("FileServer", "update_files");
 };

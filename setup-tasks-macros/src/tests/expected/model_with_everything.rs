@@ -61,6 +61,20 @@ impl ::setup_tasks::SetupTasks for Client {
         Self::bring_up(object).await
     }
 }
+const _: () = {
+    use ::setup_tasks::__private as rt;
+    const MIXINS: &[&rt::MixinId] = &[&DebianMachine, &Backup];
+    impl rt::Lists<{ rt::listed(MIXINS, 0usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 1usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 2usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 3usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 4usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 5usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 6usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 7usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 8usize) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 9usize) }> for Client {}
+};
 impl Client {
     ///The handle of the relationship `fileserver_update_files`.
     #[allow(dead_code)]

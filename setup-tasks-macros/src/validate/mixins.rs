@@ -1,0 +1,30 @@
+//! Rules about `mixins(…)`.
+
+use quote::ToTokens;
+use syn::Ident;
+use syn::spanned::Spanned;
+
+use crate::args::model::Mixin;
+use crate::errors::Errors;
+
+/// A list names each mixin once, and a mixin does not list itself. What is wrong is taken away.
+pub fn mixins(mixins: &mut Vec<Mixin>, owner: Option<&Ident>, errors: &Errors) {
+    let mut seen: Vec<String> = Vec::new();
+    mixins.retain(|mixin| {
+        let here =
+            mixin.path.segments.len() == 1 || mixin.path.segments.first().is_some_and(|first| first.ident == "self");
+        let last = mixin.path.segments.last().map(|last| &last.ident);
+        if here && mixin.path.segments.len() <= 2 && owner.is_some() && last == owner {
+            let what = format!("`{}` lists itself as a mixin", mixin.path.to_token_stream());
+            errors.add(mixin.path.span(), what, "take it out of `mixins(…)`: a trait has its own tasks");
+            return false;
+        }
+        let text = mixin.path.to_token_stream().to_string();
+        if seen.contains(&text) {
+            errors.add(mixin.path.span(), format!("`{text}` is listed twice"), "take one of the two away");
+            return false;
+        }
+        seen.push(text);
+        true
+    });
+}

@@ -1,0 +1,121 @@
+//! Which mixins a type lists, known to the type system: a mixin that a type implements without listing it is a compile error.
+
+use super::text::same;
+use crate::object::SetupTasks;
+
+/// A mixin, with those that it lists; beside each mixin trait stands a constant of this type with the trait's name.
+pub struct MixinId {
+    module: &'static str,
+    name: &'static str,
+    mixins: &'static [&'static Self],
+}
+
+impl MixinId {
+    /// Describes a mixin; generated code calls this.
+    pub const fn new(module: &'static str, name: &'static str, mixins: &'static [&'static Self]) -> Self {
+        Self { module, name, mixins }
+    }
+
+    /// Returns a number that stands for the mixin: FNV-1a of its path.
+    pub const fn id(&self) -> u64 {
+        let hash = add(add(0xcbf2_9ce4_8422_2325, self.module.as_bytes()), b"::");
+        // The highest numbers stand for places without a mixin.
+        add(hash, self.name.as_bytes()) >> 1
+    }
+
+    const fn is(&self, other: &Self) -> bool {
+        same(self.name, other.name) && same(self.module, other.module)
+    }
+}
+
+const fn add(mut hash: u64, bytes: &[u8]) -> u64 {
+    let mut i = 0;
+    while i < bytes.len() {
+        hash = (hash ^ bytes[i] as u64).wrapping_mul(0x0100_0000_01b3);
+        i += 1;
+    }
+    hash
+}
+
+/// The most mixins that are found within the mixins of one type. Further ones have to be listed by the type itself.
+const WITHIN: usize = 64;
+
+/// Mixins, each once: those of a list first, then those that they list.
+struct Found {
+    mixins: [Option<&'static MixinId>; WITHIN],
+    len: usize,
+}
+
+impl Found {
+    const fn add(&mut self, mixins: &[&'static MixinId]) {
+        let mut m = 0;
+        while m < mixins.len() {
+            let mut i = 0;
+            while i < self.len {
+                if let Some(known) = self.mixins[i]
+                    && known.is(mixins[m])
+                {
+                    break;
+                }
+                i += 1;
+            }
+            if i == self.len && i < WITHIN {
+                self.mixins[i] = Some(mixins[m]);
+                self.len += 1;
+            }
+            m += 1;
+        }
+    }
+}
+
+/// Returns the id of the mixin at a place among those that a type lists, then those that these list; of a place without one,
+/// a number that no mixin has.
+pub const fn listed(mixins: &[&'static MixinId], place: usize) -> u64 {
+    let mut found = Found { mixins: [None; WITHIN], len: 0 };
+    found.add(mixins);
+    let mut i = 0;
+    while i < found.len {
+        if let Some(mixin) = found.mixins[i] {
+            found.add(mixin.mixins);
+        }
+        i += 1;
+    }
+    if place < found.len
+        && let Some(mixin) = found.mixins[place]
+    {
+        return mixin.id();
+    }
+    u64::MAX - place as u64
+}
+
+/// A model that lists the mixin with this id, itself or through another mixin.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` implements a mixin that it does not list",
+    label = "this type lists no such mixin, and so has none of its tasks",
+    note = "help: add the mixin to the model's attributes: `#[derive(SetupTasks)]` and `#[setup_tasks(subdir = \"…\", mixins(…))]`",
+    note = "help: for a type of another crate, write `#[setup_tasks(plug_in)]` on the trait, and `setup_tasks::plug_in!(Type: Trait);`"
+)]
+pub trait Lists<const MIXIN: u64>: SetupTasks {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BASE: MixinId = MixinId::new("m", "Base", &[]);
+    const MACHINE: MixinId = MixinId::new("m", "Machine", &[&BASE]);
+    const BACKUP: MixinId = MixinId::new("m", "Backup", &[&BASE]);
+
+    #[test]
+    fn each_mixin_has_one_place() {
+        let ids: Vec<_> = (0..5).map(|place| listed(&[&MACHINE, &BACKUP], place)).collect();
+        assert_eq!(ids, [MACHINE.id(), BACKUP.id(), BASE.id(), u64::MAX - 3, u64::MAX - 4]);
+    }
+
+    #[test]
+    fn ids_tell_modules_and_names_apart() {
+        let ids = [("a", "b"), ("a", "c"), ("c", "b"), ("a::b", "")]
+            .map(|(module, name)| MixinId::new(module, name, &[]).id());
+        let distinct: std::collections::HashSet<_> = ids.into_iter().collect();
+        assert_eq!(distinct.len(), 4);
+    }
+}
