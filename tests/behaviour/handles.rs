@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{Customization, Layout, NewTask, Resource, RunContext, RunOutcome, Status, TaskHandle};
+use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunContext, RunOutcome, Status, TaskHandle};
 
 use crate::support::{Gate, Log, Machine, Place, chain, events, lines};
 
@@ -405,7 +405,7 @@ struct Web(Log, std::sync::Arc<std::sync::Mutex<Option<Object<Web>>>>);
 #[setup_tasks]
 impl Web {
     #[setup_task("Install")]
-    async fn install(&self, host: Object<Host>, me: Object<Self>, _mounted: Resource<Mounted>) -> Result<()> {
+    async fn install(&self, host: HostObject<Host>, me: Object<Self>, _mounted: Resource<Mounted>) -> Result<()> {
         self.0.say("install");
         *self.1.lock().unwrap() = Some(me.clone());
         match &*self.0.orders() {
