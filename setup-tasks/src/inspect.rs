@@ -209,10 +209,15 @@ impl ObjectTaskInspector {
         if self.subtasks.is_empty() { vec![self] } else { self.subtasks.into_iter().flat_map(Self::leaves).collect() }
     }
 
-    /// The tasks of other objects that it depends on, each with its object, as far as they are known without waiting.
+    /// The tasks of other objects that it depends on, each with its object, as far as they are known without waiting. A
+    /// relationship method is not called: it counts by the answer that it gave in the last run or dry run of this process.
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {
-        let needs = self.level.0.needs_now(self.row).into_iter();
-        needs.map(|(other, to)| (other, to.task.to_owned())).collect()
+        let object = &self.level.0;
+        if let Some(to) = object.related(self.row).filter(|to| to.by_method) {
+            let known = object.core().relatives.latest(self.row).unwrap_or_default();
+            return known.into_iter().map(|other| (other, to.task.to_owned())).collect();
+        }
+        object.needs_now(self.row).into_iter().map(|(other, to)| (other, to.task.to_owned())).collect()
     }
 
     /// The input files that it declares: paths and globs, relative to the layout's base directory.

@@ -6,7 +6,6 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::config::Config;
-use crate::ready::Current;
 
 /// Under the cache directory, what is the runtime's own: the stamp database, locks.
 pub(crate) const RESERVED: &str = ".setup-tasks";
@@ -101,8 +100,7 @@ impl Lazy {
     }
 
     fn get(&self, make: fn(&Path) -> io::Result<()>) -> Result<&Path, PathError> {
-        // In a dry run, paths are named and not made.
-        if self.made.get().is_none() && !Current::is_plan() {
+        if self.made.get().is_none() {
             make(&self.path).map_err(|source| PathError::Io {
                 action: "create the directory",
                 path: self.path.clone(),
@@ -124,6 +122,11 @@ impl Paths {
     /// The stamp path, whether or not it is there.
     pub(crate) fn stamp_unmade(&self) -> &Path {
         &self.stamp.path
+    }
+
+    /// The state path, whether or not it is there.
+    pub(crate) fn state_unmade(&self) -> &Path {
+        &self.state.path
     }
 
     /// The log path, whether or not it is there.

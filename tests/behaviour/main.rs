@@ -10,6 +10,7 @@ mod customizing;
 mod deciding;
 mod declaring;
 mod drifting;
+mod dry_runs;
 mod fleets;
 mod generated;
 mod handles;

@@ -30,7 +30,7 @@ pub fn method_row(relation: &BlockRelation, block: &Block, runtime: &Runtime) ->
     let made = if method.is_plain() {
         let ident = &method.ident;
         let relatives = quote_spanned!(at(method.ident.span())=> |this| #answer(#owner::#ident(this)));
-        quote!(new(#relatives))
+        quote!(called(#relatives))
     } else {
         let relatives = call(method, &answer, block, runtime);
         quote!(asked(#relatives))

@@ -1,10 +1,12 @@
 //! What a task needs besides itself: tasks of related objects, and parts of the system.
 
+mod known;
 mod late;
 mod related;
 
 use std::sync::Arc;
 
+pub(crate) use known::KnownRelatives;
 pub use late::Late;
 pub(crate) use related::Relative;
 pub use related::{AnyModel, IntoRelatives, Related, Relatives};
@@ -54,17 +56,28 @@ pub(crate) struct RelatedTask {
     pub(crate) run_if_needed: bool,
     /// Whether nobody has looked yet if there is such a task.
     pub(crate) by_name: bool,
+    /// Whether a method gives the related objects: user code, which is called when a walk reaches it and not before.
+    pub(crate) by_method: bool,
 }
 
 impl<T: 'static> Relation<T> {
-    /// A relationship with the objects of a field, or of a plain method.
+    /// A relationship with the objects of a field.
     pub const fn new(relatives: fn(&T) -> Result<Relatives>) -> Self {
         Self { relatives: Ask::Now(relatives), to: RelatedTask::new("") }
     }
 
+    /// A relationship with the objects that a plain method gives.
+    pub const fn called(relatives: fn(&T) -> Result<Relatives>) -> Self {
+        let mut relation = Self::new(relatives);
+        relation.to.by_method = true;
+        relation
+    }
+
     /// A relationship with the objects that a method gives which is async or has extractors.
     pub const fn asked(relatives: for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Relatives>>) -> Self {
-        Self { relatives: Ask::Later(relatives), to: RelatedTask::new("") }
+        let mut relation = Self { relatives: Ask::Later(relatives), to: RelatedTask::new("") };
+        relation.to.by_method = true;
+        relation
     }
 
     /// The task that is depended on.
@@ -94,6 +107,6 @@ impl<T: 'static> Relation<T> {
 
 impl RelatedTask {
     pub(crate) const fn new(task: &'static str) -> Self {
-        Self { task, ready: false, run_if_needed: true, by_name: false }
+        Self { task, ready: false, run_if_needed: true, by_name: false, by_method: false }
     }
 }

@@ -27,7 +27,7 @@ const IN_A_ROW: usize = 64;
 /// Runs the objects that were chosen.
 pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut scope: Scope) -> FleetReport {
     let began = Instant::now();
-    let is_plan = fleet.dry_run || fleet.layout.config().dry_run;
+    let is_plan = fleet.dry_run || fleet.layout.is_dry_run();
     let (current, epoch) = (Current::get(), Epoch::now());
     settle(&objects);
     scope.ahead = read_ahead(fleet.layout.store(), &objects, epoch);
@@ -244,7 +244,7 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
         return Ok(());
     }
     let work = async {
-        if is_plan {
+        if is_plan || object.0.core().is_dry_run() {
             crate::run::plan_part(object.0.clone()).await.map_err(anyhow::Error::new)
         } else {
             crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
@@ -257,7 +257,7 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
 
 fn result(object: &AnyObject, ended: Option<Ended>, epoch: Epoch, is_plan: bool) -> ObjectResult {
     let core = object.0.core();
-    let course = core.course(is_plan || core.config().dry_run);
+    let course = core.course(is_plan || core.is_dry_run());
     let Done { tasks, up_to_date, .. } = course.take_done(epoch).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
     match ended {

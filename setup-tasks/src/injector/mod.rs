@@ -222,7 +222,7 @@ impl Injector {
             return Ok(given);
         }
         // On the stack, however deep the caller is: a tokio task of its own would not be done now.
-        match Current::default().carry(self.value(key)).now_or_never() {
+        match Current::detached().carry(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
             None => Err(InjectError::Late { key: key.to_string() }),
         }

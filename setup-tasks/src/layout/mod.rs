@@ -3,6 +3,7 @@
 mod placement;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use foldhash::HashMap;
@@ -14,6 +15,7 @@ use crate::fleet::{FleetRun, Scope, Stop};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
+use crate::ready::Current;
 use crate::run::Locks;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, Moment, RunId, StampError, StampStore};
 use crate::waiting::{Listed, Neighbours};
@@ -71,6 +73,8 @@ struct Inner {
     clock: Clock,
     locks: Locks,
     run: RunId,
+    /// Whether every run is a dry run.
+    plans_only: AtomicBool,
     objects: Mutex<Objects>,
     /// The files that it was made from.
     sources: Mutex<Vec<PathBuf>>,
@@ -138,6 +142,8 @@ impl Layout {
         let refused = config.clone().settled().err();
         let injector = Injector::root("the layout");
         let locks = Locks::new(&config.cache_dir());
+        // What a plan makes has no more rights than the plan, also when it is used later or by spawned work.
+        let plans_only = AtomicBool::new(config.dry_run || Current::is_plan());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
         let inner = Arc::new(Inner {
@@ -148,6 +154,7 @@ impl Layout {
             clock,
             locks,
             run,
+            plans_only,
             objects: Mutex::default(),
             sources: Mutex::default(),
             fleets: Mutex::default(),
@@ -184,6 +191,32 @@ impl Layout {
 
     pub(crate) fn shared_config(&self) -> Arc<Config> {
         self.inner.config.clone()
+    }
+
+    /// Takes from the layout the right to run and to change anything, for good: every run of it is a dry run from here on, whoever
+    /// begins it, also work that a task or a helper method spawned. `dry_run = true` in the configuration does the same.
+    ///
+    /// ```
+    /// use setup_tasks::prelude::*;
+    ///
+    /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+    /// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) { panic!() } }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// let door = layout.add(Door)?;
+    /// layout.plan_only();
+    /// assert_eq!(door.run_setup_tasks().await?.would_run().count(), 1);
+    /// assert!(door.clear_stamps_and_cache().await.unwrap_err().to_string().contains("dry run"));
+    /// # Ok(()) }
+    /// ```
+    pub fn plan_only(&self) {
+        self.inner.plans_only.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns whether nothing of the layout runs or changes now: its configuration says `dry_run`, or
+    /// [`plan_only`](Self::plan_only) was called, or the caller is a helper method that a plan asks.
+    pub fn is_dry_run(&self) -> bool {
+        self.inner.plans_only.load(Ordering::Relaxed) || Current::is_plan()
     }
 
     /// The root injector. It provides the [`Config`].

@@ -233,7 +233,7 @@ fn check_names(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
     }
     for row in object.order().iter() {
         let Some(to) = object.related(row).filter(|to| to.by_name) else { continue };
-        for other in object.relatives_now(row) {
+        for other in object.relatives_now(row, &to) {
             if other.0.row(to.task).is_none() {
                 let (id, other_id) = (object.core().id.to_string(), other.id().to_owned());
                 let (task, known) = (to.task.to_owned(), other.0.known_tasks());

@@ -5,8 +5,6 @@ use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt;
-
 use super::core::ObjectCore;
 use super::{Object, SetupTasks};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
@@ -15,8 +13,8 @@ use crate::injector::Injector;
 use crate::inspect::{ObjectTaskInspector, TaskSort};
 use crate::layout::{Dependency, Layout};
 use crate::run::{
-    Broken, DynRunContext, FileChange, LazyContext, LockError, ObjectReport, Run, RunError, TaskContext, TaskGlance,
-    break_lock,
+    Broken, DynRunContext, FileChange, LazyContext, LockError, ObjectReport, Run, RunError, Session, TaskContext,
+    TaskGlance, break_lock,
 };
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
@@ -77,7 +75,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn meta(&self, row: usize) -> TaskMeta;
     fn tags(&self, row: usize) -> Vec<&'static str>;
     fn describe(&self, row: usize) -> Cow<'static, str>;
-    fn run<'a>(&'a self, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
+    /// Calls a task's method. Only a session, which a plan never has, may do that.
+    fn run<'a>(&'a self, session: &Session, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
     fn features(&self, row: usize) -> Features;
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
     fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
@@ -159,13 +158,14 @@ impl dyn DynObject {
         self.order().iter().find(|&row| self.name(row) == task)
     }
 
-    /// The tasks of other objects that a row depends on, each with its object, as far as they are known without waiting.
+    /// Returns the tasks of other objects that a row depends on, each with its object, as far as they are known beforehand. No
+    /// relationship method is called.
     pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<(AnyObject, RelatedTask)> {
         let has = self.features(row);
         match has.sort {
             TaskSort::Relationship => self
                 .related(row)
-                .map_or_else(Vec::new, |to| self.relatives_now(row).into_iter().map(|other| (other, to)).collect()),
+                .map_or_else(Vec::new, |to| self.relatives_now(row, &to).map(|other| (other, to)).collect()),
             TaskSort::Task if !has.dependencies => Vec::new(),
             TaskSort::Task => {
                 let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
@@ -175,17 +175,15 @@ impl dyn DynObject {
         }
     }
 
-    /// The objects of a relationship, as far as they are known without waiting.
-    pub(crate) fn relatives_now(self: &Arc<Self>, row: usize) -> Vec<AnyObject> {
+    /// Returns the objects of a relationship field, as far as they are known without waiting; of a relationship method, none.
+    pub(crate) fn relatives_now(self: &Arc<Self>, row: usize, to: &RelatedTask) -> impl Iterator<Item = AnyObject> {
         let cx = LazyContext::new(self, self.name(row), None, Vec::new());
-        let relatives = match std::panic::catch_unwind(AssertUnwindSafe(|| self.relatives(row, &cx))) {
-            Ok(Asked::Now(relatives)) => relatives.ok(),
-            Ok(Asked::Later(relatives)) => relatives.now_or_never().and_then(Result::ok),
-            Ok(Asked::Absent) | Err(_) => None,
+        let relatives = match (!to.by_method).then(|| self.relatives(row, &cx)) {
+            Some(Asked::Now(Ok(relatives))) => relatives.0,
+            _ => Vec::new(),
         };
         let injector = self.core().injector();
-        let found = relatives.map(|relatives| relatives.0).unwrap_or_default().into_iter();
-        found.filter_map(|relative| relative.peek(injector)).collect()
+        relatives.into_iter().filter_map(|relative| relative.peek(injector))
     }
 
     /// The names of its tasks in run order, for a message.

@@ -3,17 +3,19 @@
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::ops::Range;
+use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::{AnyObject, DynObject};
 use crate::config::Config;
+use crate::depends::KnownRelatives;
 use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
-use crate::paths::Paths;
+use crate::paths::{PathError, Paths};
 use crate::ready::{Current, Epoch, Once, WorkKind};
-use crate::run::Course;
+use crate::run::{Course, Permit};
 use crate::stamp::{Change, Entry, HistoryEntry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
@@ -33,6 +35,8 @@ pub(crate) struct ObjectCore {
     pub(crate) model_readonly: Option<bool>,
     /// The row of the task that is considered now, and 1; 0 if none is.
     pub(crate) considered: AtomicUsize,
+    /// The answers of its relationship methods.
+    pub(crate) relatives: KnownRelatives,
     /// Its part of what was read ahead when a fleet began, until its run in that fleet takes it.
     prefetched: Mutex<Option<(Epoch, Range<usize>)>>,
     readonly: OnceLock<bool>,
@@ -70,6 +74,7 @@ impl ObjectCore {
             own_readonly: readonly,
             model_readonly: T::READONLY,
             considered: AtomicUsize::new(0),
+            relatives: KnownRelatives::default(),
             prefetched: Mutex::new(None),
             readonly: OnceLock::new(),
             config: OnceLock::new(),
@@ -132,8 +137,28 @@ impl ObjectCore {
         }
     }
 
+    /// Returns whether nothing of the object runs or changes now.
+    pub(crate) fn is_dry_run(&self) -> bool {
+        self.layout.is_dry_run() || self.config().dry_run
+    }
+
     pub(crate) fn paths(&self) -> &Paths {
         self.paths.get_or_init(|| Box::new(Paths::new(self.config(), &self.subdir)))
+    }
+
+    /// Returns its place for what can be made again; in a dry run, it is named and not made.
+    pub(crate) fn stamp_path(&self) -> Result<&Path, PathError> {
+        if self.is_dry_run() { Ok(self.paths().stamp_unmade()) } else { self.paths().stamp() }
+    }
+
+    /// Returns its place for what must not be lost; in a dry run, it is named and not made.
+    pub(crate) fn state_path(&self) -> Result<&Path, PathError> {
+        if self.is_dry_run() { Ok(self.paths().state_unmade()) } else { self.paths().state() }
+    }
+
+    /// Returns its place for logs; in a dry run, it is named and not made.
+    pub(crate) fn log_path(&self) -> Result<&Path, PathError> {
+        if self.is_dry_run() { Ok(self.paths().log_unmade()) } else { self.paths().log() }
     }
 
     /// How far its runs, or its dry runs, have come.
@@ -163,6 +188,7 @@ impl ObjectCore {
     /// Changes what is kept about a task.
     pub(crate) async fn change(
         &self,
+        _permit: &Permit,
         name: &str,
         entry: Option<Entry>,
         history: Option<Box<HistoryEntry>>,

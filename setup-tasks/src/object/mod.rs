@@ -27,7 +27,7 @@ use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
 use crate::ready::ReadyError;
-use crate::run::{ByHand, ObjectReport, Run, RunError, TaskGlance, stamp_by_hand};
+use crate::run::{ByHand, ObjectReport, Permit, Run, RunError, TaskGlance, stamp_by_hand};
 use crate::stamp::{Stamp, StampError, hash_text};
 use crate::task::added::{AddTaskError, NewTask};
 use crate::task::handle::TaskHandle;
@@ -146,7 +146,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn stamp_path(&self) -> Result<&Path, PathError> {
-        self.0.core.paths().stamp()
+        self.0.core.stamp_path()
     }
 
     /// A place for what must not be lost: keys, tokens, assignments. Private to its owner (0700), never cleared with the
@@ -156,7 +156,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn state_path(&self) -> Result<&Path, PathError> {
-        self.0.core.paths().state()
+        self.0.core.state_path()
     }
 
     /// A place for logs. Made on first use.
@@ -165,7 +165,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn log_path(&self) -> Result<&Path, PathError> {
-        self.0.core.paths().log()
+        self.0.core.log_path()
     }
 
     /// Whether nothing is run on it automatically: its own flag, else its model's `readonly` key, else the nearest
@@ -208,7 +208,7 @@ impl<T: SetupTasks> Object<T> {
     /// If the store cannot be written.
     pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
         let by_hand = ByHand { hash: hash_text(contents.to_owned()), ..ByHand::default() };
-        stamp_by_hand(&*self.0, name, by_hand).await
+        stamp_by_hand(&*self.0, &Permit::to_stamp(&self.0.core)?, name, by_hand).await
     }
 
     /// Removes a stamp; removing one that is not there is no error.
@@ -220,7 +220,7 @@ impl<T: SetupTasks> Object<T> {
         if self.0.core.load()?.get(name).is_none() {
             return Ok(());
         }
-        self.0.core.change(name, None, None).await
+        self.0.core.change(&Permit::to_stamp(&self.0.core)?, name, None, None).await
     }
 
     /// Removes the stamps and everything under [`stamp_path`](Self::stamp_path), so that every task runs again. The

@@ -11,7 +11,7 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::inspect::TaskSort;
 use crate::layout::Dependency;
-use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
+use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
 use crate::stamp::PathPattern;
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -219,7 +219,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn run<'a>(&'a self, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
+    fn run<'a>(&'a self, _session: &Session, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
         match self.row(row) {
             Row::Table(task) => match task.action {
                 Action::Method(run) => run(&self.model, cx),

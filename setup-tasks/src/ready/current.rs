@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use tracing::Instrument;
 
 use super::node::{Node, WorkKind};
+use super::reached::Reached;
 use crate::fleet::Scope;
 
 /// When something was asked for that was not asked for on behalf of something else; later ones are greater.
@@ -39,6 +40,8 @@ pub(crate) struct Current {
     fleet: Option<Arc<Part>>,
     /// Whether it is a dry run: nothing on disk may change.
     is_plan: bool,
+    /// What the helper method or the factory that asks within a plan has reached so far.
+    reached: Option<Arc<Reached>>,
     /// How deep it is nested in other works on the stack.
     depth: u32,
 }
@@ -127,7 +130,29 @@ impl Current {
 
     /// Does some work as a dry run does: nothing on disk changes.
     pub(crate) async fn in_plan<F: Future>(work: F) -> F::Output {
-        Self { is_plan: true, ..Self::get() }.carry(work).await
+        let current = Self::get();
+        Self { is_plan: true, epoch: Some(current.epoch()), ..current }.carry(work).await
+    }
+
+    /// Calls user code within a plan; `reached` notes the work that it asks for.
+    pub(crate) async fn reaching<F: Future>(reached: Arc<Reached>, work: F) -> F::Output {
+        Self { is_plan: true, reached: Some(reached), ..Self::get() }.carry(work).await
+    }
+
+    /// Notes that work which the caller asked for was planned instead of done; `would_run` names the first task that would run.
+    pub(crate) fn note_planned(would_run: impl FnOnce() -> Option<String>) {
+        // Within a real run, or outside of all runs, nobody takes a plan for the work.
+        let noted = CURRENT.try_with(|current| current.reached.clone());
+        if let Ok(Some(reached)) = noted {
+            reached.note(would_run());
+        }
+    }
+
+    /// Returns what nobody's work is for, in a plan if the caller is in one.
+    pub(crate) fn detached() -> Self {
+        let (is_plan, reached) =
+            CURRENT.try_with(|current| (current.is_plan, current.reached.clone())).unwrap_or_default();
+        Self { is_plan, reached, ..Self::default() }
     }
 
     /// Does the work of a node for it; the node is at work until it ends or is dropped.
@@ -135,7 +160,7 @@ impl Current {
         let _at_work = node.begin(self.node);
         let is_plan = self.is_plan || node.kind() == WorkKind::Plan;
         let (node, epoch, depth) = (Some(node.clone()), Some(epoch), self.depth + 1);
-        CURRENT.scope(Self { node, epoch, fleet: self.fleet, is_plan, depth }, work).await
+        CURRENT.scope(Self { node, epoch, fleet: self.fleet, is_plan, reached: None, depth }, work).await
     }
 }
 

@@ -6,6 +6,7 @@ mod circle;
 mod current;
 mod node;
 mod once;
+mod reached;
 mod shared_error;
 #[cfg(all(test, feature = "__shuttle"))]
 mod shuttle_tests;
@@ -19,6 +20,7 @@ pub(crate) use current::{Current, Epoch};
 pub use node::WorkKind;
 pub(crate) use node::{LockedElsewhere, Node, Step, Until, Work};
 pub(crate) use once::{Once, OnceError};
+pub(crate) use reached::Reached;
 pub use shared_error::SharedError;
 
 use crate::event::EventKind;
@@ -46,14 +48,27 @@ pub enum ReadyError {
     },
 }
 
-/// Brings an object to ready, or waits for whoever does; once it is, it is.
+/// Brings an object to ready, or waits for whoever does; once it is, it is. A plan says what that would run instead, and does not
+/// take the object to be ready afterwards.
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     // As it is; that is not kept, since it holds for the fleet alone.
     if Current::ask_fleet(|fleet| fleet.leaves_out(&object.core().id)).unwrap_or_default() {
         return Ok(());
     }
+    if object.core().is_dry_run() {
+        return plan(object).await;
+    }
     let made = object.core().ready.get(|| bring_up(object)).await;
     made.map_err(|error| not_ready(object, error))
+}
+
+/// Plans what bringing an object to ready would run. An object that is ready stays so: nothing would run.
+async fn plan(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
+    if object.core().ready.peek().is_some() {
+        return Ok(());
+    }
+    let planned = crate::run::plan_part(object.clone()).await;
+    planned.map_err(|error| not_ready(object, OnceError::Failed(anyhow::Error::new(error).into())))
 }
 
 /// Brings an object to ready anew, once an epoch of the asker.

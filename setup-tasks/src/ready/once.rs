@@ -56,6 +56,18 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
         }
     }
 
+    /// Keeps a result that was made elsewhere, unless there is one or it is being made. Returns the one that is kept, else the
+    /// offered one.
+    pub(crate) fn offer(&self, value: V) -> V {
+        let mut state = lock(&self.state);
+        match &*state {
+            State::Done(kept, _) => return kept.clone(),
+            State::Running(work) if work.upgrade().is_some() => {}
+            State::Idle | State::Failed(..) | State::Running(_) => *state = State::Done(value.clone(), Epoch::NEVER),
+        }
+        value
+    }
+
     /// The result, made now if need be.
     pub(crate) async fn get(
         &self,

@@ -13,6 +13,7 @@ use futures_util::future::{Either, select};
 use tracing::Instrument;
 
 use super::context::TaskContext;
+use super::session::Session;
 use crate::Result;
 use crate::event::EventKind;
 use crate::fleet::Stops;
@@ -32,6 +33,7 @@ pub(crate) struct FailedAttempt {
 
 /// Calls the method of task `i` until it succeeds or has no retries left.
 pub(crate) async fn run_task(
+    session: &Session,
     object: &Arc<dyn DynObject>,
     i: usize,
     cx: &TaskContext,
@@ -49,7 +51,7 @@ pub(crate) async fn run_task(
         let began = Instant::now();
         let log = Arc::new(TaskLog::new(cx.object().clone(), cx.task(), attempt, cx.reason().cloned()));
         let cx = cx.for_attempt(attempt, log.clone());
-        let ended = log.clone().scope(once(object, i, &cx, meta.timeout)).await;
+        let ended = log.clone().scope(once(session, object, i, &cx, meta.timeout)).await;
         let error = match ended {
             Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
             Err(error) => error,
@@ -76,10 +78,16 @@ pub(crate) async fn run_task(
     }
 }
 
-async fn once(object: &Arc<dyn DynObject>, i: usize, cx: &TaskContext, timeout: Option<Duration>) -> Result<Outcome> {
+async fn once(
+    session: &Session,
+    object: &Arc<dyn DynObject>,
+    i: usize,
+    cx: &TaskContext,
+    timeout: Option<Duration>,
+) -> Result<Outcome> {
     let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
     // The method may panic before it returns a future, too.
-    let call = async { object.run(i, cx).await };
+    let call = async { object.run(session, i, cx).await };
     let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
     let ended = match timeout {
         None => call.await,

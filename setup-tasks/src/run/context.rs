@@ -125,7 +125,7 @@ impl TaskContext {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn stamp_path(&self) -> Result<&Path, PathError> {
-        self.object.0.core().paths().stamp()
+        self.object.0.core().stamp_path()
     }
 
     /// The object's place for what must not be lost, private to its owner. In a dry run it is named and not made.
@@ -134,7 +134,7 @@ impl TaskContext {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn state_path(&self) -> Result<&Path, PathError> {
-        self.object.0.core().paths().state()
+        self.object.0.core().state_path()
     }
 
     /// The object's place for logs. In a dry run it is named and not made.
@@ -143,7 +143,7 @@ impl TaskContext {
     ///
     /// [`PathError::Io`] if it cannot be made.
     pub fn log_path(&self) -> Result<&Path, PathError> {
-        self.object.0.core().paths().log()
+        self.object.0.core().log_path()
     }
 
     /// The task, for errors: `hosts/gateway/mount`.

@@ -2,6 +2,7 @@
 //! from here if it was considered after that one began, and a run goes on from here. There is one course for real runs and one
 //! for dry runs.
 
+use std::borrow::Cow;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -219,6 +220,13 @@ impl Course {
         progress.is_under_way = false;
         drop(progress);
         self.tell();
+    }
+
+    /// Returns the task that later ones are newer than because it would run, as far as a plan of the epoch has come.
+    pub(super) fn would_run(&self, epoch: Epoch) -> Option<Cow<'static, str>> {
+        let progress = self.progress();
+        let newest = progress.newest.as_ref().filter(|_| progress.epoch == Some(epoch))?;
+        (newest.time == Moment::FUTURE).then(|| newest.which.clone())
     }
 
     /// What was done in an epoch, and is not told again.

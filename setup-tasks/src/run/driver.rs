@@ -11,19 +11,19 @@ use super::context::{LazyContext, TaskContext};
 use super::course::{Course, Start, UnderWay};
 use super::elsewhere::{Patience, Wanted};
 use super::error::RunError;
-use super::gather::{Subject, unasked_facts};
+use super::gather::{Subject, Verdict, unasked_facts};
 use super::level::{Contexts, Level};
 use super::nested::{Done, RunningTask};
 use super::report::{ObjectReport, TaskReport};
 use super::resource::RunOutcome;
-use super::session::{Begun, Session};
+use super::session::{Begun, Permit, Session};
 use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason, decide};
 use crate::event::EventKind;
 use crate::fleet::{Scope, Stops};
 use crate::inspect::TaskSort;
-use crate::object::{DynObject, Features};
+use crate::object::{DynObject, Features, ObjectCore};
 use crate::ready::Current;
 use crate::stamp::{Moment, Records};
 
@@ -34,18 +34,36 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
     if options.only.is_none() && core.readonly() {
         return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
+    let permit = if options.dry_run { None } else { Permit::of(core) };
     // A customization is run within its host: both have one lock, and one turn.
     let root = object.host_root();
-    let course = root.as_ref().unwrap_or(&object).core().course(options.is_plan(&object));
+    let course = root.as_ref().unwrap_or(&object).core().course(permit.is_none());
     // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
     let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
-    drive_in_turn(&object, &options).await
+    let is_plan = permit.is_none();
+    let result = drive_in_turn(&object, &options, permit).await;
+    if is_plan {
+        let would_run = || result.as_ref().ok().and_then(|report| first_that_would_run(core, report));
+        Current::note_planned(would_run);
+    }
+    result
 }
 
-/// As [`drive`], by whoever has the turn.
-pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options) -> Result<ObjectReport, RunError> {
-    let is_plan = options.is_plan(object);
+/// Returns the first task that would run by a plan, or by what the plan went on from, as `object/task`.
+fn first_that_would_run(core: &ObjectCore, report: &ObjectReport) -> Option<String> {
+    let of_report = report.would_run().next().map(|task| Cow::Borrowed(task.task));
+    let which = of_report.or_else(|| core.course(true).would_run(Current::epoch_now()))?;
+    Some(if which.contains('/') { which.into_owned() } else { format!("{}/{which}", core.id) })
+}
+
+/// As [`drive`], by whoever has the turn. Without a permit, it is a dry run.
+pub(super) async fn drive_in_turn(
+    object: &Arc<dyn DynObject>,
+    options: &Options,
+    permit: Option<Permit>,
+) -> Result<ObjectReport, RunError> {
+    let is_plan = permit.is_none();
     let course = object.core().course(is_plan);
     let current = Current::get();
     let epoch = current.epoch();
@@ -59,7 +77,7 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
         object,
         options,
         course: under_way.is_some().then_some(course),
-        mode: if is_plan { Mode::Plan } else { Mode::Apply(None) },
+        mode: permit.map_or(Mode::Plan, |permit| Mode::Apply(permit, None)),
         records: object.core().load_for(epoch)?,
         cursor: 0,
         takes_all: options.only.is_some() || Current::ask_fleet(Scope::takes_all).unwrap_or(true),
@@ -90,10 +108,21 @@ pub(super) async fn drive_in_turn(object: &Arc<dyn DynObject>, options: &Options
     result.map(|()| report)
 }
 
-/// What a run may do. Guards, and so stamps, are made only from a session.
+/// The rights of a run. Whatever calls a task's method or writes a stamp needs a session, which a plan cannot have.
 pub(super) enum Mode {
     Plan,
-    Apply(Option<Arc<Session>>),
+    /// The session is made when the first task runs.
+    Apply(Permit, Option<Arc<Session>>),
+}
+
+/// The answer to a request for the right to run a task.
+pub(super) enum Right {
+    /// It is a plan.
+    Plan,
+    /// The task may run.
+    Session(Arc<Session>),
+    /// Another process changed the records: the walk begins anew.
+    Restart,
 }
 
 /// Whether the walk goes on.
@@ -150,7 +179,7 @@ impl<'r> Driver<'r> {
             object,
             options,
             course: None,
-            mode: Mode::Apply(Some(running.session.clone())),
+            mode: Mode::Apply(running.session.permit(), Some(running.session.clone())),
             records: object.core().load()?,
             cursor: 0,
             takes_all: true,
@@ -292,7 +321,7 @@ impl Driver<'_> {
     pub(super) fn tell(&self, row: usize, time: Option<Moment>, is_considered: bool) {
         let Some(course) = self.course else { return };
         course.advance(row, time, is_considered, self.newest.as_ref());
-        if let Mode::Apply(Some(session)) = &self.mode {
+        if let Mode::Apply(_, Some(session)) = &self.mode {
             session.passed(row);
         }
     }
@@ -325,11 +354,12 @@ impl Driver<'_> {
     /// A task.
     async fn task(&mut self, level: &Level, row: usize, has: Features) -> Result<Considered, RunError> {
         let (object, name) = (&level.object, has.stamp_name);
-        if has.dependencies_always && matches!(self.mode, Mode::Apply(_)) {
-            if let Step::Restart = self.begin(level, name).await? {
-                return Ok(Considered::Restart);
+        if has.dependencies_always {
+            match self.begin(level, name).await? {
+                Right::Plan => {}
+                Right::Restart => return Ok(Considered::Restart),
+                Right::Session(session) => drop(self.prepare(&session, level, row, None).await?),
             }
-            self.prepare(level, row, None).await?;
         }
         let dependencies = if has.dependencies { object.dependencies(row) } else { Vec::new() };
         for dependency in dependencies {
@@ -346,38 +376,53 @@ impl Driver<'_> {
         let subject = Subject { object, i: row, entry, resources };
         let decided = subject.decide(has, forced, self.newest.as_ref()).await;
         let decided = decided.inspect_err(|error| self.tell_failure(level, row, error))?;
-        match decided.decision {
-            Decision::UpToDate(time) => {
+        match decided.verdict {
+            Verdict::UpToDate(time) => {
                 self.up_to_date(level, row, name, time);
                 Ok(Considered::At(time))
             }
-            Decision::Run(reason) if self.is_plan() => {
-                self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
-                self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
-                let mut report = TaskReport::would_run(name, object.describe(row), reason);
-                if self.options.diff || Current::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
-                    report.changes = self.changes(level, row).await?;
-                }
-                self.tasks.push(report);
-                Ok(Considered::At(Some(Moment::FUTURE)))
-            }
-            Decision::Run(reason) => {
-                // A part of a running task is ended with that one.
-                if self.running.is_none() && Stops::are_asked_now(&self.object.core().layout) {
-                    return Err(RunError::Stopped { object: self.object.core().id.to_string() });
-                }
-                if let Step::Restart = self.begin(level, name).await? {
-                    return Ok(Considered::Restart);
-                }
-                let ended = Box::pin(self.perform(level, row, &reason, decided.hash)).await?;
-                self.report_nested(level);
-                let time = ended.time;
-                self.pass_on(time, || Cow::Borrowed(name));
-                self.tasks.push(TaskReport { description: object.describe(row), reason: Some(reason), ..ended });
-                Ok(Considered::At(time))
-            }
-            Decision::Ask(_) => unreachable!("a subject answers what it is asked"),
+            Verdict::Run(reason) => self.run_or_plan(level, row, reason, decided.hash).await,
         }
+    }
+
+    /// Runs a task that must run; a plan says so.
+    async fn run_or_plan(
+        &mut self,
+        level: &Level,
+        row: usize,
+        reason: Reason,
+        hash: Option<String>,
+    ) -> Result<Considered, RunError> {
+        // A part of a running task is ended with that one.
+        let may_stop = !self.is_plan() && self.running.is_none();
+        if may_stop && Stops::are_asked_now(&self.object.core().layout) {
+            return Err(RunError::Stopped { object: self.object.core().id.to_string() });
+        }
+        let session = match self.begin(level, level.object.stamp_name(row)).await? {
+            Right::Plan => return self.plan(level, row, reason).await,
+            Right::Restart => return Ok(Considered::Restart),
+            Right::Session(session) => session,
+        };
+        let ended = Box::pin(self.perform(&session, level, row, &reason, hash)).await?;
+        self.report_nested(level);
+        let name = level.object.stamp_name(row);
+        let time = ended.time;
+        self.pass_on(time, || Cow::Borrowed(name));
+        self.tasks.push(TaskReport { description: level.object.describe(row), reason: Some(reason), ..ended });
+        Ok(Considered::At(time))
+    }
+
+    /// Says that a task would run.
+    async fn plan(&mut self, level: &Level, row: usize, reason: Reason) -> Result<Considered, RunError> {
+        let (object, name) = (&level.object, level.object.stamp_name(row));
+        self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
+        self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
+        let mut report = TaskReport::would_run(name, object.describe(row), reason);
+        if self.options.diff || Current::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
+            report.changes = self.changes(level, row).await?;
+        }
+        self.tasks.push(report);
+        Ok(Considered::At(Some(Moment::FUTURE)))
     }
 
     /// What a task would change in files.
@@ -419,29 +464,32 @@ impl Driver<'_> {
 
     /// Takes the right to change things, for a task that must run. What another process did while this one waited for it starts the
     /// walk anew.
-    async fn begin(&mut self, level: &Level, task: &'static str) -> Result<Step, RunError> {
-        if !matches!(self.mode, Mode::Apply(None)) {
-            return Ok(Step::Next);
-        }
+    async fn begin(&mut self, level: &Level, task: &'static str) -> Result<Right, RunError> {
         let is_forced = self.is_forced(level, task);
+        let Mode::Apply(permit, session) = &mut self.mode else { return Ok(Right::Plan) };
+        if let Some(session) = session {
+            return Ok(Right::Session(session.clone()));
+        }
         let wanted = Wanted { task: (!is_forced).then_some((task, &self.records)), asked: self.options.wanted };
-        match Box::pin(Session::begin_if_needed(self.object, wanted, &mut self.patience)).await? {
-            Begun::Session(session, records) => {
-                self.mode = Mode::Apply(Some(Arc::new(session)));
+        match Box::pin(Session::begin_if_needed(self.object, permit, wanted, &mut self.patience)).await? {
+            Begun::Session(begun, records) => {
+                let begun = Arc::new(begun);
+                *session = Some(begun.clone());
                 if records == self.records {
-                    return Ok(Step::Next);
+                    return Ok(Right::Session(begun));
                 }
                 self.records = records;
             }
             Begun::Changed(records) => self.records = records,
             Begun::Passed => {}
         }
-        Ok(Step::Restart)
+        Ok(Right::Restart)
     }
 
     /// Enters the contexts and brings the task's system dependencies up; the context that the task will see.
     pub(super) async fn prepare(
         &mut self,
+        session: &Session,
         level: &Level,
         row: usize,
         reason: Option<&Reason>,
@@ -451,11 +499,9 @@ impl Driver<'_> {
         if let Some(reason) = reason {
             cx = cx.with_reason(reason.clone());
         }
-        if let Mode::Apply(Some(session)) = &self.mode {
-            self.contexts.enter(&self.object.core().id).await?;
-            cx = cx.with_resources(self.contexts.resources());
-            session.bring_up(&level.object, row, &cx).await?;
-        }
+        self.contexts.enter(session, &self.object.core().id).await?;
+        cx = cx.with_resources(self.contexts.resources());
+        session.bring_up(&level.object, row, &cx).await?;
         Ok(cx)
     }
 

@@ -90,6 +90,16 @@ pub enum RunError {
         /// The object's id.
         object: String,
     },
+    /// Nothing of the object may change now, since this is a dry run.
+    #[error(
+        "{what} of `{object}` stays as it is: this is a dry run\nhelp: leave out `--dry-run`, or `dry_run` in the configuration"
+    )]
+    DryRun {
+        /// The object's id.
+        object: String,
+        /// The part of the object that was to be changed.
+        what: &'static str,
+    },
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::ready::ReadyError),

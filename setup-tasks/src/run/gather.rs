@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::attempt::ask;
 use super::context::{LazyContext, Resources};
 use super::error::RunError;
-use crate::decide::{Decision, Fact, Facts, Newest, Question, decide};
+use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
 use crate::object::{DynObject, Features};
-use crate::stamp::{Entry, InputError, InputStamp, Inputs, first_missing, hash_text};
+use crate::stamp::{Entry, InputError, InputStamp, Inputs, Moment, first_missing, hash_text};
 
 /// One task, while it is decided and run.
 pub(crate) struct Subject<'a> {
@@ -17,9 +17,15 @@ pub(crate) struct Subject<'a> {
     pub(crate) resources: Resources,
 }
 
+/// A decision that needs no further fact.
+pub(crate) enum Verdict {
+    Run(Reason),
+    UpToDate(Option<Moment>),
+}
+
 /// A decision, with the facts that it was made on and that a stamp will need.
 pub(crate) struct Decided {
-    pub(crate) decision: Decision,
+    pub(crate) verdict: Verdict,
     pub(crate) hash: Option<String>,
 }
 
@@ -45,13 +51,16 @@ impl Subject<'_> {
     ) -> Result<Decided, RunError> {
         let mut facts = unasked_facts(self.object, has, self.entry, forced, newest);
         loop {
-            match decide(&facts) {
-                Decision::Ask(question) => self.answer(question, &mut facts).await?,
-                decision => {
-                    let hash = if let Fact::Known(hash) = facts.hash { Some(hash) } else { None };
-                    return Ok(Decided { decision, hash });
+            let verdict = match decide(&facts) {
+                Decision::Ask(question) => {
+                    self.answer(question, &mut facts).await?;
+                    continue;
                 }
-            }
+                Decision::Run(reason) => Verdict::Run(reason),
+                Decision::UpToDate(time) => Verdict::UpToDate(time),
+            };
+            let hash = if let Fact::Known(hash) = facts.hash { Some(hash) } else { None };
+            return Ok(Decided { verdict, hash });
         }
     }
 

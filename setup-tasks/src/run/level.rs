@@ -11,6 +11,7 @@ use super::error::RunError;
 use super::related::newest_by;
 use super::report::TaskReport;
 use super::resource::{DynRunContext, Entered, RunOutcome};
+use super::session::Session;
 use crate::BoxFuture;
 use crate::inspect::TaskSort;
 use crate::object::DynObject;
@@ -60,7 +61,7 @@ impl Contexts {
     }
 
     /// Enters all that are not entered, since a task runs.
-    pub(super) async fn enter(&mut self, object: &str) -> Result<(), RunError> {
+    pub(super) async fn enter(&mut self, _session: &Session, object: &str) -> Result<(), RunError> {
         for slot in &mut self.slots {
             if let (Some(context), None) = (&slot.context, &slot.entered) {
                 let entered = Entered::enter(context).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::error::RunError;
 use super::gather::Subject;
-use super::session::Session;
+use super::session::{Permit, Session};
 use super::{find_task, unknown_task};
 use crate::inspect::TaskSort;
 use crate::object::{AnyObject, DynObject};
@@ -19,7 +19,12 @@ pub(crate) struct ByHand {
 }
 
 /// Writes a stamp by hand.
-pub(crate) async fn stamp_by_hand(object: &dyn DynObject, name: &str, by_hand: ByHand) -> Result<Stamp, StampError> {
+pub(crate) async fn stamp_by_hand(
+    object: &dyn DynObject,
+    permit: &Permit,
+    name: &str,
+    by_hand: ByHand,
+) -> Result<Stamp, StampError> {
     let core = object.core();
     core.layout.observe_store()?;
     let ByHand { hash: contents, source, inputs } = by_hand;
@@ -37,7 +42,7 @@ pub(crate) async fn stamp_by_hand(object: &dyn DynObject, name: &str, by_hand: B
         why: None,
     };
     let entry = Entry::completed(stamp.clone());
-    core.change(name, Some(entry), Some(Box::new(history))).await?;
+    core.change(permit, name, Some(entry), Some(Box::new(history))).await?;
     Ok(stamp)
 }
 
@@ -62,16 +67,17 @@ impl AnyObject {
             }
             TaskSort::Task => {}
         }
+        let permit = Permit::to_change(self.0.core(), "the stamp")?;
         let root = self.0.root();
         let course = root.core().course(false);
         let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
         let _turn = course.turn().await;
-        let (_session, records) = Session::begin(&self.0).await?;
+        let (_session, records) = Session::begin(&self.0, &permit).await?;
         let name = has.stamp_name;
         let subject = Subject { object: &level, i: row, entry: records.get(name), resources: Vec::new() };
         let hash = subject.hash().await?.unwrap_or_default();
         let by_hand = ByHand { hash, source: has.source, inputs: subject.record_inputs()? };
-        Ok(stamp_by_hand(&*self.0, name, by_hand).await?)
+        Ok(stamp_by_hand(&*self.0, &permit, name, by_hand).await?)
     }
 }
 

@@ -41,7 +41,7 @@ pub use report::{ObjectReport, Status, TaskReport};
 pub(crate) use report::{leaves, micros, with_status};
 pub(crate) use resource::DynRunContext;
 pub use resource::{RunContext, RunOutcome};
-pub(crate) use session::Session;
+pub(crate) use session::{Permit, Session};
 
 use self::nested::RunningTask;
 use crate::BoxFuture;
@@ -174,10 +174,6 @@ impl Options {
             && (!self.is_part || Current::ask_fleet(Scope::forces_none).unwrap_or(true))
     }
 
-    fn is_plan(&self, object: &Arc<dyn DynObject>) -> bool {
-        self.dry_run || object.core().config().dry_run
-    }
-
     /// Refuses names that the object does not have.
     fn check(&self, object: &Arc<dyn DynObject>) -> Result<(), RunError> {
         for task in &self.force {
@@ -208,9 +204,10 @@ pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError>
     driver::drive(object, Options { is_part: true, ..Options::default() }).await.map(drop)
 }
 
-/// Says what [`bring_up`] would do.
-pub(crate) async fn plan_part(object: Arc<dyn DynObject>) -> Result<(), RunError> {
-    driver::drive(object, Options { is_part: true, dry_run: true, ..Options::default() }).await.map(drop)
+/// Says what [`bring_up`] would do. Boxed, since a plan within a plan would hold itself.
+pub(crate) fn plan_part(object: Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>> {
+    let options = Options { is_part: true, dry_run: true, ..Options::default() };
+    Box::pin(Current::nest(async move { driver::drive(object, options).await.map(drop) }))
 }
 
 /// Runs one task of an object. A task that is called by a task of the same object runs within that one.
@@ -231,12 +228,13 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     if core.readonly() {
         return Err(RunError::Readonly { object: core.id.to_string() });
     }
+    let permit = Permit::to_change(core, "the cache")?;
     let root = object.root();
     let course = root.core().course(false);
     let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);
-    let (_session, records) = Session::begin(object).await?;
+    let (_session, records) = Session::begin(object, &permit).await?;
     core.prefetch(None);
     // The stamps go first: what is removed is never believed to be there.
     if !records.is_empty() {

@@ -36,7 +36,7 @@ impl Driver<'_> {
     /// before it and failed.
     pub(super) async fn unmark(&mut self) -> Result<(), RunError> {
         match (self.marked.take(), &self.mode) {
-            (Some(task), Mode::Apply(Some(session))) => Ok(unmark(session, &self.records, task).await?),
+            (Some(task), Mode::Apply(_, Some(session))) => Ok(unmark(session, &self.records, task).await?),
             _ => Ok(()),
         }
     }

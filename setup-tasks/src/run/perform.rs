@@ -1,15 +1,17 @@
 //! Runs one task as a task: guarded, stamped, told to whoever listens.
 
+use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::attempt::{FailedAttempt, run_task};
 use super::context::TaskContext;
-use super::driver::{Driver, Mode};
+use super::driver::Driver;
 use super::error::RunError;
 use super::gather::Subject;
 use super::level::Level;
 use super::nested::RunningTask;
 use super::report::{Status, TaskReport};
+use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
 use crate::ready::Step;
@@ -34,6 +36,7 @@ impl Driver<'_> {
     /// Runs a task, and reports how it ended.
     pub(super) async fn perform(
         &mut self,
+        session: &Arc<Session>,
         level: &Level,
         row: usize,
         reason: &Reason,
@@ -46,9 +49,9 @@ impl Driver<'_> {
         let (of_step, since) = (Some(reason.clone()), SystemTime::now());
         let step = Step { task, description: description.clone(), reason: of_step, since };
         node.step(Some(step.clone()));
-        let cx = self.prepare(level, row, Some(reason)).await?;
+        let cx = self.prepare(session, level, row, Some(reason)).await?;
         let started = Instant::now();
-        let ended = self.run_guarded(row, &cx, level, reason, (hash, started), step).await;
+        let ended = self.run_guarded(session, row, &cx, level, reason, (hash, started), step).await;
         node.step(None);
         let duration = started.elapsed();
         match ended {
@@ -75,6 +78,7 @@ impl Driver<'_> {
     /// Runs a task under its guard, with its hash and inputs as they were before its method was called.
     async fn run_guarded(
         &mut self,
+        session: &Arc<Session>,
         row: usize,
         cx: &TaskContext,
         level: &Level,
@@ -82,8 +86,6 @@ impl Driver<'_> {
         (hash, started): (Option<String>, Instant),
         step: Step,
     ) -> Ran {
-        let Mode::Apply(Some(session)) = &self.mode else { unreachable!("tasks run in a session") };
-        let session = session.clone();
         let (object, name) = (&level.object, cx.task());
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
@@ -95,9 +97,9 @@ impl Driver<'_> {
         let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
         // The mark of another task, which this one may run through its handle.
         self.unmark().await?;
-        let guard = Guard::begin(&session, &self.records, name, reason, keeps, is_marked).await?;
-        let running = RunningTask::new(self.object, &session, self.contexts.resources(), step, self.running.as_ref());
-        let ran = running.scope(run_task(object, row, cx)).await;
+        let guard = Guard::begin(session, &self.records, name, reason, keeps, is_marked).await?;
+        let running = RunningTask::new(self.object, session, self.contexts.resources(), step, self.running.as_ref());
+        let ran = running.scope(run_task(session, object, row, cx)).await;
         let mut nested = self.take_nested(&running)?;
         match ran {
             Ok(Outcome::Done) => {

@@ -12,11 +12,12 @@ use super::context::LazyContext;
 use super::course::{Asker, TaskPassed};
 use super::driver::{Driver, drive_in_turn};
 use super::error::RunError;
-use super::gather::Subject;
+use super::gather::{Subject, Verdict};
 use super::level::Level;
 use super::report::ObjectReport;
+use super::session::Permit;
 use crate::BoxFuture;
-use crate::decide::{Decision, Newest};
+use crate::decide::Newest;
 use crate::depends::RelatedTask;
 use crate::inspect::TaskSort;
 use crate::object::{AnyObject, DynObject};
@@ -28,7 +29,7 @@ impl Driver<'_> {
     pub(super) async fn relation(&mut self, level: &Level, row: usize) -> Result<Option<Moment>, RunError> {
         let object = &level.object;
         let Some(to) = object.related(row) else { return Ok(None) };
-        let others = self.relatives(level, row).await.inspect_err(|error| self.tell_failure(level, row, error))?;
+        let others = self.relatives(level, row, &to).await.inspect_err(|error| self.tell_failure(level, row, error))?;
         let newest = check(self.object, &others, &to, self.is_plan()).await?;
         let time = newest.as_ref().map(|newest| newest.time);
         if let Some(Newest { which, .. }) = newest {
@@ -38,7 +39,14 @@ impl Driver<'_> {
         Ok(time)
     }
 
-    async fn relatives(&self, level: &Level, row: usize) -> Result<Vec<AnyObject>, RunError> {
+    /// Returns the related objects. A relationship method is called once per request, and awaited to its end.
+    async fn relatives(&self, level: &Level, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
+        let (known, is_plan, epoch) = (&level.object.core().relatives, self.is_plan(), Current::epoch_now());
+        if to.by_method
+            && let Some(others) = known.of(row, is_plan, epoch)
+        {
+            return Ok(others);
+        }
         let (object, name) = (&level.object, level.object.stamp_name(row));
         let failed = |source| RunError::check(&self.object.core().id, name, "relationship", source);
         let cx = LazyContext::new(object, name, None, self.contexts.resources());
@@ -49,6 +57,9 @@ impl Driver<'_> {
             others.push(
                 found.map_err(|error| failed(error.asked_by(format!("{}/{name}", self.object.core().id)).into()))?,
             );
+        }
+        if to.by_method {
+            known.keep(row, is_plan, epoch, &others);
         }
         Ok(others)
     }
@@ -80,18 +91,28 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Res
     if left_out || other.readonly() {
         return last_run(&other.0, row).await;
     }
+    let permit = if is_plan { None } else { Permit::of(other.0.core()) };
+    // A real run leaves an object alone whose own configuration says that it is only planned.
+    if !is_plan && permit.is_none() {
+        return last_run(&other.0, row).await;
+    }
     if related.ready && !is_plan {
         other.ready().await?;
     }
     if related.run_if_needed || (related.ready && is_plan) {
-        return considered(&other.0, row, is_plan).await;
+        return considered(&other.0, row, permit).await;
     }
     last_run(&other.0, row).await
 }
 
 /// The time of a task, considered since the asker began: already, now, or by a run that is under way, of which only that much
 /// is waited for.
-async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Result<Option<Moment>, RunError> {
+async fn considered(
+    other: &Arc<dyn DynObject>,
+    row: usize,
+    permit: Option<Permit>,
+) -> Result<Option<Moment>, RunError> {
+    let is_plan = permit.is_none();
     let (core, asker) = (other.core(), Asker::of(&**other, row));
     let course = core.course(is_plan);
     let watching = course.watch();
@@ -116,8 +137,8 @@ async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Re
         }
         let stop_after = Some(Cow::Borrowed(other.name(row)));
         let wanted = Some((asker, row));
-        let options = Options { stop_after, dry_run: is_plan, is_part: true, wanted, ..Options::default() };
-        drive_boxed(other.clone(), options).await?;
+        let options = Options { stop_after, is_part: true, wanted, ..Options::default() };
+        drive_boxed(other.clone(), options, permit).await?;
         drop(turn);
         return match course.known(asker, row) {
             Some(known) => known,
@@ -127,8 +148,12 @@ async fn considered(other: &Arc<dyn DynObject>, row: usize, is_plan: bool) -> Re
 }
 
 /// A run within a run: boxed, since its future would hold itself.
-fn drive_boxed(object: Arc<dyn DynObject>, options: Options) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
-    Box::pin(Current::nest(async move { drive_in_turn(&object, &options).await }))
+fn drive_boxed(
+    object: Arc<dyn DynObject>,
+    options: Options,
+    permit: Option<Permit>,
+) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
+    Box::pin(Current::nest(async move { drive_in_turn(&object, &options, permit).await }))
 }
 
 /// Returns when a task last completed, without running anything.
@@ -155,9 +180,9 @@ pub(super) fn last_run_by<'a>(
             }
             TaskSort::Task if has.completion => {
                 let subject = Subject { object, i: row, entry, resources: Vec::new() };
-                match subject.decide(has, false, None).await?.decision {
-                    Decision::UpToDate(time) => Ok(time),
-                    Decision::Run(_) | Decision::Ask(_) => Ok(None),
+                match subject.decide(has, false, None).await?.verdict {
+                    Verdict::UpToDate(time) => Ok(time),
+                    Verdict::Run(_) => Ok(None),
                 }
             }
             TaskSort::Task => Ok(entry.and_then(|entry| entry.last_run(false))),

@@ -12,9 +12,30 @@ use super::error::RunError;
 use super::lock::ObjectLock;
 use crate::fleet::Stops;
 use crate::layout::Layout;
-use crate::object::DynObject;
-use crate::stamp::Records;
+use crate::object::{DynObject, ObjectCore};
+use crate::stamp::{Records, StampError};
 use crate::waiting::Holding;
+
+/// The right to run tasks of an object and to change what is kept about it. A dry run has none, and cannot make one.
+pub(crate) struct Permit(());
+
+impl Permit {
+    /// Returns the right, unless the caller is in a dry run of any kind: by its configuration, because its layout only plans, or
+    /// because a plan called it.
+    pub(crate) fn of(core: &ObjectCore) -> Option<Self> {
+        (!core.is_dry_run()).then_some(Self(()))
+    }
+
+    /// Returns the right, or an error that says that `what` does not change in a dry run.
+    pub(crate) fn to_change(core: &ObjectCore, what: &'static str) -> Result<Self, RunError> {
+        Self::of(core).ok_or_else(|| RunError::DryRun { object: core.id.to_string(), what })
+    }
+
+    /// Returns the right, or an error that says that no stamp is written in a dry run.
+    pub(crate) fn to_stamp(core: &ObjectCore) -> Result<Self, StampError> {
+        Self::of(core).ok_or_else(|| StampError::DryRun { object: core.id.to_string() })
+    }
+}
 
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
 pub(crate) struct Session {
@@ -38,9 +59,9 @@ pub(super) enum Begun {
 impl Session {
     /// Takes the object's lock, and reads what is kept about it. What is stamped from then on is later than all that was stamped
     /// before.
-    pub(crate) async fn begin(object: &Arc<dyn DynObject>) -> Result<(Self, Records), RunError> {
+    pub(crate) async fn begin(object: &Arc<dyn DynObject>, permit: &Permit) -> Result<(Self, Records), RunError> {
         loop {
-            let begun = Self::begin_if_needed(object, Wanted::default(), &mut Patience::default()).await?;
+            let begun = Self::begin_if_needed(object, permit, Wanted::default(), &mut Patience::default()).await?;
             if let Begun::Session(session, records) = begun {
                 return Ok((session, records));
             }
@@ -50,6 +71,7 @@ impl Session {
     /// As [`begin`](Self::begin); while another process holds the lock, what that does may spare this one the lock.
     pub(super) async fn begin_if_needed(
         object: &Arc<dyn DynObject>,
+        _permit: &Permit,
         wanted: Wanted<'_>,
         patience: &mut Patience,
     ) -> Result<Begun, RunError> {
@@ -82,6 +104,11 @@ impl Session {
     /// Tells other processes that wait for the object that its run has considered a task.
     pub(super) fn passed(&self, row: usize) {
         self.holding.passed(row);
+    }
+
+    /// Returns the right that the session was begun with.
+    pub(crate) fn permit(&self) -> Permit {
+        Permit(())
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -49,6 +49,14 @@ pub enum StampError {
         /// The system's answer.
         source: std::sync::Arc<io::Error>,
     },
+    /// Nothing is written, since this is a dry run.
+    #[error(
+        "the stamps of `{object}` stay as they are: this is a dry run\nhelp: leave out `--dry-run`, or `dry_run` in the configuration"
+    )]
+    DryRun {
+        /// The object's id.
+        object: String,
+    },
     /// The database refused for another reason.
     #[error("the stamp database `{}` refused: {detail}\nhelp: see whether another program holds it open, and run again", path.display())]
     Database {

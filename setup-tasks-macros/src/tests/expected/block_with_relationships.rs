@@ -30,7 +30,7 @@ impl Client {
                 "Depend on update_files of fileserver",
                 ::setup_tasks::__private::Relation::<
                     Self,
-                >::new(|this| ::setup_tasks::__private::relatives::<
+                >::called(|this| ::setup_tasks::__private::relatives::<
                         FileServer,
                     >(Self::fileserver(this)))
                     .to("update_files")

@@ -17,7 +17,7 @@ pub trait Guest: ::setup_tasks::__private::Lists<{ Guest.id() }> {
                     "Depend on update_files of fileserver",
                     ::setup_tasks::__private::Relation::<
                         Self,
-                    >::new(|this| ::setup_tasks::__private::relatives::<
+                    >::called(|this| ::setup_tasks::__private::relatives::<
                             FileServer,
                         >(<Self as Guest>::fileserver(this)))
                         .to("update_files"),

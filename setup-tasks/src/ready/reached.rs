@@ -1,0 +1,32 @@
+//! Work that user code asked for within a plan, and that was planned instead of done.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The plans that one helper method, or one factory, made because it asked for work within a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Reached {
+    any: AtomicBool,
+    would_run: OnceLock<String>,
+}
+
+impl Reached {
+    /// Notes that work was planned instead of done, with the first task that would run.
+    pub(crate) fn note(&self, would_run: Option<String>) {
+        self.any.store(true, Ordering::Relaxed);
+        if let Some(task) = would_run {
+            // The first one is enough to say what an answer waits for.
+            let _ = self.would_run.set(task);
+        }
+    }
+
+    /// Returns whether anything was planned instead of done.
+    pub(crate) fn is_any(&self) -> bool {
+        self.any.load(Ordering::Relaxed)
+    }
+
+    /// Returns the first task that would run, as `object/task`.
+    pub(crate) fn would_run(&self) -> Option<&str> {
+        self.would_run.get().map(String::as_str)
+    }
+}
