@@ -219,7 +219,8 @@ impl<O: Args + 'static> App<O> {
         });
         if let Some((own, matches)) = own {
             let choice = Choice::from_arg_matches(matches)?;
-            let layout = (self.build)(&options)?;
+            let build = || (self.build)(&options);
+            let layout = if choice.dry_run { Layout::open_to_plan(build)? } else { build()? };
             let obeying = interrupt::obey(layout.stop());
             let ended = (own.run)(Session { layout, options, choice }).await;
             return match ended {
@@ -231,24 +232,29 @@ impl<O: Args + 'static> App<O> {
             };
         }
         let build = || (self.build)(&options);
+        // Commands that only look have no right to run anything, whatever code of the user they call.
+        let look = || Layout::open_to_plan(build);
+        let open = |dry_run| if dry_run { look() } else { build() };
         Ok(match Command::from_arg_matches(matches)? {
-            Command::Up { choice } => commands::up::up(&build()?, &choice).await?,
-            Command::Plan { choice, exit_code } => commands::plan::plan(&build()?, &choice, exit_code).await?,
-            Command::Why { target } => commands::why::why(&build()?, &target).await?,
-            Command::List { json } => commands::list::list(&build()?, json)?,
+            Command::Up { choice } => commands::up::up(&open(choice.dry_run)?, &choice).await?,
+            Command::Plan { choice, exit_code } => commands::plan::plan(&look()?, &choice, exit_code).await?,
+            Command::Why { target } => commands::why::why(&look()?, &target).await?,
+            Command::List { json } => commands::list::list(&look()?, json)?,
             Command::Types { json } => commands::types::types(json)?,
-            Command::Status { objects, json } => commands::status::status(&build()?, &objects, json)?,
-            Command::History(what) => commands::history::history(&build()?, &what)?,
-            Command::Logs(what) => commands::logs::logs(&build()?, &what).await?,
-            Command::Graph(what) => commands::graph::graph(&build()?, &what).await?,
+            Command::Status { objects, json } => commands::status::status(&look()?, &objects, json)?,
+            Command::History(what) => commands::history::history(&look()?, &what)?,
+            Command::Logs(what) => commands::logs::logs(&look()?, &what).await?,
+            Command::Graph(what) => commands::graph::graph(&look()?, &what).await?,
             Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
-            Command::Force { targets, choice } => commands::force::force(&build()?, targets, choice).await?,
+            Command::Force { targets, choice } => {
+                commands::force::force(&open(choice.dry_run)?, targets, choice).await?
+            }
             Command::Mark { targets } => commands::mark::mark(&build()?, &targets).await?,
             Command::Unlock { objects } => commands::unlock::unlock(&build()?, &objects)?,
             #[cfg(unix)]
-            Command::Waiting { json } => commands::waiting::waiting(&build()?, json)?,
-            Command::Watch { choice } => commands::watch::watch(&build, &choice).await?,
-            Command::Check { json } => commands::check::check(&build()?, json).await?,
+            Command::Waiting { json } => commands::waiting::waiting(&look()?, json)?,
+            Command::Watch { choice } => commands::watch::watch(&|| open(choice.dry_run), &choice).await?,
+            Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => commands::completions::completions(shell, command),
         }
         .into())

@@ -4,11 +4,15 @@ use setup_tasks::{Layout, Result};
 
 use super::target;
 use crate::exit::Exit;
-use crate::output::{GOOD, error, line, printable};
+use crate::output::{GOOD, WOULD, error, line, printable};
 
 pub(crate) async fn clear(layout: &Layout, patterns: &[String]) -> Result<Exit> {
     let mut exit = Exit::Done;
     for object in target::objects(layout, patterns)? {
+        if layout.is_dry_run() {
+            line(format!("{WOULD}would clear{WOULD:#}: {}; this is a dry run", printable(object.id())));
+            continue;
+        }
         match object.clear_stamps_and_cache().await {
             Ok(()) => line(format!(
                 "{GOOD}cleared{GOOD:#}: the stamps and the cache of {}; its state and its logs stay",

@@ -5,12 +5,16 @@ use setup_tasks::{Layout, Result};
 
 use super::target;
 use crate::exit::Exit;
-use crate::output::{FAINT, GOOD, error, line, printable};
+use crate::output::{FAINT, GOOD, WOULD, error, line, printable};
 
 pub(crate) fn unlock(layout: &Layout, patterns: &[String]) -> Result<Exit> {
     let mut exit = Exit::Done;
     for object in target::objects(layout, patterns)? {
         let id = printable(object.id());
+        if layout.is_dry_run() {
+            line(format!("{WOULD}would unlock{WOULD:#}: {id}, if its holder is gone; this is a dry run"));
+            continue;
+        }
         match object.break_lock() {
             Ok(Broken::Was(holder)) => line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder))),
             Ok(_) => line(format!("{FAINT}{id} is not locked{FAINT:#}")),

@@ -14,7 +14,7 @@ pub(crate) async fn up(layout: &Layout, choice: &Choice) -> Result<Exit> {
     if choice.diff && !choice.dry_run {
         return Err(UsageError("`--diff` shows what would change\nhelp: add `--dry-run`".to_owned()).into());
     }
-    if !choice.how.json && (choice.dry_run || layout.config().dry_run) {
+    if !choice.how.json && (choice.dry_run || layout.is_dry_run()) {
         return plan::plan(layout, choice, false).await;
     }
     run(layout, choice.fleet(layout), choice).await
@@ -23,9 +23,10 @@ pub(crate) async fn up(layout: &Layout, choice: &Choice) -> Result<Exit> {
 /// Runs a fleet, and tells what happens.
 pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Result<Exit> {
     let progress = Progress::begin(layout, &fleet, choice)?;
-    // Where no socket can be had, the run goes on without one.
+    // Where no socket can be had, the run goes on without one. A dry run makes none.
     #[cfg(unix)]
-    let _published = layout.publish_waiting().inspect_err(|error| tracing::debug!("{error}")).ok();
+    let _published = (!choice.dry_run && !layout.is_dry_run())
+        .then(|| layout.publish_waiting().inspect_err(|error| tracing::debug!("{error}")).ok());
     let _obeying = interrupt::obey(layout.stop());
     let report = tokio::select! {
         report = fleet.into_future() => Some(report?),

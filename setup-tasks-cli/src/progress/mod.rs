@@ -28,7 +28,7 @@ impl Progress {
         if choice.how.json {
             return Ok(Self { told: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
         }
-        let is_plan = choice.dry_run || layout.config().dry_run;
+        let is_plan = choice.dry_run || layout.is_dry_run();
         let bars = (!is_plan && is_terminal()).then(|| bars::Bars::new(layout, &objects, choice));
         let mut told = vec![lines::follow(layout, Columns::of(&objects))];
         told.extend(bars.as_ref().map(|bars| bars.follow(layout)));

@@ -133,6 +133,10 @@ impl FleetRun {
         self
     }
 
+    fn is_plan(&self) -> bool {
+        self.dry_run || self.layout.is_dry_run()
+    }
+
     /// How many of so many objects are run at once.
     fn workers(&self, objects: usize) -> usize {
         // Most tasks wait for something else than a processor. How many of those there are takes some twenty looks at files.
@@ -298,7 +302,7 @@ impl IntoFuture for FleetRun {
         Box::pin(async move {
             let (objects, scope) = self.choose()?;
             // One error for all, rather than one for each object.
-            self.layout.observe_store()?;
+            self.layout.observe_store(self.is_plan())?;
             Ok(runner::run(&self, objects, scope).await)
         })
     }

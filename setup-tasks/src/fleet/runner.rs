@@ -27,10 +27,10 @@ const IN_A_ROW: usize = 64;
 /// Runs the objects that were chosen.
 pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut scope: Scope) -> FleetReport {
     let began = Instant::now();
-    let is_plan = fleet.dry_run || fleet.layout.is_dry_run();
+    let is_plan = fleet.is_plan();
     let (current, epoch) = (Current::get(), Epoch::now());
     settle(&objects);
-    scope.ahead = read_ahead(fleet.layout.store(), &objects, epoch);
+    scope.ahead = read_ahead(fleet.layout.store_for(is_plan), &objects, epoch);
     let scope = Arc::new(scope);
     let _listed = fleet.layout.list_fleet(&scope);
     let workers = fleet.workers(objects.len());

@@ -213,6 +213,18 @@ impl Layout {
         self.inner.plans_only.store(true, Ordering::Relaxed);
     }
 
+    /// Makes a layout that [only plans](Self::plan_only) from the beginning: what `build` asks for is planned, too. Commands that only
+    /// look at a layout open it so.
+    ///
+    /// # Errors
+    ///
+    /// As `build`.
+    pub fn open_to_plan<E>(build: impl FnOnce() -> Result<Self, E>) -> Result<Self, E> {
+        let layout = Current::planning(build)?;
+        layout.plan_only();
+        Ok(layout)
+    }
+
     /// Returns whether nothing of the layout runs or changes now: its configuration says `dry_run`, or
     /// [`plan_only`](Self::plan_only) was called, or the caller is a helper method that a plan asks.
     pub fn is_dry_run(&self) -> bool {
@@ -224,9 +236,15 @@ impl Layout {
         &self.inner.injector
     }
 
-    /// Its stamp store.
+    /// Its stamp store. In a dry run, that leaves no trace on disk.
     pub fn store(&self) -> &dyn StampStore {
-        &*self.inner.store
+        self.store_for(self.is_dry_run())
+    }
+
+    /// The stamp store for a run or for a dry run.
+    pub(crate) fn store_for(&self, is_plan: bool) -> &dyn StampStore {
+        let store = &*self.inner.store;
+        if is_plan { store.without_trace().unwrap_or(store) } else { store }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -244,8 +262,8 @@ impl Layout {
 
     /// The clock sees the latest time in the store: what is stamped from now on is later than all that was stamped before,
     /// by whatever process and clock.
-    pub(crate) fn observe_store(&self) -> Result<(), StampError> {
-        self.observe(self.store().latest()?);
+    pub(crate) fn observe_store(&self, is_plan: bool) -> Result<(), StampError> {
+        self.observe(self.store_for(is_plan).latest()?);
         Ok(())
     }
 

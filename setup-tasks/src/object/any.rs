@@ -271,6 +271,9 @@ impl AnyObject {
     /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder is on this machine; if the file cannot be removed.
     pub fn break_lock(&self) -> Result<Broken, LockError> {
         let core = self.0.core();
+        if core.is_dry_run() {
+            return Err(LockError::DryRun { object: core.id.to_string() });
+        }
         break_lock(core.layout.locks(), (&core.id, &core.subdir))
     }
 

@@ -200,14 +200,15 @@ impl ObjectCore {
 
     /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read ahead. What it then
     /// changes, it looks at again under the object's lock.
-    pub(crate) fn load_for(&self, epoch: Epoch) -> Result<Records, StampError> {
+    pub(crate) fn load_for(&self, epoch: Epoch, is_plan: bool) -> Result<Records, StampError> {
         let ahead = self.ahead().take().filter(|(of, _)| *of == epoch);
         let decode = |bytes: &[u8]| match bytes {
             [] => Ok(Records::default()),
             bytes => self.layout.store().decode(&self.subdir, bytes),
         };
         let read = ahead.and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.ahead.get(part).map(decode)).flatten());
-        read.map_or_else(|| self.load(), |records| Ok(self.seen(records?)))
+        let load = || self.layout.store_for(is_plan).load(&self.subdir);
+        Ok(self.seen(read.unwrap_or_else(load)?))
     }
 
     /// Keeps where its part is of what a fleet read ahead, or with `None` forgets it.

@@ -134,6 +134,11 @@ impl Current {
         Self { is_plan: true, epoch: Some(current.epoch()), ..current }.carry(work).await
     }
 
+    /// Calls a function as a dry run does: nothing on disk changes.
+    pub(crate) fn planning<A>(call: impl FnOnce() -> A) -> A {
+        CURRENT.sync_scope(Self { is_plan: true, ..Self::get() }, call)
+    }
+
     /// Calls user code within a plan; `reached` notes the work that it asks for.
     pub(crate) async fn reaching<F: Future>(reached: Arc<Reached>, work: F) -> F::Output {
         Self { is_plan: true, reached: Some(reached), ..Self::get() }.carry(work).await

@@ -78,7 +78,7 @@ pub(super) async fn drive_in_turn(
         options,
         course: under_way.is_some().then_some(course),
         mode: permit.map_or(Mode::Plan, |permit| Mode::Apply(permit, None)),
-        records: object.core().load_for(epoch)?,
+        records: object.core().load_for(epoch, is_plan)?,
         cursor: 0,
         takes_all: options.only.is_some() || Current::ask_fleet(Scope::takes_all).unwrap_or(true),
         forces_none: options.forces_none(),

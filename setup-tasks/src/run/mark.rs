@@ -26,7 +26,7 @@ pub(crate) async fn stamp_by_hand(
     by_hand: ByHand,
 ) -> Result<Stamp, StampError> {
     let core = object.core();
-    core.layout.observe_store()?;
+    core.layout.observe_store(false)?;
     let ByHand { hash: contents, source, inputs } = by_hand;
     let (time, run) = (core.layout.clock().now(), core.layout.run_id());
     let stamp = Stamp { time, contents, source, run, inputs, ..Stamp::default() };

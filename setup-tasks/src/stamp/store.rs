@@ -65,6 +65,12 @@ pub trait StampStore: Send + Sync + 'static {
         self.load(object)
     }
 
+    /// Returns a store that reads the same, cannot write, and changes nothing on disk by reading: dry runs use it. `None` if that
+    /// is true of how this one reads.
+    fn without_trace(&self) -> Option<&dyn StampStore> {
+        None
+    }
+
     /// What happened, latest first.
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError>;
 }

@@ -44,6 +44,12 @@ pub enum LockError {
         /// The holder.
         holder: String,
     },
+    /// Nothing of the object may change now, since this is a dry run.
+    #[error("the lock of `{object}` stays: this is a dry run\nhelp: leave out `dry_run` in the configuration")]
+    DryRun {
+        /// The object's id.
+        object: String,
+    },
     /// The operating system refused.
     #[error("cannot lock `{}`\nhelp: check that the cache directory is on a writable disk and belongs to the user who runs this", path.display())]
     Io {

@@ -51,7 +51,7 @@ const UPGRADES: [&str; 2] = [
 ];
 
 /// The bytes of a database that say how it is written and read: 2 is with a log (<https://sqlite.org/fileformat.html>, 1.3.3).
-const USE_A_LOG: Range<usize> = 18..20;
+pub(super) const USE_A_LOG: Range<usize> = 18..20;
 
 pub(super) fn is_none(error: &std::io::Error) -> bool {
     matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)

@@ -8,6 +8,7 @@
 //! takes a stamp away, as the mark does that its task runs again, is synced at once: of what is lost with the power, only that a
 //! task completed may be missing.
 
+mod copy;
 mod database;
 mod group;
 mod reader;
@@ -27,21 +28,25 @@ use writer::Writer;
 
 /// Keeps stamps in one `SQLite` database.
 pub struct SqliteStore {
-    path: PathBuf,
-    reader: Reader,
+    reads: Reads,
+    /// Those of dry runs.
+    quiet: Reads,
     writer: OnceCell<Writer>,
     durable: bool,
+}
+
+/// The part of the store that reads. It cannot write.
+struct Reads {
+    path: PathBuf,
+    reader: Reader,
 }
 
 impl SqliteStore {
     /// A store in the database at `path`, which is made, with its directory, by the first write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: crate::paths::absolute(path.into()),
-            reader: Reader::default(),
-            writer: OnceCell::new(),
-            durable: false,
-        }
+        let path = crate::paths::absolute(path.into());
+        let quiet = Reads { path: path.clone(), reader: Reader::without_trace() };
+        Self { reads: Reads { path, reader: Reader::default() }, quiet, writer: OnceCell::new(), durable: false }
     }
 
     /// Syncs each change to the disk before it counts (`synchronous = FULL`): what was stamped survives a loss of power.
@@ -53,9 +58,11 @@ impl SqliteStore {
 
     /// The way to write, which the first change opens.
     async fn writer(&self) -> Result<&Writer, StampError> {
-        self.writer.get_or_try_init(|| async { Writer::start(self.path.clone(), self.durable) }).await
+        self.writer.get_or_try_init(|| async { Writer::start(self.reads.path.clone(), self.durable) }).await
     }
+}
 
+impl Reads {
     /// What is kept about an object, and the latest time if that is asked for: the two columns of the answer, if there is one.
     fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Moment>), StampError> {
         self.reader.read(&self.path, Default::default, |db| {
@@ -81,6 +88,41 @@ impl SqliteStore {
 
 impl StampStore for SqliteStore {
     fn load(&self, object: &str) -> Result<Records, StampError> {
+        self.reads.load(object)
+    }
+
+    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
+        self.reads.load_and_latest(object)
+    }
+
+    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+        Box::pin(async move { self.writer().await?.write(object, changes).await })
+    }
+
+    fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
+        self.reads.load_all(each)
+    }
+
+    fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
+        self.reads.decode(object, bytes)
+    }
+
+    fn latest(&self) -> Result<Option<Moment>, StampError> {
+        self.reads.latest()
+    }
+
+    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+        self.reads.history(filter)
+    }
+
+    fn without_trace(&self) -> Option<&dyn StampStore> {
+        // What writes has the files open anyway.
+        Some(if self.writer.initialized() { &self.reads } else { &self.quiet })
+    }
+}
+
+impl StampStore for Reads {
+    fn load(&self, object: &str) -> Result<Records, StampError> {
         self.look(object, "SELECT records, NULL FROM objects WHERE id = ?1").map(|(records, _)| records)
     }
 
@@ -89,8 +131,8 @@ impl StampStore for SqliteStore {
         self.look(object, RECORDS_AND_LATEST)
     }
 
-    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move { self.writer().await?.write(object, changes).await })
+    fn write<'a>(&'a self, object: &'a str, _changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+        Box::pin(async move { Err(StampError::DryRun { object: object.to_owned() }) })
     }
 
     fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {

@@ -2,42 +2,58 @@
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::Connection;
 
 use super::super::StampError;
+use super::copy::open_copy;
 use super::database::{beside, is_none, is_there, open, open_frozen};
 
 /// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
 /// the clock that Linux gives local file systems.
 const TICK: Duration = Duration::from_millis(20);
 
+/// A copy that took longer than this to make is used for as long as ten of them take before anybody looks for changes: a
+/// database that another process writes all the time would be copied for each object.
+const CHEAP: Duration = Duration::from_millis(1);
+
 /// The connection that reads, once there is one.
 #[derive(Default)]
-pub(super) struct Reader(Mutex<Option<Opened>>);
+pub(super) struct Reader {
+    opened: Mutex<Option<Opened>>,
+    /// Whether nothing on disk may change by reading, also while somebody writes or after a writer was killed.
+    without_trace: bool,
+}
 
 struct Opened {
     connection: Connection,
-    /// The file's state, if it was opened as one that does not change.
-    frozen: Option<State>,
-    /// Whether a later change of the file would show in its state.
+    /// The files' state, if it was opened as something that does not change.
+    of: Option<File>,
+    /// Whether a later change of the files would show in their state.
     settled: bool,
+    /// Until when nobody looks for changes.
+    holds_until: Option<Instant>,
 }
 
-/// When the file was modified last, and its length.
+/// When a file was modified last, and its length.
 type State = (SystemTime, u64);
 
-/// What can be seen of the file from outside.
-#[derive(PartialEq)]
+/// What can be seen of the database from outside.
+#[derive(Clone, Copy, PartialEq)]
 enum File {
     Missing,
-    /// Somebody has it open for writing, as the log beside it tells.
-    InUse,
+    /// Somebody has it open for writing or was killed, as the log beside it tells, whose state is the second.
+    InUse(State, State),
     Frozen(State),
 }
 
 impl Reader {
+    /// Returns a reader that changes nothing on disk.
+    pub(super) fn without_trace() -> Self {
+        Self { without_trace: true, ..Self::default() }
+    }
+
     /// Reads, or answers `none` if there is no file. While nobody writes, the file is read as one that does not change,
     /// which takes no lock and makes no file beside it: a dry run touches nothing, and a read-only disk can be read. If it
     /// does change meanwhile, it is read once more.
@@ -47,35 +63,46 @@ impl Reader {
         none: impl Fn() -> A,
         read: impl Fn(&Connection) -> Result<A, StampError>,
     ) -> Result<A, StampError> {
-        let mut reader = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut reader = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = reader.take() {
             let result = read(&opened.connection);
             // One look is enough, afterwards: what held then held while it was read.
-            let now = match opened.frozen {
-                Some(_) => look(path)?,
+            let holds = match opened.of {
+                Some(_) if opened.holds_until.is_some_and(|until| Instant::now() < until) => Some(true),
+                Some(of) => {
+                    let now = look(path)?;
+                    (now != File::Missing).then_some(opened.settled && result.is_ok() && now == of)
+                }
                 // Who has it open does not matter.
-                None if is_there(path)? => File::InUse,
-                None => File::Missing,
+                None => is_there(path)?.then_some(true),
             };
-            match now {
-                File::Missing => return Ok(none()),
-                now if opened.holds(&now, result.is_ok()) => {
+            match holds {
+                None => return Ok(none()),
+                Some(true) => {
                     *reader = Some(opened);
                     return result;
                 }
-                _ => {}
+                Some(false) => {}
             }
         }
-        let frozen = match look(path)? {
+        let of = match look(path)? {
             File::Missing => return Ok(none()),
-            File::InUse => None,
-            File::Frozen(state) => Some(state),
+            File::Frozen(state) => Some(File::Frozen(state)),
+            in_use @ File::InUse(..) => self.without_trace.then_some(in_use),
         };
-        let opened = Opened::new(path, frozen)?;
+        let opened = Opened::new(path, of)?;
         let result = read(&opened.connection);
-        if frozen.is_none_or(|state| result.is_ok() && look(path).is_ok_and(|now| now == File::Frozen(state))) {
+        let holds = match of {
+            Some(File::Frozen(_)) => result.is_ok() && look(path).is_ok_and(|now| Some(now) == of),
+            // A copy was whole when it was made.
+            _ => true,
+        };
+        if holds {
             *reader = Some(opened);
             return result;
+        }
+        if self.without_trace {
+            return read(&open_copy(path)?);
         }
         match Opened::new(path, None) {
             Ok(opened) => read(&reader.insert(opened).connection),
@@ -87,21 +114,22 @@ impl Reader {
 }
 
 impl Opened {
-    /// Whether what was read is to be believed, and the connection to be used again.
-    fn holds(&self, now: &File, is_ok: bool) -> bool {
-        match self.frozen {
-            None => true,
-            Some(state) => self.settled && is_ok && *now == File::Frozen(state),
-        }
-    }
-
-    fn new(path: &Path, frozen: Option<State>) -> Result<Self, StampError> {
-        let connection = match frozen {
-            Some(_) => open_frozen(path)?,
+    fn new(path: &Path, of: Option<File>) -> Result<Self, StampError> {
+        let began = Instant::now();
+        let connection = match of {
+            Some(File::Frozen(_)) => open_frozen(path)?,
+            Some(_) => open_copy(path)?,
             None => open(path)?.ok_or_else(|| StampError::io("read", path, std::io::ErrorKind::NotFound.into()))?,
         };
-        let settled = frozen.is_none_or(|(modified, _)| modified.elapsed().is_ok_and(|ago| ago > TICK));
-        Ok(Self { connection, frozen, settled })
+        let is_settled = |(modified, _): State| modified.elapsed().is_ok_and(|ago| ago > TICK);
+        let settled = match of {
+            Some(File::Frozen(state)) => is_settled(state),
+            Some(File::InUse(database, log)) => is_settled(database) && is_settled(log),
+            Some(File::Missing) | None => true,
+        };
+        let cost = began.elapsed();
+        let is_dear = matches!(of, Some(File::InUse(..))) && cost > CHEAP;
+        Ok(Self { connection, of, settled, holds_until: is_dear.then(|| Instant::now() + 10 * cost) })
     }
 }
 
@@ -112,8 +140,10 @@ fn look(path: &Path) -> Result<File, StampError> {
         Err(error) if is_none(&error) => return Ok(File::Missing),
         Err(error) => return Err(io(error)),
     };
-    if beside(path, "-wal").try_exists().map_err(io)? {
-        return Ok(File::InUse);
+    let state = |meta: std::fs::Metadata| Ok((meta.modified()?, meta.len()));
+    match std::fs::metadata(beside(path, "-wal")) {
+        Ok(log) => Ok(File::InUse(state(meta).map_err(io)?, state(log).map_err(io)?)),
+        Err(error) if is_none(&error) => Ok(File::Frozen(state(meta).map_err(io)?)),
+        Err(error) => Err(io(error)),
     }
-    Ok(File::Frozen((meta.modified().map_err(io)?, meta.len())))
 }

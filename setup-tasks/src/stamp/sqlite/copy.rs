@@ -1,0 +1,277 @@
+//! A copy of the database in memory, with its log applied: reading that leaves no trace, also while another process writes, after
+//! one was killed, and on a read-only disk. `SQLite` itself would change the files beside the database, and remove them in the end.
+//!
+//! The log's format: <https://sqlite.org/fileformat2.html#the_write_ahead_log>.
+
+use std::io::Read;
+use std::path::Path;
+
+use foldhash::{HashMap, HashMapExt};
+use rusqlite::Connection;
+
+use super::super::StampError;
+use super::database::{beside, explain, is_none, open_frozen};
+
+const HEADER: usize = 32;
+const FRAME_HEADER: usize = 24;
+/// The first word of a log whose checksums are over little-endian words; with big-endian words, it is one more.
+const MAGIC: u32 = 0x377f_0682;
+/// A log that begins anew during this many looks belongs to a database that is written without a pause.
+const ATTEMPTS: usize = 100;
+
+/// Opens a copy of the database as it is now.
+///
+/// While the log does not begin anew, whatever is written to the database comes from the log. So a database that was read before its
+/// log is whole once all of the log is applied, whatever was written to it meanwhile.
+pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
+    let log = beside(path, "-wal");
+    for _ in 0..ATTEMPTS {
+        let (before, state) = (read(&log, HEADER)?, state(path)?);
+        let mut image = image(path)?;
+        let frames = read(&log, usize::MAX)?;
+        let has_log = before.len() == HEADER;
+        if has_log && !frames.starts_with(&before) || !has_log && (!frames.is_empty() || state != self::state(path)?) {
+            continue;
+        }
+        apply(&mut image, &frames);
+        return open_image(path, &image);
+    }
+    let detail = "it changes too often to be read without a trace".to_owned();
+    Err(StampError::Database { path: path.to_owned(), detail })
+}
+
+/// Reads the beginning of a file; of one that is not there, nothing.
+fn read(path: &Path, limit: usize) -> Result<Vec<u8>, StampError> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(limit as u64).read_to_end(&mut bytes));
+    match read {
+        Err(error) if !is_none(&error) => Err(StampError::io("read", path, error)),
+        _ => Ok(bytes),
+    }
+}
+
+fn state(path: &Path) -> Result<impl PartialEq, StampError> {
+    let meta = std::fs::metadata(path).map_err(|error| StampError::io("read", path, error))?;
+    Ok((meta.modified().ok(), meta.len()))
+}
+
+/// Reads the database without its log. `SQLite` reads it: a file of a database that is closed by anybody else takes the locks with it
+/// that connections of this process have on it.
+fn image(path: &Path) -> Result<Vec<u8>, StampError> {
+    let mut frozen = open_frozen(path)?;
+    let image = frozen.serialize("main").map_err(|error| explain(path, &error))?;
+    Ok(image.to_vec())
+}
+
+/// Applies the transactions of a log that are complete.
+fn apply(image: &mut Vec<u8>, log: &[u8]) {
+    let Some((pages, size, page_size)) = committed(log) else { return };
+    image.resize(size * page_size, 0);
+    for (page, at) in pages {
+        let begin = (page - 1) * page_size;
+        // A later transaction may have made the database shorter.
+        if let Some(place) = image.get_mut(begin..begin + page_size) {
+            place.copy_from_slice(&log[at..at + page_size]);
+        }
+    }
+}
+
+/// Returns where the log has the latest content of each page, how many pages the database has after its last transaction, and how
+/// long they are; `None` if no transaction is complete.
+fn committed(log: &[u8]) -> Option<(HashMap<usize, usize>, usize, usize)> {
+    let magic = word(log, 0)?;
+    if magic & !1 != MAGIC {
+        return None;
+    }
+    let sums = Sums { big_endian: magic & 1 == 1 };
+    let page_size = word(log, 8)? as usize;
+    let salts = log.get(16..24)?;
+    let mut sum = sums.add((0, 0), log.get(..24)?);
+    if !page_size.is_power_of_two() || page_size < 512 || sum != (word(log, 24)?, word(log, 28)?) {
+        return None;
+    }
+    let (mut pages, mut pending, mut size) = (HashMap::new(), Vec::new(), None);
+    let mut at = HEADER;
+    while let Some(frame) = log.get(at..at + FRAME_HEADER + page_size) {
+        let (header, page) = (&frame[..FRAME_HEADER], &frame[FRAME_HEADER..]);
+        let number = word(header, 0)? as usize;
+        sum = sums.add(sums.add(sum, &header[..8]), page);
+        // What follows is of before the log began anew, or was not finished.
+        if number == 0 || header[8..16] != *salts || sum != (word(header, 16)?, word(header, 20)?) {
+            break;
+        }
+        pending.push((number, at + FRAME_HEADER));
+        let pages_after = word(header, 4)? as usize;
+        if pages_after > 0 {
+            pages.extend(pending.drain(..));
+            size = Some(pages_after);
+        }
+        at += FRAME_HEADER + page_size;
+    }
+    size.map(|size| (pages, size, page_size))
+}
+
+fn word(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes.get(at..at + 4)?.try_into().ok().map(u32::from_be_bytes)
+}
+
+struct Sums {
+    big_endian: bool,
+}
+
+impl Sums {
+    /// Adds pairs of words to a checksum.
+    fn add(&self, (mut first, mut second): (u32, u32), bytes: &[u8]) -> (u32, u32) {
+        let word = |word: &[u8]| {
+            let word = [word[0], word[1], word[2], word[3]];
+            if self.big_endian { u32::from_be_bytes(word) } else { u32::from_le_bytes(word) }
+        };
+        for pair in bytes.chunks_exact(8) {
+            first = first.wrapping_add(word(&pair[..4])).wrapping_add(second);
+            second = second.wrapping_add(word(&pair[4..])).wrapping_add(first);
+        }
+        (first, second)
+    }
+}
+
+fn open_image(path: &Path, image: &[u8]) -> Result<Connection, StampError> {
+    let mut image = image.to_vec();
+    // In memory, there is no log.
+    if let Some(version) = image.get_mut(super::database::USE_A_LOG) {
+        version.fill(1);
+    }
+    let open = || {
+        let mut memory = Connection::open_in_memory()?;
+        memory.deserialize_read_exact("main", &*image, image.len(), true)?;
+        Ok(memory)
+    };
+    open().map_err(|error| explain(path, &error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A database with a log that is as long as it gets.
+    fn database(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection
+            .execute_batch(
+                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA application_id = 1398035275;
+                 CREATE TABLE rows (id INTEGER PRIMARY KEY, text BLOB);",
+            )
+            .unwrap();
+        connection
+    }
+
+    fn rows(connection: &Connection) -> Vec<(i64, usize)> {
+        let mut rows = connection.prepare("SELECT id, length(text) FROM rows ORDER BY id").unwrap();
+        let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.collect::<Result<_, _>>().unwrap()
+    }
+
+    fn is_sound(connection: &Connection) -> bool {
+        connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap() == "ok"
+    }
+
+    /// What happens to the database at each step: rows come, grow and go, the log is brought in and begins anew.
+    fn change(connection: &Connection, step: u64) {
+        let text = vec![0_u8; usize::try_from(step * 7919 % 9000).unwrap()];
+        let (key, count) = (i64::try_from(step * 31 % 57).unwrap(), i64::try_from(step % 5).unwrap());
+        let transaction = connection.unchecked_transaction().unwrap();
+        for id in key..=key + count {
+            transaction.execute("INSERT OR REPLACE INTO rows VALUES (?1, ?2)", (id, &text)).unwrap();
+        }
+        if step.is_multiple_of(3) {
+            transaction.execute("DELETE FROM rows WHERE id % 4 = ?1", [count]).unwrap();
+        }
+        if step.is_multiple_of(11) { transaction.rollback() } else { transaction.commit() }.unwrap();
+        let bring_in = ["PASSIVE", "RESTART", "TRUNCATE", "FULL"][usize::try_from(step / 13 % 4).unwrap()];
+        if step.is_multiple_of(13) {
+            connection.query_row(&format!("PRAGMA wal_checkpoint({bring_in})"), [], |_| Ok(())).unwrap();
+        }
+        if step.is_multiple_of(29) {
+            connection.execute_batch("VACUUM").unwrap();
+        }
+    }
+
+    #[test]
+    fn a_copy_says_what_the_database_says_at_every_step() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("rows.sqlite");
+        let connection = database(&path);
+        for step in 1..200 {
+            change(&connection, step);
+            let copy = open_copy(&path).unwrap();
+            assert!(rows(&copy) == rows(&connection) && is_sound(&copy), "step {step}");
+        }
+    }
+
+    #[test]
+    fn a_log_that_is_cut_or_damaged_counts_up_to_there() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("rows.sqlite");
+        let connection = database(&path);
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+        let mut known = vec![rows(&connection)];
+        for id in 0..6 {
+            connection.execute("INSERT INTO rows VALUES (?1, zeroblob(3000))", [id]).unwrap();
+            known.push(rows(&connection));
+        }
+        let log = std::fs::read(beside(&path, "-wal")).unwrap();
+        let image = image(&path).unwrap();
+        let mut counted = 0;
+        for at in (0..log.len()).step_by(97) {
+            let mut damaged = log.clone();
+            damaged[at] ^= 1;
+            for log in [&log[..at], &damaged[..]] {
+                let mut image = image.clone();
+                apply(&mut image, log);
+                let copy = open_image(&path, &image).unwrap();
+                assert!(is_sound(&copy));
+                let found = known.iter().position(|known| *known == rows(&copy));
+                counted = counted.max(found.expect("the rows as they were after some transaction"));
+            }
+        }
+        assert!(counted >= 4, "{counted}");
+    }
+
+    #[test]
+    fn a_copy_that_is_made_while_others_write_is_whole() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("rows.sqlite");
+        let connection = database(&path);
+        connection.execute_batch("CREATE TABLE pairs (id INTEGER PRIMARY KEY, a, b)").unwrap();
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut step = 0;
+                while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    step += 1;
+                    connection
+                        .execute_batch(&format!(
+                            "BEGIN; UPDATE pairs SET a = a + 1; INSERT INTO pairs VALUES ({step}, 0, zeroblob(2000));
+                             UPDATE pairs SET a = 0; DELETE FROM pairs WHERE id < {step} - 40; COMMIT;"
+                        ))
+                        .unwrap();
+                    if step % 7 == 0 {
+                        connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
+                    }
+                }
+            });
+            for _ in 0..200 {
+                let copy = open_copy(&path).unwrap();
+                let (sum, least, most, count): (i64, i64, i64, i64) = copy
+                    .query_row(
+                        "SELECT total(a), ifnull(min(id), 1), ifnull(max(id), 0), count(*) FROM pairs",
+                        [],
+                        |row| Ok((row.get::<_, f64>(0)? as i64, row.get(1)?, row.get(2)?, row.get(3)?)),
+                    )
+                    .unwrap();
+                assert!(sum == 0 && count == most - least + 1 && count <= 41, "{sum} {least} {most} {count}");
+                assert!(is_sound(&copy));
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+    }
+}
