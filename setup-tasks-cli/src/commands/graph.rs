@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
-use setup_tasks::{AnyObject, Layout, Result};
+use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, Result};
 
 use super::target;
 use crate::args::{GraphArgs, GraphFormat};
@@ -15,10 +15,8 @@ use crate::output::{GOOD, line, shown};
 pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     let objects = target::objects(layout, &what.objects)?;
     let format = format(what)?;
-    let ids = objects.iter().map(AnyObject::id);
-    let plan =
-        if what.objects.is_empty() { layout.run() } else { ids.fold(layout.run(), setup_tasks::FleetRun::include) };
-    let picture = Picture::of(layout, &objects, &plan.dry_run().await?)?;
+    let plan = plan(layout, &objects).await?;
+    let picture = Picture::of(layout, &objects, &plan)?;
     let text = match format {
         GraphFormat::Text => {
             let lines = graph::text(&picture);
@@ -40,6 +38,22 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// Plans the objects and all that they depend on. A relationship method says what it depends on once a plan has called it.
+async fn plan(layout: &Layout, objects: &[AnyObject]) -> Result<FleetReport> {
+    let mut known = graph::with_dependencies(objects)?.0;
+    loop {
+        let fleet = known.iter().map(AnyObject::id).fold(layout.run(), FleetRun::include);
+        // Without a filter, it is all of them, also where there are none.
+        let fleet = if known.len() == layout.len() { layout.run() } else { fleet };
+        let report = fleet.dry_run().await?;
+        let reached = graph::with_dependencies(objects)?.0;
+        if reached.len() == known.len() {
+            return Ok(report);
+        }
+        known = reached;
+    }
 }
 
 /// Writes a file, whole or not at all. What is no file, as `/dev/stdout`, is written to.

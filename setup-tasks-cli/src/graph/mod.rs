@@ -99,7 +99,7 @@ impl Picture {
 }
 
 /// The objects, and all that they depend on, with their tasks.
-fn with_dependencies(objects: &[AnyObject]) -> Result<(Vec<AnyObject>, Vec<Vec<ObjectTaskInspector>>)> {
+pub(crate) fn with_dependencies(objects: &[AnyObject]) -> Result<(Vec<AnyObject>, Vec<Vec<ObjectTaskInspector>>)> {
     let mut known: HashSet<_> = objects.iter().map(|object| object.id().to_owned()).collect();
     let (mut all, mut tasks) = (Vec::new(), Vec::new());
     let mut next: VecDeque<_> = objects.iter().cloned().collect();

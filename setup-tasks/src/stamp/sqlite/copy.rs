@@ -242,9 +242,9 @@ mod tests {
         let path = place.path().join("rows.sqlite");
         let connection = database(&path);
         connection.execute_batch("CREATE TABLE pairs (id INTEGER PRIMARY KEY, a, b)").unwrap();
-        let stop = std::sync::atomic::AtomicBool::new(false);
+        let stop = &std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
+            scope.spawn(move || {
                 let mut step = 0;
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
                     step += 1;
@@ -259,13 +259,13 @@ mod tests {
                     }
                 }
             });
-            for _ in 0..200 {
+            for _ in 0..100 {
                 let copy = open_copy(&path).unwrap();
                 let (sum, least, most, count): (i64, i64, i64, i64) = copy
                     .query_row(
                         "SELECT total(a), ifnull(min(id), 1), ifnull(max(id), 0), count(*) FROM pairs",
                         [],
-                        |row| Ok((row.get::<_, f64>(0)? as i64, row.get(1)?, row.get(2)?, row.get(3)?)),
+                        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
                     )
                     .unwrap();
                 assert!(sum == 0 && count == most - least + 1 && count <= 41, "{sum} {least} {most} {count}");
