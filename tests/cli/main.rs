@@ -1,6 +1,7 @@
 //! The command line as a user sees it: what it prints, how it ends, and how it behaves on a terminal.
 
 mod book;
+mod dry_runs;
 mod golden;
 mod json;
 mod logs;

@@ -1,0 +1,135 @@
+//! Commands that only look leave no trace on disk: not in an empty directory, not beside a run, and not after a killed one.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::SystemTime;
+
+use crate::place::{Place, guard, until};
+
+const LOOKS: &[&[&str]] = &[
+    &["plan"],
+    &["plan", "--json"],
+    &["plan", "--diff"],
+    &["up", "--dry-run"],
+    &["up", "--dry-run", "--json"],
+    &["force", "moody", "--dry-run"],
+    &["why", "ada"],
+    &["why", "moody/act"],
+    &["check"],
+    &["graph"],
+    &["status"],
+    &["status", "ada"],
+    &["list"],
+    &["history"],
+    &["logs", "moody"],
+];
+
+/// Every file and directory with its mode, its owner's view of when it changed, and its content.
+type Tree = BTreeMap<PathBuf, (u32, u64, SystemTime, (i64, i64), Vec<u8>)>;
+
+fn tree(root: &Path) -> Tree {
+    let mut tree = Tree::new();
+    let mut next = vec![root.to_owned()];
+    while let Some(path) = next.pop() {
+        let meta = path.symlink_metadata().unwrap();
+        let content = if meta.is_file() { std::fs::read(&path).unwrap() } else { Vec::new() };
+        if meta.is_dir() {
+            next.extend(path.read_dir().unwrap().map(|entry| entry.unwrap().path()));
+        }
+        let changed = (meta.ctime(), meta.ctime_nsec());
+        tree.insert(path, (meta.mode(), meta.len(), meta.modified().unwrap(), changed, content));
+    }
+    tree
+}
+
+/// Runs every command that only looks; the texts that they print.
+fn look(place: &Place, what: &str) -> Vec<String> {
+    let before = tree(place.path());
+    let texts = LOOKS.iter().map(|args| {
+        let output = place.run(args);
+        let after = tree(place.path());
+        let changed: Vec<_> = before
+            .keys()
+            .chain(after.keys())
+            .filter(|path| before.get(*path) != after.get(*path))
+            .map(|path| path.display().to_string())
+            .collect();
+        assert!(changed.is_empty(), "{what}: {args:?} changed {changed:?}");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(matches!(output.status.code(), Some(0)), "{what}: {args:?}: {errors}");
+        String::from_utf8(output.stdout).unwrap()
+    });
+    texts.collect()
+}
+
+fn database(place: &Place) -> PathBuf {
+    place.file(".setup-tasks/cache/.setup-tasks/stamps.sqlite")
+}
+
+fn log(place: &Place) -> PathBuf {
+    place.file(".setup-tasks/cache/.setup-tasks/stamps.sqlite-wal")
+}
+
+/// A run that waits within its task, as a process.
+fn waiting_run(place: &Place) -> std::process::Child {
+    place.write("wait", "");
+    let child = place.command(&["up"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    guard(&child);
+    until("the task waits", || place.file("waiting").exists());
+    // The others have ended by then, or wait for nothing.
+    until("the client is mounted", || place.good(&["status", "ada"]).contains("up to date"));
+    child
+}
+
+#[test]
+fn commands_that_only_look_leave_an_empty_directory_empty() {
+    let place = Place::new();
+    look(&place, "empty");
+    assert_eq!(tree(place.path()).len(), 2, "the directory and what the test wrote");
+}
+
+#[test]
+fn commands_that_only_look_leave_no_trace_beside_a_run_and_after_a_killed_one() {
+    let place = Place::new();
+    let mut child = waiting_run(&place);
+    assert!(log(&place).exists());
+    let beside = look(&place, "beside a run");
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(log(&place).exists() && database(&place).exists());
+    let after = look(&place, "after a kill");
+    assert!(beside[0].contains("interrupted last time") && after[0].contains("interrupted last time"), "{after:?}");
+    // Without the index beside the log, too, and where nothing can be written.
+    std::fs::remove_file(log(&place).with_file_name("stamps.sqlite-shm")).unwrap();
+    let without = look(&place, "without an index");
+    assert_eq!(without[0].lines().count(), after[0].lines().count());
+
+    // The command that the killed run left behind ends; the next run makes good.
+    place.write("go", "");
+    place.remove("wait");
+    assert!(place.good(&["up"]).contains("done: "));
+    look(&place, "after a whole run");
+    assert!(!log(&place).exists());
+}
+
+#[test]
+fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() {
+    let place = Place::new();
+    place.good(&["up"]);
+    let before = tree(place.path());
+    for (args, text) in [
+        (&["up"][..], "up to date: "),
+        (&["force", "moody"], "would run: "),
+        (&["mark", "moody/act", "ada/mount"], "would mark: ada/mount; this is a dry run"),
+        (&["clear", "*"], "would clear: moody; this is a dry run"),
+        (&["unlock", "moody"], "would unlock: moody, if its holder is gone; this is a dry run"),
+        (&["up", "--json", "--force"], "\"would_run\""),
+    ] {
+        let output = place.command(args).env("SITE_DRY_RUN", "true").output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success() && said.contains(text), "{args:?}: {said}");
+        assert!(tree(place.path()) == before, "{args:?} changed something");
+    }
+}
