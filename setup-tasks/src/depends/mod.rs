@@ -50,6 +50,7 @@ impl<T: 'static> Copy for Relation<T> {}
 
 /// What a relationship asks of each related object.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct RelatedTask {
     pub(crate) task: &'static str,
     pub(crate) ready: bool,

@@ -51,7 +51,7 @@ impl Driver<'_> {
         node.step(Some(step.clone()));
         let cx = self.prepare(session, level, row, Some(reason)).await?;
         let started = Instant::now();
-        let ended = self.run_guarded(session, row, &cx, level, reason, (hash, started), step).await;
+        let ended = self.run_guarded(session, (level, row), &cx, reason, (hash, started), step).await;
         node.step(None);
         let duration = started.elapsed();
         match ended {
@@ -79,9 +79,8 @@ impl Driver<'_> {
     async fn run_guarded(
         &mut self,
         session: &Arc<Session>,
-        row: usize,
+        (level, row): (&Level, usize),
         cx: &TaskContext,
-        level: &Level,
         reason: &Reason,
         (hash, started): (Option<String>, Instant),
         step: Step,
