@@ -110,7 +110,47 @@ fn is_of_an_editor(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_of_an_editor;
+    use proc_macro2::Span;
+    use syn::LitStr;
+
+    use super::{is_of_an_editor, read};
+
+    /// Reads a directory of partials as the macro does, beside a source file.
+    fn names(directory: &std::path::Path) -> Result<Vec<String>, String> {
+        let named = ["main.tera", "partials"].map(|name| LitStr::new(name, Span::call_site()));
+        let sources = read(&directory.join("source.rs"), &named).map_err(|error| error.to_string())?;
+        Ok(sources.into_iter().map(|source| source.name).collect())
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_of_editors_are_left_out_and_files_that_cannot_be_read_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let partials = directory.path().join("partials/deep");
+        std::fs::create_dir_all(&partials).unwrap();
+        std::fs::write(directory.path().join("main.tera"), "").unwrap();
+        for name in ["one.tera", "one.tera~", "#one.tera#", "4913"] {
+            std::fs::write(partials.join(name), "text").unwrap();
+        }
+        std::fs::write(partials.join(".one.tera.swp"), b"\xff\0").unwrap();
+        std::os::unix::fs::symlink("ada@host.7:1", partials.join(".#one.tera")).unwrap();
+        assert_eq!(names(directory.path()).unwrap(), ["main.tera", "partials/deep/one.tera"]);
+
+        std::fs::write(partials.join("image.png"), b"\x89PNG").unwrap();
+        let error = names(directory.path()).unwrap_err();
+        assert!(error.starts_with("`partials/deep/image.png` is not UTF-8\nhelp: "), "{error}");
+        std::fs::remove_file(partials.join("image.png")).unwrap();
+
+        std::os::unix::fs::symlink("nowhere", partials.join("two.tera")).unwrap();
+        let error = names(directory.path()).unwrap_err();
+        assert!(error.starts_with("there is no file `partials/deep/two.tera`\nhelp: "), "{error}");
+        std::fs::remove_file(partials.join("two.tera")).unwrap();
+
+        std::os::unix::fs::symlink("/dev/zero", partials.join("three.tera")).unwrap();
+        let error = names(directory.path()).unwrap_err();
+        let what = "`partials/deep/three.tera` cannot be read: it is neither a file nor a directory";
+        assert!(error.starts_with(what), "{error}");
+    }
 
     #[test]
     fn files_of_editors_are_known_by_their_names() {

@@ -75,10 +75,11 @@ pub use template::Template;
 /// file, as with `include_str!`. Then comes what the template uses besides `instance`: `name = value`, or `name: KEY` for a
 /// value that is asked for at the object's injector when the template is rendered. The model and `value` are serialized each
 /// time; a value of the injector once, for all that is rendered with it (what changes within itself belongs into the model).
+/// Files that editors keep beside those that are edited (`.#x`, `#x#`, `x~`, `.x.swp`) are left out of a directory.
 ///
 /// # Errors
 ///
 /// At compile time: a file that is not there, a mistake in a template's syntax, an unknown filter, an unknown template or
-/// component, a variable that nothing provides, each with the template's line. (A file that is new in a directory is seen when
+/// component, a variable that nothing provides, each with the template's line; a file that is not UTF-8 or cannot be read. (A file that is new in a directory is seen when
 /// this crate is next compiled.)
 pub use setup_tasks_templates_macros::template;
