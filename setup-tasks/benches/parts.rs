@@ -3,7 +3,7 @@
 use divan::{Bencher, black_box};
 use setup_tasks::decide::{Decision, Fact, Facts, Newest, decide};
 use setup_tasks::stamp::{Change, Entry, Moment, SqliteStore, Stamp, StampStore};
-use setup_tasks::{AnyObject, EventKind, Layout, TaskDef, prelude::*};
+use setup_tasks::{AnyObject, Config, EventKind, Layout, TaskDef, prelude::*};
 
 fn main() {
     divan::main();
@@ -80,6 +80,7 @@ fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
         source: Some(7),
         input_change: Fact::Absent,
         missing_output: Fact::Absent,
+        differences: Fact::Absent,
         valid: Fact::Absent,
     };
     assert!(matches!(decide(&facts), Decision::UpToDate(Some(_))));
@@ -132,6 +133,33 @@ fn stamp_written(bencher: Bencher<'_, '_>) {
 
 fn door() -> AnyObject {
     Layout::in_memory().unwrap().add(Door).unwrap().any()
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "tree")]
+struct Tree;
+
+#[setup_tasks]
+impl Tree {
+    #[setup_task("Copy the site", inputs = ["site"])]
+    fn copy(&self) {}
+}
+
+/// Measures a plan over a directory of input files. The cost per file is the same for each number of files.
+#[divan::bench(args = [1_000, 10_000, 20_000], sample_size = 1, sample_count = 20)]
+fn inputs_of_a_directory(bencher: Bencher<'_, '_>, files: usize) {
+    let (place, runtime) = (tempfile::tempdir().unwrap(), runtime());
+    for file in 0..files {
+        let directory = place.path().join(format!("site/{}", file / 1000));
+        std::fs::create_dir_all(&directory).unwrap();
+        std::fs::write(directory.join(file.to_string()), "").unwrap();
+    }
+    let layout = Layout::new(Config { base_dir: place.path().to_owned(), ..Config::default() });
+    let tree = layout.add(Tree).unwrap();
+    runtime.block_on(tree.run_setup_tasks().into_future()).unwrap();
+    bencher
+        .counter(divan::counter::ItemsCount::new(files))
+        .bench_local(|| runtime.block_on(tree.run_setup_tasks().dry_run().into_future()).unwrap());
 }
 
 #[divan::bench(sample_size = 1000)]

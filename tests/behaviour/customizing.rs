@@ -314,11 +314,11 @@ async fn who_depends_on_a_customization_sees_its_newest_task_also_when_the_host_
             let balancer = layout.add(Balancer { log: Log::default(), running, left_alone }).unwrap();
             (layout, host, balancer)
         };
-        let (_layout, host, balancer) = open(false);
+        let (layout, host, balancer) = open(false);
         host.run_setup_tasks().await.unwrap();
         balancer.run_setup_tasks().await.unwrap();
         assert_eq!(balancer.log.take(), ["balance"], "{way}");
-        drop(_layout);
+        drop(layout);
 
         // One task of the customization runs again, and the host's own do not.
         host.machine.knobs.set("port", "443");
@@ -373,7 +373,7 @@ async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_hand
     assert_eq!(would, ["first", "second", "third", "outer.own"]);
     machine.any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
-    for inspector in machine.inspect().unwrap().into_iter().flat_map(|inspector| inspector.leaves()) {
+    for inspector in machine.inspect().unwrap().into_iter().flat_map(setup_tasks::ObjectTaskInspector::leaves) {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
         assert!(
             !matches!(inspector.glance(), Some(setup_tasks::decide::Decision::Run(_))),

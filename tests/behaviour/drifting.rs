@@ -230,15 +230,14 @@ async fn said(place: &Place, password: &str) -> String {
     let plan = layout.run().diff().await.unwrap();
     let mut said = format!("{plan:?}\n{}\n", serde_json::to_string(&plan).unwrap());
     for task in &plan.object("host").unwrap().tasks {
-        said += &format!("{}\n", task.reason.as_ref().unwrap());
+        said += &task.reason.as_ref().unwrap().to_string();
+        said.push('\n');
         said.extend(task.changes.iter().map(FileChange::unified));
     }
     let report = layout.run().await.unwrap();
-    said += &format!("{report:?}");
     let stamps: Vec<_> = ["plain", "secret", "hash", "install"].map(|task| host.check_stamp(task).unwrap()).into();
-    said += &format!("{stamps:?}");
     let history = layout.store().history(&setup_tasks::stamp::HistoryFilter::default()).unwrap();
-    said + &format!("{history:?}")
+    format!("{said}{report:?}{stamps:?}{history:?}")
 }
 
 #[tokio::test]

@@ -104,7 +104,8 @@ async fn obey(task: &str, log: &Log, me: &Object<Nest>) -> Result<Outcome> {
             "clear" => me.clear_stamps_and_cache().await?,
             "both" => {
                 let (late, last) = tokio::join!(Nest::LATE.run(me), Nest::LAST.run(me));
-                (late?, last?);
+                late?;
+                last?;
             }
             order => match order.strip_prefix('?') {
                 Some(name) => drop(handle(name).run(me).await),
@@ -276,8 +277,8 @@ async fn what_a_task_spawns_and_does_not_wait_for_runs_when_the_run_has_ended() 
     let layout = Layout::in_memory().unwrap();
     let nest = nest(&layout, "");
     let gate = Gate::new();
-    let (spawned, at) = (std::sync::Arc::new(std::sync::Mutex::new(None)), gate.clone());
-    let keep = spawned.clone();
+    let (begun, at) = (std::sync::Arc::new(std::sync::Mutex::new(None)), gate.clone());
+    let keep = begun.clone();
     let spawner = NewTask::new("spawner", "Spawn", move |cx: TaskContext| {
         let (me, keep, at) = (cx.object().downcast::<Nest>().unwrap(), keep.clone(), at.clone());
         async move {
@@ -291,7 +292,7 @@ async fn what_a_task_spawns_and_does_not_wait_for_runs_when_the_run_has_ended() 
     assert_eq!(nest.log.take(), ["early", "outer"], "it waits for its turn");
     gate.open();
     run.await.unwrap().unwrap();
-    let handle = spawned.lock().unwrap().take().unwrap();
+    let handle = begun.lock().unwrap().take().unwrap();
     handle.await.unwrap().unwrap();
     assert_eq!(nest.log.take(), ["late", "last", "early"]);
 }
@@ -334,23 +335,23 @@ async fn many_tasks_that_run_each_other_fit_on_a_stack() {
     const COUNT: usize = 60;
     let layout = Layout::in_memory().unwrap();
     let nest = nest(&layout, "");
-    let next = std::sync::Arc::new(std::sync::Mutex::new(Vec::<TaskHandle<Nest>>::new()));
+    let handles = std::sync::Arc::new(std::sync::Mutex::new(Vec::<TaskHandle<Nest>>::new()));
     for number in 0..COUNT {
-        let rest = next.clone();
+        let all = handles.clone();
         let name = format!("level{number}");
         let task = NewTask::new(&name, "One level", move |cx: TaskContext| {
-            let (me, next) = (cx.object().downcast::<Nest>().unwrap(), rest.clone());
+            let (me, all) = (cx.object().downcast::<Nest>().unwrap(), all.clone());
             async move {
-                let next = next.lock().unwrap().get(number + 1).copied();
-                if let Some(next) = next {
-                    next.run(&me).await?;
+                let inner = all.lock().unwrap().get(number + 1).copied();
+                if let Some(inner) = inner {
+                    inner.run(&me).await?;
                 }
                 me.log.say(number.to_string());
                 anyhow::Ok(())
             }
         });
         let handle = nest.add_setup_task(task).unwrap();
-        next.lock().unwrap().push(handle);
+        handles.lock().unwrap().push(handle);
     }
     let report = nest.run_setup_tasks().await.unwrap();
     assert_eq!(report.ran().count(), COUNT + 4);
@@ -480,7 +481,8 @@ async fn a_task_of_a_customization_runs_by_its_handle_within_the_host_and_its_co
     // At once with the host: one after the other.
     host.0.order("all");
     let (one, other) = tokio::join!(host.run_setup_tasks().force_all(), Web::CONFIGURE.run(&web));
-    (one.unwrap(), other.unwrap());
+    one.unwrap();
+    other.unwrap();
     let log = host.0.take();
     assert_eq!(log[..6], ["prepare", "mounted", "install", "configure", "unmounted", "finish"]);
     assert_eq!(log[6..], ["mounted", "configure", "unmounted"]);

@@ -341,7 +341,7 @@ impl Naive {
     fn depend(&mut self, edge: Edge, facts: &mut Facts) -> Result<Option<u64>, Broken> {
         let stamp = |naive: &Self, task| naive.stamps.get(&(edge.other, task)).map(|stamp| stamp.0);
         let last_run = |naive: &Self| match edge.task {
-            "t3" => naive.completed(edge.other).flatten(),
+            "t3" => naive.completed(edge.other),
             "c" => stamp(naive, "c.x").max(stamp(naive, "c.y")),
             task => stamp(naive, task),
         };
@@ -366,18 +366,18 @@ impl Naive {
         Ok(last_run(self))
     }
 
-    /// The time that `t3` passes on, if it is complete.
-    fn completed(&self, i: usize) -> Option<Option<u64>> {
+    /// Returns the time that `t3` passes on, if it is complete and has one.
+    fn completed(&self, i: usize) -> Option<u64> {
         let time = *self.complete.get(&i)?;
-        Some(if is_untimed(i) { self.changed.get(&i).copied() } else { Some(time) })
+        if is_untimed(i) { self.changed.get(&i).copied() } else { Some(time) }
     }
 
     /// The table of the rules, from the top.
     fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Option<u64>, Broken> {
         let newest = self.newest.get(&task.0).copied().unwrap_or_default();
         if task.1 == "t3" && !self.forced.contains(&task) {
-            return match self.completed(task.0) {
-                Some(time) if is_untimed(task.0) || time.unwrap_or_default() >= newest => Ok(time),
+            return match self.complete.get(&task.0).copied() {
+                Some(time) if is_untimed(task.0) || time >= newest => Ok(self.completed(task.0)),
                 _ => self.run(task, 0, facts),
             };
         }
@@ -490,9 +490,7 @@ async fn what_runs_is_what_a_naive_model_says() {
                     forget(&parts, &mut naive, task).await;
                     plans = false;
                 }
-                9 => {
-                    world.facts().broken_hashes.insert((i, "t0"));
-                }
+                9 => _ = world.facts().broken_hashes.insert((i, "t0")),
                 10 => {
                     // Another process, which knows only what is kept.
                     drop((layout, parts));
