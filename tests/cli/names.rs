@@ -1,6 +1,7 @@
 //! Objects whose ids look like patterns, options, or tasks of others.
 
 use crate::place::Place;
+use crate::unwritten::COMMANDS;
 
 const IDS: [&str; 9] = ["web[1]", "web1", "a*", "a?b", "ab", "axb", "[", "a/b", "q"];
 
@@ -77,4 +78,38 @@ fn a_task_that_is_marked_may_be_named_like_an_object() {
     assert_eq!(done(&place), ["a"], "only a task can be marked");
     place.good(&["clear", "a/b"]);
     assert_eq!(done(&place), ["a"], "only an object can be cleared");
+}
+
+/// Ids that would speak to a terminal: a title, a colour by a C1 character, text that is read backwards, a second line.
+const EVIL: [&str; 3] = ["title\u{1b}]0;owned\u{7}", "colour\u{9b}31m", "back\u{202e}wards\u{8}\r"];
+
+#[test]
+fn no_command_prints_a_control_character_of_an_id() {
+    let place = Place::new();
+    place.write("odd.txt", &EVIL.join("\n"));
+    let look = |args: &[&str]| {
+        let output = place.run(args);
+        for text in [output.stdout, output.stderr] {
+            let text = String::from_utf8(text).unwrap();
+            let evil = |c: char| (c.is_control() && !"\n\t".contains(c)) || c == '\u{202e}';
+            assert!(!text.contains(evil), "{args:?}: {text:?}");
+        }
+    };
+    for args in COMMANDS {
+        look(args);
+    }
+    for id in EVIL {
+        let task = format!("{id}/b");
+        for command in ["why", "logs", "status", "history", "graph", "unlock", "clear", "force"] {
+            look(&[command, id]);
+        }
+        for command in ["why", "logs", "history", "force", "mark"] {
+            look(&[command, &task]);
+            look(&[command, &format!("{task}less")]);
+        }
+        look(&["graph", "--format", "mermaid", id]);
+        look(&["up", "--include", &format!("{id}*"), "--exclude", &format!("no{id}")]);
+        look(&["graph", "--output", &format!("{id}.svg")]);
+        look(&["graph", "--output", id]);
+    }
 }

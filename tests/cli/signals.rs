@@ -344,3 +344,30 @@ fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
     place.write("go", "");
     assert_eq!(terminal.end().0, 0);
 }
+
+#[test]
+fn work_that_blocks_its_thread_does_not_keep_a_signal_that_ends_at_once() {
+    let place = Place::new();
+    place.write("block", "");
+    let terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
+    until("the task blocks", || place.file("blocking").exists());
+    assert!(Command::new("kill").arg(terminal.pid().to_string()).status().unwrap().success());
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 143, "{shown}");
+    assert!(place.good(&["status", "moody"]).contains("interrupted last time"));
+}
+
+#[test]
+fn with_json_a_run_that_is_ended_says_so() {
+    let place = Place::new();
+    place.write("wait", "");
+    let mut run = place.command(&["up", "--include", "moody", "--json"]);
+    let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
+    until("the task waits", || place.file("waiting").exists());
+    assert!(Command::new("kill").arg(run.id().to_string()).status().unwrap().success());
+    let output = run.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(143));
+    let last = String::from_utf8(output.stdout).unwrap().lines().last().unwrap().to_owned();
+    let last: serde_json::Value = serde_json::from_str(&last).unwrap();
+    assert_eq!((&last["event"], &last["report"]), (&"run_ended".into(), &serde_json::Value::Null));
+}

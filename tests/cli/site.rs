@@ -167,7 +167,10 @@ async fn nap(cx: &TaskContext, place: &str) -> Result<()> {
         std::fs::write("site.pid", std::process::id().to_string())?;
         let wait = "while [ ! -e go ]; do sleep 0.01; done";
         let stubborn = if std::fs::exists("stubborn")? { "trap '' TERM; " } else { "" };
-        let script = format!("{stubborn}({wait}) & echo > napping.new; mv napping.new napping; {wait}; wait");
+        // One process is in the command's group, and one in a session of its own.
+        let script = format!(
+            "{stubborn}({wait}) & setsid sh -c '{wait}' \"$0\" & echo > napping.new; mv napping.new napping; {wait}; wait"
+        );
         // Its failure is not the task's: a task that is told of it would go on, and be stamped.
         let _ = cx.command("sh").args(["-c", &script, &name]).run().await;
     }

@@ -8,7 +8,7 @@ use crate::logs::interrupt;
 use crate::place::{Place, guard};
 
 /// A command line of every command that prints something, and of every form that it prints.
-const COMMANDS: &[&[&str]] = &[
+pub const COMMANDS: &[&[&str]] = &[
     &["up"],
     &["up", "--force", "--json"],
     &["up", "--dry-run"],

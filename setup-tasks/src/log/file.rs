@@ -35,7 +35,7 @@ impl LogFile {
         let (time, rest) = name.split_once('-').filter(|(time, _)| time.len() == DIGITS)?;
         let (rest, detached) = rest.strip_suffix(DETACHED).map_or((rest, false), |rest| (rest, true));
         let (task, attempt) = rest.rsplit_once('-')?;
-        let (task, attempt) = (task.to_owned(), attempt.parse().ok()?);
+        let (task, attempt) = (task.replace("%2F", "/").replace("%25", "%"), attempt.parse().ok()?);
         let began = UNIX_EPOCH + Duration::from_micros(time.parse().ok()?);
         Some(Self { task, began, attempt, detached, path })
     }
@@ -82,7 +82,9 @@ pub(super) fn create(
     let end = if detached { DETACHED } else { "" };
     loop {
         let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        let path = directory.join(format!("{time:0DIGITS$}-{}-{attempt}{end}.log", task.replace('/', "%2F")));
+        // A slash would lead to another directory.
+        let task = task.replace('%', "%25").replace('/', "%2F");
+        let path = directory.join(format!("{time:0DIGITS$}-{task}-{attempt}{end}.log"));
         match options.open(&path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began += Duration::from_micros(1),
             opened => return opened.map(|file| (path, file)),
@@ -117,6 +119,19 @@ mod tests {
         assert_eq!((logs.len(), &logs[0]), (2, &first));
         create(directory.path(), "web.in-stall", 3, began, true).unwrap();
         assert!(within(directory.path()).unwrap().iter().any(|log| log.detached && log.task == "web.in-stall"));
+    }
+
+    #[test]
+    fn a_name_that_would_lead_elsewhere_is_spelled_and_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        for (i, task) in ["a/b", "a%2Fb", "../up", "100%", "%25"].into_iter().enumerate() {
+            let (path, _) =
+                create(directory.path(), task, 1, UNIX_EPOCH + Duration::from_secs(i as u64), false).unwrap();
+            assert_eq!(path.parent(), Some(directory.path()));
+            assert_eq!(within(directory.path()).unwrap()[i].task, task);
+            forget_old(directory.path(), task, false, 1);
+            assert!(path.exists());
+        }
     }
 
     #[test]
