@@ -164,7 +164,7 @@ mod tests {
         connection
     }
 
-    fn rows(connection: &Connection) -> Vec<(i64, usize)> {
+    fn rows(connection: &Connection) -> Vec<(i64, i64)> {
         let mut rows = connection.prepare("SELECT id, length(text) FROM rows ORDER BY id").unwrap();
         let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         rows.collect::<Result<_, _>>().unwrap()
