@@ -14,7 +14,7 @@ use setup_tasks::{Layout, Result, RunError};
 use crate::args::{Choice, Command};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
-use crate::{interrupt, logging, output};
+use crate::{interrupt, logging, output, start};
 
 /// What a binary is for that does not say it itself.
 const ABOUT: &str =
@@ -177,7 +177,7 @@ impl<O: Args + 'static> App<O> {
         logging::install();
         logging::install_panic_hook();
         output::follow_terminal();
-        let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        let runtime = match start::runtime() {
             Ok(runtime) => runtime,
             Err(error) => {
                 output::error(&anyhow::Error::new(error).context("cannot start"));

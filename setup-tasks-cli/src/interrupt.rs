@@ -193,10 +193,14 @@ pub(crate) fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| {
         let (ready, listening) = std::sync::mpsc::channel();
-        std::thread::spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        let thread = std::thread::Builder::new().name("setup-tasks signals".to_owned());
+        let started = thread.spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(answer(ready)),
             Err(error) => tracing::warn!("signals cannot be listened for: {error}"),
         });
+        if let Err(error) = started {
+            tracing::warn!("signals cannot be listened for: {error}");
+        }
         // An error says that there is no such thread: signals do what they do by default.
         let _ = listening.recv();
     });

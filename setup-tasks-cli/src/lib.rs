@@ -59,6 +59,7 @@ mod interrupt;
 mod logging;
 mod output;
 mod progress;
+mod start;
 
 pub use app::{App, NoOptions, Session};
 pub use logging::TaskLogs;

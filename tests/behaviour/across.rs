@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
+use setup_tasks::waiting::OtherProcesses;
 use setup_tasks::{Config, EventKind, InjectionKey, Late, Layout};
 
 use crate::support::{Place, chain};
@@ -102,7 +103,21 @@ async fn as_another_process() {
     let (kind, rest) = what.split_once(' ').unwrap();
     let error = match kind {
         "run" => layout.get(rest).unwrap().run_setup_tasks().await.err().map(chain),
-        "force" => layout.run().include(rest).force_all().await.map(|report| report.to_string()).err().map(chain),
+        "force" => {
+            let report = layout.run().include(rest).force_all().await.unwrap();
+            (!report.is_success()).then(|| report.to_string())
+        }
+        "beside" => {
+            let (whole, part) = rest.split_once(' ').unwrap();
+            let runs = [whole, part].map(|name| layout.get(name).unwrap().run_setup_tasks().into_future());
+            let [whole, part] = runs;
+            let (whole, part) = tokio::join!(whole, async {
+                let ended = part.await;
+                say("part ended");
+                ended
+            });
+            whole.err().or(part.err()).map(chain)
+        }
         "fleet" => {
             let stop = setup_tasks::fleet::Stop::new();
             let asked = stop.clone();
@@ -129,7 +144,8 @@ fn say(line: &str) {
 
 /// The processes of a test.
 struct Site {
-    place: Place,
+    _place: Place,
+    base: PathBuf,
     store: &'static str,
     needs: &'static str,
     timeout: u64,
@@ -143,11 +159,12 @@ struct Process {
 
 impl Site {
     fn new(store: &'static str, needs: &'static str) -> Self {
-        Self { place: Place::new(), store, needs, timeout: 600 }
+        let place = Place::new();
+        Self { base: place.path().to_owned(), _place: place, store, needs, timeout: 600 }
     }
 
     fn path(&self, task: &str) -> PathBuf {
-        self.place.path().join(task)
+        self.base.join(task)
     }
 
     /// What a task does: `a.one`, `hold`.
@@ -162,7 +179,7 @@ impl Site {
     fn start(&self, what: &str) -> Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["across::as_another_process", "--exact", "--nocapture"])
-            .env(DIRECTORY, self.place.path())
+            .env(DIRECTORY, &self.base)
             .envs([("STORE", self.store), ("NEEDS", self.needs), ("WHAT", what)])
             .env("TIMEOUT", self.timeout.to_string())
             .stdout(Stdio::piped())
@@ -182,7 +199,7 @@ impl Site {
 
     /// The tasks that have stamps.
     fn done(&self) -> Vec<String> {
-        let layout = layout(self.place.path(), self.store, self.needs, 0);
+        let layout = layout(&self.base, self.store, self.needs, 0);
         let mut done = Vec::new();
         for object in layout.all() {
             for task in ["one", "two", "three"] {
@@ -231,7 +248,6 @@ impl Process {
         self.child.id()
     }
 
-    #[expect(dead_code, reason = "for tests to come")]
     fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.pid().to_string()]).status();
         assert!(sent.unwrap().success());
@@ -243,6 +259,10 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn others(site: &Site) -> OtherProcesses {
+    setup_tasks::waiting::of_other_processes(&Config { base_dir: site.base.clone(), ..Config::default() }).unwrap()
 }
 
 const STORES: [&str; 2] = ["sqlite", "files"];
@@ -349,4 +369,232 @@ fn a_circle_through_three_processes_is_reported_within_a_second() {
         !errors.is_empty() && errors.iter().all(|error| error.contains("waiting would never end: ")),
         "{errors:#?}"
     );
+}
+
+#[test]
+fn three_processes_without_a_circle_of_tasks_end_well() {
+    for store in STORES {
+        let site = Site::new(store, "a early b, b late c, c late a");
+        for task in ["a.one", "b.one", "c.one"] {
+            site.set(task, "hold");
+        }
+        let mut all = ["a", "b", "c"].map(|name| {
+            let mut process = site.start(&format!("run {name}"));
+            process.hear(&format!("start {name}/one"));
+            process
+        });
+        for task in ["a.one", "c.one", "b.one"] {
+            site.let_go(task);
+        }
+        assert_eq!(all.each_mut().map(Process::end), [Ok(()), Ok(()), Ok(())]);
+        assert_eq!(site.done().len(), 9);
+    }
+}
+
+/// Each process runs all objects, whichever has which first.
+#[test]
+fn processes_that_run_the_same_objects_that_name_each_other_end_well() {
+    for store in STORES {
+        let site = Site::new(store, "a early b, b late a, c early a, a late c, d late a, d late c, b late d");
+        let mut all = [(); 3].map(|()| site.start("fleet *"));
+        for process in &mut all {
+            assert_eq!(process.end(), Ok(()));
+        }
+        assert_eq!(site.done().len(), 12);
+        let times = |task: &str| all.iter().flat_map(|process| &process.said).filter(|line| *line == task).count();
+        for object in ["a", "b", "c", "d"] {
+            for task in ["one", "two", "three"] {
+                assert_eq!(times(&format!("ran {object}/{task}")), 1, "{object}/{task}");
+            }
+        }
+    }
+}
+
+/// The object is on its way in this process, too, which waits for the lock; who needs one task of it does not wait for that.
+#[test]
+fn a_task_is_not_waited_for_because_the_whole_object_is() {
+    let site = Site::new("sqlite", "a early b");
+    site.set("b.one", "hold");
+    site.set("b.three", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    let mut both = site.start("beside b a");
+    both.hear("b waits for ");
+    site.let_go("b.one");
+    both.hear("part ended");
+    site.let_go("b.three");
+    assert_eq!((both.end(), b.end()), (Ok(()), Ok(())));
+}
+
+#[test]
+fn objects_brought_to_ready_within_tasks_close_a_circle_through_processes() {
+    let site = Site::new("sqlite", "a late c, b late c");
+    site.set("a.two", "ready b");
+    site.set("b.two", "ready a");
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    let mut a = site.start("run a");
+    a.hear("b waits for ");
+    let began = Instant::now();
+    site.let_go("b.one");
+    let errors: Vec<_> = [a.end(), b.end()].into_iter().filter_map(Result::err).collect();
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert!(
+        !errors.is_empty() && errors.iter().all(|error| error.contains("waiting would never end: ")),
+        "{errors:#?}"
+    );
+}
+
+/// Each holds its own object, and wants the lock of the other's: no task can end that.
+#[test]
+fn locks_close_a_circle_too() {
+    let site = Site::new("sqlite", "a late c, b late c");
+    site.set("a.two", "clear b");
+    site.set("b.two", "clear a");
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    let mut a = site.start("run a");
+    a.hear("b waits for ");
+    site.let_go("b.one");
+    let errors: Vec<_> = [a.end(), b.end()].into_iter().filter_map(Result::err).collect();
+    assert!(
+        !errors.is_empty() && errors.iter().all(|error| error.contains("waiting would never end: ")),
+        "{errors:#?}"
+    );
+}
+
+#[test]
+fn a_wait_ends_at_once_when_the_holder_is_killed() {
+    for store in STORES {
+        let site = Site::new(store, "a early b");
+        site.set("b.one", "hold");
+        let mut b = site.start("run b");
+        b.hear("start b/one");
+        let mut a = site.start("run a");
+        a.hear("b waits for ");
+        site.let_go("b.one");
+        site.set("b.two", "hold");
+        b.hear("start b/two");
+        site.let_go("b.two");
+        site.set("b.two", "hold");
+        b.signal("-KILL");
+        let began = Instant::now();
+        a.hear("start b/two");
+        assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+        site.let_go("b.two");
+        assert_eq!(a.end(), Ok(()));
+        assert_eq!(site.done(), ["a/one", "a/two", "a/three", "b/one", "b/two"]);
+    }
+}
+
+#[test]
+fn a_wait_that_lasts_too_long_says_what_the_holder_does() {
+    let site = Site { timeout: 1, ..Site::new("sqlite", "a early b") };
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    let mut a = site.start("run a");
+    let error = a.end().unwrap_err();
+    let holder = format!("`b` is being run by process {} on ", b.pid());
+    assert!(error.contains(&holder) && error.contains("; it runs `one` (Do the first), for "), "{error}");
+}
+
+/// A process that does not answer closes no circle.
+#[test]
+fn a_holder_that_is_stopped_is_waited_for_and_named() {
+    let site = Site { timeout: 2, ..Site::new("sqlite", "a early b, b early a") };
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    b.signal("-STOP");
+    let mut a = site.start("run a");
+    let began = Instant::now();
+    let error = a.end().unwrap_err();
+    assert!(began.elapsed() > Duration::from_secs(2));
+    let silent = format!("; process {} does not answer, and may be stopped", b.pid());
+    assert!(error.contains(&silent) && !error.contains("never end"), "{error}");
+    // Once it goes on, it has its object still.
+    site.let_go("b.one");
+    b.signal("-CONT");
+    assert!(b.end().is_err(), "its circle is one of tasks");
+}
+
+#[test]
+fn a_run_that_is_asked_to_stop_does_not_wait_on() {
+    let site = Site::new("sqlite", "a early b");
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    let mut a = site.start("fleet a");
+    a.hear("b waits for ");
+    site.set("stop", "");
+    let began = Instant::now();
+    let error = a.end().unwrap_err();
+    assert!(began.elapsed() < Duration::from_secs(1) && !error.contains("is being run by"), "{error}");
+    site.let_go("b.one");
+    assert_eq!(b.end(), Ok(()));
+}
+
+/// A forced task is not done by another process: its lock is what is waited for.
+#[test]
+fn a_forced_task_waits_for_the_whole_object() {
+    let site = Site::new("sqlite", "a early b");
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    let mut a = site.start("force *");
+    a.hear("b waits for ");
+    site.let_go("b.one");
+    assert_eq!((a.end(), b.end()), (Ok(()), Ok(())));
+    assert!(a.said.contains(&"ran b/two".to_owned()), "{:#?}", a.said);
+}
+
+#[test]
+fn a_process_that_is_stopped_or_killed_keeps_nobody_from_hearing_the_others() {
+    let site = Site::new("sqlite", "a late c, b late c");
+    let mut all = ["a", "b", "c"].map(|name| {
+        site.set(&format!("{name}.one"), "hold");
+        let mut process = site.start(&format!("run {name}"));
+        process.hear(&format!("start {name}/one"));
+        process
+    });
+    let told = others(&site);
+    let mut names: Vec<_> = told.processes.iter().map(|snapshot| snapshot.contexts[0].name.clone()).collect();
+    names.sort_unstable();
+    assert_eq!((names, told.silent.len()), (vec!["a".to_owned(), "b".to_owned(), "c".to_owned()], 0));
+
+    all[1].signal("-STOP");
+    all[2].signal("-KILL");
+    all[2].child.wait().unwrap();
+    let began = Instant::now();
+    let told = others(&site);
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert_eq!(told.processes.iter().map(|snapshot| snapshot.pid).collect::<Vec<_>>(), [all[0].pid()]);
+    let [silent] = &*told.silent else { panic!("{told:?}") };
+    assert_eq!((silent.pid, &*silent.problem), (all[1].pid(), "it does not answer; it may be stopped"));
+    let runs = site.path(".setup-tasks/cache/.setup-tasks/runs");
+    assert_eq!(std::fs::read_dir(runs).unwrap().count(), 2, "the socket of the process that was killed is gone");
+
+    all[1].signal("-CONT");
+    assert_eq!(others(&site).processes.len(), 2);
+    ["a.one", "b.one", "c.one"].iter().for_each(|task| site.let_go(task));
+    assert_eq!((all[0].end(), all[1].end()), (Ok(()), Ok(())));
+}
+
+#[test]
+fn processes_answer_each_other_under_a_base_path_of_any_length() {
+    let mut site = Site::new("files", "a early b, b late a");
+    site.base = (0..5).fold(site.base, |base, _| base.join("deep".repeat(50)));
+    assert!(site.base.as_os_str().len() > 1000);
+    std::fs::create_dir_all(&site.base).unwrap();
+    site.set("b.one", "hold");
+    let mut b = site.start("run b");
+    b.hear("start b/one");
+    assert_eq!(others(&site).processes.len(), 1);
+    let mut a = site.start("run a");
+    a.hear("b waits for ");
+    site.let_go("b.one");
+    assert_eq!((a.end(), b.end()), (Ok(()), Ok(())));
 }

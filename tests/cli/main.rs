@@ -4,6 +4,7 @@ mod book;
 mod dry_runs;
 mod golden;
 mod json;
+mod limits;
 mod logs;
 mod names;
 mod place;

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
-use setup_tasks::{Config, Layout, Status};
+use setup_tasks::{Config, InjectionKey, Late, Layout, Status};
 use setup_tasks_templates::RootedDirectory;
 
 /// Has three tasks, the second of which depends on the generation; the last on another object's second.
@@ -21,6 +21,9 @@ struct Keeper {
     name: String,
     #[depends_on(Keeper::second, before = third)]
     before: Option<Object<Keeper>>,
+    /// With `MUTUAL=1` its neighbours in a ring: all objects name each other, and their tasks make no circle.
+    #[depends_on(Keeper::second, before = third)]
+    neighbours: Vec<Late<Keeper>>,
 }
 
 #[setup_tasks]
@@ -125,9 +128,15 @@ fn build(base: &Path) -> Result<Layout> {
     };
     let chain = setting("CHAIN", 4);
     let mut before: Option<Object<Keeper>> = None;
-    for i in 0..setting("OBJECTS", 6) {
-        let keeper = Keeper { name: format!("o{i}"), before: before.filter(|_| i % chain != 0) };
-        before = Some(layout.add(keeper)?);
+    let objects = setting("OBJECTS", 6);
+    let key = |i: u64| InjectionKey::<Object<Keeper>>::named(format!("o{i}").leak());
+    for i in 0..objects {
+        let neighbours = if setting("MUTUAL", 0) == 1 { vec![i + 1, i + objects - 1] } else { Vec::new() };
+        let neighbours = neighbours.into_iter().map(|i| Late::new(key(i % objects))).collect();
+        let keeper = Keeper { name: format!("o{i}"), before: before.filter(|_| i % chain != 0), neighbours };
+        let keeper = layout.add(keeper)?;
+        layout.injector().provide(key(i), keeper.clone())?;
+        before = Some(keeper);
     }
     Ok(layout)
 }

@@ -2,9 +2,9 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::place::Place;
+use crate::place::{Numbers, Place, setting};
 
 /// A process that begins its run when its standard input ends.
 fn ready(place: &Place) -> (Child, BufReader<ChildStdout>) {
@@ -48,6 +48,38 @@ fn two_and_ten_processes_at_once_run_each_task_once_and_say_for_whom_they_wait()
     at_once(2, &[("PAUSE_US", "20000")]);
     at_once(10, &[("PAUSE_US", "5000")]);
     at_once(10, &[("PAUSE_US", "5000"), ("STORE", "files")]);
+}
+
+#[test]
+fn processes_whose_objects_all_name_each_other_run_each_task_once() {
+    at_once(2, &[("PAUSE_US", "10000"), ("MUTUAL", "1")]);
+    at_once(4, &[("PAUSE_US", "3000"), ("MUTUAL", "1"), ("JOBS", "2")]);
+    at_once(3, &[("PAUSE_US", "3000"), ("MUTUAL", "1"), ("STORE", "files")]);
+}
+
+/// Whichever is killed, and whatever it holds then: the others do not wait for it.
+#[test]
+fn of_processes_whose_objects_name_each_other_one_is_killed_and_the_others_finish() {
+    let mut numbers = Numbers::new(15);
+    for round in 0..setting("ROUNDS", 10) {
+        let place = Place::new(&[("PAUSE_US", "5000"), ("MUTUAL", "1")]);
+        let mut children: Vec<_> = (0..3).map(|_| ready(&place)).collect();
+        for (child, _) in &mut children {
+            drop(child.stdin.take());
+        }
+        std::thread::sleep(Duration::from_micros(numbers.below(60_000)));
+        let (mut killed, _) = children.remove(usize::try_from(numbers.below(3)).unwrap());
+        killed.kill().unwrap();
+        killed.wait().unwrap();
+        let began = Instant::now();
+        for (child, _) in children {
+            let output = child.wait_with_output().unwrap();
+            assert!(output.status.success(), "round {round}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert!(began.elapsed() < Duration::from_secs(20), "round {round}: {:?}", began.elapsed());
+        place.check_truth(&format!("round {round}"));
+        assert!(place.plan().is_empty(), "round {round}");
+    }
 }
 
 #[test]

@@ -42,8 +42,9 @@ impl Bars {
         let all = output::bars().add(ProgressBar::new(total as u64));
         let template = "{spinner:.cyan} [{bar:28.cyan/blue}] {pos}/{len} tasks{left} {wide_msg:.dim}";
         all.set_style(style(template).with_key("left", left(estimate.clone())).progress_chars("=> "));
-        all.enable_steady_tick(TICK);
-        Self(Arc::new(Shared { all, estimate, running: Mutex::default() }))
+        let shared = Arc::new(Shared { all, estimate, running: Mutex::default() });
+        tick(&shared);
+        Self(shared)
     }
 
     pub(super) fn follow(&self, layout: &Layout) -> Listening {
@@ -60,11 +61,13 @@ impl Bars {
     }
 
     fn hear(&self, event: &Event) {
-        {
+        let done = {
             let mut estimate = self.0.estimate.lock().unwrap_or_else(PoisonError::into_inner);
             estimate.hear(event);
-            self.0.all.set_position(estimate.done as u64);
-        }
+            estimate.done
+        };
+        // Without the lock: what is drawn asks for the estimate.
+        self.0.all.set_position(done as u64);
         match event.kind {
             EventKind::TaskStart { attempt } => self.start(event, attempt),
             EventKind::TaskRan { .. } | EventKind::TaskSkipped | EventKind::TaskFail { .. } => self.end(event),
@@ -101,7 +104,6 @@ impl Bars {
             let bar = output::bars().insert_before(&self.0.all, ProgressBar::new_spinner());
             bar.set_style(style("  {took:>10}  {wide_msg}").with_key("took", took(running.began)));
             bar.set_message(running.text.clone());
-            bar.enable_steady_tick(TICK);
             running.bar = Some(bar);
         }
         let more = running.len().saturating_sub(SHOWN);
@@ -112,6 +114,24 @@ impl Bars {
     fn running(&self) -> MutexGuard<'_, Vec<Running>> {
         self.0.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Redraws the bars at regular intervals. If no thread can be started for that, they are redrawn with each event only.
+fn tick(shared: &Arc<Shared>) {
+    let shared = Arc::downgrade(shared);
+    let draw = move || {
+        while let Some(shared) = shared.upgrade() {
+            for running in &*shared.running.lock().unwrap_or_else(PoisonError::into_inner) {
+                running.bar.iter().for_each(ProgressBar::tick);
+            }
+            shared.all.tick();
+            drop(shared);
+            std::thread::sleep(TICK);
+        }
+    };
+    let thread = std::thread::Builder::new().name("setup-tasks bars".to_owned());
+    // Without it nothing is missing but the turning of a spinner.
+    let _ = thread.spawn(draw);
 }
 
 impl Running {

@@ -81,6 +81,9 @@ fn hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::NotFound => "\nhelp: install it, or see whether its directory is in PATH",
         io::ErrorKind::PermissionDenied => "\nhelp: see whether it is executable for the user who runs this",
+        io::ErrorKind::WouldBlock => {
+            "\nhelp: see how many processes and threads this user may have (`ulimit -u`), and how many there are"
+        }
         _ => "",
     }
 }

@@ -57,6 +57,14 @@ pub enum StampError {
         /// The object's id.
         object: String,
     },
+    /// The operating system gives no thread to write with.
+    #[error(
+        "cannot start the thread that writes stamps: {source}\nhelp: see how many processes and threads this user may have (`ulimit -u`), and how many there are"
+    )]
+    Thread {
+        /// The system's answer.
+        source: std::sync::Arc<io::Error>,
+    },
     /// The database refused for another reason.
     #[error("the stamp database `{}` refused: {detail}\nhelp: see whether another program holds it open, and run again", path.display())]
     Database {

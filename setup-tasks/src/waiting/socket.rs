@@ -18,6 +18,7 @@ use super::ask::wait;
 use super::connect::{connect, listen};
 use super::protocol::{Ask, LONGEST_QUESTION, Question, Refusal, VERSION, directory, socket_name};
 use crate::layout::{Layout, WeakLayout};
+use crate::secret::redact;
 
 /// How long somebody who connected may take to ask, and then to read the answer. Both come at once unless they are stopped.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -214,12 +215,14 @@ impl Asker {
     }
 
     fn say(mut self, answer: &impl Serialize) {
-        let Ok(text) = serde_json::to_vec(answer) else { return };
+        let Ok(text) = serde_json::to_string(answer) else { return };
+        // The other process does not know the secrets of this one.
+        let text = redact(&text);
         // More than the system keeps for those who are slow is written as they read it.
         let prepared = self.stream.set_nonblocking(false).and_then(|()| self.stream.set_write_timeout(Some(PATIENCE)));
         if prepared.is_ok() {
             // Who asked may have gone.
-            let _ = self.stream.write_all(&text);
+            let _ = self.stream.write_all(text.as_bytes());
         }
     }
 }

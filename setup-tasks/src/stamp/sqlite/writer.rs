@@ -109,7 +109,7 @@ impl Writer {
         let thread = std::thread::Builder::new().name("setup-tasks stamps".to_owned());
         let of_thread = shared.clone();
         let thread = thread.spawn(move || of_thread.work());
-        let thread = thread.map_err(|error| StampError::io("start the thread that writes", &shared.path, error))?;
+        let thread = thread.map_err(|error| StampError::Thread { source: Arc::new(error) })?;
         Ok(Self { shared, thread })
     }
 

@@ -1,0 +1,67 @@
+//! Limits of the system: too few threads and processes.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use crate::place::Place;
+
+/// A user that runs nothing else.
+const USER: &str = "61234";
+
+/// Runs as that user, who may have so many processes and threads.
+fn run(place: &Place, binary: &Path, threads: usize, args: &[&str]) -> Output {
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid",
+        USER,
+        "--regid",
+        USER,
+        "--clear-groups",
+        "prlimit",
+        &format!("--nproc={threads}:{threads}"),
+    ]);
+    command.arg(binary).args(args).current_dir(place.path()).env("NO_COLOR", "1");
+    command.output().unwrap()
+}
+
+/// A place and a copy of the binary that the other user can reach.
+fn for_other_user() -> Option<(Place, std::path::PathBuf)> {
+    let place = Place::new();
+    let binary = place.file("site-binary");
+    fs::copy(env!("CARGO_BIN_EXE_site"), &binary).unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o777)).unwrap();
+    let tried = Command::new("setpriv").args(["--reuid", USER, "--clear-groups", "true"]).output();
+    if !tried.is_ok_and(|tried| tried.status.success()) {
+        assert!(std::env::var_os("CI").is_none(), "`setpriv` and the right to use it are needed");
+        println!("left out: only root can run a process of another user");
+        return None;
+    }
+    Some((place, binary))
+}
+
+#[test]
+fn a_limit_of_threads_and_processes_is_an_error_that_names_it_and_never_a_panic() {
+    let Some((place, binary)) = for_other_user() else { return };
+    let mut ended = Vec::new();
+    for threads in 1..16 {
+        for args in [&["up"][..], &["plan"], &["status"], &["waiting"]] {
+            let output = run(&place, &binary, threads, args);
+            let errors = String::from_utf8_lossy(&output.stderr);
+            let context = format!("{args:?} with {threads}: {errors}{}", String::from_utf8_lossy(&output.stdout));
+            assert!(!context.contains("panicked"), "{context}");
+            match output.status.code() {
+                Some(0) => {}
+                Some(1) => assert!(errors.contains("ulimit -u"), "{context}"),
+                _ => panic!("{context}"),
+            }
+            if args == ["up"] {
+                ended.push(output.status.code());
+            }
+        }
+        // The next run has everything to do again.
+        let _ = fs::remove_dir_all(place.file(".setup-tasks"));
+    }
+    assert_eq!((ended[0], ended[14]), (Some(1), Some(0)), "{ended:?}");
+}
