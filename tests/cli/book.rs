@@ -2,6 +2,9 @@
 //! In a folder of its own, as a crate that depends on this one.
 
 use std::fmt::Write;
+use std::fs::File;
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -53,23 +56,75 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-fn walk(page: &str) {
-    let folder = tempfile::tempdir().unwrap();
-    let root = root();
-    link_to(root, folder.path());
+/// A directory with something like a fresh checkout, and projects beside it, as a reader has them. It is the same in each run, so that
+/// what was built is still of use.
+struct Shelf {
+    path: PathBuf,
+    /// One run at a time.
+    _lock: File,
+}
+
+impl Shelf {
+    fn new() -> Self {
+        let name = format!("setup-tasks-book-{:x}", BuildHasherDefault::<DefaultHasher>::default().hash_one(root()));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(path.join(".cargo")).unwrap();
+        let lock = File::create(path.join("lock")).unwrap();
+        lock.lock().unwrap();
+        let config = format!(
+            "[build]\ntarget-dir = '{}'\n[profile.dev]\ndebug = 0\nincremental = false\n",
+            root().join("target/book-projects").display()
+        );
+        std::fs::write(path.join(".cargo/config.toml"), config).unwrap();
+        let shelf = Self { path, _lock: lock };
+        shelf.check_out();
+        shelf
+    }
+
+    /// Makes an empty folder, for a project with the versions of this workspace.
+    fn folder(&self, name: &str) -> PathBuf {
+        let folder = self.path.join(name);
+        if folder.exists() {
+            std::fs::remove_dir_all(&folder).unwrap();
+        }
+        std::fs::create_dir(&folder).unwrap();
+        std::fs::copy(root().join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+        folder
+    }
+
+    /// The checkout consists of links, except for what a reader changes.
+    fn check_out(&self) {
+        let checkout = self.folder("setup-tasks");
+        for entry in std::fs::read_dir(root()).unwrap() {
+            let name = entry.unwrap().file_name();
+            if !["examples", "target", "lab-out", ".cargo", ".git", "Cargo.lock"].iter().any(|own| name == *own) {
+                symlink(root().join(&name), checkout.join(&name)).unwrap();
+            }
+        }
+        let (copied, said) = run(&format!("cp -a '{}' .", root().join("examples").display()), &checkout, &[]);
+        assert!(copied, "{said}");
+    }
+}
+
+/// Runs a command as it is written, and returns whether it succeeded and what it prints.
+fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool, String) {
+    let mut shell = Command::new("bash");
+    let shell = shell.args(["-c", &format!("{command} 2>&1")]).current_dir(folder).envs(envs.iter().copied());
+    let output = shell.env("NO_COLOR", "1").env_remove("RUST_LOG").output().unwrap();
+    (output.status.success(), String::from_utf8(output.stdout).unwrap())
+}
+
+fn walk(folder: &Path, page: &str) {
     for step in steps(page) {
         match step {
             Step::Write { file, text } => {
-                let path = folder.path().join(file);
+                let path = folder.join(file);
                 std::fs::create_dir_all(path.parent().unwrap()).unwrap();
                 std::fs::write(path, text).unwrap();
             }
             Step::Run { command, expected } => {
-                let mut shell = Command::new("bash");
-                let shell = shell.args(["-c", &format!("{command} 2>&1")]).current_dir(folder.path());
-                let output = shell.env("NO_COLOR", "1").env_remove("RUST_LOG").output().unwrap();
-                let printed = String::from_utf8(output.stdout).unwrap();
-                let is_well = output.status.success() != expected.contains("\nerror: ");
+                let (succeeded, printed) = run(&command, folder, &[]);
+                let is_well = succeeded != expected.contains("\nerror: ");
                 assert!(is_well, "$ {command}\n{printed}");
                 if !expected.is_empty() {
                     let (printed, expected) = (redact(&printed), redact(&expected));
@@ -85,33 +140,51 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
-/// The crates that are depended on are those of this workspace, and all others those of its lock file. What they are built to is
-/// kept from run to run.
-fn link_to(root: &Path, folder: &Path) {
-    let crates = [
-        "setup-tasks",
-        "setup-tasks-cli",
-        "setup-tasks-macros",
-        "setup-tasks-templates",
-        "setup-tasks-templates-macros",
-    ];
-    let patches: String =
-        crates.iter().map(|name| format!("{name} = {{ path = '{}' }}\n", root.join(name).display())).collect();
-    let target: PathBuf = root.join("target/book-projects");
-    let config = format!(
-        "[patch.crates-io]\n{patches}[build]\ntarget-dir = '{}'\n[profile.dev]\ndebug = 0\nincremental = false\n",
-        target.display()
-    );
-    std::fs::create_dir_all(folder.join(".cargo")).unwrap();
-    std::fs::write(folder.join(".cargo/config.toml"), config).unwrap();
-    std::fs::copy(root.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+#[test]
+fn the_smallest_project_the_tutorial_and_the_walk_of_the_readme_work_as_they_are_written() {
+    // One after the other: they share what is built.
+    let shelf = Shelf::new();
+    walk(&shelf.folder("hosts"), include_str!("../../docs/src/smallest.md"));
+    walk(&shelf.folder("site"), include_str!("../../docs/src/tutorial.md"));
+    walk_through_the_readme(&shelf.path.join("setup-tasks"));
 }
 
-#[test]
-fn the_smallest_project_and_the_tutorial_work_as_they_are_written() {
-    // One after the other: they share what is built.
-    walk(include_str!("../../docs/src/smallest.md"));
-    walk(include_str!("../../docs/src/tutorial.md"));
+/// Runs every command of the section "Try it" in the checkout.
+fn walk_through_the_readme(folder: &Path) {
+    let editor = folder.join("editor");
+    std::fs::write(&editor, "#!/bin/sh\nexec sed -i 's/\"10.20.0.1\"/\"10.20.0.9\"/' \"$1\"\n").unwrap();
+    std::fs::set_permissions(&editor, PermissionsExt::from_mode(0o755)).unwrap();
+    let site = || std::fs::read_to_string(folder.join("examples/lab/site.toml")).unwrap();
+    let before = site();
+
+    let readme = include_str!("../../README.md");
+    let section = readme.split("\n## ").find(|section| section.starts_with("Try it\n")).unwrap();
+    let blocks = section.split("```sh\n").skip(1).filter_map(|rest| Some(rest.split_once("```")?.0));
+    let lines: Vec<_> = blocks.flat_map(str::lines).collect();
+    assert!(lines.len() > 8, "{lines:?}");
+    for line in lines {
+        let (command, comment) = line.split_once(" # ").unwrap_or((line, ""));
+        let (succeeded, printed) = run(command, folder, &[("EDITOR", editor.to_str().unwrap())]);
+        assert!(succeeded, "$ {command}\n{printed}");
+        let shows = |what: &str| assert!(printed.contains(what), "$ {command}\n{printed}");
+        // What the comments promise.
+        match command.trim_end().rsplit(" -- ").next().unwrap() {
+            "up" if comment.starts_with("up to date") => shows(comment),
+            "up" if comment == "just that" => shows("gateway "),
+            "up" => shows("done: 6 objects; "),
+            "plan" => shows("gateway "),
+            "why gateway" => shows("would run, because: "),
+            "renew" => shows("authority "),
+            "waiting" => shows("nobody is at work"),
+            "graph -o site.svg" => assert!(folder.join("site.svg").exists()),
+            "clear ada" => shows("its state"),
+            "--help" => comment.trim_end_matches(", …").split(", ").for_each(|name| shows(&format!("\n  {name} "))),
+            edit => {
+                assert_eq!((edit, comment), ("$EDITOR examples/lab/site.toml", "give the gateway another address"));
+                assert_ne!(site(), before);
+            }
+        }
+    }
 }
 
 /// Every file under a directory whose name ends so.
