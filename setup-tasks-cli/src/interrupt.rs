@@ -81,8 +81,14 @@ impl Drop for Obeying {
     }
 }
 
+/// Waits for a signal that ends at once, and says what becomes of the run.
+pub(crate) async fn run_ended() {
+    ended().await;
+    note(format!("{WOULD}stopped{WOULD:#}: what was running counts as interrupted and runs again"));
+}
+
 /// Waits for a signal that ends at once.
-pub(crate) async fn ended() {
+async fn ended() {
     let mut ending = signals().ending.subscribe();
     // The sender is never dropped.
     let _ = ending.wait_for(Option::is_some).await;
@@ -161,7 +167,10 @@ impl Signals {
             return true;
         }
         if has_run {
-            note(format!("{WOULD}stopping{WOULD:#}: what runs comes to its end; Ctrl-C again stops at once"));
+            // Not here: a terminal or a pipe may take nothing just then, and the next signal is to be heard all the same.
+            std::thread::spawn(|| {
+                note(format!("{WOULD}stopping{WOULD:#}: what runs comes to its end; Ctrl-C again stops at once"));
+            });
         }
         false
     }
@@ -169,9 +178,6 @@ impl Signals {
     /// Ends the process: its commands first, and the work that waits for them.
     fn end(&self, signal: i32) {
         let began = Instant::now();
-        if self.has_run() {
-            note(format!("{WOULD}stopped{WOULD:#}: what was running counts as interrupted and runs again"));
-        }
         self.ask();
         self.ending.send_replace(Some(signal));
         running::end(GRACE);
@@ -259,6 +265,9 @@ mod unix {
 
     use crate::output;
 
+    /// How long the bars may take to go from the terminal.
+    const CLEARED: std::time::Duration = std::time::Duration::from_millis(200);
+
     /// A signal that is listened for.
     pub(super) struct Source(Option<Stream>);
 
@@ -291,7 +300,13 @@ mod unix {
         if resume.0.is_none() || is_orphaned() {
             return;
         }
-        output::clear_bars();
+        // A terminal that takes nothing keeps its bars.
+        let (cleared, is_cleared) = std::sync::mpsc::channel();
+        std::thread::spawn(move || {
+            output::clear_bars();
+            cleared.send(())
+        });
+        let _ = is_cleared.recv_timeout(CLEARED);
         let suspended = running::suspend();
         while resume.next().now_or_never().is_some() {}
         if kill_process(getpid(), Signal::STOP).is_ok() {

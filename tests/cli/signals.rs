@@ -371,3 +371,26 @@ fn with_json_a_run_that_is_ended_says_so() {
     let last: serde_json::Value = serde_json::from_str(&last).unwrap();
     assert_eq!((&last["event"], &last["report"]), (&"run_ended".into(), &serde_json::Value::Null));
 }
+
+#[test]
+fn a_reader_that_reads_nothing_keeps_no_signal() {
+    let place = Place::new();
+    place.write("wait", "");
+    let (_reader, mut writer) = std::io::pipe().unwrap();
+    // As much as fits: the next byte waits for the reader.
+    std::io::Write::write_all(&mut writer, &vec![b' '; 65536]).unwrap();
+    let mut run = place.command(&["up"]).stdout(writer).stderr(std::process::Stdio::null()).spawn().unwrap();
+    guard_process(run.id());
+    until("the task waits", || place.file("waiting").exists());
+    let is_stuck = || {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", run.id())).unwrap().flatten();
+        let mut waits = threads.map(|thread| std::fs::read_to_string(thread.path().join("wchan")).unwrap_or_default());
+        waits.any(|wait| wait.contains("pipe_write"))
+    };
+    until("the output waits for its reader", is_stuck);
+    for signal in ["-INT", "-TERM"] {
+        assert!(Command::new("kill").args([signal, &run.id().to_string()]).status().unwrap().success());
+    }
+    assert_eq!(run.wait().unwrap().code(), Some(143));
+    assert!(place.good(&["status", "moody"]).contains("interrupted last time"));
+}

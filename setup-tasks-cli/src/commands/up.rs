@@ -30,7 +30,7 @@ pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Re
     let _obeying = interrupt::obey(layout.stop());
     let report = tokio::select! {
         report = fleet.into_future() => Some(report?),
-        () = interrupt::ended() => None,
+        () = interrupt::run_ended() => None,
     };
     progress.end(report.as_ref()).await?;
     let Some(report) = report else { return Ok(Exit::Interrupted) };
