@@ -250,7 +250,7 @@ impl<O: Args + 'static> App<O> {
                 commands::force::force(&open(choice.dry_run)?, targets, choice).await?
             }
             Command::Mark { targets } => commands::mark::mark(&build()?, &targets).await?,
-            Command::Unlock { objects } => commands::unlock::unlock(&build()?, &objects)?,
+            Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref())?,
             #[cfg(unix)]
             Command::Waiting { json } => commands::waiting::waiting(&look()?, json)?,
             Command::Watch { choice } => commands::watch::watch(&|| open(choice.dry_run), &choice).await?,

@@ -75,11 +75,14 @@ pub(crate) enum Command {
         #[arg(value_name = "OBJECT/TASK", required = true)]
         targets: Vec<String>,
     },
-    /// Break the locks of objects whose holder was on another machine, and is gone
+    /// Break the locks of objects whose holder has ended
     Unlock {
         /// The objects (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT", required = true)]
         objects: Vec<String>,
+        /// Break also those that a process on this machine held, which is gone for good
+        #[arg(long, value_name = "MACHINE")]
+        gone: Option<String>,
     },
     /// Say what runs in other processes now, and who waits for whom
     #[cfg(unix)]

@@ -72,6 +72,7 @@ pub mod layout;
 pub mod log;
 mod object;
 pub mod paths;
+mod private_dir;
 pub mod ready;
 pub mod run;
 pub mod secret;

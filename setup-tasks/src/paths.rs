@@ -1,11 +1,11 @@
 //! The three directories of an object: cache, state, log.
 
-use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::config::Config;
+use crate::config::{Config, ConfigError};
+use crate::private_dir::{Identity, PrivateDir, help, is_in_place};
 
 /// Under the cache directory, what is the runtime's own: the stamp database, locks.
 pub(crate) const RESERVED: &str = ".setup-tasks";
@@ -15,7 +15,7 @@ pub(crate) const RESERVED: &str = ".setup-tasks";
 #[non_exhaustive]
 pub enum PathError {
     /// The operating system refused.
-    #[error("cannot {action} `{}`\nhelp: check that it is on a writable disk and belongs to the user who runs this", path.display())]
+    #[error("cannot {action} `{}`\nhelp: {}", path.display(), help(source))]
     Io {
         /// What was tried.
         action: &'static str,
@@ -34,14 +34,15 @@ pub enum PathError {
         /// What is wrong with it.
         problem: &'static str,
     },
-    /// What would be cleared is not under the cache directory.
-    #[error("`{}` is not a directory under the cache directory `{}`: nothing was removed\nhelp: see where its symbolic links lead", path.display(), cache.display())]
-    Outside {
-        /// What was to be cleared.
+    /// A directory is not where it was when the run began to use it.
+    #[error("`{}` was removed, moved or replaced while the run used it: what was kept there is lost\nhelp: put it back, or run again", path.display())]
+    Moved {
+        /// The directory.
         path: PathBuf,
-        /// The cache directory.
-        cache: PathBuf,
     },
+    /// The configuration that the object's injector provides cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
 }
 
 /// Returns a path that stays where it is when the working directory changes. Without a working directory, it stays relative.
@@ -86,37 +87,52 @@ pub(crate) struct Paths {
     stamp: Lazy,
     state: Lazy,
     log: Lazy,
+    subdir: Box<str>,
+    /// Why the configuration cannot be used, if it is one of the object's injector.
+    refused: Option<ConfigError>,
 }
 
 #[derive(Debug)]
 struct Lazy {
+    /// The directory that the configuration names.
+    root: PathBuf,
     path: PathBuf,
-    made: OnceLock<()>,
+    /// The root's identity, once the directory was made.
+    made: OnceLock<Identity>,
 }
 
 impl Lazy {
-    fn new(path: PathBuf) -> Self {
-        Self { path, made: OnceLock::new() }
+    fn new(root: PathBuf, subdir: &str) -> Self {
+        Self { path: root.join(subdir), root, made: OnceLock::new() }
     }
 
-    fn get(&self, make: fn(&Path) -> io::Result<()>) -> Result<&Path, PathError> {
-        if self.made.get().is_none() {
-            make(&self.path).map_err(|source| PathError::Io {
-                action: "create the directory",
-                path: self.path.clone(),
-                source,
-            })?;
-            // Another thread may have made it meanwhile.
-            let _ = self.made.set(());
+    fn make(&self, subdir: &str) -> Result<PrivateDir, PathError> {
+        let made = || -> io::Result<(PrivateDir, Identity)> {
+            let root = PrivateDir::create(&self.root)?;
+            Ok((root.make(subdir)?, root.identity()))
+        };
+        let io = |source| PathError::Io { action: "create the directory", path: self.path.clone(), source };
+        let (directory, identity) = made().map_err(io)?;
+        // Another thread may have made it meanwhile.
+        let _ = self.made.set(identity);
+        Ok(directory)
+    }
+
+    fn check(&self) -> Result<(), PathError> {
+        match self.made.get() {
+            Some(made) if !is_in_place(&self.root, *made) => Err(PathError::Moved { path: self.root.clone() }),
+            _ => Ok(()),
         }
-        Ok(&self.path)
     }
 }
 
 impl Paths {
-    pub(crate) fn new(config: &Config, subdir: &str) -> Self {
-        let under = |directory: PathBuf| Lazy::new(directory.join(subdir));
-        Self { stamp: under(config.cache_dir()), state: under(config.state_dir()), log: under(config.log_dir()) }
+    /// The directories of an object. `is_checked` says whether the configuration is one that was looked at when it was loaded.
+    pub(crate) fn new(config: &Config, subdir: &str, is_checked: bool) -> Self {
+        let under = |root: PathBuf| Lazy::new(root, subdir);
+        let refused = if is_checked { None } else { config.clone().settled().err() };
+        let (stamp, state, log) = (under(config.cache_dir()), under(config.state_dir()), under(config.log_dir()));
+        Self { stamp, state, log, subdir: subdir.into(), refused }
     }
 
     /// The stamp path, whether or not it is there.
@@ -135,68 +151,56 @@ impl Paths {
     }
 
     pub(crate) fn stamp(&self) -> Result<&Path, PathError> {
-        self.stamp.get(|path| fs::create_dir_all(path))
+        self.get(&self.stamp)
     }
 
     pub(crate) fn state(&self) -> Result<&Path, PathError> {
-        self.state.get(make_private)
+        self.get(&self.state)
     }
 
     pub(crate) fn log(&self) -> Result<&Path, PathError> {
-        self.log.get(|path| fs::create_dir_all(path))
+        self.get(&self.log)
     }
 
-    /// Removes what is under the stamp path, save the directories `keep`, which belong to other objects.
-    pub(crate) fn clear(&self, cache: &Path, keep: &[PathBuf]) -> Result<(), PathError> {
-        let path = &self.stamp.path;
-        if !path.exists() {
-            return Ok(());
-        }
-        let io = |action, source| PathError::Io { action, path: path.clone(), source };
-        let real = path.canonicalize().map_err(|error| io("find", error))?;
-        let real_cache = cache.canonicalize().map_err(|error| io("find the cache directory of", error))?;
-        if real == real_cache || !real.starts_with(&real_cache) {
-            return Err(PathError::Outside { path: path.clone(), cache: cache.to_owned() });
-        }
-        remove_within(path, keep)
+    /// Opens the log path, making it if it is missing.
+    pub(crate) fn open_log(&self) -> Result<PrivateDir, PathError> {
+        self.refuse()?;
+        self.log.make(&self.subdir)
     }
-}
 
-fn remove_within(directory: &Path, keep: &[PathBuf]) -> Result<(), PathError> {
-    let io = |path: &Path, source| PathError::Io { action: "remove", path: path.to_owned(), source };
-    for entry in fs::read_dir(directory).map_err(|error| io(directory, error))? {
-        let entry = entry.map_err(|error| io(directory, error))?;
-        let path = entry.path();
-        if keep.contains(&path) {
-            continue;
-        }
-        // A symbolic link is removed, never followed.
-        let is_directory = entry.file_type().map_err(|error| io(&path, error))?.is_dir();
-        if is_directory && keep.iter().any(|kept| kept.starts_with(&path)) {
-            remove_within(&path, keep)?;
-        } else if is_directory {
-            fs::remove_dir_all(&path).map_err(|error| io(&path, error))?;
-        } else {
-            fs::remove_file(&path).map_err(|error| io(&path, error))?;
-        }
+    /// Opens the log path, if it is there.
+    pub(crate) fn find_log(&self) -> io::Result<Option<PrivateDir>> {
+        let root = PrivateDir::open(&self.log.root)?;
+        root.map_or(Ok(None), |root| root.find(&*self.subdir))
     }
-    Ok(())
-}
 
-#[cfg(unix)]
-fn make_private(path: &Path) -> io::Result<()> {
-    use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
-    fs::DirBuilder::new().recursive(true).mode(0o700).create(path)?;
-    // One that was there before may be open to others.
-    if fs::metadata(path)?.permissions().mode() & 0o077 != 0 {
-        fs::set_permissions(path, fs::Permissions::from_mode(0o700))?;
+    fn get<'p>(&self, lazy: &'p Lazy) -> Result<&'p Path, PathError> {
+        if lazy.made.get().is_none() {
+            self.refuse()?;
+            lazy.make(&self.subdir)?;
+        }
+        Ok(&lazy.path)
     }
-    Ok(())
-}
 
-#[cfg(not(unix))]
-fn make_private(path: &Path) -> io::Result<()> {
-    fs::create_dir_all(path)
+    fn refuse(&self) -> Result<(), PathError> {
+        self.refused.clone().map_or(Ok(()), |refused| Err(refused.into()))
+    }
+
+    /// Refuses directories that are not where they were when they were first used.
+    pub(crate) fn check(&self) -> Result<(), PathError> {
+        [&self.stamp, &self.state, &self.log].into_iter().try_for_each(Lazy::check)
+    }
+
+    /// Removes what is under the stamp path, save the directories `keep`, which belong to other objects and are relative to it.
+    pub(crate) fn clear(&self, keep: &[PathBuf]) -> Result<(), PathError> {
+        self.refuse()?;
+        let clear = || -> io::Result<()> {
+            let Some(cache) = PrivateDir::open(&self.stamp.root)? else { return Ok(()) };
+            let Some(directory) = cache.find(&*self.subdir)? else { return Ok(()) };
+            directory.clear(&keep.iter().map(PathBuf::as_path).collect::<Vec<_>>())
+        };
+        clear().map_err(|source| PathError::Io { action: "clear", path: self.stamp.path.clone(), source })
+    }
 }
 
 #[cfg(test)]

@@ -28,17 +28,120 @@ fn paths_lie_under_their_directories_and_are_made_on_first_use() {
     }
 }
 
+fn mode(path: &std::path::Path) -> u32 {
+    path.symlink_metadata().unwrap().permissions().mode() & 0o7777
+}
+
 #[test]
-fn a_state_path_is_private_to_its_owner_even_if_it_was_not() {
+fn every_path_is_private_to_its_owner_even_if_it_was_not() {
     let place = Place::new();
-    let path = place.path().join(".setup-tasks/state/machines/m");
-    fs::create_dir_all(&path).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
-    let machine = place.layout().add(Machine::new("m")).unwrap();
-    let mode = machine.state_path().unwrap().metadata().unwrap().permissions().mode();
-    assert_eq!(mode & 0o777, 0o700);
-    let fresh = place.layout().add(Machine::new("n")).unwrap();
-    assert_eq!(fresh.state_path().unwrap().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    let own = place.path().join(".setup-tasks");
+    for directory in ["cache", "state", "log"] {
+        for path in ["machines/m", "machines", "."] {
+            fs::create_dir_all(own.join(directory).join(path)).unwrap();
+            fs::set_permissions(own.join(directory).join(path), fs::Permissions::from_mode(0o777)).unwrap();
+        }
+    }
+    fs::set_permissions(&own, fs::Permissions::from_mode(0o777)).unwrap();
+    let (old, fresh) = (Machine::new("m"), Machine::new("n"));
+    let layout = place.layout();
+    for machine in [layout.add(old).unwrap(), layout.add(fresh).unwrap()] {
+        for path in [machine.stamp_path(), machine.state_path(), machine.log_path()] {
+            let path = path.unwrap();
+            for path in path.ancestors().take_while(|path| *path != place.path()) {
+                assert_eq!(mode(path), 0o700, "{}", path.display());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_an_older_version_left_open_to_others_is_closed_by_the_next_run_that_writes() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
+        let own = place.path().join(store).join(".setup-tasks");
+        let all = || -> Vec<_> { place.tree().into_keys().filter(|path| path.starts_with(&own)).collect() };
+        for path in all() {
+            let open = if path.is_dir() { 0o777 } else { 0o666 };
+            fs::set_permissions(path, fs::Permissions::from_mode(open)).unwrap();
+        }
+        let layout = layout();
+        layout.add(Machine::new("m")).unwrap().run_setup_tasks().force_all().await.unwrap();
+        for path in all() {
+            let private = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(mode(&path), private, "{store}: {}", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_runtimes_own_files_are_never_opened_through_planted_links() {
+    let own = std::process::id();
+    for (at, store) in ["sqlite", "files"].into_iter().enumerate() {
+        let draft = format!("stamps.{own}.new");
+        let shared =
+            ["stamps.sqlite", "stamps.sqlite-wal", "stamps.sqlite-shm", "stamps.making", &draft, "objects.lock"];
+        let shared =
+            shared.iter().chain(&["files.lock", "latest", "latest~", "history.jsonl", "history.jsonl~", "locks"]);
+        let of_object =
+            [".stamp-first", ".stamp-first~", ".detail-first", ".detail-first~", ".attempt-first", ".attempt-first~"];
+        let mut names: Vec<_> = shared.map(|name| format!(".setup-tasks/{name}")).collect();
+        names.extend(of_object.iter().map(|name| format!("machines/m/{name}")));
+        names.extend([".setup-tasks", "machines", "machines/m"].map(str::to_owned));
+        for name in names {
+            for is_there in [true, false] {
+                for hard in [false, true] {
+                    let place = Place::new();
+                    let (_, layout) = place.layouts().remove(at);
+                    let (outside, link) = (place.path().join("outside"), place.path().join(store));
+                    let link = link.join(".setup-tasks/cache").join(&name);
+                    fs::create_dir_all(link.parent().unwrap()).unwrap();
+                    if is_there {
+                        fs::write(&outside, "precious").unwrap();
+                    }
+                    match (hard, is_there) {
+                        (false, _) => std::os::unix::fs::symlink(&outside, &link).unwrap(),
+                        (true, true) => fs::hard_link(&outside, &link).unwrap(),
+                        (true, false) => continue,
+                    }
+                    let layout = layout();
+                    let machine = layout.add(Machine::new("m")).unwrap();
+                    let result = machine.run_setup_tasks().await.map_err(chain);
+                    if let Err(error) = &result {
+                        let is_named = error.contains(&*link.to_string_lossy()) && error.contains("help: ");
+                        assert!(is_named && !error.contains("disk"), "{store} {name}: {error}");
+                    }
+                    let text = fs::read_to_string(&outside).ok();
+                    let kept = is_there.then(|| "precious".to_owned());
+                    assert_eq!(text, kept, "{store} {name}, hard: {hard}: {result:?}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_directory_of_another_user_is_refused_and_named() {
+    let place = Place::new();
+    for (store, layout) in place.layouts() {
+        layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
+        let cache = place.path().join(store).join(".setup-tasks/cache");
+        if std::os::unix::fs::chown(&cache, Some(4711), None).is_err() {
+            assert!(std::env::var_os("CI").is_none(), "continuous integration runs as root");
+            return;
+        }
+        let layout = layout();
+        let machine = layout.add(Machine::new("m")).unwrap();
+        let said = format!("`{}` belongs to user 4711, not to user", cache.display());
+        for error in [
+            chain(machine.run_setup_tasks().force_all().await.unwrap_err()),
+            chain(machine.stamp_path().unwrap_err()),
+            chain(machine.clear_stamps_and_cache().await.unwrap_err()),
+        ] {
+            assert!(error.contains(&said) && error.contains("help: run as that user"), "{store}: {error}");
+        }
+    }
 }
 
 #[test]
@@ -94,22 +197,59 @@ async fn clearing_removes_stamps_and_cache_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn clearing_refuses_a_path_that_is_not_under_the_cache() {
+async fn clearing_never_follows_a_link_wherever_it_is() {
+    let place = Place::new();
+    let outside = place.path().join("outside");
+    fs::create_dir_all(outside.join("m")).unwrap();
+    fs::write(outside.join("m/precious"), "x").unwrap();
+    let cache = place.config().cache_dir();
+    let targets = [outside.join("m"), "other".into(), "../.setup-tasks".into(), ".".into(), "..".into()];
+    for (link, targets) in [("machines/m", &targets[..]), ("machines", &[outside.clone(), ".setup-tasks".into()])] {
+        for target in targets {
+            let layout = place.layout();
+            let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
+            let path = cache.join(link);
+            if let Err(error) = fs::remove_file(&path) {
+                assert!(matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::IsADirectory));
+                let _ = fs::remove_dir_all(&path);
+            }
+            if link == "machines/m" {
+                fs::write(other.stamp_path().unwrap().join("precious"), "x").unwrap();
+                other.run_setup_tasks().await.unwrap();
+            }
+            std::os::unix::fs::symlink(target, &path).unwrap();
+            let error = chain(machine.clear_stamps_and_cache().await.unwrap_err());
+            let said = format!("`{}` is a symbolic link, which is not followed", path.display());
+            assert!(error.contains(&said) && error.contains("help: see who made the link"), "{error}");
+            assert!(outside.join("m/precious").exists());
+            if link == "machines/m" {
+                assert!(cache.join("machines/other/precious").exists());
+                assert!(other.plan().await.unwrap().is_up_to_date(), "the database and its locks are whole");
+            }
+            let error = chain(machine.stamp_path().unwrap_err());
+            assert!(error.contains(&said), "{error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn clearing_removes_links_and_leaves_what_they_lead_to() {
     let place = Place::new();
     let layout = place.layout();
-    let machine = layout.add(Machine::new("m")).unwrap();
-    let outside = place.path().join("outside");
-    fs::create_dir_all(&outside).unwrap();
-    fs::write(outside.join("precious"), "x").unwrap();
-    let path = layout.config().cache_dir().join("machines");
-    fs::create_dir_all(&path).unwrap();
-    std::os::unix::fs::symlink(&outside, path.join("m")).unwrap();
-    let error = chain(machine.clear_stamps_and_cache().await.unwrap_err());
-    assert!(
-        error.contains("is not a directory under the cache directory") && error.contains("nothing was removed"),
-        "{error}"
-    );
-    assert!(outside.join("precious").exists());
+    let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
+    machine.run_setup_tasks().await.unwrap();
+    other.run_setup_tasks().await.unwrap();
+    fs::write(other.stamp_path().unwrap().join("precious"), "x").unwrap();
+    let own = machine.stamp_path().unwrap();
+    fs::create_dir_all(own.join("deep/er")).unwrap();
+    let runtime = layout.config().cache_dir().join(".setup-tasks");
+    for (at, link) in ["a", "b", "deep/c", "deep/er/d", "deep/er/e"].iter().enumerate() {
+        std::os::unix::fs::symlink([other.stamp_path().unwrap(), &runtime][at % 2], own.join(link)).unwrap();
+    }
+    machine.clear_stamps_and_cache().await.unwrap();
+    assert_eq!(fs::read_dir(own).unwrap().count(), 0);
+    assert!(other.stamp_path().unwrap().join("precious").exists());
+    assert!(other.plan().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test]

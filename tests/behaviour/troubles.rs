@@ -260,3 +260,111 @@ async fn the_log_of_a_database_that_was_removed_is_not_taken_for_the_new_ones() 
     assert_eq!(machine.log.take(), ["first", "second", "third"], "all of it never ran");
     assert_eq!(layout.history(&setup_tasks::stamp::HistoryFilter::default()).unwrap().len(), 3);
 }
+
+/// Changes a file or directory while the second task runs, and returns the error that the run ends with.
+async fn changed_during_a_run(machine: &setup_tasks::Object<Machine>, change: impl FnOnce()) -> String {
+    let gate = machine.knobs.gate("second");
+    let run = tokio::spawn(machine.run_setup_tasks().into_future());
+    gate.arrived().await;
+    change();
+    gate.open();
+    let error = chain(run.await.unwrap().unwrap_err());
+    machine.knobs.clear("second");
+    error
+}
+
+/// Removes, moves or replaces a file or a directory by a copy of itself.
+fn lose(path: &Path, how: &str) {
+    let aside = path.with_file_name("aside");
+    let system = |command: &str, args: &[&Path]| {
+        assert!(
+            Command::new(command)
+                .args(if command == "mv" { &[][..] } else { &["-r"] })
+                .args(args)
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    match how {
+        "removed" => system("rm", &[path]),
+        "moved" => system("mv", &[path, &aside]),
+        "replaced" => {
+            system("cp", &[path, &aside]);
+            system("rm", &[path]);
+            system("mv", &[&aside, path]);
+        }
+        other => panic!("no such way: {other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_store_that_is_removed_moved_or_replaced_while_a_run_is_under_way_fails_the_run() {
+    for how in ["removed", "moved", "replaced"] {
+        for (at, lost) in [
+            (0, ".setup-tasks/cache/.setup-tasks/stamps.sqlite"),
+            (0, ".setup-tasks/cache/.setup-tasks/stamps.sqlite-wal"),
+            (0, ".setup-tasks/cache/.setup-tasks/stamps.sqlite-shm"),
+            (0, ".setup-tasks/cache/.setup-tasks"),
+            (0, ".setup-tasks/cache"),
+            (0, ".setup-tasks"),
+            (1, ".setup-tasks/cache/.setup-tasks"),
+            (1, ".setup-tasks/cache"),
+            (1, ".setup-tasks"),
+        ] {
+            let place = Place::new();
+            let (store, layout) = place.layouts().remove(at);
+            let base = place.path().join(store);
+            let layout = layout();
+            let machine = machine(&layout);
+            let error = changed_during_a_run(&machine, || lose(&base.join(lost), how)).await;
+            let cache = base.join(".setup-tasks/cache");
+            let is_named =
+                error.contains(&*cache.to_string_lossy()) && error.contains("were removed, moved or replaced");
+            assert!(is_named && error.contains("help: "), "{store} {lost} {how}: {error}");
+            // The next run of a program that goes on finds what is there, and does what is not known to be done.
+            if let Err(error) = machine.run_setup_tasks().await {
+                panic!("{store} {lost} {how}: {}", chain(error));
+            }
+            assert!(machine.plan().await.unwrap().is_up_to_date(), "{store} {lost} {how}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn locks_and_directories_that_are_lost_while_a_run_is_under_way_fail_the_run() {
+    for how in ["removed", "moved", "replaced"] {
+        for lost in [".setup-tasks/cache/.setup-tasks/objects.lock", ".setup-tasks/log", ".setup-tasks/state"] {
+            let place = Place::new();
+            let layout = place.layout();
+            let machine = machine(&layout);
+            machine.log_path().unwrap();
+            machine.state_path().unwrap();
+            let error = changed_during_a_run(&machine, || lose(&place.path().join(lost), how)).await;
+            let lost = place.path().join(lost);
+            let is_named = error.contains(&*lost.to_string_lossy()) && error.contains("was removed, moved or replaced");
+            assert!(is_named && error.contains("help: "), "{how}: {error}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_too_long_is_said_to_be() {
+    let place = Place::new();
+    let long = (0..6).fold(place.path().to_owned(), |path, _| path.join("x".repeat(100)));
+    let config = |base: &Path| setup_tasks::Config { base_dir: base.to_owned(), ..Default::default() };
+    let error = chain(machine(&Layout::new(config(&long))).run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("SQLite opens paths of at most 504") && error.contains("shorter path"), "{error}");
+    assert!(!error.contains("disk"), "{error}");
+    // The other store has no such limit.
+    let store = setup_tasks::stamp::FilesStore::new(config(&long).cache_dir());
+    machine(&Layout::with_store(config(&long), store)).run_setup_tasks().await.unwrap();
+    let longer = (0..60).fold(place.path().to_owned(), |path, _| path.join("x".repeat(100)));
+    for layout in [Layout::new(config(&longer)), {
+        let store = setup_tasks::stamp::FilesStore::new(config(&longer).cache_dir());
+        Layout::with_store(config(&longer), store)
+    }] {
+        let error = chain(machine(&layout).run_setup_tasks().await.unwrap_err());
+        assert!(error.contains("too long") && error.contains("shorter path") && !error.contains("disk"), "{error}");
+    }
+}

@@ -1,42 +1,41 @@
 //! What others may see on the disk.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::place::Place;
 
-/// Every file that others may reach, with its permissions.
-fn open_to_others(directory: &Path, found: &mut Vec<(String, u32)>) {
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        let mode = path.symlink_metadata().unwrap().permissions().mode() & 0o777;
-        if path.is_dir() {
-            // Behind a directory that is closed, nothing is open.
-            if mode & 0o077 != 0 {
-                open_to_others(&path, found);
-            }
-        } else if mode & 0o077 != 0 {
-            found.push((path.display().to_string(), mode));
+/// Returns what is below a directory, and itself, with its permissions.
+fn permissions(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
+    let meta = path.symlink_metadata().unwrap();
+    found.push((path.to_owned(), meta.permissions().mode() & 0o777));
+    if meta.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            permissions(&entry.unwrap().path(), found);
         }
     }
 }
 
 #[test]
-fn with_any_umask_state_and_logs_are_their_owners_alone() {
-    let place = Place::new();
-    let script = format!("umask 000; {} up", env!("CARGO_BIN_EXE_site"));
-    let output = Command::new("bash").args(["-c", &script]).current_dir(place.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    for directory in ["state", "log"] {
-        let directory = place.file(".setup-tasks").join(directory);
-        assert!(directory.exists());
+fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
+    for mask in ["000", "022", "077", "277"] {
+        let place = Place::new();
+        let script = format!("umask {mask}; {} up", env!("CARGO_BIN_EXE_site"));
+        let output = Command::new("bash").args(["-c", &script]).current_dir(place.path()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let own = place.file(".setup-tasks");
         let mut found = Vec::new();
-        let mode = directory.metadata().unwrap().permissions().mode();
-        if mode & 0o077 != 0 {
-            open_to_others(&directory, &mut found);
+        permissions(&own, &mut found);
+        // The objects' own files, as `stamp_path` gives tasks a place for, have the mode that the task gives them.
+        let is_runtimes = |path: &Path| {
+            path.is_dir() || !path.starts_with(own.join("cache")) || path.starts_with(own.join("cache/.setup-tasks"))
+        };
+        for (path, mode) in found.iter().filter(|(path, _)| is_runtimes(path)) {
+            let private = if path.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(*mode, private, "umask {mask}: {}", path.display());
         }
-        assert!(found.is_empty(), "{found:?}");
+        assert!(found.len() > 10);
     }
 }
 
@@ -58,7 +57,14 @@ fn a_lock_that_a_machine_which_is_gone_left_is_broken_by_name_and_one_of_a_livin
     let stuck = stuck.env("SITE_LOCK_TIMEOUT_SECS", "0").output().unwrap();
     let errors = String::from_utf8_lossy(&stuck.stderr).into_owned();
     assert!(!stuck.status.success() && errors.contains("process 7 on a-machine-that-is-gone"), "{errors}");
-    let said = place.good(&["unlock", "moody", "ada"]);
+    // Nothing seen from here proves that it has ended, so the user has to say so.
+    for args in [&["unlock", "moody"][..], &["unlock", "moody", "--gone", "another-machine"]] {
+        let refused = place.run(args);
+        let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert!(refused.status.code() == Some(1) && errors.contains("its lock stays"), "{errors}");
+        assert!(errors.contains("help: if you know that a-machine-that-is-gone is gone for good"), "{errors}");
+    }
+    let said = place.good(&["unlock", "moody", "ada", "--gone", "a-machine-that-is-gone"]);
     assert_eq!(said, "ada is not locked\nunlocked: moody, which process 7 on a-machine-that-is-gone held\n");
     place.write("go", "");
     place.good(&["force", "moody/wait"]);

@@ -1,4 +1,4 @@
-//! `unlock`: breaks locks whose holder is gone.
+//! `unlock`: breaks locks whose holder has ended.
 
 use setup_tasks::run::Broken;
 use setup_tasks::{Layout, Result};
@@ -7,7 +7,7 @@ use super::target;
 use crate::exit::Exit;
 use crate::output::{FAINT, GOOD, WOULD, error, line, printable};
 
-pub(crate) fn unlock(layout: &Layout, patterns: &[String]) -> Result<Exit> {
+pub(crate) fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for object in target::objects(layout, patterns)? {
         let id = printable(object.id());
@@ -15,7 +15,8 @@ pub(crate) fn unlock(layout: &Layout, patterns: &[String]) -> Result<Exit> {
             line(format!("{WOULD}would unlock{WOULD:#}: {id}, if its holder is gone; this is a dry run"));
             continue;
         }
-        match object.break_lock() {
+        let broken = gone.map_or_else(|| object.break_lock(), |host| object.break_lock_of(host));
+        match broken {
             Ok(Broken::Was(holder)) => line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder))),
             Ok(_) => line(format!("{FAINT}{id} is not locked{FAINT:#}")),
             Err(failed) => {

@@ -365,14 +365,11 @@ impl Layout {
         self.store().history(filter)
     }
 
-    /// The stamp paths of other objects inside that of `subdir`.
+    /// The subdirs of other objects inside `subdir`, relative to it.
     pub(crate) fn nested_in(&self, subdir: &str) -> Vec<PathBuf> {
         let inside = format!("{subdir}/");
         let objects = self.objects();
-        let nested = objects.all.iter().filter(|other| other.stamp_subdir().starts_with(&inside));
-        let nested: Vec<_> = nested.cloned().collect();
-        drop(objects);
-        nested.iter().map(|object| object.0.core().paths().stamp_unmade().to_owned()).collect()
+        objects.all.iter().filter_map(|other| other.stamp_subdir().strip_prefix(&*inside)).map(PathBuf::from).collect()
     }
 
     /// Returns why no object can be added, if the configuration cannot be used.

@@ -1,11 +1,12 @@
 //! Logs as files: `TIME-TASK-ATTEMPT.log`, so that names sort by time.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::object::AnyObject;
+use crate::private_dir::{Access, PrivateDir};
 
 /// The digits of the time in a name: microseconds since 1970, until the year 2286.
 const DIGITS: usize = 16;
@@ -47,57 +48,51 @@ impl LogFile {
 ///
 /// If the directory is there and cannot be read.
 pub fn logs_of(object: &AnyObject, task: Option<&str>) -> io::Result<Vec<LogFile>> {
-    let mut logs = within(object.0.core().paths().log_unmade())?;
+    let Some(directory) = object.0.core().paths().find_log()? else { return Ok(Vec::new()) };
+    let mut logs = within(&directory)?;
     logs.retain(|log| task.is_none_or(|task| log.task == task));
     Ok(logs)
 }
 
-fn within(directory: &Path) -> io::Result<Vec<LogFile>> {
-    let entries = match fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(error),
-    };
-    let mut logs = Vec::new();
-    for entry in entries {
-        logs.extend(LogFile::of(entry?.path()));
-    }
+fn within(directory: &PrivateDir) -> io::Result<Vec<LogFile>> {
+    let names = directory.names()?;
+    let mut logs: Vec<_> = names.into_iter().filter_map(|name| LogFile::of(directory.path().join(name))).collect();
     logs.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(logs)
 }
 
 /// Makes a log that nobody else has, readable by its owner alone: what tasks and commands say may hold secrets.
 pub(super) fn create(
-    directory: &Path,
+    directory: &PrivateDir,
     task: &str,
     attempt: u32,
     mut began: SystemTime,
     detached: bool,
 ) -> io::Result<(PathBuf, File)> {
-    let mut options = File::options();
     // Both outputs of a detached command are appended, perhaps by many processes.
-    options.read(true).write(!detached).append(detached).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let access = if detached { Access::NewToAppend } else { Access::New };
     let end = if detached { DETACHED } else { "" };
     loop {
         let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         // A slash would lead to another directory.
         let task = task.replace('%', "%25").replace('/', "%2F");
-        let path = directory.join(format!("{time:0DIGITS$}-{task}-{attempt}{end}.log"));
-        match options.open(&path) {
+        let name = format!("{time:0DIGITS$}-{task}-{attempt}{end}.log");
+        match directory.file(&name, access) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began += Duration::from_micros(1),
-            opened => return opened.map(|file| (path, file)),
+            Ok(None) => return Err(io::ErrorKind::NotFound.into()),
+            Ok(Some(file)) => return Ok((directory.path().join(name), file)),
+            Err(error) => return Err(error),
         }
     }
 }
 
 /// Leaves the latest logs of a task of one kind. One that cannot be removed stays.
-pub(super) fn forget_old(directory: &Path, task: &str, detached: bool, keep: usize) {
+pub(super) fn forget_old(directory: &PrivateDir, task: &str, detached: bool, keep: usize) {
     let mut logs = within(directory).unwrap_or_default();
     logs.retain(|log| log.task == task && log.detached == detached);
     for old in &logs[..logs.len().saturating_sub(keep)] {
-        if let Err(error) = fs::remove_file(&old.path) {
+        let removed = old.path.file_name().map_or(Ok(()), |name| directory.remove(name));
+        if let Err(error) = removed {
             tracing::debug!("an old log stays: {error}");
         }
     }
@@ -107,43 +102,48 @@ pub(super) fn forget_old(directory: &Path, task: &str, detached: bool, keep: usi
 mod tests {
     use super::*;
 
+    fn scratch() -> (tempfile::TempDir, PrivateDir) {
+        let place = tempfile::tempdir().unwrap();
+        let directory = PrivateDir::create(place.path()).unwrap();
+        (place, directory)
+    }
+
     #[test]
     fn names_say_task_time_and_attempt() {
-        let directory = tempfile::tempdir().unwrap();
+        let (_place, directory) = scratch();
         let began = UNIX_EPOCH + Duration::from_micros(1_795_554_000_000_001);
-        let (path, _file) = create(directory.path(), "web.in-stall", 3, began, false).unwrap();
-        let (second, _file) = create(directory.path(), "web.in-stall", 3, began, false).unwrap();
+        let (path, _file) = create(&directory, "web.in-stall", 3, began, false).unwrap();
+        let (second, _file) = create(&directory, "web.in-stall", 3, began, false).unwrap();
         assert_ne!(path, second, "a log is never written by two");
-        let logs = within(directory.path()).unwrap();
+        let logs = within(&directory).unwrap();
         let first = LogFile { task: "web.in-stall".into(), began, attempt: 3, detached: false, path };
         assert_eq!((logs.len(), &logs[0]), (2, &first));
-        create(directory.path(), "web.in-stall", 3, began, true).unwrap();
-        assert!(within(directory.path()).unwrap().iter().any(|log| log.detached && log.task == "web.in-stall"));
+        create(&directory, "web.in-stall", 3, began, true).unwrap();
+        assert!(within(&directory).unwrap().iter().any(|log| log.detached && log.task == "web.in-stall"));
     }
 
     #[test]
     fn a_name_that_would_lead_elsewhere_is_spelled_and_read_back() {
-        let directory = tempfile::tempdir().unwrap();
+        let (_place, directory) = scratch();
         for (i, task) in ["a/b", "a%2Fb", "../up", "100%", "%25"].into_iter().enumerate() {
-            let (path, _) =
-                create(directory.path(), task, 1, UNIX_EPOCH + Duration::from_secs(i as u64), false).unwrap();
+            let (path, _) = create(&directory, task, 1, UNIX_EPOCH + Duration::from_secs(i as u64), false).unwrap();
             assert_eq!(path.parent(), Some(directory.path()));
-            assert_eq!(within(directory.path()).unwrap()[i].task, task);
-            forget_old(directory.path(), task, false, 1);
+            assert_eq!(within(&directory).unwrap()[i].task, task);
+            forget_old(&directory, task, false, 1);
             assert!(path.exists());
         }
     }
 
     #[test]
     fn the_latest_stay_and_other_files_too() {
-        let directory = tempfile::tempdir().unwrap();
-        fs::write(directory.path().join("notes.log"), "mine").unwrap();
+        let (_place, directory) = scratch();
+        std::fs::write(directory.path().join("notes.log"), "mine").unwrap();
         for i in 0..5 {
-            create(directory.path(), "mount", 1, UNIX_EPOCH + Duration::from_secs(i), false).unwrap();
-            create(directory.path(), "other", 1, UNIX_EPOCH + Duration::from_secs(i), false).unwrap();
+            create(&directory, "mount", 1, UNIX_EPOCH + Duration::from_secs(i), false).unwrap();
+            create(&directory, "other", 1, UNIX_EPOCH + Duration::from_secs(i), false).unwrap();
         }
-        forget_old(directory.path(), "mount", false, 2);
-        let left = |task| within(directory.path()).unwrap().iter().filter(|log| log.task == task).count();
+        forget_old(&directory, "mount", false, 2);
+        let left = |task| within(&directory).unwrap().iter().filter(|log| log.task == task).count();
         assert_eq!((left("mount"), left("other")), (2, 5));
         assert!(directory.path().join("notes.log").exists());
     }

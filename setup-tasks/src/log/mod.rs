@@ -136,9 +136,9 @@ impl TaskLog {
     }
 
     fn create(&self, detached: bool) -> io::Result<(PathBuf, fs::File)> {
-        let directory = self.object.0.core().log_path().map_err(io::Error::other)?;
-        file::forget_old(directory, self.task, detached, KEPT - 1);
-        file::create(directory, self.task, self.attempt, SystemTime::now(), detached)
+        let directory = self.object.0.core().paths().open_log().map_err(io::Error::other)?;
+        file::forget_old(&directory, self.task, detached, KEPT - 1);
+        file::create(&directory, self.task, self.attempt, SystemTime::now(), detached)
     }
 
     /// Returns what the first line of a log says: the attempt, and why there is one.

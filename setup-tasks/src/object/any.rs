@@ -263,18 +263,34 @@ impl AnyObject {
         crate::run::clear(&self.0).await
     }
 
-    /// Breaks its lock, if that is held by a process of another machine: one that died while it ran the object, where machines
-    /// share the cache directory and the file system kept the lock. On one machine the lock goes with its holder.
+    /// Breaks its lock, if its holder has ended: where machines share the cache directory, a file system may keep the lock of a
+    /// process that died while it ran the object. Where the system frees locks, they go with their holder.
     ///
     /// # Errors
     ///
-    /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder is on this machine; if the file cannot be removed.
+    /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder runs,
+    /// [`LockError::Unknown`](crate::run::LockError::Unknown) if nothing proves that it has ended: it is in another container or on
+    /// another machine; if the lock's file cannot be replaced.
     pub fn break_lock(&self) -> Result<Broken, LockError> {
+        self.break_lock_or(None)
+    }
+
+    /// As [`break_lock`](Self::break_lock), also if the holder is on the machine `host`, which the caller knows to be gone. A
+    /// process on this machine keeps its lock, whatever its container is called.
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn break_lock_of(&self, host: &str) -> Result<Broken, LockError> {
+        self.break_lock_or(Some(host))
+    }
+
+    fn break_lock_or(&self, gone: Option<&str>) -> Result<Broken, LockError> {
         let core = self.0.core();
         if core.is_dry_run() {
             return Err(LockError::DryRun { object: core.id.to_string() });
         }
-        break_lock(core.layout.locks(), (&core.id, &core.subdir))
+        break_lock(core.layout.locks(), (&core.id, &core.subdir), gone)
     }
 
     /// Adds a task that calls a closure to the object, as [`Object::add_setup_task`] does.

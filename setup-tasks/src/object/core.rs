@@ -46,6 +46,14 @@ pub(crate) struct ObjectCore {
     plan: OnceLock<Box<Course>>,
 }
 
+/// Returns a configuration whose base directory does not move with the working directory.
+fn absolute(config: Arc<Config>) -> Arc<Config> {
+    if config.base_dir.is_absolute() {
+        return config;
+    }
+    Arc::new(Config { base_dir: crate::paths::absolute(config.base_dir.clone()), ..(*config).clone() })
+}
+
 /// What a customization is applied to.
 pub(crate) struct Host {
     pub(crate) object: Weak<dyn DynObject>,
@@ -113,7 +121,7 @@ impl ObjectCore {
     /// The nearest injector's configuration; looked up once.
     pub(crate) fn config(&self) -> &Config {
         self.config.get_or_init(|| match self.injector.nearest().get_now(&InjectionKey::<Config>::of()) {
-            Ok(Some(config)) => config,
+            Ok(Some(config)) => absolute(config),
             Ok(None) => self.layout.shared_config(),
             Err(error) => {
                 tracing::warn!(object = %self.id, "it has the layout's configuration: {error}");
@@ -133,7 +141,7 @@ impl ObjectCore {
             self.readonly_or(|| readonly);
         }
         if let Some(config) = config {
-            self.config.get_or_init(|| config.clone());
+            self.config.get_or_init(|| absolute(config.clone()));
         }
     }
 
@@ -143,7 +151,11 @@ impl ObjectCore {
     }
 
     pub(crate) fn paths(&self) -> &Paths {
-        self.paths.get_or_init(|| Box::new(Paths::new(self.config(), &self.subdir)))
+        self.paths.get_or_init(|| {
+            let config = self.config();
+            let is_layouts = std::ptr::eq(config, self.layout.config());
+            Box::new(Paths::new(config, &self.subdir, is_layouts))
+        })
     }
 
     /// Returns its place for what can be made again; in a dry run, it is named and not made.

@@ -230,7 +230,11 @@ impl Driver<'_> {
         self.tasks.append(&mut self.nested_reports);
         let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
         let left = self.contexts.pop(&self.object.core().id, outcome).await;
-        result.and(self.unmark().await).and(left)
+        let in_place = match &self.mode {
+            Mode::Apply(_, Some(session)) => session.check_places(),
+            _ => Ok(()),
+        };
+        result.and(self.unmark().await).and(left).and(in_place)
     }
 
     /// The tasks of a level, those left that were considered before.

@@ -240,7 +240,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     if !records.is_empty() {
         core.layout.store().write(&core.subdir, vec![Change::Clear]).await?;
     }
-    core.paths().clear(&core.config().cache_dir(), &nested)?;
+    core.paths().clear(&nested)?;
     Ok(())
 }
 

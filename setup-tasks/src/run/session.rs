@@ -42,7 +42,7 @@ pub(crate) struct Session {
     object: Arc<dyn DynObject>,
     up: Mutex<HashSet<String>>,
     /// Goes before others are told, who then find the lock free.
-    _lock: ObjectLock,
+    lock: ObjectLock,
     holding: Holding,
 }
 
@@ -98,7 +98,7 @@ impl Session {
     fn locked(object: &Arc<dyn DynObject>, lock: ObjectLock) -> Result<Begun, RunError> {
         let holding = Holding::begin(object);
         let records = object.core().load_to_change()?;
-        Ok(Begun::Session(Self { object: object.clone(), up: Mutex::default(), _lock: lock, holding }, records))
+        Ok(Begun::Session(Self { object: object.clone(), up: Mutex::default(), lock, holding }, records))
     }
 
     /// Tells other processes that wait for the object that its run has considered a task.
@@ -109,6 +109,15 @@ impl Session {
     /// Returns the right that the session was begun with.
     pub(crate) fn permit(&self) -> Permit {
         Permit(())
+    }
+
+    /// Refuses to end well where what the run wrote or relied on is not in its place any more: the stamps, the lock, and the
+    /// directories that it used.
+    pub(crate) fn check_places(&self) -> Result<(), RunError> {
+        let core = self.object.core();
+        core.layout.store().check_place()?;
+        self.lock.check(core.layout.locks(), (&core.id, &core.subdir))?;
+        Ok(core.paths().check()?)
     }
 
     pub(crate) fn layout(&self) -> &Layout {

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::private_dir::help;
+
 /// Why stamps cannot be read or written. None of these loses a stamp that was written, or makes one up.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
@@ -33,6 +35,20 @@ pub enum StampError {
         /// The newest format that is understood.
         known: i64,
     },
+    /// The store's files are not where they were when this process began to use them.
+    #[error("the stamps in `{}` were removed, moved or replaced while the run used them: what it wrote there is lost\nhelp: put them back, or run again: a task whose stamp is lost runs again", path.display())]
+    Moved {
+        /// The store's file or directory.
+        path: PathBuf,
+    },
+    /// The path of the database is longer than `SQLite` can open.
+    #[error("the stamp database `{}` cannot be opened: its path has {} bytes, and SQLite opens paths of at most {longest}\nhelp: set `cache_dir` to a directory with a shorter path", path.display(), path.as_os_str().len())]
+    TooLong {
+        /// The database.
+        path: PathBuf,
+        /// The most bytes that a path may have.
+        longest: usize,
+    },
     /// The disk is full.
     #[error("the stamps in `{}` cannot be written: the disk is full\nhelp: make room and run again; no stamp was lost", path.display())]
     DiskFull {
@@ -40,7 +56,7 @@ pub enum StampError {
         path: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot {action} `{}`: {source}\nhelp: check that the directory exists on a writable disk and belongs to the user who runs this", path.display())]
+    #[error("cannot {action} `{}`: {source}\nhelp: {}", path.display(), help(source))]
     Io {
         /// What was tried.
         action: &'static str,

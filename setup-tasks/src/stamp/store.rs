@@ -71,6 +71,12 @@ pub trait StampStore: Send + Sync + 'static {
         None
     }
 
+    /// Returns an error if changes of this process can no longer be found where the next process looks for them: the store was
+    /// removed, moved or replaced. A run asks at its end.
+    fn check_place(&self) -> Result<(), StampError> {
+        Ok(())
+    }
+
     /// What happened, latest first.
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError>;
 }

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd;
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +17,7 @@ pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let draft = path.with_extension("new");
     let listener = with_short(&draft, |draft| UnixListener::bind(draft))?;
     listener.set_nonblocking(true)?;
+    fs::set_permissions(&draft, fs::Permissions::from_mode(0o600))?;
     fs::rename(&draft, path).inspect_err(|_| {
         // What is left of it is not looked at.
         let _ = fs::remove_file(&draft);

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
 use crate::config::Config;
-use crate::paths::RESERVED;
 use crate::ready::ProcessWaits;
 use crate::stamp::RunId;
 
 /// The version of questions. Version 1 had none, and answered whoever connected with a snapshot.
 pub(super) const VERSION: u32 = 2;
+
+/// The directory of the sockets, under the cache directory.
+pub(super) const RUNS: &str = ".setup-tasks/runs";
 
 /// The longest question: a subdir and some words around it.
 pub(super) const LONGEST_QUESTION: usize = 64 * 1024;
@@ -74,7 +76,7 @@ impl Ask {
 
 /// Returns the directory of the sockets.
 pub(super) fn directory(config: &Config) -> PathBuf {
-    config.cache_dir().join(RESERVED).join("runs")
+    config.cache_dir().join(RUNS)
 }
 
 /// Returns the name of a run's socket. No other run has the same one, also not in a container with process numbers of its own.

@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,8 +15,9 @@ use serde::Serialize;
 
 use super::ask::wait;
 use super::connect::{connect, listen};
-use super::protocol::{Ask, LONGEST_QUESTION, Question, Refusal, VERSION, directory, socket_name};
+use super::protocol::{Ask, LONGEST_QUESTION, Question, RUNS, Refusal, VERSION, directory, socket_name};
 use crate::layout::{Layout, WeakLayout};
+use crate::private_dir::PrivateDir;
 use crate::secret::redact;
 
 /// How long somebody who connected may take to ask, and then to read the answer. Both come at once unless they are stopped.
@@ -114,10 +114,7 @@ impl Server {
     fn start(layout: &Layout) -> Result<Self, WaitingError> {
         let directory = directory(layout.config());
         let io = |source| WaitingError::Io { action: "make a socket in", path: directory.clone(), source };
-        if let Some(parent) = directory.parent() {
-            fs::create_dir_all(parent).map_err(io)?;
-        }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&directory).map_err(io)?;
+        PrivateDir::create(&layout.config().cache_dir()).and_then(|cache| cache.make(RUNS)).map_err(io)?;
         let path = directory.join(socket_name(layout.run_id()));
         let listener = listen(&path).map_err(io)?;
         let (layout, ended) = (layout.downgrade(), Arc::<AtomicBool>::default());

@@ -1,11 +1,11 @@
-//! Who holds a lock, as files say it in JSON.
+//! Who holds a lock, as files say it in JSON, and whether that process has ended.
 
 use std::fmt;
 use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A process; `None` where it took the lock and has not signed yet.
 #[derive(Debug, PartialEq, Eq)]
@@ -16,6 +16,26 @@ struct Record {
     version: u32,
     pid: u32,
     host: String,
+    /// The boot of the machine's kernel, which containers on it share. Missing in records of version 1.
+    #[serde(default)]
+    boot: Option<String>,
+    /// The namespace that the process has its number in.
+    #[serde(default)]
+    pid_namespace: Option<String>,
+    /// When the process began, in the kernel's ticks since its boot: a later process with its number has another.
+    #[serde(default)]
+    started: Option<u64>,
+}
+
+/// What is known of a process from here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Life {
+    /// It runs.
+    Alive,
+    /// It has ended.
+    Dead,
+    /// It cannot be seen from here: it is on another machine, or in another container.
+    Unknown,
 }
 
 impl Holder {
@@ -25,7 +45,10 @@ impl Holder {
 
     /// This process.
     pub(super) fn here() -> Self {
-        Self(Some(Record { version: VERSION, pid: std::process::id(), host: host().to_owned() }))
+        let Machine { host, boot, pid_namespace } = machine();
+        let pid = std::process::id();
+        let (host, boot, pid_namespace) = (host.clone(), boot.clone(), pid_namespace.clone());
+        Self(Some(Record { version: VERSION, pid, host, boot, pid_namespace, started: system::started(pid) }))
     }
 
     /// How this process signs.
@@ -33,9 +56,35 @@ impl Holder {
         Ok(serde_json::to_vec(&Self::here().0)?)
     }
 
-    /// Whether it is a process of another machine, which may be gone for good.
-    pub(super) fn is_elsewhere(&self) -> bool {
-        self.0.as_ref().is_some_and(|record| record.host != host())
+    /// Returns whether the process has ended, as far as that can be told from here.
+    pub(super) fn life(&self) -> Life {
+        let Some(record) = &self.0 else { return Life::Unknown };
+        let here = machine();
+        let shares_numbers = record.boot.is_some() && record.boot == here.boot && record.pid_namespace.is_some();
+        if !shares_numbers || record.pid_namespace != here.pid_namespace {
+            return Life::Unknown;
+        }
+        match (system::exists(record.pid), record.started, system::started(record.pid)) {
+            (false, ..) => Life::Dead,
+            (true, Some(then), Some(now)) if then != now => Life::Dead,
+            _ => Life::Alive,
+        }
+    }
+
+    /// Returns whether it is a process of the named machine, and of no container on this one.
+    pub(super) fn is_elsewhere_on(&self, host: &str) -> bool {
+        self.0.as_ref().is_some_and(|record| {
+            let is_this_kernel = match &record.boot {
+                Some(boot) => machine().boot.as_ref() == Some(boot),
+                None => record.host == machine().host,
+            };
+            record.host == host && !is_this_kernel
+        })
+    }
+
+    /// The name of its machine, if it has signed.
+    pub(super) fn host(&self) -> Option<&str> {
+        self.0.as_ref().map(|record| &*record.host)
     }
 }
 
@@ -53,8 +102,125 @@ impl fmt::Display for Holder {
     }
 }
 
+/// What all processes of a container or a machine have in common.
+struct Machine {
+    host: String,
+    boot: Option<String>,
+    pid_namespace: Option<String>,
+}
+
 /// Asked once: it costs more than a lock.
-fn host() -> &'static str {
-    static HOST: OnceLock<String> = OnceLock::new();
-    HOST.get_or_init(|| gethostname::gethostname().to_string_lossy().into_owned())
+fn machine() -> &'static Machine {
+    static MACHINE: OnceLock<Machine> = OnceLock::new();
+    MACHINE.get_or_init(|| Machine {
+        host: gethostname::gethostname().to_string_lossy().into_owned(),
+        boot: system::boot(),
+        pid_namespace: system::pid_namespace(),
+    })
+}
+
+/// What Linux says of itself and of a process.
+#[cfg(target_os = "linux")]
+mod system {
+    pub(super) fn boot() -> Option<String> {
+        let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+        Some(boot.trim().to_owned())
+    }
+
+    pub(super) fn pid_namespace() -> Option<String> {
+        Some(std::fs::read_link("/proc/self/ns/pid").ok()?.to_str()?.to_owned())
+    }
+
+    /// The field `starttime` of `/proc/PID/stat`; see `proc_pid_stat(5)`.
+    pub(super) fn started(pid: u32) -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // The name of the program is in parentheses and may hold anything; 20 fields follow before this one.
+        stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
+    }
+
+    pub(super) fn exists(pid: u32) -> bool {
+        use rustix::io::Errno;
+        use rustix::process::{Pid, test_kill_process};
+        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
+        // One that may not be sent signals exists, too.
+        pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
+    }
+}
+
+/// Elsewhere nothing is known, so that every holder keeps its lock.
+#[cfg(not(target_os = "linux"))]
+mod system {
+    pub(super) fn boot() -> Option<String> {
+        None
+    }
+
+    pub(super) fn pid_namespace() -> Option<String> {
+        None
+    }
+
+    pub(super) fn started(_: u32) -> Option<u64> {
+        None
+    }
+
+    pub(super) fn exists(_: u32) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn here() -> Record {
+        Holder::here().0.unwrap()
+    }
+
+    fn life(record: Record) -> Life {
+        Holder(Some(record)).life()
+    }
+
+    /// A process that has ended, and whose number is not given again before the test ends.
+    fn ended() -> u32 {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        pid
+    }
+
+    #[test]
+    fn a_holder_that_runs_is_alive_and_one_that_has_ended_is_dead() {
+        assert_eq!(Holder::here().life(), Life::Alive);
+        assert_eq!(life(Record { pid: ended(), ..here() }), Life::Dead);
+        let later = here().started.map(|started| started + 1);
+        assert_eq!(life(Record { started: later, ..here() }), Life::Dead, "its number was given again");
+        assert_eq!(life(Record { started: None, ..here() }), Life::Alive);
+        let pid_one = Record { pid: 1, started: None, ..here() };
+        assert_eq!(life(pid_one), Life::Alive, "it may be of another user");
+    }
+
+    #[test]
+    fn a_holder_in_another_container_or_on_another_machine_is_never_taken_for_dead() {
+        let elsewhere = Some("another".to_owned());
+        for record in [
+            Record { pid_namespace: elsewhere.clone(), pid: ended(), ..here() },
+            Record { boot: elsewhere.clone(), pid: ended(), ..here() },
+            Record { boot: None, pid_namespace: None, started: None, pid: ended(), ..here() },
+            Record { host: "another".to_owned(), boot: elsewhere, pid: ended(), ..here() },
+        ] {
+            assert_eq!(life(record), Life::Unknown);
+        }
+        assert_eq!(Holder(None).life(), Life::Unknown, "it has not signed yet");
+    }
+
+    #[test]
+    fn a_container_of_this_machine_is_never_elsewhere_whatever_its_name() {
+        let container = Record { host: "web".to_owned(), pid_namespace: Some("another".to_owned()), ..here() };
+        assert!(!Holder(Some(container)).is_elsewhere_on("web"));
+        let machine = || Record { host: "web".to_owned(), boot: Some("another".to_owned()), ..here() };
+        assert!(Holder(Some(machine())).is_elsewhere_on("web"));
+        assert!(!Holder(Some(machine())).is_elsewhere_on("other"));
+        // What the first version wrote says less: only its host's name tells.
+        let old = |host: &str| Holder::parse(format!(r#"{{"version":1,"pid":7,"host":"{host}"}}"#).as_bytes());
+        assert!(old("web").is_elsewhere_on("web") && !old(&here().host).is_elsewhere_on(&here().host));
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::convert::Infallible;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 
 use super::holder::Holder;
+use crate::private_dir::PrivateDir;
 
 #[derive(Debug)]
 pub(super) struct Ranges(Infallible);
@@ -15,7 +15,7 @@ pub(super) struct Range(Infallible);
 
 impl Ranges {
     #[expect(clippy::unnecessary_wraps, reason = "as where there are ranges")]
-    pub(super) fn open(_: &Path) -> io::Result<Option<Self>> {
+    pub(super) fn open(_: &PrivateDir, _: &str) -> io::Result<Option<Self>> {
         Ok(None)
     }
 
@@ -27,6 +27,12 @@ impl Ranges {
         match self.0 {}
     }
 
+    pub(super) fn is_gone(&self) -> bool {
+        match self.0 {}
+    }
+}
+
+impl Range {
     pub(super) fn is_gone(&self) -> bool {
         match self.0 {}
     }

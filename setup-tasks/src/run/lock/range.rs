@@ -9,15 +9,15 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::file;
 use super::holder::Holder;
+use crate::private_dir::{Access, Identity, PrivateDir, identity, is_in_place};
 
 /// How far the ranges of two objects are apart. A range is shorter, or the system would join it with the next.
 const STEP: i64 = 4096;
@@ -32,6 +32,8 @@ const RECORD: usize = 512;
 #[derive(Debug)]
 pub(super) struct Ranges {
     file: File,
+    path: PathBuf,
+    identity: Identity,
     seat: u16,
     /// Where the ranges begin that are locked over this open file: the system would give them to it again.
     held: Mutex<HashSet<i64>>,
@@ -46,11 +48,12 @@ pub(super) struct Range {
 
 impl Ranges {
     /// Opens the file, making it if there is none, and takes a seat. `None` if the system cannot lock ranges there.
-    pub(super) fn open(path: &Path) -> io::Result<Option<Self>> {
-        let file = file::open(path)?;
+    pub(super) fn open(directory: &PrivateDir, name: &str) -> io::Result<Option<Self>> {
+        let file = directory.file(name, Access::Make)?.ok_or(io::ErrorKind::NotFound)?;
+        let path = directory.path().join(name);
         for seat in 0..SEATS {
             match lock(&file, libc::F_WRLCK, i64::from(seat), 1) {
-                Ok(()) => return Self::sit(file, seat).map(Some),
+                Ok(()) => return Self::sit(file, path, seat).map(Some),
                 Err(Errno::EAGAIN | Errno::EACCES) => {}
                 Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => return Ok(None),
                 Err(error) => return Err(error.into()),
@@ -59,12 +62,13 @@ impl Ranges {
         Err(io::Error::other(format!("{SEATS} processes use it at once")))
     }
 
-    fn sit(file: File, seat: u16) -> io::Result<Self> {
+    fn sit(file: File, path: PathBuf, seat: u16) -> io::Result<Self> {
         let mut record = Holder::signature()?;
         record.resize(RECORD - 1, b' ');
         record.push(b'\n');
         file.write_all_at(&record, offset(seat))?;
-        Ok(Self { file, seat, held: Mutex::default() })
+        let identity = identity(&file)?;
+        Ok(Self { file, path, identity, seat, held: Mutex::default() })
     }
 
     /// Locks the range of an object, if nobody has.
@@ -103,13 +107,19 @@ impl Ranges {
         }
     }
 
-    /// Whether the file was removed: then others lock ranges of another.
+    /// Whether the file was removed, moved or replaced: then others lock ranges of another.
     pub(super) fn is_gone(&self) -> bool {
-        file::is_gone(&self.file)
+        !is_in_place(&self.path, self.identity)
     }
 
     fn held(&self) -> MutexGuard<'_, HashSet<i64>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Range {
+    pub(super) fn is_gone(&self) -> bool {
+        self.ranges.is_gone()
     }
 }
 

@@ -5,26 +5,33 @@
 //! runs or after one failed. A `.stamp-NAME` that somebody else wrote or touched counts as a stamp without details.
 //! The history is a file of JSON lines. Every JSON value carries `"version": 1`.
 
+mod name;
+mod place;
 mod shared;
 
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use self::name::{file_name, task_of};
+use self::place::Place;
 use self::shared::Shared;
 use super::{
     Attempt, Change, Entry, HistoryEntry, HistoryFilter, Moment, Records, RunId, Stamp, StampError, StampStore,
 };
 use crate::BoxFuture;
+use crate::private_dir::{Access, PrivateDir};
 
 const FORMAT: i64 = 1;
 
 /// Keeps each stamp in a file of its own.
 #[derive(Debug)]
 pub struct FilesStore {
-    cache_dir: PathBuf,
+    /// The cache directory, as changes find it: one process makes all of them in one directory.
+    changes: Place,
+    /// The same, as it is when stamps are read.
+    reads: Place,
     shared: Shared,
 }
 
@@ -48,24 +55,34 @@ impl FilesStore {
     /// A store under the cache directory of the layout.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         let cache_dir = crate::paths::absolute(cache_dir.into());
-        Self { shared: Shared::new(&cache_dir), cache_dir }
+        let place = || Place::new(cache_dir.clone());
+        Self { changes: place(), reads: place(), shared: Shared::new(&cache_dir) }
+    }
+
+    fn make_all(&self, object: &str, changes: &[Change]) -> Result<(), StampError> {
+        let _lock = self.shared.lock()?;
+        let cache = self.changes.make()?;
+        changes.iter().try_for_each(|change| self.make(&cache, object, change))?;
+        self.check_place()
     }
 
     /// Makes a change, by whoever has the lock.
-    fn make(&self, object: &str, change: &Change) -> Result<(), StampError> {
-        let directory = self.cache_dir.join(object);
+    fn make(&self, cache: &PrivateDir, object: &str, change: &Change) -> Result<(), StampError> {
+        let io = |action, error| StampError::io(action, cache.path().join(object), error);
         match change {
             Change::Clear => {
-                for (name, _) in self.load(object)?.iter() {
-                    forget(&directory, name)?;
+                let Some(directory) = cache.find(object).map_err(|e| io("open the directory", e))? else {
+                    return Ok(());
+                };
+                for task in tasks(&directory)? {
+                    forget(&directory, &task)?;
                 }
             }
             Change::Set { task, entry, history } => {
                 if let Some(entry) = entry {
-                    fs::create_dir_all(&directory)
-                        .map_err(|e| StampError::io("create the directory", &directory, e))?;
+                    let directory = cache.make(object).map_err(|e| io("create the directory", e))?;
                     keep(&directory, task, entry)?;
-                } else {
+                } else if let Some(directory) = cache.find(object).map_err(|e| io("open the directory", e))? {
                     forget(&directory, task)?;
                 }
                 let time = |entry: &Entry| entry.stamp.as_ref().map(|stamp| stamp.time).max(entry.changed);
@@ -81,33 +98,27 @@ impl FilesStore {
     }
 }
 
+/// Returns the tasks that files of the directory are about.
+fn tasks(directory: &PrivateDir) -> Result<Vec<String>, StampError> {
+    let names = directory.names().map_err(|e| StampError::io("read the directory", directory.path(), e))?;
+    let mut tasks: Vec<_> = names.iter().filter_map(|name| task_of(name.to_str()?)).collect();
+    tasks.sort_unstable();
+    tasks.dedup();
+    Ok(tasks)
+}
+
 impl StampStore for FilesStore {
     fn load(&self, object: &str) -> Result<Records, StampError> {
-        let directory = self.cache_dir.join(object);
-        let mut names = Vec::new();
-        match fs::read_dir(&directory) {
-            Ok(entries) => {
-                for entry in entries {
-                    let entry = entry.map_err(|e| StampError::io("read the directory", &directory, e))?;
-                    let name = entry.file_name();
-                    let Some(name) = name.to_str() else { continue };
-                    let task = [".stamp-", ".attempt-", ".detail-"].iter().find_map(|prefix| name.strip_prefix(prefix));
-                    // A file of an interrupted write; see `replace`.
-                    let Some(task) = task.filter(|task| !task.ends_with('~')) else { continue };
-                    names.push(task.to_owned());
-                }
-            }
-            Err(error) if is_none(&error) => return Ok(Records::default()),
-            Err(error) => return Err(StampError::io("read the directory", &directory, error)),
-        }
-        names.sort_unstable();
-        names.dedup();
+        let Some(cache) = self.reads.find()? else { return Ok(Records::default()) };
+        let directory = cache.find(object);
+        let directory = directory.map_err(|e| StampError::io("open the directory", cache.path().join(object), e))?;
+        let Some(directory) = directory else { return Ok(Records::default()) };
         let mut records = Records::default();
-        for task in names {
-            let detail = read_json::<Detail>(&directory.join(format!(".detail-{task}")))?;
+        for task in tasks(&directory)? {
+            let detail = read_json::<Detail>(&directory, &file_name(".detail-", &task))?;
             let (detail, changed) = detail.map_or((None, None), |detail| (detail.stamp, detail.changed));
             let stamp = read_stamp(&directory, &task, detail)?;
-            let attempt = read_json::<Attempt>(&directory.join(format!(".attempt-{task}")))?;
+            let attempt = read_json::<Attempt>(&directory, &file_name(".attempt-", &task))?;
             let entry = Entry { stamp, attempt, changed };
             records.set(&task, (entry != Entry::default()).then_some(entry));
         }
@@ -116,9 +127,19 @@ impl StampStore for FilesStore {
 
     fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
-            let _lock = self.shared.lock()?;
-            changes.iter().try_for_each(|change| self.make(object, change))
+            let written = self.make_all(object, &changes);
+            if let Err(StampError::Moved { .. }) = written {
+                // What follows is a new run, of a program that does more than one.
+                self.changes.forget();
+                self.shared.forget_place();
+            }
+            written
         })
+    }
+
+    fn check_place(&self) -> Result<(), StampError> {
+        self.changes.check()?;
+        self.shared.check_place()
     }
 
     fn latest(&self) -> Result<Option<Moment>, StampError> {
@@ -130,75 +151,57 @@ impl StampStore for FilesStore {
     }
 }
 
-fn is_none(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
-}
-
 /// Writes an entry so that a process killed in between never leaves a stamp that is believed too early: an attempt goes
 /// in first, and comes out last.
-fn keep(directory: &Path, task: &str, entry: &Entry) -> Result<(), StampError> {
-    let attempt_path = directory.join(format!(".attempt-{task}"));
+fn keep(directory: &PrivateDir, task: &str, entry: &Entry) -> Result<(), StampError> {
+    let attempt_name = file_name(".attempt-", task);
     if let Some(attempt) = &entry.attempt {
-        write_json(&attempt_path, attempt)?;
+        write_json(directory, &attempt_name, attempt)?;
     }
-    let stamp_path = directory.join(format!(".stamp-{task}"));
-    let detail_path = directory.join(format!(".detail-{task}"));
+    let (stamp_name, detail_name) = (file_name(".stamp-", task), file_name(".detail-", task));
     let detail = Detail { stamp: entry.stamp.clone(), changed: entry.changed };
     if let Some(stamp) = &entry.stamp {
-        write_json(&detail_path, &detail)?;
-        replace(&stamp_path, stamp.contents.as_bytes(), Some(stamp.time))?;
+        write_json(directory, &detail_name, &detail)?;
+        replace(directory, &stamp_name, stamp.contents.as_bytes(), Some(stamp.time))?;
     } else {
-        remove(&stamp_path)?;
-        if entry.changed.is_some() { write_json(&detail_path, &detail)? } else { remove(&detail_path)? }
+        remove(directory, &stamp_name)?;
+        if entry.changed.is_some() {
+            write_json(directory, &detail_name, &detail)?;
+        } else {
+            remove(directory, &detail_name)?;
+        }
     }
-    if entry.attempt.is_none() { remove(&attempt_path) } else { Ok(()) }
+    if entry.attempt.is_none() { remove(directory, &attempt_name) } else { Ok(()) }
 }
 
-fn forget(directory: &Path, task: &str) -> Result<(), StampError> {
-    for prefix in [".stamp-", ".detail-", ".attempt-"] {
-        remove(&directory.join(format!("{prefix}{task}")))?;
-    }
-    Ok(())
+fn forget(directory: &PrivateDir, task: &str) -> Result<(), StampError> {
+    name::PREFIXES.iter().try_for_each(|prefix| remove(directory, &file_name(prefix, task)))
 }
 
 /// Reads a stamp. `detail` is what is known of it beside its time and text.
-fn read_stamp(directory: &Path, task: &str, detail: Option<Stamp>) -> Result<Option<Stamp>, StampError> {
-    let path = directory.join(format!(".stamp-{task}"));
+fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Result<Option<Stamp>, StampError> {
+    let name = file_name(".stamp-", task);
+    let path = || directory.path().join(&name);
     // Time and text of one file, also when another process puts a new one in its place meanwhile.
-    let read = || -> io::Result<(Vec<u8>, Moment)> {
-        let mut file = File::open(&path)?;
+    let read = || -> io::Result<Option<(Vec<u8>, Moment)>> {
+        let Some(mut file) = directory.file(&name, Access::Read)? else { return Ok(None) };
         let mut contents = Vec::new();
         file.read_to_end(&mut contents)?;
-        Ok((contents, file.metadata()?.modified()?.into()))
+        Ok(Some((contents, file.metadata()?.modified()?.into())))
     };
-    let (contents, time) = match read() {
-        Ok(read) => read,
-        Err(error) if is_none(&error) => return Ok(None),
-        Err(error) => return Err(StampError::io("read", &path, error)),
-    };
+    let Some((contents, time)) = read().map_err(|e| StampError::io("read", path(), e))? else { return Ok(None) };
     let contents = String::from_utf8(contents)
-        .map_err(|_| StampError::Damaged { path: path.clone(), detail: "it is not UTF-8".to_owned() })?;
+        .map_err(|_| StampError::Damaged { path: path(), detail: "it is not UTF-8".to_owned() })?;
     Ok(Some(match detail {
         Some(detail) if detail.time == time && detail.contents == contents => detail,
-        _ => Stamp {
-            time,
-            contents,
-            source: None,
-            run: RunId { began: 0, pid: 0 },
-            duration_us: 0,
-            inputs: Vec::new(),
-            changed_while_running: false,
-            kept: Vec::new(),
-        },
+        _ => Stamp { time, contents, run: RunId { began: 0, pid: 0 }, ..Stamp::default() },
     }))
 }
 
-fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<Option<T>, StampError> {
-    match fs::read(path) {
-        Ok(text) => parse(path, &text).map(Some),
-        Err(error) if is_none(&error) => Ok(None),
-        Err(error) => Err(StampError::io("read", path, error)),
-    }
+fn read_json<T: for<'de> Deserialize<'de>>(directory: &PrivateDir, name: &str) -> Result<Option<T>, StampError> {
+    let path = || directory.path().join(name);
+    let text = directory.read(name).map_err(|e| StampError::io("read", path(), e))?;
+    text.map(|text| parse(&path(), &text)).transpose()
 }
 
 #[derive(Deserialize)]
@@ -215,8 +218,8 @@ fn parse<T: for<'de> Deserialize<'de>>(path: &Path, text: &[u8]) -> Result<T, St
     serde_json::from_slice::<Versioned<T>>(text).map(|versioned| versioned.value).map_err(damaged)
 }
 
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), StampError> {
-    replace(path, &json(path, value)?, None)
+fn write_json<T: Serialize>(directory: &PrivateDir, name: &str, value: &T) -> Result<(), StampError> {
+    replace(directory, name, &json(&directory.path().join(name), value)?, None)
 }
 
 fn json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, StampError> {
@@ -224,30 +227,11 @@ fn json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, StampError> {
         .map_err(|error| StampError::Damaged { path: path.to_owned(), detail: error.to_string() })
 }
 
-/// Writes a file whole or not at all.
-fn replace(path: &Path, text: &[u8], time: Option<Moment>) -> Result<(), StampError> {
-    let mut draft = path.as_os_str().to_owned();
-    draft.push("~");
-    let draft = PathBuf::from(draft);
-    let write = || -> io::Result<()> {
-        let mut file = File::create(&draft)?;
-        file.write_all(text)?;
-        if let Some(time) = time {
-            file.set_modified(time.into())?;
-        }
-        drop(file);
-        fs::rename(&draft, path)
-    };
-    write().map_err(|error| {
-        // What is left of the draft is not read; removing it may fail for the same reason.
-        let _ = fs::remove_file(&draft);
-        StampError::io("write", path, error)
-    })
+fn replace(directory: &PrivateDir, name: &str, text: &[u8], time: Option<Moment>) -> Result<(), StampError> {
+    let replaced = directory.replace(name, text, time.map(Into::into));
+    replaced.map_err(|error| StampError::io("write", directory.path().join(name), error))
 }
 
-fn remove(path: &Path) -> Result<(), StampError> {
-    match fs::remove_file(path) {
-        Err(error) if !is_none(&error) => Err(StampError::io("remove", path, error)),
-        _ => Ok(()),
-    }
+fn remove(directory: &PrivateDir, name: &str) -> Result<(), StampError> {
+    directory.remove(name).map_err(|error| StampError::io("remove", directory.path().join(name), error))
 }

@@ -1,57 +1,79 @@
 //! What objects have in common, in many processes: the history, the latest stamp's time, and the lock for changes,
 //! which the system takes from a process that ends, however it ends.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{is_none, json, parse, replace};
+use super::place::Place;
+use super::{json, parse, replace};
+use crate::private_dir::{Access, PrivateDir, identity, is_in_place};
 use crate::stamp::{HistoryEntry, HistoryFilter, Moment, StampError};
+
+/// JSON, a line an attempt.
+const HISTORY: &str = "history.jsonl";
+/// An empty file whose time of modification is the latest of all stamps.
+const LATEST: &str = "latest";
+/// An empty file that whoever makes changes has locked.
+const LOCK: &str = "files.lock";
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    directory: PathBuf,
+    changes: Place,
+    reads: Place,
 }
 
 impl Shared {
     pub(super) fn new(cache_dir: &Path) -> Self {
-        Self { directory: cache_dir.join(crate::paths::RESERVED) }
-    }
-
-    /// JSON, a line an attempt.
-    fn history_path(&self) -> PathBuf {
-        self.directory.join("history.jsonl")
-    }
-
-    /// An empty file whose time of modification is the latest of all stamps.
-    fn latest_path(&self) -> PathBuf {
-        self.directory.join("latest")
+        let place = || Place::new(cache_dir.join(crate::paths::RESERVED));
+        Self { changes: place(), reads: place() }
     }
 
     /// For as long as the file is open nobody else makes a change, in this process or another. Without it two would share
     /// a draft, and the latest time could go back.
     pub(super) fn lock(&self) -> Result<File, StampError> {
-        fs::create_dir_all(&self.directory).map_err(|e| StampError::io("create the directory", &self.directory, e))?;
-        let path = self.directory.join("files.lock");
-        let locked = File::create(&path).and_then(|file| file.lock().map(|()| file));
-        locked.map_err(|e| StampError::io("lock", &path, e))
+        let directory = self.changes.make()?;
+        let path = directory.path().join(LOCK);
+        let locked = || -> io::Result<File> {
+            loop {
+                let file = directory.file(LOCK, Access::Make)?.ok_or(io::ErrorKind::NotFound)?;
+                file.lock()?;
+                // Whoever comes after its file was removed locks another. Where the directory went with it, that is an error.
+                if is_in_place(&path, identity(&file)?) || !directory.is_in_place() {
+                    return Ok(file);
+                }
+            }
+        };
+        let locked = locked().map_err(|e| StampError::io("lock", &path, e))?;
+        self.check_place()?;
+        Ok(locked)
+    }
+
+    pub(super) fn check_place(&self) -> Result<(), StampError> {
+        self.changes.check()
+    }
+
+    pub(super) fn forget_place(&self) {
+        self.changes.forget();
     }
 
     /// Takes in the time of a stamp, by whoever has the lock.
     pub(super) fn note_latest(&self, time: Moment) -> Result<(), StampError> {
-        if self.latest()?.is_some_and(|latest| latest >= time) {
+        let directory = self.changes.make()?;
+        if latest(&directory)?.is_some_and(|latest| latest >= time) {
             return Ok(());
         }
-        replace(&self.latest_path(), b"", Some(time))
+        replace(&directory, LATEST, b"", Some(time))
     }
 
     /// Remembers an attempt that ended, by whoever has the lock.
     pub(super) fn append(&self, entry: &HistoryEntry) -> Result<(), StampError> {
-        let path = self.history_path();
+        let directory = self.changes.make()?;
+        let path = directory.path().join(HISTORY);
         let mut line = json(&path, entry)?;
         line.push(b'\n');
         let write = || -> io::Result<()> {
-            let mut file = File::options().create(true).read(true).append(true).open(&path)?;
+            let mut file = directory.file(HISTORY, Access::Append)?.ok_or(io::ErrorKind::NotFound)?;
             end_at_a_line(&mut file)?;
             file.write_all(&line)
         };
@@ -59,21 +81,14 @@ impl Shared {
     }
 
     pub(super) fn latest(&self) -> Result<Option<Moment>, StampError> {
-        let path = self.latest_path();
-        match fs::metadata(&path).and_then(|meta| meta.modified()) {
-            Ok(time) => Ok(Some(time.into())),
-            Err(error) if is_none(&error) => Ok(None),
-            Err(error) => Err(StampError::io("read", &path, error)),
-        }
+        self.reads.find()?.map_or(Ok(None), |directory| latest(&directory))
     }
 
     pub(super) fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
-        let path = self.history_path();
-        let text = match fs::read(&path) {
-            Ok(text) => text,
-            Err(error) if is_none(&error) => return Ok(Vec::new()),
-            Err(error) => return Err(StampError::io("read", &path, error)),
-        };
+        let Some(directory) = self.reads.find()? else { return Ok(Vec::new()) };
+        let path = directory.path().join(HISTORY);
+        let text = directory.read(HISTORY).map_err(|error| StampError::io("read", &path, error))?;
+        let Some(text) = text else { return Ok(Vec::new()) };
         let mut wanted = Vec::new();
         // Without its line end, the last line is one that a killed process or a full disk did not let be finished.
         for line in text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")).rev() {
@@ -84,6 +99,14 @@ impl Shared {
         }
         Ok(wanted)
     }
+}
+
+fn latest(directory: &PrivateDir) -> Result<Option<Moment>, StampError> {
+    let time = || -> io::Result<Option<Moment>> {
+        let Some(file) = directory.file(LATEST, Access::Read)? else { return Ok(None) };
+        Ok(Some(file.metadata()?.modified()?.into()))
+    };
+    time().map_err(|error| StampError::io("read", directory.path().join(LATEST), error))
 }
 
 /// Takes off a last line that was not finished, or the next would be written into it, and neither could be read.
@@ -145,13 +168,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let shared = Shared::new(place.path());
         let _lock = shared.lock().unwrap();
+        let path = place.path().join(crate::paths::RESERVED).join(HISTORY);
         shared.append(&HistoryEntry::at(1)).unwrap();
-        let first = fs::read(shared.history_path()).unwrap();
+        let first = std::fs::read(&path).unwrap();
         let second = HistoryEntry { task: "größer".to_owned(), ..HistoryEntry::at(2) };
         shared.append(&second).unwrap();
-        let both = fs::read(shared.history_path()).unwrap();
+        let both = std::fs::read(&path).unwrap();
         for end in 0..both.len() {
-            fs::write(shared.history_path(), &both[..end]).unwrap();
+            std::fs::write(&path, &both[..end]).unwrap();
             assert_eq!(times(&shared).len(), usize::from(end >= first.len()), "cut off at {end}");
             shared.append(&HistoryEntry::at(3)).unwrap();
             assert_eq!(times(&shared), if end < first.len() { vec![3] } else { vec![3, 1] }, "cut off at {end}");

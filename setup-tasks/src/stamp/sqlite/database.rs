@@ -1,6 +1,6 @@
 //! The database as a file: its format, how it is made and opened, what its errors mean.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,12 +8,17 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 
 use super::super::StampError;
+use super::place;
+use crate::private_dir::{Access, PrivateDir};
 
 /// Marks a file as ours: "STSK" as `SQLite`'s `application_id`.
 const APPLICATION: i64 = 0x5354_534b;
 /// The format of the database, as `SQLite`'s `user_version`.
 const FORMAT: i64 = 3;
 pub(super) const BUSY: Duration = Duration::from_secs(30);
+
+/// How every connection is opened: by one thread at a time, and through no link.
+const HOW: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
 /// How much of the database a connection that reads keeps, in KiB: a scan looks at each page once.
 const READ_CACHE_KIB: i64 = 256;
@@ -54,7 +59,7 @@ const UPGRADES: [&str; 2] = [
 pub(super) const USE_A_LOG: Range<usize> = 18..20;
 
 pub(super) fn is_none(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// The file that `SQLite` keeps beside the database: its log is `-wal`.
@@ -75,15 +80,16 @@ pub(super) fn is_there(path: &Path) -> Result<bool, StampError> {
 /// Opens the database as a file that does not change.
 pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
     refuse_empty(path)?;
+    let Some(real) = place::find(path)? else { return Err(StampError::io("read", path, ErrorKind::NotFound.into())) };
     let mut uri = "file:".to_owned();
-    for byte in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).as_os_str().as_encoded_bytes() {
+    for byte in real.as_os_str().as_encoded_bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'-' | b'_' => uri.push(char::from(*byte)),
             other => uri.extend(['%'].into_iter().chain(format!("{other:02X}").chars())),
         }
     }
     uri.push_str("?immutable=1");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | HOW | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).map_err(|error| explain(path, &error))?;
     check_format(path, &connection)?;
     connection.pragma_update(None, "cache_size", -READ_CACHE_KIB).map_err(|error| explain(path, &error))?;
@@ -106,8 +112,9 @@ pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
         return Ok(None);
     }
     refuse_empty(path)?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, flags).map_err(|error| explain(path, &error))?;
+    let Some(real) = place::find(path)? else { return Ok(None) };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | HOW;
+    let connection = Connection::open_with_flags(real, flags).map_err(|error| explain(path, &error))?;
     check_format(path, &connection)?;
     let explain = |error: rusqlite::Error| explain(path, &error);
     connection.busy_timeout(BUSY).map_err(explain)?;
@@ -176,8 +183,8 @@ fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
 /// Opens the database, making it first if there is none: beside its place, then linked into it whole, so that nobody
 /// ever sees half a database and two makers end with one.
 pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampError> {
-    let directory = path.parent().unwrap_or(Path::new("."));
-    std::fs::create_dir_all(directory).map_err(|error| StampError::io("create the directory", directory, error))?;
+    let directory = place::make(path)?;
+    let name = place::name(path)?;
     loop {
         if let Some(connection) = open(path)? {
             upgrade(path, &connection)?;
@@ -188,23 +195,30 @@ pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampErro
             return Ok(connection);
         }
         let making = path.with_extension("making");
-        let one_at_a_time = std::fs::File::create(&making).and_then(|file| file.lock().map(|()| file));
+        let one_at_a_time = directory.file(file_name(&making), Access::Make).and_then(|file| {
+            let file = file.ok_or(ErrorKind::NotFound)?;
+            file.lock().map(|()| file)
+        });
         let _making = one_at_a_time.map_err(|error| StampError::io("lock", &making, error))?;
-        if path.try_exists().unwrap_or(true) {
+        if directory.has(&name).unwrap_or(true) {
             continue;
         }
-        forget_log(path)?;
+        if !directory.is_in_place() {
+            return Err(StampError::Moved { path: path.to_owned() });
+        }
+        forget_log(&directory, &name)?;
         let draft = path.with_extension(format!("{}.new", std::process::id()));
-        let made = make(&draft).and_then(|()| match std::fs::hard_link(&draft, path) {
-            Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(StampError::io("create", path, error))
-            }
-            _ => Ok(()),
+        let made = make(&directory, &draft).and_then(|()| {
+            directory.link(file_name(&draft), &name).map_err(|error| StampError::io("create", path, error))
         });
         // The draft is of no use whether it was linked or not.
-        let _ = std::fs::remove_file(&draft);
+        let _ = directory.remove(file_name(&draft));
         made?;
     }
+}
+
+fn file_name(path: &Path) -> &std::ffi::OsStr {
+    path.file_name().unwrap_or_default()
 }
 
 /// So that the file is found after a loss of power: its directory, and those that were made for it.
@@ -223,19 +237,16 @@ fn sync_directories(_: &Path) -> std::io::Result<()> {
 }
 
 /// A log without its database is of one that is gone. `SQLite` would take it for the new one's.
-fn forget_log(path: &Path) -> Result<(), StampError> {
-    for ending in ["-wal", "-shm"] {
-        let log = beside(path, ending);
-        match std::fs::remove_file(&log) {
-            Err(error) if !is_none(&error) => return Err(StampError::io("remove", &log, error)),
-            _ => {}
-        }
+fn forget_log(directory: &PrivateDir, name: &str) -> Result<(), StampError> {
+    for ending in place::BESIDE {
+        let log = format!("{name}{ending}");
+        directory.remove(&log).map_err(|error| StampError::io("remove", directory.path().join(&log), error))?;
     }
     Ok(())
 }
 
 /// Makes it in memory, and writes it to a file at once: over the file itself it would be two others beside it, too.
-fn make(draft: &Path) -> Result<(), StampError> {
+fn make(directory: &PrivateDir, draft: &Path) -> Result<(), StampError> {
     let made = || -> rusqlite::Result<_> {
         let mut memory = Connection::open_in_memory()?;
         memory.execute_batch(SCHEMA)?;
@@ -245,7 +256,9 @@ fn make(draft: &Path) -> Result<(), StampError> {
     };
     let image = made().map_err(|error| explain(draft, &error))?;
     let write = || {
-        let mut file = std::fs::File::create(draft)?;
+        // A killed process with this number may have left one.
+        directory.remove(file_name(draft))?;
+        let mut file = directory.file(file_name(draft), Access::New)?.ok_or(ErrorKind::NotFound)?;
         file.write_all(&image)?;
         file.sync_all()
     };
@@ -254,17 +267,16 @@ fn make(draft: &Path) -> Result<(), StampError> {
 
 pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StampError {
     let path = path.to_owned();
-    let io = |action, kind: std::io::ErrorKind| {
-        StampError::io(action, path.clone(), std::io::Error::new(kind, error.to_string()))
-    };
+    let io =
+        |action, kind: ErrorKind| StampError::io(action, path.clone(), std::io::Error::new(kind, error.to_string()));
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
             StampError::Damaged { path, detail: error.to_string() }
         }
         Some(ErrorCode::DiskFull) => StampError::DiskFull { path },
-        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => io("write", std::io::ErrorKind::PermissionDenied),
-        Some(ErrorCode::CannotOpen) => io("open", std::io::ErrorKind::Other),
-        Some(ErrorCode::SystemIoFailure) => io("write", std::io::ErrorKind::Other),
+        Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => io("write", ErrorKind::PermissionDenied),
+        Some(ErrorCode::CannotOpen) => io("open", ErrorKind::Other),
+        Some(ErrorCode::SystemIoFailure) => io("write", ErrorKind::Other),
         _ => StampError::Database { path, detail: error.to_string() },
     }
 }

@@ -11,6 +11,7 @@
 mod copy;
 mod database;
 mod group;
+mod place;
 mod reader;
 mod writer;
 
@@ -96,7 +97,13 @@ impl StampStore for SqliteStore {
     }
 
     fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move { self.writer().await?.write(object, changes).await })
+        Box::pin(async move {
+            let written = self.writer().await?.write(object, changes).await;
+            if let Err(StampError::Moved { .. }) = written {
+                self.reads.reader.close();
+            }
+            written
+        })
     }
 
     fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
@@ -113,6 +120,10 @@ impl StampStore for SqliteStore {
 
     fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         self.reads.history(filter)
+    }
+
+    fn check_place(&self) -> Result<(), StampError> {
+        self.writer.get().map_or(Ok(()), Writer::check_place)
     }
 
     fn without_trace(&self) -> Option<&dyn StampStore> {

@@ -54,6 +54,11 @@ impl Reader {
         Self { without_trace: true, ..Self::default() }
     }
 
+    /// Closes the database, which is not in its place any more.
+    pub(super) fn close(&self) {
+        drop(self.opened.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Reads, or answers `none` if there is no file. While nobody writes, the file is read as one that does not change,
     /// which takes no lock and makes no file beside it: a dry run touches nothing, and a read-only disk can be read. If it
     /// does change meanwhile, it is read once more.

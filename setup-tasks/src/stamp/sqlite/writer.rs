@@ -4,7 +4,7 @@
 //! is synced to the disk, the turn of another process that writes, and bringing the log into the database. It also commits what its
 //! owner does not come to, as where a task blocks the owner's thread.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
@@ -17,6 +17,7 @@ use tokio::sync::oneshot;
 use super::super::{Change, StampError};
 use super::database::{BUSY, begin_empty_log, begin_log, create, explain, open};
 use super::group::{ends, takes_away, write_group};
+use super::place::Files;
 
 /// How many changes share a transaction at the most.
 const GROUP: usize = 512;
@@ -49,6 +50,8 @@ struct Shared {
     durable: bool,
     waiting: Mutex<Vec<Job>>,
     open: Mutex<Open>,
+    /// Those of the connection.
+    files: Mutex<Arc<Files>>,
     /// How long the log was after the last transaction.
     log_pages: Arc<AtomicI32>,
     /// What the thread is up to: one of the three below.
@@ -70,6 +73,8 @@ struct Open {
     connection: Connection,
     syncs: bool,
     by: By,
+    /// Whether it was closed, since its files are not in their place any more.
+    is_lost: bool,
 }
 
 /// Who commits. A caller waits for nothing.
@@ -92,20 +97,12 @@ enum Rest {
 impl Writer {
     /// Opens the database, making it if there is none, and starts the thread.
     pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
-        let connection = create(&path, durable)?;
         let log_pages = Arc::<AtomicI32>::default();
-        let pages = log_pages.clone();
-        // In the place of `SQLite`'s own hook, which brings a long log in at once, on whatever thread.
-        let note_pages = move |_: &mut rusqlite::hooks::Wal, now| {
-            pages.store(now, Ordering::Relaxed);
-            Ok(())
-        };
-        let mut open = Open { connection, syncs: durable, by: By::Thread };
-        open.connection.wal_hook(Some(note_pages)).map_err(|error| explain(&path, &error))?;
-        open.begin_log(|connection| begin_empty_log(&path, connection));
+        let open = Open::new(&path, durable, log_pages.clone())?;
+        let files = Mutex::new(Arc::new(Files::of(&path)));
         let (waiting, open, watch) = (Mutex::default(), Mutex::new(open), AtomicU8::new(ASLEEP));
         let (left, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        let shared = Arc::new(Shared { path, durable, waiting, open, log_pages, watch, left, ended });
+        let shared = Arc::new(Shared { path, durable, waiting, open, files, log_pages, watch, left, ended });
         let thread = std::thread::Builder::new().name("setup-tasks stamps".to_owned());
         let of_thread = shared.clone();
         let thread = thread.spawn(move || of_thread.work());
@@ -170,6 +167,11 @@ impl Writer {
         if self.thread.is_finished() {
             self.shared.commit_all();
         }
+    }
+
+    /// Refuses to go on where the database is not in its place any more.
+    pub(super) fn check_place(&self) -> Result<(), StampError> {
+        if self.shared.files().are_in_place() { Ok(()) } else { Err(self.shared.moved()) }
     }
 
     /// Waits for the changes that are under way.
@@ -281,6 +283,9 @@ impl Shared {
     /// `false` if a caller would have to wait for another process.
     fn commit(&self, open: &mut Open, group: &[Job], by: By) -> Result<bool, StampError> {
         let explain = |error| explain(&self.path, &error);
+        if open.is_lost {
+            self.open_again(open)?;
+        }
         open.set(group.iter().any(|job| self.must_sync(job)), by).map_err(explain)?;
         let transaction = match open.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Err(error) if by == By::Caller && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
@@ -290,7 +295,27 @@ impl Shared {
         };
         write_group(&self.path, &transaction, group)?;
         transaction.commit().map_err(explain)?;
+        if !self.files().are_in_place() {
+            open.lose();
+            return Err(self.moved());
+        }
         Ok(true)
+    }
+
+    fn files(&self) -> Arc<Files> {
+        self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn moved(&self) -> StampError {
+        StampError::Moved { path: self.path.clone() }
+    }
+
+    /// Opens the database that is in the place now, if the one that was open is lost: what follows is a new run, of a program that
+    /// does more than one.
+    fn open_again(&self, open: &mut Open) -> Result<(), StampError> {
+        *open = Open::new(&self.path, self.durable, self.log_pages.clone())?;
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Files::of(&self.path));
+        Ok(())
     }
 
     fn log_is_long(&self, pages: i32) -> bool {
@@ -321,6 +346,28 @@ impl Shared {
 }
 
 impl Open {
+    /// Opens the database, making it if there is none, and begins its log.
+    fn new(path: &Path, durable: bool, log_pages: Arc<AtomicI32>) -> Result<Self, StampError> {
+        let connection = create(path, durable)?;
+        // In the place of `SQLite`'s own hook, which brings a long log in at once, on whatever thread.
+        let note_pages = move |_: &mut rusqlite::hooks::Wal, now| {
+            log_pages.store(now, Ordering::Relaxed);
+            Ok(())
+        };
+        let mut open = Self { connection, syncs: durable, by: By::Thread, is_lost: false };
+        open.connection.wal_hook(Some(note_pages)).map_err(|error| explain(path, &error))?;
+        open.begin_log(|connection| begin_empty_log(path, connection));
+        Ok(open)
+    }
+
+    /// Closes the database: all connections of a process share what they know of its files.
+    fn lose(&mut self) {
+        self.is_lost = true;
+        if let Ok(empty) = Connection::open_in_memory() {
+            self.connection = empty;
+        }
+    }
+
     /// Writes a frame that changes nothing: a log's first one is synced, which no caller is to wait for.
     fn begin_log(&mut self, write: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
         // Where another process writes just then, that one begins it.

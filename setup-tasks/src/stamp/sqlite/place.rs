@@ -1,0 +1,91 @@
+//! The database's place: its directory and its files are looked at before `SQLite`, which opens files by name, opens them.
+
+use std::path::{Path, PathBuf};
+
+use super::super::StampError;
+use crate::private_dir::{Identity, PrivateDir, is_in_place};
+
+/// The longest path that `SQLite` opens on Unix: its limit of 512 bytes, less the longest ending that it adds.
+const LONGEST: usize = 504;
+/// The endings of the files that `SQLite` keeps beside the database.
+pub(super) const BESIDE: [&str; 2] = ["-wal", "-shm"];
+
+/// Returns the path of the database without links, if its directory is there. Refuses files that are not the user's own.
+pub(super) fn find(path: &Path) -> Result<Option<PathBuf>, StampError> {
+    let io = |error| StampError::io("open", path, error);
+    let Some(directory) = PrivateDir::open(parent(path)).map_err(io)? else { return Ok(None) };
+    check(&directory, path, false).map(Some)
+}
+
+/// As [`find`], making the directory if it is missing, and the files that are there private.
+pub(super) fn make(path: &Path) -> Result<PrivateDir, StampError> {
+    let parent = parent(path);
+    let directory = PrivateDir::create_shared(parent);
+    let directory = directory.map_err(|error| StampError::io("create the directory", parent, error))?;
+    let making = path.with_extension("making");
+    let checked = making.file_name().map_or(Ok(()), |making| directory.check(making, true, false));
+    checked.map_err(|error| StampError::io("open", &making, error))?;
+    check(&directory, path, true)?;
+    Ok(directory)
+}
+
+fn check(directory: &PrivateDir, path: &Path, is_written: bool) -> Result<PathBuf, StampError> {
+    let io = |error| StampError::io("open", path, error);
+    let name = name(path)?;
+    // The database itself has two names between its making and the removal of its draft.
+    directory.check(&name, is_written, true).map_err(io)?;
+    for ending in BESIDE {
+        directory.check(format!("{name}{ending}"), is_written, false).map_err(io)?;
+    }
+    let real = parent(path).canonicalize().map_err(io)?;
+    if !is_in_place(&real, directory.identity()) {
+        return Err(StampError::Moved { path: path.to_owned() });
+    }
+    let real = real.join(name);
+    if real.as_os_str().len() > LONGEST {
+        return Err(StampError::TooLong { path: path.to_owned(), longest: LONGEST });
+    }
+    Ok(real)
+}
+
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Returns the database's name in its directory.
+pub(super) fn name(path: &Path) -> Result<String, StampError> {
+    let name = path.file_name().and_then(|name| name.to_str());
+    let missing = || StampError::io("open", path, std::io::ErrorKind::InvalidFilename.into());
+    name.map(str::to_owned).ok_or_else(missing)
+}
+
+/// The files of an open database, to be found again at their paths. Without the log, what is in it is lost; without the file of
+/// shared memory, other processes do not see the locks.
+#[derive(Debug)]
+pub(super) struct Files(Vec<(PathBuf, Identity)>);
+
+impl Files {
+    /// Notes the files as they are now, which is just after the database was opened and its log begun.
+    pub(super) fn of(path: &Path) -> Self {
+        let beside = BESIDE.iter().map(|ending| super::database::beside(path, ending));
+        let files = std::iter::once(path.to_owned()).chain(beside);
+        Self(files.filter_map(|file| identity(&file).map(|identity| (file, identity))).collect())
+    }
+
+    /// Returns whether all of them are where they were.
+    pub(super) fn are_in_place(&self) -> bool {
+        !self.0.is_empty() && self.0.iter().all(|(path, identity)| is_in_place(path, *identity))
+    }
+}
+
+/// Returns a file's identity without opening it: to close it again would take the locks that `SQLite` has on it.
+#[cfg(unix)]
+fn identity(path: &Path) -> Option<Identity> {
+    use std::os::unix::fs::MetadataExt;
+    path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity(path: &Path) -> Option<Identity> {
+    path.exists().then_some((0, 0))
+}
