@@ -55,13 +55,25 @@ fn every_path_is_private_to_its_owner_even_if_it_was_not() {
     }
 }
 
+/// Finds a file or directory and all that is below it.
+fn below(path: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
+    found.push(path.to_owned());
+    if path.is_dir() {
+        fs::read_dir(path).unwrap().for_each(|entry| below(&entry.unwrap().path(), found));
+    }
+}
+
 #[tokio::test]
 async fn what_an_older_version_left_open_to_others_is_closed_by_the_next_run_that_writes() {
     let place = Place::new();
     for (store, layout) in place.layouts() {
         layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
         let own = place.path().join(store).join(".setup-tasks");
-        let all = || -> Vec<_> { place.tree().into_keys().filter(|path| path.starts_with(&own)).collect() };
+        let all = || -> Vec<_> {
+            let mut found = Vec::new();
+            below(&own, &mut found);
+            found
+        };
         for path in all() {
             let open = if path.is_dir() { 0o777 } else { 0o666 };
             fs::set_permissions(path, fs::Permissions::from_mode(open)).unwrap();

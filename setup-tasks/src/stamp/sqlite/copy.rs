@@ -157,7 +157,7 @@ mod tests {
         let connection = Connection::open(path).unwrap();
         connection
             .execute_batch(
-                "PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0; PRAGMA application_id = 1398035275;
+                "PRAGMA application_id = 1398035275; PRAGMA journal_mode = WAL; PRAGMA wal_autocheckpoint = 0;
                  CREATE TABLE rows (id INTEGER PRIMARY KEY, text BLOB);",
             )
             .unwrap();
