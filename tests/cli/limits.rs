@@ -27,6 +27,7 @@ fn run(place: &Place, binary: &Path, threads: usize, args: &[&str]) -> Output {
 }
 
 /// A place and a copy of the binary that the other user can reach.
+#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 fn for_other_user() -> Option<(Place, std::path::PathBuf)> {
     let place = Place::new();
     let binary = place.file("site-binary");
@@ -35,7 +36,7 @@ fn for_other_user() -> Option<(Place, std::path::PathBuf)> {
     let tried = Command::new("setpriv").args(["--reuid", USER, "--clear-groups", "true"]).output();
     if !tried.is_ok_and(|tried| tried.status.success()) {
         assert!(std::env::var_os("CI").is_none(), "`setpriv` and the right to use it are needed");
-        println!("left out: only root can run a process of another user");
+        eprintln!("left out: only root can run a process of another user");
         return None;
     }
     Some((place, binary))
