@@ -63,6 +63,7 @@ pub mod decide;
 pub mod depends;
 mod drift;
 pub mod event;
+mod flat;
 pub mod fleet;
 #[cfg(test)]
 mod fuzz;

@@ -9,6 +9,7 @@ mod conditional;
 mod customizing;
 mod deciding;
 mod declaring;
+mod depths;
 mod drifting;
 mod dry_runs;
 mod fleets;

@@ -1,11 +1,10 @@
 //! The way from an object that failed to the object whose own failure that is.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use crate::injector::InjectError;
 use crate::ready::ReadyError;
-use crate::run::RunError;
+use crate::run::{RelatedError, RunError};
 
 /// The objects along the causes of an error, each once: the object itself first, the one that failed on its own last.
 pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
@@ -32,7 +31,7 @@ fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn
 }
 
 fn as_run<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RunError> {
-    error.downcast_ref().or_else(|| error.downcast_ref::<Arc<RunError>>().map(|error| &**error))
+    error.downcast_ref().or_else(|| error.downcast_ref::<RelatedError>().map(RelatedError::get))
 }
 
 fn of_run(error: &RunError, path: &mut Vec<String>) {

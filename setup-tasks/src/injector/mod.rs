@@ -16,6 +16,7 @@ pub use key::{InjectionKey, KeyName};
 
 use crate::Result;
 use crate::event::{Event, EventKey, EventStream, Listeners, Listening};
+use crate::flat::drop_flat;
 use crate::object::as_object;
 use crate::ready::Current;
 
@@ -53,6 +54,19 @@ struct Inner {
     parent: Option<Injector>,
     provided: RwLock<HashMap<Id, Provided>>,
     listeners: Listeners,
+}
+
+/// A parent and a value may hold more injectors and objects: a chain of them is dropped without recursion.
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let provided = std::mem::take(self.provided.get_mut().unwrap_or_else(PoisonError::into_inner));
+        if !provided.is_empty() {
+            drop_flat(provided);
+        }
+        if let Some(parent) = self.parent.take().and_then(|parent| Arc::into_inner(parent.0)) {
+            drop_flat(parent);
+        }
+    }
 }
 
 /// What is provided for a key.

@@ -257,7 +257,7 @@ impl<T: SetupTasks> Deref for Object<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        &self.0.model
+        self.0.model()
     }
 }
 
@@ -270,7 +270,7 @@ impl<T: SetupTasks> Clone for Object<T> {
 /// An object is serialized as its model is, so that templates see what the model says.
 impl<T: SetupTasks + Serialize> Serialize for Object<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.model.serialize(serializer)
+        self.0.model().serialize(serializer)
     }
 }
 

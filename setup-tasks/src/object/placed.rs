@@ -9,6 +9,7 @@ use super::core::ObjectCore;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
+use crate::flat::Flat;
 use crate::inspect::TaskSort;
 use crate::layout::Dependency;
 use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
@@ -26,8 +27,13 @@ use crate::{BoxFuture, Result};
 pub(crate) struct Placed<T: SetupTasks> {
     pub(crate) core: ObjectCore,
     pub(crate) table: &'static TaskTable<T>,
-    pub(crate) model: T,
-    /// What few objects have.
+    contents: Flat<Contents<T>>,
+}
+
+/// The parts of an object that may hold other objects.
+struct Contents<T: SetupTasks> {
+    model: T,
+    /// The parts that few objects have.
     extra: OnceLock<Box<Extra<T>>>,
 }
 
@@ -50,11 +56,15 @@ enum Row<T: 'static> {
 impl<T: SetupTasks> Placed<T> {
     pub(crate) fn new(core: ObjectCore, table: &'static TaskTable<T>, model: T) -> Self {
         note_type::<T>();
-        Self { core, table, model, extra: OnceLock::new() }
+        Self { core, table, contents: Flat::new(Contents { model, extra: OnceLock::new() }) }
+    }
+
+    pub(crate) fn model(&self) -> &T {
+        &self.contents.model
     }
 
     fn extra(&self) -> &Extra<T> {
-        self.extra.get_or_init(|| {
+        self.contents.extra.get_or_init(|| {
             let names = |stem| self.table.iter().map(|task| with_stem(stem, task.name())).collect();
             Box::new(Extra {
                 added: RwLock::new(Added::none(self.table)),
@@ -97,8 +107,8 @@ impl<T: SetupTasks> Placed<T> {
     fn ask<'a, A>(&'a self, ask: Option<Ask<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
         match ask {
             None => Asked::Absent,
-            Some(Ask::Now(ask)) => Asked::Now(ask(&self.model)),
-            Some(Ask::Later(ask)) => Asked::Later(ask(&self.model, cx.get())),
+            Some(Ask::Now(ask)) => Asked::Now(ask(self.model())),
+            Some(Ask::Later(ask)) => Asked::Later(ask(self.model(), cx.get())),
         }
     }
 
@@ -112,13 +122,13 @@ impl<T: SetupTasks> Placed<T> {
     ) -> Asked<'a, A> {
         match row {
             Row::Table(TaskDef { action: Action::Value(kind), .. }) => {
-                ask(*kind, &self.model, cx.get()).map_or(Asked::Absent, Asked::Later)
+                ask(*kind, self.model(), cx.get()).map_or(Asked::Absent, Asked::Later)
             }
             Row::Added(row) => match &row.action {
                 AddedAction::Kind(kind) => {
                     let (kind, cx) = (kind.clone(), cx.get());
                     Asked::Later(Box::pin(async move {
-                        match ask(&*kind, &self.model, cx) {
+                        match ask(&*kind, self.model(), cx) {
                             Some(answer) => answer.await,
                             None => Ok(missing()),
                         }
@@ -176,7 +186,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     }
 
     fn order(&self) -> Order {
-        let Some(extra) = self.extra.get() else { return Order::Table(self.table.len()) };
+        let Some(extra) = self.contents.extra.get() else { return Order::Table(self.table.len()) };
         let added = extra.added.read().unwrap_or_else(PoisonError::into_inner);
         if added.rows.is_empty() { Order::Table(self.table.len()) } else { Order::Merged(added.order.clone()) }
     }
@@ -222,14 +232,14 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     fn run<'a>(&'a self, _session: &Session, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
         match self.row(row) {
             Row::Table(task) => match task.action {
-                Action::Method(run) => run(&self.model, cx),
-                Action::Value(kind) => kind.run_dyn(&self.model, cx),
+                Action::Method(run) => run(self.model(), cx),
+                Action::Value(kind) => kind.run_dyn(self.model(), cx),
                 // The driver compares times instead.
                 Action::Relation(_) => Box::pin(async { Ok(Outcome::Done) }),
             },
             Row::Added(row) => Box::pin(async move {
                 match &row.action {
-                    AddedAction::Kind(kind) => kind.run_dyn(&self.model, cx).await,
+                    AddedAction::Kind(kind) => kind.run_dyn(self.model(), cx).await,
                     AddedAction::Relation(..) => Ok(Outcome::Done),
                 }
             }),
@@ -274,6 +284,9 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion> {
         match self.row(row) {
             Row::Table(task) if task.check_completed.is_some() => self.ask(task.check_completed, cx),
+            Row::Added(row) if row.helpers.check_completed.is_some() => {
+                ask_added(row.helpers.check_completed.as_ref(), cx)
+            }
             row => self.ask_kind(&row, cx, |kind, model, cx| kind.completion_dyn(model, cx), || Completion::Incomplete),
         }
     }
@@ -291,11 +304,11 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     }
 
     fn inputs(&self, row: usize) -> Option<Vec<PathPattern>> {
-        self.table.get(row)?.inputs.map(|paths| paths(&self.model))
+        self.table.get(row)?.inputs.map(|paths| paths(self.model()))
     }
 
     fn outputs(&self, row: usize) -> Option<Vec<PathPattern>> {
-        self.table.get(row)?.outputs.map(|paths| paths(&self.model))
+        self.table.get(row)?.outputs.map(|paths| paths(self.model()))
     }
 
     fn related(&self, row: usize) -> Option<RelatedTask> {
@@ -321,12 +334,12 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     }
 
     fn dependencies(&self, row: usize) -> Vec<Dependency> {
-        self.row(row).with_kind(|kind| kind.dependencies_dyn(&self.model)).unwrap_or_default()
+        self.row(row).with_kind(|kind| kind.dependencies_dyn(self.model())).unwrap_or_default()
     }
 
     fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>> {
         let make = self.table.get(row).and_then(|task| task.depend_on);
-        make.map(|make| make(&self.model)).unwrap_or_default()
+        make.map(|make| make(self.model())).unwrap_or_default()
     }
 
     fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>> {

@@ -5,12 +5,13 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::flat::Flat;
 use crate::secret;
 
 /// A user's error, with its chain, shared by all who waited for what failed. It derefs to the error itself; it is none of
 /// its own, so that a chain shows the user's error once and as what it is.
 #[derive(Clone)]
-pub struct SharedError(Arc<anyhow::Error>);
+pub struct SharedError(Flat<Arc<anyhow::Error>>);
 
 impl SharedError {
     /// The error, to look at its type: `downcast_ref`.
@@ -21,7 +22,7 @@ impl SharedError {
 
 impl From<anyhow::Error> for SharedError {
     fn from(error: anyhow::Error) -> Self {
-        Self(Arc::new(secret::clean(error)))
+        Self(Flat::new(Arc::new(secret::clean(error))))
     }
 }
 
@@ -29,18 +30,18 @@ impl Deref for SharedError {
     type Target = dyn Error + Send + Sync + 'static;
 
     fn deref(&self) -> &Self::Target {
-        self.0.as_ref().as_ref()
+        (**self.0).as_ref()
     }
 }
 
 impl fmt::Display for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(&*self.0, f)
+        fmt::Display::fmt(&**self.0, f)
     }
 }
 
 impl fmt::Debug for SharedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&*self.0, f)
+        fmt::Debug::fmt(&**self.0, f)
     }
 }

@@ -1,8 +1,11 @@
 //! Why a run fails.
 
+use std::error::Error;
+use std::fmt;
 use std::sync::Arc;
 
 use crate::decide::Reason;
+use crate::flat::Flat;
 use crate::paths::PathError;
 use crate::ready::{Circle, SharedError};
 use crate::stamp::StampError;
@@ -50,7 +53,7 @@ pub enum RunError {
         /// The task that is depended on.
         task: &'static str,
         /// What went wrong there.
-        source: Arc<RunError>,
+        source: RelatedError,
     },
     /// The run's context could not be entered or left.
     #[error("the context of the run of `{object}` cannot be {what}")]
@@ -136,6 +139,42 @@ pub enum RunError {
     /// A path of the object cannot be had.
     #[error(transparent)]
     Path(Arc<PathError>),
+}
+
+/// Why a related object's task is not up to date: its own [`RunError`], shared by all who depend on it.
+#[derive(Clone)]
+pub struct RelatedError(Flat<Arc<RunError>>);
+
+impl RelatedError {
+    /// Returns the error.
+    pub fn get(&self) -> &RunError {
+        &self.0
+    }
+}
+
+impl From<RunError> for RelatedError {
+    fn from(error: RunError) -> Self {
+        Self(Flat::new(Arc::new(error)))
+    }
+}
+
+impl Error for RelatedError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.get().source()
+    }
+}
+
+impl fmt::Display for RelatedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.get().fmt(f)
+    }
+}
+
+/// In the words of its display: a chain of many would not fit on a stack.
+impl fmt::Debug for RelatedError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "\"{self}\"")
+    }
 }
 
 impl RunError {

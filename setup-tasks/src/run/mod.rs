@@ -31,7 +31,7 @@ pub(crate) use context::LazyContext;
 pub use context::TaskContext;
 pub(crate) use course::{Course, Done};
 pub(crate) use driver::explain;
-pub use error::RunError;
+pub use error::{RelatedError, RunError};
 pub use glance::TaskGlance;
 pub(crate) use glance::glance;
 pub use lock::{Broken, LockError};

@@ -78,7 +78,7 @@ pub(super) async fn check(
             object: object.core().id.to_string(),
             other: other.id().to_owned(),
             task: related.task,
-            source: Arc::new(source),
+            source: source.into(),
         })?;
         Newest::keep_later(&mut newest, time, || Cow::Owned(format!("{}/{}", other.id(), related.task)));
     }
