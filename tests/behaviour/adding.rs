@@ -158,3 +158,91 @@ async fn added_tasks_fail_time_out_and_are_retried_as_others() {
     let flaky = machine.add_setup_task(flaky.retries(1)).unwrap();
     flaky.run(&machine).await.unwrap();
 }
+
+#[tokio::test]
+async fn closures_of_an_added_task_decide_as_helper_methods_do() {
+    let layout = Layout::in_memory().unwrap();
+    let machine = layout.add(Machine::new("m")).unwrap();
+    let knobs = machine.knobs.clone();
+    let get = move |knob: &'static str| {
+        let knobs = knobs.clone();
+        move |_: TaskContext| {
+            let told = knobs.get(knob);
+            async move {
+                anyhow::ensure!(told.as_deref() != Some("fail"), "told to fail");
+                anyhow::Ok(told.unwrap_or_default())
+            }
+        }
+    };
+    let is = |told: Result<String>| told.map(|told| told == "yes");
+    machine.add_setup_task(say(&machine.log, "hashed").hash(get("hashed"))).unwrap();
+    let valid = get("valid");
+    let checked = get("checked");
+    machine
+        .add_setup_task(say(&machine.log, "valid").invalidator(move |cx| {
+            let told = valid(cx);
+            async move { is(told.await) }
+        }))
+        .unwrap();
+    machine
+        .add_setup_task(say(&machine.log, "checked").check_completed(move |cx| {
+            let told = checked(cx);
+            async move { is(told.await) }
+        }))
+        .unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    assert!(machine.check_stamp("checked").unwrap().is_none());
+    let plan = async || lines(&machine.plan().await.unwrap()).split_off(3);
+    assert_eq!(
+        plan().await,
+        [
+            "hashed up to date",
+            "valid would run: its invalidator says it no longer holds",
+            "checked would run: its check says it is not complete"
+        ]
+    );
+    machine.knobs.set("valid", "yes");
+    machine.knobs.set("checked", "yes");
+    assert_eq!(plan().await, ["hashed up to date", "valid up to date", "checked up to date"]);
+    machine.knobs.set("hashed", "2");
+    assert_eq!(
+        plan().await,
+        ["hashed would run: its hash changed to 2", "valid would run: hashed ran later", "checked up to date"]
+    );
+    machine.knobs.set("hashed", "fail");
+    let error = chain(machine.run_setup_tasks().await.unwrap_err());
+    assert_eq!(error, "the hash function of task `m/hashed` failed: told to fail");
+}
+
+#[tokio::test]
+async fn an_added_task_depends_on_tasks_of_other_objects() {
+    let layout = Layout::in_memory().unwrap();
+    let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
+    let task = say(&machine.log, "copy").before("third").depends_on(other.any().depends_on("second"));
+    machine.any().add_setup_task(task).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    assert_eq!(other.log.take(), ["first", "second"]);
+    assert_eq!(machine.log.take(), ["first", "second", "copy", "third"]);
+    Machine::SECOND.run(&other).await.unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    assert_eq!(machine.log.take(), ["copy", "third"]);
+    assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[test]
+fn an_added_task_that_makes_no_sense_is_refused_when_it_is_added() {
+    let layout = Layout::in_memory().unwrap();
+    let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
+    let refused = |task| machine.add_setup_task(task).unwrap_err();
+    let unknown = refused(say(&machine.log, "a").depends_on(other.any().depends_on("sceond")));
+    assert!(matches!(&unknown, AddTaskError::UnknownDependency { .. }));
+    assert_eq!(
+        unknown.to_string(),
+        "`a` of `m` depends on task `other/sceond`, but `other` has no setup task `sceond`; it has `first`, `second`, `third`"
+    );
+    let own = refused(say(&machine.log, "a").depends_on(machine.any().depends_on("first")));
+    assert!(matches!(own, AddTaskError::OwnDependency { .. }), "{own}");
+    let two = refused(say(&machine.log, "a").hash(|_| async { 1_u64 }).check_completed(|_| async { true }));
+    assert!(matches!(two, AddTaskError::TwoChecks { .. }), "{two}");
+    assert_eq!(names(&machine), ["first", "second", "third"]);
+}

@@ -127,6 +127,11 @@ impl Dependency {
         self
     }
 
+    /// Returns the other object, and the name of its task.
+    pub(crate) fn names(&self) -> (&AnyObject, &str) {
+        (&self.other, &self.task)
+    }
+
     /// The other object, and what is asked of it.
     pub(crate) fn parts(self) -> (AnyObject, RelatedTask) {
         let task = RelatedTask::new(intern(&self.task));

@@ -16,6 +16,7 @@ use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
 use crate::stamp::PathPattern;
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
+use crate::task::helpers::AddedAsk;
 use crate::task::kind::{DynTaskKind, KindFeatures};
 use crate::task::name::with_stem;
 use crate::task::outcome::Outcome;
@@ -141,6 +142,11 @@ impl<T: SetupTasks> Placed<T> {
     }
 }
 
+/// Asks a closure of an added task.
+fn ask_added<'a, A>(ask: Option<&AddedAsk<A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
+    ask.map_or(Asked::Absent, |ask| Asked::Later(ask(cx.get().clone())))
+}
+
 impl<T: SetupTasks> Row<T> {
     fn name(&self) -> &'static str {
         match self {
@@ -263,13 +269,21 @@ impl<T: SetupTasks> DynObject for Placed<T> {
                 observed,
                 ..of(&task.meta)
             },
-            Row::Added(row) => Features { dependencies, hash, invalidator, completion, observed, ..of(&row.meta()) },
+            Row::Added(row) => Features {
+                dependencies,
+                hash: hash || row.helpers.hash.is_some(),
+                invalidator: invalidator || row.helpers.invalidator.is_some(),
+                completion: completion || row.helpers.check_completed.is_some(),
+                observed,
+                ..of(&row.meta())
+            },
         }
     }
 
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String> {
         match self.row(row) {
             Row::Table(task) if task.hash.is_some() => self.ask(task.hash, cx),
+            Row::Added(row) if row.helpers.hash.is_some() => ask_added(row.helpers.hash.as_ref(), cx),
             row => self.ask_kind(&row, cx, |kind, model, cx| kind.hash_dyn(model, cx), String::new),
         }
     }
@@ -277,6 +291,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool> {
         match self.row(row) {
             Row::Table(task) if task.invalidator.is_some() => self.ask(task.invalidator, cx),
+            Row::Added(row) if row.helpers.invalidator.is_some() => ask_added(row.helpers.invalidator.as_ref(), cx),
             row => self.ask_kind(&row, cx, |kind, model, cx| kind.is_valid_dyn(model, cx), || true),
         }
     }
@@ -334,7 +349,12 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     }
 
     fn dependencies(&self, row: usize) -> Vec<Dependency> {
-        self.row(row).with_kind(|kind| kind.dependencies_dyn(self.model())).unwrap_or_default()
+        let row = self.row(row);
+        let mut dependencies = row.with_kind(|kind| kind.dependencies_dyn(self.model())).unwrap_or_default();
+        if let Row::Added(row) = &row {
+            dependencies.extend(row.helpers.dependencies.iter().cloned());
+        }
+        dependencies
     }
 
     fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>> {

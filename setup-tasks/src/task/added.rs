@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::helpers::Helpers;
 use super::kind::{DynTaskKind, TaskKind, ValueTask};
 use super::name::{intern, listed};
 use super::order::{CAPACITY, OrderError, Place, sort};
@@ -11,6 +12,7 @@ use super::outcome::{IntoOutcome, Outcome};
 use super::row::TaskMeta;
 use super::table::TaskTable;
 use crate::depends::{RelatedTask, Relative};
+use crate::layout::Dependency;
 use crate::run::TaskContext;
 use crate::secret::redact;
 use crate::{BoxFuture, Result};
@@ -21,6 +23,7 @@ use crate::{BoxFuture, Result};
 pub struct NewTask<K> {
     pub(crate) place: NewPlace,
     description: Option<String>,
+    pub(super) helpers: Helpers,
     kind: K,
 }
 
@@ -83,23 +86,23 @@ where
     /// its own object would keep it for ever.
     pub fn new(name: impl AsRef<str>, description: impl Into<String>, run: F) -> Self {
         let place = NewPlace::new(name.as_ref());
-        Self { place, description: Some(description.into()), kind: ClosureTask(run) }
+        Self { place, description: Some(description.into()), helpers: Helpers::default(), kind: ClosureTask(run) }
     }
 
     pub(crate) fn erase(self) -> NewTask<ClosureTask<AnyClosure>> {
-        let run = self.kind.0;
+        let Self { place, description, helpers, kind: ClosureTask(run) } = self;
         let erased: AnyClosure = Box::new(move |cx| {
             let running = run(cx);
             Box::pin(async move { running.await.into_outcome() })
         });
-        NewTask { place: self.place, description: self.description, kind: ClosureTask(erased) }
+        NewTask { place, description, helpers, kind: ClosureTask(erased) }
     }
 }
 
 impl<K> NewTask<K> {
     /// A task made of a value, which also describes it.
     pub fn value(name: impl AsRef<str>, kind: K) -> Self {
-        Self { place: NewPlace::new(name.as_ref()), description: None, kind }
+        Self { place: NewPlace::new(name.as_ref()), description: None, helpers: Helpers::default(), kind }
     }
 
     /// What it does, in words.
@@ -154,6 +157,7 @@ impl<K> NewTask<K> {
                 .description
                 .map_or_else(|| kind.describe_dyn(), |text| Cow::Owned(redact(&text).into_owned())),
             action: AddedAction::Kind(kind),
+            helpers: self.helpers,
             place: self.place,
         }
     }
@@ -203,6 +207,42 @@ pub enum AddTaskError {
         /// The tasks of the cycle: `a -> b -> a`.
         cycle: String,
     },
+    /// A completion check decides alone.
+    #[error(
+        "`{task}` of `{object}` has a completion check, which decides alone and keeps no stamp, and a hash function or an invalidator, too\nhelp: leave one of them out"
+    )]
+    TwoChecks {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+    },
+    /// It depends on a task that the other object does not have.
+    #[error(
+        "`{task}` of `{object}` depends on task `{other}/{wanted}`, but `{other}` has no setup task `{wanted}`; it has {known}"
+    )]
+    UnknownDependency {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+        /// The other object's id.
+        other: String,
+        /// The name that was not found.
+        wanted: String,
+        /// The names that there are.
+        known: String,
+    },
+    /// It depends on its own object.
+    #[error(
+        "`{task}` of `{object}` depends on a task of the same object\nhelp: place it behind that one with `after`: earlier tasks of an object count without being named"
+    )]
+    OwnDependency {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+    },
     /// There are too many.
     #[error("`{object}` has {CAPACITY} setup tasks, and can have no more")]
     TooMany {
@@ -215,6 +255,7 @@ pub enum AddTaskError {
 pub(crate) struct AddedRow<T: 'static> {
     pub(crate) description: Cow<'static, str>,
     pub(crate) action: AddedAction<T>,
+    pub(crate) helpers: Helpers,
     place: NewPlace,
 }
 
@@ -225,7 +266,8 @@ pub(crate) enum AddedAction<T: 'static> {
 
 impl<T: 'static> AddedRow<T> {
     pub(crate) fn relation(place: NewPlace, description: String, relative: Relative, to: RelatedTask) -> Self {
-        Self { description: description.into(), action: AddedAction::Relation(relative, to), place }
+        let action = AddedAction::Relation(relative, to);
+        Self { description: description.into(), action, helpers: Helpers::default(), place }
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -263,6 +305,18 @@ impl<T: 'static> Added<T> {
         places.extend(self.rows.iter().map(|row| row.order_place()));
         if known(&places, row.name()) {
             return Err(AddTaskError::Exists { object, task });
+        }
+        if row.helpers.exclude_each_other() {
+            return Err(AddTaskError::TwoChecks { object, task });
+        }
+        for (other, wanted) in row.helpers.dependencies.iter().map(Dependency::names) {
+            if other.id() == object {
+                return Err(AddTaskError::OwnDependency { object, task });
+            }
+            if other.0.row(wanted).is_none() {
+                let (other, wanted, known) = (other.id().to_owned(), wanted.to_owned(), other.0.known_tasks());
+                return Err(AddTaskError::UnknownDependency { object, task, other, wanted, known });
+            }
         }
         if places.len() >= CAPACITY {
             return Err(AddTaskError::TooMany { object });

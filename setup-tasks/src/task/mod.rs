@@ -5,6 +5,7 @@ pub(crate) mod answer;
 pub(crate) mod check;
 pub(crate) mod extract;
 pub(crate) mod handle;
+pub(crate) mod helpers;
 pub(crate) mod kind;
 pub(crate) mod listed;
 pub(crate) mod name;

@@ -1,0 +1,108 @@
+//! What an added task asks before it runs: closures in the place of helper methods, and dependencies.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::added::NewTask;
+use super::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
+use crate::layout::Dependency;
+use crate::run::TaskContext;
+use crate::{BoxFuture, Result};
+
+/// A closure in the place of a helper method.
+pub(crate) type AddedAsk<A> = Arc<dyn Fn(TaskContext) -> BoxFuture<'static, Result<A>> + Send + Sync>;
+
+/// The closures and dependencies of an added task.
+#[derive(Clone, Default)]
+pub(crate) struct Helpers {
+    pub(crate) hash: Option<AddedAsk<String>>,
+    pub(crate) invalidator: Option<AddedAsk<bool>>,
+    pub(crate) check_completed: Option<AddedAsk<Completion>>,
+    pub(crate) dependencies: Vec<Dependency>,
+}
+
+impl Helpers {
+    /// Returns whether a completion check would make another helper pointless.
+    pub(crate) fn exclude_each_other(&self) -> bool {
+        self.check_completed.is_some() && (self.hash.is_some() || self.invalidator.is_some())
+    }
+}
+
+impl fmt::Debug for Helpers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Helpers")
+            .field("hash", &self.hash.is_some())
+            .field("invalidator", &self.invalidator.is_some())
+            .field("check_completed", &self.check_completed.is_some())
+            .field("dependencies", &self.dependencies)
+            .finish()
+    }
+}
+
+fn asks<F, A, R>(ask: F, read: fn(A::Output) -> Result<R>) -> AddedAsk<R>
+where
+    F: Fn(TaskContext) -> A + Send + Sync + 'static,
+    A: Future + Send + 'static,
+    R: 'static,
+{
+    Arc::new(move |cx| {
+        let asked = ask(cx);
+        Box::pin(async move { read(asked.await) })
+    })
+}
+
+impl<K> NewTask<K> {
+    /// The closure's text is compared with the stamp's: the task runs when it differs, as with `hash = f`.
+    ///
+    /// ```
+    /// use setup_tasks::{NewTask, prelude::*};
+    ///
+    /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door { colour: &'static str }
+    /// # #[setup_tasks] impl Door {}
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// let door = layout.add(Door { colour: "red" })?;
+    /// let paint = NewTask::new("paint", "Paint it", |_| async {}).hash(|cx| async move {
+    ///     cx.object().downcast::<Door>().map_or("", |door| door.colour)
+    /// });
+    /// door.add_setup_task(paint)?;
+    /// door.run_setup_tasks().await?;
+    /// assert_eq!(door.check_stamp("paint")?.unwrap().contents, "red");
+    /// # Ok(()) }
+    /// ```
+    pub fn hash<F, A>(mut self, hash: F) -> Self
+    where
+        F: Fn(TaskContext) -> A + Send + Sync + 'static,
+        A: Future<Output: IntoHashText> + Send + 'static,
+    {
+        self.helpers.hash = Some(asks(hash, IntoHashText::into_hash_text));
+        self
+    }
+
+    /// The task runs when the closure says that its last run no longer holds, as with `invalidator = f`.
+    pub fn invalidator<F, A>(mut self, is_valid: F) -> Self
+    where
+        F: Fn(TaskContext) -> A + Send + Sync + 'static,
+        A: Future<Output: IntoValid> + Send + 'static,
+    {
+        self.helpers.invalidator = Some(asks(is_valid, IntoValid::into_valid));
+        self
+    }
+
+    /// The closure alone decides whether the task runs, as with `check_completed = f`: it keeps no stamp.
+    pub fn check_completed<F, A>(mut self, check: F) -> Self
+    where
+        F: Fn(TaskContext) -> A + Send + Sync + 'static,
+        A: Future<Output: IntoCompletion> + Send + 'static,
+    {
+        self.helpers.check_completed = Some(asks(check, IntoCompletion::into_completion));
+        self
+    }
+
+    /// A task of another object that is looked at before this one, as a relationship is: this task and those behind it run if
+    /// the other one ran later. [`AnyObject::depends_on`](crate::AnyObject::depends_on) makes it; its `before` is not used.
+    pub fn depends_on(mut self, dependency: Dependency) -> Self {
+        self.helpers.dependencies.push(dependency);
+        self
+    }
+}
