@@ -48,3 +48,26 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
     let nobody = "{\"version\":1,\"processes\":[],\"silent\":[]}\n";
     assert_eq!(place.good(&["waiting", "--json"]), nobody);
 }
+
+#[test]
+fn plan_and_why_say_how_a_file_drifted() {
+    let place = Place::new();
+    place.good(&["up"]);
+    let find = || {
+        let found =
+            std::process::Command::new("find").arg(place.path()).args(["-name", "words", "-type", "f"]).output();
+        std::path::PathBuf::from(String::from_utf8(found.unwrap().stdout).unwrap().trim())
+    };
+    std::fs::write(find(), "by hand\n").unwrap();
+    for command in [&["plan"][..], &["plan", "--diff"], &["why", "files/main/words"]] {
+        let told = place.good(command);
+        assert!(told.contains("words: content differs"), "{command:?}: {told}");
+    }
+    let diff = place.good(&["plan", "--diff"]);
+    assert!(diff.contains("-by hand\n") && diff.contains("+good\n"), "{diff}");
+    let plan = &lines(&place.good(&["plan", "--json"]))[0];
+    let reason = &plan["objects"][0]["tasks"][0]["reason"];
+    assert_eq!((&reason["reason"], &reason["what"][0]["is"]), (&"drifted".into(), &"content differs".into()), "{plan}");
+    place.good(&["up"]);
+    assert_eq!(std::fs::read_to_string(find()).unwrap(), "good\nmorning\n");
+}
