@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
-use crate::run::{ObjectReport, RunError, TaskGlance, TaskReport};
+use crate::run::{ObjectReport, RunError, Status, TaskGlance};
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::kind::DynTaskKind;
 use crate::task::name::with_stem;
@@ -240,23 +240,34 @@ impl ObjectTaskInspector {
     ///
     /// # Errors
     ///
-    /// As [`Object::plan`], if the error is its own or of a task before it.
+    /// As [`Object::plan`], if the error is its own or of a task before it; [`RunError::Undecided`] if that shows only once an
+    /// earlier task has run.
     pub async fn should_run(&self) -> Result<Option<Reason>, RunError> {
         let report = self.plan.report.get_or_init(|| async { self.plan.object.plan().await }).await;
         let failed = match report {
-            Ok(report) => return Ok(reason_of(&report.tasks, self.stamp_name())),
+            Ok(report) => return self.reason_by(report),
             Err(error) => error,
         };
         let up_to_here = self.plan.object.run_setup_tasks().dry_run().stop_after(self.row_name).await;
         match up_to_here {
-            Ok(report) => Ok(reason_of(&report.tasks, self.stamp_name())),
+            Ok(report) => self.reason_by(&report),
             Err(_) => Err(failed.clone()),
         }
     }
 }
 
-fn reason_of(tasks: &[TaskReport], name: &str) -> Option<Reason> {
-    tasks.iter().find_map(|task| if task.task == name { task.reason.clone() } else { reason_of(&task.subtasks, name) })
+impl ObjectTaskInspector {
+    fn reason_by(&self, report: &ObjectReport) -> Result<Option<Reason>, RunError> {
+        let Some(task) = report.find(self.stamp_name()) else { return Ok(None) };
+        match &task.undecided {
+            Some(undecided) if task.status == Status::Undecided => Err(RunError::Undecided {
+                object: self.object_id().to_owned(),
+                task: self.stamp_name().to_owned(),
+                undecided: undecided.clone(),
+            }),
+            _ => Ok(task.reason.clone()),
+        }
+    }
 }
 
 /// Every task of an object.

@@ -288,3 +288,283 @@ async fn a_factory_keeps_what_it_made_for_a_plan_unless_it_was_made_without_the_
     layout.injector().get(&plain).await.unwrap();
     assert_eq!(log.take(), ["made"]);
 }
+
+/// Its second task's check needs what the first one makes; so does a relationship of its customization.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "db")]
+struct Database;
+
+#[setup_tasks]
+impl Database {
+    #[setup_task("Install it")]
+    fn install(&self, cx: &TaskContext) -> Result<()> {
+        std::fs::write(cx.state_path()?.join("installed"), "")?;
+        Ok(())
+    }
+
+    #[setup_task("Create the schema", check_completed = has_schema)]
+    fn create_schema(&self, cx: &TaskContext) -> Result<()> {
+        std::fs::write(cx.state_path()?.join("schema"), "")?;
+        Ok(())
+    }
+
+    fn has_schema(&self, cx: &TaskContext) -> Result<bool> {
+        std::fs::read(cx.state_path()?.join("installed")).map_err(|_| anyhow::anyhow!("no server"))?;
+        Ok(cx.state_path()?.join("schema").exists())
+    }
+
+    #[setup_task("Tune it")]
+    fn tune(&self) {}
+}
+
+#[tokio::test]
+async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has_run() {
+    let place = Place::new();
+    let layout = place.layout();
+    let database = layout.add(Database).unwrap();
+    let error = "the completion check of task `db/create_schema` failed: no server";
+    let undecided = format!("decided once install has run; before that, {error}");
+    let expected = [
+        "install would run: never ran".to_owned(),
+        format!("create_schema undecided: {undecided}"),
+        "tune would run: never ran".to_owned(),
+    ];
+    let mut events = layout.events();
+    let report = database.plan().await.unwrap();
+    assert_eq!(lines(&report), expected);
+    let task = serde_json::to_value(report.undecided().next().unwrap()).unwrap();
+    let json = serde_json::json!({ "until": "install", "error": error });
+    assert_eq!((&task["status"], &task["undecided"]), (&"undecided".into(), &json));
+    let mut told = Vec::new();
+    while told.len() < 3 {
+        told.push(serde_json::to_value(&*events.next().await.unwrap()).unwrap());
+    }
+    assert_eq!((&told[1]["event"], &told[1]["until"]), (&"task_undecided".into(), &"install".into()), "{told:?}");
+
+    let report = layout.run().dry_run().await.unwrap();
+    assert_eq!(report.summary(), "would run: 2 tasks on 1 object; 1 undecided");
+    assert!(report.to_string().contains(&format!("db/create_schema undecided: {undecided}")), "{report}");
+    let inspected = database.inspect().unwrap();
+    assert_eq!(inspected[2].should_run().await.unwrap(), Some(Reason::NeverRan));
+    let text = inspected[1].should_run().await.unwrap_err().to_string();
+    assert_eq!(text, format!("task `db/create_schema` is undecided: {undecided}"));
+
+    assert_eq!(database.run_setup_tasks().await.unwrap().ran().count(), 3);
+    assert!(database.plan().await.unwrap().is_up_to_date());
+    // Where nothing would run before it, a check that fails is a failure.
+    std::fs::remove_file(database.state_path().unwrap().join("installed")).unwrap();
+    let failed = crate::support::chain(database.plan().await.unwrap_err());
+    assert_eq!(failed, error);
+}
+
+/// Its check asks for another object, and needs what that makes.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "waiter")]
+struct Waiter {
+    repo: Object<Repo>,
+}
+
+#[setup_tasks]
+impl Waiter {
+    #[setup_task("Connect", check_completed = is_connected)]
+    fn connect(&self) {}
+
+    async fn is_connected(&self) -> Result<bool> {
+        self.repo.ready().await?;
+        anyhow::ensure!(self.repo.check_stamp("add_packages")?.is_some(), "no packages");
+        Ok(true)
+    }
+
+    #[setup_task("Greet")]
+    fn greet(&self) {}
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "guest")]
+struct Guest {
+    #[depends_on(Waiter::connect)]
+    waiter: Object<Waiter>,
+}
+
+#[setup_tasks]
+impl Guest {
+    #[setup_task("Sit down")]
+    fn sit(&self) {}
+}
+
+#[tokio::test]
+async fn a_check_that_fails_after_what_it_asked_for_would_run_is_undecided_and_so_is_what_follows() {
+    let place = Place::new();
+    let layout = place.layout();
+    let log = Log::default();
+    let repo = layout.add(Repo { log: log.clone() }).unwrap();
+    let waiter = layout.add(Waiter { repo: repo.clone() }).unwrap();
+    let guest = layout.add(Guest { waiter: waiter.clone() }).unwrap();
+    for (object, task) in [(waiter.any(), "greet"), (guest.any(), "sit")] {
+        object.mark_done(task).await.unwrap();
+    }
+    let report = waiter.plan().await.unwrap();
+    let why = "decided once repo/add_packages has run; before that, the completion check of task `waiter/connect` failed: \
+               no packages";
+    let expected = [format!("connect undecided: {why}"), "greet undecided: it runs if connect runs".to_owned()];
+    assert_eq!(lines(&report), expected);
+    assert!(!report.is_up_to_date());
+    let report = guest.plan().await.unwrap();
+    assert_eq!(lines(&report)[1], "sit undecided: it runs if waiter/connect runs");
+    let report = layout.run().include("guest").dry_run().await.unwrap();
+    assert_eq!(report.summary(), "would run: 1 task on 1 object; 2 undecided, 1 up to date", "{report}");
+
+    // The run decides: the check is complete by then, and nothing else had to run.
+    let report = layout.run().await.unwrap();
+    assert_eq!(report.summary(), "done: 3 objects; 1 task ran, 4 up to date");
+    assert_eq!(log.take(), ["add_packages"]);
+}
+
+/// A relationship method that takes a while, and counts its calls.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "slow")]
+struct Slow {
+    log: Log,
+    server: Object<Repo>,
+}
+
+#[setup_tasks]
+impl Slow {
+    #[depends_on(Repo::add_packages)]
+    async fn repo(&self) -> Result<Object<Repo>> {
+        self.log.say("begun");
+        tokio::task::yield_now().await;
+        self.server.ready().await?;
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        self.log.say("ended");
+        Ok(self.server.clone())
+    }
+
+    #[setup_task("Follow")]
+    fn follow(&self) {}
+}
+
+#[tokio::test]
+async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end() {
+    let place = Place::new();
+    let layout = place.layout();
+    let (log, ran) = (Log::default(), Log::default());
+    let server = layout.add(Repo { log: ran.clone() }).unwrap();
+    let slow = layout.add(Slow { log: log.clone(), server }).unwrap();
+    let inspected = slow.inspect().unwrap();
+    assert!(inspected[0].depends_on().is_empty() && log.take().is_empty());
+    layout.run().dry_run().await.unwrap();
+    assert_eq!((log.take(), ran.take()), (vec!["begun".to_owned(), "ended".to_owned()], vec![]));
+    // What it answered is known without asking it again.
+    let known: Vec<_> =
+        inspected[0].depends_on().into_iter().map(|(object, task)| (object.id().to_owned(), task)).collect();
+    assert_eq!(known, [("repo".to_owned(), "add_packages".to_owned())]);
+    assert!(log.take().is_empty());
+    let report = layout.run().await.unwrap();
+    assert_eq!(report.summary(), "done: 2 objects; 2 tasks ran, 1 up to date");
+    assert_eq!(
+        (log.take(), ran.take()),
+        (vec!["begun".to_owned(), "ended".to_owned()], vec!["add_packages".to_owned()])
+    );
+    slow.run_setup_tasks().await.unwrap();
+    assert_eq!(log.take(), ["begun", "ended"]);
+}
+
+#[tokio::test]
+async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
+    let place = Place::new();
+    let layout = place.layout();
+    let gate = crate::support::Gate::new();
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "gated")]
+    struct Gated(crate::support::Gate);
+    #[setup_tasks]
+    impl Gated {
+        #[setup_task("Pass the gate")]
+        async fn pass(&self) {
+            self.0.pass().await;
+        }
+    }
+    let gated = layout.add(Gated(gate.clone())).unwrap();
+    let running = tokio::spawn({
+        let gated = gated.clone();
+        async move { gated.ready().await }
+    });
+    gate.arrived().await;
+    let plans = futures_util::future::join(gated.plan(), gated.plan()).await;
+    for plan in [plans.0, plans.1] {
+        assert_eq!(lines(&plan.unwrap()), ["pass would run: interrupted last time"]);
+    }
+    gate.open();
+    running.await.unwrap().unwrap();
+    assert!(gated.plan().await.unwrap().is_up_to_date());
+}
+
+#[tokio::test]
+async fn what_a_plan_adds_to_an_object_is_planned_and_so_is_what_customizations_ask_for() {
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "custom")]
+    struct Custom(Object<Repo>);
+    #[setup_tasks]
+    impl Custom {
+        #[setup_task("Customize", hash = text)]
+        fn customize(&self) {
+            panic!("it runs");
+        }
+        async fn text(&self) -> Result<String> {
+            self.0.ready().await?;
+            Ok(String::new())
+        }
+    }
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "adder", mixins(Asks))]
+    struct Adder(Object<Repo>);
+    #[setup_tasks]
+    trait Asks: SetupTasks {
+        fn repo(&self) -> Object<Repo>;
+        #[setup_task("Of the mixin", check_completed = asked)]
+        fn of_the_mixin(&self) {
+            panic!("it runs");
+        }
+        async fn asked(&self) -> Result<bool>
+        where
+            Self: Sync,
+        {
+            self.repo().ready().await?;
+            Ok(true)
+        }
+    }
+    impl Asks for Adder {
+        fn repo(&self) -> Object<Repo> {
+            self.0.clone()
+        }
+    }
+    #[setup_tasks]
+    impl Adder {
+        #[setup_task("Add", check_completed = added)]
+        fn add(&self) {
+            panic!("it runs");
+        }
+        fn added(&self, me: Object<Self>) -> Result<bool> {
+            if !me.task_names().any(|name| name == "more") {
+                let log = self.0.log.clone();
+                let more = setup_tasks::NewTask::new("more", "More", move |_: TaskContext| {
+                    log.say("it runs");
+                    std::future::ready(())
+                });
+                me.add_setup_task(more)?;
+            }
+            Ok(true)
+        }
+    }
+    let place = Place::new();
+    let layout = place.layout();
+    let log = Log::default();
+    let repo = layout.add(Repo { log: log.clone() }).unwrap();
+    let adder = layout.add(Adder(repo.clone())).unwrap();
+    adder.customize("custom", Custom(repo)).unwrap();
+    let report = adder.plan().await.unwrap();
+    let would: Vec<_> = report.would_run().map(|task| task.task).collect();
+    assert_eq!(would, ["custom.customize", "more"], "{report:?}");
+    assert!(log.take().is_empty() && place.tree().is_empty());
+}

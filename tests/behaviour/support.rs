@@ -250,9 +250,11 @@ pub fn lines(report: &ObjectReport) -> Vec<String> {
             Status::Ran => "ran",
             Status::Skipped => "skipped",
             Status::WouldRun => "would run",
+            Status::Undecided => "undecided",
             _ => "?",
         };
-        let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let undecided = task.undecided.as_ref().map(|undecided| format!(": {undecided}"));
+        let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).or(undecided).unwrap_or_default();
         format!("{} {status}{reason}", task.task)
     };
     report.tasks.iter().map(line).collect()

@@ -59,6 +59,9 @@ impl Client {
     }
 
     fn looked(&self, cx: &TaskContext) -> Result<bool> {
+        if std::fs::exists("dark")? {
+            return Err(std::io::Error::other("it is dark").into());
+        }
         Ok(cx.state_path()?.join("looked").exists())
     }
 }

@@ -1,7 +1,7 @@
 //! `plan`: what would run, and why.
 
 use setup_tasks::run::{FileChange, TaskReport};
-use setup_tasks::{FleetReport, Layout, ObjectOutcome, Reason, Result, Status};
+use setup_tasks::{FleetReport, Layout, Reason, Result, Status};
 
 use super::up;
 use crate::args::Choice;
@@ -20,7 +20,8 @@ pub(crate) async fn plan(layout: &Layout, choice: &Choice, exit_code: bool) -> R
         tell(layout, &report)?;
         up::tell(&report);
     }
-    let would = report.with(ObjectOutcome::WouldRun).next().is_some();
+    // What is undecided may change something, too.
+    let would = report.count(Status::WouldRun) + report.count(Status::Undecided) > 0;
     Ok(match up::exit(&report) {
         Exit::Done if exit_code && would => Exit::WouldChange,
         exit => exit,
@@ -34,10 +35,22 @@ fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
     // What was not chosen runs first: the others need it.
     let (chosen, pulled): (Vec<_>, Vec<_>) = report.objects.iter().partition(|result| result.chosen);
     for result in pulled.into_iter().chain(chosen) {
-        for task in result.with(Status::WouldRun) {
-            let reason = reason(&causes, &result.object, task)?;
-            line(columns.text(&result.object, &task.description, WOULD, "would run:", &reason));
-            task.changes.iter().for_each(diff);
+        for task in result.leaves() {
+            let why = task.undecided.as_ref().map(ToString::to_string).unwrap_or_default();
+            match task.status {
+                Status::WouldRun => {
+                    let reason = reason(&causes, &result.object, task)?;
+                    line(columns.text(&result.object, &task.description, WOULD, "would run:", &reason));
+                    if !why.is_empty() {
+                        line(format!("    {FAINT}its changes are {}{FAINT:#}", printable(&why)));
+                    }
+                    task.changes.iter().for_each(diff);
+                }
+                Status::Undecided => {
+                    line(columns.text(&result.object, &task.description, WOULD, "undecided:", &why));
+                }
+                _ => {}
+            }
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `why`: the chain of causes.
 
-use setup_tasks::run::TaskReport;
+use setup_tasks::run::{TaskReport, Undecided};
 use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Result, Status};
 
 use super::{target, up};
@@ -40,10 +40,20 @@ struct Planned<'r> {
     report: Option<&'r TaskReport>,
 }
 
+impl Planned<'_> {
+    fn would_run(&self) -> bool {
+        self.report.is_some_and(|report| report.status == Status::WouldRun)
+    }
+}
+
 /// All tasks in run order, as far as they were looked at.
 fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r>>> {
-    let reports: Vec<_> =
-        plan.object(object.id()).into_iter().flat_map(|result| result.with(Status::WouldRun)).collect();
+    let reports: Vec<_> = plan
+        .object(object.id())
+        .into_iter()
+        .flat_map(|result| result.leaves())
+        .filter(|task| matches!(task.status, Status::WouldRun | Status::Undecided))
+        .collect();
     let mut planned = Vec::new();
     for task in object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves) {
         let report = reports.iter().find(|report| report.task == task.stamp_name()).copied();
@@ -56,6 +66,16 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r
 fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
     line(format!("{NAME}{}/{}{NAME:#} {}", printable(object.id()), task.name, printable(&task.description)));
     let causes = Causes { layout, plan: Some(plan) };
+    if let Some(Undecided { until, error, .. }) =
+        task.report.and_then(|report| report.undecided.as_ref()).filter(|_| !task.would_run())
+    {
+        let why = error.as_ref().map_or_else(
+            || format!("it runs if {until} runs"),
+            |error| format!("it is decided once {until} has run; before that, {error}"),
+        );
+        line(format!("  {WOULD}undecided{WOULD:#}: {}", printable(&why)));
+        return Ok(());
+    }
     if let Some(report) = task.report {
         let reason = report.reason.as_ref();
         let behind = reason.map(|reason| causes.behind(object, reason)).transpose()?.unwrap_or_default();

@@ -13,7 +13,9 @@ pub(crate) fn dot(picture: &Picture) -> String {
         let mut rows = format!("<TR><TD BGCOLOR=\"#eaeef2\">{title}</TD></TR>");
         for (row, task) in object.tasks.iter().enumerate() {
             let why = match &task.state {
-                State::WouldRun(reason) => format!("<BR ALIGN=\"LEFT\"/><I>{}</I>", escape(reason)),
+                State::WouldRun(reason) | State::Undecided(reason) => {
+                    format!("<BR ALIGN=\"LEFT\"/><I>{}</I>", escape(reason))
+                }
                 State::UpToDate | State::Unknown => String::new(),
             };
             let (ink, paper) = colour(task);

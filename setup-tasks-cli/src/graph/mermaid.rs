@@ -15,6 +15,7 @@ pub(crate) fn mermaid(picture: &Picture) -> String {
                 _ if task.is_relationship => ("relation", String::new()),
                 State::UpToDate => ("done", String::new()),
                 State::WouldRun(reason) => ("would", format!("<br/><i>{}</i>", quote(reason))),
+                State::Undecided(reason) => ("would", format!("<br/><i>undecided: {}</i>", quote(reason))),
                 State::Unknown => ("unknown", String::new()),
             };
             let _ = writeln!(out, "    o{i}t{row}[\"{}{why}\"]:::{class}", quote(task.label()));

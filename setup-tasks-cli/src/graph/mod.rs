@@ -58,6 +58,8 @@ pub(crate) enum State {
     UpToDate,
     /// It would run, for this reason.
     WouldRun(String),
+    /// It may run: it is decided once another task has run.
+    Undecided(String),
     /// It was not looked at: its object is readonly, or something before it failed.
     Unknown,
 }
@@ -129,10 +131,13 @@ impl Node {
             .map(|error| printable(&format!("{:#}", error.get())).into_owned());
         let looked_at =
             result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectOutcome::Readonly);
-        let would: Vec<&TaskReport> = result.into_iter().flat_map(|result| result.with(Status::WouldRun)).collect();
+        let would: Vec<&TaskReport> = result.into_iter().flat_map(|result| result.leaves()).collect();
         let task = |task: &ObjectTaskInspector| {
             let planned = would.iter().find(|report| report.task == task.stamp_name());
+            let undecided = planned.filter(|report| report.status == Status::Undecided);
+            let undecided = undecided.and_then(|report| report.undecided.as_ref());
             let state = match planned.and_then(|report| report.reason.as_ref()) {
+                _ if undecided.is_some() => State::Undecided(undecided.map(ToString::to_string).unwrap_or_default()),
                 Some(reason) => {
                     let words = words(reason, causes.behind(object, reason)?.first());
                     State::WouldRun(one_line(&words).into_owned())

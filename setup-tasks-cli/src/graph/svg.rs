@@ -67,7 +67,7 @@ fn count(text: &str) -> f64 {
 }
 
 fn reason(task: &Task) -> &str {
-    if let State::WouldRun(reason) = &task.state { reason } else { "" }
+    if let State::WouldRun(reason) | State::Undecided(reason) = &task.state { reason } else { "" }
 }
 
 fn row_height(task: &Task) -> f64 {
@@ -97,7 +97,7 @@ fn way(out: &mut String, start: Xy, points: impl Iterator<Item = Xy>, end: Xy) {
 }
 
 fn card(out: &mut String, object: &Node, (x, y): Xy, (width, height): Xy) {
-    let worst = object.tasks.iter().any(|task| matches!(task.state, State::WouldRun(_)));
+    let worst = object.tasks.iter().any(|task| matches!(task.state, State::WouldRun(_) | State::Undecided(_)));
     let frame = match (&object.error, worst) {
         (Some(_), _) => "#cf222e",
         (None, true) => "#bf8700",
@@ -142,7 +142,9 @@ fn line(out: &mut String, task: &Task, top: f64, width: f64) {
         State::UpToDate => {
             format!("<path d=\"M10 {0:.1}l3 3 5-6\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.8\"/>", top + 11.0)
         }
-        State::WouldRun(_) => format!("<circle cx=\"14\" cy=\"{:.1}\" r=\"4\" fill=\"{ink}\"/>", top + 11.0),
+        State::WouldRun(_) | State::Undecided(_) => {
+            format!("<circle cx=\"14\" cy=\"{:.1}\" r=\"4\" fill=\"{ink}\"/>", top + 11.0)
+        }
         State::Unknown => {
             format!("<circle cx=\"14\" cy=\"{:.1}\" r=\"3\" fill=\"none\" stroke=\"{ink}\"/>", top + 11.0)
         }
@@ -172,7 +174,7 @@ pub(super) fn colour(task: &Task) -> (&'static str, &'static str) {
     match task.state {
         _ if task.is_relationship => ("#59636e", "#ffffff"),
         State::UpToDate => ("#1a7f37", "#ffffff"),
-        State::WouldRun(_) => ("#9a6700", "#fff8c5"),
+        State::WouldRun(_) | State::Undecided(_) => ("#9a6700", "#fff8c5"),
         State::Unknown => ("#8c959f", "#ffffff"),
     }
 }

@@ -39,6 +39,7 @@ fn one(task: &Task, depends_on: &[String]) -> String {
     let (mark, why) = match state {
         State::UpToDate => (styled(GOOD, "✓"), String::new()),
         State::WouldRun(reason) => (styled(WOULD, "●"), styled(WOULD, format!(": {}", printable(reason)))),
+        State::Undecided(reason) => (styled(WOULD, "?"), styled(WOULD, format!(": undecided: {}", printable(reason)))),
         State::Unknown => (styled(FAINT, "·"), String::new()),
     };
     format!("{mark} {} {}{}{why}", printable(name), styled(FAINT, printable(description)), styled(FAINT, on))

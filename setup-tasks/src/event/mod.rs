@@ -16,7 +16,7 @@ pub(crate) use listen::Listeners;
 pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
-use crate::run::micros;
+use crate::run::{Undecided, micros};
 use crate::stamp::Moment;
 
 /// Something that happened to a task or an object.
@@ -99,6 +99,12 @@ pub enum EventKind {
     TaskWouldRun {
         /// Why.
         reason: Reason,
+    },
+    /// A dry run cannot say whether it would run.
+    TaskUndecided {
+        /// Why.
+        #[serde(flatten)]
+        undecided: Undecided,
     },
     /// Its hash or its inputs changed while its method ran: the next run runs it again.
     ChangedWhileRunning,

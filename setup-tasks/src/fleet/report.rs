@@ -67,6 +67,8 @@ pub enum ObjectOutcome {
     Skipped,
     /// A task would run, were this not a dry run.
     WouldRun,
+    /// No task would run for sure, and a dry run cannot decide some.
+    Undecided,
     /// It failed.
     Failed,
     /// Something that it depends on failed.
@@ -86,6 +88,8 @@ impl ObjectResult {
             ObjectOutcome::Ran
         } else if has(Status::WouldRun) {
             ObjectOutcome::WouldRun
+        } else if has(Status::Undecided) {
+            ObjectOutcome::Undecided
         } else if has(Status::Skipped) {
             ObjectOutcome::Skipped
         } else {
@@ -102,6 +106,11 @@ impl ObjectResult {
             path: Vec::new(),
             duration: Duration::ZERO,
         }
+    }
+
+    /// Its tasks; in the place of customizations, their tasks.
+    pub fn leaves(&self) -> impl Iterator<Item = &TaskReport> {
+        leaves(&self.tasks).into_iter()
     }
 
     /// Its tasks with a status; in the place of customizations, their tasks.
@@ -150,7 +159,8 @@ impl FleetReport {
         let unfinished = of(ObjectOutcome::Stopped);
         let has_failed = failed + behind > 0 || (not_tried > 0 && !self.stopped);
         let is_stopped = !has_failed && self.stopped;
-        let is_same = !has_failed && !is_stopped && would == 0 && ran == 0;
+        let undecided = self.count(Status::Undecided);
+        let is_same = !has_failed && !is_stopped && would == 0 && ran == 0 && undecided == 0;
         let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
         } else if is_stopped {
@@ -159,6 +169,8 @@ impl FleetReport {
             format!("up to date: {objects}, {}, nothing to do", counted(same, "task"))
         } else if would > 0 {
             format!("would run: {} on {}", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
+        } else if undecided > 0 {
+            format!("undecided: {} on {}", counted(undecided, "task"), counted(of(ObjectOutcome::Undecided), "object"))
         } else {
             format!("done: {objects}")
         };
@@ -171,6 +183,7 @@ impl FleetReport {
         add(behind, "depend on what failed");
         add(if is_stopped { 0 } else { unfinished }, "stopped before the end");
         add(not_tried, "not tried");
+        add(if would > 0 || has_failed || is_stopped { undecided } else { 0 }, "undecided");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
         add(if is_same { 0 } else { same }, "up to date");
         add(self.count(Status::Skipped), "skipped");
@@ -195,9 +208,12 @@ impl fmt::Display for FleetReport {
                     Status::Ran => "ran",
                     Status::Skipped => "skipped",
                     Status::WouldRun => "would run",
+                    Status::Undecided => "undecided",
                     Status::UpToDate => continue,
                 };
-                let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+                let undecided = task.undecided.as_ref().filter(|_| task.status == Status::Undecided);
+                let reason = task.reason.as_ref().map(|reason| format!(": {reason}"));
+                let reason = undecided.map(|undecided| format!(": {undecided}")).or(reason).unwrap_or_default();
                 writeln!(f, "{}/{} {status}{reason}", result.object, task.task)?;
             }
             let error = result.error.as_ref().map(|error| explain(&**error)).unwrap_or_default();

@@ -226,7 +226,7 @@ impl Course {
     pub(super) fn would_run(&self, epoch: Epoch) -> Option<Cow<'static, str>> {
         let progress = self.progress();
         let newest = progress.newest.as_ref().filter(|_| progress.epoch == Some(epoch))?;
-        (newest.time == Moment::FUTURE).then(|| newest.which.clone())
+        (newest.time >= Moment::UNDECIDED).then(|| newest.which.clone())
     }
 
     /// What was done in an epoch, and is not told again.

@@ -17,6 +17,7 @@ use super::nested::{Done, RunningTask};
 use super::report::{ObjectReport, TaskReport};
 use super::resource::RunOutcome;
 use super::session::{Begun, Permit, Session};
+use super::undecided::{Undecided, noting};
 use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason, decide};
@@ -24,7 +25,7 @@ use crate::event::EventKind;
 use crate::fleet::{Scope, Stops};
 use crate::inspect::TaskSort;
 use crate::object::{DynObject, Features, ObjectCore};
-use crate::ready::Current;
+use crate::ready::{Current, Reached};
 use crate::stamp::{Moment, Records};
 
 /// Runs an object, or says what a run would do.
@@ -301,7 +302,7 @@ impl Driver<'_> {
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
         let considered = match has.sort {
-            TaskSort::Relationship => Considered::At(Box::pin(self.relation(level, row)).await?),
+            TaskSort::Relationship => Box::pin(self.relation(level, row)).await?,
             TaskSort::Customization => Box::pin(self.customization(level, row)).await?,
             TaskSort::Task if self.is_chosen(level, row) => self.task(level, row, has).await?,
             TaskSort::Task => {
@@ -378,14 +379,35 @@ impl Driver<'_> {
         let forced = self.is_forced(level, name);
         let entry = self.records.get_next(name, &mut self.cursor);
         let subject = Subject { object, i: row, entry, resources };
-        let decided = subject.decide(has, forced, self.newest.as_ref()).await;
-        let decided = decided.inspect_err(|error| self.tell_failure(level, row, error))?;
+        let reached = self.reached();
+        let decided = noting(reached.as_ref(), subject.decide(has, forced, self.newest.as_ref())).await;
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(error) => return self.fail_or_wait(level, row, reached.as_ref(), error),
+        };
         match decided.verdict {
             Verdict::UpToDate(time) => {
                 self.up_to_date(level, row, name, time);
                 Ok(Considered::At(time))
             }
             Verdict::Run(reason) => self.run_or_plan(level, row, reason, decided.hash).await,
+        }
+    }
+
+    /// A check failed. In a plan, it may have come too early.
+    pub(super) fn fail_or_wait(
+        &mut self,
+        level: &Level,
+        row: usize,
+        reached: Option<&Arc<Reached>>,
+        error: RunError,
+    ) -> Result<Considered, RunError> {
+        match self.undecided_by(reached, &error) {
+            Some(undecided) => Ok(self.undecided(level, row, undecided)),
+            None => {
+                self.tell_failure(level, row, &error);
+                Err(error)
+            }
         }
     }
 
@@ -419,12 +441,21 @@ impl Driver<'_> {
     /// Says that a task would run.
     async fn plan(&mut self, level: &Level, row: usize, reason: Reason) -> Result<Considered, RunError> {
         let (object, name) = (&level.object, level.object.stamp_name(row));
+        let newest = self.newest.as_ref().map(|newest| newest.time);
+        if let (Reason::DependencyNewer { which }, Some(Moment::UNDECIDED)) = (&reason, newest) {
+            let until = which.clone().into_owned();
+            return Ok(self.undecided(level, row, Undecided { until, error: None }));
+        }
         self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
-        self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
         let mut report = TaskReport::would_run(name, object.describe(row), reason);
         if self.options.diff || Current::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
-            report.changes = self.changes(level, row).await?;
+            let reached = self.reached();
+            match noting(reached.as_ref(), self.changes(level, row)).await {
+                Ok(changes) => report.changes = changes,
+                Err(error) => report.undecided = Some(self.undecided_by(reached.as_ref(), &error).ok_or(error)?),
+            }
         }
+        self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
         self.tasks.push(report);
         Ok(Considered::At(Some(Moment::FUTURE)))
     }

@@ -103,6 +103,16 @@ pub enum RunError {
         /// The part of the object that was to be changed.
         what: &'static str,
     },
+    /// A plan cannot say whether a task would run.
+    #[error("task `{object}/{task}` is undecided: {undecided}")]
+    Undecided {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: String,
+        /// Why.
+        undecided: super::Undecided,
+    },
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::ready::ReadyError),

@@ -92,9 +92,21 @@ impl Driver<'_> {
     pub(super) async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
         let (object, name) = (level.object.clone(), level.object.stamp_name(row));
         let core = self.object.core();
-        let failed = |source| RunError::check(&core.id, name, "customization", source);
+        // The context of a customization whose task runs this one is entered already.
+        let is_within = self.running.as_ref().is_some_and(|running| running.is_within(name));
+        let made = object.clone().customization(row).and_then(|inner| {
+            let context = if is_within { None } else { object.clone().customization_context(row)? };
+            Ok((inner, context))
+        });
+        let (inner, context) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let error = RunError::check(&core.id, name, "customization", error);
+                return self.fail_or_wait(level, row, None, error);
+            }
+        };
         let inner = Level {
-            object: object.clone().customization(row).map_err(failed)?,
+            object: inner,
             forced: self.is_forced(level, name),
             chosen: self.is_chosen(level, row),
             is_host: false,
@@ -104,9 +116,6 @@ impl Driver<'_> {
             self.pass_on(time, || Cow::Borrowed(name));
             return Ok(Considered::At(time));
         }
-        // The context of a customization whose task runs this one is entered already.
-        let is_within = self.running.as_ref().is_some_and(|running| running.is_within(name));
-        let context = if is_within { None } else { object.clone().customization_context(row).map_err(failed)? };
         self.contexts.push(context);
         let outer = std::mem::take(&mut self.tasks);
         let walked = self.walk_boxed(&inner).await;

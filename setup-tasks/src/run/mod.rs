@@ -20,6 +20,7 @@ mod related;
 mod report;
 mod resource;
 mod session;
+mod undecided;
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -42,6 +43,7 @@ pub(crate) use report::{leaves, micros, with_status};
 pub(crate) use resource::DynRunContext;
 pub use resource::{RunContext, RunOutcome};
 pub(crate) use session::{Permit, Session};
+pub use undecided::Undecided;
 
 use self::nested::RunningTask;
 use crate::BoxFuture;

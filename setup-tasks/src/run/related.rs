@@ -10,12 +10,13 @@ use super::Options;
 use super::attempt::ask;
 use super::context::LazyContext;
 use super::course::{Asker, TaskPassed};
-use super::driver::{Driver, drive_in_turn};
+use super::driver::{Considered, Driver, drive_in_turn};
 use super::error::RunError;
 use super::gather::{Subject, Verdict};
 use super::level::Level;
 use super::report::ObjectReport;
 use super::session::Permit;
+use super::undecided::noting;
 use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
@@ -26,17 +27,21 @@ use crate::stamp::{Moment, Records};
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.
-    pub(super) async fn relation(&mut self, level: &Level, row: usize) -> Result<Option<Moment>, RunError> {
+    pub(super) async fn relation(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
         let object = &level.object;
-        let Some(to) = object.related(row) else { return Ok(None) };
-        let others = self.relatives(level, row, &to).await.inspect_err(|error| self.tell_failure(level, row, error))?;
+        let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
+        let reached = self.reached();
+        let others = match noting(reached.as_ref(), self.relatives(level, row, &to)).await {
+            Ok(others) => others,
+            Err(error) => return self.fail_or_wait(level, row, reached.as_ref(), error),
+        };
         let newest = check(self.object, &others, &to, self.is_plan()).await?;
         let time = newest.as_ref().map(|newest| newest.time);
         if let Some(Newest { which, .. }) = newest {
             self.pass_on(time, || which);
         }
         self.report_up_to_date(level, row, time);
-        Ok(time)
+        Ok(Considered::At(time))
     }
 
     /// Returns the related objects. A relationship method is called once per request, and awaited to its end.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use super::Undecided;
 use super::change::FileChange;
 use crate::decide::Reason;
 use crate::stamp::Moment;
@@ -43,6 +44,9 @@ pub struct TaskReport {
     /// In a dry run that was asked for it, what it would change in files.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FileChange>,
+    /// In a dry run, why it is undecided. Of a task that would run, why its changes are not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub undecided: Option<Undecided>,
     /// When it last completed, as far as it is known.
     #[serde(skip)]
     pub(crate) time: Option<Moment>,
@@ -61,6 +65,8 @@ pub enum Status {
     Skipped,
     /// It would run, were this not a dry run.
     WouldRun,
+    /// A dry run cannot say whether it would run: [`TaskReport::undecided`].
+    Undecided,
 }
 
 impl ObjectReport {
@@ -83,7 +89,12 @@ impl ObjectReport {
         self.with(Status::WouldRun)
     }
 
-    /// Whether nothing ran and nothing would.
+    /// The tasks that a dry run cannot decide.
+    pub fn undecided(&self) -> impl Iterator<Item = &TaskReport> {
+        self.with(Status::Undecided)
+    }
+
+    /// Whether nothing ran, nothing would, and nothing is undecided.
     pub fn is_up_to_date(&self) -> bool {
         self.tasks.iter().all(|task| task.status == Status::UpToDate)
     }
@@ -126,11 +137,12 @@ impl TaskReport {
         time: Option<Moment>,
     ) -> Self {
         let with = |status| subtasks.iter().find(|task| task.status == status);
-        let telling = with(Status::Ran).or_else(|| with(Status::WouldRun)).or_else(|| with(Status::Skipped));
+        let telling = [Status::Ran, Status::WouldRun, Status::Undecided, Status::Skipped].into_iter().find_map(with);
         let status = telling.map_or(Status::UpToDate, |task| task.status);
         let (reason, duration) =
             (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());
-        Self { status, reason, duration, subtasks, ..Self::up_to_date(task, description, time) }
+        let undecided = telling.and_then(|task| task.undecided.clone());
+        Self { status, reason, duration, subtasks, undecided, ..Self::up_to_date(task, description, time) }
     }
 
     pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Moment>) -> Self {
@@ -142,8 +154,14 @@ impl TaskReport {
             duration: Duration::ZERO,
             subtasks: Vec::new(),
             changes: Vec::new(),
+            undecided: None,
             time,
         }
+    }
+
+    pub(crate) fn undecided(task: &'static str, description: Cow<'static, str>, undecided: Undecided) -> Self {
+        let (status, undecided) = (Status::Undecided, Some(undecided));
+        Self { status, undecided, ..Self::up_to_date(task, description, Some(Moment::UNDECIDED)) }
     }
 
     pub(crate) fn would_run(task: &'static str, description: Cow<'static, str>, reason: Reason) -> Self {

@@ -13,6 +13,8 @@ pub struct Moment(pub u64);
 impl Moment {
     /// Later than every stamp: what a task that would run tells later ones.
     pub(crate) const FUTURE: Self = Self(u64::MAX);
+    /// Later than all that ran, and earlier than what would run: the time of a task that may run.
+    pub(crate) const UNDECIDED: Self = Self(u64::MAX - 1);
 }
 
 impl From<SystemTime> for Moment {
@@ -53,7 +55,7 @@ impl Clock {
     /// A time later than all that this clock made or was shown.
     pub fn now(&self) -> Moment {
         let wall = Moment::from((self.wall)()).0;
-        let next = |last: u64| wall.max(last.saturating_add(1)).min(Moment::FUTURE.0 - 1);
+        let next = |last: u64| wall.max(last.saturating_add(1)).min(Moment::UNDECIDED.0 - 1);
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
         Moment(next(last.unwrap_or_else(|last| last)))
     }
@@ -62,7 +64,7 @@ impl Clock {
     pub fn observe(&self, seen: Moment) {
         // A load first: on the path where nothing runs, the line stays shared between threads.
         if self.last.load(Ordering::Relaxed) < seen.0 {
-            self.last.fetch_max(seen.0.min(Moment::FUTURE.0 - 1), Ordering::Relaxed);
+            self.last.fetch_max(seen.0.min(Moment::UNDECIDED.0 - 1), Ordering::Relaxed);
         }
     }
 }

@@ -122,7 +122,7 @@ pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
     Ok(Some(connection))
 }
 
-fn check_format(path: &Path, connection: &Connection) -> Result<(), StampError> {
+pub(super) fn check_format(path: &Path, connection: &Connection) -> Result<(), StampError> {
     let (application, format) = (number(path, connection, "application_id")?, format(path, connection)?);
     if application != APPLICATION {
         let detail = "it is a database of another program".to_owned();
