@@ -10,7 +10,7 @@ use foldhash::{HashMap, HashMapExt};
 use rusqlite::Connection;
 
 use super::super::StampError;
-use super::database::{beside, check_format, explain, is_none, open_frozen};
+use super::database::{beside, check_format, explain, is_none, open_immutable};
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
@@ -58,7 +58,10 @@ fn state(path: &Path) -> Result<impl PartialEq, StampError> {
 /// Reads the database without its log. `SQLite` reads it: a file of a database that is closed by anybody else takes the locks with it
 /// that connections of this process have on it.
 fn image(path: &Path) -> Result<Vec<u8>, StampError> {
-    let mut frozen = open_frozen(path)?;
+    let mut frozen = open_immutable(path)?;
+    // While the log is brought in, or where that was cut off, the first page may count pages that the file does not have yet. They are
+    // in the log.
+    frozen.pragma_update(None, "writable_schema", true).map_err(|error| explain(path, &error))?;
     let image = frozen.serialize("main").map_err(|error| explain(path, &error))?;
     Ok(image.to_vec())
 }

@@ -79,6 +79,13 @@ pub(super) fn is_there(path: &Path) -> Result<bool, StampError> {
 
 /// Opens the database as a file that does not change.
 pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
+    let connection = open_immutable(path)?;
+    check_format(path, &connection)?;
+    Ok(connection)
+}
+
+/// Opens the database as a file that does not change, whatever is in it.
+pub(super) fn open_immutable(path: &Path) -> Result<Connection, StampError> {
     refuse_empty(path)?;
     let Some(real) = place::find(path)? else { return Err(StampError::io("read", path, ErrorKind::NotFound.into())) };
     let mut uri = "file:".to_owned();
@@ -91,7 +98,6 @@ pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
     uri.push_str("?immutable=1");
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | HOW | OpenFlags::SQLITE_OPEN_URI;
     let connection = Connection::open_with_flags(uri, flags).map_err(|error| explain(path, &error))?;
-    check_format(path, &connection)?;
     connection.pragma_update(None, "cache_size", -READ_CACHE_KIB).map_err(|error| explain(path, &error))?;
     Ok(connection)
 }
