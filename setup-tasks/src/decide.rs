@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::{Difference, summary};
-use crate::stamp::{Attempt, Entry, Moment};
+use crate::stamp::{Attempt, Entry, Moment, text};
 use crate::task::answer::Completion;
 
 /// Why a task runs.
@@ -96,7 +96,8 @@ impl fmt::Display for Reason {
 
 /// The first line of a text, and of a long hash as much as tells two apart.
 fn brief(text: &str) -> String {
-    if let Some(hash) = text.strip_prefix("blake3:").and_then(|hash| hash.get(..12)) {
+    let hash = text.strip_prefix("blake3:").or_else(|| text.strip_prefix("blake3-keyed:"));
+    if let Some(hash) = hash.and_then(|hash| hash.get(..12)) {
         return format!("{hash}…");
     }
     let (first, more) = text.split_once('\n').map_or((text, ""), |(first, _)| (first, "…"));
@@ -149,7 +150,7 @@ pub struct Facts<'a> {
     pub entry: Option<&'a Entry>,
     /// The latest among the earlier tasks and the dependencies.
     pub newest: Option<&'a Newest>,
-    /// Its hash text now, as [`hash_text`](crate::stamp::hash_text) keeps it.
+    /// Its hash text now, as stamps keep it.
     pub hash: Fact<String>,
     /// The fingerprint of its source now; `None` with `check_source = false`.
     pub source: Option<u64>,
@@ -244,8 +245,8 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
     let during_last_run = stamp.changed_while_running;
     match &facts.hash {
         Fact::Unasked => return Decision::Ask(Question::Hash),
-        Fact::Known(to) if *to != stamp.contents => {
-            let (from, to) = (stamp.contents.clone(), to.clone());
+        Fact::Known(to) if !text::is_same(&stamp.contents, to) => {
+            let (from, to) = (text::told(&stamp.contents), text::told(to));
             return Decision::Run(Reason::HashChanged { from, to, during_last_run });
         }
         Fact::Known(_) | Fact::Absent => {}

@@ -17,6 +17,7 @@ use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
 use crate::ready::Current;
 use crate::run::Locks;
+use crate::stamp::text::Texts;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, Moment, RunId, StampError, StampStore};
 use crate::waiting::{Listed, Neighbours};
 
@@ -72,6 +73,7 @@ struct Inner {
     store: Arc<dyn StampStore>,
     clock: Clock,
     locks: Locks,
+    texts: Texts,
     run: RunId,
     /// Whether every run is a dry run.
     plans_only: AtomicBool,
@@ -142,6 +144,7 @@ impl Layout {
         let refused = config.clone().settled().err();
         let injector = Injector::root("the layout");
         let locks = Locks::new(&config.cache_dir());
+        let texts = Texts::new(config.state_dir());
         // What a plan makes has no more rights than the plan, also when it is used later or by spawned work.
         let plans_only = AtomicBool::new(config.dry_run || Current::is_plan());
         let config = Arc::new(config);
@@ -153,6 +156,7 @@ impl Layout {
             store,
             clock,
             locks,
+            texts,
             run,
             plans_only,
             objects: Mutex::default(),
@@ -249,6 +253,10 @@ impl Layout {
 
     pub(crate) fn clock(&self) -> &Clock {
         &self.inner.clock
+    }
+
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.inner.texts
     }
 
     pub(crate) fn locks(&self) -> &Locks {

@@ -28,7 +28,7 @@ use crate::layout::Layout;
 use crate::paths::PathError;
 use crate::ready::ReadyError;
 use crate::run::{ByHand, ObjectReport, Permit, Run, RunError, TaskGlance, stamp_by_hand};
-use crate::stamp::{Stamp, StampError, hash_text};
+use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, NewTask};
 use crate::task::handle::TaskHandle;
 use crate::task::kind::TaskKind;
@@ -207,8 +207,9 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// If the store cannot be written.
     pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
-        let by_hand = ByHand { hash: hash_text(contents.to_owned()), ..ByHand::default() };
-        stamp_by_hand(&*self.0, &Permit::to_stamp(&self.0.core)?, name, by_hand).await
+        let permit = Permit::to_stamp(&self.0.core)?;
+        let hash = self.0.core.layout.texts().keep(contents.to_owned(), true)?;
+        stamp_by_hand(&*self.0, &permit, name, ByHand { hash, ..ByHand::default() }).await
     }
 
     /// Removes a stamp; removing one that is not there is no error.

@@ -7,7 +7,7 @@ use super::context::{LazyContext, Resources};
 use super::error::RunError;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
 use crate::object::{DynObject, Features};
-use crate::stamp::{Entry, InputError, InputStamp, Inputs, Moment, first_missing, hash_text};
+use crate::stamp::{Entry, InputError, InputStamp, Inputs, Moment, first_missing};
 
 /// One task, while it is decided and run.
 pub(crate) struct Subject<'a> {
@@ -100,7 +100,9 @@ impl Subject<'_> {
     pub(crate) async fn hash(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
         let answer = ask(|| self.object.hash(self.i, &cx)).await;
-        Ok(answer.map_err(|error| self.failed("hash function", error))?.map(hash_text))
+        let Some(text) = answer.map_err(|error| self.failed("hash function", error))? else { return Ok(None) };
+        let core = self.object.core();
+        Ok(Some(core.layout.texts().keep(text, !core.is_dry_run())?))
     }
 
     /// Its input files as they are now.

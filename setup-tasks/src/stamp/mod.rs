@@ -13,6 +13,7 @@ mod pattern;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
+pub(crate) mod text;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -49,7 +50,8 @@ impl std::fmt::Display for RunId {
 pub struct Stamp {
     /// When the task completed.
     pub time: Moment,
-    /// What its hash function said before it ran, as [`hash_text`] keeps it; empty without one.
+    /// What its hash function said before it ran, or the text that it was made with by hand; empty without one. Of a text that
+    /// holds a [secret](crate::Secret), `blake3-keyed:` and its hash under a key of the state directory.
     pub contents: String,
     /// The fingerprint of its source.
     pub source: Option<u64>,
@@ -176,29 +178,5 @@ impl Records {
     /// The latest time in any entry.
     pub(crate) fn latest(&self) -> Option<Moment> {
         self.0.iter().filter_map(|(_, entry)| entry.latest()).max()
-    }
-}
-
-const LONGEST_TEXT: usize = 64;
-
-/// A hash text as stamps keep it: itself up to 64 bytes, else, and if it holds a [secret](crate::Secret), `blake3:` and its
-/// BLAKE3 hash in hexadecimal.
-pub fn hash_text(text: String) -> String {
-    if text.len() <= LONGEST_TEXT && !crate::secret::holds(&text) {
-        text
-    } else {
-        format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_text_of_over_64_bytes_is_kept_as_blake3() {
-        assert_eq!(hash_text("x".repeat(64)), "x".repeat(64));
-        let long = hash_text("x".repeat(65));
-        assert_eq!(long, format!("blake3:{}", blake3::hash("x".repeat(65).as_bytes()).to_hex()));
     }
 }

@@ -1,0 +1,137 @@
+//! Texts of stamps: each is kept as it was given. Of one that holds a secret, only a hash is kept, under a key that never leaves the
+//! state directory: without it, nobody who reads the stamps can try out likely secrets.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::StampError;
+use crate::private_dir::{Access, PrivateDir};
+
+/// The key's file, in the runtime's own part of the state directory.
+const NAME: &str = "stamp.key";
+const KEYED: &str = "blake3-keyed:";
+/// A longer text was kept as its hash by earlier versions, and reasons still name it so.
+const LONG: usize = 64;
+
+type Key = [u8; blake3::KEY_LEN];
+
+/// The texts of a layout's stamps.
+#[derive(Debug)]
+pub(crate) struct Texts {
+    state_dir: PathBuf,
+    key: Mutex<Option<Key>>,
+}
+
+impl Texts {
+    pub(crate) fn new(state_dir: PathBuf) -> Self {
+        Self { state_dir, key: Mutex::default() }
+    }
+
+    /// Returns a text as stamps keep it. Without the right to write, a missing key is not made: no stamp has a hash under it.
+    pub(crate) fn keep(&self, text: String, may_write: bool) -> Result<String, StampError> {
+        if !crate::secret::holds(&text) {
+            return Ok(text);
+        }
+        let path = self.state_dir.join(crate::paths::RESERVED).join(NAME);
+        let key = self.key(may_write).map_err(|error| StampError::io("read or make the key", path, error))?;
+        Ok(format!("{KEYED}{}", blake3::keyed_hash(&key, text.as_bytes()).to_hex()))
+    }
+
+    fn key(&self, may_write: bool) -> io::Result<Key> {
+        let mut known = self.key.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = *known {
+            return Ok(key);
+        }
+        let found = match PrivateDir::open(&self.state_dir)? {
+            Some(state) => state.find(crate::paths::RESERVED)?.map_or(Ok(None), |own| read(&own))?,
+            None => None,
+        };
+        let key = match found {
+            Some(key) => key,
+            None if may_write => make(&PrivateDir::create(&self.state_dir)?.make(crate::paths::RESERVED)?)?,
+            None => return random(),
+        };
+        Ok(*known.insert(key))
+    }
+}
+
+fn read(directory: &PrivateDir) -> io::Result<Option<Key>> {
+    let wrong = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not a key of 32 bytes");
+    directory.read(NAME)?.map(|key| Key::try_from(&*key).map_err(wrong)).transpose()
+}
+
+/// Makes a key, unless another process is faster: of two, one counts for both.
+fn make(directory: &PrivateDir) -> io::Result<Key> {
+    let draft = format!("{NAME}.{}", blake3::hash(&random()?).to_hex());
+    let mut file = directory.file(&draft, Access::New)?.ok_or(io::ErrorKind::NotFound)?;
+    let made = file.write_all(&random()?).and_then(|()| file.sync_all()).and_then(|()| directory.link(&draft, NAME));
+    directory.remove(&draft)?;
+    made?;
+    read(directory)?.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+fn random() -> io::Result<Key> {
+    let mut key = Key::default();
+    getrandom::fill(&mut key)?;
+    Ok(key)
+}
+
+/// Returns whether a text is the one that was kept, also by a version that kept a long one as its hash.
+pub(crate) fn is_same(kept: &str, now: &str) -> bool {
+    kept == now || now.len() > LONG && kept.strip_prefix("blake3:").is_some_and(|hash| *hash == *hex(now))
+}
+
+/// Returns a text as a reason names it: a long one by its hash.
+pub(crate) fn told(text: &str) -> String {
+    if text.len() <= LONG || text.starts_with(KEYED) { text.to_owned() } else { format!("blake3:{}", hex(text)) }
+}
+
+fn hex(text: &str) -> String {
+    blake3::hash(text.as_bytes()).to_hex().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_kept_as_it_is_whatever_its_length() {
+        let place = tempfile::tempdir().unwrap();
+        let texts = Texts::new(place.path().join("state"));
+        for text in ["", "short", &"x".repeat(65), &"long\n".repeat(10_000)] {
+            assert_eq!(texts.keep(text.to_owned(), true).unwrap(), text);
+        }
+        assert!(!place.path().join("state").exists(), "no key is needed");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn of_a_text_with_a_secret_a_hash_under_a_private_key_is_kept() {
+        use std::os::unix::fs::PermissionsExt;
+        crate::Secret::new("kept under a key");
+        let place = tempfile::tempdir().unwrap();
+        let state = place.path().join("state");
+        let keep = |texts: &Texts, may_write| texts.keep("password=kept under a key".to_owned(), may_write).unwrap();
+        let unwritten = keep(&Texts::new(state.clone()), false);
+        assert!(unwritten.starts_with(KEYED) && !state.exists(), "a dry run makes no key");
+        let first = keep(&Texts::new(state.clone()), true);
+        assert!(first.starts_with(KEYED) && first != unwritten && !first.contains("under a key"));
+        for may_write in [true, false] {
+            assert_eq!(keep(&Texts::new(state.clone()), may_write), first, "the next process has the same key");
+        }
+        let key = state.join(".setup-tasks").join(NAME);
+        assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+        std::fs::write(&key, "short").unwrap();
+        let texts = Texts::new(state);
+        let error = texts.keep("kept under a key".to_owned(), true).unwrap_err().to_string();
+        assert!(error.contains("stamp.key") && error.contains("not a key of 32 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_long_text_that_an_earlier_version_kept_as_its_hash_is_the_same() {
+        let long = "x".repeat(65);
+        assert!(is_same(&told(&long), &long) && told(&long).starts_with("blake3:"));
+        assert!(!is_same(&told(&long), "y") && !is_same("", &long) && is_same("a", "a"));
+    }
+}
