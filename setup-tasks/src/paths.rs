@@ -68,6 +68,12 @@ pub(crate) fn normal_subdir(subdir: &str) -> Result<String, PathError> {
             Component::RootDir | Component::Prefix(_) => return refuse("is absolute"),
         }
     }
+    if parts.iter().any(|part| part.len() > LONGEST_PART) {
+        return refuse("has a part of more than 255 bytes, which is too long for a directory's name");
+    }
+    if parts.iter().any(|part| is_a_stamps(part)) {
+        return refuse("has a part that is named as files of stamps are");
+    }
     match parts.first() {
         None => refuse("is empty"),
         Some(&RESERVED) => refuse("is where setup-tasks keeps its own files"),
@@ -75,9 +81,18 @@ pub(crate) fn normal_subdir(subdir: &str) -> Result<String, PathError> {
     }
 }
 
+/// The longest name that a directory may have.
+const LONGEST_PART: usize = 255;
+
+/// Returns whether a directory of that name, in another object's, could be taken for a file of its plain stamps.
+fn is_a_stamps(part: &str) -> bool {
+    part.starts_with('.') && [".stamp-", ".detail-", ".attempt-"].iter().any(|prefix| part.starts_with(prefix))
+}
+
 /// Whether it is in its one spelling beyond doubt, as nearly all are: to take a path to pieces costs more than to see that.
 fn is_normal(subdir: &str) -> bool {
-    let is_plain = |part: &str| !matches!(part, "" | "." | ".." | RESERVED);
+    let is_plain =
+        |part: &str| !matches!(part, "" | "." | ".." | RESERVED) && part.len() <= LONGEST_PART && !is_a_stamps(part);
     !subdir.contains(['\0', '\\', ':']) && subdir.split('/').all(is_plain)
 }
 
@@ -209,6 +224,9 @@ mod tests {
 
     #[test]
     fn subdirs_have_one_spelling() {
+        for subdir in ["a\nb", "Hosts/GW", ".stamps", "a b", &"x".repeat(255)] {
+            assert_eq!(normal_subdir(subdir).unwrap(), subdir);
+        }
         for subdir in ["hosts/gw", "hosts//gw/", "./hosts/./gw", "hosts/gw/."] {
             assert_eq!(normal_subdir(subdir).unwrap(), "hosts/gw");
         }
@@ -223,6 +241,10 @@ mod tests {
             ("a/../../b", "holds `..`"),
             ("a\0b", "holds a NUL"),
             (".setup-tasks/locks", "keeps its own files"),
+            ("hosts/.stamp-mount", "named as files of stamps"),
+            (".attempt-x/y", "named as files of stamps"),
+            (&"x".repeat(256), "more than 255 bytes"),
+            (&format!("a/{}/b", "ü".repeat(128)), "more than 255 bytes"),
         ] {
             let error = normal_subdir(subdir).unwrap_err().to_string();
             assert!(error.contains(problem), "{subdir:?}: {error}");
