@@ -1,7 +1,11 @@
 //! Errors without secrets.
 
+use std::error::Error;
+use std::fmt;
+
 use super::gate::{holds, redact};
 use super::registry::any;
+use crate::flat::Flat;
 
 /// Returns an error whose messages hold no secret: itself, or its chain of messages without them.
 pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
@@ -10,7 +14,33 @@ pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
         return error;
     }
     let messages: Vec<_> = error.chain().map(|cause| redact(&cause.to_string()).into_owned()).collect();
-    let mut messages = messages.into_iter().rev();
-    let root = anyhow::Error::msg(messages.next().unwrap_or_default());
-    messages.fold(root, anyhow::Error::context)
+    let chained = messages.into_iter().rev().fold(None, |source, message| {
+        let source = source.map(|source| Flat::new(Box::new(source)));
+        Some(Redacted { message, source })
+    });
+    chained.map_or(error, anyhow::Error::new)
+}
+
+/// An error of a chain, by its words alone. A chain of hundreds is dropped without recursion.
+struct Redacted {
+    message: String,
+    source: Option<Flat<Box<Redacted>>>,
+}
+
+impl Error for Redacted {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &***source as _)
+    }
+}
+
+impl fmt::Display for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.message, f)
+    }
 }
