@@ -39,7 +39,7 @@ pub(crate) fn encode(object: &str, records: &Records) -> Result<Vec<u8>, String>
     for (name, entry) in &records.0 {
         put_entry(&mut bytes, name, entry, &mut last_run)?;
     }
-    let checksum = checksum(object, &bytes[HEAD..]);
+    let checksum = checksum(object, VERSION, &bytes[HEAD..]);
     bytes[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
     Ok(bytes)
 }
@@ -101,7 +101,7 @@ pub(crate) fn decode(object: &str, bytes: &[u8]) -> Result<Records, String> {
     if !matches!(head[0], POSTCARD | WITHOUT_FIELDS | VERSION) {
         return Err(format!("the record of `{object}` has version {}, not {VERSION}", head[0]));
     }
-    if checksum(object, body).to_le_bytes() != head[1..] {
+    if checksum(object, head[0], body).to_le_bytes() != head[1..] {
         return Err(format!("the record of `{object}` does not match its checksum"));
     }
     if head[0] == POSTCARD {
@@ -191,9 +191,13 @@ impl<'b> Rest<'b> {
     }
 }
 
-fn checksum(object: &str, body: &[u8]) -> u32 {
+/// Returns the checksum of a record. From format 3 on, it covers the version: the bytes of format 2 would be believed otherwise.
+fn checksum(object: &str, version: u8, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(object.as_bytes());
+    if version >= VERSION {
+        hasher.update(&[version]);
+    }
     hasher.update(body);
     hasher.finalize()
 }
@@ -268,7 +272,7 @@ mod tests {
             }
             let body = postcard::to_stdvec(&first::Records::from(records.clone())).unwrap();
             let mut bytes = vec![POSTCARD];
-            bytes.extend(checksum("a/b", &body).to_le_bytes());
+            bytes.extend(checksum("a/b", POSTCARD, &body).to_le_bytes());
             bytes.extend(body);
             prop_assert_eq!(decode("a/b", &bytes).unwrap(), records);
         }
@@ -307,6 +311,9 @@ mod tests {
         let mut bytes = encode("a", &records).unwrap();
         // Without optional facts, both formats have the same bytes behind the version.
         bytes[0] = WITHOUT_FIELDS;
+        assert!(decode("a", &bytes).is_err(), "the version is not to be changed alone");
+        let checksum = checksum("a", WITHOUT_FIELDS, &bytes[HEAD..]);
+        bytes[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(decode("a", &bytes).unwrap(), records);
     }
 
@@ -324,7 +331,7 @@ mod tests {
         kept.extend([7; 32]);
         kept.extend([3, 4, 5, 6]);
         put_bytes(&mut bytes, &kept);
-        let checksum = checksum("a", &bytes[HEAD..]);
+        let checksum = checksum("a", WITHOUT_FIELDS, &bytes[HEAD..]);
         bytes[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(decode("a", &bytes).unwrap(), records);
     }
@@ -337,7 +344,7 @@ mod tests {
         let tag = bytes.len() - 10;
         assert_eq!(bytes[tag], 1);
         bytes[tag] = 99;
-        let checksum = checksum("a", &bytes[HEAD..]);
+        let checksum = checksum("a", VERSION, &bytes[HEAD..]);
         bytes[1..HEAD].copy_from_slice(&checksum.to_le_bytes());
         assert_eq!(decode("a", &bytes).unwrap_err(), "the record of `a` cannot be read");
     }
