@@ -25,6 +25,8 @@ enum Way {
     Output,
     Timeout(Duration),
     Input(&'static str),
+    Detached,
+    Leave,
     SayNothing,
 }
 
@@ -38,6 +40,8 @@ impl Shell {
             Way::Output => cx.log(format!("heard {:?}", command.output().await?)),
             Way::Timeout(limit) => command.timeout(limit).run().await?,
             Way::Input(text) => command.stdin(text).run().await?,
+            Way::Detached => drop(command.detached().run().await?),
+            Way::Leave => drop(command.detached().start().await?),
             Way::SayNothing => {}
         }
         Ok(())
@@ -183,6 +187,121 @@ async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
     assert!(shell.check_stamp("script").unwrap().is_none());
     let why = shell.plan().await.unwrap().tasks[0].reason.clone();
     assert_eq!(why, Some(setup_tasks::Reason::Interrupted));
+}
+
+/// Starts a child that leaves its parent's process group in one of two ways, and ends when it is asked to, which the child ignores.
+fn runaway(place: &Place, way: &str) -> (String, PathBuf) {
+    let (script, child) = family(place);
+    (script.replacen("sh -c", &format!("{way} sh -c"), 1), child)
+}
+
+#[tokio::test]
+async fn processes_that_left_the_group_end_with_their_command() {
+    // A session of its own; a group of its own, as shells with job control make.
+    for way in ["setsid", "timeout 100"] {
+        let place = Place::new();
+        let (script, child) = runaway(&place, way);
+        let shell = shell(&place.layout(), &script, Way::Timeout(Duration::from_secs(1)));
+        let error = chain(shell.run_setup_tasks().await.unwrap_err());
+        assert!(child.exists() && error.contains("took longer"), "{way}: {error}");
+        until(|| !is_alive(&pid(&child))).await;
+
+        let place = Place::new();
+        let (script, child) = runaway(&place, way);
+        let shell = self::shell(&place.layout(), &script, Way::Run);
+        let run = tokio::spawn(shell.run_setup_tasks().into_future());
+        until(|| child.exists()).await;
+        run.abort();
+        until(|| !is_alive(&pid(&child))).await;
+    }
+}
+
+/// Leaves a process running that says `tick` for ever.
+const TICKS: &str = "(while :; do echo tick; sleep 0.05; done) & echo $! > CHILD.new; mv CHILD.new CHILD; echo started";
+
+fn kill(pid: &str) {
+    assert!(std::process::Command::new("kill").arg(pid.trim()).status().unwrap().success());
+}
+
+#[tokio::test]
+async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() {
+    let place = Place::new();
+    let child = place.path().join("child");
+    let shell = shell(&place.layout(), &TICKS.replace("CHILD", child.to_str().unwrap()), Way::Detached);
+    shell.run_setup_tasks().await.unwrap();
+    let logs = logs(&shell);
+    let own = logs.iter().find(|log| log.detached).unwrap();
+    assert!(text(own).starts_with("# shell/script, attempt 1: never ran: $ sh -c '"), "{}", text(own));
+    assert!(text(own).contains("\nstarted\n"), "{}", text(own));
+    let task = logs.iter().find(|log| !log.detached).unwrap();
+    assert!(text(task).contains(&format!("# what it says is in {}", own.path.display())), "{}", text(task));
+    assert!(!text(task).contains("\nstarted"), "{}", text(task));
+    let mode = std::os::unix::fs::PermissionsExt::mode(&own.path.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    // Well beyond the time that others have to say their last words.
+    until(|| text(own).matches("tick").count() > 40).await;
+    assert!(is_alive(&pid(&child)));
+    kill(&pid(&child));
+}
+
+#[tokio::test]
+async fn a_command_can_be_left_running_itself() {
+    let place = Place::new();
+    let child = place.path().join("child");
+    let script =
+        "echo $$ > CHILD.new; mv CHILD.new CHILD; echo ready; exec sleep 60".replace("CHILD", child.to_str().unwrap());
+    let shell = shell(&place.layout(), &script, Way::Leave);
+    shell.run_setup_tasks().await.unwrap();
+    until(|| child.exists()).await;
+    let logs = logs(&shell);
+    let own = logs.iter().find(|log| log.detached).unwrap();
+    until(|| text(own).contains("\nready\n")).await;
+    assert!(is_alive(&pid(&child)) && shell.check_stamp("script").unwrap().is_some());
+    kill(&pid(&child));
+}
+
+#[tokio::test]
+async fn a_detached_command_that_fails_or_is_cancelled_leaves_nothing() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "echo no good >&2; exit 3", Way::Detached);
+    let error = chain(shell.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("ended with exit status: 3\nit said last:\nno good"), "{error}");
+
+    let place = Place::new();
+    let (script, child) = family(&place);
+    let shell = self::shell(&place.layout(), &script, Way::Detached);
+    let run = tokio::spawn(shell.run_setup_tasks().into_future());
+    until(|| child.exists()).await;
+    run.abort();
+    until(|| !is_alive(&pid(&child))).await;
+}
+
+#[tokio::test]
+async fn a_command_has_no_terminal_and_the_error_says_so() {
+    let place = Place::new();
+    let shell = shell(&place.layout(), "read word < /dev/tty", Way::Run);
+    let error = chain(shell.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("help: a command of a task has no terminal that it could ask at"), "{error}");
+}
+
+#[tokio::test]
+async fn neither_way_to_show_a_command_shows_its_input_or_its_variables() {
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "shown")]
+    struct Shown;
+    #[setup_tasks]
+    impl Shown {
+        #[setup_task("Show a command")]
+        fn show(&self, cx: &TaskContext) {
+            let command =
+                cx.command("mysql").args(["-u", "it's"]).env("MYSQL_PWD", "of the variable").stdin("of the input");
+            assert_eq!(command.to_string(), r"mysql -u 'it'\''s'");
+            let shown = format!("{command:?}");
+            assert!(shown.contains("mysql -u") && shown.contains("MYSQL_PWD"), "{shown}");
+            assert!(!shown.contains("of the variable") && !shown.contains("of the input"), "{shown}");
+        }
+    }
+    Place::new().layout().add(Shown).unwrap().run_setup_tasks().await.unwrap();
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use setup_tasks::stamp::HistoryFilter;
 use setup_tasks::{Layout, Secret};
 use setup_tasks_templates::{TemplateTask, template};
 
-use crate::support::Place;
+use crate::support::{Place, chain};
 
 /// Uses its password in every way in which one can get out.
 #[derive(SetupTasks, Serialize)]
@@ -141,4 +141,232 @@ async fn control_characters_in_what_is_said_are_spelled_out_in_logs() {
     let log = std::fs::read(&setup_tasks::log::logs_of(&loud.any(), None).unwrap()[0].path).unwrap();
     assert!(!log.contains(&0x1b) && !log.contains(&0x07), "{}", String::from_utf8_lossy(&log));
     assert!(String::from_utf8_lossy(&log).contains("\\x1b]0;owned\\x07"));
+}
+
+/// A secret with two parts that no spelling of text changes, and between them what each of them does.
+const CORES: [&str; 2] = ["Zq7Kx2Vt", "Wm4Jp9Rs"];
+
+fn password(number: usize) -> String {
+    format!("{}{number:02}'\"<&>\\%\u{fc} \u{7f}{}{number:02}", CORES[0], CORES[1])
+}
+
+/// The same in lines that are too short to be looked for by themselves.
+fn lines_of_password(number: usize) -> String {
+    format!("Zq7K\nx2Vt{number:02}\n'&%\nWm4J\np9Rs\n")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let alphabet: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
+    let value = |i: usize| (0..6).fold(0, |value, n| value << 1 | bit(i * 6 + n));
+    (0..(bytes.len() * 8).div_ceil(6)).map(|i| alphabet[value(i)]).collect()
+}
+
+fn xml(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+fn url(text: &str) -> String {
+    let spell =
+        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(spell).collect()
+}
+
+/// How a secret may be spelled, with the parts that must not be seen.
+fn spellings(secret: &str) -> Vec<(&'static str, String, Vec<String>)> {
+    let cores = || CORES.iter().map(|&core| core.to_owned()).collect::<Vec<_>>();
+    let middle = |text: &str| vec![text[8..18].to_owned(), text[20..30].to_owned()];
+    let quoted = secret.replace('\'', "'\\''");
+    let mut spellings = vec![
+        ("plain", secret.to_owned(), cores()),
+        ("shell", format!("'{quoted}'"), cores()),
+        ("debug", format!("{secret:?}"), cores()),
+        ("json", serde_json::to_string(secret).unwrap(), cores()),
+        ("xml", xml(secret), cores()),
+        ("url", url(secret), cores()),
+        ("json of debug", serde_json::to_string(&format!("{secret:?}")).unwrap(), cores()),
+        ("hex", hex(secret.as_bytes()), middle(&hex(secret.as_bytes()))),
+    ];
+    for before in ["", "a", "ab"] {
+        let text = base64(format!("{before}{secret}").as_bytes());
+        let hidden = middle(&text);
+        spellings.push(("base64", text, hidden));
+    }
+    spellings
+}
+
+/// How a spelling may be written.
+fn forms(spelling: &str) -> Vec<(&'static str, String)> {
+    let parts: Vec<String> = spelling.chars().collect::<Vec<_>>().chunks(9).map(|part| part.iter().collect()).collect();
+    let at = 64 * 1024 - spelling.len() / 2;
+    vec![
+        ("on a line", format!("before {spelling} after\n")),
+        ("coloured", parts.iter().map(|part| format!("\x1b[1;31m{part}\x1b[0m")).collect()),
+        ("over lines", parts.join("\n") + "\n"),
+        ("indented", parts.iter().map(|part| format!("    {part}\n")).collect()),
+        ("at the limit of a line", format!("{}{spelling}{}", "x".repeat(at), "y".repeat(9000))),
+    ]
+}
+
+/// Says a text in every place that a text can get to.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "leak/{number}", id = "leak/{number}")]
+struct Leak {
+    number: usize,
+    text: String,
+    way: &'static str,
+}
+
+#[setup_tasks]
+impl Leak {
+    #[setup_task("Say it", hash = hash)]
+    async fn say(&self, cx: &TaskContext) -> Result<()> {
+        cx.log(&*self.text);
+        // As an argument, from the environment to the standard error, and from the standard input in parts.
+        let script = "echo \"$1\"; echo \"$LEAK\" >&2; head -c 13; sleep 0.02; cat; exit $2";
+        let status = if self.way == "exit" { "3" } else { "0" };
+        let command = cx.command("sh").args(["-c", script, "sh", &self.text, status]).env("LEAK", &self.text);
+        cx.log(format!("{command:?} {command}"));
+        let output = command.stdin(&*self.text).output().await?;
+        cx.log(format!("{output} {output:?}"));
+        match self.way {
+            "fail" => Err(anyhow::anyhow!("it was {}", self.text).context(format!("and {:?}", self.text))),
+            "panic" => panic!("{}", self.text),
+            _ => Ok(()),
+        }
+    }
+
+    fn hash(&self) -> String {
+        self.text.clone()
+    }
+}
+
+/// A text as it reads without colours and line breaks.
+fn joined(text: &str) -> String {
+    let mut text = text
+        .replace("\\x1b", "\x1b")
+        .replace("\\u001b", "\x1b")
+        .replace("\\u{1b}", "\x1b")
+        .replace("\\n", "\n")
+        .replace("%0A", "");
+    for colour in ["\x1b[1;31m", "\x1b[0m"] {
+        text = text.replace(colour, "");
+    }
+    text.split_whitespace().collect()
+}
+
+/// All that runs of leaks say, and all that is on the disk afterwards.
+async fn leaked(leaks: Vec<Leak>) -> String {
+    let place = Place::new();
+    let mut said = String::new();
+    let layout = place.layout();
+    let mut events = layout.events();
+    for leak in leaks {
+        layout.add(leak).unwrap();
+    }
+    let report = layout.run().await.unwrap();
+    write!(said, "{report} {report:?} {}", serde_json::to_string(&report).unwrap()).unwrap();
+    write!(said, "{:?}", layout.history(&HistoryFilter::default()).unwrap()).unwrap();
+    write!(said, "{:?}", layout.run().dry_run().await.unwrap()).unwrap();
+    while let Some(event) = events.try_next() {
+        write!(said, "{event:?} {}", serde_json::to_string(&*event).unwrap()).unwrap();
+    }
+    drop(layout);
+    for file in files(place.path()) {
+        write!(said, "{}\n{}\n", file.display(), String::from_utf8_lossy(&std::fs::read(&file).unwrap())).unwrap();
+    }
+    said
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_in_any_form_is_seen_in_any_place() {
+    let mut seen = Vec::new();
+    for (number, secret) in [password(1), lines_of_password(2)].into_iter().enumerate() {
+        let _known = Secret::new(secret.clone());
+        for (spelling, text, hidden) in spellings(&secret) {
+            let mut leaks = Vec::new();
+            for (form, text) in forms(&text) {
+                // Long ones take long: one way, with one spelling of each kind.
+                let is_long = form == "at the limit of a line";
+                let ways: &[_] = match spelling {
+                    "plain" | "json" | "hex" if is_long => &["exit"],
+                    _ if is_long => &[],
+                    _ => &["fail", "panic", "exit"],
+                };
+                for &way in ways {
+                    leaks.push(Leak { number: leaks.len(), text: text.clone(), way });
+                }
+            }
+            let said = leaked(leaks).await;
+            assert!(said.contains("[secret]"), "{spelling} of {number}: it was looked for where it was");
+            let joined = joined(&said);
+            for part in &hidden {
+                if let Some(at) = joined.find(part.as_str()) {
+                    let context: String =
+                        joined[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
+                    seen.push(format!("{spelling} of {number}: {part} behind {context}"));
+                }
+            }
+        }
+    }
+    assert!(seen.is_empty(), "{}", seen.join("\n\n"));
+}
+
+#[tokio::test]
+async fn names_that_hold_a_secret_are_refused_without_showing_it() {
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "{subdir}", id = "{id}")]
+    struct Named {
+        id: String,
+        subdir: String,
+    }
+    #[setup_tasks]
+    impl Named {}
+    let _known = Secret::new("not-for-a-name".to_owned());
+    let place = Place::new();
+    let layout = place.layout();
+    let add =
+        |id: &str, subdir: &str| layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err().to_string();
+    let error = add("a/not-for-a-name", "a");
+    assert!(error.contains("a secret is in its id `a/[secret]`\nhelp: "), "{error}");
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "reads")]
+    struct Reads {
+        file: &'static str,
+    }
+    #[setup_tasks]
+    impl Reads {
+        #[setup_task("Read it", inputs = ["{file}.txt"])]
+        fn read(&self) {}
+    }
+    let reads = layout.add(Reads { file: "not-for-a-name" }).unwrap();
+    let error = chain(reads.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("a declared path holds a secret: `[secret].txt`"), "{error}");
+    let error = add("b", "b/not-for-a-name");
+    assert!(error.contains("a secret is in its subdir `b/[secret]`"), "{error}");
+}
+
+#[tokio::test]
+async fn after_a_rotation_a_diff_shows_neither_the_old_secret_nor_the_new_one() {
+    let place = Place::new();
+    // As if by another process: the secret that the file holds is not known any more.
+    let old = "a secret that nobody knows any more";
+    {
+        let layout = place.layout();
+        let first = vault(&layout, "rotated away for good", "rotate");
+        first.run_setup_tasks().await.unwrap();
+        let file = files(place.path()).into_iter().find(|file| file.ends_with("credentials")).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap().replace("rotated away for good", old);
+        std::fs::write(&file, text).unwrap();
+    }
+    let layout = place.layout();
+    let plan = vault(&layout, "rotated in just now", "rotate").run_setup_tasks().diff().await.unwrap();
+    let change = &plan.tasks[0].changes[0];
+    let shown = format!("{plan:?} {} {}", serde_json::to_string(&plan.tasks).unwrap(), change.unified());
+    assert!(shown.contains("(secrets differ)"), "{shown}");
+    assert!(!shown.contains(old) && !shown.contains("rotated in just now"), "{shown}");
 }

@@ -9,6 +9,7 @@ mod logs;
 mod names;
 mod place;
 mod private;
+mod shown;
 mod signals;
 mod terminal;
 mod unwritten;

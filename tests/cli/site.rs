@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 use setup_tasks::prelude::*;
-use setup_tasks::{Config, InjectionKey, Late, Layout};
+use setup_tasks::{Config, InjectionKey, Late, Layout, Secret};
 use setup_tasks_cli::{App, NoOptions, Session};
 use setup_tasks_templates::{TemplateTask, template};
 
@@ -202,6 +202,45 @@ impl Scripted {
     }
 }
 
+/// Says the text in the file `leak`, whose password is in the file `password`, in every way; `leak.way` says how it ends.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "leaky", id = "leaky")]
+struct Leaky {
+    _password: Secret<String>,
+    text: String,
+}
+
+#[setup_tasks]
+impl Leaky {
+    #[setup_task("Say the password", hash = hash)]
+    fn say(&self, cx: &TaskContext) -> Result<()> {
+        let text = &self.text;
+        tracing::info!(%text, debug = ?text, "{text}");
+        let (line, _context) = (text.clone(), cx.clone());
+        // Said beside the task: it goes to the terminal.
+        std::thread::spawn(move || tracing::error!("{line}")).join().unwrap();
+        cx.log(&**text);
+        match &*std::fs::read_to_string("leak.way").unwrap_or_default() {
+            "panic" => panic!("{text}"),
+            "thread" => Ok(std::thread::scope(|scope| scope.spawn(|| panic!("{text}")).join().unwrap_or(()))),
+            "fail" => Err(anyhow::anyhow!("{text}").context(format!("{text:?}"))),
+            _ => Ok(()),
+        }
+    }
+
+    fn hash(&self) -> String {
+        self.text.clone()
+    }
+
+    #[setup_task("Check the password", invalidator = check)]
+    fn after(&self) {}
+
+    fn check(&self) -> Result<bool> {
+        anyhow::ensure!(!std::fs::exists("leak.check")?, "{}", self.text);
+        Ok(true)
+    }
+}
+
 /// Depends on what nobody provides.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "lost")]
@@ -237,6 +276,9 @@ fn build_layout() -> Result<Layout> {
     }
     if std::fs::exists("sleeper")? {
         layout.add(Sleeper)?;
+    }
+    if let Ok(text) = std::fs::read_to_string("leak") {
+        layout.add(Leaky { _password: Secret::new(std::fs::read_to_string("password")?), text })?;
     }
     if std::fs::exists("script")? {
         layout.add(Scripted)?;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 pub(crate) use error::clean;
 pub(crate) use gate::Gate;
 pub use gate::{holds, redact, redact_json};
+pub(crate) use registry::any;
 
 /// A value that is not to be shown: a password, a token, a key.
 ///

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 use super::Moment;
 use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
+use crate::secret;
+use crate::secret;
 
 /// An input file as it was when it was recorded, or a directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -39,6 +41,10 @@ pub(crate) struct Inputs {
 pub(crate) enum InputError {
     #[error("`{pattern}` is not a valid glob")]
     Pattern { pattern: String, source: glob::PatternError },
+    #[error(
+        "a declared path holds a secret: `{pattern}`\nhelp: name the file by something that may be seen; records keep its path"
+    )]
+    Secret { pattern: String },
     #[error("a declared path is empty\nhelp: write `.` for the base directory itself")]
     Empty { pattern: String },
     #[error("cannot read `{}`", path.display())]
@@ -165,6 +171,9 @@ const WHOLE: usize = usize::MAX;
 
 impl Walk<'_> {
     fn pattern(&mut self, pattern: &PathPattern) -> Result<(), InputError> {
+        if secret::any() && secret::holds(&pattern.to_string()) {
+            return Err(InputError::Secret { pattern: secret::redact(&pattern.to_string()).into_owned() });
+        }
         let at = if pattern.is_absolute() { PathBuf::from("/") } else { PathBuf::new() };
         self.steps(at, &pattern.steps()?)
     }
