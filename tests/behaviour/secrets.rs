@@ -227,7 +227,7 @@ impl Leak {
     async fn say(&self, cx: &TaskContext) -> Result<()> {
         cx.log(&*self.text);
         // As an argument, from the environment to the standard error, and from the standard input in parts.
-        let script = "echo \"$1\"; echo \"$LEAK\" >&2; head -c 13; sleep 0.02; cat; exit $2";
+        let script = "printf '%s\\n' \"$1\"; printf '%s\\n' \"$LEAK\" >&2; head -c 13; sleep 0.02; cat; exit $2";
         let status = if self.way == "exit" { "3" } else { "0" };
         let command = cx.command("sh").args(["-c", script, "sh", &self.text, status]).env("LEAK", &self.text);
         cx.log(format!("{command:?} {command}"));
@@ -235,7 +235,8 @@ impl Leak {
         cx.log(format!("{output} {output:?}"));
         match self.way {
             "fail" => Err(anyhow::anyhow!("it was {}", self.text).context(format!("and {:?}", self.text))),
-            "panic" => panic!("{}", self.text),
+            // Without the hook: what that prints is not the run's to say.
+            "panic" => std::panic::resume_unwind(Box::new(self.text.clone())),
             _ => Ok(()),
         }
     }

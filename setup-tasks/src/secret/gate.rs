@@ -14,12 +14,14 @@ const PART: usize = 256 * 1024;
 const LONGEST_LINE: usize = 64 * 1024;
 /// A word of at least this length at the end of a line may go on in the next: programs wrap what they encode at 64 or 76 columns.
 const WRAPPED_WORD: usize = 40;
+/// A pattern of this length is no chance where blanks were taken out.
+const CLEAR_WITHOUT_BLANKS: usize = 8;
 /// So many bytes of a secret at the end of a line are taken for its beginning, whatever the line is like.
 const CLEAR_BEGINNING: usize = 4;
 
 /// Returns whether a text holds a secret, in any spelling that [`Secret`](crate::Secret) lists.
 pub fn holds(text: &str) -> bool {
-    any() && registry::with(|known| views(text.as_bytes(), &mut |view| known.find(&view.bytes, &mut |_, _| true)))
+    any() && registry::with(|known| find(known, text.as_bytes(), &mut |_| true))
 }
 
 /// Returns a text without the secrets in it: `[secret]` stands in the place of each.
@@ -67,19 +69,10 @@ pub fn redact_json(json: &str) -> Cow<'_, str> {
 
 /// Returns where secrets are, in order and without overlaps.
 fn ranges(known: &Known, text: &[u8]) -> Vec<Range<usize>> {
-    let mut found = Vec::new();
-    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
-    views(text, &mut |view| {
-        known.find(&view.bytes, &mut |pattern, at| {
-            let (mut start, mut end) = (at, at + pattern.text.len());
-            if pattern.spills {
-                start -= usize::from(start > 0 && is_base64(&view.bytes[start - 1]));
-                end += usize::from(view.bytes.get(end).is_some_and(is_base64));
-            }
-            let (start, end) = view.place(start, end);
-            found.push(start..end);
-            false
-        })
+    let mut found: Vec<Range<usize>> = Vec::new();
+    find(known, text, &mut |range| {
+        found.push(range);
+        false
     });
     found.sort_by_key(|range| (range.start, std::cmp::Reverse(range.end)));
     found.dedup_by(|next, before| {
@@ -90,6 +83,29 @@ fn ranges(known: &Known, text: &[u8]) -> Vec<Range<usize>> {
         overlaps
     });
     found
+}
+
+/// Calls `f` with each place where a secret is, until it returns true; returns whether it did.
+fn find(known: &Known, text: &[u8], f: &mut impl FnMut(Range<usize>) -> bool) -> bool {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
+    views(text, &mut |view| {
+        known.find(&view.bytes, &mut |pattern, at| {
+            let (mut start, mut end) = (at, at + pattern.text.len());
+            if pattern.spills {
+                start -= usize::from(start > 0 && is_base64(&view.bytes[start - 1]));
+                end += usize::from(view.bytes.get(end).is_some_and(is_base64));
+            }
+            let (start, end) = view.place(start, end);
+            // Without blanks, neighbouring words may look like a short secret: it counts only where it was broken over lines.
+            let is_chance =
+                view.is_squeezed && pattern.text.len() < CLEAR_WITHOUT_BLANKS && !has_line_break(&text[start..end]);
+            !is_chance && f(start..end)
+        })
+    })
+}
+
+fn has_line_break(text: &[u8]) -> bool {
+    text.contains(&b'\n') || text.windows(2).any(|two| two == b"\\n")
 }
 
 /// Hands on a text with the mask in the place of ranges.

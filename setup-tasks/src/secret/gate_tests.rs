@@ -139,6 +139,23 @@ fn lines_are_handed_on_at_once_unless_a_secret_begins_there() {
 }
 
 #[test]
+fn a_secret_with_blanks_is_recognised_wherever_its_lines_are_broken() {
+    let _known = Secret::new("every good boy <deserves> football".to_owned());
+    for text in ["every good\nboy <des\n  erves> football", "every g\nood boy &l\nt;deserves&gt; foot\nball"] {
+        for text in [text.to_owned(), format!("{text:?}")] {
+            assert!(!redact(&text).contains("foot"), "{}", redact(&text));
+        }
+    }
+}
+
+#[test]
+fn neighbouring_words_are_no_short_secret() {
+    let _known = Secret::new("zxqv".to_owned());
+    assert_eq!(redact("one zx qv\ntwo"), "one zx qv\ntwo");
+    assert_eq!(redact("one zx\nqv two"), "one [secret] two");
+}
+
+#[test]
 fn overlapping_secrets_leave_nothing_of_either() {
     let _known = [Secret::new("abcd-efgh".to_owned()), Secret::new("efgh-ijkl".to_owned())];
     assert_eq!(redact("1 abcd-efgh-ijkl 2"), "1 [secret] 2");

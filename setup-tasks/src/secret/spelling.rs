@@ -28,13 +28,16 @@ pub(super) fn patterns(secret: &str) -> Vec<Pattern> {
     }
     let lines: Vec<_> = secret.lines().map(str::trim).collect();
     let spans = lines.len() > 1;
-    let mut texts = vec![lines.concat(), lines.join(" ")];
+    let mut texts = vec![lines.join(" ")];
     texts.extend(
         lines.iter().filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----")).map(|&l| l.into()),
     );
-    texts.retain(|text| text.chars().count() >= SHORTEST);
+    // As it is found where line breaks and blanks are taken out.
+    let squeezed = texts.iter().map(|text| text.split([' ', '\t']).collect::<String>());
+    texts.extend(squeezed.collect::<Vec<_>>());
     // Forms of web pages write a blank as a plus.
     texts.extend(texts.clone().iter().filter(|text| text.contains(' ')).map(|text| text.replace(' ', "+")));
+    texts.retain(|text| text.chars().count() >= SHORTEST);
     let numbers = [hex(secret, false), hex(secret, true), decimal(secret, ", "), decimal(secret, ",")];
     texts.extend(numbers);
     let plain = texts.into_iter().map(|text| Pattern { text: text.into_bytes().into(), spills: false, spans });

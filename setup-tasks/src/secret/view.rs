@@ -2,20 +2,22 @@
 
 use std::borrow::Cow;
 
-/// How many escapes within each other are undone: JSON in a URL in a `{:?}`.
-const DEPTH: usize = 3;
+/// How many escapes within each other are undone: JSON in a URL in a `{:?}`, broken over lines.
+const DEPTH: usize = 4;
 
 /// A text as it reads once some escapes are undone.
 pub(super) struct View<'t> {
     pub(super) bytes: Cow<'t, [u8]>,
     /// Where each byte begins and ends in the text; empty if nothing was undone.
     places: Vec<(u32, u32)>,
+    /// Whether blanks and line breaks were taken out.
+    pub(super) is_squeezed: bool,
 }
 
 impl<'t> View<'t> {
     /// Makes a view of a text as it is.
     pub(super) fn new(text: &'t [u8]) -> Self {
-        Self { bytes: Cow::Borrowed(text), places: Vec::new() }
+        Self { bytes: Cow::Borrowed(text), places: Vec::new(), is_squeezed: false }
     }
 
     /// Returns where a part of the view lies in the text.
@@ -31,7 +33,8 @@ impl<'t> View<'t> {
         if !kind.may_be_in(&self.bytes) {
             return None;
         }
-        let mut out = View { bytes: Cow::Owned(Vec::new()), places: Vec::new() };
+        let is_squeezed = self.is_squeezed || kind == Kind::Blanks;
+        let mut out = View { bytes: Cow::Owned(Vec::new()), places: Vec::new(), is_squeezed };
         let (mut at, mut changed) = (0, false);
         let mut buffer = [0; 4];
         let bytes = out.bytes.to_mut();
@@ -57,11 +60,6 @@ impl<'t> View<'t> {
         }
         changed.then_some(out)
     }
-
-    /// Returns the view without line breaks and the blanks around them, with a blank in the place of each if `blank` says so.
-    pub(super) fn unwrapped(&self, blank: bool) -> Option<View<'static>> {
-        self.undo(if blank { Kind::LinesToBlanks } else { Kind::Lines })
-    }
 }
 
 /// Calls `f` with each view of a text, until it returns true; returns whether it did.
@@ -72,11 +70,6 @@ pub(super) fn views(text: &[u8], f: &mut impl FnMut(&View<'_>) -> bool) -> bool 
 fn with_views(view: &View<'_>, depth: usize, f: &mut impl FnMut(&View<'_>) -> bool) -> bool {
     if f(view) {
         return true;
-    }
-    for blank in [false, true] {
-        if view.unwrapped(blank).is_some_and(|view| f(&view)) {
-            return true;
-        }
     }
     let deeper = |kind| depth > 0 && view.undo(kind).is_some_and(|view| with_views(&view, depth - 1, f));
     ESCAPES.into_iter().any(deeper)
@@ -95,11 +88,11 @@ enum Kind {
     Xml,
     /// `%26`.
     Percent,
-    Lines,
-    LinesToBlanks,
+    /// Line breaks, and with them all blanks: where a line was broken at a blank, nobody knows whether it was the secret's own.
+    Blanks,
 }
 
-const ESCAPES: [Kind; 5] = [Kind::Terminal, Kind::Shell, Kind::Backslash, Kind::Xml, Kind::Percent];
+const ESCAPES: [Kind; 6] = [Kind::Blanks, Kind::Terminal, Kind::Shell, Kind::Backslash, Kind::Xml, Kind::Percent];
 
 /// What some bytes stand for.
 enum Meaning {
@@ -117,7 +110,7 @@ impl Kind {
             Self::Backslash => b'\\',
             Self::Xml => b'&',
             Self::Percent => b'%',
-            Self::Lines | Self::LinesToBlanks => b'\n',
+            Self::Blanks => b'\n',
         };
         text.contains(&byte)
     }
@@ -132,8 +125,7 @@ impl Kind {
             Self::Xml => entity(text),
             Self::Percent if text[0] == b'%' => hex(text.get(1..3)).map(|value| (3, byte(value))),
             Self::Shell | Self::Percent => None,
-            Self::Lines => line_break(text).map(|length| (length, Meaning::Nothing)),
-            Self::LinesToBlanks => line_break(text).map(|length| (length, Meaning::Byte(b' '))),
+            Self::Blanks => matches!(text[0], b'\n' | b'\r' | b' ' | b'\t').then_some((1, Meaning::Nothing)),
         };
         read.unwrap_or((1, Meaning::Itself))
     }
@@ -141,15 +133,6 @@ impl Kind {
 
 fn byte(value: u32) -> Meaning {
     u8::try_from(value).map_or(Meaning::Itself, Meaning::Byte)
-}
-
-/// Returns the length of a line break with the blanks around it.
-fn line_break(text: &[u8]) -> Option<usize> {
-    if !matches!(text[0], b'\n' | b'\r' | b' ' | b'\t') {
-        return None;
-    }
-    let length = text.iter().take_while(|byte| matches!(byte, b'\n' | b'\r' | b' ' | b'\t')).count();
-    text[..length].contains(&b'\n').then_some(length)
 }
 
 /// Returns the length of a sequence that a terminal obeys.

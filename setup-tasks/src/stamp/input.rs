@@ -13,7 +13,6 @@ use super::Moment;
 use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
 use crate::secret;
-use crate::secret;
 
 /// An input file as it was when it was recorded, or a directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
