@@ -138,7 +138,7 @@ fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() 
 fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
     let place = Place::new();
     place.write("dark", "");
-    let why = "decided once mount has run; before that, the completion check of task `ada/look` failed: it is dark";
+    let why = "decided once files/main/update_files has run; before that, the completion check of task `ada/look` failed: it is dark";
     let output = place.run(&["plan", "--exit-code", "--include", "ada"]);
     let plan = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.code() == Some(3) && plan.contains(&format!("undecided: {why}")), "{plan}");
@@ -148,7 +148,7 @@ fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
     let text = place.good(&["graph", "ada"]);
     assert!(text.contains(&format!("? look Look around: undecided: {why}\n")), "{text}");
     let text = place.good(&["plan", "--json"]);
-    assert!(text.contains("\"status\":\"undecided\"") && text.contains("\"until\":\"mount\""), "{text}");
+    assert!(text.contains("\"status\":\"undecided\"") && text.contains("\"until\":\"files/main/update_files\""), "{text}");
     place.remove("dark");
     place.good(&["up"]);
     // Nothing would run before it any more: now it is a failure.
