@@ -1,11 +1,11 @@
 //! Format strings over a model's fields: `clients/{name}`, `{network.name}`, `{0}`, `{port:04}`.
 
 use proc_macro2::{Span, TokenStream};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{Ident, Index, LitStr};
 
 use crate::errors::Errors;
-use crate::names::Runtime;
+use crate::names::{Runtime, at};
 
 /// A format string, read.
 pub struct Format {
@@ -40,6 +40,15 @@ impl Format {
         })
     }
 
+    /// Its text, with a character in the place of each field.
+    pub fn with_fields_as(&self, field: char) -> String {
+        let parts = self.parts.iter().map(|part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Field { .. } => field.to_string(),
+        });
+        parts.collect()
+    }
+
     /// Where it stands.
     pub fn span(&self) -> Span {
         self.span
@@ -64,7 +73,8 @@ impl Format {
             }
         }
         let literal = LitStr::new(&template, self.span);
-        quote!(#private::format!(#literal, #(#fields),*))
+        let private = runtime.private_at(self.span);
+        quote_spanned!(at(self.span)=> #private::format!(#literal, #(#fields),*))
     }
 
     /// An expression of type `PathPattern`, over a model called `model`: texts can be globs, and values cannot.
@@ -92,7 +102,11 @@ impl Format {
 
     fn field(&self, path: &[String], model: &TokenStream) -> TokenStream {
         let parts = path.iter().map(|part| member(part, self.span));
-        quote!(#model #(. #parts)*)
+        let model = model.clone().into_iter().map(|mut token| {
+            token.set_span(at(self.span));
+            token
+        });
+        quote_spanned!(at(self.span)=> #(#model)* #(. #parts)*)
     }
 }
 

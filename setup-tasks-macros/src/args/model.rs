@@ -19,8 +19,6 @@ pub struct Mixin {
 #[derive(Default)]
 pub struct ModelArgs {
     pub subdir: Option<Format>,
-    /// The `subdir` key as it is written.
-    pub subdir_text: Option<LitStr>,
     /// Whether there is a `subdir` key, readable or not.
     pub has_subdir: bool,
     pub id: Option<Format>,
@@ -60,14 +58,13 @@ impl ModelArgs {
     }
 
     fn set(&mut self, arg: &Arg, errors: &Errors) {
-        let text = || arg.parse::<LitStr>("\"hosts/{name}\"", errors);
-        let format = |text: Option<LitStr>| Format::parse(&text?, errors);
+        let format = || {
+            let text = arg.parse::<LitStr>("\"hosts/{name}\"", errors)?;
+            Format::parse(&text, errors)
+        };
         match arg.key.to_string().as_str() {
-            "subdir" => {
-                (self.subdir_text, self.has_subdir) = (text(), true);
-                self.subdir = format(self.subdir_text.clone());
-            }
-            "id" => self.id = format(text()),
+            "subdir" => (self.subdir, self.has_subdir) = (format(), true),
+            "id" => self.id = format(),
             "readonly" => self.readonly = Some(arg.flag(errors)),
             "ready" => self.ready = arg.parse("a_function_of_the_type", errors),
             "event_keys" => self.event_keys = arg.parse("a_method_of_the_type", errors),

@@ -60,7 +60,7 @@ impl TaskArgs {
             args.description = describe(&text, errors);
             pieces.remove(0);
         }
-        pieces.retain(|piece| !is_late_description(piece, errors));
+        pieces.retain(|piece| !is_late_description(piece, errors) && !is_description_key(piece, errors));
         let rest = pieces.into_iter().flat_map(|piece| [piece, quote::quote!(,)]).collect();
         let list = parse(rest, "`#[setup_task]`", &KEYS, errors);
         exclude(&list, "order", &["before", "after"], "a number and a neighbour are two places", errors);
@@ -103,6 +103,17 @@ impl TaskArgs {
             _ => {}
         }
     }
+}
+
+/// `description = "…"`, as other libraries have it.
+fn is_description_key(piece: &TokenStream, errors: &Errors) -> bool {
+    let Some(TokenTree::Ident(key)) = piece.clone().into_iter().next() else { return false };
+    let is_key = key == "description" || key == "desc" || key == "name";
+    if is_key {
+        let help = "write `#[setup_task(\"description\", key = value)]`; the name is the method's";
+        errors.add(key.span(), "the description is the first argument, and has no key", help);
+    }
+    is_key
 }
 
 /// A literal or a constant expression; where it stands, there is no model yet.

@@ -73,9 +73,10 @@ fn expand(model: &Model) -> TokenStream {
         }
     });
     let event_keys = model.args.event_keys.as_ref().map(|event_keys| {
+        let keys = quote_spanned!(at(event_keys.span())=> Self::#event_keys(self));
         quote! {
             fn event_keys(&self) -> #private::Vec<#private::EventKey> {
-                Self::#event_keys(self)
+                #keys
             }
         }
     });
@@ -86,6 +87,11 @@ fn expand(model: &Model) -> TokenStream {
     let handles = handles(model, &impl_generics, &ty_generics, where_clause, runtime);
     let lists = lists(ident, (&impl_generics, &ty_generics, where_clause), &model.args.mixins, runtime);
     let beside = beside(model, runtime);
+    // An error of the order is reported at the type.
+    let at_type = runtime.private_at(ident.span());
+    let table = quote_spanned! {at(ident.span())=>
+        &#at_type::TaskTable::build(<Self as #runtime::SetupTasks>::BLOCK)
+    };
     quote! {
         #[automatically_derived]
         impl #impl_generics #runtime::SetupTasks for #ident #ty_generics #where_clause {
@@ -95,7 +101,7 @@ fn expand(model: &Model) -> TokenStream {
                 #no_block
                 &#private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#relations], #rows])
             };
-            const TABLE: &'static #private::TaskTable<Self> = &#private::TaskTable::build(<Self as #runtime::SetupTasks>::BLOCK);
+            const TABLE: &'static #private::TaskTable<Self> = #table;
             fn stamp_subdir(&self) -> #private::String {
                 #subdir
             }

@@ -25,12 +25,11 @@ pub fn model(model: &mut Model, errors: &Errors) {
             format_args!("write `#[setup_tasks(subdir = \"{}\")]` on it", example(model)),
         );
     }
-    if model.args.subdir.is_some()
-        && let Some(text) = &model.args.subdir_text
-        && let Some(problem) = subdir_problem(&text.value())
+    if let Some(subdir) = &model.args.subdir
+        && let Some(problem) = subdir_problem(subdir)
     {
-        let what = format!("the subdir {:?} {problem}", text.value());
-        errors.add(text.span(), what, format_args!("write a relative path, such as {:?}", example(model)));
+        let help = format!("write a relative path, such as {:?}", example(model));
+        errors.add(subdir.span(), format_args!("this subdir {problem}"), help);
     }
     relations(model, errors);
     model.without_accessor = accessors(model, errors);
@@ -40,20 +39,9 @@ pub fn model(model: &mut Model, errors: &Errors) {
 }
 
 /// What is wrong with a subdir whatever its fields hold: the rules of `setup_tasks::paths`, as far as they can be seen here.
-fn subdir_problem(text: &str) -> Option<&'static str> {
-    // A field may hold anything.
-    const FIELD: char = '\u{e000}';
-    let (mut literal, mut rest) = (String::new(), text);
-    while let Some(c) = rest.chars().next() {
-        let doubled = rest.strip_prefix("{{").or_else(|| rest.strip_prefix("}}"));
-        let (c, after) = match (doubled, rest.find('}')) {
-            (Some(after), _) => (c, after),
-            (None, Some(end)) if c == '{' => (FIELD, rest.get(end + 1..).unwrap_or_default()),
-            _ => (c, rest.get(c.len_utf8()..).unwrap_or_default()),
-        };
-        literal.push(c);
-        rest = after;
-    }
+fn subdir_problem(subdir: &Format) -> Option<&'static str> {
+    // A private character stands for a field, which may hold anything.
+    let literal = subdir.with_fields_as('\u{e000}');
     let mut parts = literal.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
     match parts.peek() {
         _ if literal.contains('\0') => Some("holds a NUL"),

@@ -49,6 +49,11 @@ pub fn cycles(block: &Block, errors: &Errors) {
         let within = |target: &&Target| find(block, target).is_some_and(|i| path.contains(&i));
         let key = path.iter().flat_map(|&i| keys(&block.tasks[i])).find(within);
         let span = key.map_or_else(|| block.tasks[start].span(), Target::span);
+        if let [only] = &*path {
+            let what = format!("`{}` would run before itself", block.tasks[*only].name);
+            errors.add(span, what, "name another task here, or take the key away");
+            continue;
+        }
         let what = format!("these tasks run before each other: {}", names.join(" -> "));
         errors.add(span, what, "take one of their `before` or `after` keys away");
     }

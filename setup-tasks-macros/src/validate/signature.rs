@@ -39,6 +39,12 @@ pub fn method(method: &Method, role: &str, errors: &Errors) -> bool {
         errors.add(span, what, "put the parameter on the model, or name a type");
     }
     for ty in &method.args {
+        if let Type::Reference(ty) = ty
+            && let Some(mutability) = ty.mutability
+        {
+            let what = format!("{role} shares its context: it takes `&TaskContext`, and no `&mut`");
+            errors.add(mutability.span, what, "write `cx: &TaskContext`");
+        }
         if let Type::ImplTrait(ty) = ty {
             let what = format!("{role} takes extractors, whose types are known: `impl Trait` is none");
             errors.add(ty.impl_token.span, what, "name a type that implements `setup_tasks::Extract`");

@@ -318,9 +318,6 @@ impl<T: 'static> Added<T> {
                 return Err(AddTaskError::UnknownDependency { object, task, other, wanted, known });
             }
         }
-        if places.len() >= CAPACITY {
-            return Err(AddTaskError::TooMany { object });
-        }
         let place = row.order_place();
         if let Some(target) = place.before.iter().chain(place.after).find(|target| !known(&places, target)) {
             let known = listed(places.iter().map(|place| place.name));
@@ -332,6 +329,7 @@ impl<T: 'static> Added<T> {
         places.push(place);
         let sorted = match sort(&places) {
             Ok(sorted) => sorted,
+            Err(OrderError::TooMany { .. }) => return Err(AddTaskError::TooMany { object }),
             Err(OrderError::Cycle { members, len }) => {
                 let names: Vec<_> =
                     members[..len].iter().chain(&members[..1]).map(|&i| places[usize::from(i)].name).collect();

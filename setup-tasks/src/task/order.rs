@@ -7,7 +7,8 @@
 
 use super::text::same;
 
-/// The most tasks that one type can have, its mixins' included.
+/// The most tasks that one type, or one object, can have, its mixins' included: const evaluation has no heap, so tables have a fixed
+/// size, and each of their places costs every model compile time.
 pub const CAPACITY: usize = 256;
 const STEP: i64 = 100;
 const WORDS: usize = CAPACITY / 64;
@@ -39,6 +40,7 @@ impl<'n> Place<'n> {
 
 /// Why there is no order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "const evaluation has no heap")]
 pub enum OrderError {
     /// The first `len` indices each run before the next, and the last before the first.
     Cycle {
@@ -46,6 +48,11 @@ pub enum OrderError {
         members: [u8; CAPACITY],
         /// How many of them count.
         len: usize,
+    },
+    /// There are more tasks than [`CAPACITY`].
+    TooMany {
+        /// How many there are.
+        count: usize,
     },
 }
 
@@ -92,13 +99,11 @@ const fn find(places: &[Place<'_>], name: &str) -> usize {
 }
 
 /// Sorts at most [`CAPACITY`] tasks with distinct names. A target that is not among them constrains nothing.
-///
-/// # Panics
-///
-/// If there are more than [`CAPACITY`]: in const evaluation a compile error.
 #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
 pub const fn sort(places: &[Place<'_>]) -> Result<Sorted, OrderError> {
-    assert!(places.len() <= CAPACITY, "a type can have at most 256 setup tasks");
+    if places.len() > CAPACITY {
+        return Err(OrderError::TooMany { count: places.len() });
+    }
     let mut sorted = [0u8; CAPACITY];
     if !any_is_placed(places) {
         let mut i = 0;

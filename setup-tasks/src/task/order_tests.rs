@@ -15,6 +15,14 @@ fn without_keys_the_order_is_that_of_declaration() {
 }
 
 #[test]
+fn more_tasks_than_there_are_places_are_refused() {
+    let names: Vec<&'static str> = (0..=CAPACITY).map(|i| &*format!("t{i}").leak()).collect();
+    let places: Vec<_> = names.iter().map(|name| place(name)).collect();
+    assert!(sort(&places[..CAPACITY]).is_ok());
+    assert_eq!(sort(&places).err(), Some(OrderError::TooMany { count: CAPACITY + 1 }));
+}
+
+#[test]
 fn a_number_sets_the_place_and_what_follows_goes_behind_it() {
     let far = Place { order: Some(1000), ..place("far") };
     assert_eq!(
@@ -79,7 +87,7 @@ fn a_cycle_is_found_and_reads_runs_before() {
         Place { before: &["a"], ..place("c") },
         Place { after: &["c"], ..place("behind the cycle") },
     ];
-    let OrderError::Cycle { members, len } = sort(&list).unwrap_err();
+    let Err(OrderError::Cycle { members, len }) = sort(&list) else { panic!("an order of a cycle") };
     assert_eq!(members[..len], [1, 2, 3]);
 }
 

@@ -109,9 +109,18 @@ impl Skips<'_> {
 struct List<T: 'static> {
     slots: [Option<Slot<T>>; CAPACITY],
     len: usize,
+    /// How many tasks found no place.
+    left_over: usize,
 }
 
 impl<T: 'static> List<T> {
+    /// The rows of a block and its mixins, in the order of declaration.
+    const fn of(block: &'static Block<T>) -> Self {
+        let mut list = Self { slots: [None; CAPACITY], len: 0, left_over: 0 };
+        list.collect(block, &Skips { names: &[], outer: None });
+        list
+    }
+
     /// Adds the rows of `block` behind those of its mixins.
     const fn collect(&mut self, block: &'static Block<T>, skips: &Skips<'_>) {
         let mut m = 0;
@@ -159,7 +168,10 @@ impl<T: 'static> List<T> {
             }
             i += 1;
         }
-        assert!(self.len < CAPACITY, "a type can have at most 256 setup tasks, its mixins' included");
+        if self.len == CAPACITY {
+            self.left_over += 1;
+            return;
+        }
         self.slots[self.len] = Some(Slot { def, place: def, owner });
         self.len += 1;
     }
@@ -214,8 +226,10 @@ impl<T: 'static> TaskTable<T> {
     /// The table of a type, or why there is none.
     #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
     pub(crate) const fn try_build(block: &'static Block<T>) -> Result<Self, OrderError> {
-        let mut list = List { slots: [None; CAPACITY], len: 0 };
-        list.collect(block, &Skips { names: &[], outer: None });
+        let list = List::of(block);
+        if list.left_over > 0 {
+            return Err(OrderError::TooMany { count: CAPACITY + list.left_over });
+        }
         let mut places = [Place::new(""); CAPACITY];
         let mut i = 0;
         while i < list.len {
@@ -243,8 +257,7 @@ impl<T: 'static> TaskTable<T> {
 
     /// What the order depends on, of each task in the order of declaration.
     pub(crate) fn places(&self) -> Vec<Place<'static>> {
-        let mut list = List { slots: [None; CAPACITY], len: 0 };
-        list.collect(self.block, &Skips { names: &[], outer: None });
+        let list = List::of(self.block);
         let place = |slot: &Slot<T>| Place { name: slot.def.name(), ..slot.place.meta.place };
         list.slots.iter().flatten().map(place).collect()
     }
@@ -283,9 +296,21 @@ impl<T: 'static> TaskTable<T> {
 impl OrderError {
     /// Writes `a -> b -> a`, with the names of the block that was sorted.
     pub(crate) const fn describe<T: 'static>(&self, block: &'static Block<T>, message: &mut Message) {
-        let Self::Cycle { members, len } = self;
-        let mut list = List { slots: [None; CAPACITY], len: 0 };
-        list.collect(block, &Skips { names: &[], outer: None });
+        let (members, len) = match self {
+            Self::Cycle { members, len } => (members, len),
+            Self::TooMany { count } => {
+                message.push_name(block.name);
+                message.push(" has ");
+                message.push_number(*count);
+                message.push(" setup tasks, its mixins' included; a type can have ");
+                message.push_number(CAPACITY);
+                message.push(
+                    "\nhelp: give some of them to another model, and depend on it or apply it as a `Customization`",
+                );
+                return;
+            }
+        };
+        let list = List::of(block);
         message.push("the setup tasks of ");
         message.push_name(block.name);
         message.push(" cannot be put in an order: ");

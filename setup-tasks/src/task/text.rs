@@ -57,6 +57,16 @@ impl Message {
         }
     }
 
+    /// Appends a number.
+    pub const fn push_number(&mut self, number: usize) {
+        if number >= 10 {
+            self.push_number(number / 10);
+        }
+        let (_, digits) = "0123456789".split_at(number % 10);
+        let (digit, _) = digits.split_at(1);
+        self.push(digit);
+    }
+
     /// Appends a name in backticks.
     pub const fn push_name(&mut self, name: &str) {
         self.push("`");
@@ -125,6 +135,16 @@ mod tests {
         for (a, b, edits) in [("", "", 0), ("mount", "mount", 0), ("mont", "mount", 1), ("kitten", "sitting", 3)] {
             assert_eq!((distance(a, b), distance(b, a)), (edits, edits), "{a} {b}");
         }
+    }
+
+    #[test]
+    fn numbers_are_decimal() {
+        let mut message = Message::new();
+        for number in [0, 7, 10, 257, 1_000_000] {
+            message.push_number(number);
+            message.push(" ");
+        }
+        assert_eq!(message.as_str(), "0 7 10 257 1000000 ");
     }
 
     #[test]

@@ -1,0 +1,15 @@
+use setup_tasks::prelude::*;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "client")]
+struct Client;
+
+#[setup_tasks]
+impl Client {
+    #[setup_task("Mount the share")]
+    async fn mount(&self, _cx: &mut TaskContext) -> Result<()> {
+        Ok(())
+    }
+}
+
+fn main() {}
