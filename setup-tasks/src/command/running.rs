@@ -206,10 +206,10 @@ struct Process {
     began: u64,
 }
 
-/// Processes that left the session of a command, by the command's leader. Their ancestors may end before them, and then nothing else
-/// tells that they belong to it.
+/// Processes of a command that were seen, by the command's leader. One may leave the session at any moment, and its ancestors may end
+/// before it: then nothing else tells that it belongs to the command.
 #[cfg(target_os = "linux")]
-static LEFT: Mutex<BTreeMap<i32, BTreeSet<(i32, u64)>>> = Mutex::new(BTreeMap::new());
+static SEEN: Mutex<BTreeMap<i32, BTreeSet<(i32, u64)>>> = Mutex::new(BTreeMap::new());
 
 /// Returns the process groups of a command in which something runs: its own, those that it made within its session, as a shell with
 /// job control or `timeout` does, and those of descendants that made a session of their own. Returns `None` where the system does not
@@ -222,29 +222,29 @@ fn groups(leader: i32) -> Option<BTreeSet<i32>> {
         // One that has ended since has no such file.
         .filter_map(|entry| Process::parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?))
         .collect();
-    let mut left = LEFT.lock().unwrap_or_else(PoisonError::into_inner);
-    let left = left.entry(leader).or_default();
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let seen = seen.entry(leader).or_default();
     let (mut pids, mut groups) = (BTreeSet::from([leader]), BTreeSet::new());
     loop {
         let (own, rest): (Vec<_>, Vec<_>) = others.into_iter().partition(|process| {
             [process.group, process.session].contains(&leader)
                 || pids.contains(&process.parent)
-                || left.contains(&(process.pid, process.began))
+                || seen.contains(&(process.pid, process.began))
         });
         if own.is_empty() {
             return Some(groups);
         }
         others = rest;
-        left.extend(own.iter().filter(|process| process.session != leader).map(|process| (process.pid, process.began)));
+        seen.extend(own.iter().map(|process| (process.pid, process.began)));
         pids.extend(own.iter().map(|process| process.pid));
         groups.extend(own.iter().map(|process| process.group));
     }
 }
 
-/// Forgets the processes that left the session of a command.
+/// Forgets the processes of a command.
 #[cfg(target_os = "linux")]
 fn forget(leader: i32) {
-    LEFT.lock().unwrap_or_else(PoisonError::into_inner).remove(&leader);
+    SEEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&leader);
 }
 
 #[cfg(not(target_os = "linux"))]
