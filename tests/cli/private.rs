@@ -27,10 +27,9 @@ fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
         let own = place.file(".setup-tasks");
         let mut found = Vec::new();
         permissions(&own, &mut found);
-        // The objects' own files, as `stamp_path` gives tasks a place for, have the mode that the task gives them.
-        let is_runtimes = |path: &Path| {
-            path.is_dir() || !path.starts_with(own.join("cache")) || path.starts_with(own.join("cache/.setup-tasks"))
-        };
+        // Files of tasks, in the directories that objects have for cache and state, have the mode that the task gives them.
+        let runtimes = [own.join("log"), own.join("cache/.setup-tasks")];
+        let is_runtimes = |path: &Path| path.is_dir() || runtimes.iter().any(|directory| path.starts_with(directory));
         for (path, mode) in found.iter().filter(|(path, _)| is_runtimes(path)) {
             let private = if path.is_dir() { 0o700 } else { 0o600 };
             assert_eq!(*mode, private, "umask {mask}: {}", path.display());
