@@ -16,6 +16,9 @@ use crate::template::Template;
 /// The component whose rendering is a template's hash.
 const HASH: &str = "hash";
 
+/// The length in bytes above which a whole text is kept as its hash.
+const LONG: usize = 64;
+
 /// By where the embedded files are.
 type Engines = HashMap<usize, Arc<Tera>>;
 
@@ -54,9 +57,14 @@ impl Engine {
         self.tera.render(self.template.name(), context).map_err(|error| render_error(self.template, &error))
     }
 
-    /// What tells one rendering from another: the rendering of the component `hash` if there is one, else the whole text.
+    /// Returns the text that tells one rendering from another: the rendering of the component `hash` if there is one, else the
+    /// whole text, a long one as its BLAKE3 hash, since every run would read it from the store.
     pub(crate) fn hash(&self, context: &Context) -> Result<String, TemplateError> {
-        let Some(component) = self.tera.get_component_definition(HASH) else { return self.render(context) };
+        let Some(component) = self.tera.get_component_definition(HASH) else {
+            let text = self.render(context)?;
+            let is_short = text.len() <= LONG;
+            return Ok(if is_short { text } else { format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()) });
+        };
         let mut args = Context::new();
         for arg in component.args().iter().filter(|arg| !arg.is_implicit()) {
             if let Some(value) = context.get(arg.name()) {

@@ -11,7 +11,7 @@ use setup_tasks::run::FileChange;
 use setup_tasks::stamp::{FileStamp, kind_of};
 use setup_tasks::{Difference, Result, TaskContext};
 
-use crate::kept;
+use crate::kept::{self, KeptFile};
 use crate::task::Rendered;
 
 /// A machine that files can be installed on.
@@ -197,9 +197,11 @@ impl RootedDirectory {
     pub(crate) fn differences(
         &self,
         path: &Path,
-        left: &FileStamp,
+        file: &KeptFile,
         mode: Option<u32>,
-    ) -> Result<Vec<Difference>, InstallError> {
+        cx: &TaskContext,
+    ) -> Result<Vec<Difference>> {
+        let Some(left) = &file.stamp else { return Ok(Vec::new()) };
         let shown = path.display().to_string();
         let Some(meta) = self.look(path)? else { return Ok(vec![Difference::new(shown, "is missing")]) };
         if !meta.is_file() {
@@ -209,7 +211,7 @@ impl RootedDirectory {
             return Ok(Vec::new());
         }
         let mut differences = Vec::new();
-        let is_same = || Ok(self.read_now(path)?.is_some_and(|content| left.held(&content)));
+        let is_same = || self.read_now(path)?.map_or(Ok(false), |content| file.held(&content, cx));
         if meta.len() == 0 && left.size() > 0 {
             differences.push(Difference::new(&shown, "is empty"));
         } else if meta.len() != left.size() || !is_same()? {

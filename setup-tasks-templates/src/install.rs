@@ -152,9 +152,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         let Some(root) = filesystem.local() else { return Ok(Vec::new()) };
         let mut differences = Vec::new();
         for file in kept::decode(cx.kept())? {
-            if let Some(stamp) = &file.stamp {
-                differences.extend(root.differences(file.path.as_ref(), stamp, file.mode)?);
-            }
+            differences.extend(root.differences(file.path.as_ref(), &file, file.mode, cx)?);
         }
         Ok(differences)
     }
@@ -199,7 +197,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             let stamped = object.check_stamp(task)?;
             let was_secret = stamped.and_then(|stamp| kept::was_secret(&[&stamp.kept], template.output_name()));
             let is_secret = was_secret.unwrap_or(mode.is_some_and(is_private));
-            files.push(KeptFile { path: template.output_name().to_owned(), is_secret, mode, stamp });
+            files.push(KeptFile::new(template.output_name(), is_secret, mode, stamp, cx)?);
         }
         cx.keep(kept::encode(&files)?);
         Ok(Outcome::Done)

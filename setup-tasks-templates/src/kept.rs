@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
-use setup_tasks::Result;
 use setup_tasks::stamp::FileStamp;
+use setup_tasks::{Result, TaskContext};
 
 const VERSION: u8 = 1;
 
@@ -17,6 +17,32 @@ pub(crate) struct KeptFile {
     pub(crate) mode: Option<u32>,
     /// `None` if the filesystem does not tell.
     pub(crate) stamp: Option<FileStamp>,
+}
+
+impl KeptFile {
+    /// Records a file that a task left. Of a text that depends on a secret, only a keyed hash is kept.
+    pub(crate) fn new(
+        path: &str,
+        is_secret: bool,
+        mode: Option<u32>,
+        stamp: Option<FileStamp>,
+        cx: &TaskContext,
+    ) -> Result<Self> {
+        let stamp = match stamp {
+            Some(stamp) if is_secret => Some(stamp.keyed(|hash| cx.keyed_hash(hash))?),
+            stamp => stamp,
+        };
+        Ok(Self { path: path.to_owned(), is_secret, mode, stamp })
+    }
+
+    /// Returns whether the file held this when it was left.
+    pub(crate) fn held(&self, content: &[u8], cx: &TaskContext) -> Result<bool> {
+        let Some(stamp) = &self.stamp else { return Ok(false) };
+        if self.is_secret {
+            return Ok(stamp.held_keyed(content, |hash| cx.keyed_hash(hash))?);
+        }
+        Ok(stamp.held(content))
+    }
 }
 
 pub(crate) fn encode(files: &[KeptFile]) -> Result<Vec<u8>> {

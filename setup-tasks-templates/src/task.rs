@@ -127,8 +127,8 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         let (root, output) = self.place(cx)?;
         let mode = self.mode_of(&rendered);
         let put = root.put(output, rendered.text.as_bytes(), Some(mode))?;
-        let (path, is_secret) = (self.output_name().to_owned(), rendered.is_secret);
-        cx.keep(kept::encode(&[KeptFile { path, is_secret, mode: Some(mode), stamp: Some(put.stamp) }])?);
+        let file = KeptFile::new(self.output_name(), rendered.is_secret, Some(mode), Some(put.stamp), cx)?;
+        cx.keep(kept::encode(&[file])?);
         Ok(Outcome::Done)
     }
 
@@ -137,16 +137,19 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         let context = self.template.context(model, cx, &plain).await?;
         let hash = self.engine(cx).await?.hash(&context)?;
         // No spelling of a secret is kept, whatever filters it went through.
-        let digest = |text: &str| format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex());
-        Ok(if plain.has_met_secrets() { digest(&hash) } else { hash })
+        if !plain.has_met_secrets() {
+            return Ok(hash);
+        }
+        let keyed = blake3::Hash::from(cx.keyed_hash(hash.as_bytes())?);
+        Ok(format!("blake3-keyed:{}", keyed.to_hex()))
     }
 
     async fn differences(&self, _model: &M, cx: &TaskContext) -> Result<Vec<Difference>> {
         let (root, output) = self.place(cx)?;
         let kept = kept::decode(cx.kept())?;
         let left = kept.iter().find(|file| file.path == self.output_name());
-        if let Some(KeptFile { stamp: Some(stamp), mode, .. }) = left {
-            return Ok(root.differences(output, stamp, self.mode.or(*mode))?);
+        if let Some(file @ KeptFile { stamp: Some(_), mode, .. }) = left {
+            return root.differences(output, file, self.mode.or(*mode), cx);
         }
         // It was declared done, or an older version rendered it: that the file is there is all that is known.
         let is = match root.look(output)? {

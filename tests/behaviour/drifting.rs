@@ -222,6 +222,32 @@ async fn a_file_that_is_as_it_was_left_is_looked_at_and_not_read() {
     assert!(read() - before > 8 << 20, "the content is read where the look shows a change");
 }
 
+/// Returns whether the files of the stores hold these bytes.
+fn is_kept(place: &Place, bytes: &[u8]) -> bool {
+    let store = place.path().join(".setup-tasks/cache/.setup-tasks");
+    let mut files = fs::read_dir(store).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file());
+    files.any(|path| fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes))
+}
+
+#[tokio::test]
+async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
+    let place = Place::new();
+    host(&place).run_setup_tasks().await.unwrap();
+    let content = |file: &str| fs::read(place.path().join("root").join(file)).unwrap();
+    let hash = |file| *blake3::hash(&content(file)).as_bytes();
+    assert!(is_kept(&place, &hash("etc/plain")), "the hash of a plain file is kept");
+    assert!(!is_kept(&place, &hash("secret")), "likely secrets could be tested against it");
+    let hex = blake3::hash(&content("secret")).to_hex();
+    assert!(!is_kept(&place, hex.as_bytes()));
+    // The keyed hash still shows that a touched file has the same content, and that an edited one has another.
+    let file = place.path().join("root/secret");
+    let text = content("secret");
+    fs::write(&file, &text).unwrap();
+    assert!(host(&place).plan().await.unwrap().is_up_to_date());
+    fs::write(&file, text.to_ascii_uppercase()).unwrap();
+    assert!(!host(&place).plan().await.unwrap().is_up_to_date());
+}
+
 /// Everything that a plan and a run say, in every form, and what is kept.
 async fn said(place: &Place, password: &str) -> String {
     let layout = place.layout();

@@ -148,7 +148,10 @@ fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
     let text = place.good(&["graph", "ada"]);
     assert!(text.contains(&format!("? look Look around: undecided: {why}\n")), "{text}");
     let text = place.good(&["plan", "--json"]);
-    assert!(text.contains("\"status\":\"undecided\"") && text.contains("\"until\":\"files/main/update_files\""), "{text}");
+    assert!(
+        text.contains("\"status\":\"undecided\"") && text.contains("\"until\":\"files/main/update_files\""),
+        "{text}"
+    );
     place.remove("dark");
     place.good(&["up"]);
     // Nothing would run before it any more: now it is a failure.

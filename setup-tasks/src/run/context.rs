@@ -12,7 +12,7 @@ use crate::log::TaskLog;
 use crate::object::{AnyObject, DynObject};
 use crate::paths::PathError;
 use crate::secret;
-use crate::stamp::{Entry, RunId};
+use crate::stamp::{Entry, RunId, StampError};
 use crate::task::extract::LastRun;
 
 /// The run as a task or a helper method sees it.
@@ -102,6 +102,16 @@ impl TaskContext {
     /// Returns what the last run kept, if its stamp counts; nothing if it kept nothing.
     pub fn kept(&self) -> &[u8] {
         self.last_run.0.as_ref().map_or(&[], |stamp| &stamp.kept)
+    }
+
+    /// Returns a BLAKE3 hash of a content under a key that only the owner of the state directory can read. Keep it in place of a
+    /// plain hash if the content depends on a secret. A dry run without a key uses a random one, since no hash under it was kept.
+    ///
+    /// # Errors
+    ///
+    /// [`StampError::Io`] if the key cannot be read or made.
+    pub fn keyed_hash(&self, content: &[u8]) -> Result<[u8; 32], StampError> {
+        self.layout().texts().keyed_hash(content, !self.layout().is_dry_run())
     }
 
     /// Takes what this run keeps.

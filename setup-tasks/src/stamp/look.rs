@@ -51,6 +51,26 @@ impl FileStamp {
         self.size() == content.len() as u64 && self.digest == *blake3::hash(content).as_bytes()
     }
 
+    /// Replaces the hash of the content by one under a private key, for a content that depends on a secret: whoever reads the
+    /// stamp cannot test likely secrets. `hash` is [`TaskContext::keyed_hash`](crate::TaskContext::keyed_hash).
+    ///
+    /// # Errors
+    ///
+    /// The error of `hash`.
+    pub fn keyed<E>(mut self, hash: impl FnOnce(&[u8]) -> Result<[u8; 32], E>) -> Result<Self, E> {
+        self.digest = hash(&self.digest)?;
+        Ok(self)
+    }
+
+    /// Returns whether the file held this when it was recorded, for a stamp that is [`keyed`](Self::keyed).
+    ///
+    /// # Errors
+    ///
+    /// The error of `hash`.
+    pub fn held_keyed<E>(&self, content: &[u8], hash: impl FnOnce(&[u8]) -> Result<[u8; 32], E>) -> Result<bool, E> {
+        Ok(self.size() == content.len() as u64 && self.digest == hash(blake3::hash(content).as_bytes())?)
+    }
+
     /// Returns how many bytes the file had.
     pub fn size(&self) -> u64 {
         self.look.size

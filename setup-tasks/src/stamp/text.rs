@@ -33,9 +33,14 @@ impl Texts {
         if !crate::secret::holds(&text) {
             return Ok(text);
         }
+        Ok(format!("{KEYED}{}", blake3::Hash::from(self.keyed_hash(text.as_bytes(), may_write)?).to_hex()))
+    }
+
+    /// Returns the hash of a content under the private key.
+    pub(crate) fn keyed_hash(&self, content: &[u8], may_write: bool) -> Result<[u8; blake3::OUT_LEN], StampError> {
         let path = self.state_dir.join(crate::paths::RESERVED).join(NAME);
         let key = self.key(may_write).map_err(|error| StampError::io("read or make the key", path, error))?;
-        Ok(format!("{KEYED}{}", blake3::keyed_hash(&key, text.as_bytes()).to_hex()))
+        Ok(*blake3::keyed_hash(&key, content).as_bytes())
     }
 
     fn key(&self, may_write: bool) -> io::Result<Key> {
