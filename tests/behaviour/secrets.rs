@@ -143,6 +143,183 @@ async fn control_characters_in_what_is_said_are_spelled_out_in_logs() {
     assert!(String::from_utf8_lossy(&log).contains("\\x1b]0;owned\\x07"));
 }
 
+/// A secret with two parts that no spelling of text changes, and between them what each of them does.
+const CORES: [&str; 2] = ["Zq7Kx2Vt", "Wm4Jp9Rs"];
+
+fn password(number: usize) -> String {
+    format!("{}{number:02}'\"<&>\\%\u{fc} \u{7f}{}{number:02}", CORES[0], CORES[1])
+}
+
+/// The same in lines that are too short to be looked for by themselves.
+fn lines_of_password(number: usize) -> String {
+    format!("Zq7K\nx2Vt{number:02}\n'&%\nWm4J\np9Rs\n")
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
+}
+
+fn base64(bytes: &[u8]) -> String {
+    let alphabet: Vec<char> = ('A'..='Z').chain('a'..='z').chain('0'..='9').chain(['+', '/']).collect();
+    let bit = |at: usize| bytes.get(at / 8).map_or(0, |byte| usize::from(byte >> (7 - at % 8) & 1));
+    let value = |i: usize| (0..6).fold(0, |value, n| value << 1 | bit(i * 6 + n));
+    (0..(bytes.len() * 8).div_ceil(6)).map(|i| alphabet[value(i)]).collect()
+}
+
+fn xml(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+fn url(text: &str) -> String {
+    let spell =
+        |byte: u8| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") };
+    text.bytes().map(spell).collect()
+}
+
+/// Returns the spellings of a secret, each with the parts that must not be seen.
+fn spellings(secret: &str) -> Vec<(&'static str, String, Vec<String>)> {
+    let cores = || CORES.iter().map(|&core| core.to_owned()).collect::<Vec<_>>();
+    let middle = |text: &str| vec![text[8..18].to_owned(), text[20..30].to_owned()];
+    let quoted = secret.replace('\'', "'\\''");
+    let mut spellings = vec![
+        ("plain", secret.to_owned(), cores()),
+        ("shell", format!("'{quoted}'"), cores()),
+        ("debug", format!("{secret:?}"), cores()),
+        ("json", serde_json::to_string(secret).unwrap(), cores()),
+        ("xml", xml(secret), cores()),
+        ("url", url(secret), cores()),
+        ("json of debug", serde_json::to_string(&format!("{secret:?}")).unwrap(), cores()),
+        ("hex", hex(secret.as_bytes()), middle(&hex(secret.as_bytes()))),
+    ];
+    for before in ["", "a", "ab"] {
+        let text = base64(format!("{before}{secret}").as_bytes());
+        let hidden = middle(&text);
+        spellings.push(("base64", text, hidden));
+    }
+    spellings
+}
+
+/// Returns the forms in which a spelling may be written.
+fn forms(spelling: &str) -> Vec<(&'static str, String)> {
+    let parts: Vec<String> = spelling.chars().collect::<Vec<_>>().chunks(9).map(|part| part.iter().collect()).collect();
+    let at = 64 * 1024 - spelling.len() / 2;
+    vec![
+        ("on a line", format!("before {spelling} after\n")),
+        ("coloured", parts.iter().map(|part| format!("\x1b[1;31m{part}\x1b[0m")).collect()),
+        ("over lines", parts.join("\n") + "\n"),
+        ("indented", parts.iter().map(|part| format!("    {part}\n")).collect()),
+        ("at the limit of a line", format!("{}{spelling}{}", "x".repeat(at), "y".repeat(9000))),
+    ]
+}
+
+/// A model that writes a text to every place that a text can get to.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "leak/{number}", id = "leak/{number}")]
+struct Leak {
+    number: usize,
+    text: String,
+    way: &'static str,
+}
+
+#[setup_tasks]
+impl Leak {
+    #[setup_task("Say it", hash = hash)]
+    async fn say(&self, cx: &TaskContext) -> Result<()> {
+        cx.log(&*self.text);
+        // As an argument, from the environment to the standard error, and from the standard input in parts.
+        let script = "printf '%s\\n' \"$1\"; printf '%s\\n' \"$LEAK\" >&2; head -c 13; sleep 0.02; cat; exit $2";
+        let status = if self.way == "exit" { "3" } else { "0" };
+        let command = cx.command("sh").args(["-c", script, "sh", &self.text, status]).env("LEAK", &self.text);
+        cx.log(format!("{command:?} {command}"));
+        let output = command.stdin(&*self.text).output().await?;
+        cx.log(format!("{output} {output:?}"));
+        match self.way {
+            "fail" => Err(anyhow::anyhow!("it was {}", self.text).context(format!("and {:?}", self.text))),
+            // Without the hook: what that prints is not the run's to say.
+            "panic" => std::panic::resume_unwind(Box::new(self.text.clone())),
+            _ => Ok(()),
+        }
+    }
+
+    fn hash(&self) -> String {
+        self.text.clone()
+    }
+}
+
+/// Returns a text without colours and line breaks.
+fn joined(text: &str) -> String {
+    let mut text = text
+        .replace("\\x1b", "\x1b")
+        .replace("\\u001b", "\x1b")
+        .replace("\\u{1b}", "\x1b")
+        .replace("\\n", "\n")
+        .replace("%0A", "");
+    for colour in ["\x1b[1;31m", "\x1b[0m"] {
+        text = text.replace(colour, "");
+    }
+    text.split_whitespace().collect()
+}
+
+/// Runs the leaks and returns all their output and all files that they leave.
+async fn leaked(leaks: Vec<Leak>) -> String {
+    let place = Place::new();
+    let mut said = String::new();
+    let layout = place.layout();
+    let mut events = layout.events();
+    for leak in leaks {
+        layout.add(leak).unwrap();
+    }
+    let report = layout.run().await.unwrap();
+    write!(said, "{report} {report:?} {}", serde_json::to_string(&report).unwrap()).unwrap();
+    write!(said, "{:?}", layout.history(&HistoryFilter::default()).unwrap()).unwrap();
+    write!(said, "{:?}", layout.run().dry_run().await.unwrap()).unwrap();
+    while let Some(event) = events.try_next() {
+        write!(said, "{event:?} {}", serde_json::to_string(&*event).unwrap()).unwrap();
+    }
+    drop(layout);
+    for file in files(place.path()) {
+        write!(said, "{}\n{}\n", file.display(), String::from_utf8_lossy(&std::fs::read(&file).unwrap())).unwrap();
+    }
+    said
+}
+
+/// `FUZZ` set, as `.ci/long` does, tries every way to end with each form.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_spelling_in_any_form_is_seen_in_any_place() {
+    let all = std::env::var_os("FUZZ").is_some();
+    let mut seen = Vec::new();
+    for (number, secret) in [password(1), lines_of_password(2)].into_iter().enumerate() {
+        let _known = Secret::new(secret.clone());
+        for (spelling, text, hidden) in spellings(&secret) {
+            let mut leaks = Vec::new();
+            for (form, text) in forms(&text) {
+                // Long texts take long: they end in one way, with one spelling of each kind.
+                let is_long = form == "at the limit of a line";
+                let ways = match spelling {
+                    "plain" | "json" | "hex" if is_long => &["exit"][..],
+                    _ if is_long => &[],
+                    _ if all => &["fail", "panic", "exit"],
+                    _ => &["fail", "panic", "exit"][leaks.len() % 3..][..1],
+                };
+                for &way in ways {
+                    leaks.push(Leak { number: leaks.len(), text: text.clone(), way });
+                }
+            }
+            let said = leaked(leaks).await;
+            assert!(said.contains("[secret]"), "{spelling} of {number}: it was looked for where it was");
+            let joined = joined(&said);
+            for part in &hidden {
+                if let Some(at) = joined.find(part.as_str()) {
+                    let context: String =
+                        joined[..at].chars().rev().take(300).collect::<Vec<_>>().into_iter().rev().collect();
+                    seen.push(format!("{spelling} of {number}: {part} behind {context}"));
+                }
+            }
+        }
+    }
+    assert!(seen.is_empty(), "{}", seen.join("\n\n"));
+}
+
 #[tokio::test]
 async fn names_that_hold_a_secret_are_refused_without_showing_it() {
     #[derive(SetupTasks)]

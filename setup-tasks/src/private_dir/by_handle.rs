@@ -83,14 +83,16 @@ impl PrivateDir {
         let mut at = Self { handle: self.handle.try_clone()?, path: self.path.clone(), identity: self.identity };
         for part in name.as_ref().components() {
             let Component::Normal(part) = part else { return Err(io::ErrorKind::InvalidInput.into()) };
-            match fs::mkdirat(&at.handle, part, DIRECTORY) {
-                Ok(()) | Err(Errno::EXIST) => {}
+            // The mask of the process may have removed the user's own rights from a new directory.
+            let own = match fs::mkdirat(&at.handle, part, DIRECTORY) {
+                Ok(()) => DIRECTORY,
+                Err(Errno::EXIST) => Mode::empty(),
                 Err(error) => return Err(error.into()),
-            }
+            };
             let handle = fs::openat(&at.handle, part, OPEN, Mode::empty());
             let handle = handle.map_err(|error| at.explain(Path::new(part), error))?;
             at = Self::new(handle, at.path.join(part))?;
-            at.make_private()?;
+            make_private(&at.handle, own, || at.path.clone())?;
         }
         Ok(at)
     }
@@ -271,7 +273,7 @@ impl PrivateDir {
     }
 
     fn make_private(&self) -> io::Result<()> {
-        make_private(&self.handle, DIRECTORY, || self.path.clone())
+        make_private(&self.handle, Mode::empty(), || self.path.clone())
     }
 
     fn check_file(&self, name: &OsStr, meta: &Metadata, is_written: bool) -> io::Result<()> {
@@ -356,18 +358,22 @@ fn check_owner(owner: u32, path: impl FnOnce() -> PathBuf) -> io::Result<()> {
     if owner == own || owner == 0 { Ok(()) } else { Err(Refusal::Owner { path: path(), owner, own }.into()) }
 }
 
-/// Takes the rights of others away, if they have any.
-fn make_private(handle: impl AsFd, mode: Mode, path: impl Fn() -> PathBuf) -> io::Result<()> {
-    let is_private = || -> io::Result<bool> {
-        let now = Mode::from_raw_mode(fs::fstat(&handle)?.st_mode);
-        Ok(!now.intersects(OTHERS) && now.contains(mode))
-    };
-    if is_private()? {
+/// Removes the rights of the group and of others, and adds the rights `own` of the user.
+fn make_private(handle: impl AsFd, own: Mode, path: impl Fn() -> PathBuf) -> io::Result<()> {
+    let mode = || -> io::Result<Mode> { Ok(Mode::from_raw_mode(fs::fstat(&handle)?.st_mode)) };
+    let is_private = |mode: Mode| !mode.intersects(OTHERS) && mode.contains(own);
+    let now = mode()?;
+    if is_private(now) {
         return Ok(());
     }
-    match fs::fchmod(&handle, mode) {
-        Ok(()) if is_private()? => Ok(()),
-        Ok(()) | Err(Errno::PERM) => Err(Refusal::Open(path()).into()),
+    match fs::fchmod(&handle, (now | own) - OTHERS) {
+        Ok(()) if is_private(mode()?) => Ok(()),
+        Err(Errno::PERM) => {
+            let (owner, own) = (fs::fstat(&handle)?.st_uid, rustix::process::geteuid().as_raw());
+            let path = path();
+            Err(if owner == own { Refusal::Open(path) } else { Refusal::Owner { path, owner, own } }.into())
+        }
+        Ok(()) => Err(Refusal::Open(path()).into()),
         Err(error) => Err(error.into()),
     }
 }

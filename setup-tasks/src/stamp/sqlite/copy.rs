@@ -19,22 +19,35 @@ const MAGIC: u32 = 0x377f_0682;
 /// A log that begins anew during this many looks belongs to a database that is written without a pause.
 const ATTEMPTS: usize = 100;
 
+/// The first page can be read while another process writes it. A database that is damaged in each of this many looks is damaged.
+const TORN: usize = 20;
+
 /// Opens a copy of the database as it is now.
 ///
 /// While the log does not begin anew, whatever is written to the database comes from the log. So a database that was read before its
 /// log is whole once all of the log is applied, whatever was written to it meanwhile.
 pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
     let log = beside(path, "-wal");
+    let mut torn = 0;
     for _ in 0..ATTEMPTS {
         let (before, state) = (read(&log, HEADER)?, state(path)?);
-        let mut image = image(path)?;
-        let frames = read(&log, usize::MAX)?;
         let has_log = before.len() == HEADER;
-        if has_log && !frames.starts_with(&before) || !has_log && (!frames.is_empty() || state != self::state(path)?) {
-            continue;
+        let copy = || {
+            let mut image = image(path)?;
+            let frames = read(&log, usize::MAX)?;
+            let is_same = if has_log { frames.starts_with(&before) } else { frames.is_empty() && state == self::state(path)? };
+            if !is_same {
+                return Ok(None);
+            }
+            apply(&mut image, &frames);
+            open_image(path, &image).map(Some)
+        };
+        match copy() {
+            Ok(Some(copy)) => return Ok(copy),
+            Ok(None) => {}
+            Err(StampError::Damaged { .. }) if has_log && torn < TORN => torn += 1,
+            Err(error) => return Err(error),
         }
-        apply(&mut image, &frames);
-        return open_image(path, &image);
     }
     let detail = "it changes too often to be read without a trace".to_owned();
     Err(StampError::Database { path: path.to_owned(), detail })
