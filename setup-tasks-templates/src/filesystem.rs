@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
@@ -330,6 +331,10 @@ fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> i
         let mut file = file.into_std();
         file.write_all(content)?;
         set_mode(&file, mode)?;
+        // File systems take times from a clock that ticks every few milliseconds. This time is exact, so whoever changes the
+        // content within the same tick gives the file another one.
+        let exact = SystemTime::now();
+        file.set_modified(exact)?;
         // A file system may keep the new name before the content; a loss of power would leave an empty file.
         file.sync_all()?;
         let written = file.metadata()?;
@@ -337,7 +342,13 @@ fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> i
         sync(directory)?;
         let meta = file.metadata()?;
         let is_ours = meta.len() == written.len() && meta.modified().ok() == written.modified().ok();
-        Ok(if is_ours { FileStamp::new(&meta, content) } else { FileStamp::unsure(&meta, content) })
+        Ok(if is_ours && meta.modified().ok() == Some(exact) {
+            FileStamp::exact(&meta, content)
+        } else if is_ours {
+            FileStamp::new(&meta, content)
+        } else {
+            FileStamp::unsure(&meta, content)
+        })
     };
     write().inspect_err(|_| {
         // It may be in its place already.

@@ -79,13 +79,13 @@ impl TemplateTask {
         })
     }
 
-    /// The directory that the file is under, and its path there.
+    /// Returns the directory that the file is under, and its path there. Nothing is made on the disk.
     fn place(&self, cx: &TaskContext) -> Result<(RootedDirectory, &'static Path)> {
         let (template, output) = (self.template.name(), self.output_name());
         if !output::is_plain(output.as_ref()) {
             return Err(TemplateError::Outside { template, output: output.to_owned() }.into());
         }
-        Ok((RootedDirectory::new(cx.stamp_path()?), output.as_ref()))
+        Ok((RootedDirectory::new(cx.stamp_path_unmade()), output.as_ref()))
     }
 
     /// The mode of the file: a text that depends on a secret is private, unless the task has a mode.
@@ -124,6 +124,7 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
 
     async fn run(&self, model: &M, cx: &TaskContext) -> Result<Outcome> {
         let rendered = self.render(model, cx).await?;
+        cx.stamp_path()?;
         let (root, output) = self.place(cx)?;
         let mode = self.mode_of(&rendered);
         let put = root.put(output, rendered.text.as_bytes(), Some(mode))?;

@@ -231,7 +231,7 @@ fn newer_than(time: Moment, newest: Option<&Newest>) -> Option<Reason> {
 }
 
 fn by_stamp(facts: &Facts<'_>) -> Decision {
-    match facts.entry.and_then(|entry| entry.attempt.as_ref()) {
+    match facts.entry.and_then(|entry| entry.attempt.as_deref()) {
         Some(Attempt::Failed { error, .. }) => return Decision::Run(Reason::Failed { error: error.clone() }),
         Some(Attempt::Running { .. }) => return Decision::Run(Reason::Interrupted),
         None => {}

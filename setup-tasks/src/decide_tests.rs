@@ -82,7 +82,8 @@ fn line_2_a_task_complete_without_a_time_says_nothing_about_time() {
 
 #[test]
 fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
-    let interrupted = Entry { attempt: Some(Attempt::Running { since: STAMPED, run: RUN }), ..Entry::default() };
+    let interrupted =
+        Entry { attempt: Some(Box::new(Attempt::Running { since: STAMPED, run: RUN })), ..Entry::default() };
     let facts = Facts {
         completion: Fact::Known(Completion::Complete),
         hash: Fact::Known("other".to_owned()),
@@ -102,7 +103,7 @@ fn line_2_a_task_complete_without_a_time_passes_on_when_it_last_changed_somethin
         let entry = Entry { changed: Some(Moment(changed)), attempt, ..Entry::default() };
         decide(&Facts { completion: Fact::Known(Completion::Complete), ..settled(&entry) })
     };
-    let failed = |time| Some(Attempt::Failed { time: Moment(time), run: RUN, error: "e".to_owned() });
+    let failed = |time| Some(Box::new(Attempt::Failed { time: Moment(time), run: RUN, error: "e".to_owned() }));
     assert_eq!(changed(5, None), Decision::UpToDate(Some(Moment(5))));
     assert_eq!(changed(5, failed(7)), Decision::UpToDate(Some(Moment(7))));
     let entry = Entry { changed: Some(Moment(90)), ..Entry::default() };
@@ -117,10 +118,10 @@ fn line_3_without_a_stamp_after_a_failure_or_an_interruption_it_runs() {
     assert_eq!(reason(&Facts { entry: None, ..settled(&never) }), Reason::NeverRan);
 
     let failed = Attempt::Failed { time: STAMPED, run: RUN, error: "no disk".to_owned() };
-    let failed = Entry { attempt: Some(failed), ..Entry::default() };
+    let failed = Entry { attempt: Some(Box::new(failed)), ..Entry::default() };
     assert_eq!(reason(&settled(&failed)), Reason::Failed { error: "no disk".to_owned() });
 
-    let interrupted = Entry { attempt: Some(Attempt::Running { since: STAMPED, run: RUN }), ..done() };
+    let interrupted = Entry { attempt: Some(Box::new(Attempt::Running { since: STAMPED, run: RUN })), ..done() };
     assert_eq!(reason(&settled(&interrupted)), Reason::Interrupted);
 }
 
@@ -234,7 +235,7 @@ fn entry() -> impl Strategy<Value = Entry> {
         moment().prop_map(|time| Attempt::Failed { time, run: RUN, error: "e".to_owned() }),
     ];
     (prop::option::of(stamp), prop::option::weighted(0.2, attempt), prop::option::of(moment()))
-        .prop_map(|(stamp, attempt, changed)| Entry { stamp, attempt, changed })
+        .prop_map(|(stamp, attempt, changed)| Entry { stamp, attempt: attempt.map(Box::new), changed })
 }
 
 prop_compose! {
@@ -262,7 +263,7 @@ fn table(world: &World) -> Decision {
     let newer = |time: Moment| world.newest.as_ref().filter(|newest| newest.time > time);
     let after = |time| newer(time).map(|newest| R::DependencyNewer { which: newest.which.clone() });
     let stamp = world.entry.as_ref().and_then(|entry| entry.stamp.as_ref());
-    let attempt = world.entry.as_ref().and_then(|entry| entry.attempt.as_ref());
+    let attempt = world.entry.as_ref().and_then(|entry| entry.attempt.as_deref());
     let during_last_run = stamp.is_some_and(|stamp| stamp.changed_while_running);
     if world.forced {
         return Decision::Run(R::Forced);

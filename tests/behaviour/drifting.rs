@@ -64,6 +64,15 @@ fn mode(path: &Path) -> u32 {
     path.metadata().unwrap().permissions().mode() & 0o7777
 }
 
+/// Waits until the clock of the file system has passed the last change of a file.
+fn wait_for_a_tick(file: &Path) {
+    let probe = tempfile::NamedTempFile::new_in(file.parent().unwrap()).unwrap();
+    let ctime = |path: &Path| path.metadata().map(|meta| (meta.ctime(), meta.ctime_nsec())).unwrap();
+    while fs::write(probe.path(), "").map(|()| ctime(probe.path())).unwrap() <= ctime(file) {
+        std::thread::yield_now();
+    }
+}
+
 /// Something done to a file.
 type Spoil = fn(&Path);
 
@@ -71,6 +80,7 @@ const SPOILS: &[(&str, Spoil)] = &[
     ("content differs", |path| fs::write(path, "edited by hand").unwrap()),
     ("content differs", |path| {
         // Another text of the same length, with the same time of modification.
+        wait_for_a_tick(path);
         let meta = path.metadata().unwrap();
         fs::write(path, "x".repeat(usize::try_from(meta.len()).unwrap())).unwrap();
         fs::File::options().write(true).open(path).unwrap().set_modified(meta.modified().unwrap()).unwrap();
@@ -202,14 +212,7 @@ async fn a_file_that_is_as_it_was_left_is_looked_at_and_not_read() {
     let place = Place::new();
     let large = place.layout().add(Large { large: "x".repeat(8 << 20) }).unwrap();
     large.run_setup_tasks().await.unwrap();
-    // Once the clock of the file system has ticked, nothing can change and keep its times.
     let file = large.stamp_path().unwrap().join("drift_large");
-    let probe = place.path().join("probe");
-    let ctime = |path: &Path| path.metadata().map(|meta| (meta.ctime(), meta.ctime_nsec())).unwrap();
-    while fs::write(&probe, "").map(|()| ctime(&probe)).unwrap() <= ctime(&file) {
-        std::thread::yield_now();
-    }
-    large.run_setup_tasks().force_all().await.unwrap();
     let read = || {
         let io = fs::read_to_string("/proc/thread-self/io").unwrap();
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse::<u64>().unwrap()

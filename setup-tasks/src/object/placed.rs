@@ -100,6 +100,7 @@ impl<T: SetupTasks> Placed<T> {
         }
     }
 
+    #[inline]
     fn stamp_name_of(&self, i: usize, row: &Row<T>) -> &'static str {
         let Some(host) = &self.core.host else { return row.name() };
         self.extra().stamp_names.get(i).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))

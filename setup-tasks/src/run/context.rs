@@ -138,6 +138,11 @@ impl TaskContext {
         self.object.0.core().stamp_path()
     }
 
+    /// Returns the path of [`stamp_path`](Self::stamp_path) without making the directory, for methods that only look.
+    pub fn stamp_path_unmade(&self) -> &Path {
+        self.object.0.core().paths().stamp_unmade()
+    }
+
     /// The object's place for what must not be lost, private to its owner. In a dry run it is named and not made.
     ///
     /// # Errors

@@ -250,7 +250,7 @@ impl Driver<'_> {
             let left = |row| (level.is_host && start.has(row)) || is_other(row);
             let is_last = level.is_host && self.options.stop_after.as_ref().is_some_and(|last| is(row, last));
             let has = (!left(row)).then(|| level.object.features(row));
-            let has = has.filter(|has| !self.is_done(level, row, has.stamp_name));
+            let has = has.filter(|has| self.done.is_empty() || !self.is_done(level, row, has.stamp_name));
             if let Some(has) = has.filter(|has| !self.is_up_to_date(level, row, has)) {
                 let follower = (!is_last && at + 1 < order.len()).then(|| order.row(at + 1));
                 self.follower = follower.filter(|&row| !left(row));

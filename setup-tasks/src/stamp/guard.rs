@@ -96,7 +96,8 @@ impl<'s> Guard<'s> {
         let history = self.history(time, Ended::Failed, duration, Some(error.clone()));
         let failed = Attempt::Failed { time, run: self.session.run(), error };
         let changed = (self.keeps == Keeps::Change).then_some(time);
-        self.keep(records, Some(Entry { attempt: Some(failed), changed, ..Entry::default() }), history, None).await
+        self.keep(records, Some(Entry { attempt: Some(Box::new(failed)), changed, ..Entry::default() }), history, None)
+            .await
     }
 
     fn history(&self, time: Moment, ended: Ended, duration: Duration, error: Option<String>) -> HistoryEntry {
@@ -124,7 +125,7 @@ fn mark(session: &Session, records: &Records, task: &'static str, keeps: Keeps) 
         Keeps::Stamp => (records.get(task).and_then(|entry| entry.stamp.clone()), None),
         Keeps::Change => (None, Some(since)),
     };
-    let attempt = Some(Attempt::Running { since, run: session.run() });
+    let attempt = Some(Box::new(Attempt::Running { since, run: session.run() }));
     Change::Set { task: task.to_owned(), entry: Some(Entry { stamp, attempt, changed }), history: None }
 }
 

@@ -95,8 +95,8 @@ pub enum Attempt {
 pub struct Entry {
     /// The last completion. Not to be believed while there is an attempt: see [`Entry::valid`].
     pub stamp: Option<Stamp>,
-    /// The last attempt, if it did not complete.
-    pub attempt: Option<Attempt>,
+    /// The last attempt, if it did not complete. Boxed, since most entries have none and a run without work decodes all of them.
+    pub attempt: Option<Box<Attempt>>,
     /// When the task last changed something in a run, or began an attempt that did not complete, of a task that has no stamp:
     /// one with a completion check. It is kept for later tasks, and never decides whether the task itself runs.
     #[serde(default)]
@@ -122,7 +122,7 @@ impl Entry {
 
     /// Returns when a task with a completion check last changed something. An attempt that failed or has not ended may have.
     pub(crate) fn last_change(&self) -> Option<Moment> {
-        let attempt = self.attempt.as_ref().map(|attempt| match attempt {
+        let attempt = self.attempt.as_deref().map(|attempt| match attempt {
             Attempt::Running { since, .. } => *since,
             Attempt::Failed { time, .. } => *time,
         });
@@ -175,8 +175,15 @@ impl Records {
         self.0.is_empty()
     }
 
-    /// The latest time in any entry.
+    /// Returns the latest time in any entry.
     pub(crate) fn latest(&self) -> Option<Moment> {
-        self.0.iter().filter_map(|(_, entry)| entry.latest()).max()
+        let mut latest = None;
+        for (_, entry) in &self.0 {
+            let stamp = entry.stamp.as_ref().map(|stamp| stamp.time);
+            // Most entries have a stamp and nothing else.
+            let is_plain = entry.attempt.is_none() && entry.changed.is_none();
+            latest = latest.max(if is_plain { stamp } else { entry.latest() });
+        }
+        latest
     }
 }

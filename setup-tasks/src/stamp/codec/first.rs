@@ -55,7 +55,7 @@ impl From<Records> for super::Records {
     fn from(first: Records) -> Self {
         let entry = |first: Entry| super::Entry {
             stamp: first.stamp.map(Into::into),
-            attempt: first.attempt,
+            attempt: first.attempt.map(Box::new),
             ..super::Entry::default()
         };
         Self(first.0.into_iter().map(|(name, first)| (name, entry(first))).collect())
@@ -74,7 +74,8 @@ impl From<super::Records> for Records {
             let inputs = inputs.into_iter().map(input).collect();
             Stamp { time, contents, source, run, duration_us, inputs, changed_while_running }
         };
-        let entry = |now: super::Entry| Entry { stamp: now.stamp.map(stamp), attempt: now.attempt };
+        let entry =
+            |now: super::Entry| Entry { stamp: now.stamp.map(stamp), attempt: now.attempt.map(|attempt| *attempt) };
         Self(now.0.into_iter().map(|(name, now)| (name, entry(now))).collect())
     }
 }

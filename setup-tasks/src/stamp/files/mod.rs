@@ -118,7 +118,7 @@ impl StampStore for FilesStore {
             let detail = read_json::<Detail>(&directory, &file_name(".detail-", &task))?;
             let (detail, changed) = detail.map_or((None, None), |detail| (detail.stamp, detail.changed));
             let stamp = read_stamp(&directory, &task, detail)?;
-            let attempt = read_json::<Attempt>(&directory, &file_name(".attempt-", &task))?;
+            let attempt = read_json::<Box<Attempt>>(&directory, &file_name(".attempt-", &task))?;
             let entry = Entry { stamp, attempt, changed };
             records.set(&task, (entry != Entry::default()).then_some(entry));
         }

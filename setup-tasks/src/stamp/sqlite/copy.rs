@@ -35,7 +35,8 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
         let copy = || {
             let mut image = image(path)?;
             let frames = read(&log, usize::MAX)?;
-            let is_same = if has_log { frames.starts_with(&before) } else { frames.is_empty() && state == self::state(path)? };
+            let is_same =
+                if has_log { frames.starts_with(&before) } else { frames.is_empty() && state == self::state(path)? };
             if !is_same {
                 return Ok(None);
             }

@@ -14,7 +14,8 @@ use super::writer::Job;
 pub(super) fn takes_away(change: &Change) -> bool {
     match change {
         Change::Set { entry: Some(entry), .. } => {
-            matches!(entry.attempt, Some(Attempt::Running { .. })) && (entry.stamp.is_some() || entry.changed.is_some())
+            matches!(entry.attempt.as_deref(), Some(Attempt::Running { .. }))
+                && (entry.stamp.is_some() || entry.changed.is_some())
         }
         // Without history it is no end of an attempt.
         Change::Set { entry: None, history, .. } => history.is_none(),
