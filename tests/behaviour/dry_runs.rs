@@ -472,9 +472,6 @@ async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end
 
 #[tokio::test]
 async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
-    let place = Place::new();
-    let layout = place.layout();
-    let gate = crate::support::Gate::new();
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "gated")]
     struct Gated(crate::support::Gate);
@@ -485,6 +482,9 @@ async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
             self.0.pass().await;
         }
     }
+    let place = Place::new();
+    let layout = place.layout();
+    let gate = crate::support::Gate::new();
     let gated = layout.add(Gated(gate.clone())).unwrap();
     let running = tokio::spawn({
         let gated = gated.clone();

@@ -330,13 +330,6 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
     }
     #[setup_tasks]
     impl Named {}
-    let _known = Secret::new("not-for-a-name".to_owned());
-    let place = Place::new();
-    let layout = place.layout();
-    let add =
-        |id: &str, subdir: &str| layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err().to_string();
-    let error = add("a/not-for-a-name", "a");
-    assert!(error.contains("a secret is in its id `a/[secret]`\nhelp: "), "{error}");
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "reads")]
     struct Reads {
@@ -347,6 +340,13 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
         #[setup_task("Read it", inputs = ["{file}.txt"])]
         fn read(&self) {}
     }
+    let _known = Secret::new("not-for-a-name".to_owned());
+    let place = Place::new();
+    let layout = place.layout();
+    let add =
+        |id: &str, subdir: &str| layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err().to_string();
+    let error = add("a/not-for-a-name", "a");
+    assert!(error.contains("a secret is in its id `a/[secret]`\nhelp: "), "{error}");
     let reads = layout.add(Reads { file: "not-for-a-name" }).unwrap();
     let error = chain(reads.run_setup_tasks().await.unwrap_err());
     assert!(error.contains("a declared path holds a secret: `[secret].txt`"), "{error}");

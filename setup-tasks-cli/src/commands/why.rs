@@ -51,7 +51,7 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r
     let reports: Vec<_> = plan
         .object(object.id())
         .into_iter()
-        .flat_map(|result| result.leaves())
+        .flat_map(setup_tasks::fleet::ObjectResult::leaves)
         .filter(|task| matches!(task.status, Status::WouldRun | Status::Undecided))
         .collect();
     let mut planned = Vec::new();

@@ -131,7 +131,7 @@ impl Node {
             .map(|error| printable(&format!("{:#}", error.get())).into_owned());
         let looked_at =
             result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectOutcome::Readonly);
-        let would: Vec<&TaskReport> = result.into_iter().flat_map(|result| result.leaves()).collect();
+        let would: Vec<&TaskReport> = result.into_iter().flat_map(setup_tasks::fleet::ObjectResult::leaves).collect();
         let task = |task: &ObjectTaskInspector| {
             let planned = would.iter().find(|report| report.task == task.stamp_name());
             let undecided = planned.filter(|report| report.status == Status::Undecided);

@@ -1,5 +1,7 @@
 //! Directories by their paths, where the system has no handles for this. Links are followed, and rights are the system's.
 
+#![allow(clippy::unnecessary_wraps, reason = "the signatures are those of the directories as handles")]
+
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};

@@ -65,7 +65,7 @@ pub enum Status {
     Skipped,
     /// It would run, were this not a dry run.
     WouldRun,
-    /// A dry run cannot say whether it would run: [`TaskReport::undecided`].
+    /// A dry run cannot say whether it would run: [`TaskReport::undecided`](field@TaskReport::undecided).
     Undecided,
 }
 

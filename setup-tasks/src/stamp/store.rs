@@ -5,7 +5,6 @@ use crate::BoxFuture;
 
 /// One change to what is kept about an object.
 #[derive(Clone, Debug, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "nearly every change is the large one")]
 pub enum Change {
     /// Keep this entry for a task and, if given, add to the history.
     Set {

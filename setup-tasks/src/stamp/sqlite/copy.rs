@@ -272,16 +272,16 @@ mod tests {
         let stop = &std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(move || {
-                let mut step = 0;
+                let mut round = 0;
                 while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                    step += 1;
+                    round += 1;
                     connection
                         .execute_batch(&format!(
-                            "BEGIN; UPDATE pairs SET a = a + 1; INSERT INTO pairs VALUES ({step}, 0, zeroblob(2000));
-                             UPDATE pairs SET a = 0; DELETE FROM pairs WHERE id < {step} - 40; COMMIT;"
+                            "BEGIN; UPDATE pairs SET a = a + 1; INSERT INTO pairs VALUES ({round}, 0, zeroblob(2000));
+                             UPDATE pairs SET a = 0; DELETE FROM pairs WHERE id < {round} - 40; COMMIT;"
                         ))
                         .unwrap();
-                    if step % 7 == 0 {
+                    if round % 7 == 0 {
                         connection.query_row("PRAGMA wal_checkpoint(RESTART)", [], |_| Ok(())).unwrap();
                     }
                 }
