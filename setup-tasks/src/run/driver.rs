@@ -363,7 +363,7 @@ impl Driver<'_> {
             match self.begin(level, name).await? {
                 Right::Plan => {}
                 Right::Restart => return Ok(Considered::Restart),
-                Right::Session(session) => drop(self.prepare(&session, level, row, None).await?),
+                Right::Session(session) => drop(Box::pin(self.prepare(&session, level, row, None)).await?),
             }
         }
         let dependencies = if has.dependencies { object.dependencies(row) } else { Vec::new() };
@@ -390,7 +390,7 @@ impl Driver<'_> {
                 self.up_to_date(level, row, name, time);
                 Ok(Considered::At(time))
             }
-            Verdict::Run(reason) => self.run_or_plan(level, row, reason, decided.hash).await,
+            Verdict::Run(reason) => Box::pin(self.run_or_plan(level, row, reason, decided.hash)).await,
         }
     }
 

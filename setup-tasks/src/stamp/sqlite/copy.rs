@@ -35,8 +35,12 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
         let copy = || {
             let mut image = image(path)?;
             let frames = read(&log, usize::MAX)?;
-            let is_same =
-                if has_log { frames.starts_with(&before) } else { frames.is_empty() && state == self::state(path)? };
+            // A log that begins anew gets another header first. The header, looked at once more, vouches for all frames before.
+            let is_same = if has_log {
+                frames.starts_with(&before) && read(&log, HEADER)? == before
+            } else {
+                frames.is_empty() && state == self::state(path)?
+            };
             if !is_same {
                 return Ok(None);
             }
