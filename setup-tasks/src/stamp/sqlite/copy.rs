@@ -19,8 +19,9 @@ const MAGIC: u32 = 0x377f_0682;
 /// A log that begins anew during this many looks belongs to a database that is written without a pause.
 const ATTEMPTS: usize = 100;
 
-/// The first page can be read while another process writes it. A database that is damaged in each of this many looks is damaged.
-const TORN: usize = 20;
+/// A page can be read while another process writes it. A database that is damaged in each of this many looks, over a fifth of a
+/// second, is damaged.
+const TORN: u64 = 20;
 
 /// Opens a copy of the database as it is now.
 ///
@@ -50,7 +51,11 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
         match copy() {
             Ok(Some(copy)) => return Ok(copy),
             Ok(None) => {}
-            Err(StampError::Damaged { .. }) if has_log && torn < TORN => torn += 1,
+            // Whoever brings the log in may be held up in the middle of a page: it gets longer and longer to go on.
+            Err(StampError::Damaged { .. }) if has_log && torn < TORN => {
+                torn += 1;
+                std::thread::sleep(std::time::Duration::from_millis(torn));
+            }
             Err(error) => return Err(error),
         }
     }
