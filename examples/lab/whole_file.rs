@@ -4,6 +4,7 @@ use std::fs::{self, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
@@ -15,6 +16,8 @@ pub fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
         let mut draft = tempfile::NamedTempFile::new_in(directory)?;
         draft.write_all(text.as_bytes())?;
         draft.as_file().set_permissions(Permissions::from_mode(mode))?;
+        // The clock of a file system ticks every few milliseconds, and a completion check compares this time with exact ones.
+        draft.as_file().set_modified(SystemTime::now())?;
         draft.persist(path)?;
         Ok(())
     };

@@ -51,8 +51,9 @@ pub(crate) struct Current {
 #[repr(align(128))]
 struct Part(Arc<Scope>);
 
-/// After so many nested works comes a tokio task of its own: a chain of a thousand objects would not fit on a stack.
-const NESTED: u32 = 8;
+/// The number of nested works after which the next one gets a tokio task of its own: a chain of a thousand objects would not fit
+/// on a stack, and in a debug build eight works can take more than 2 MiB.
+const NESTED: u32 = 4;
 
 tokio::task_local! {
     static CURRENT: Current;
