@@ -1,13 +1,15 @@
 //! Work that is done once, whoever asks, and shared while it is under way.
 
+use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
+use std::task::{Poll, ready};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
 use super::circle::Circle;
-use super::current::{Current, Epoch};
+use super::current::{AbortOnDrop, Current, Epoch};
 use super::node::{Node, WorkKind};
 use super::shared_error::SharedError;
 use super::sync::{Mutex, MutexGuard};
@@ -106,7 +108,7 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
             })
         };
         let _wait = self.node.wait().map_err(OnceError::Circle)?;
-        work.await.map_err(OnceError::Failed)
+        shallow(work).await.map_err(OnceError::Failed)
     }
 
     /// The work, which keeps its own result.
@@ -131,4 +133,52 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
 
 fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The number of works that are polled within each other on one stack. Whoever waits for work polls it, also work that was begun
+/// elsewhere, so that a chain of works can be as long as the graph of objects.
+const POLLED: u32 = 2;
+
+thread_local! {
+    /// The number of works that this thread polls just now.
+    static DEPTH: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts one more polled work until it is dropped.
+struct Deeper;
+
+impl Deeper {
+    fn enter() -> Self {
+        DEPTH.set(DEPTH.get() + 1);
+        Self
+    }
+}
+
+impl Drop for Deeper {
+    fn drop(&mut self) {
+        DEPTH.set(DEPTH.get() - 1);
+    }
+}
+
+/// Waits for work. Where the stack is deep already, a tokio task polls it instead.
+async fn shallow<V: Clone + Send + Sync + 'static>(mut work: Work<V>) -> Result<V, SharedError> {
+    let mut elsewhere = None;
+    std::future::poll_fn(move |cx| {
+        if elsewhere.is_none() && DEPTH.get() >= POLLED {
+            elsewhere = Some(AbortOnDrop(tokio::spawn(work.clone())));
+        }
+        let Some(task) = &mut elsewhere else {
+            let _deeper = Deeper::enter();
+            return work.poll_unpin(cx);
+        };
+        match ready!(task.0.poll_unpin(cx)) {
+            Ok(result) => Poll::Ready(result),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that shuts down ends it early, and that polls nothing any more.
+                Err(_) => Poll::Pending,
+            },
+        }
+    })
+    .await
 }
