@@ -1,8 +1,11 @@
 //! What the work is for that runs now: handed down by the tokio task that runs it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
 
+use tokio::task::JoinHandle;
 use tracing::Instrument;
 
 use super::node::{Node, WorkKind};
@@ -113,15 +116,7 @@ impl Current {
         F: Future<Output: Send> + Send + 'static,
     {
         let current = Self { depth: 0, ..Self::get() };
-        let mut task = AbortOnDrop(tokio::spawn(current.carry(work).in_current_span()));
-        match (&mut task.0).await {
-            Ok(output) => output,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // Only its drop aborts it, and a runtime that shuts down, which polls nothing any more.
-                Err(_) => std::future::pending().await,
-            },
-        }
+        OwnTask::spawn(current.carry(work).in_current_span()).await
     }
 
     /// Does some work for it, wherever that is polled.
@@ -170,11 +165,38 @@ impl Current {
     }
 }
 
-/// A tokio task that goes when nobody waits for it any more.
-pub(super) struct AbortOnDrop<T>(pub(super) tokio::task::JoinHandle<T>);
+/// A tokio task that is aborted when this is dropped. Awaited, it gives the output of the work and passes a panic on.
+pub(super) struct OwnTask<T>(Option<JoinHandle<T>>);
 
-impl<T> Drop for AbortOnDrop<T> {
+impl<T: Send + 'static> OwnTask<T> {
+    pub(super) fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Some(tokio::spawn(work)))
+    }
+}
+
+impl<T> Future for OwnTask<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
+        let Some(handle) = &mut self.0 else { return Poll::Pending };
+        match ready!(Pin::new(handle).poll(cx)) {
+            Ok(output) => Poll::Ready(output),
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                // Only a runtime that shuts down ends the task early, and that polls nothing any more.
+                Err(_) => {
+                    self.0 = None;
+                    Poll::Pending
+                }
+            },
+        }
+    }
+}
+
+impl<T> Drop for OwnTask<T> {
     fn drop(&mut self) {
-        self.0.abort();
+        if let Some(handle) = &self.0 {
+            handle.abort();
+        }
     }
 }

@@ -3,13 +3,12 @@
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, PoisonError};
-use std::task::{Poll, ready};
 
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
 use super::circle::Circle;
-use super::current::{AbortOnDrop, Current, Epoch};
+use super::current::{Current, Epoch, OwnTask};
 use super::node::{Node, WorkKind};
 use super::shared_error::SharedError;
 use super::sync::{Mutex, MutexGuard};
@@ -165,20 +164,13 @@ async fn shallow<V: Clone + Send + Sync + 'static>(mut work: Work<V>) -> Result<
     let mut elsewhere = None;
     std::future::poll_fn(move |cx| {
         if elsewhere.is_none() && DEPTH.get() >= POLLED {
-            elsewhere = Some(AbortOnDrop(tokio::spawn(work.clone())));
+            elsewhere = Some(OwnTask::spawn(work.clone()));
         }
-        let Some(task) = &mut elsewhere else {
-            let _deeper = Deeper::enter();
-            return work.poll_unpin(cx);
-        };
-        match ready!(task.0.poll_unpin(cx)) {
-            Ok(result) => Poll::Ready(result),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // Only a runtime that shuts down ends it early, and that polls nothing any more.
-                Err(_) => Poll::Pending,
-            },
+        if let Some(task) = &mut elsewhere {
+            return task.poll_unpin(cx);
         }
+        let _deeper = Deeper::enter();
+        work.poll_unpin(cx)
     })
     .await
 }
