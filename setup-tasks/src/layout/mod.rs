@@ -83,7 +83,7 @@ struct Inner {
     /// Those that run.
     fleets: Mutex<Vec<Arc<Scope>>>,
     stop: Stop,
-    /// What this process tells others, and hears from them.
+    /// The exchange with other processes that run the same objects.
     neighbours: Neighbours,
     /// Removed with the layout; holds one that is in memory alone.
     scratch: Option<Scratch>,

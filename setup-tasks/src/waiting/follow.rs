@@ -61,7 +61,7 @@ pub(crate) struct Followed {
 }
 
 impl Layout {
-    /// Hears of the process that holds an object, and of all others. What was said before is not heard.
+    /// Follows the process that holds an object, and all others. Earlier news is not repeated.
     pub(crate) fn follow(&self, subdir: &Arc<str>) -> Followed {
         let shared = self.neighbours().following.0.clone();
         let mut news = shared.news.subscribe();

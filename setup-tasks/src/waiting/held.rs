@@ -101,7 +101,7 @@ impl Holdings {
             return;
         }
         let mut watchers = self.watchers();
-        // One who has not read what was said before will hear all the same; one who has gone is not told again.
+        // A full buffer still wakes its reader. A watcher whose connection failed is removed.
         let is_told = |watcher: &mut Watcher| match watcher.stream.write(b"\n") {
             Ok(_) => true,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,

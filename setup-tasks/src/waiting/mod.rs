@@ -109,7 +109,7 @@ pub struct WaitsFor {
     pub since: Moment,
 }
 
-/// What a layout tells other processes, and hears from them.
+/// The exchange of a layout with other processes that run the same objects.
 #[cfg(unix)]
 #[derive(Default)]
 pub(crate) struct Neighbours {

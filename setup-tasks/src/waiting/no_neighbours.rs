@@ -1,4 +1,4 @@
-//! Where there are no sockets: nobody is told anything, and nobody says anything.
+//! The stand-in for systems without sockets: processes exchange nothing.
 
 use std::sync::Arc;
 

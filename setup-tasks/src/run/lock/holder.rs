@@ -219,7 +219,7 @@ mod tests {
         let machine = || Record { host: "web".to_owned(), boot: Some("another".to_owned()), ..here() };
         assert!(Holder(Some(machine())).is_elsewhere_on("web"));
         assert!(!Holder(Some(machine())).is_elsewhere_on("other"));
-        // What the first version wrote says less: only its host's name tells.
+        // A record of the first version has only the name of the host.
         let old = |host: &str| Holder::parse(format!(r#"{{"version":1,"pid":7,"host":"{host}"}}"#).as_bytes());
         assert!(old("web").is_elsewhere_on("web") && !old(&here().host).is_elsewhere_on(&here().host));
     }
