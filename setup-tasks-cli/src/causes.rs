@@ -3,8 +3,8 @@
 use std::collections::HashSet;
 
 use setup_tasks::run::TaskReport;
-use setup_tasks::stamp::{Ended, HistoryFilter, Moment};
-use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Reason, Result, Status};
+use setup_tasks::stamp::{AttemptEnd, HistoryFilter, Timestamp};
+use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Reason, Result, TaskStatus};
 
 use crate::output::{ago, clock};
 
@@ -24,9 +24,9 @@ pub(crate) enum When {
     /// It would run.
     WouldRun,
     /// It ran then.
-    Ran(Moment),
+    Ran(Timestamp),
     /// It was declared done then.
-    Marked(Moment),
+    Marked(Timestamp),
 }
 
 /// Looks in a plan first: what would run is the cause of what would run; then in the history.
@@ -76,7 +76,7 @@ impl Causes<'_> {
 
     fn cause(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
         let planned = self.plan.and_then(|plan| find(&plan.object(object.id())?.tasks, task));
-        match planned.filter(|task| task.status == Status::WouldRun) {
+        match planned.filter(|task| task.status == TaskStatus::WouldRun) {
             Some(planned) => {
                 let reason = planned.reason.clone();
                 let words = reason.as_ref().map(ToString::to_string);
@@ -91,9 +91,9 @@ impl Causes<'_> {
         let (subdir, task_name) = (object.stamp_subdir().to_owned(), task.to_owned());
         let filter = HistoryFilter { object: Some(subdir), task: Some(task_name), limit: None };
         let entries = self.layout.history(&filter)?;
-        let done = entries.into_iter().find(|entry| matches!(entry.ended, Ended::Ran | Ended::Marked));
+        let done = entries.into_iter().find(|entry| matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Marked));
         Ok(done.map(|entry| {
-            let when = if entry.ended == Ended::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
+            let when = if entry.ended == AttemptEnd::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
             (Cause::new(object, task, when, Some(entry.reason)), entry.why)
         }))
     }

@@ -26,7 +26,7 @@ pub struct Provided {
 #[derive(Clone, Copy, Debug)]
 enum Source {
     Value(fn(&Disguise) -> Result<Value>),
-    Injected(for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>),
+    InjectKey(for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>),
 }
 
 impl Provided {
@@ -38,7 +38,7 @@ impl Provided {
         name: &'static str,
         inject: for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>,
     ) -> Self {
-        Self { name, source: Source::Injected(inject) }
+        Self { name, source: Source::InjectKey(inject) }
     }
 }
 
@@ -72,7 +72,7 @@ impl Template {
     ) -> Result<Context> {
         let mut context = self.context_of_values(model, disguise)?;
         for Provided { name, source } in self.provided {
-            if let Source::Injected(inject) = source {
+            if let Source::InjectKey(inject) = source {
                 context.insert_value(*name, inject(cx, disguise).await.map_err(|error| self.not_had(name, error))?);
             }
         }

@@ -2,7 +2,7 @@
 
 use divan::{Bencher, black_box};
 use setup_tasks::decide::{Decision, Fact, Facts, Newest, decide};
-use setup_tasks::stamp::{Change, Entry, Moment, SqliteStore, Stamp, StampStore};
+use setup_tasks::stamp::{Change, Entry, SqliteStore, Stamp, StampStore, Timestamp};
 use setup_tasks::{AnyObject, Config, EventKind, Layout, TaskDef, prelude::*};
 
 fn main() {
@@ -70,7 +70,7 @@ fn table_the_place_of_a_name() -> Option<usize> {
 /// A task that is up to date.
 fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
     let entry = Entry::completed(stamp());
-    let newest = Newest { time: Moment(1), which: "t0".into() };
+    let newest = Newest { time: Timestamp(1), which: "t0".into() };
     let facts = Facts {
         forced: false,
         completion: Fact::Absent,

@@ -33,7 +33,7 @@ pub struct Config {
     /// Whether every run is a dry run. Default: no.
     pub dry_run: bool,
     /// Whether slow invalidators are asked. Default: no.
-    pub expensive_checks: bool,
+    pub slow_invalidators: bool,
     /// Whether stamps survive a loss of power: each is synced to the disk before it counts. Default: no; the last ones can be
     /// lost then, and their tasks run again.
     pub durable_stamps: bool,
@@ -53,7 +53,7 @@ impl Default for Config {
             state_dir: ".setup-tasks/state".into(),
             log_dir: ".setup-tasks/log".into(),
             dry_run: false,
-            expensive_checks: false,
+            slow_invalidators: false,
             durable_stamps: false,
             lock_timeout_secs: 600,
             log_limit_kib: 16 * 1024,

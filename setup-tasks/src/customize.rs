@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::Result;
 use crate::inspect::TaskInspector;
 use crate::object::{AnyObject, DynObject, Host, Object, ObjectCore, Placed, Placing, SetupTasks};
-use crate::run::{DynRunContext, RunContext, RunOutcome, TaskContext};
+use crate::run::{ContextExit, DynRunContext, RunContext, TaskContext};
 use crate::task::kind::TaskKind;
 use crate::task::outcome::Outcome;
 use crate::task::plugin::table_of;
@@ -104,7 +104,7 @@ impl RunContext for NoContext {
         match *self {}
     }
 
-    async fn leave(&self, _resource: Arc<()>, _outcome: RunOutcome) -> Result<()> {
+    async fn leave(&self, _resource: Arc<()>, _outcome: ContextExit) -> Result<()> {
         match *self {}
     }
 }

@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::{Difference, summary};
-use crate::stamp::{Attempt, Entry, Moment, text};
+use crate::stamp::{Attempt, Entry, Timestamp, text};
 use crate::task::answer::Completion;
 
 /// Why a task runs.
@@ -123,14 +123,18 @@ pub enum Fact<A> {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newest {
     /// When it ran.
-    pub time: Moment,
+    pub time: Timestamp,
     /// What ran.
     pub which: Cow<'static, str>,
 }
 
 impl Newest {
     /// Keeps what ran at `time`, if that is later than what is kept; of equal times the first stays.
-    pub(crate) fn keep_later(kept: &mut Option<Self>, time: Option<Moment>, which: impl FnOnce() -> Cow<'static, str>) {
+    pub(crate) fn keep_later(
+        kept: &mut Option<Self>,
+        time: Option<Timestamp>,
+        which: impl FnOnce() -> Cow<'static, str>,
+    ) {
         if let Some(time) = time
             && kept.as_ref().is_none_or(|kept| kept.time < time)
         {
@@ -187,7 +191,7 @@ pub enum Decision {
     /// It runs.
     Run(Reason),
     /// It does not; later tasks are compared with its time, if it has one.
-    UpToDate(Option<Moment>),
+    UpToDate(Option<Timestamp>),
     /// A fact is missing.
     Ask(Question),
 }
@@ -225,7 +229,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
     }
 }
 
-fn newer_than(time: Moment, newest: Option<&Newest>) -> Option<Reason> {
+fn newer_than(time: Timestamp, newest: Option<&Newest>) -> Option<Reason> {
     let newest = newest.filter(|newest| newest.time > time)?;
     Some(Reason::DependencyNewer { which: newest.which.clone() })
 }

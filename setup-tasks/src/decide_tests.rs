@@ -3,7 +3,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::stamp::{RunId, Stamp};
 
-const STAMPED: Moment = Moment(100);
+const STAMPED: Timestamp = Timestamp(100);
 const RUN: RunId = RunId { began: 1, pid: 2 };
 
 fn stamp() -> Stamp {
@@ -40,7 +40,7 @@ fn settled(entry: &Entry) -> Facts<'_> {
 }
 
 fn newest(time: u64) -> Newest {
-    Newest { time: Moment(time), which: Cow::Borrowed("earlier") }
+    Newest { time: Timestamp(time), which: Cow::Borrowed("earlier") }
 }
 
 fn reason(facts: &Facts<'_>) -> Reason {
@@ -68,9 +68,9 @@ fn line_2_an_incomplete_task_runs() {
 #[test]
 fn line_2_a_task_complete_at_a_time_is_compared_with_the_newest() {
     let (entry, newer, older) = (done(), newest(51), newest(50));
-    let at = || Facts { completion: Fact::Known(Completion::At(Moment(50))), ..settled(&entry) };
+    let at = || Facts { completion: Fact::Known(Completion::At(Timestamp(50))), ..settled(&entry) };
     assert_eq!(reason(&Facts { newest: Some(&newer), ..at() }), Reason::DependencyNewer { which: "earlier".into() });
-    assert_eq!(decide(&Facts { newest: Some(&older), ..at() }), Decision::UpToDate(Some(Moment(50))));
+    assert_eq!(decide(&Facts { newest: Some(&older), ..at() }), Decision::UpToDate(Some(Timestamp(50))));
 }
 
 #[test]
@@ -100,15 +100,15 @@ fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
 #[test]
 fn line_2_a_task_complete_without_a_time_passes_on_when_it_last_changed_something() {
     let changed = |changed: u64, attempt| {
-        let entry = Entry { changed: Some(Moment(changed)), attempt, ..Entry::default() };
+        let entry = Entry { changed: Some(Timestamp(changed)), attempt, ..Entry::default() };
         decide(&Facts { completion: Fact::Known(Completion::Complete), ..settled(&entry) })
     };
-    let failed = |time| Some(Box::new(Attempt::Failed { time: Moment(time), run: RUN, error: "e".to_owned() }));
-    assert_eq!(changed(5, None), Decision::UpToDate(Some(Moment(5))));
-    assert_eq!(changed(5, failed(7)), Decision::UpToDate(Some(Moment(7))));
-    let entry = Entry { changed: Some(Moment(90)), ..Entry::default() };
-    let at = Facts { completion: Fact::Known(Completion::At(Moment(50))), ..settled(&entry) };
-    assert_eq!(decide(&at), Decision::UpToDate(Some(Moment(50))), "a time that the check gives is the task's");
+    let failed = |time| Some(Box::new(Attempt::Failed { time: Timestamp(time), run: RUN, error: "e".to_owned() }));
+    assert_eq!(changed(5, None), Decision::UpToDate(Some(Timestamp(5))));
+    assert_eq!(changed(5, failed(7)), Decision::UpToDate(Some(Timestamp(7))));
+    let entry = Entry { changed: Some(Timestamp(90)), ..Entry::default() };
+    let at = Facts { completion: Fact::Known(Completion::At(Timestamp(50))), ..settled(&entry) };
+    assert_eq!(decide(&at), Decision::UpToDate(Some(Timestamp(50))), "a time that the check gives is the task's");
 }
 
 #[test]
@@ -217,8 +217,8 @@ struct World {
     valid: Option<bool>,
 }
 
-fn moment() -> impl Strategy<Value = Moment> {
-    (0u64..4).prop_map(Moment)
+fn moment() -> impl Strategy<Value = Timestamp> {
+    (0u64..4).prop_map(Timestamp)
 }
 
 fn text() -> impl Strategy<Value = String> {
@@ -260,7 +260,7 @@ prop_compose! {
 /// The table as a list of lines: the first that holds is the answer.
 fn table(world: &World) -> Decision {
     use Reason as R;
-    let newer = |time: Moment| world.newest.as_ref().filter(|newest| newest.time > time);
+    let newer = |time: Timestamp| world.newest.as_ref().filter(|newest| newest.time > time);
     let after = |time| newer(time).map(|newest| R::DependencyNewer { which: newest.which.clone() });
     let stamp = world.entry.as_ref().and_then(|entry| entry.stamp.as_ref());
     let attempt = world.entry.as_ref().and_then(|entry| entry.attempt.as_deref());

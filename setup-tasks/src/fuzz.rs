@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::paths::normal_subdir;
 use crate::secret::redact;
 use crate::stamp::codec::{decode, decode_body, encode};
-use crate::stamp::{Entry, Moment, Records, RunId, Stamp};
+use crate::stamp::{Entry, Records, RunId, Stamp, Timestamp};
 
 /// So many cases, times what `FUZZ` says; said, so that a long run can be added up.
 fn cases(name: &str, ordinary: u32) -> ProptestConfig {
@@ -26,7 +26,7 @@ fn cases(name: &str, ordinary: u32) -> ProptestConfig {
 fn valid() -> Vec<u8> {
     let mut records = Records::default();
     for task in ["mount", "banner", "web.install"] {
-        let (time, run) = (Moment(1_795_554_000_000_000_000), RunId { began: 1, pid: 2 });
+        let (time, run) = (Timestamp(1_795_554_000_000_000_000), RunId { began: 1, pid: 2 });
         let stamp = Stamp {
             time,
             contents: "ro".to_owned(),

@@ -9,7 +9,7 @@ use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
-use crate::run::{ObjectReport, RunError, Status, TaskGlance};
+use crate::run::{ObjectReport, RunError, TaskSnapshot, TaskStatus};
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::kind::DynTaskKind;
 use crate::task::name::with_stem;
@@ -19,7 +19,7 @@ use crate::task::row::{Action, TaskDef};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum TaskSort {
+pub enum TaskCategory {
     /// A method, a value or a closure.
     Task,
     /// A dependency on a task of other objects.
@@ -28,7 +28,7 @@ pub enum TaskSort {
     Customization,
 }
 
-impl TaskSort {
+impl TaskCategory {
     /// Of a task made of a value.
     pub(crate) fn of_kind<T: 'static>(kind: &dyn DynTaskKind<T>) -> Self {
         if kind.features().customization { Self::Customization } else { Self::Task }
@@ -63,7 +63,7 @@ pub struct TaskInspector {
     description: Cow<'static, str>,
     type_name: &'static str,
     tags: Vec<&'static str>,
-    sort: TaskSort,
+    category: TaskCategory,
     previous: Option<Arc<Self>>,
     subtasks: Vec<Self>,
 }
@@ -95,8 +95,8 @@ impl TaskInspector {
     }
 
     /// What it is made of.
-    pub fn sort(&self) -> TaskSort {
-        self.sort
+    pub fn category(&self) -> TaskCategory {
+        self.category
     }
 
     /// The task that runs before it.
@@ -137,7 +137,7 @@ fn of_class<T: SetupTasks>(
         description: task.describe(),
         type_name: T::NAME,
         tags: task.tags().to_vec(),
-        sort: task.sort(),
+        category: task.category(),
         previous,
         subtasks: custom.map(|custom| custom.inspect_class(stamp_name)).unwrap_or_default(),
     }
@@ -162,7 +162,7 @@ fn of_class<T: SetupTasks>(
 pub struct ObjectTaskInspector {
     class: TaskInspector,
     /// What stamps alone say.
-    glance: TaskGlance,
+    peek: TaskSnapshot,
     /// Whose row it is: the object's, or that of one of its customizations.
     level: AnyObject,
     row: usize,
@@ -227,13 +227,13 @@ impl ObjectTaskInspector {
 
     /// Its stamp, unless a later attempt failed or was interrupted. As of when the object was inspected.
     pub fn last_run(&self) -> Option<&Stamp> {
-        self.glance.stamp.as_ref()
+        self.peek.stamp.as_ref()
     }
 
     /// What stamps alone say, without running any method: `None` for a task with a completion check, for a relationship and
     /// for a customization. As of when the object was inspected.
-    pub fn glance(&self) -> Option<&Decision> {
-        self.glance.decision.as_ref()
+    pub fn peek(&self) -> Option<&Decision> {
+        self.peek.decision.as_ref()
     }
 
     /// Whether it would run, and why: methods are asked as in a dry run, once for all inspectors that were made together.
@@ -260,7 +260,7 @@ impl ObjectTaskInspector {
     fn reason_by(&self, report: &ObjectReport) -> Result<Option<Reason>, RunError> {
         let Some(task) = report.find(self.stamp_name()) else { return Ok(None) };
         match &task.undecided {
-            Some(undecided) if task.status == Status::Undecided => Err(RunError::Undecided {
+            Some(undecided) if task.status == TaskStatus::Undecided => Err(RunError::Undecided {
                 object: self.object_id().to_owned(),
                 task: self.stamp_name().to_owned(),
                 undecided: undecided.clone(),
@@ -274,25 +274,26 @@ impl ObjectTaskInspector {
 pub(crate) fn inspect(object: &Arc<dyn DynObject>) -> Result<Vec<ObjectTaskInspector>, StampError> {
     let plan = Arc::new(Plan { object: AnyObject(object.clone()), report: OnceCell::new() });
     let mut previous = None;
-    Ok(level(object, crate::run::glance(object)?, None, &mut previous, &plan))
+    Ok(level(object, crate::run::peek(object)?, None, &mut previous, &plan))
 }
 
 fn level(
     object: &Arc<dyn DynObject>,
-    glances: Vec<TaskGlance>,
+    snapshots: Vec<TaskSnapshot>,
     row_name: Option<&'static str>,
     previous: &mut Option<Arc<ObjectTaskInspector>>,
     plan: &Arc<Plan>,
 ) -> Vec<ObjectTaskInspector> {
     let rows: Vec<_> = object.order().iter().collect();
     let mut inspectors = Vec::with_capacity(rows.len());
-    for (row, mut glance) in rows.into_iter().zip(glances) {
+    for (row, mut peek) in rows.into_iter().zip(snapshots) {
         let before = previous.clone();
         let row_name = row_name.unwrap_or_else(|| object.name(row));
-        let inner = std::mem::take(&mut glance.subtasks);
-        let sort = object.sort(row);
+        let inner = std::mem::take(&mut peek.subtasks);
+        let category = object.category(row);
         // One that cannot be made is reported by the run.
-        let custom = if sort == TaskSort::Customization { object.clone().customization(row).ok() } else { None };
+        let custom =
+            if category == TaskCategory::Customization { object.clone().customization(row).ok() } else { None };
         let subtasks = custom.map(|custom| level(&custom, inner, Some(row_name), previous, plan)).unwrap_or_default();
         let class = TaskInspector {
             name: object.name(row),
@@ -300,13 +301,13 @@ fn level(
             description: object.describe(row),
             type_name: object.core().type_name,
             tags: object.tags(row),
-            sort,
+            category,
             previous: before.as_ref().map(|before| Arc::new(before.class.clone())),
             subtasks: subtasks.iter().map(|subtask| subtask.class.clone()).collect(),
         };
         let level = AnyObject(object.clone());
         let inspector =
-            ObjectTaskInspector { class, glance, level, row, row_name, previous: before, subtasks, plan: plan.clone() };
+            ObjectTaskInspector { class, peek, level, row, row_name, previous: before, subtasks, plan: plan.clone() };
         *previous = Some(Arc::new(inspector.clone()));
         inspectors.push(inspector);
     }

@@ -44,10 +44,10 @@
 //! | run | [`Object::run_setup_tasks`], or one task by its handle: [`TaskHandle::run`] |
 //! | run many objects, dependencies first | [`Layout::run`] |
 //! | wait until an object is as it should be | [`Object::ready`] |
-//! | depend on another object's task | `#[depends_on]`: [`derive@SetupTasks`]; [`Late`] where two name each other; [`AnyObject::depends_on`] |
+//! | depend on another object's task | `#[depends_on]`: [`derive@SetupTasks`]; [`Deferred`] where two name each other; [`AnyObject::depends_on`] |
 //! | add a task to one object | [`Object::add_setup_task`] |
 //! | apply a model to other objects | [`Customization`] |
-//! | give tasks values, objects, or what a factory makes | [`Injector`], [`Inject`], [`Injected`] |
+//! | give tasks values, objects, or what a factory makes | [`Injector`], [`Inject`], [`InjectKey`] |
 //! | hear what happens | [`Injector::on_event`], [`Injector::events`] |
 //! | keep a password out of all that is said | [`Secret`] |
 //! | run a command in a task, its output in the task's log | [`TaskContext::command`] |
@@ -96,20 +96,20 @@ use std::pin::Pin;
 pub use config::{Config, ConfigError};
 pub use customize::{Customization, CustomizationOf, NoContext};
 pub use decide::Reason;
-pub use depends::Late;
+pub use depends::Deferred;
 pub use drift::Difference;
 pub use event::{Event, EventKey, EventKind, EventStream};
-pub use fleet::{FleetReport, FleetRun, ObjectOutcome};
+pub use fleet::{FleetReport, FleetRun, ObjectStatus};
 pub use injector::{InjectionKey, Injector, KeyName, READONLY};
-pub use inspect::{ObjectTaskInspector, TaskInspector, TaskSort};
+pub use inspect::{ObjectTaskInspector, TaskCategory, TaskInspector};
 pub use layout::{AddError, Layout};
 pub use object::{AnyObject, Object, SetupTasks};
-pub use run::{RunContext, RunError, RunOutcome, Status, TaskContext};
+pub use run::{ContextExit, RunContext, RunError, TaskContext, TaskStatus};
 pub use secret::Secret;
 pub use stamp::{Stamp, StampError, StampStore};
 pub use task::added::{AddTaskError, ClosureTask, NewTask};
 pub use task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
-pub use task::extract::{Extract, HostObject, Inject, Injected, LastRun, NotReady, Resource};
+pub use task::extract::{Extract, HostObject, Inject, InjectKey, LastRun, ObjectRef, Resource};
 pub use task::handle::TaskHandle;
 pub use task::kind::{TaskKind, ValueTask};
 pub use task::outcome::{IntoOutcome, IntoTaskError, Outcome, SkipSetupTask};

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
 use setup_tasks::waiting::OtherProcesses;
-use setup_tasks::{Config, EventKind, InjectionKey, Late, Layout};
+use setup_tasks::{Config, Deferred, EventKind, InjectionKey, Layout};
 
 use crate::support::{Place, chain};
 
@@ -19,9 +19,9 @@ use crate::support::{Place, chain};
 struct Node {
     name: String,
     #[depends_on(Node::two, before = two)]
-    early: Vec<Late<Node>>,
+    early: Vec<Deferred<Node>>,
     #[depends_on(Node::two, before = three)]
-    late: Vec<Late<Node>>,
+    late: Vec<Deferred<Node>>,
 }
 
 #[setup_tasks]
@@ -78,7 +78,7 @@ fn layout(directory: &Path, store: &str, needs: &str, lock_timeout_secs: u64) ->
     for name in names {
         let of = |when: &str| {
             let others = needs.iter().filter(|need| need[0] == name && need[1] == when);
-            others.map(|need| Late::new(key(need[2]))).collect()
+            others.map(|need| Deferred::new(key(need[2]))).collect()
         };
         let node = layout.add(Node { name: name.to_owned(), early: of("early"), late: of("late") }).unwrap();
         layout.injector().provide(key(name), node).unwrap();

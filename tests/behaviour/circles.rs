@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, CustomizationOf, InjectionKey, Injector, Late, Layout, NewTask, ObjectOutcome};
+use setup_tasks::{AnyObject, CustomizationOf, Deferred, InjectionKey, Injector, Layout, NewTask, ObjectStatus};
 
 use crate::support::{Log, chain, numbers};
 
@@ -37,9 +37,9 @@ struct Node {
     needs: Needs,
     values: Vec<InjectionKey<Value>>,
     #[depends_on(Node::link)]
-    related: Vec<Late<Node>>,
+    related: Vec<Deferred<Node>>,
     #[depends_on(Node::link, ready)]
-    related_ready: Vec<Late<Node>>,
+    related_ready: Vec<Deferred<Node>>,
 }
 
 #[setup_tasks]
@@ -95,7 +95,7 @@ fn graph(count: usize, edges: &[Edge]) -> (Layout, Vec<Object<Node>>, Log) {
     let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
     let add = |i: usize| {
         let of = |kind: Kind| edges.iter().filter(move |edge| edge.0 == i && edge.2 == kind).map(|edge| edge.1);
-        let late = |kind| of(kind).map(|j| Late::new(object_key(j))).collect();
+        let late = |kind| of(kind).map(|j| Deferred::new(object_key(j))).collect();
         let node = Node {
             number: i,
             log: log.clone(),
@@ -210,7 +210,7 @@ async fn every_pair_of_kinds_closes_a_circle_that_is_told_also_to_a_fleet() {
                 let error = chain(anyhow::anyhow!("{:#}", result.error.as_ref().unwrap().get()));
                 tells_a_true_circle(&error, &edges);
             }
-            assert_eq!(report.object("3").unwrap().outcome, ObjectOutcome::Ran, "it is no part of it");
+            assert_eq!(report.object("3").unwrap().outcome, ObjectStatus::Ran, "it is no part of it");
             assert_eq!(log.take(), ["3"]);
             // Each alone, in an epoch of its own.
             let error = chain(nodes[2].run_setup_tasks().await.unwrap_err());

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use setup_tasks::prelude::*;
 use setup_tasks::run::{ObjectReport, TaskReport};
 use setup_tasks::{
-    Customization, CustomizationOf, EventKey, HostObject, Layout, NewTask, Resource, RunContext, RunOutcome, Status,
+    ContextExit, Customization, CustomizationOf, EventKey, HostObject, Layout, NewTask, Resource, RunContext,
+    TaskStatus,
 };
 
 use crate::support::{Events, Knobs, Log, Machine, Place, chain, events};
@@ -53,7 +54,7 @@ impl RunContext for Mount {
         Ok(Mounted("/mnt"))
     }
 
-    async fn leave(&self, _: Arc<Mounted>, outcome: RunOutcome) -> Result<()> {
+    async fn leave(&self, _: Arc<Mounted>, outcome: ContextExit) -> Result<()> {
         self.0.say(format!("unmounted: {outcome:?}"));
         Ok(())
     }
@@ -261,7 +262,7 @@ async fn customizations_nest_and_can_be_added_at_run_time() {
     machine.add_setup_task(NewTask::value("other", within).order(50)).unwrap();
     machine.run_setup_tasks().await.unwrap();
     assert_eq!(machine.log.take()[..3], ["mounted", "certify other.tls.certify of m/other", "publish"]);
-    assert_eq!(machine.run_setup_tasks().await.unwrap().with(Status::UpToDate).count(), 7);
+    assert_eq!(machine.run_setup_tasks().await.unwrap().with(TaskStatus::UpToDate).count(), 7);
 }
 
 #[tokio::test]
@@ -375,11 +376,7 @@ async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_hand
     assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
     for inspector in machine.inspect().unwrap().into_iter().flat_map(setup_tasks::ObjectTaskInspector::leaves) {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
-        assert!(
-            !matches!(inspector.glance(), Some(setup_tasks::decide::Decision::Run(_))),
-            "{}",
-            inspector.stamp_name()
-        );
+        assert!(!matches!(inspector.peek(), Some(setup_tasks::decide::Decision::Run(_))), "{}", inspector.stamp_name());
     }
     archive.run(&machine).await.unwrap();
     assert_eq!(

@@ -406,12 +406,12 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn a_slow_invalidator_is_asked_only_with_expensive_checks() {
+async fn a_slow_invalidator_is_asked_only_if_configured() {
     let (place, asked) = (Place::new(), Arc::new(AtomicU32::new(0)));
     let cheap = place.layout().add(Slow(asked.clone())).unwrap();
     cheap.run_setup_tasks().await.unwrap();
     assert_eq!((plan(&cheap).await, asked.load(Ordering::Relaxed)), (vec!["work up to date".to_owned()], 0));
-    let thorough = place.layout_with(|config| config.expensive_checks = true).add(Slow(asked.clone())).unwrap();
+    let thorough = place.layout_with(|config| config.slow_invalidators = true).add(Slow(asked.clone())).unwrap();
     assert_eq!(plan(&thorough).await, ["work would run: its invalidator says it no longer holds"]);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
@@ -419,13 +419,13 @@ async fn a_slow_invalidator_is_asked_only_with_expensive_checks() {
 #[tokio::test]
 async fn a_glance_runs_no_method_and_says_what_stamps_alone_say() {
     let (_layout, machine) = settled().await;
-    let glances = || machine.glance().unwrap().into_iter().map(|glance| glance.decision.unwrap()).collect::<Vec<_>>();
+    let snapshots = || machine.peek().unwrap().into_iter().map(|peek| peek.decision.unwrap()).collect::<Vec<_>>();
     machine.knobs.set("hash", "fail");
     machine.knobs.set("valid", "panic");
-    assert!(glances().iter().all(|decision| matches!(decision, Decision::UpToDate(Some(_)))));
+    assert!(snapshots().iter().all(|decision| matches!(decision, Decision::UpToDate(Some(_)))));
     machine.delete_stamp("second").await.unwrap();
     let which = "second".into();
-    assert_eq!(glances()[1..], [Decision::Run(Reason::NeverRan), Decision::Run(Reason::DependencyNewer { which })]);
+    assert_eq!(snapshots()[1..], [Decision::Run(Reason::NeverRan), Decision::Run(Reason::DependencyNewer { which })]);
 }
 
 #[tokio::test]
@@ -434,6 +434,6 @@ async fn a_glance_cannot_tell_of_a_task_with_a_completion_check() {
     let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
     let object = layout.add(Checked { log: Log::default(), complete }).unwrap();
     object.run_setup_tasks().await.unwrap();
-    let told: Vec<_> = object.glance().unwrap().into_iter().map(|glance| glance.decision.is_some()).collect();
+    let told: Vec<_> = object.peek().unwrap().into_iter().map(|peek| peek.decision.is_some()).collect();
     assert_eq!(told, [true, false, true]);
 }

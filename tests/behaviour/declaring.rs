@@ -2,7 +2,7 @@
 
 use setup_tasks::prelude::*;
 use setup_tasks::{
-    Customization, Extract, HostObject, Inject, Injected, InjectionKey, Layout, TaskKind, injection_key,
+    Customization, Extract, HostObject, Inject, InjectKey, InjectionKey, Layout, TaskKind, injection_key,
 };
 
 use crate::support::{Log, chain};
@@ -78,9 +78,9 @@ impl Asking {
         &self,
         cx: &TaskContext,
         number: Inject<u32>,
-        domain: Injected<Domain>,
+        domain: InjectKey<Domain>,
         missing: Option<Inject<u64>>,
-        absent: Option<Injected<Domain>>,
+        absent: Option<InjectKey<Domain>>,
         last_run: LastRun,
         reason: Reason,
         me: Object<Asking>,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, InjectionKey, Layout, ObjectOutcome};
+use setup_tasks::{AnyObject, InjectionKey, Layout, ObjectStatus};
 
 use crate::support::chain;
 
@@ -146,7 +146,7 @@ fn a_failure_at_the_end_of_a_long_chain_is_told_and_dropped() {
             let first = links(&layout, 1000, true);
             let report = layout.run().await.unwrap();
             let failed = |outcome| report.objects.iter().filter(|object| object.outcome == outcome).count();
-            assert_eq!((failed(ObjectOutcome::Failed), failed(ObjectOutcome::DependencyFailed)), (1, 999));
+            assert_eq!((failed(ObjectStatus::Failed), failed(ObjectStatus::DependencyFailed)), (1, 999));
             drop((report, layout, first));
         });
     });

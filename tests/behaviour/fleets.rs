@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use setup_tasks::fleet::FleetError;
 use setup_tasks::prelude::*;
-use setup_tasks::{FleetReport, Layout, ObjectOutcome};
+use setup_tasks::{FleetReport, Layout, ObjectStatus};
 
 use crate::support::{Machine, Place, chain, lines};
 
@@ -59,11 +59,11 @@ fn site() -> Site {
     Site { layout, good, bad }
 }
 
-fn outcomes(report: &FleetReport) -> Vec<(&str, ObjectOutcome)> {
+fn outcomes(report: &FleetReport) -> Vec<(&str, ObjectStatus)> {
     report.objects.iter().map(|result| (&*result.object, result.outcome)).collect()
 }
 
-use ObjectOutcome::{DependencyFailed, Failed, NotTried, Ran, Readonly, Skipped, UpToDate, WouldRun};
+use ObjectStatus::{DependencyFailed, Failed, NotTried, Ran, Readonly, Skipped, UpToDate, WouldRun};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn objects_are_brought_to_ready_once_and_again_only_when_something_changed() {
@@ -290,7 +290,7 @@ async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
     let site = site();
     let report = site.layout.run().exclude("bad").exclude("good").await.unwrap();
     assert_eq!(outcomes(&report), [("one", Ran), ("two", Ran), ("behind", Ran)]);
-    assert!(site.good.glance().unwrap().iter().all(|task| task.stamp.is_none()));
+    assert!(site.good.peek().unwrap().iter().all(|task| task.stamp.is_none()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -305,7 +305,7 @@ async fn forced_tasks_run_once_whoever_asks_first() {
     site.layout.run().include("two").force("good/first").await.unwrap();
     assert_eq!(site.good.log.take(), ["first", "second", "two mounts", "two greets"]);
     let report = site.layout.run().force_all().await.unwrap();
-    assert_eq!(report.count(setup_tasks::Status::Ran), 12);
+    assert_eq!(report.count(setup_tasks::TaskStatus::Ran), 12);
     assert_eq!(site.layout.run().force("o*").await.unwrap().with(Ran).count(), 2);
 }
 

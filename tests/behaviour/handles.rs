@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunContext, RunOutcome, Status, TaskHandle};
+use setup_tasks::{
+    ContextExit, Customization, HostObject, Layout, NewTask, Resource, RunContext, TaskHandle, TaskStatus,
+};
 
 use crate::support::{Gate, Log, Machine, Place, chain, events, lines};
 
@@ -13,7 +15,7 @@ async fn running_a_handle_runs_the_one_task_as_a_task() {
     let mut events = events(&layout);
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = Machine::SECOND.run(&machine).await.unwrap();
-    assert_eq!((report.status, machine.log.take()), (Status::Ran, vec!["second".to_owned()]));
+    assert_eq!((report.status, machine.log.take()), (TaskStatus::Ran, vec!["second".to_owned()]));
     assert!(machine.check_stamp("second").unwrap().is_some() && machine.check_stamp("first").unwrap().is_none());
     assert_eq!(events.take(), ["m/second should run: forced", "m/second start 1", "m/second ran"]);
 
@@ -67,7 +69,7 @@ impl Nest {
     async fn checked(&self, me: Object<Self>) -> Result<Outcome> {
         obey("checked", &self.log, &me).await
     }
-    #[setup_task("Late")]
+    #[setup_task("Deferred")]
     async fn late(&self, me: Object<Self>) -> Result<Outcome> {
         obey("late", &self.log, &me).await
     }
@@ -122,7 +124,7 @@ fn nest(layout: &Layout, orders: &str) -> Object<Nest> {
     layout.add(Nest { name: "n", log }).unwrap()
 }
 
-fn time(nest: &Object<Nest>, task: &str) -> Option<setup_tasks::stamp::Moment> {
+fn time(nest: &Object<Nest>, task: &str) -> Option<setup_tasks::stamp::Timestamp> {
     nest.check_stamp(task).unwrap().map(|stamp| stamp.time)
 }
 
@@ -198,7 +200,7 @@ async fn a_failure_is_the_running_tasks_or_if_that_goes_on_the_walk_tries_again(
     let nest = nest(&layout, "outer:late;late:!");
     let error = chain(nest.run_setup_tasks().await.unwrap_err());
     assert!(
-        error.starts_with("task `n/outer` (Outer) failed") && error.contains("task `n/late` (Late) failed"),
+        error.starts_with("task `n/outer` (Outer) failed") && error.contains("task `n/late` (Deferred) failed"),
         "{error}"
     );
     assert_eq!(nest.log.take(), ["early", "outer", "late"]);
@@ -249,7 +251,7 @@ async fn handles_in_tasks_of_a_readonly_object_work_if_one_was_run_by_hand() {
     log.order("outer:late");
     let nest = layout.place(Nest { name: "n", log }).readonly(true).add().unwrap();
     let report = Nest::OUTER.run(&nest).await.unwrap();
-    assert_eq!((report.task, report.status), ("outer", Status::Ran));
+    assert_eq!((report.task, report.status), ("outer", TaskStatus::Ran));
     assert_eq!(nest.log.take(), ["outer", "late"]);
     assert_eq!(time(&nest, "outer"), time(&nest, "late"));
 }
@@ -393,7 +395,7 @@ impl RunContext for Mount {
         self.0.say("mounted");
         Ok(Mounted)
     }
-    async fn leave(&self, _: std::sync::Arc<Mounted>, _: RunOutcome) -> Result<()> {
+    async fn leave(&self, _: std::sync::Arc<Mounted>, _: ContextExit) -> Result<()> {
         self.0.say("unmounted");
         Ok(())
     }
@@ -474,7 +476,7 @@ async fn a_task_of_a_customization_runs_by_its_handle_within_the_host_and_its_co
     host.0.take();
     let web = host.1.lock().unwrap().clone().unwrap();
     let report = Web::CONFIGURE.run(&web).await.unwrap();
-    assert_eq!((report.task, report.status), ("web.configure", Status::Ran));
+    assert_eq!((report.task, report.status), ("web.configure", TaskStatus::Ran));
     assert_eq!(host.0.take(), ["mounted", "configure", "unmounted"]);
     host.run_setup_tasks().await.unwrap();
     assert_eq!(host.0.take(), ["finish"]);

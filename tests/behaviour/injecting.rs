@@ -203,7 +203,7 @@ struct Patient(Log);
 #[setup_tasks]
 impl Patient {
     #[setup_task("Look at the machine")]
-    async fn work(&self, machine: setup_tasks::NotReady<Machine>) {
+    async fn work(&self, machine: setup_tasks::ObjectRef<Machine>) {
         self.0.say(format!("{} after {:?}", machine.id(), machine.log.take()));
     }
 }

@@ -2,7 +2,7 @@
 
 use setup_tasks::decide::Decision;
 use setup_tasks::prelude::*;
-use setup_tasks::{Customization, Layout, ObjectTaskInspector, TaskSort};
+use setup_tasks::{Customization, Layout, ObjectTaskInspector, TaskCategory};
 
 use crate::support::{Machine, Place, chain};
 
@@ -61,14 +61,14 @@ fn desk(layout: &Layout) -> Object<Desk> {
 #[test]
 fn a_type_says_what_its_tasks_are() {
     let tasks = Desk::inspect_class();
-    let facts: Vec<_> = tasks.iter().map(|task| (task.name(), task.description(), task.sort())).collect();
+    let facts: Vec<_> = tasks.iter().map(|task| (task.name(), task.description(), task.category())).collect();
     assert_eq!(
         facts,
         [
-            ("other_second", "Depend on second of other", TaskSort::Relationship),
-            ("assemble", "Put it together", TaskSort::Task),
-            ("lamp", "Put a lamp on it", TaskSort::Customization),
-            ("clean", "Look whether it is clean", TaskSort::Task),
+            ("other_second", "Depend on second of other", TaskCategory::Relationship),
+            ("assemble", "Put it together", TaskCategory::Task),
+            ("lamp", "Put a lamp on it", TaskCategory::Customization),
+            ("clean", "Look whether it is clean", TaskCategory::Task),
         ]
     );
     assert_eq!(tasks[1].tags(), ["wood", "once"]);
@@ -148,15 +148,15 @@ async fn the_cheap_form_runs_no_method() {
     desk.machine.knobs.set("bulb", "bright");
     desk.machine.knobs.set("clean", "fail");
     let tasks = desk.inspect().unwrap();
-    assert!(matches!(tasks[1].glance(), Some(Decision::UpToDate(Some(_)))));
-    assert!(tasks[0].glance().is_none() && tasks[2].glance().is_none() && tasks[3].glance().is_none());
-    assert!(matches!(tasks[2].subtasks()[0].glance(), Some(Decision::UpToDate(_))), "the hash was not asked");
+    assert!(matches!(tasks[1].peek(), Some(Decision::UpToDate(Some(_)))));
+    assert!(tasks[0].peek().is_none() && tasks[2].peek().is_none() && tasks[3].peek().is_none());
+    assert!(matches!(tasks[2].subtasks()[0].peek(), Some(Decision::UpToDate(_))), "the hash was not asked");
     assert!(desk.machine.log.take().is_empty());
 
     desk.delete_stamp("assemble").await.unwrap();
     let tasks = desk.inspect().unwrap();
-    assert!(matches!(tasks[1].glance(), Some(Decision::Run(Reason::NeverRan))));
-    let bulb = tasks[2].subtasks()[0].glance();
+    assert!(matches!(tasks[1].peek(), Some(Decision::Run(Reason::NeverRan))));
+    let bulb = tasks[2].subtasks()[0].peek();
     assert!(matches!(bulb, Some(Decision::Run(Reason::DependencyNewer { which })) if which == "assemble"), "{bulb:?}");
 }
 

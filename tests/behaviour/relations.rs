@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use setup_tasks::layout::AddError;
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, Inject, InjectionKey, Late, Layout};
+use setup_tasks::{AnyObject, Deferred, Inject, InjectionKey, Layout};
 
 use crate::support::{Log, Machine, Place, chain, lines};
 
@@ -203,7 +203,7 @@ const RIGHT: InjectionKey<Object<Right>> = InjectionKey::named("right");
 struct Left {
     log: Log,
     #[depends_on(Right::b, before = c)]
-    right: Late<Right>,
+    right: Deferred<Right>,
 }
 
 #[setup_tasks]
@@ -230,7 +230,7 @@ impl Left {
 struct Right {
     log: Log,
     #[depends_on(Left::a)]
-    left: Late<Left>,
+    left: Deferred<Left>,
 }
 
 #[setup_tasks]
@@ -243,8 +243,8 @@ impl Right {
 
 fn pair(layout: &Layout) -> (Object<Left>, Object<Right>, Log) {
     let log = Log::default();
-    let left = layout.add(Left { log: log.clone(), right: Late::new(RIGHT) }).unwrap();
-    let right = layout.add(Right { log: log.clone(), left: Late::new(LEFT) }).unwrap();
+    let left = layout.add(Left { log: log.clone(), right: Deferred::new(RIGHT) }).unwrap();
+    let right = layout.add(Right { log: log.clone(), left: Deferred::new(LEFT) }).unwrap();
     layout.injector().provide(LEFT, left.clone()).unwrap();
     layout.injector().provide(RIGHT, right.clone()).unwrap();
     (left, right, log)
@@ -317,7 +317,7 @@ impl Both {
 async fn a_late_relationship_is_found_at_the_objects_injector() {
     let layout = Layout::in_memory().unwrap();
     let log = Log::default();
-    let left = layout.add(Left { log: log.clone(), right: Late::new(RIGHT) }).unwrap();
+    let left = layout.add(Left { log: log.clone(), right: Deferred::new(RIGHT) }).unwrap();
     let error = chain(left.run_setup_tasks().await.unwrap_err());
     assert!(
         error.starts_with(
@@ -325,7 +325,7 @@ async fn a_late_relationship_is_found_at_the_objects_injector() {
         ) && error.contains("which left/right_b asks for; searched left, then the layout"),
         "{error}"
     );
-    let (nearer, far) = (layout.injector().child("nearer"), Right { log: log.clone(), left: Late::new(LEFT) });
+    let (nearer, far) = (layout.injector().child("nearer"), Right { log: log.clone(), left: Deferred::new(LEFT) });
     let right = layout.place(far).under(&nearer).id("near").add().unwrap();
     layout.injector().provide(RIGHT, right.clone()).unwrap();
     layout.injector().provide(LEFT, left.clone()).unwrap();
@@ -354,7 +354,7 @@ impl Watcher {
 async fn a_task_may_be_named_by_a_string_and_one_that_is_unknown_is_an_error_at_add() {
     let layout = Layout::in_memory().unwrap();
     let (log, machine) = (Log::default(), layout.add(Machine::new("m")).unwrap());
-    let left = layout.add(Left { log: log.clone(), right: Late::new(RIGHT) }).unwrap();
+    let left = layout.add(Left { log: log.clone(), right: Deferred::new(RIGHT) }).unwrap();
     let watcher = |watched: &[AnyObject]| Watcher { log: log.clone(), watched: watched.to_vec() };
     let error = layout.add(watcher(&[machine.any(), left.any()])).unwrap_err();
     assert!(matches!(error, AddError::UnknownTask { .. }));
@@ -419,7 +419,7 @@ async fn nothing_runs_on_a_readonly_object_for_those_that_depend_on_it() {
 struct Ouroboros {
     name: String,
     #[depends_on(Ouroboros::eat)]
-    tail: Late<Ouroboros>,
+    tail: Deferred<Ouroboros>,
 }
 
 #[setup_tasks]
@@ -433,7 +433,7 @@ async fn a_circle_of_tasks_is_an_error_that_prints_it_in_a_run_a_dry_run_and_a_f
     const KEYS: [InjectionKey<Object<Ouroboros>>; 3] =
         [InjectionKey::named("0"), InjectionKey::named("1"), InjectionKey::named("2")];
     let layout = Layout::in_memory().unwrap();
-    let add = |i: usize| layout.add(Ouroboros { name: i.to_string(), tail: Late::new(KEYS[(i + 1) % 3]) }).unwrap();
+    let add = |i: usize| layout.add(Ouroboros { name: i.to_string(), tail: Deferred::new(KEYS[(i + 1) % 3]) }).unwrap();
     let objects: Vec<_> = (0..3).map(add).collect();
     for (key, object) in KEYS.into_iter().zip(&objects) {
         layout.injector().provide(key, object.clone()).unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::stamp::{Ended, HistoryFilter};
+use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
 use setup_tasks::{Layout, READONLY};
 
 use crate::support::{Log, Machine, Place, chain, events, lines};
@@ -114,7 +114,7 @@ async fn a_failure_removes_the_stamp_stops_the_object_and_says_all() {
     assert!(machine.check_stamp("second").unwrap().is_none() && machine.check_stamp("third").unwrap().is_some());
     assert_eq!(events.take().last().unwrap(), "m/second fail: cannot write: the disk is on fire");
     let last = layout.history(&HistoryFilter { limit: Some(1), ..HistoryFilter::default() }).unwrap().remove(0);
-    assert_eq!((last.ended, last.error.as_deref()), (Ended::Failed, Some("cannot write: the disk is on fire")));
+    assert_eq!((last.ended, last.error.as_deref()), (AttemptEnd::Failed, Some("cannot write: the disk is on fire")));
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use setup_tasks::Layout;
-use setup_tasks::stamp::{Change, Clock, Ended, Entry, HistoryFilter, MemoryStore, Moment};
+use setup_tasks::stamp::{AttemptEnd, Change, Clock, Entry, HistoryFilter, MemoryStore, Timestamp};
 
 use crate::support::{Machine, Place, lines};
 
@@ -78,7 +78,7 @@ async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
 async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() {
     let place = Place::new();
     for (store, layout) in place.layouts() {
-        let entry = Entry { changed: Some(Moment(1_795_554_000_000_000_000)), ..Entry::default() };
+        let entry = Entry { changed: Some(Timestamp(1_795_554_000_000_000_000)), ..Entry::default() };
         {
             let layout = layout();
             let change = |entry| vec![Change::Set { task: "check".to_owned(), entry, history: None }];
@@ -106,9 +106,9 @@ async fn every_store_keeps_the_history() {
         let told: Vec<_> =
             history.iter().map(|entry| (entry.task.as_str(), entry.ended, entry.reason.as_str())).collect();
         let expected = [
-            ("third", Ended::Failed, "never ran"),
-            ("second", Ended::Skipped, "never ran"),
-            ("first", Ended::Ran, "never ran"),
+            ("third", AttemptEnd::Failed, "never ran"),
+            ("second", AttemptEnd::Skipped, "never ran"),
+            ("first", AttemptEnd::Ran, "never ran"),
         ];
         assert_eq!(told, expected, "{store}: clearing keeps the history");
         let one = HistoryFilter { task: Some("first".into()), limit: Some(5), ..HistoryFilter::default() };

@@ -5,8 +5,8 @@ use std::time::Duration;
 use serde::Serialize;
 use setup_tasks::fleet::Stop;
 use setup_tasks::prelude::*;
-use setup_tasks::stamp::{Change, HistoryEntry, HistoryFilter, MemoryStore, Moment, Records, StampStore};
-use setup_tasks::{BoxFuture, Config, InjectionKey, Late, Layout, ObjectOutcome, RunError, StampError, Status};
+use setup_tasks::stamp::{Change, HistoryEntry, HistoryFilter, MemoryStore, Records, StampStore, Timestamp};
+use setup_tasks::{BoxFuture, Config, Deferred, InjectionKey, Layout, ObjectStatus, RunError, StampError, TaskStatus};
 use setup_tasks_templates::{TemplateTask, template};
 
 use crate::support::{Machine, Place, chain, lines};
@@ -24,8 +24,8 @@ async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
     gates.iter().for_each(crate::support::Gate::open);
     let report = fleet.await.unwrap().unwrap();
     let outcomes: Vec<_> = report.objects.iter().map(|object| object.outcome).collect();
-    assert_eq!(outcomes, [ObjectOutcome::Stopped, ObjectOutcome::Stopped, ObjectOutcome::NotTried]);
-    assert_eq!(report.count(Status::Ran), 2);
+    assert_eq!(outcomes, [ObjectStatus::Stopped, ObjectStatus::Stopped, ObjectStatus::NotTried]);
+    assert_eq!(report.count(TaskStatus::Ran), 2);
     assert_eq!(report.summary(), "stopped: 3 of 3 objects not finished; 1 not tried, 2 tasks ran");
     assert!(report.stopped && !report.is_success());
     for machine in &machines[..2] {
@@ -49,7 +49,7 @@ async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
     while !matches!(events.next().await.unwrap().kind, setup_tasks::EventKind::Waiting { .. }) {}
     stop.ask();
     let report = tokio::time::timeout(Duration::from_secs(10), fleet).await.unwrap().unwrap().unwrap();
-    assert_eq!(report.objects[0].outcome, ObjectOutcome::Stopped);
+    assert_eq!(report.objects[0].outcome, ObjectStatus::Stopped);
     assert!(waiter.log.take().is_empty());
     gate.open();
     held.await.unwrap().unwrap();
@@ -107,7 +107,7 @@ impl StampStore for Stopping {
         self.kept.write(object, changes)
     }
 
-    fn latest(&self) -> Result<Option<Moment>, StampError> {
+    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
         self.kept.latest()
     }
 
@@ -136,7 +136,7 @@ async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
     let layout = Layout::with_store(config, store);
     let door = layout.add(Door).unwrap();
     let report = layout.run().stop_when(stop).await.unwrap();
-    assert!(report.stopped && report.count(Status::Ran) == 1, "{report}");
+    assert!(report.stopped && report.count(TaskStatus::Ran) == 1, "{report}");
     assert_eq!(lines(&door.plan().await.unwrap()), ["paint up to date", "hang would run: never ran"]);
 }
 
@@ -189,7 +189,7 @@ struct Faulty {
     name: String,
     #[serde(skip)]
     #[depends_on(Machine::first)]
-    machine: Option<Late<Machine>>,
+    machine: Option<Deferred<Machine>>,
     words: Option<Vec<String>>,
 }
 
@@ -206,7 +206,8 @@ impl Faulty {
 async fn a_check_finds_every_mistake_and_touches_nothing() {
     let place = Place::new();
     let layout = place.layout();
-    let bad = layout.add(Faulty { name: "bad".into(), machine: Some(Late::new(NOBODY)), words: None }).unwrap().any();
+    let bad =
+        layout.add(Faulty { name: "bad".into(), machine: Some(Deferred::new(NOBODY)), words: None }).unwrap().any();
     let problems: Vec<_> = bad.check().await.into_iter().map(chain).collect();
     assert_eq!(problems.len(), 3, "{problems:#?}");
     assert!(problems[0].starts_with("the relationship of task `bad/machine_first` failed"), "{problems:#?}");
@@ -216,7 +217,7 @@ async fn a_check_finds_every_mistake_and_touches_nothing() {
 
     layout.injector().provide(NOBODY, layout.add(Machine::new("m")).unwrap()).unwrap();
     let words = Some(vec!["one".to_owned()]);
-    let good = Faulty { name: "good".into(), machine: Some(Late::new(NOBODY)), words };
+    let good = Faulty { name: "good".into(), machine: Some(Deferred::new(NOBODY)), words };
     let problems: Vec<_> = layout.add(good).unwrap().any().check().await.into_iter().map(chain).collect();
     assert!(problems.len() == 1 && problems[0].contains("good/read"), "{problems:#?}");
 }

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use setup_tasks::prelude::*;
 use setup_tasks::run::ObjectReport;
 use setup_tasks::stamp::{FilesStore, SqliteStore};
-use setup_tasks::{Config, Event, EventKind, EventStream, Layout, Status};
+use setup_tasks::{Config, Event, EventKind, EventStream, Layout, TaskStatus};
 use tokio::sync::Semaphore;
 
 /// What tasks did, in order.
@@ -246,11 +246,11 @@ impl Machine {
 pub fn lines(report: &ObjectReport) -> Vec<String> {
     let line = |task: &setup_tasks::run::TaskReport| {
         let status = match task.status {
-            Status::UpToDate => "up to date",
-            Status::Ran => "ran",
-            Status::Skipped => "skipped",
-            Status::WouldRun => "would run",
-            Status::Undecided => "undecided",
+            TaskStatus::UpToDate => "up to date",
+            TaskStatus::Ran => "ran",
+            TaskStatus::Skipped => "skipped",
+            TaskStatus::WouldRun => "would run",
+            TaskStatus::Undecided => "undecided",
             _ => "?",
         };
         let undecided = task.undecided.as_ref().map(|undecided| format!(": {undecided}"));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use setup_tasks::depends::SystemDependency;
 use setup_tasks::prelude::*;
-use setup_tasks::{BoxFuture, Layout, Resource, RunContext, RunError, RunOutcome};
+use setup_tasks::{BoxFuture, ContextExit, Layout, Resource, RunContext, RunError};
 
 use crate::support::{Log, Machine, chain};
 
@@ -26,7 +26,7 @@ impl RunContext for Bracket {
         Ok(Entered(self.log.clone()))
     }
 
-    async fn leave(&self, entered: Arc<Entered>, outcome: RunOutcome) -> Result<()> {
+    async fn leave(&self, entered: Arc<Entered>, outcome: ContextExit) -> Result<()> {
         entered.0.say(format!("leave {outcome:?}"));
         anyhow::ensure!(self.fails != Some("leave"), "no way out");
         Ok(())

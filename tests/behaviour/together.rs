@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{Completion, CustomizationOf, FleetReport, Layout, NewTask, ObjectOutcome, Status};
+use setup_tasks::{Completion, CustomizationOf, FleetReport, Layout, NewTask, ObjectStatus, TaskStatus};
 
 use crate::support::{Place, numbers};
 
@@ -431,7 +431,7 @@ impl Naive {
 }
 
 /// What a fleet says that ran, or would.
-fn told(report: &FleetReport, status: Status) -> BTreeSet<Task> {
+fn told(report: &FleetReport, status: TaskStatus) -> BTreeSet<Task> {
     let of = |result: &setup_tasks::fleet::ObjectResult| {
         let number = result.object.parse().unwrap();
         result.with(status).map(move |task| (number, task.task)).collect::<Vec<_>>()
@@ -528,7 +528,7 @@ async fn what_runs_is_what_a_naive_model_says() {
                 let mut plan = naive.clone();
                 plan.is_plan = true;
                 let (expected, failures) = plan.fleet(&mut world.facts().clone());
-                assert_eq!(told(&report, Status::WouldRun), expected, "{what}: plan");
+                assert_eq!(told(&report, TaskStatus::WouldRun), expected, "{what}: plan");
                 assert_eq!(failed(&report), failures, "{what}: plan");
                 assert!(world.facts().ran.is_empty(), "{what}: a plan runs nothing");
             }
@@ -538,8 +538,8 @@ async fn what_runs_is_what_a_naive_model_says() {
             let mut facts = world.facts();
             let ran = std::mem::take(&mut facts.ran);
             assert_eq!(ran, expected, "{what}");
-            let mut reported = told(&report, Status::Ran);
-            reported.extend(told(&report, Status::Skipped));
+            let mut reported = told(&report, TaskStatus::Ran);
+            reported.extend(told(&report, TaskStatus::Skipped));
             reported.extend(facts.failing.iter().filter(|task| ran.contains(task)));
             assert_eq!(reported, ran, "{what}: the report");
             assert_eq!(failed(&report), failures, "{what}: failures");
@@ -568,6 +568,6 @@ fn failed(report: &FleetReport) -> BTreeSet<usize> {
     let failed = report
         .objects
         .iter()
-        .filter(|result| matches!(result.outcome, ObjectOutcome::Failed | ObjectOutcome::DependencyFailed));
+        .filter(|result| matches!(result.outcome, ObjectStatus::Failed | ObjectStatus::DependencyFailed));
     failed.map(|result| result.object.parse().unwrap()).collect()
 }

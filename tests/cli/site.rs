@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::Context;
 use serde::Serialize;
 use setup_tasks::prelude::*;
-use setup_tasks::{Config, InjectionKey, Late, Layout, Secret};
+use setup_tasks::{Config, Deferred, InjectionKey, Layout, Secret};
 use setup_tasks_cli::{App, NoOptions, Session};
 use setup_tasks_templates::{TemplateTask, template};
 
@@ -249,7 +249,7 @@ impl Leaky {
 #[setup_tasks(subdir = "lost")]
 struct Lost {
     #[depends_on(FileServer::update_files)]
-    server: Late<FileServer>,
+    server: Deferred<FileServer>,
 }
 
 #[setup_tasks]
@@ -287,7 +287,7 @@ fn build_layout() -> Result<Layout> {
         layout.add(Scripted)?;
     }
     if std::fs::exists("lost")? {
-        layout.add(Lost { server: Late::new(NOBODY) })?;
+        layout.add(Lost { server: Deferred::new(NOBODY) })?;
     }
     Ok(layout)
 }

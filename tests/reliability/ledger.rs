@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
-use setup_tasks::{Config, InjectionKey, Late, Layout, Status};
+use setup_tasks::{Config, Deferred, InjectionKey, Layout, TaskStatus};
 use setup_tasks_templates::RootedDirectory;
 
 /// Has three tasks, the second of which depends on the generation; the last on another object's second.
@@ -23,7 +23,7 @@ struct Keeper {
     before: Option<Object<Keeper>>,
     /// With `MUTUAL=1` its neighbours in a ring: all objects name each other, and their tasks make no circle.
     #[depends_on(Keeper::second, before = third)]
-    neighbours: Vec<Late<Keeper>>,
+    neighbours: Vec<Deferred<Keeper>>,
 }
 
 #[setup_tasks]
@@ -132,7 +132,7 @@ fn build(base: &Path) -> Result<Layout> {
     let key = |i: u64| InjectionKey::<Object<Keeper>>::named(format!("o{i}").leak());
     for i in 0..objects {
         let neighbours = if setting("MUTUAL", 0) == 1 { vec![i + 1, i + objects - 1] } else { Vec::new() };
-        let neighbours = neighbours.into_iter().map(|i| Late::new(key(i % objects))).collect();
+        let neighbours = neighbours.into_iter().map(|i| Deferred::new(key(i % objects))).collect();
         let keeper = Keeper { name: format!("o{i}"), before: before.filter(|_| i % chain != 0), neighbours };
         let keeper = layout.add(keeper)?;
         layout.injector().provide(key(i), keeper.clone())?;
@@ -171,14 +171,14 @@ async fn main() -> Result<()> {
             drop(out);
             let report = layout.run().jobs(usize::try_from(setting("JOBS", 4))?).await?;
             told.flush().await;
-            println!("{} ran; {report}", report.count(Status::Ran));
+            println!("{} ran; {report}", report.count(TaskStatus::Ran));
             anyhow::ensure!(report.is_success(), "{report}");
         }
         // What would run: a line a task.
         "plan" => {
             let report = layout.run().dry_run().await?;
             for object in &report.objects {
-                for task in object.with(Status::WouldRun) {
+                for task in object.with(TaskStatus::WouldRun) {
                     let reason = task.reason.as_ref().map(ToString::to_string).unwrap_or_default();
                     writeln!(out, "{}.{} {reason}", object.object, task.task)?;
                 }

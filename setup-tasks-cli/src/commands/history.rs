@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 use setup_tasks::secret::redact;
-use setup_tasks::stamp::{Ended, HistoryEntry, HistoryFilter};
+use setup_tasks::stamp::{AttemptEnd, HistoryEntry, HistoryFilter};
 use setup_tasks::{Layout, Result};
 
 use super::target;
@@ -54,10 +54,10 @@ pub(crate) fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit> {
 
 fn row(entry: &HistoryEntry, object: &str) -> [Cell; 5] {
     let (style, ended) = match entry.ended {
-        Ended::Ran => (GOOD, "done"),
-        Ended::Skipped => (FAINT, "skipped"),
-        Ended::Failed => (BAD, "failed"),
-        Ended::Marked => (WOULD, "marked"),
+        AttemptEnd::Ran => (GOOD, "done"),
+        AttemptEnd::Skipped => (FAINT, "skipped"),
+        AttemptEnd::Failed => (BAD, "failed"),
+        AttemptEnd::Marked => (WOULD, "marked"),
         _ => (FAINT, "ended"),
     };
     let error = entry.error.as_ref().map(|error| redact(error));

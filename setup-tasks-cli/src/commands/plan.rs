@@ -1,7 +1,7 @@
 //! `plan`: what would run, and why.
 
 use setup_tasks::run::{FileChange, TaskReport};
-use setup_tasks::{FleetReport, Layout, Reason, Result, Status};
+use setup_tasks::{FleetReport, Layout, Reason, Result, TaskStatus};
 
 use super::up;
 use crate::args::Choice;
@@ -21,7 +21,7 @@ pub(crate) async fn plan(layout: &Layout, choice: &Choice, exit_code: bool) -> R
         up::tell(&report);
     }
     // What is undecided may change something, too.
-    let would = report.count(Status::WouldRun) + report.count(Status::Undecided) > 0;
+    let would = report.count(TaskStatus::WouldRun) + report.count(TaskStatus::Undecided) > 0;
     Ok(match up::exit(&report) {
         Exit::Done if exit_code && would => Exit::WouldChange,
         exit => exit,
@@ -38,7 +38,7 @@ fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
         for task in result.leaves() {
             let why = task.undecided.as_ref().map(ToString::to_string).unwrap_or_default();
             match task.status {
-                Status::WouldRun => {
+                TaskStatus::WouldRun => {
                     let reason = reason(&causes, &result.object, task)?;
                     line(columns.text(&result.object, &task.description, WOULD, "would run:", &reason));
                     if !why.is_empty() {
@@ -46,7 +46,7 @@ fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
                     }
                     task.changes.iter().for_each(diff);
                 }
-                Status::Undecided => {
+                TaskStatus::Undecided => {
                     line(columns.text(&result.object, &task.description, WOULD, "undecided:", &why));
                 }
                 _ => {}

@@ -2,8 +2,8 @@
 
 use serde_json::json;
 use setup_tasks::decide::Decision;
-use setup_tasks::stamp::Moment;
-use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, Reason, Result, TaskSort};
+use setup_tasks::stamp::Timestamp;
+use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, Reason, Result, TaskCategory};
 
 use super::target;
 use crate::exit::Exit;
@@ -30,7 +30,7 @@ pub(crate) fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Res
 /// The tasks that run, those of customizations in their place.
 fn leaves(object: &AnyObject) -> Result<Vec<ObjectTaskInspector>> {
     let leaves = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves);
-    Ok(leaves.filter(|task| task.sort() == TaskSort::Task).collect())
+    Ok(leaves.filter(|task| task.category() == TaskCategory::Task).collect())
 }
 
 /// What stamps say of a task.
@@ -42,7 +42,7 @@ enum State {
 }
 
 fn state(task: &ObjectTaskInspector) -> State {
-    match task.glance() {
+    match task.peek() {
         Some(Decision::Run(reason)) => State::Runs(reason.clone()),
         Some(_) => State::UpToDate,
         None => State::Asks,
@@ -67,7 +67,7 @@ fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
     };
     let last = tasks.iter().filter_map(|task| task.last_run()).map(|stamp| stamp.time).max();
     // Completion checks leave no time.
-    let never = if tasks.iter().any(|task| task.glance().is_some()) { "never" } else { "" };
+    let never = if tasks.iter().any(|task| task.peek().is_some()) { "never" } else { "" };
     Ok([
         Cell::styled(NAME, object.id()),
         Cell::new(object.type_name()),
@@ -102,7 +102,7 @@ fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
             State::Runs(reason) => ("would_run", Some(reason)),
             State::Asks => ("asks_its_check", None),
         };
-        let (time, took): (Option<Moment>, _) = task.last_run().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
+        let (time, took): (Option<Timestamp>, _) = task.last_run().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
         json!({
             "task": task.stamp_name(), "description": task.description(), "state": state, "reason": reason,
             "last_run": time, "duration_us": took,

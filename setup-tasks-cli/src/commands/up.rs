@@ -1,6 +1,6 @@
 //! `up`: runs what must run.
 
-use setup_tasks::{FleetReport, FleetRun, Layout, ObjectOutcome, Result};
+use setup_tasks::{FleetReport, FleetRun, Layout, ObjectStatus, Result};
 
 use super::plan;
 use crate::args::Choice;
@@ -53,16 +53,16 @@ pub(super) fn tell(report: &FleetReport) {
     for result in &report.objects {
         let name = printable(&result.object);
         match (result.outcome, &result.error) {
-            (ObjectOutcome::Failed, Some(failure)) => error(failure.get()),
-            (ObjectOutcome::DependencyFailed, _) => {
+            (ObjectStatus::Failed, Some(failure)) => error(failure.get()),
+            (ObjectStatus::DependencyFailed, _) => {
                 note(format!(
                     "{BAD}error{BAD:#}: {name} depends on what failed: {}",
                     printable(&result.path.join(" -> "))
                 ));
             }
-            (ObjectOutcome::Readonly, _) => line(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
-            (ObjectOutcome::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not begun{WOULD:#}")),
-            (ObjectOutcome::Stopped, _) => {
+            (ObjectStatus::Readonly, _) => line(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
+            (ObjectStatus::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not begun{WOULD:#}")),
+            (ObjectStatus::Stopped, _) => {
                 line(format!("{NAME}{name}{NAME:#} {WOULD}was stopped before its last task{WOULD:#}"));
             }
             _ => {}

@@ -1,7 +1,7 @@
 //! `why`: the chain of causes.
 
 use setup_tasks::run::{TaskReport, Undecided};
-use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Result, Status};
+use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Result, TaskStatus};
 
 use super::{target, up};
 use crate::causes::{Cause, Causes, When, words};
@@ -42,7 +42,7 @@ struct Planned<'r> {
 
 impl Planned<'_> {
     fn would_run(&self) -> bool {
-        self.report.is_some_and(|report| report.status == Status::WouldRun)
+        self.report.is_some_and(|report| report.status == TaskStatus::WouldRun)
     }
 }
 
@@ -52,7 +52,7 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r
         .object(object.id())
         .into_iter()
         .flat_map(setup_tasks::fleet::ObjectResult::leaves)
-        .filter(|task| matches!(task.status, Status::WouldRun | Status::Undecided))
+        .filter(|task| matches!(task.status, TaskStatus::WouldRun | TaskStatus::Undecided))
         .collect();
     let mut planned = Vec::new();
     for task in object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves) {

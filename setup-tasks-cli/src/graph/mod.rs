@@ -10,7 +10,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use setup_tasks::run::TaskReport;
 use setup_tasks::text::{one_line, printable};
-use setup_tasks::{AnyObject, FleetReport, Layout, ObjectOutcome, ObjectTaskInspector, Result, Status, TaskSort};
+use setup_tasks::{
+    AnyObject, FleetReport, Layout, ObjectStatus, ObjectTaskInspector, Result, TaskCategory, TaskStatus,
+};
 
 use crate::causes::{Causes, words};
 
@@ -129,12 +131,11 @@ impl Node {
         let error = result
             .and_then(|result| result.error.as_ref())
             .map(|error| printable(&format!("{:#}", error.get())).into_owned());
-        let looked_at =
-            result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectOutcome::Readonly);
+        let looked_at = result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectStatus::Readonly);
         let would: Vec<&TaskReport> = result.into_iter().flat_map(setup_tasks::fleet::ObjectResult::leaves).collect();
         let task = |task: &ObjectTaskInspector| {
             let planned = would.iter().find(|report| report.task == task.stamp_name());
-            let undecided = planned.filter(|report| report.status == Status::Undecided);
+            let undecided = planned.filter(|report| report.status == TaskStatus::Undecided);
             let undecided = undecided.and_then(|report| report.undecided.as_ref());
             let state = match planned.and_then(|report| report.reason.as_ref()) {
                 _ if undecided.is_some() => State::Undecided(undecided.map(ToString::to_string).unwrap_or_default()),
@@ -148,7 +149,7 @@ impl Node {
             Ok(Task {
                 name: task.stamp_name().to_owned(),
                 description: one_line(task.description()).into_owned(),
-                is_relationship: task.sort() == TaskSort::Relationship,
+                is_relationship: task.category() == TaskCategory::Relationship,
                 state,
             })
         };

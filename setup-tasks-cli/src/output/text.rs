@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use setup_tasks::secret::redact;
-use setup_tasks::stamp::Moment;
+use setup_tasks::stamp::Timestamp;
 use setup_tasks::text::one_line;
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -23,7 +23,7 @@ pub(crate) fn length(duration: Duration) -> String {
 }
 
 /// How long ago something was.
-pub(crate) fn ago(moment: Moment) -> String {
+pub(crate) fn ago(moment: Timestamp) -> String {
     let since = SystemTime::now().duration_since(moment.into()).unwrap_or_default().as_secs();
     match since {
         0..2 => "just now".to_owned(),
@@ -35,7 +35,7 @@ pub(crate) fn ago(moment: Moment) -> String {
 }
 
 /// A time of the calendar.
-pub(crate) fn clock(moment: Moment) -> String {
+pub(crate) fn clock(moment: Timestamp) -> String {
     clock_time(moment.into())
 }
 

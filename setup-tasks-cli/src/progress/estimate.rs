@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use setup_tasks::decide::Decision;
 use setup_tasks::event::{Event, EventKind};
-use setup_tasks::stamp::{Ended, HistoryFilter};
-use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, TaskSort};
+use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
+use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, TaskCategory};
 
 /// So many lines of history are looked at, the latest first.
 const HISTORY: usize = 20_000;
@@ -47,10 +47,10 @@ impl Estimate {
             for task in object.inspect().unwrap_or_default().into_iter().flat_map(ObjectTaskInspector::leaves) {
                 let is_chosen =
                     tags.is_empty() || task.tags().iter().any(|tag| tags.iter().any(|chosen| chosen == tag));
-                if task.sort() != TaskSort::Task || !is_chosen {
+                if task.category() != TaskCategory::Task || !is_chosen {
                     continue;
                 }
-                let runs = matches!(task.glance(), Some(Decision::Run(_)));
+                let runs = matches!(task.peek(), Some(Decision::Run(_)));
                 let state = if runs { State::Expected } else { State::Perhaps };
                 let name = task.stamp_name().to_owned();
                 let took = took.get(&(object.stamp_subdir().to_owned(), name.clone())).copied();
@@ -122,7 +122,7 @@ fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
     let filter = HistoryFilter { limit: Some(HISTORY), ..HistoryFilter::default() };
     let mut took = HashMap::new();
     for entry in layout.history(&filter).unwrap_or_default() {
-        if entry.ended == Ended::Ran {
+        if entry.ended == AttemptEnd::Ran {
             took.entry((entry.object, entry.task)).or_insert(Duration::from_micros(entry.duration_us));
         }
     }

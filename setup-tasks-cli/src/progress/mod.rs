@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use std::io::IsTerminal;
 
 use setup_tasks::event::Listening;
-use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, ObjectTaskInspector, Result, TaskSort};
+use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, ObjectTaskInspector, Result, TaskCategory};
 
 use crate::args::Choice;
 use crate::output;
@@ -76,7 +76,7 @@ impl Columns {
         let mut seen = HashSet::new();
         let types = objects.iter().filter(|object| seen.insert(object.type_name()));
         let tasks = types.flat_map(|object| object.inspect().unwrap_or_default());
-        let leaves = tasks.flat_map(ObjectTaskInspector::leaves).filter(|task| task.sort() == TaskSort::Task);
+        let leaves = tasks.flat_map(ObjectTaskInspector::leaves).filter(|task| task.category() == TaskCategory::Task);
         let description = leaves.map(|task| task.description().chars().count()).max().unwrap_or_default();
         Self { object: object.min(WIDEST.0), description: description.min(WIDEST.1) }
     }

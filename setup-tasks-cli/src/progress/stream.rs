@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use setup_tasks::event::{Event, Listening};
-use setup_tasks::stamp::Moment;
+use setup_tasks::stamp::Timestamp;
 use setup_tasks::{FleetReport, Layout, Result};
 
 use crate::output::json;
@@ -23,12 +23,12 @@ struct Line<T> {
 #[serde(tag = "event", rename_all = "snake_case")]
 enum Frame<'r> {
     RunBegan {
-        at: Moment,
+        at: Timestamp,
         run: String,
         objects: usize,
     },
     RunEnded {
-        at: Moment,
+        at: Timestamp,
         /// How many events came too fast to be told.
         missed: u64,
         /// Without one, the run was cut off.
@@ -51,7 +51,7 @@ pub(super) fn end(report: Option<&FleetReport>, missed: u64) -> Result<()> {
     tell(Frame::RunEnded { at: now(), missed, report })
 }
 
-fn now() -> Moment {
+fn now() -> Timestamp {
     SystemTime::now().into()
 }
 

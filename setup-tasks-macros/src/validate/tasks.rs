@@ -107,7 +107,7 @@ pub fn relation(relation: &BlockRelation, block: &Block, errors: &Errors) -> boo
     }
     if matches!(method.signature.output, ReturnType::Default) {
         let what = format!("the relationship `{}` returns nothing", method.ident);
-        errors.add(method.ident.span(), what, "return an `Object`, a `Late`, or an `Option` or a `Vec` of those");
+        errors.add(method.ident.span(), what, "return an `Object`, a `Deferred`, or an `Option` or a `Vec` of those");
         return false;
     }
     signature::method(method, "a relationship", errors)

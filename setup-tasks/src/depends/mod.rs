@@ -1,13 +1,13 @@
 //! What a task needs besides itself: tasks of related objects, and parts of the system.
 
+mod deferred;
 mod known;
-mod late;
 mod related;
 
 use std::sync::Arc;
 
+pub use deferred::Deferred;
 pub(crate) use known::KnownRelatives;
-pub use late::Late;
 pub(crate) use related::Relative;
 pub use related::{AnyModel, IntoRelatives, Related, Relatives};
 

@@ -1,16 +1,16 @@
 //! What a relationship may hold or return.
 
-use super::late::{Late, LateKey};
+use super::deferred::{Deferred, DeferredKey};
 use crate::Result;
 use crate::injector::{InjectError, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::task::outcome::IntoTaskError;
 
-/// What a relationship may be: an [`Object<M>`](Object), a [`Late<M>`](Late), or an `Option` or a `Vec` of those; with
+/// What a relationship may be: an [`Object<M>`](Object), a [`Deferred<M>`](Deferred), or an `Option` or a `Vec` of those; with
 /// [`AnyModel`] for `M`, any object.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a relationship with a `{M}`",
-    label = "a relationship is an `Object<{M}>`, a `Late<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
+    label = "a relationship is an `Object<{M}>`, a `Deferred<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
 )]
 pub trait Related<M> {
     /// What its accessor gives.
@@ -67,7 +67,7 @@ impl<M: SetupTasks> Related<AnyModel> for Object<M> {
 }
 
 /// With a task that is named by a string.
-impl<M: SetupTasks> Related<AnyModel> for Late<M> {
+impl<M: SetupTasks> Related<AnyModel> for Deferred<M> {
     type Access<'a> = &'a Self;
 
     fn access(&self) -> &Self {
@@ -79,7 +79,7 @@ impl<M: SetupTasks> Related<AnyModel> for Late<M> {
     }
 }
 
-impl<M: SetupTasks> Related<M> for Late<M> {
+impl<M: SetupTasks> Related<M> for Deferred<M> {
     type Access<'a> = &'a Self;
 
     fn access(&self) -> &Self {
@@ -87,7 +87,7 @@ impl<M: SetupTasks> Related<M> for Late<M> {
     }
 
     fn related(&self, relatives: &mut Relatives) {
-        relatives.0.push(Relative::Late(LateKey::of(self)));
+        relatives.0.push(Relative::Deferred(DeferredKey::of(self)));
     }
 }
 
@@ -123,7 +123,7 @@ pub struct Relatives(pub(crate) Vec<Relative>);
 #[derive(Clone)]
 pub(crate) enum Relative {
     Object(AnyObject),
-    Late(LateKey),
+    Deferred(DeferredKey),
 }
 
 impl Relative {
@@ -131,7 +131,7 @@ impl Relative {
     pub(crate) async fn find(self, injector: &Injector) -> Result<AnyObject, InjectError> {
         match self {
             Self::Object(object) => Ok(object),
-            Self::Late(key) => (key.find)(key.name, injector.clone()).await,
+            Self::Deferred(key) => (key.find)(key.name, injector.clone()).await,
         }
     }
 
@@ -139,7 +139,7 @@ impl Relative {
     pub(crate) fn peek(self, injector: &Injector) -> Option<AnyObject> {
         match self {
             Self::Object(object) => Some(object),
-            Self::Late(key) => (key.peek)(key.name, injector),
+            Self::Deferred(key) => (key.peek)(key.name, injector),
         }
     }
 }
@@ -147,7 +147,7 @@ impl Relative {
 /// What a relationship method may return: related objects, or a `Result` of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a relationship with a `{M}`",
-    label = "a relationship is an `Object<{M}>`, a `Late<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
+    label = "a relationship is an `Object<{M}>`, a `Deferred<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
 )]
 pub trait IntoRelatives<M> {
     #[doc(hidden)]
@@ -183,7 +183,7 @@ where
     }
 }
 
-impl<M, O: SetupTasks> IntoRelatives<M> for Late<O>
+impl<M, O: SetupTasks> IntoRelatives<M> for Deferred<O>
 where
     Self: Related<M>,
 {

@@ -17,14 +17,14 @@ pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
 use crate::run::{Undecided, micros};
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 
 /// Something that happened to a task or an object.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// When it happened.
-    pub at: Moment,
+    pub at: Timestamp,
     /// The object's id.
     #[serde(serialize_with = "text")]
     pub object: Arc<str>,

@@ -12,7 +12,7 @@ use std::any::TypeId;
 use std::time::SystemTime;
 
 use name::{ObjectName, TaskName};
-pub use report::{FleetReport, ObjectOutcome, ObjectResult};
+pub use report::{FleetReport, ObjectResult, ObjectStatus};
 use scope::Apart;
 pub(crate) use scope::Scope;
 pub use stop::Stop;

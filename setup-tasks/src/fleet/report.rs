@@ -7,7 +7,7 @@ use serde::{Serialize, Serializer};
 
 use crate::object::AnyObject;
 use crate::ready::SharedError;
-use crate::run::{Status, TaskReport, explain, leaves, micros, with_status};
+use crate::run::{TaskReport, TaskStatus, explain, leaves, micros, with_status};
 
 /// The version of the report as JSON.
 const VERSION: u32 = 1;
@@ -39,7 +39,7 @@ pub struct ObjectResult {
     /// Whether it was chosen, and not just run for one that was.
     pub chosen: bool,
     /// What became of it.
-    pub outcome: ObjectOutcome,
+    pub outcome: ObjectStatus,
     /// Its tasks that are not up to date, in run order.
     pub tasks: Vec<TaskReport>,
     /// How many of its tasks are up to date.
@@ -58,7 +58,7 @@ pub struct ObjectResult {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum ObjectOutcome {
+pub enum ObjectStatus {
     /// A task ran.
     Ran,
     /// There was nothing to do.
@@ -84,16 +84,16 @@ pub enum ObjectOutcome {
 impl ObjectResult {
     pub(super) fn new(object: &AnyObject, tasks: Vec<TaskReport>, up_to_date: usize) -> Self {
         let has = |status| leaves(&tasks).iter().any(|task| task.status == status);
-        let outcome = if has(Status::Ran) {
-            ObjectOutcome::Ran
-        } else if has(Status::WouldRun) {
-            ObjectOutcome::WouldRun
-        } else if has(Status::Undecided) {
-            ObjectOutcome::Undecided
-        } else if has(Status::Skipped) {
-            ObjectOutcome::Skipped
+        let outcome = if has(TaskStatus::Ran) {
+            ObjectStatus::Ran
+        } else if has(TaskStatus::WouldRun) {
+            ObjectStatus::WouldRun
+        } else if has(TaskStatus::Undecided) {
+            ObjectStatus::Undecided
+        } else if has(TaskStatus::Skipped) {
+            ObjectStatus::Skipped
         } else {
-            ObjectOutcome::UpToDate
+            ObjectStatus::UpToDate
         };
         Self {
             object: object.id().to_owned(),
@@ -114,13 +114,13 @@ impl ObjectResult {
     }
 
     /// Its tasks with a status; in the place of customizations, their tasks.
-    pub fn with(&self, status: Status) -> impl Iterator<Item = &TaskReport> {
+    pub fn with(&self, status: TaskStatus) -> impl Iterator<Item = &TaskReport> {
         with_status(&self.tasks, status)
     }
 
     /// Whether it is not as it should be: it, or something that it depends on, failed, or it was not tried or not finished.
     pub fn is_failure(&self) -> bool {
-        use ObjectOutcome::{DependencyFailed, Failed, NotTried, Stopped};
+        use ObjectStatus::{DependencyFailed, Failed, NotTried, Stopped};
         matches!(self.outcome, Failed | DependencyFailed | NotTried | Stopped)
     }
 }
@@ -132,7 +132,7 @@ impl FleetReport {
     }
 
     /// The objects with an outcome.
-    pub fn with(&self, outcome: ObjectOutcome) -> impl Iterator<Item = &ObjectResult> {
+    pub fn with(&self, outcome: ObjectStatus) -> impl Iterator<Item = &ObjectResult> {
         self.objects.iter().filter(move |result| result.outcome == outcome)
     }
 
@@ -142,9 +142,9 @@ impl FleetReport {
     }
 
     /// How many tasks have a status.
-    pub fn count(&self, status: Status) -> usize {
+    pub fn count(&self, status: TaskStatus) -> usize {
         match status {
-            Status::UpToDate => self.objects.iter().map(|result| result.up_to_date).sum(),
+            TaskStatus::UpToDate => self.objects.iter().map(|result| result.up_to_date).sum(),
             status => self.objects.iter().map(|result| result.with(status).count()).sum(),
         }
     }
@@ -153,13 +153,14 @@ impl FleetReport {
     pub fn summary(&self) -> String {
         let of = |outcome| self.with(outcome).count();
         let (failed, behind, not_tried) =
-            (of(ObjectOutcome::Failed), of(ObjectOutcome::DependencyFailed), of(ObjectOutcome::NotTried));
-        let (ran, same, would) = (self.count(Status::Ran), self.count(Status::UpToDate), self.count(Status::WouldRun));
+            (of(ObjectStatus::Failed), of(ObjectStatus::DependencyFailed), of(ObjectStatus::NotTried));
+        let (ran, same, would) =
+            (self.count(TaskStatus::Ran), self.count(TaskStatus::UpToDate), self.count(TaskStatus::WouldRun));
         let objects = counted(self.objects.len(), "object");
-        let unfinished = of(ObjectOutcome::Stopped);
+        let unfinished = of(ObjectStatus::Stopped);
         let has_failed = failed + behind > 0 || (not_tried > 0 && !self.stopped);
         let is_stopped = !has_failed && self.stopped;
-        let undecided = self.count(Status::Undecided);
+        let undecided = self.count(TaskStatus::Undecided);
         let is_same = !has_failed && !is_stopped && would == 0 && ran == 0 && undecided == 0;
         let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
@@ -168,9 +169,9 @@ impl FleetReport {
         } else if is_same {
             format!("up to date: {objects}, {}, nothing to do", counted(same, "task"))
         } else if would > 0 {
-            format!("would run: {} on {}", counted(would, "task"), counted(of(ObjectOutcome::WouldRun), "object"))
+            format!("would run: {} on {}", counted(would, "task"), counted(of(ObjectStatus::WouldRun), "object"))
         } else if undecided > 0 {
-            format!("undecided: {} on {}", counted(undecided, "task"), counted(of(ObjectOutcome::Undecided), "object"))
+            format!("undecided: {} on {}", counted(undecided, "task"), counted(of(ObjectStatus::Undecided), "object"))
         } else {
             format!("done: {objects}")
         };
@@ -186,8 +187,8 @@ impl FleetReport {
         add(if would > 0 || has_failed || is_stopped { undecided } else { 0 }, "undecided");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
         add(if is_same { 0 } else { same }, "up to date");
-        add(self.count(Status::Skipped), "skipped");
-        add(of(ObjectOutcome::Readonly), "readonly");
+        add(self.count(TaskStatus::Skipped), "skipped");
+        add(of(ObjectStatus::Readonly), "readonly");
         if !parts.is_empty() {
             line.push_str("; ");
             line.push_str(&parts.join(", "));
@@ -205,26 +206,26 @@ impl fmt::Display for FleetReport {
         for result in &self.objects {
             for task in leaves(&result.tasks) {
                 let status = match task.status {
-                    Status::Ran => "ran",
-                    Status::Skipped => "skipped",
-                    Status::WouldRun => "would run",
-                    Status::Undecided => "undecided",
-                    Status::UpToDate => continue,
+                    TaskStatus::Ran => "ran",
+                    TaskStatus::Skipped => "skipped",
+                    TaskStatus::WouldRun => "would run",
+                    TaskStatus::Undecided => "undecided",
+                    TaskStatus::UpToDate => continue,
                 };
-                let undecided = task.undecided.as_ref().filter(|_| task.status == Status::Undecided);
+                let undecided = task.undecided.as_ref().filter(|_| task.status == TaskStatus::Undecided);
                 let reason = task.reason.as_ref().map(|reason| format!(": {reason}"));
                 let reason = undecided.map(|undecided| format!(": {undecided}")).or(reason).unwrap_or_default();
                 writeln!(f, "{}/{} {status}{reason}", result.object, task.task)?;
             }
             let error = result.error.as_ref().map(|error| explain(&**error)).unwrap_or_default();
             match result.outcome {
-                ObjectOutcome::Failed => writeln!(f, "{} failed: {error}", result.object)?,
-                ObjectOutcome::DependencyFailed => {
+                ObjectStatus::Failed => writeln!(f, "{} failed: {error}", result.object)?,
+                ObjectStatus::DependencyFailed => {
                     writeln!(f, "{} depends on what failed: {}", result.object, result.path.join(" -> "))?;
                 }
-                ObjectOutcome::Readonly => writeln!(f, "{} is readonly", result.object)?,
-                ObjectOutcome::NotTried => writeln!(f, "{} was not tried", result.object)?,
-                ObjectOutcome::Stopped => writeln!(f, "{} was stopped before its end", result.object)?,
+                ObjectStatus::Readonly => writeln!(f, "{} is readonly", result.object)?,
+                ObjectStatus::NotTried => writeln!(f, "{} was not tried", result.object)?,
+                ObjectStatus::Stopped => writeln!(f, "{} was stopped before its end", result.object)?,
                 _ => {}
             }
         }

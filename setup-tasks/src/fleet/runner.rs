@@ -14,7 +14,7 @@ use tokio::task::JoinSet;
 
 use super::ahead::read_ahead;
 use super::path::{is_stop, path_of};
-use super::report::{FleetReport, ObjectOutcome, ObjectResult};
+use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::scope::Apart;
 use super::{FleetRun, Scope};
 use crate::object::{AnyObject, settle};
@@ -261,11 +261,11 @@ fn result(object: &AnyObject, ended: Option<Ended>, epoch: Epoch, is_plan: bool)
     let Done { tasks, up_to_date, .. } = course.take_done(epoch).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
     match ended {
-        None => result.outcome = ObjectOutcome::NotTried,
+        None => result.outcome = ObjectStatus::NotTried,
         Some(ended) => {
             result.duration = ended.duration;
             if object.readonly() {
-                result.outcome = ObjectOutcome::Readonly;
+                result.outcome = ObjectStatus::Readonly;
             }
             if let Err(error) = ended.result {
                 fail(&mut result, error);
@@ -277,9 +277,9 @@ fn result(object: &AnyObject, ended: Option<Ended>, epoch: Epoch, is_plan: bool)
 
 fn fail(result: &mut ObjectResult, error: SharedError) {
     let path = path_of(&*error);
-    result.outcome = if is_stop(&*error) { ObjectOutcome::Stopped } else { ObjectOutcome::Failed };
-    if path.len() > 1 && result.outcome == ObjectOutcome::Failed {
-        (result.outcome, result.path) = (ObjectOutcome::DependencyFailed, path);
+    result.outcome = if is_stop(&*error) { ObjectStatus::Stopped } else { ObjectStatus::Failed };
+    if path.len() > 1 && result.outcome == ObjectStatus::Failed {
+        (result.outcome, result.path) = (ObjectStatus::DependencyFailed, path);
     }
     result.error = Some(error);
 }

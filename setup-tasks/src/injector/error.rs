@@ -40,7 +40,7 @@ pub enum InjectError {
     },
     /// The key's factory would have to be waited for, where nothing can be.
     #[error("{key} is asked for where nothing can be awaited, and its factory has not made it\nhelp: provide a value")]
-    Late {
+    WouldBlock {
         /// The key.
         key: String,
     },

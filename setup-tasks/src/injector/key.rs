@@ -62,7 +62,7 @@ pub trait KeyName: 'static {
     const NAME: &'static str;
 }
 
-/// Declares a key as a type, for [`Injected`](crate::Injected): `injection_key!(pub Domain = "domain": String)`.
+/// Declares a key as a type, for [`InjectKey`](crate::InjectKey): `injection_key!(pub Domain = "domain": String)`.
 #[macro_export]
 macro_rules! injection_key {
     ($(#[$meta:meta])* $vis:vis $key:ident = $name:literal : $value:ty) => {

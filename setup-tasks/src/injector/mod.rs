@@ -238,7 +238,7 @@ impl Injector {
         // On the stack, however deep the caller is: a tokio task of its own would not be done now.
         match Current::detached().carry(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
-            None => Err(InjectError::Late { key: key.to_string() }),
+            None => Err(InjectError::WouldBlock { key: key.to_string() }),
         }
     }
 

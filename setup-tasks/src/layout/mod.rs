@@ -18,7 +18,7 @@ use crate::paths::RESERVED;
 use crate::ready::Current;
 use crate::run::Locks;
 use crate::stamp::text::Texts;
-use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, Moment, RunId, StampError, StampStore};
+use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore, Timestamp};
 use crate::waiting::{Listed, Neighbours};
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
@@ -276,7 +276,7 @@ impl Layout {
     }
 
     /// The clock sees a time that was read, if there was one.
-    pub(crate) fn observe(&self, seen: Option<Moment>) {
+    pub(crate) fn observe(&self, seen: Option<Timestamp>) {
         if let Some(seen) = seen {
             self.clock().observe(seen);
         }

@@ -10,11 +10,11 @@ use super::{Object, SetupTasks};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::injector::Injector;
-use crate::inspect::{ObjectTaskInspector, TaskSort};
+use crate::inspect::{ObjectTaskInspector, TaskCategory};
 use crate::layout::{Dependency, Layout};
 use crate::run::{
     Broken, DynRunContext, FileChange, LazyContext, LockError, ObjectReport, Run, RunError, Session, TaskContext,
-    TaskGlance, break_lock,
+    TaskSnapshot, break_lock,
 };
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
@@ -71,7 +71,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn name(&self, row: usize) -> &'static str;
     /// What its stamp is called: its name, and of a customization's task its stem first.
     fn stamp_name(&self, row: usize) -> &'static str;
-    fn sort(&self, row: usize) -> TaskSort;
+    fn category(&self, row: usize) -> TaskCategory;
     fn meta(&self, row: usize) -> TaskMeta;
     fn tags(&self, row: usize) -> Vec<&'static str>;
     fn describe(&self, row: usize) -> Cow<'static, str>;
@@ -103,7 +103,7 @@ pub(crate) trait DynObject: Send + Sync {
 pub(crate) struct Features {
     /// As [`DynObject::stamp_name`].
     pub(crate) stamp_name: &'static str,
-    pub(crate) sort: TaskSort,
+    pub(crate) category: TaskCategory,
     pub(crate) source: Option<u64>,
     pub(crate) slow_invalidator: bool,
     pub(crate) dependencies_always: bool,
@@ -119,11 +119,11 @@ pub(crate) struct Features {
 
 impl Features {
     /// As far as it does not depend on what the task is made of.
-    pub(crate) fn of(stamp_name: &'static str, sort: TaskSort, meta: &TaskMeta) -> Self {
+    pub(crate) fn of(stamp_name: &'static str, category: TaskCategory, meta: &TaskMeta) -> Self {
         let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;
         Self {
             stamp_name,
-            sort,
+            category,
             source,
             slow_invalidator,
             dependencies_always,
@@ -162,16 +162,16 @@ impl dyn DynObject {
     /// relationship method is called.
     pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<(AnyObject, RelatedTask)> {
         let has = self.features(row);
-        match has.sort {
-            TaskSort::Relationship => self
+        match has.category {
+            TaskCategory::Relationship => self
                 .related(row)
                 .map_or_else(Vec::new, |to| self.relatives_now(row, &to).map(|other| (other, to)).collect()),
-            TaskSort::Task if !has.dependencies => Vec::new(),
-            TaskSort::Task => {
+            TaskCategory::Task if !has.dependencies => Vec::new(),
+            TaskCategory::Task => {
                 let asked = std::panic::catch_unwind(AssertUnwindSafe(|| self.dependencies(row)));
                 asked.unwrap_or_default().into_iter().map(Dependency::parts).collect()
             }
-            TaskSort::Customization => Vec::new(),
+            TaskCategory::Customization => Vec::new(),
         }
     }
 
@@ -227,13 +227,13 @@ impl AnyObject {
         Run::new(self.0.clone())
     }
 
-    /// As [`Object::glance`].
+    /// As [`Object::peek`].
     ///
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn glance(&self) -> Result<Vec<TaskGlance>, StampError> {
-        crate::run::glance(&self.0)
+    pub fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
+        crate::run::peek(&self.0)
     }
 
     /// As [`Object::plan`].

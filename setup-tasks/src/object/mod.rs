@@ -27,7 +27,7 @@ use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
 use crate::ready::ReadyError;
-use crate::run::{ByHand, ObjectReport, Permit, Run, RunError, TaskGlance, stamp_by_hand};
+use crate::run::{ByHand, ObjectReport, Permit, Run, RunError, TaskSnapshot, stamp_by_hand};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, NewTask};
 use crate::task::handle::TaskHandle;
@@ -240,8 +240,8 @@ impl<T: SetupTasks> Object<T> {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn glance(&self) -> Result<Vec<TaskGlance>, StampError> {
-        crate::run::glance(&self.as_dyn())
+    pub fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
+        crate::run::peek(&self.as_dyn())
     }
 
     /// What each task would do in a run now, and why.

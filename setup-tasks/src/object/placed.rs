@@ -10,7 +10,7 @@ use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::flat::Flat;
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::layout::Dependency;
 use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
 use crate::stamp::PathPattern;
@@ -156,12 +156,12 @@ impl<T: SetupTasks> Row<T> {
         }
     }
 
-    fn sort(&self) -> TaskSort {
+    fn category(&self) -> TaskCategory {
         match self {
-            Self::Table(task) => task.sort(),
+            Self::Table(task) => task.category(),
             Self::Added(row) => match &row.action {
-                AddedAction::Kind(kind) => TaskSort::of_kind(&**kind),
-                AddedAction::Relation(..) => TaskSort::Relationship,
+                AddedAction::Kind(kind) => TaskCategory::of_kind(&**kind),
+                AddedAction::Relation(..) => TaskCategory::Relationship,
             },
         }
     }
@@ -211,8 +211,8 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self.stamp_name_of(row, &self.row(row))
     }
 
-    fn sort(&self, row: usize) -> TaskSort {
-        self.row(row).sort()
+    fn category(&self, row: usize) -> TaskCategory {
+        self.row(row).category()
     }
 
     fn meta(&self, row: usize) -> TaskMeta {
@@ -255,7 +255,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
 
     fn features(&self, i: usize) -> Features {
         let row = self.row(i);
-        let of = |meta| Features::of(self.stamp_name_of(i, &row), row.sort(), meta);
+        let of = |meta| Features::of(self.stamp_name_of(i, &row), row.category(), meta);
         let kind = row.with_kind(DynTaskKind::features);
         let dependencies = kind.is_some();
         let KindFeatures { hash, invalidator, completion, observed, .. } = kind.unwrap_or_default();

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::circle::Circle;
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 
 /// The statement of one process.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ pub(crate) struct HeldObject {
 pub(crate) struct PassedTask {
     pub(crate) task: String,
     /// Its time: when it last completed.
-    pub(crate) time: Option<Moment>,
+    pub(crate) time: Option<Timestamp>,
     /// When it was considered, by the clock that all processes of a host share; 0 if that was before the object was locked.
     pub(crate) at: u64,
 }

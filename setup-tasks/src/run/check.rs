@@ -7,7 +7,7 @@ use super::context::LazyContext;
 use super::error::RunError;
 use super::find_task;
 use crate::BoxFuture;
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject};
 use crate::ready::Current;
@@ -34,13 +34,13 @@ fn level<'a>(
         for row in object.order().iter() {
             let (id, name) = (&host.core().id, object.stamp_name(row));
             let failed = |what, error| RunError::check(id, name, what, error);
-            match object.sort(row) {
-                TaskSort::Relationship => problems.extend(relation(host, object, row).await.err()),
-                TaskSort::Customization => match object.clone().customization(row) {
+            match object.category(row) {
+                TaskCategory::Relationship => problems.extend(relation(host, object, row).await.err()),
+                TaskCategory::Customization => match object.clone().customization(row) {
                     Ok(inner) => level(host, &inner, problems).await,
                     Err(error) => problems.push(failed("customization", error)),
                 },
-                TaskSort::Task => {
+                TaskCategory::Task => {
                     let config = object.core().config();
                     let (base, skip) = (&config.base_dir, config.own_directories());
                     let inputs = object.inputs(row).map(|inputs| Inputs::find(base, &inputs, &skip).map(drop));

@@ -14,7 +14,7 @@ use super::report::{ObjectReport, TaskReport};
 use crate::decide::Newest;
 use crate::object::DynObject;
 use crate::ready::{Current, Epoch, Node, Until, WorkKind};
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 
 /// One of the two ways through the tasks of an object.
 pub(crate) struct Course {
@@ -46,13 +46,13 @@ struct Progress {
 /// What became of a task in the last run.
 #[derive(Clone, Copy)]
 struct Passed {
-    time: Option<Moment>,
+    time: Option<Timestamp>,
     /// It is good for what began before.
     at: Epoch,
 }
 
 /// The time of a task that was considered, or why it was not.
-type Known = Result<Option<Moment>, RunError>;
+type Known = Result<Option<Timestamp>, RunError>;
 
 /// On whose behalf something is asked.
 #[derive(Clone, Copy)]
@@ -159,7 +159,7 @@ impl Course {
     }
 
     /// A task was considered; or, if not `considered`, left out, which is good for nobody else.
-    pub(super) fn advance(&self, row: usize, time: Option<Moment>, considered: bool, newest: Option<&Newest>) {
+    pub(super) fn advance(&self, row: usize, time: Option<Timestamp>, considered: bool, newest: Option<&Newest>) {
         let mut progress = self.progress();
         if progress.passed.len() <= row {
             progress.passed.resize(row + 1, None);
@@ -174,7 +174,7 @@ impl Course {
     }
 
     /// Takes in that the run of another process has considered a task: good for all who asked before, and for them alone.
-    pub(super) fn hear(&self, row: usize, time: Option<Moment>) {
+    pub(super) fn hear(&self, row: usize, time: Option<Timestamp>) {
         let mut progress = self.progress();
         if progress.passed_elsewhere.len() <= row {
             progress.passed_elsewhere.resize(row + 1, None);
@@ -185,7 +185,7 @@ impl Course {
     }
 
     /// Returns the tasks that the run that is under way has considered, by row, with their times.
-    pub(crate) fn passed_while_under_way(&self) -> Vec<(usize, Option<Moment>)> {
+    pub(crate) fn passed_while_under_way(&self) -> Vec<(usize, Option<Timestamp>)> {
         let progress = self.progress();
         if !progress.is_under_way {
             return Vec::new();
@@ -226,7 +226,7 @@ impl Course {
     pub(super) fn would_run(&self, epoch: Epoch) -> Option<Cow<'static, str>> {
         let progress = self.progress();
         let newest = progress.newest.as_ref().filter(|_| progress.epoch == Some(epoch))?;
-        (newest.time >= Moment::UNDECIDED).then(|| newest.which.clone())
+        (newest.time >= Timestamp::UNDECIDED).then(|| newest.which.clone())
     }
 
     /// What was done in an epoch, and is not told again.

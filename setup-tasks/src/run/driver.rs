@@ -15,7 +15,7 @@ use super::gather::{Subject, Verdict, unasked_facts};
 use super::level::{Contexts, Level};
 use super::nested::{Done, RunningTask};
 use super::report::{ObjectReport, TaskReport};
-use super::resource::RunOutcome;
+use super::resource::ContextExit;
 use super::session::{Begun, Permit, Session};
 use super::undecided::{Undecided, noting};
 use super::{Options, related};
@@ -23,10 +23,10 @@ use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason, decide};
 use crate::event::EventKind;
 use crate::fleet::{Scope, Stops};
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::object::{DynObject, Features, ObjectCore};
 use crate::ready::{Current, Reached};
-use crate::stamp::{Moment, Records};
+use crate::stamp::{Records, Timestamp};
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
@@ -135,7 +135,7 @@ pub(super) enum Step {
 /// What became of a task.
 pub(super) enum Considered {
     /// Its time, if it has one: later tasks are compared with that.
-    At(Option<Moment>),
+    At(Option<Timestamp>),
     /// The walk begins anew.
     Restart,
 }
@@ -229,7 +229,7 @@ impl Driver<'_> {
             }
         }
         self.tasks.append(&mut self.nested_reports);
-        let outcome = if result.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
+        let outcome = if result.is_ok() { ContextExit::Done } else { ContextExit::Failed };
         let left = self.contexts.pop(&self.object.core().id, outcome).await;
         let in_place = match &self.mode {
             Mode::Apply(_, Some(session)) => session.check_places(),
@@ -282,7 +282,7 @@ impl Driver<'_> {
 
     /// Whether a task is up to date by what is known without asking or waiting for anything; then it was considered.
     fn is_up_to_date(&mut self, level: &Level, row: usize, has: &Features) -> bool {
-        let asks = has.sort != TaskSort::Task || has.dependencies || has.dependencies_always;
+        let asks = has.category != TaskCategory::Task || has.dependencies || has.dependencies_always;
         if asks || !self.is_chosen(level, row) {
             return false;
         }
@@ -301,11 +301,11 @@ impl Driver<'_> {
     async fn consider(&mut self, level: &Level, row: usize, has: Features) -> Result<Step, RunError> {
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
-        let considered = match has.sort {
-            TaskSort::Relationship => Box::pin(self.relation(level, row)).await?,
-            TaskSort::Customization => Box::pin(self.customization(level, row)).await?,
-            TaskSort::Task if self.is_chosen(level, row) => self.task(level, row, has).await?,
-            TaskSort::Task => {
+        let considered = match has.category {
+            TaskCategory::Relationship => Box::pin(self.relation(level, row)).await?,
+            TaskCategory::Customization => Box::pin(self.customization(level, row)).await?,
+            TaskCategory::Task if self.is_chosen(level, row) => self.task(level, row, has).await?,
+            TaskCategory::Task => {
                 is_considered = false;
                 Considered::At(self.left_out(has))
             }
@@ -316,14 +316,14 @@ impl Driver<'_> {
     }
 
     /// A task was considered, or left out: who waits for it is told.
-    fn passed(&self, level: &Level, row: usize, time: Option<Moment>, is_considered: bool) {
+    fn passed(&self, level: &Level, row: usize, time: Option<Timestamp>, is_considered: bool) {
         if level.is_host {
             self.tell(row, time, is_considered);
         }
     }
 
     /// Tells those who wait for a row of the object itself that it was considered.
-    pub(super) fn tell(&self, row: usize, time: Option<Moment>, is_considered: bool) {
+    pub(super) fn tell(&self, row: usize, time: Option<Timestamp>, is_considered: bool) {
         let Some(course) = self.course else { return };
         course.advance(row, time, is_considered, self.newest.as_ref());
         if let Mode::Apply(_, Some(session)) = &self.mode {
@@ -349,7 +349,7 @@ impl Driver<'_> {
     }
 
     /// Passes on the time of a task that is not looked at: by its stamp, or by when it last changed something.
-    fn left_out(&mut self, has: Features) -> Option<Moment> {
+    fn left_out(&mut self, has: Features) -> Option<Timestamp> {
         let name = has.stamp_name;
         let time = self.records.get(name).and_then(|entry| entry.last_run(has.completion));
         self.pass_on(time, || Cow::Borrowed(name));
@@ -442,7 +442,7 @@ impl Driver<'_> {
     async fn plan(&mut self, level: &Level, row: usize, reason: Reason) -> Result<Considered, RunError> {
         let (object, name) = (&level.object, level.object.stamp_name(row));
         let newest = self.newest.as_ref().map(|newest| newest.time);
-        if let (Reason::DependencyNewer { which }, Some(Moment::UNDECIDED)) = (&reason, newest) {
+        if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
             let until = which.clone().into_owned();
             return Ok(self.undecided(level, row, Undecided { until, error: None }));
         }
@@ -455,9 +455,9 @@ impl Driver<'_> {
                 Err(error) => report.undecided = Some(self.undecided_by(reached.as_ref(), &error).ok_or(error)?),
             }
         }
-        self.pass_on(Some(Moment::FUTURE), || Cow::Borrowed(name));
+        self.pass_on(Some(Timestamp::FUTURE), || Cow::Borrowed(name));
         self.tasks.push(report);
-        Ok(Considered::At(Some(Moment::FUTURE)))
+        Ok(Considered::At(Some(Timestamp::FUTURE)))
     }
 
     /// What a task would change in files.
@@ -477,13 +477,13 @@ impl Driver<'_> {
     }
 
     /// There is nothing to do for a task.
-    fn up_to_date(&mut self, level: &Level, row: usize, name: &'static str, time: Option<Moment>) {
+    fn up_to_date(&mut self, level: &Level, row: usize, name: &'static str, time: Option<Timestamp>) {
         self.emit(level, row, || EventKind::TaskAlreadyRun);
         self.pass_on(time, || Cow::Borrowed(name));
         self.report_up_to_date(level, row, time);
     }
 
-    pub(super) fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Moment>) {
+    pub(super) fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Timestamp>) {
         self.up_to_date += 1;
         // What a fleet is not told of is not kept, unless a customization's time depends on it.
         if !self.options.is_part || !level.is_host {
@@ -493,7 +493,7 @@ impl Driver<'_> {
     }
 
     /// Later tasks are compared with the newest.
-    pub(super) fn pass_on(&mut self, time: Option<Moment>, which: impl FnOnce() -> Cow<'static, str>) {
+    pub(super) fn pass_on(&mut self, time: Option<Timestamp>, which: impl FnOnce() -> Cow<'static, str>) {
         Newest::keep_later(&mut self.newest, time, which);
     }
 

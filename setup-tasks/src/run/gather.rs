@@ -7,7 +7,7 @@ use super::context::{LazyContext, Resources};
 use super::error::RunError;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
 use crate::object::{DynObject, Features};
-use crate::stamp::{Entry, InputError, InputStamp, Inputs, Moment, first_missing};
+use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 
 /// One task, while it is decided and run.
 pub(crate) struct Subject<'a> {
@@ -20,7 +20,7 @@ pub(crate) struct Subject<'a> {
 /// A decision that needs no further fact.
 pub(crate) enum Verdict {
     Run(Reason),
-    UpToDate(Option<Moment>),
+    UpToDate(Option<Timestamp>),
 }
 
 /// A decision, with the facts that it was made on and that a stamp will need.
@@ -141,7 +141,7 @@ pub(super) fn unasked_facts<'f>(
     forced: bool,
     newest: Option<&'f Newest>,
 ) -> Facts<'f> {
-    let asks_invalidator = has.invalidator && (!has.slow_invalidator || object.core().config().expensive_checks);
+    let asks_invalidator = has.invalidator && (!has.slow_invalidator || object.core().config().slow_invalidators);
     Facts {
         forced,
         completion: unasked(has.completion),

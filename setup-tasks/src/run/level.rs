@@ -10,10 +10,10 @@ use super::driver::{Considered, Driver, Step};
 use super::error::RunError;
 use super::related::newest_by;
 use super::report::TaskReport;
-use super::resource::{DynRunContext, Entered, RunOutcome};
+use super::resource::{ContextExit, DynRunContext, Entered};
 use super::session::Session;
 use crate::BoxFuture;
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::object::DynObject;
 
 /// A level of a walk.
@@ -33,7 +33,7 @@ impl Level {
     pub(super) fn leads_to(&self, row: usize, task: &str) -> bool {
         let rest = task.strip_prefix(self.object.stamp_name(row));
         rest.is_some_and(|rest| {
-            rest.is_empty() || (rest.starts_with('.') && self.object.sort(row) == TaskSort::Customization)
+            rest.is_empty() || (rest.starts_with('.') && self.object.category(row) == TaskCategory::Customization)
         })
     }
 }
@@ -72,7 +72,7 @@ impl Contexts {
     }
 
     /// Leaves the innermost, and takes it away.
-    pub(super) async fn pop(&mut self, object: &str, outcome: RunOutcome) -> Result<(), RunError> {
+    pub(super) async fn pop(&mut self, object: &str, outcome: ContextExit) -> Result<(), RunError> {
         match self.slots.pop().and_then(|slot| slot.entered) {
             Some(entered) => entered.leave(outcome).await.map_err(|source| error(object, "left", source)),
             None => Ok(()),
@@ -120,7 +120,7 @@ impl Driver<'_> {
         let outer = std::mem::take(&mut self.tasks);
         let walked = self.walk_boxed(&inner).await;
         let subtasks = std::mem::replace(&mut self.tasks, outer);
-        let outcome = if walked.is_ok() { RunOutcome::Done } else { RunOutcome::Failed };
+        let outcome = if walked.is_ok() { ContextExit::Done } else { ContextExit::Failed };
         let left = self.contexts.pop(&core.id, outcome).await;
         let walked = walked.and_then(|step| left.map(|()| step));
         if let Ok(Step::Restart) = walked {

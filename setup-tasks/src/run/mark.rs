@@ -6,9 +6,9 @@ use super::error::RunError;
 use super::gather::Subject;
 use super::session::{Permit, Session};
 use super::{find_task, unknown_task};
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
-use crate::stamp::{Ended, Entry, HistoryEntry, InputStamp, Stamp, StampError};
+use crate::stamp::{AttemptEnd, Entry, HistoryEntry, InputStamp, Stamp, StampError};
 
 /// What a stamp that is written by hand says.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(crate) async fn stamp_by_hand(
         task: name.to_owned(),
         time,
         duration_us: 0,
-        ended: Ended::Marked,
+        ended: AttemptEnd::Marked,
         reason: "marked by hand".to_owned(),
         error: None,
         why: None,
@@ -59,13 +59,13 @@ impl AnyObject {
         let (level, row) = find(&self.0, task)?;
         let no_stamp = |what| RunError::NoStamp { object: self.id().to_owned(), task: task.to_owned(), what };
         let has = level.features(row);
-        match has.sort {
-            TaskSort::Relationship => return Err(no_stamp("relationship")),
-            TaskSort::Customization => return Err(no_stamp("customization")),
-            TaskSort::Task if has.completion => {
+        match has.category {
+            TaskCategory::Relationship => return Err(no_stamp("relationship")),
+            TaskCategory::Customization => return Err(no_stamp("customization")),
+            TaskCategory::Task if has.completion => {
                 return Err(no_stamp("task with a completion check"));
             }
-            TaskSort::Task => {}
+            TaskCategory::Task => {}
         }
         let permit = Permit::to_change(self.0.core(), "the stamp")?;
         let root = self.0.root();

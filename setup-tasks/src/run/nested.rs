@@ -11,12 +11,12 @@ use super::context::Resources;
 use super::course::Start;
 use super::driver::Driver;
 use super::error::RunError;
-use super::report::{ObjectReport, Status, TaskReport};
+use super::report::{ObjectReport, TaskReport, TaskStatus};
 use super::session::Session;
 use crate::BoxFuture;
 use crate::object::DynObject;
 use crate::ready::{Circle, Current, Step};
-use crate::stamp::{Change, Moment, Records, StampError};
+use crate::stamp::{Change, Records, StampError, Timestamp};
 
 /// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
 const LEVELS: u32 = 8;
@@ -54,7 +54,7 @@ pub(super) struct Nested {
 #[derive(Clone, Copy)]
 pub(super) struct Done {
     pub(super) name: &'static str,
-    pub(super) time: Option<Moment>,
+    pub(super) time: Option<Timestamp>,
 }
 
 impl RunningTask {
@@ -153,7 +153,7 @@ impl RunningTask {
 
 impl Done {
     /// Gives the task the time of the one that ran it. Returns the change to its record, if it has one.
-    pub(super) fn retime(&mut self, time: Moment, records: &Records) -> Option<Change> {
+    pub(super) fn retime(&mut self, time: Timestamp, records: &Records) -> Option<Change> {
         *self.time.as_mut()? = time;
         let mut entry = records.get(self.name)?.clone();
         if let Some(stamp) = &mut entry.stamp {
@@ -187,7 +187,7 @@ impl Driver<'_> {
 /// Returns the tasks of a report that ran or asked to be skipped.
 fn done(report: &TaskReport) -> Vec<Done> {
     let mut all: Vec<_> = report.subtasks.iter().flat_map(done).collect();
-    if matches!(report.status, Status::Ran | Status::Skipped) {
+    if matches!(report.status, TaskStatus::Ran | TaskStatus::Skipped) {
         all.push(Done { name: report.task, time: report.time });
     }
     all

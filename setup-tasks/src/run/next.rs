@@ -9,17 +9,17 @@ use super::gather::unasked_facts;
 use super::level::Level;
 use crate::decide::{Decision, Newest, decide};
 use crate::fleet::Stops;
-use crate::inspect::TaskSort;
-use crate::stamp::{Moment, unmark};
+use crate::inspect::TaskCategory;
+use crate::stamp::{Timestamp, unmark};
 
 impl Driver<'_> {
     /// The task after `task`, which ended at `time`, if it runs then whatever else is asked, and nothing is to be asked or brought
     /// up first.
-    pub(super) fn next_for_sure(&self, level: &Level, task: &'static str, time: Moment) -> Option<&'static str> {
+    pub(super) fn next_for_sure(&self, level: &Level, task: &'static str, time: Timestamp) -> Option<&'static str> {
         let object = &level.object;
         let row = self.follower.filter(|_| self.marked.is_none())?;
         let has = object.features(row);
-        let waits = has.sort != TaskSort::Task || has.dependencies || has.dependencies_always;
+        let waits = has.category != TaskCategory::Task || has.dependencies || has.dependencies_always;
         let asks = has.completion || has.hash || has.inputs;
         let is_done = self.done.iter().any(|done| done.name == has.stamp_name);
         if waits || asks || is_done || !self.is_chosen(level, row) || !object.system_dependencies(row).is_empty() {

@@ -10,12 +10,12 @@ use super::error::RunError;
 use super::gather::Subject;
 use super::level::Level;
 use super::nested::RunningTask;
-use super::report::{Status, TaskReport};
+use super::report::{TaskReport, TaskStatus};
 use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
 use crate::ready::Step;
-use crate::stamp::{Guard, Keeps, Moment, Success};
+use crate::stamp::{Guard, Keeps, Success, Timestamp};
 use crate::task::outcome::Outcome;
 
 /// A task that failed, or a run that cannot go on.
@@ -30,7 +30,7 @@ impl<E: Into<RunError>> From<E> for Failure {
     }
 }
 
-type Ran = Result<(Status, Option<Moment>), Failure>;
+type Ran = Result<(TaskStatus, Option<Timestamp>), Failure>;
 
 impl Driver<'_> {
     /// Runs a task, and reports how it ended.
@@ -56,7 +56,7 @@ impl Driver<'_> {
         let duration = started.elapsed();
         match ended {
             Ok((status, time)) => {
-                let ran = status == Status::Ran;
+                let ran = status == TaskStatus::Ran;
                 self.emit(level, row, || if ran { EventKind::TaskRan { duration } } else { EventKind::TaskSkipped });
                 Ok(TaskReport { status, duration, ..TaskReport::up_to_date(task, description, time) })
             }
@@ -119,12 +119,12 @@ impl Driver<'_> {
                 guard.complete(&mut self.records, success, retimed, next).await?;
                 self.marked = self.marked.or(next);
                 self.tell_nested(&nested);
-                Ok((Status::Ran, Some(time)))
+                Ok((TaskStatus::Ran, Some(time)))
             }
             Ok(Outcome::Skipped) => {
                 self.done.append(&mut nested);
                 guard.skip(&mut self.records, started.elapsed()).await?;
-                Ok((Status::Skipped, None))
+                Ok((TaskStatus::Skipped, None))
             }
             Err(failed) => {
                 self.done.append(&mut nested);

@@ -20,10 +20,10 @@ use super::undecided::noting;
 use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
 use crate::ready::{Current, Until};
-use crate::stamp::{Moment, Records};
+use crate::stamp::{Records, Timestamp};
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.
@@ -90,7 +90,7 @@ pub(super) async fn check(
     Ok(newest)
 }
 
-async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Result<Option<Moment>, RunError> {
+async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Result<Option<Timestamp>, RunError> {
     let row = super::find_task(&other.0, related.task)?;
     let left_out = Current::ask_fleet(|fleet| fleet.leaves_out(other.id())).unwrap_or_default();
     if left_out || other.readonly() {
@@ -116,7 +116,7 @@ async fn considered(
     other: &Arc<dyn DynObject>,
     row: usize,
     permit: Option<Permit>,
-) -> Result<Option<Moment>, RunError> {
+) -> Result<Option<Timestamp>, RunError> {
     let is_plan = permit.is_none();
     let (core, asker) = (other.core(), Asker::of(&**other, row));
     let course = core.course(is_plan);
@@ -162,7 +162,7 @@ fn drive_boxed(
 }
 
 /// Returns when a task last completed, without running anything.
-async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Moment>, RunError> {
+async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Timestamp>, RunError> {
     last_run_by(object, row, &object.core().load()?).await
 }
 
@@ -172,31 +172,31 @@ pub(super) fn last_run_by<'a>(
     object: &'a Arc<dyn DynObject>,
     row: usize,
     records: &'a Records,
-) -> BoxFuture<'a, Result<Option<Moment>, RunError>> {
+) -> BoxFuture<'a, Result<Option<Timestamp>, RunError>> {
     Box::pin(async move {
         let has = object.features(row);
         let entry = records.get(has.stamp_name);
-        match has.sort {
-            TaskSort::Relationship => Ok(None),
-            TaskSort::Customization => {
+        match has.category {
+            TaskCategory::Relationship => Ok(None),
+            TaskCategory::Customization => {
                 let failed = |source| RunError::check(&object.core().id, has.stamp_name, "customization", source);
                 let inner = object.clone().customization(row).map_err(failed)?;
                 newest_by(&inner, records).await
             }
-            TaskSort::Task if has.completion => {
+            TaskCategory::Task if has.completion => {
                 let subject = Subject { object, i: row, entry, resources: Vec::new() };
                 match subject.decide(has, false, None).await?.verdict {
                     Verdict::UpToDate(time) => Ok(time),
                     Verdict::Run(_) => Ok(None),
                 }
             }
-            TaskSort::Task => Ok(entry.and_then(|entry| entry.last_run(false))),
+            TaskCategory::Task => Ok(entry.and_then(|entry| entry.last_run(false))),
         }
     })
 }
 
 /// Returns when the newest of an object's tasks last completed.
-pub(super) async fn newest_by(object: &Arc<dyn DynObject>, records: &Records) -> Result<Option<Moment>, RunError> {
+pub(super) async fn newest_by(object: &Arc<dyn DynObject>, records: &Records) -> Result<Option<Timestamp>, RunError> {
     let mut newest = None;
     for row in object.order().iter() {
         newest = newest.max(last_run_by(object, row, records).await?);

@@ -8,7 +8,7 @@ use serde::{Serialize, Serializer};
 use super::Undecided;
 use super::change::FileChange;
 use crate::decide::Reason;
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 
 /// What a run of an object did, or what a dry run would do.
 #[derive(Clone, Debug)]
@@ -33,7 +33,7 @@ pub struct TaskReport {
     /// What it does.
     pub description: Cow<'static, str>,
     /// What became of it.
-    pub status: Status,
+    pub status: TaskStatus,
     /// Why it ran or would run; `None` if it is up to date.
     pub reason: Option<Reason>,
     /// How long its method took.
@@ -49,14 +49,14 @@ pub struct TaskReport {
     pub undecided: Option<Undecided>,
     /// When it last completed, as far as it is known.
     #[serde(skip)]
-    pub(crate) time: Option<Moment>,
+    pub(crate) time: Option<Timestamp>,
 }
 
 /// What became of a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Status {
+pub enum TaskStatus {
     /// There was nothing to do.
     UpToDate,
     /// It ran.
@@ -75,28 +75,28 @@ impl ObjectReport {
     }
 
     /// The tasks with a status; in the place of customizations, their tasks.
-    pub fn with(&self, status: Status) -> impl Iterator<Item = &TaskReport> {
+    pub fn with(&self, status: TaskStatus) -> impl Iterator<Item = &TaskReport> {
         with_status(&self.tasks, status)
     }
 
     /// The tasks that ran.
     pub fn ran(&self) -> impl Iterator<Item = &TaskReport> {
-        self.with(Status::Ran)
+        self.with(TaskStatus::Ran)
     }
 
     /// The tasks that would run.
     pub fn would_run(&self) -> impl Iterator<Item = &TaskReport> {
-        self.with(Status::WouldRun)
+        self.with(TaskStatus::WouldRun)
     }
 
     /// The tasks that a dry run cannot decide.
     pub fn undecided(&self) -> impl Iterator<Item = &TaskReport> {
-        self.with(Status::Undecided)
+        self.with(TaskStatus::Undecided)
     }
 
     /// Whether nothing ran, nothing would, and nothing is undecided.
     pub fn is_up_to_date(&self) -> bool {
-        self.tasks.iter().all(|task| task.status == Status::UpToDate)
+        self.tasks.iter().all(|task| task.status == TaskStatus::UpToDate)
     }
 
     /// Returns the report on a task of any level, by its stamp name.
@@ -119,14 +119,14 @@ pub(crate) fn leaves(tasks: &[TaskReport]) -> Vec<&TaskReport> {
 }
 
 /// Those with a status of [`leaves`].
-pub(crate) fn with_status(tasks: &[TaskReport], status: Status) -> impl Iterator<Item = &TaskReport> {
+pub(crate) fn with_status(tasks: &[TaskReport], status: TaskStatus) -> impl Iterator<Item = &TaskReport> {
     leaves(tasks).into_iter().filter(move |task| task.status == status)
 }
 
 impl TaskReport {
     /// Whether there was nothing to do.
     pub fn is_up_to_date(&self) -> bool {
-        self.status == Status::UpToDate
+        self.status == TaskStatus::UpToDate
     }
 
     /// The report on a customization: it ran, or would, if one of its tasks did, for that one's reason.
@@ -134,22 +134,24 @@ impl TaskReport {
         task: &'static str,
         description: Cow<'static, str>,
         subtasks: Vec<Self>,
-        time: Option<Moment>,
+        time: Option<Timestamp>,
     ) -> Self {
         let with = |status| subtasks.iter().find(|task| task.status == status);
-        let telling = [Status::Ran, Status::WouldRun, Status::Undecided, Status::Skipped].into_iter().find_map(with);
-        let status = telling.map_or(Status::UpToDate, |task| task.status);
+        let telling = [TaskStatus::Ran, TaskStatus::WouldRun, TaskStatus::Undecided, TaskStatus::Skipped]
+            .into_iter()
+            .find_map(with);
+        let status = telling.map_or(TaskStatus::UpToDate, |task| task.status);
         let (reason, duration) =
             (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());
         let undecided = telling.and_then(|task| task.undecided.clone());
         Self { status, reason, duration, subtasks, undecided, ..Self::up_to_date(task, description, time) }
     }
 
-    pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Moment>) -> Self {
+    pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Timestamp>) -> Self {
         Self {
             task,
             description,
-            status: Status::UpToDate,
+            status: TaskStatus::UpToDate,
             reason: None,
             duration: Duration::ZERO,
             subtasks: Vec::new(),
@@ -160,13 +162,13 @@ impl TaskReport {
     }
 
     pub(crate) fn undecided(task: &'static str, description: Cow<'static, str>, undecided: Undecided) -> Self {
-        let (status, undecided) = (Status::Undecided, Some(undecided));
-        Self { status, undecided, ..Self::up_to_date(task, description, Some(Moment::UNDECIDED)) }
+        let (status, undecided) = (TaskStatus::Undecided, Some(undecided));
+        Self { status, undecided, ..Self::up_to_date(task, description, Some(Timestamp::UNDECIDED)) }
     }
 
     pub(crate) fn would_run(task: &'static str, description: Cow<'static, str>, reason: Reason) -> Self {
-        let (status, reason) = (Status::WouldRun, Some(reason));
-        Self { status, reason, ..Self::up_to_date(task, description, Some(Moment::FUTURE)) }
+        let (status, reason) = (TaskStatus::WouldRun, Some(reason));
+        Self { status, reason, ..Self::up_to_date(task, description, Some(Timestamp::FUTURE)) }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{BoxFuture, Result};
 /// How a run ended, as its context is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum RunOutcome {
+pub enum ContextExit {
     /// Every task that had to run did.
     Done,
     /// A task failed.
@@ -22,7 +22,7 @@ pub enum RunOutcome {
 /// connection. Tasks reach what was entered as [`Resource<R>`](crate::Resource).
 ///
 /// ```
-/// use setup_tasks::{Resource, RunContext, RunOutcome, prelude::*};
+/// use setup_tasks::{Resource, RunContext, ContextExit, prelude::*};
 /// use std::sync::Arc;
 ///
 /// struct Connection(&'static str);
@@ -35,8 +35,8 @@ pub enum RunOutcome {
 ///         Ok(Connection("open"))
 ///     }
 ///
-///     async fn leave(&self, connection: Arc<Connection>, outcome: RunOutcome) -> Result<()> {
-///         assert_eq!((connection.0, outcome), ("open", RunOutcome::Done));
+///     async fn leave(&self, connection: Arc<Connection>, outcome: ContextExit) -> Result<()> {
+///         assert_eq!((connection.0, outcome), ("open", ContextExit::Done));
 ///         Ok(())
 ///     }
 /// }
@@ -67,7 +67,7 @@ pub trait RunContext: Send + Sync + 'static {
 
     /// Takes it down. Called exactly once for each `enter` that succeeded; of a run that is dropped, on a task of its
     /// own.
-    fn leave(&self, resource: Arc<Self::Resource>, outcome: RunOutcome) -> impl Future<Output = Result<()>> + Send;
+    fn leave(&self, resource: Arc<Self::Resource>, outcome: ContextExit) -> impl Future<Output = Result<()>> + Send;
 }
 
 type AnyResource = Arc<dyn Any + Send + Sync>;
@@ -75,7 +75,7 @@ type AnyResource = Arc<dyn Any + Send + Sync>;
 /// [`RunContext`] without its type.
 pub(crate) trait DynRunContext: Send + Sync {
     fn enter_dyn(&self) -> BoxFuture<'_, Result<AnyResource>>;
-    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: RunOutcome) -> BoxFuture<'static, Result<()>>;
+    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: ContextExit) -> BoxFuture<'static, Result<()>>;
 }
 
 impl<C: RunContext> DynRunContext for C {
@@ -83,7 +83,7 @@ impl<C: RunContext> DynRunContext for C {
         Box::pin(async { Ok(Arc::new(self.enter().await?) as AnyResource) })
     }
 
-    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: RunOutcome) -> BoxFuture<'static, Result<()>> {
+    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: ContextExit) -> BoxFuture<'static, Result<()>> {
         Box::pin(async move {
             match resource.downcast::<C::Resource>() {
                 Ok(resource) => self.leave(resource, outcome).await,
@@ -109,7 +109,7 @@ impl Entered {
         self.resource.clone()
     }
 
-    pub(crate) async fn leave(mut self, outcome: RunOutcome) -> Result<()> {
+    pub(crate) async fn leave(mut self, outcome: ContextExit) -> Result<()> {
         match self.context.take() {
             // In a task of its own, so that a run that is dropped now does not leave it half left.
             // What it waits for, the run waits for.
@@ -127,7 +127,7 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let Some(context) = self.context.take() else { return };
-        let leave = context.leave_dyn(self.resource.clone(), RunOutcome::Cancelled);
+        let leave = context.leave_dyn(self.resource.clone(), ContextExit::Cancelled);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
                 if let Err(error) = leave.await {

@@ -11,7 +11,7 @@ use super::level::Level;
 use super::report::TaskReport;
 use crate::event::EventKind;
 use crate::ready::{Current, Reached};
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 
 /// Why a plan cannot say whether a task would run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -49,7 +49,7 @@ impl Driver<'_> {
     /// Returns why a check that failed in a plan may answer later: an earlier task would run first, or a task that the check itself
     /// asked for. `None` if it failed for good.
     pub(super) fn undecided_by(&self, reached: Option<&Arc<Reached>>, error: &RunError) -> Option<Undecided> {
-        let earlier = self.newest.as_ref().filter(|newest| self.is_plan() && newest.time >= Moment::UNDECIDED);
+        let earlier = self.newest.as_ref().filter(|newest| self.is_plan() && newest.time >= Timestamp::UNDECIDED);
         let asked = || reached.and_then(|reached| reached.would_run().map(str::to_owned));
         let until = earlier.map(|newest| newest.which.clone().into_owned()).or_else(asked)?;
         Some(Undecided { until, error: Some(explain(error)) })
@@ -59,8 +59,8 @@ impl Driver<'_> {
     pub(super) fn undecided(&mut self, level: &Level, row: usize, undecided: Undecided) -> Considered {
         let (object, name) = (&level.object, level.object.stamp_name(row));
         self.emit(level, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
-        self.pass_on(Some(Moment::UNDECIDED), || name.into());
+        self.pass_on(Some(Timestamp::UNDECIDED), || name.into());
         self.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
-        Considered::At(Some(Moment::UNDECIDED))
+        Considered::At(Some(Timestamp::UNDECIDED))
     }
 }

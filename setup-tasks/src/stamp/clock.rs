@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 
 /// A time, in nanoseconds since 1970-01-01 UTC.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Moment(pub u64);
+pub struct Timestamp(pub u64);
 
-impl Moment {
+impl Timestamp {
     /// Later than every stamp: what a task that would run tells later ones.
     pub(crate) const FUTURE: Self = Self(u64::MAX);
     /// Later than all that ran, and earlier than what would run: the time of a task that may run.
     pub(crate) const UNDECIDED: Self = Self(u64::MAX - 1);
 }
 
-impl From<SystemTime> for Moment {
+impl From<SystemTime> for Timestamp {
     /// Times before 1970 count as 1970.
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -25,8 +25,8 @@ impl From<SystemTime> for Moment {
     }
 }
 
-impl From<Moment> for SystemTime {
-    fn from(moment: Moment) -> Self {
+impl From<Timestamp> for SystemTime {
+    fn from(moment: Timestamp) -> Self {
         UNIX_EPOCH + Duration::from_nanos(moment.0)
     }
 }
@@ -53,18 +53,18 @@ impl Clock {
     }
 
     /// A time later than all that this clock made or was shown.
-    pub fn now(&self) -> Moment {
-        let wall = Moment::from((self.wall)()).0;
-        let next = |last: u64| wall.max(last.saturating_add(1)).min(Moment::UNDECIDED.0 - 1);
+    pub fn now(&self) -> Timestamp {
+        let wall = Timestamp::from((self.wall)()).0;
+        let next = |last: u64| wall.max(last.saturating_add(1)).min(Timestamp::UNDECIDED.0 - 1);
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
-        Moment(next(last.unwrap_or_else(|last| last)))
+        Timestamp(next(last.unwrap_or_else(|last| last)))
     }
 
     /// Shows the clock a time that was read.
-    pub fn observe(&self, seen: Moment) {
+    pub fn observe(&self, seen: Timestamp) {
         // A load first: on the path where nothing runs, the line stays shared between threads.
         if self.last.load(Ordering::Relaxed) < seen.0 {
-            self.last.fetch_max(seen.0.min(Moment::UNDECIDED.0 - 1), Ordering::Relaxed);
+            self.last.fetch_max(seen.0.min(Timestamp::UNDECIDED.0 - 1), Ordering::Relaxed);
         }
     }
 }
@@ -83,7 +83,7 @@ mod tests {
     fn a_time_is_later_than_what_was_read_when_the_wall_clock_is_set_back() {
         let clock = Clock::over(|| UNIX_EPOCH + Duration::from_secs(10));
         let first = clock.now();
-        clock.observe(Moment(u64::from(u32::MAX) * 1_000_000_000));
+        clock.observe(Timestamp(u64::from(u32::MAX) * 1_000_000_000));
         let second = clock.now();
         assert!(first < second && second.0 > u64::from(u32::MAX) * 1_000_000_000, "{first:?} {second:?}");
         assert!(clock.now() > second, "two times are never the same");

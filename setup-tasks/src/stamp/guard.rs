@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Attempt, Change, Ended, Entry, HistoryEntry, InputStamp, Moment, Records, RunId, Stamp, StampError};
+use super::{
+    Attempt, AttemptEnd, Change, Entry, HistoryEntry, InputStamp, Records, RunId, Stamp, StampError, Timestamp,
+};
 use crate::decide::Reason;
 use crate::run::Session;
 
@@ -25,7 +27,7 @@ pub(crate) enum Keeps {
 
 /// What a success knows.
 pub(crate) struct Success {
-    pub(crate) time: Moment,
+    pub(crate) time: Timestamp,
     pub(crate) hash: Option<String>,
     pub(crate) source: Option<u64>,
     pub(crate) inputs: Vec<InputStamp>,
@@ -61,7 +63,7 @@ impl<'s> Guard<'s> {
         next: Option<&'static str>,
     ) -> Result<(), StampError> {
         let time = success.time;
-        let history = self.history(time, Ended::Ran, success.duration, None);
+        let history = self.history(time, AttemptEnd::Ran, success.duration, None);
         retimed.iter().for_each(|change| change.apply(records));
         let mark = next.map(|task| mark(self.session, records, task, Keeps::Stamp));
         let entry = match self.keeps {
@@ -86,21 +88,21 @@ impl<'s> Guard<'s> {
 
     /// The task asked to be skipped: all is as it was.
     pub(crate) async fn skip(self, records: &mut Records, duration: Duration) -> Result<(), StampError> {
-        let history = self.history(self.session.layout().clock().now(), Ended::Skipped, duration, None);
+        let history = self.history(self.session.layout().clock().now(), AttemptEnd::Skipped, duration, None);
         self.keep(records, self.previous.clone(), history, None).await
     }
 
     /// The task failed: the stamp goes, the failure stays. A task without a stamp may have changed something until then.
     pub(crate) async fn fail(self, records: &mut Records, error: String, duration: Duration) -> Result<(), StampError> {
         let time = self.session.layout().clock().now();
-        let history = self.history(time, Ended::Failed, duration, Some(error.clone()));
+        let history = self.history(time, AttemptEnd::Failed, duration, Some(error.clone()));
         let failed = Attempt::Failed { time, run: self.session.run(), error };
         let changed = (self.keeps == Keeps::Change).then_some(time);
         self.keep(records, Some(Entry { attempt: Some(Box::new(failed)), changed, ..Entry::default() }), history, None)
             .await
     }
 
-    fn history(&self, time: Moment, ended: Ended, duration: Duration, error: Option<String>) -> HistoryEntry {
+    fn history(&self, time: Timestamp, ended: AttemptEnd, duration: Duration, error: Option<String>) -> HistoryEntry {
         history_entry(self.session, self.task, &self.reason, time, ended, duration, error)
     }
 
@@ -139,8 +141,8 @@ fn history_entry(
     session: &Session,
     task: &str,
     reason: &Reason,
-    time: Moment,
-    ended: Ended,
+    time: Timestamp,
+    ended: AttemptEnd,
     duration: Duration,
     error: Option<String>,
 ) -> HistoryEntry {

@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
+use super::Timestamp;
 use crate::decide::Reason;
 
 /// How an attempt of a task ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub enum Ended {
+pub enum AttemptEnd {
     /// Its method did its work.
     Ran,
     /// It asked to be skipped.
@@ -30,11 +30,11 @@ pub struct HistoryEntry {
     /// The task's name.
     pub task: String,
     /// When the attempt ended.
-    pub time: Moment,
+    pub time: Timestamp,
     /// How long it took, in microseconds.
     pub duration_us: u64,
     /// How it ended.
-    pub ended: Ended,
+    pub ended: AttemptEnd,
     /// Why it ran, in words.
     pub reason: String,
     /// The error of one that failed.
@@ -68,7 +68,7 @@ impl HistoryEntry {
     /// One of a task that ran.
     pub(super) fn at(time: u64) -> Self {
         let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
-        let (ended, reason, error, why) = (Ended::Ran, "forced".to_owned(), None, None);
-        Self { run, object, task, time: Moment(time), duration_us: 0, ended, reason, error, why }
+        let (ended, reason, error, why) = (AttemptEnd::Ran, "forced".to_owned(), None, None);
+        Self { run, object, task, time: Timestamp(time), duration_us: 0, ended, reason, error, why }
     }
 }

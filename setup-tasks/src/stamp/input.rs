@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
+use super::Timestamp;
 use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
 use crate::secret;
@@ -21,11 +21,11 @@ pub struct InputStamp {
     pub(super) path: String,
     pub(super) digest: [u8; 32],
     pub(super) size: u64,
-    pub(super) modified: Moment,
+    pub(super) modified: Timestamp,
     pub(super) inode: u64,
-    pub(super) recorded: Moment,
+    pub(super) recorded: Timestamp,
     #[serde(default)]
-    pub(super) changed: Moment,
+    pub(super) changed: Timestamp,
 }
 
 /// The files that a task's declared paths and globs stand for now, sorted.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Moment;
+use super::Timestamp;
 
 /// File systems that keep whole seconds (FAT: every other one) give a file that is changed again within this the same time.
 const WHOLE_SECONDS: Duration = Duration::from_secs(2);
@@ -17,16 +17,16 @@ const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 pub struct FileStamp {
     digest: [u8; 32],
     look: Look,
-    recorded: Moment,
+    recorded: Timestamp,
 }
 
 /// What the system says of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Look {
     pub(super) size: u64,
-    pub(super) modified: Moment,
+    pub(super) modified: Timestamp,
     /// When its content, its name or its permissions last changed; zero where the system does not say.
-    pub(super) changed: Moment,
+    pub(super) changed: Timestamp,
     pub(super) inode: u64,
 }
 
@@ -40,12 +40,12 @@ impl FileStamp {
     /// decides from then on; for another file, the clock of the file system has to tick first. Only a change that sets the same
     /// time of modification within the same tick (1 to 10 ms) is not seen.
     pub fn exact(meta: &Metadata, content: &[u8]) -> Self {
-        Self { recorded: Moment::FUTURE, ..Self::unsure(meta, content) }
+        Self { recorded: Timestamp::FUTURE, ..Self::unsure(meta, content) }
     }
 
     /// Records a file that may have been changed since it held this: its content is read when it is looked at.
     pub fn unsure(meta: &Metadata, content: &[u8]) -> Self {
-        Self { digest: *blake3::hash(content).as_bytes(), look: Look::of(meta), recorded: Moment(0) }
+        Self { digest: *blake3::hash(content).as_bytes(), look: Look::of(meta), recorded: Timestamp(0) }
     }
 
     /// Returns whether the file is the same for sure. If not, its content decides.
@@ -86,7 +86,7 @@ impl FileStamp {
 
 impl Look {
     pub(super) fn of(meta: &Metadata) -> Self {
-        let modified = meta.modified().map_or(Moment(0), Moment::from);
+        let modified = meta.modified().map_or(Timestamp(0), Timestamp::from);
         let (changed, inode) = unix(meta);
         // The size of a directory says nothing about it.
         let size = if meta.is_dir() { 0 } else { meta.len() };
@@ -95,8 +95,8 @@ impl Look {
 
     /// Returns whether a file that looks like `now` is the one that was recorded at a time that [`settled_by`] gave. One that had
     /// changed just before may have changed again and kept its times: it is read again, as git does with its index.
-    pub(super) fn vouches_for(&self, now: &Self, recorded: Moment) -> bool {
-        let is_whole = |time: Moment| time.0.is_multiple_of(1_000_000_000);
+    pub(super) fn vouches_for(&self, now: &Self, recorded: Timestamp) -> bool {
+        let is_whole = |time: Timestamp| time.0.is_multiple_of(1_000_000_000);
         let racy = if is_whole(self.modified) && is_whole(self.changed) { WHOLE_SECONDS } else { Duration::ZERO };
         let racy = u64::try_from(racy.as_nanos()).unwrap_or(u64::MAX);
         self == now && self.modified.max(self.changed).0.saturating_add(racy) < recorded.0
@@ -105,30 +105,30 @@ impl Look {
 
 /// Returns a time such that a file that changes from now on gets that time, or a later one: that of the clock that file systems
 /// take it from, which ticks every 1 to 10 ms.
-pub(super) fn settled_by() -> Moment {
+pub(super) fn settled_by() -> Timestamp {
     #[cfg(target_os = "linux")]
     {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
         let nanoseconds = i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec);
-        Moment(u64::try_from(nanoseconds).unwrap_or(0))
+        Timestamp(u64::try_from(nanoseconds).unwrap_or(0))
     }
     #[cfg(not(target_os = "linux"))]
     {
-        let now = Moment::from(std::time::SystemTime::now());
-        Moment(now.0.saturating_sub(20_000_000))
+        let now = Timestamp::from(std::time::SystemTime::now());
+        Timestamp(now.0.saturating_sub(20_000_000))
     }
 }
 
 #[cfg(unix)]
-fn unix(meta: &Metadata) -> (Moment, u64) {
+fn unix(meta: &Metadata) -> (Timestamp, u64) {
     use std::os::unix::fs::MetadataExt;
     let nanoseconds = i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec());
-    (Moment(u64::try_from(nanoseconds).unwrap_or(0)), meta.ino())
+    (Timestamp(u64::try_from(nanoseconds).unwrap_or(0)), meta.ino())
 }
 
 #[cfg(not(unix))]
-fn unix(_: &Metadata) -> (Moment, u64) {
-    (Moment(0), 0)
+fn unix(_: &Metadata) -> (Timestamp, u64) {
+    (Timestamp(0), 0)
 }
 
 /// Opens a file for reading, without waiting for the other end of a FIFO that took its place just now.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Change, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
+use super::{Change, HistoryEntry, HistoryFilter, Records, StampError, StampStore, Timestamp};
 use crate::BoxFuture;
 
 /// Keeps stamps in memory.
@@ -45,7 +45,7 @@ impl StampStore for MemoryStore {
         })
     }
 
-    fn latest(&self) -> Result<Option<Moment>, StampError> {
+    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
         Ok(self.kept().objects.values().filter_map(Records::latest).max())
     }
 

@@ -18,11 +18,11 @@ pub(crate) mod text;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-pub use clock::{Clock, Moment};
+pub use clock::{Clock, Timestamp};
 pub use error::StampError;
 pub use files::FilesStore;
 pub(crate) use guard::{Guard, Keeps, Success, micros, unmark};
-pub use history::{Ended, HistoryEntry, HistoryFilter};
+pub use history::{AttemptEnd, HistoryEntry, HistoryFilter};
 pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};
 pub use look::{FileStamp, kind_of};
@@ -49,7 +49,7 @@ impl std::fmt::Display for RunId {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stamp {
     /// When the task completed.
-    pub time: Moment,
+    pub time: Timestamp,
     /// What its hash function said before it ran, or the text that it was made with by hand; empty without one. Of a text that
     /// holds a [secret](crate::Secret), `blake3-keyed:` and its hash under a key of the state directory.
     pub contents: String,
@@ -75,14 +75,14 @@ pub enum Attempt {
     /// It began and has not ended: it runs now, or its process ended first.
     Running {
         /// When it began.
-        since: Moment,
+        since: Timestamp,
         /// In which run.
         run: RunId,
     },
     /// It failed.
     Failed {
         /// When it failed.
-        time: Moment,
+        time: Timestamp,
         /// In which run.
         run: RunId,
         /// The error, with its causes.
@@ -100,7 +100,7 @@ pub struct Entry {
     /// When the task last changed something in a run, or began an attempt that did not complete, of a task that has no stamp:
     /// one with a completion check. It is kept for later tasks, and never decides whether the task itself runs.
     #[serde(default)]
-    pub changed: Option<Moment>,
+    pub changed: Option<Timestamp>,
 }
 
 impl Entry {
@@ -116,12 +116,12 @@ impl Entry {
 
     /// Returns when the task last completed, without asking a method: by its stamp, or with a completion check by the time that
     /// is kept for later tasks.
-    pub(crate) fn last_run(&self, has_completion: bool) -> Option<Moment> {
+    pub(crate) fn last_run(&self, has_completion: bool) -> Option<Timestamp> {
         if has_completion { self.last_change() } else { self.valid().map(|stamp| stamp.time) }
     }
 
     /// Returns when a task with a completion check last changed something. An attempt that failed or has not ended may have.
-    pub(crate) fn last_change(&self) -> Option<Moment> {
+    pub(crate) fn last_change(&self) -> Option<Timestamp> {
         let attempt = self.attempt.as_deref().map(|attempt| match attempt {
             Attempt::Running { since, .. } => *since,
             Attempt::Failed { time, .. } => *time,
@@ -130,7 +130,7 @@ impl Entry {
     }
 
     /// Returns the latest time that this entry knows of.
-    fn latest(&self) -> Option<Moment> {
+    fn latest(&self) -> Option<Timestamp> {
         self.stamp.as_ref().map(|stamp| stamp.time).max(self.last_change())
     }
 }
@@ -176,7 +176,7 @@ impl Records {
     }
 
     /// Returns the latest time in any entry.
-    pub(crate) fn latest(&self) -> Option<Moment> {
+    pub(crate) fn latest(&self) -> Option<Timestamp> {
         let mut latest = None;
         for (_, entry) in &self.0 {
             let stamp = entry.stamp.as_ref().map(|stamp| stamp.time);

@@ -1,6 +1,6 @@
 //! The one trait between the runtime and the places where stamps are kept.
 
-use super::{Entry, HistoryEntry, HistoryFilter, Moment, Records, StampError};
+use super::{Entry, HistoryEntry, HistoryFilter, Records, StampError, Timestamp};
 use crate::BoxFuture;
 
 /// One change to what is kept about an object.
@@ -45,11 +45,11 @@ pub trait StampStore: Send + Sync + 'static {
 
     /// A time that is not before that of any stamp of any object; nothing if there is none. A clock that was shown it makes
     /// later times than all that was stamped before, by whatever process and clock.
-    fn latest(&self) -> Result<Option<Moment>, StampError>;
+    fn latest(&self) -> Result<Option<Timestamp>, StampError>;
 
     /// [`load`](Self::load) and [`latest`](Self::latest) together: what a run asks before it changes something. A store that can
     /// answer both with one look does.
-    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
+    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Timestamp>), StampError> {
         Ok((self.load(object)?, self.latest()?))
     }
 

@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use crate::Result;
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 use crate::task::outcome::IntoTaskError;
 
 /// What a completion check found.
@@ -12,7 +12,7 @@ pub enum Completion {
     /// Not complete: the task runs.
     Incomplete,
     /// Complete since a time: the task runs if an earlier task or a dependency ran later than that.
-    At(Moment),
+    At(Timestamp),
     /// Complete; nothing is known about when, and later tasks are not told.
     Complete,
 }
@@ -97,7 +97,7 @@ impl IntoCompletion for bool {
 
 impl IntoCompletion for Option<SystemTime> {
     fn into_completion(self) -> Result<Completion> {
-        Ok(self.map_or(Completion::Incomplete, |time| Completion::At(Moment::from(time))))
+        Ok(self.map_or(Completion::Incomplete, |time| Completion::At(Timestamp::from(time))))
     }
 }
 

@@ -43,8 +43,8 @@ use crate::stamp::Stamp;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor",
     label = "a task cannot take this as an argument",
-    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `NotReady<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`",
-    note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `NotReady<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `InjectKey<K>`, `LastRun`, `Reason`, `Resource<R>`, `ObjectRef<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `InjectKey`, and types of your own that implement `setup_tasks::Extract`",
+    note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `ObjectRef<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
 )]
 pub trait Extract: Sized {
     /// Makes the argument. An error fails the task as an error of its own would.
@@ -55,7 +55,7 @@ pub trait Extract: Sized {
 #[diagnostic::on_unimplemented(
     message = "`&{Self}` is not an extractor",
     label = "a task cannot take this as an argument",
-    note = "the one reference that a task takes is `&TaskContext`; `Inject<T>` and `Injected<K>` share values"
+    note = "the one reference that a task takes is `&TaskContext`; `Inject<T>` and `InjectKey<K>` share values"
 )]
 pub trait IsContext {
     #[doc(hidden)]
@@ -98,8 +98,8 @@ impl Extract for Reason {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor of `{T}`",
     label = "a task of `{T}` cannot take this as an argument",
-    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `Injected<K>`, `LastRun`, `Reason`, `Resource<R>`, `NotReady<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `Injected`, and types of your own that implement `setup_tasks::Extract`",
-    note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `NotReady<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `InjectKey<K>`, `LastRun`, `Reason`, `Resource<R>`, `ObjectRef<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `InjectKey`, and types of your own that implement `setup_tasks::Extract`",
+    note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `ObjectRef<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
 )]
 pub trait ExtractFor<T>: Sized {
     #[doc(hidden)]
@@ -210,7 +210,7 @@ impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
 /// [`Inject`] it would be.
 ///
 /// ```
-/// use setup_tasks::{NotReady, prelude::*};
+/// use setup_tasks::{ObjectRef, prelude::*};
 ///
 /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "router")] struct Router;
 /// # #[setup_tasks] impl Router { #[setup_task("Route")] fn route(&self) {} }
@@ -221,15 +221,15 @@ impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
 /// #[setup_tasks]
 /// impl Client {
 ///     #[setup_task("Note who routes")]
-///     fn note(&self, router: NotReady<Router>) {
+///     fn note(&self, router: ObjectRef<Router>) {
 ///         assert_eq!(router.id(), "router");
 ///     }
 /// }
 /// ```
 #[derive(Clone, Debug)]
-pub struct NotReady<M: SetupTasks>(pub Object<M>);
+pub struct ObjectRef<M: SetupTasks>(pub Object<M>);
 
-impl<M: SetupTasks> Deref for NotReady<M> {
+impl<M: SetupTasks> Deref for ObjectRef<M> {
     type Target = Object<M>;
 
     fn deref(&self) -> &Object<M> {
@@ -237,7 +237,7 @@ impl<M: SetupTasks> Deref for NotReady<M> {
     }
 }
 
-impl<M: SetupTasks> Extract for NotReady<M> {
+impl<M: SetupTasks> Extract for ObjectRef<M> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
         let object = cx.injector().get_not_ready(&InjectionKey::<Object<M>>::of()).await;
         Ok(Self((*object.map_err(|error| error.asked_by(cx.who()))?).clone()))
@@ -247,7 +247,7 @@ impl<M: SetupTasks> Extract for NotReady<M> {
 /// A value from the object's injector or those above it, by a key that [`injection_key!`](crate::injection_key) declares.
 ///
 /// ```
-/// use setup_tasks::{Injected, injection_key, prelude::*};
+/// use setup_tasks::{InjectKey, injection_key, prelude::*};
 ///
 /// injection_key!(
 ///     /// The domain that names are made under.
@@ -261,7 +261,7 @@ impl<M: SetupTasks> Extract for NotReady<M> {
 /// #[setup_tasks]
 /// impl Host {
 ///     #[setup_task("Set the host name")]
-///     fn set_name(&self, domain: Injected<Domain>) -> Result<()> {
+///     fn set_name(&self, domain: InjectKey<Domain>) -> Result<()> {
 ///         assert_eq!(format!("{}.{}", self.name, *domain), "gw.example.com");
 ///         Ok(())
 ///     }
@@ -273,9 +273,9 @@ impl<M: SetupTasks> Extract for NotReady<M> {
 /// layout.add(Host { name: "gw".into() })?.run_setup_tasks().await?;
 /// # Ok(()) }
 /// ```
-pub struct Injected<K: KeyName>(pub Arc<K::Value>);
+pub struct InjectKey<K: KeyName>(pub Arc<K::Value>);
 
-impl<K: KeyName> Deref for Injected<K> {
+impl<K: KeyName> Deref for InjectKey<K> {
     type Target = K::Value;
 
     fn deref(&self) -> &K::Value {
@@ -283,16 +283,16 @@ impl<K: KeyName> Deref for Injected<K> {
     }
 }
 
-impl<K: KeyName> Extract for Injected<K> {
+impl<K: KeyName> Extract for InjectKey<K> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
         let key = InjectionKey::<K::Value>::named(K::NAME);
         Ok(Self(cx.injector().get(&key).await.map_err(|error| error.asked_by(cx.who()))?))
     }
 }
 
-impl<K: KeyName> Extract for Option<Injected<K>> {
+impl<K: KeyName> Extract for Option<InjectKey<K>> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
-        Ok(cx.injector().get_optional(&InjectionKey::<K::Value>::named(K::NAME)).await?.map(Injected))
+        Ok(cx.injector().get_optional(&InjectionKey::<K::Value>::named(K::NAME)).await?.map(InjectKey))
     }
 }
 

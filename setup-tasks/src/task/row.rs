@@ -9,7 +9,7 @@ use super::kind::DynTaskKind;
 use super::order::Place;
 use super::outcome::Outcome;
 use crate::depends::{Relation, SystemDependency};
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::run::TaskContext;
 use crate::stamp::PathPattern;
 use crate::{BoxFuture, Result};
@@ -132,11 +132,11 @@ impl<T: 'static> TaskDef<T> {
     }
 
     /// What the task is made of.
-    pub(crate) fn sort(&self) -> TaskSort {
+    pub(crate) fn category(&self) -> TaskCategory {
         match self.action {
-            Action::Method(_) => TaskSort::Task,
-            Action::Relation(_) => TaskSort::Relationship,
-            Action::Value(kind) => TaskSort::of_kind(kind),
+            Action::Method(_) => TaskCategory::Task,
+            Action::Relation(_) => TaskCategory::Relationship,
+            Action::Value(kind) => TaskCategory::of_kind(kind),
         }
     }
 
@@ -234,7 +234,7 @@ impl<T: 'static> TaskDef<T> {
         self
     }
 
-    /// The invalidator is asked only with `expensive_checks`.
+    /// The invalidator is asked only with `slow_invalidators`.
     pub const fn slow(mut self) -> Self {
         self.meta.slow_invalidator = true;
         self

@@ -39,7 +39,7 @@ use crate::layout::Layout;
 use crate::object::AnyObject;
 pub use crate::ready::WorkKind;
 use crate::ready::{Current, Node, Work};
-use crate::stamp::Moment;
+use crate::stamp::Timestamp;
 
 /// The version of a snapshot as JSON.
 const VERSION: u32 = 1;
@@ -54,7 +54,7 @@ pub struct Snapshot {
     /// The process.
     pub pid: u32,
     /// When it was taken.
-    pub at: Moment,
+    pub at: Timestamp,
     /// Fleets that run.
     pub fleets: Vec<FleetProgress>,
     /// Everything that is worked on or waited for.
@@ -66,7 +66,7 @@ pub struct Snapshot {
 #[non_exhaustive]
 pub struct FleetProgress {
     /// When it began.
-    pub since: Moment,
+    pub since: Timestamp,
     /// How many objects it runs.
     pub objects: usize,
     /// How many have ended.
@@ -90,7 +90,7 @@ pub struct Context {
     /// Why the task runs; `None` while it is only looked at.
     pub reason: Option<Reason>,
     /// Since when: the task if one runs, else the work; if there is no work yet, since when it is waited for.
-    pub since: Moment,
+    pub since: Timestamp,
     /// The context that the work was begun for.
     pub parent: Option<u64>,
     /// What it waits for.
@@ -106,7 +106,7 @@ pub struct WaitsFor {
     /// The context that is waited for.
     pub id: u64,
     /// Since when.
-    pub since: Moment,
+    pub since: Timestamp,
 }
 
 /// The exchange of a layout with other processes that run the same objects.
@@ -145,7 +145,7 @@ impl Snapshot {
         self.contexts.is_empty()
     }
 
-    fn since(&self, moment: Moment) -> Duration {
+    fn since(&self, moment: Timestamp) -> Duration {
         Duration::from_nanos(self.at.0.saturating_sub(moment.0))
     }
 }

@@ -4,7 +4,7 @@
 //! [`FIELDS`] with the next free tag, a row to the table in docs/src/formats.md, and a strategy to the tests of the codec.
 //! A released format gets a new version, so that older programs refuse the database instead of forgetting the fact.
 
-use super::{Entry, Moment, Rest, put_bytes, put_number};
+use super::{Entry, Rest, Timestamp, put_bytes, put_number};
 
 /// One optional fact: how it becomes bytes, and how it is read back.
 struct Field {
@@ -27,7 +27,7 @@ fn get_changed(entry: &Entry) -> Option<Vec<u8>> {
 }
 
 fn set_changed(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
-    entry.changed = Some(Moment(u64::from_le_bytes(bytes.try_into().ok()?)));
+    entry.changed = Some(Timestamp(u64::from_le_bytes(bytes.try_into().ok()?)));
     Some(())
 }
 

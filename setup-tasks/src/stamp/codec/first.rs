@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
-use super::{Attempt, Moment, RunId};
+use super::{Attempt, RunId, Timestamp};
 
 #[derive(Serialize, Deserialize)]
 pub(super) struct Records(Vec<(SmolStr, Entry)>);
@@ -16,7 +16,7 @@ struct Entry {
 
 #[derive(Serialize, Deserialize)]
 struct Stamp {
-    time: Moment,
+    time: Timestamp,
     contents: String,
     source: Option<u64>,
     run: RunId,
@@ -31,15 +31,15 @@ pub(super) struct Input {
     path: String,
     digest: [u8; 32],
     size: u64,
-    modified: Moment,
+    modified: Timestamp,
     inode: u64,
-    recorded: Moment,
+    recorded: Timestamp,
 }
 
 impl From<Input> for super::InputStamp {
     fn from(first: Input) -> Self {
         let Input { path, digest, size, modified, inode, recorded } = first;
-        Self { path, digest, size, modified, inode, recorded, changed: Moment::default() }
+        Self { path, digest, size, modified, inode, recorded, changed: Timestamp::default() }
     }
 }
 

@@ -6,7 +6,7 @@ mod first;
 
 use smol_str::SmolStr;
 
-use super::{Attempt, Entry, InputStamp, Moment, Records, RunId, Stamp};
+use super::{Attempt, Entry, InputStamp, Records, RunId, Stamp, Timestamp};
 
 /// The format that is written: the second one, with optional facts.
 const VERSION: u8 = 3;
@@ -173,7 +173,7 @@ impl<'b> Rest<'b> {
     }
 
     fn stamp(&mut self, flags: u8, last_run: &mut Option<RunId>) -> Option<Stamp> {
-        let time = Moment(self.u64()?);
+        let time = Timestamp(self.u64()?);
         if flags & has::SAME_RUN == 0 {
             *last_run = Some(RunId { began: self.u64()?, pid: self.take().map(u32::from_le_bytes)? });
         }
@@ -229,7 +229,7 @@ mod tests {
         let kept = proptest::collection::vec(any::<u8>(), 0..9);
         (any::<u64>(), ".{0,80}", any::<Option<u64>>(), run, any::<u64>(), inputs, any::<bool>(), kept).prop_map(
             |(time, contents, source, run, duration_us, inputs, changed_while_running, kept)| Stamp {
-                time: Moment(time),
+                time: Timestamp(time),
                 contents,
                 source,
                 run,
@@ -244,13 +244,17 @@ mod tests {
     fn attempt() -> impl Strategy<Value = Attempt> {
         let run = RunId { began: 1, pid: 2 };
         prop_oneof![
-            any::<u64>().prop_map(move |since| Attempt::Running { since: Moment(since), run }),
-            (any::<u64>(), ".{0,9}").prop_map(move |(time, error)| Attempt::Failed { time: Moment(time), run, error }),
+            any::<u64>().prop_map(move |since| Attempt::Running { since: Timestamp(since), run }),
+            (any::<u64>(), ".{0,9}").prop_map(move |(time, error)| Attempt::Failed {
+                time: Timestamp(time),
+                run,
+                error
+            }),
         ]
     }
 
     fn records() -> impl Strategy<Value = Records> {
-        let changed = any::<Option<u64>>().prop_map(|time| time.map(Moment));
+        let changed = any::<Option<u64>>().prop_map(|time| time.map(Timestamp));
         let entry = (proptest::option::of(stamp()), proptest::option::of(attempt()), changed);
         let entry =
             entry.prop_map(|(stamp, attempt, changed)| Entry { stamp, attempt: attempt.map(Box::new), changed });
@@ -269,7 +273,7 @@ mod tests {
                 entry.changed = None;
                 if let Some(stamp) = &mut entry.stamp {
                     stamp.kept.clear();
-                    stamp.inputs.iter_mut().for_each(|input| input.changed = Moment::default());
+                    stamp.inputs.iter_mut().for_each(|input| input.changed = Timestamp::default());
                 }
             }
             let body = postcard::to_stdvec(&first::Records::from(records.clone())).unwrap();
@@ -341,7 +345,7 @@ mod tests {
     #[test]
     fn a_fact_of_an_unknown_tag_is_refused() {
         let mut records = Records::default();
-        records.set("mount", Some(Entry { changed: Some(Moment(7)), ..Entry::default() }));
+        records.set("mount", Some(Entry { changed: Some(Timestamp(7)), ..Entry::default() }));
         let mut bytes = encode("a", &records).unwrap();
         let tag = bytes.len() - 10;
         assert_eq!(bytes[tag], 1);

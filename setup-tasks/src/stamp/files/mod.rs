@@ -18,7 +18,7 @@ use self::name::{file_name, task_of};
 use self::place::Place;
 use self::shared::Shared;
 use super::{
-    Attempt, Change, Entry, HistoryEntry, HistoryFilter, Moment, Records, RunId, Stamp, StampError, StampStore,
+    Attempt, Change, Entry, HistoryEntry, HistoryFilter, Records, RunId, Stamp, StampError, StampStore, Timestamp,
 };
 use crate::BoxFuture;
 use crate::private_dir::{Access, PrivateDir};
@@ -48,7 +48,7 @@ struct Detail {
     #[serde(flatten)]
     stamp: Option<Stamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    changed: Option<Moment>,
+    changed: Option<Timestamp>,
 }
 
 impl FilesStore {
@@ -142,7 +142,7 @@ impl StampStore for FilesStore {
         self.shared.check_place()
     }
 
-    fn latest(&self) -> Result<Option<Moment>, StampError> {
+    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
         self.shared.latest()
     }
 
@@ -183,7 +183,7 @@ fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Resu
     let name = file_name(".stamp-", task);
     let path = || directory.path().join(&name);
     // Time and text of one file, also when another process puts a new one in its place meanwhile.
-    let read = || -> io::Result<Option<(Vec<u8>, Moment)>> {
+    let read = || -> io::Result<Option<(Vec<u8>, Timestamp)>> {
         let Some(mut file) = directory.file(&name, Access::Read)? else { return Ok(None) };
         let mut contents = Vec::new();
         file.read_to_end(&mut contents)?;
@@ -227,7 +227,7 @@ fn json<T: Serialize>(path: &Path, value: &T) -> Result<Vec<u8>, StampError> {
         .map_err(|error| StampError::Damaged { path: path.to_owned(), detail: error.to_string() })
 }
 
-fn replace(directory: &PrivateDir, name: &str, text: &[u8], time: Option<Moment>) -> Result<(), StampError> {
+fn replace(directory: &PrivateDir, name: &str, text: &[u8], time: Option<Timestamp>) -> Result<(), StampError> {
     let replaced = directory.replace(name, text, time.map(Into::into));
     replaced.map_err(|error| StampError::io("write", directory.path().join(name), error))
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use super::place::Place;
 use super::{json, parse, replace};
 use crate::private_dir::{Access, PrivateDir, identity, is_in_place};
-use crate::stamp::{HistoryEntry, HistoryFilter, Moment, StampError};
+use crate::stamp::{HistoryEntry, HistoryFilter, StampError, Timestamp};
 
 /// JSON, a line an attempt.
 const HISTORY: &str = "history.jsonl";
@@ -58,7 +58,7 @@ impl Shared {
     }
 
     /// Takes in the time of a stamp, by whoever has the lock.
-    pub(super) fn note_latest(&self, time: Moment) -> Result<(), StampError> {
+    pub(super) fn note_latest(&self, time: Timestamp) -> Result<(), StampError> {
         let directory = self.changes.make()?;
         if latest(&directory)?.is_some_and(|latest| latest >= time) {
             return Ok(());
@@ -80,7 +80,7 @@ impl Shared {
         write().map_err(|error| StampError::io("write", &path, error))
     }
 
-    pub(super) fn latest(&self) -> Result<Option<Moment>, StampError> {
+    pub(super) fn latest(&self) -> Result<Option<Timestamp>, StampError> {
         self.reads.find()?.map_or(Ok(None), |directory| latest(&directory))
     }
 
@@ -101,8 +101,8 @@ impl Shared {
     }
 }
 
-fn latest(directory: &PrivateDir) -> Result<Option<Moment>, StampError> {
-    let time = || -> io::Result<Option<Moment>> {
+fn latest(directory: &PrivateDir) -> Result<Option<Timestamp>, StampError> {
+    let time = || -> io::Result<Option<Timestamp>> {
         let Some(file) = directory.file(LATEST, Access::Read)? else { return Ok(None) };
         Ok(Some(file.metadata()?.modified()?.into()))
     };
@@ -148,16 +148,16 @@ mod tests {
                 scope.spawn(move || {
                     for time in (writer..MANY).step_by(10).map(|number| 1_000_000 * (number + 1)) {
                         let lock = shared.lock().unwrap();
-                        shared.note_latest(Moment(time)).unwrap();
+                        shared.note_latest(Timestamp(time)).unwrap();
                         shared.append(&HistoryEntry::at(time)).unwrap();
                         drop(lock);
-                        assert!(shared.latest().unwrap() >= Some(Moment(time)));
+                        assert!(shared.latest().unwrap() >= Some(Timestamp(time)));
                     }
                 });
             }
         });
         let shared = Shared::new(place.path());
-        assert_eq!(shared.latest().unwrap(), Some(Moment(1_000_000 * MANY)));
+        assert_eq!(shared.latest().unwrap(), Some(Timestamp(1_000_000 * MANY)));
         let mut times = times(&shared);
         times.sort_unstable();
         assert_eq!(times, (1..=MANY).map(|number| 1_000_000 * number).collect::<Vec<_>>());

@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::codec::{decode, encode};
-use super::super::{Attempt, Change, Ended, Records, StampError};
+use super::super::{Attempt, AttemptEnd, Change, Records, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
 
@@ -66,12 +66,12 @@ fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-fn ended_text(ended: Ended) -> &'static str {
+fn ended_text(ended: AttemptEnd) -> &'static str {
     match ended {
-        Ended::Ran => "ran",
-        Ended::Skipped => "skipped",
-        Ended::Failed => "failed",
-        Ended::Marked => "marked",
+        AttemptEnd::Ran => "ran",
+        AttemptEnd::Skipped => "skipped",
+        AttemptEnd::Failed => "failed",
+        AttemptEnd::Marked => "marked",
     }
 }
 
@@ -79,7 +79,7 @@ fn ended_text(ended: Ended) -> &'static str {
 pub(super) mod tests {
     use rusqlite::Connection;
 
-    use super::super::super::{HistoryEntry, HistoryFilter, Moment, SqliteStore, StampStore};
+    use super::super::super::{HistoryEntry, HistoryFilter, SqliteStore, StampStore, Timestamp};
     use super::*;
 
     /// The end of an attempt without a stamp.
@@ -97,10 +97,10 @@ pub(super) mod tests {
         let ahead: u64 = 4_000_000_000_000_000_000;
         let old = Connection::open(&path).unwrap();
         old.execute("UPDATE history SET seq = 1, time = ?1, task = 'ahead'", [signed(ahead)]).unwrap();
-        assert_eq!(store.latest().unwrap(), Some(Moment(ahead)));
+        assert_eq!(store.latest().unwrap(), Some(Timestamp(ahead)));
         store.write("ada", ran(8)).await.unwrap();
         store.write("ada", ran(ahead + 9)).await.unwrap();
-        assert!(store.latest().unwrap() >= Some(Moment(ahead + 9)));
+        assert!(store.latest().unwrap() >= Some(Timestamp(ahead + 9)));
         let history = store.history(&HistoryFilter::default()).unwrap();
         let tasks: Vec<_> = history.iter().map(|entry| entry.task.as_str()).collect();
         assert_eq!(tasks, [&format!("at {}", ahead + 9), "at 8", "ahead"]);

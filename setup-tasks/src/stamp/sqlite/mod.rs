@@ -21,7 +21,7 @@ use rusqlite::params;
 use tokio::sync::OnceCell;
 
 use super::codec::decode;
-use super::{Change, Ended, HistoryEntry, HistoryFilter, Moment, Records, StampError, StampStore};
+use super::{AttemptEnd, Change, HistoryEntry, HistoryFilter, Records, StampError, StampStore, Timestamp};
 use crate::BoxFuture;
 use database::{LATEST, RECORDS_AND_LATEST, explain, format};
 use reader::Reader;
@@ -65,7 +65,7 @@ impl SqliteStore {
 
 impl Reads {
     /// What is kept about an object, and the latest time if that is asked for: the two columns of the answer, if there is one.
-    fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Moment>), StampError> {
+    fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Timestamp>), StampError> {
         self.reader.read(&self.path, Default::default, |db| {
             let mut statement = db.prepare_cached(query).map_err(|e| self.error(&e))?;
             let mut rows = statement.query([object]).map_err(|e| self.error(&e))?;
@@ -74,7 +74,7 @@ impl Reads {
             let records = records.as_blob_or_null().map_err(|e| self.damaged(e.to_string()))?;
             let records = records.map_or_else(|| Ok(Records::default()), |bytes| decode(object, bytes));
             let latest: Option<i64> = row.get(1).map_err(|e| self.error(&e))?;
-            Ok((records.map_err(|detail| self.damaged(detail))?, latest.map(|time| Moment(time.unsigned_abs()))))
+            Ok((records.map_err(|detail| self.damaged(detail))?, latest.map(|time| Timestamp(time.unsigned_abs()))))
         })
     }
 
@@ -92,7 +92,7 @@ impl StampStore for SqliteStore {
         self.reads.load(object)
     }
 
-    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
+    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Timestamp>), StampError> {
         self.reads.load_and_latest(object)
     }
 
@@ -114,7 +114,7 @@ impl StampStore for SqliteStore {
         self.reads.decode(object, bytes)
     }
 
-    fn latest(&self) -> Result<Option<Moment>, StampError> {
+    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
         self.reads.latest()
     }
 
@@ -137,7 +137,7 @@ impl StampStore for Reads {
         self.look(object, "SELECT records, NULL FROM objects WHERE id = ?1").map(|(records, _)| records)
     }
 
-    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Moment>), StampError> {
+    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Timestamp>), StampError> {
         // Every stamp has its line of history.
         self.look(object, RECORDS_AND_LATEST)
     }
@@ -169,7 +169,7 @@ impl StampStore for Reads {
         decode(object, bytes).map_err(|detail| self.damaged(detail))
     }
 
-    fn latest(&self) -> Result<Option<Moment>, StampError> {
+    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
         // Every stamp has its line of history.
         self.reader.read(
             &self.path,
@@ -177,7 +177,7 @@ impl StampStore for Reads {
             |db| {
                 let mut statement = db.prepare_cached(LATEST).map_err(|e| self.error(&e))?;
                 let latest: Option<i64> = statement.query_row([], |row| row.get(0)).map_err(|e| self.error(&e))?;
-                Ok(latest.map(|time| Moment(time.unsigned_abs())))
+                Ok(latest.map(|time| Timestamp(time.unsigned_abs())))
             },
         )
     }
@@ -209,16 +209,16 @@ impl Drop for SqliteStore {
 
 fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
     let ended = match row.get_ref(5)?.as_str()? {
-        "ran" => Ended::Ran,
-        "skipped" => Ended::Skipped,
-        "marked" => Ended::Marked,
-        _ => Ended::Failed,
+        "ran" => AttemptEnd::Ran,
+        "skipped" => AttemptEnd::Skipped,
+        "marked" => AttemptEnd::Marked,
+        _ => AttemptEnd::Failed,
     };
     Ok(HistoryEntry {
         run: row.get(0)?,
         object: row.get(1)?,
         task: row.get(2)?,
-        time: Moment(row.get::<_, i64>(3)?.unsigned_abs()),
+        time: Timestamp(row.get::<_, i64>(3)?.unsigned_abs()),
         duration_us: row.get::<_, i64>(4)?.unsigned_abs(),
         ended,
         reason: row.get(6)?,

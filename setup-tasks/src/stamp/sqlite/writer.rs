@@ -402,7 +402,7 @@ fn answer(group: Vec<Job>, result: &Result<(), StampError>) {
 mod tests {
     use futures_util::FutureExt;
 
-    use super::super::super::{Entry, Moment, RunId, SqliteStore, Stamp, StampStore};
+    use super::super::super::{Entry, RunId, SqliteStore, Stamp, StampStore, Timestamp};
     use super::super::group::tests::ran;
     use super::*;
 
@@ -412,7 +412,7 @@ mod tests {
         let (source, duration_us, changed_while_running) = (None, 0, false);
         let kept = Vec::new();
         let stamp =
-            Stamp { time: Moment(time), contents, source, run, duration_us, inputs, changed_while_running, kept };
+            Stamp { time: Timestamp(time), contents, source, run, duration_us, inputs, changed_while_running, kept };
         vec![Change::Set { task: "mount".to_owned(), entry: Some(Entry::completed(stamp)), history: None }]
     }
 
@@ -430,7 +430,7 @@ mod tests {
         first.await.unwrap();
         second.await.unwrap();
         let time = |object| store.load(object).unwrap().get("mount").unwrap().stamp.as_ref().unwrap().time;
-        assert_eq!((time("ada"), time("grace")), (Moment(2), Moment(3)));
+        assert_eq!((time("ada"), time("grace")), (Timestamp(2), Timestamp(3)));
     }
 
     #[tokio::test]
@@ -441,7 +441,7 @@ mod tests {
             let mut write = store.write("ada", ran(time));
             assert!((&mut write).now_or_never().is_none());
             let began = std::time::Instant::now();
-            while store.latest().unwrap() != Some(Moment(time)) {
+            while store.latest().unwrap() != Some(Timestamp(time)) {
                 assert!(began.elapsed() < Duration::from_secs(30), "nobody committed it");
                 std::thread::sleep(Duration::from_millis(1));
             }

@@ -9,7 +9,7 @@ use crate::{BoxFuture, Result};
 /// A relationship with an object that is looked up by its key when it is needed, so that two objects can name each other.
 ///
 /// ```
-/// use setup_tasks::{InjectionKey, Late, prelude::*};
+/// use setup_tasks::{InjectionKey, Deferred, prelude::*};
 ///
 /// const SERVER: InjectionKey<Object<Server>> = InjectionKey::of();
 ///
@@ -27,12 +27,12 @@ use crate::{BoxFuture, Result};
 /// #[setup_tasks(subdir = "client")]
 /// struct Client {
 ///     #[depends_on(Server::publish)]
-///     server: Late<Server>,
+///     server: Deferred<Server>,
 /// }
 ///
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
 /// let layout = setup_tasks::Layout::in_memory()?;
-/// let client = layout.add(Client { server: Late::new(SERVER) })?;
+/// let client = layout.add(Client { server: Deferred::new(SERVER) })?;
 /// let server = layout.add(Server)?;
 /// layout.injector().provide(SERVER, server.clone())?;
 ///
@@ -41,11 +41,11 @@ use crate::{BoxFuture, Result};
 /// assert_eq!(client.server().find(client.injector()).await?.id(), "server");
 /// # Ok(()) }
 /// ```
-pub struct Late<M: SetupTasks> {
+pub struct Deferred<M: SetupTasks> {
     key: InjectionKey<Object<M>>,
 }
 
-impl<M: SetupTasks> Late<M> {
+impl<M: SetupTasks> Deferred<M> {
     /// The object that will be provided for a key.
     pub const fn new(key: InjectionKey<Object<M>>) -> Self {
         Self { key }
@@ -66,33 +66,33 @@ impl<M: SetupTasks> Late<M> {
     }
 }
 
-impl<M: SetupTasks> Clone for Late<M> {
+impl<M: SetupTasks> Clone for Deferred<M> {
     fn clone(&self) -> Self {
         *self
     }
 }
 
-impl<M: SetupTasks> Copy for Late<M> {}
+impl<M: SetupTasks> Copy for Deferred<M> {}
 
-impl<M: SetupTasks> fmt::Debug for Late<M> {
+impl<M: SetupTasks> fmt::Debug for Deferred<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Late({})", self.key)
+        write!(f, "Deferred({})", self.key)
     }
 }
 
 type Found = BoxFuture<'static, Result<AnyObject, InjectError>>;
 
-/// [`Late`] without the model's type.
+/// [`Deferred`] without the model's type.
 #[derive(Clone, Copy)]
-pub(crate) struct LateKey {
+pub(crate) struct DeferredKey {
     pub(super) name: Option<&'static str>,
     pub(super) find: fn(Option<&'static str>, Injector) -> Found,
     pub(super) peek: fn(Option<&'static str>, &Injector) -> Option<AnyObject>,
 }
 
-impl LateKey {
-    pub(super) fn of<M: SetupTasks>(late: &Late<M>) -> Self {
-        Self { name: late.key.name(), find: find::<M>, peek: peek::<M> }
+impl DeferredKey {
+    pub(super) fn of<M: SetupTasks>(deferred: &Deferred<M>) -> Self {
+        Self { name: deferred.key.name(), find: find::<M>, peek: peek::<M> }
     }
 }
 
@@ -103,5 +103,5 @@ fn peek<M: SetupTasks>(name: Option<&'static str>, injector: &Injector) -> Optio
 
 fn find<M: SetupTasks>(name: Option<&'static str>, injector: Injector) -> Found {
     let key = name.map_or(InjectionKey::of(), InjectionKey::named);
-    Box::pin(async move { Ok(Late::<M>::new(key).find(&injector).await?.any()) })
+    Box::pin(async move { Ok(Deferred::<M>::new(key).find(&injector).await?.any()) })
 }

@@ -4,14 +4,14 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, Facts, Newest, decide};
-use crate::inspect::TaskSort;
+use crate::inspect::TaskCategory;
 use crate::object::DynObject;
-use crate::stamp::{Entry, Moment, Records, Stamp, StampError};
+use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 
 /// One task, as far as stamps alone tell.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct TaskGlance {
+pub struct TaskSnapshot {
     /// The task's name.
     pub task: &'static str,
     /// What it does.
@@ -23,17 +23,22 @@ pub struct TaskGlance {
     /// could tell.
     pub decision: Option<Decision>,
     /// Of a customization, its tasks.
-    pub subtasks: Vec<TaskGlance>,
+    pub subtasks: Vec<TaskSnapshot>,
 }
 
 /// Looks at every task of an object.
-pub(crate) fn glance(object: &Arc<dyn DynObject>) -> Result<Vec<TaskGlance>, StampError> {
+pub(crate) fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
     Ok(level(object, &object.core().load()?, &mut None, false))
 }
 
 /// Looks at the tasks of an object or a customization. With `rests`, nothing of it would run: it is a customization whose model
 /// is readonly, or within one.
-fn level(object: &Arc<dyn DynObject>, records: &Records, newest: &mut Option<Newest>, rests: bool) -> Vec<TaskGlance> {
+fn level(
+    object: &Arc<dyn DynObject>,
+    records: &Records,
+    newest: &mut Option<Newest>,
+    rests: bool,
+) -> Vec<TaskSnapshot> {
     let order = object.order();
     order.iter().map(|row| one(object, row, records, newest, rests)).collect()
 }
@@ -44,18 +49,18 @@ fn one(
     records: &Records,
     newest: &mut Option<Newest>,
     rests: bool,
-) -> TaskGlance {
+) -> TaskSnapshot {
     let task = object.stamp_name(row);
     let (entry, has) = (records.get(task), object.features(row));
-    let subtasks = match has.sort {
+    let subtasks = match has.category {
         // One that cannot be made is reported by the run.
-        TaskSort::Customization => object.clone().customization(row).map(|custom| {
+        TaskCategory::Customization => object.clone().customization(row).map(|custom| {
             let rests = rests || custom.core().model_readonly == Some(true);
             level(&custom, records, newest, rests)
         }),
-        TaskSort::Task | TaskSort::Relationship => Ok(Vec::new()),
+        TaskCategory::Task | TaskCategory::Relationship => Ok(Vec::new()),
     };
-    let has_stamp = has.sort == TaskSort::Task && !has.completion;
+    let has_stamp = has.category == TaskCategory::Task && !has.completion;
     let last_run = entry.and_then(|entry| entry.last_run(has.completion));
     let decision = if rests { Some(Decision::UpToDate(last_run)) } else { None };
     let decision = decision.or_else(|| {
@@ -75,12 +80,12 @@ fn one(
         })
     });
     let time = match &decision {
-        Some(Decision::Run(_)) => Some(Moment::FUTURE),
+        Some(Decision::Run(_)) => Some(Timestamp::FUTURE),
         Some(Decision::UpToDate(time)) => *time,
         // The last attempt may have changed something, and counts if the check says that the task is complete.
         Some(Decision::Ask(_)) | None => last_run.filter(|_| has.completion),
     };
     Newest::keep_later(newest, time, || Cow::Borrowed(task));
     let stamp = entry.and_then(Entry::valid).cloned();
-    TaskGlance { task, description: object.describe(row), stamp, decision, subtasks: subtasks.unwrap_or_default() }
+    TaskSnapshot { task, description: object.describe(row), stamp, decision, subtasks: subtasks.unwrap_or_default() }
 }
