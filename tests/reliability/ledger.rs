@@ -71,12 +71,18 @@ fn setting(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
-/// Adds a line to the task's ledger. Synced: what a task that survives a loss of power must do.
+/// The length of a line of the ledger with its line feed, in bytes.
+///
+/// A kill can divide a write where the file's next page begins. A power of two keeps every line within one page.
+const LINE_LENGTH: usize = 32;
+
+/// Adds a line to the task's ledger, and syncs it as a task that survives a loss of power must do.
 fn note(base: &Path, task: &str, line: &str) -> Result<()> {
     let path = base.join("ledger").join(task);
     let is_new = !path.exists();
+    anyhow::ensure!(line.len() < LINE_LENGTH, "`{line}` is too long for the ledger");
     let mut file = File::options().append(true).create(true).open(&path)?;
-    file.write_all(format!("{line}\n").as_bytes())?;
+    file.write_all(format!("{line:<width$}\n", width = LINE_LENGTH - 1).as_bytes())?;
     if setting("SYNC", 1) == 0 {
         return Ok(());
     }

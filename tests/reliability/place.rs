@@ -111,7 +111,11 @@ impl Place {
                 let mut words = line.split(' ');
                 let (word, generation) = (words.next().unwrap(), words.next().unwrap_or_default().to_owned());
                 account.is_open = word == "begin";
-                let list = if account.is_open { &mut account.begun } else { &mut account.ended };
+                let list = match word {
+                    "begin" => &mut account.begun,
+                    "end" => &mut account.ended,
+                    _ => panic!("`{line}` in {} is half a line", path.display()),
+                };
                 list.push(generation);
             }
             account

@@ -248,7 +248,7 @@ fn a_loss_of_power_leaves_installed_files_whole_and_those_that_were_made_there()
         for name in ["f0", "f1", "f2"] {
             let number = installed(&root.join("etc/conf.d").join(name));
             let ledger = fs::read_to_string(place.path().join("ledger").join(name)).unwrap_or_default();
-            let noted = ledger.lines().filter_map(|line| line.parse::<u64>().ok()).max();
+            let noted = ledger.lines().filter_map(|line| line.trim_end().parse::<u64>().ok()).max();
             assert!(number >= noted, "round {round}: {name} is of {number:?}, and that of {noted:?} was made");
             from = from.max(number.map_or(0, |number| number + 1));
             found += u64::from(number.is_some());
