@@ -286,26 +286,26 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
     let lab = Lab::new();
     lab.edit("name = \"files\"", "name = \"files\"\nwait_for = \"go/files\"");
     lab.edit("name = \"grace\"", "name = \"grace\"\nwait_for = \"go/grace\"");
-    assert_eq!(lab.lines(&["waiting"]), ["nobody is at work"]);
+    assert_eq!(lab.lines(&["ps"]), ["nobody is at work"]);
     let mut child =
         lab.command(&["up", "--include", "ada", "--include", "grace"]).stdout(Stdio::piped()).spawn().unwrap();
     let pid = child.id();
     let wait_for = |wanted: &[&str]| {
         for _ in 0..400 {
-            let lines = lab.lines(&["waiting"]);
+            let lines = lab.lines(&["ps"]);
             if wanted.iter().all(|wanted| lines.iter().any(|line| line.trim_start().starts_with(wanted))) {
                 return lines;
             }
             std::thread::sleep(Duration::from_millis(25));
         }
-        panic!("never: {wanted:?}: {:?}", lab.lines(&["waiting"]));
+        panic!("never: {wanted:?}: {:?}", lab.lines(&["ps"]));
     };
     let process = format!("process {pid}");
     let files = "files runs wait (Wait until it may be touched), because: its check says it is not complete";
     let grace = "grace runs wait (Wait until it may be touched), because: ";
     let lines = wait_for(&[&process, files, grace, "ada looks at server_publish", "waits for files"]);
     assert!(lines[1].trim_start().starts_with("0 of 2 objects ended"), "{lines:?}");
-    let json: serde_json::Value = serde_json::from_slice(&lab.run(&["waiting", "--json"]).stdout).unwrap();
+    let json: serde_json::Value = serde_json::from_slice(&lab.run(&["ps", "--json"]).stdout).unwrap();
     assert_eq!((&json["processes"][0]["version"], &json["processes"][0]["pid"]), (&1.into(), &pid.into()));
 
     fs::create_dir_all(lab.path("go")).unwrap();
@@ -314,7 +314,7 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
     assert!(!lines.iter().any(|line| line.contains("ada") || line.contains("files")), "{lines:?}");
     fs::write(lab.path("go/grace"), "").unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(lab.lines(&["waiting"]), ["nobody is at work"]);
+    assert_eq!(lab.lines(&["ps"]), ["nobody is at work"]);
 }
 
 #[test]

@@ -249,10 +249,10 @@ impl<O: Args + 'static> App<O> {
             Command::Force { targets, choice } => {
                 commands::force::force(&open(choice.dry_run)?, targets, choice).await?
             }
-            Command::Mark { targets } => commands::mark::mark(&build()?, &targets).await?,
+            Command::MarkDone { targets } => commands::mark_done::mark_done(&build()?, &targets).await?,
             Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref())?,
             #[cfg(unix)]
-            Command::Waiting { json } => commands::waiting::waiting(&look()?, json)?,
+            Command::Ps { json } => commands::ps::ps(&look()?, json)?,
             Command::Watch { choice } => commands::watch::watch(&|| open(choice.dry_run), &choice).await?,
             Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => commands::completions::completions(shell, command),

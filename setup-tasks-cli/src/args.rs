@@ -70,7 +70,8 @@ pub(crate) enum Command {
         choice: ForceChoice,
     },
     /// Declare tasks done without running them
-    Mark {
+    #[command(alias = "mark")]
+    MarkDone {
         /// The tasks
         #[arg(value_name = "OBJECT/TASK", required = true)]
         targets: Vec<String>,
@@ -84,10 +85,11 @@ pub(crate) enum Command {
         #[arg(long, value_name = "MACHINE")]
         gone: Option<String>,
     },
-    /// Say what runs in other processes now, and who waits for whom
+    /// Show what runs in other processes, and what waits for what
     #[cfg(unix)]
-    Waiting {
-        /// As JSON, an array with an element a process
+    #[command(alias = "waiting")]
+    Ps {
+        /// As JSON, with one snapshot per process
         #[arg(long)]
         json: bool,
     },

@@ -52,10 +52,11 @@
 //! | keep a password out of all that is said | [`Secret`] |
 //! | run a command in a task, its output in the task's log | [`TaskContext::command`] |
 //! | find what a task said | [`log::logs_of`] |
-//! | see who waits for whom | [`Layout::waiting`] |
+//! | see who waits for whom | [`Layout::activities`] |
 //! | look at tasks | [`SetupTasks::inspect_class`], [`Object::inspect`] |
 //! | know why a task runs | [`Reason`], and its table at [`decide::decide`] |
 
+pub mod activity;
 pub mod command;
 pub mod config;
 mod customize;
@@ -80,7 +81,6 @@ pub mod secret;
 pub mod stamp;
 mod task;
 pub mod text;
-pub mod waiting;
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -6,9 +6,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use setup_tasks::activity::OtherProcesses;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
-use setup_tasks::waiting::OtherProcesses;
 use setup_tasks::{Config, Deferred, EventKind, InjectionKey, Layout};
 
 use crate::support::{Place, chain};
@@ -262,7 +262,7 @@ impl Drop for Process {
 }
 
 fn others(site: &Site) -> OtherProcesses {
-    setup_tasks::waiting::of_other_processes(&Config { base_dir: site.base.clone(), ..Config::default() }).unwrap()
+    setup_tasks::activity::of_other_processes(&Config { base_dir: site.base.clone(), ..Config::default() }).unwrap()
 }
 
 const STORES: [&str; 2] = ["sqlite", "files"];
@@ -561,7 +561,7 @@ fn a_process_that_is_stopped_or_killed_keeps_nobody_from_hearing_the_others() {
         process
     });
     let told = others(&site);
-    let mut names: Vec<_> = told.processes.iter().map(|snapshot| snapshot.contexts[0].name.clone()).collect();
+    let mut names: Vec<_> = told.processes.iter().map(|snapshot| snapshot.activities[0].name.clone()).collect();
     names.sort_unstable();
     assert_eq!((names, told.silent.len()), (vec!["a".to_owned(), "b".to_owned(), "c".to_owned()], 0));
 

@@ -279,7 +279,7 @@ async fn a_model_can_be_applied_to_one_object_alone() {
 #[tokio::test]
 async fn a_customization_of_a_readonly_host_does_not_run() {
     let layout = Layout::in_memory().unwrap();
-    let host = layout.place(Host { machine: Machine::new("h") }).readonly(true).add().unwrap();
+    let host = layout.object_builder(Host { machine: Machine::new("h") }).readonly(true).add().unwrap();
     assert!(host.run_setup_tasks().await.unwrap().readonly);
     assert!(host.machine.log.take().is_empty());
 }
@@ -309,7 +309,7 @@ async fn who_depends_on_a_customization_sees_its_newest_task_also_when_the_host_
         let place = Place::new();
         let open = |readonly: bool| {
             let layout = place.layout();
-            let host = layout.place(Host { machine: Machine::new("h") }).readonly(readonly).add().unwrap();
+            let host = layout.object_builder(Host { machine: Machine::new("h") }).readonly(readonly).add().unwrap();
             let (running, left_alone) =
                 if way == "run_if_needed = false" { (None, Some(host.clone())) } else { (Some(host.clone()), None) };
             let balancer = layout.add(Balancer { log: Log::default(), running, left_alone }).unwrap();

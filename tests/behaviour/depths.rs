@@ -78,12 +78,12 @@ fn chains_by_dependencies_values_and_injectors_are_dropped_too() {
         let layout = Layout::in_memory().unwrap();
         let mut last: Option<AnyObject> = None;
         for number in 0..MANY / 2 {
-            let placement = layout.place(Bead(number));
-            let placement = match &last {
-                Some(last) => placement.depends_on(last.depends_on("string")),
-                None => placement,
+            let builder = layout.object_builder(Bead(number));
+            let builder = match &last {
+                Some(last) => builder.depends_on(last.depends_on("string")),
+                None => builder,
             };
-            last = Some(placement.add().unwrap().any());
+            last = Some(builder.add().unwrap().any());
         }
         drop((layout, last));
 

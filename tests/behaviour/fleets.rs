@@ -176,7 +176,7 @@ async fn fail_fast_begins_nothing_after_a_failure_and_ends_what_runs() {
     let gate = site.good.knobs.gate("first");
     let run = tokio::spawn(site.layout.run().jobs(2).fail_fast().into_future());
     gate.arrived().await;
-    while site.layout.waiting().fleets[0].ended == 0 {
+    while site.layout.activities().fleets[0].ended == 0 {
         tokio::task::yield_now().await;
     }
     gate.open();
@@ -354,7 +354,7 @@ async fn a_dry_run_says_what_would_run_over_all_objects() {
 #[tokio::test(flavor = "multi_thread")]
 async fn readonly_and_skipping_objects_are_reported_as_such() {
     let layout = Layout::in_memory().unwrap();
-    let still = layout.place(Machine::new("still")).readonly(true).add().unwrap();
+    let still = layout.object_builder(Machine::new("still")).readonly(true).add().unwrap();
     let lazy = layout.add(Machine::new("lazy")).unwrap();
     lazy.run_setup_tasks().await.unwrap();
     lazy.delete_stamp("third").await.unwrap();
@@ -494,7 +494,7 @@ async fn a_task_that_is_run_by_hand_within_a_fleet_is_told_and_forgets_nothing_o
     let machine = layout.add(Machine::new("m")).unwrap();
     let operator = layout.add(Operator { machine: machine.clone() }).unwrap();
     let behind = Client { machine: Machine::new("behind"), servers: vec![machine.clone()], chain: None };
-    layout.place(behind).depends_on(operator.any().depends_on("work")).add().unwrap();
+    layout.object_builder(behind).depends_on(operator.any().depends_on("work")).add().unwrap();
     let report = layout.run().force("m/second").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "first"], "what is forced runs once");
     let tasks: Vec<_> = report.object("m").unwrap().tasks.iter().map(|task| task.task).collect();

@@ -28,7 +28,7 @@ async fn running_a_handle_runs_the_one_task_as_a_task() {
 #[tokio::test]
 async fn a_handle_runs_a_task_of_a_readonly_object() {
     let layout = Layout::in_memory().unwrap();
-    let machine = layout.place(Machine::new("m")).readonly(true).add().unwrap();
+    let machine = layout.object_builder(Machine::new("m")).readonly(true).add().unwrap();
     assert!(machine.run_setup_tasks().await.unwrap().readonly);
     Machine::FIRST.run(&machine).await.unwrap();
     assert_eq!(machine.log.take(), ["first"]);
@@ -249,7 +249,7 @@ async fn handles_in_tasks_of_a_readonly_object_work_if_one_was_run_by_hand() {
     let layout = Layout::in_memory().unwrap();
     let log = Log::default();
     log.order("outer:late");
-    let nest = layout.place(Nest { name: "n", log }).readonly(true).add().unwrap();
+    let nest = layout.object_builder(Nest { name: "n", log }).readonly(true).add().unwrap();
     let report = Nest::OUTER.run(&nest).await.unwrap();
     assert_eq!((report.task, report.status), ("outer", TaskStatus::Ran));
     assert_eq!(nest.log.take(), ["outer", "late"]);

@@ -232,7 +232,7 @@ async fn a_key_that_a_factory_misses_names_the_factory_as_who_asked() {
 async fn readonly_comes_from_the_nearest_injector_and_is_looked_up_once() {
     let layout = Layout::in_memory().unwrap();
     let rack = layout.injector().child("rack");
-    let place = |name| layout.place(Machine::new(name)).under(&rack).add().unwrap();
+    let place = |name| layout.object_builder(Machine::new(name)).under(&rack).add().unwrap();
     let (early, late, never) = (place("early"), place("late"), place("never"));
     assert!(!early.readonly());
     rack.provide(READONLY, true).unwrap();
@@ -240,7 +240,7 @@ async fn readonly_comes_from_the_nearest_injector_and_is_looked_up_once() {
     assert!(late.readonly() && late.run_setup_tasks().await.unwrap().readonly);
     rack.replace(READONLY, false);
     assert!(late.readonly() && !never.readonly());
-    let own = layout.place(Machine::new("own")).under(&rack).readonly(true).add().unwrap();
+    let own = layout.object_builder(Machine::new("own")).under(&rack).readonly(true).add().unwrap();
     assert!(own.readonly());
 
     let (made, failing, slow) = (rack.child("made"), rack.child("failing"), rack.child("slow"));
@@ -248,7 +248,7 @@ async fn readonly_comes_from_the_nearest_injector_and_is_looked_up_once() {
     failing.provide_with(READONLY, |_| anyhow::bail!("cannot tell")).unwrap();
     slow.provide_async(READONLY, |_| std::future::pending()).unwrap();
     for (name, injector) in [("a", made), ("b", failing), ("c", slow)] {
-        let machine = layout.place(Machine::new(name)).under(&injector).add().unwrap();
+        let machine = layout.object_builder(Machine::new(name)).under(&injector).add().unwrap();
         assert!(machine.readonly(), "{name}: where it cannot be told, nothing is touched");
     }
 }
@@ -260,11 +260,11 @@ async fn configuration_comes_from_the_nearest_injector_and_is_looked_up_once() {
     let rack = layout.injector().child("rack");
     rack.provide(InjectionKey::of(), Config { base_dir: elsewhere.clone(), dry_run: true, ..layout.config().clone() })
         .unwrap();
-    let machine = layout.place(Machine::new("m")).under(&rack).add().unwrap();
+    let machine = layout.object_builder(Machine::new("m")).under(&rack).add().unwrap();
     assert!(machine.stamp_path().unwrap().starts_with(&elsewhere));
     assert_eq!(machine.run_setup_tasks().await.unwrap().would_run().count(), 3, "its dry_run counts");
     rack.replace(InjectionKey::of(), layout.config().clone());
     assert_eq!(machine.run_setup_tasks().await.unwrap().would_run().count(), 3, "it has looked");
-    let other = layout.place(Machine::new("other")).under(&rack).add().unwrap();
+    let other = layout.object_builder(Machine::new("other")).under(&rack).add().unwrap();
     assert_eq!(other.run_setup_tasks().await.unwrap().ran().count(), 3);
 }

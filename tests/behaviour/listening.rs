@@ -31,9 +31,9 @@ impl Racked {
 async fn events_go_to_the_keys_of_their_object_at_its_injector_and_those_above() {
     let layout = Layout::in_memory().unwrap();
     let (east, west) = (layout.injector().child("east"), layout.injector().child("west"));
-    let in_east = layout.place(Machine::new("e")).under(&east).add().unwrap();
-    let in_west = layout.place(Machine::new("w")).under(&west).add().unwrap();
-    let racked = layout.place(Racked).under(&east).add().unwrap();
+    let in_east = layout.object_builder(Machine::new("e")).under(&east).add().unwrap();
+    let in_west = layout.object_builder(Machine::new("w")).under(&west).add().unwrap();
+    let racked = layout.object_builder(Racked).under(&east).add().unwrap();
     let all = InjectionKey::<Machine>::of();
     let mut streams = [
         ("all, at the root", layout.injector().events(EventKey::all())),

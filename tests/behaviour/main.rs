@@ -1,6 +1,7 @@
 //! How setup-tasks behaves, section by section of what it promises. Each test is a claim.
 
 mod across;
+mod activities;
 mod adding;
 mod circles;
 mod clocks;
@@ -35,4 +36,3 @@ mod surroundings;
 mod templates;
 mod together;
 mod troubles;
-mod waiting;

@@ -180,7 +180,7 @@ fn a_taken_subdir_or_id_is_refused_and_both_objects_are_named() {
 #[test]
 fn an_object_may_be_placed_under_another_id() {
     let layout = Layout::in_memory().unwrap();
-    let object = layout.place(Anywhere("a", "own")).id("other").add().unwrap();
+    let object = layout.object_builder(Anywhere("a", "own")).id("other").add().unwrap();
     assert_eq!((object.id(), object.stamp_subdir()), ("other", "a"));
     assert!(layout.get("other").is_some() && layout.get("own").is_none());
 }
@@ -267,7 +267,7 @@ async fn clearing_removes_links_and_leaves_what_they_lead_to() {
 #[tokio::test]
 async fn clearing_a_readonly_object_is_refused() {
     let layout = Layout::in_memory().unwrap();
-    let machine = layout.place(Machine::new("m")).readonly(true).add().unwrap();
+    let machine = layout.object_builder(Machine::new("m")).readonly(true).add().unwrap();
     assert!(chain(machine.clear_stamps_and_cache().await.unwrap_err()).contains("`m` is readonly"));
 }
 

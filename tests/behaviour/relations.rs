@@ -326,7 +326,7 @@ async fn a_late_relationship_is_found_at_the_objects_injector() {
         "{error}"
     );
     let (nearer, far) = (layout.injector().child("nearer"), Right { log: log.clone(), left: Deferred::new(LEFT) });
-    let right = layout.place(far).under(&nearer).id("near").add().unwrap();
+    let right = layout.object_builder(far).under(&nearer).id("near").add().unwrap();
     layout.injector().provide(RIGHT, right.clone()).unwrap();
     layout.injector().provide(LEFT, left.clone()).unwrap();
     left.run_setup_tasks().await.unwrap();
@@ -373,15 +373,22 @@ async fn a_task_may_be_named_by_a_string_and_one_that_is_unknown_is_an_error_at_
 async fn an_object_may_be_placed_with_dependencies_of_its_own() {
     let layout = Layout::in_memory().unwrap();
     let server = layout.add(Machine::new("server/1")).unwrap();
-    let error = layout.place(Machine::new("m")).depends_on(server.any().depends_on("fifth")).add().unwrap_err();
-    assert!(error.to_string().starts_with("`m` depends on task `server/1/fifth`, but"), "{error}");
     let error =
-        layout.place(Machine::new("m")).depends_on(server.any().depends_on("first").before("x")).add().unwrap_err();
+        layout.object_builder(Machine::new("m")).depends_on(server.any().depends_on("fifth")).add().unwrap_err();
+    assert!(error.to_string().starts_with("`m` depends on task `server/1/fifth`, but"), "{error}");
+    let error = layout
+        .object_builder(Machine::new("m"))
+        .depends_on(server.any().depends_on("first").before("x"))
+        .add()
+        .unwrap_err();
     assert!(error.to_string().contains("has no setup task `x`"), "{error}");
 
     let on_second = server.any().depends_on("second").run_if_needed(false).before("third");
-    let machine =
-        layout.place(Machine::new("m")).depends_on(on_second).depends_on(server.any().depends_on("first")).add();
+    let machine = layout
+        .object_builder(Machine::new("m"))
+        .depends_on(on_second)
+        .depends_on(server.any().depends_on("first"))
+        .add();
     let machine = machine.unwrap();
     let names: Vec<_> = machine.task_names().collect();
     assert_eq!(names, ["server_1_first", "first", "second", "server_1_second", "third"]);
@@ -403,7 +410,7 @@ async fn an_accessor_gives_what_a_relationship_holds() {
 #[tokio::test]
 async fn nothing_runs_on_a_readonly_object_for_those_that_depend_on_it() {
     let layout = Layout::in_memory().unwrap();
-    let server = layout.place(Machine::new("server")).readonly(true).add().unwrap();
+    let server = layout.object_builder(Machine::new("server")).readonly(true).add().unwrap();
     let client =
         Client { machine: Machine::new("c"), server: server.clone(), others: vec![], spare: Some(server.clone()) };
     let client = layout.add(client).unwrap();

@@ -276,9 +276,9 @@ async fn readonly_is_the_objects_flag_then_the_models_then_the_nearest_keys() {
     let layout = Layout::in_memory().unwrap();
     let below = layout.injector().child("below");
     below.provide(READONLY, true).unwrap();
-    let own = layout.place(Untouched(1, Log::default())).readonly(false).under(&below).add().unwrap();
+    let own = layout.object_builder(Untouched(1, Log::default())).readonly(false).under(&below).add().unwrap();
     let model = layout.add(Untouched(2, Log::default())).unwrap();
-    let by_key = layout.place(Machine::new("key")).under(&below).add().unwrap();
+    let by_key = layout.object_builder(Machine::new("key")).under(&below).add().unwrap();
     let other = layout.add(Machine::new("other")).unwrap();
     let flags = [own.readonly(), model.readonly(), by_key.readonly(), other.readonly()];
     assert_eq!(flags, [false, true, true, false]);

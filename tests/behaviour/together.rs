@@ -181,13 +181,13 @@ fn layout(place: &Place, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Obj
     let layout = place.layout();
     let mut parts: Vec<Object<Part>> = Vec::new();
     for (number, edges) in edges.iter().enumerate() {
-        let mut placement = layout.place(Part { number, world: world.clone() });
+        let mut builder = layout.object_builder(Part { number, world: world.clone() });
         for edge in edges {
             let dependency = parts[edge.other].any().depends_on(edge.task).run_if_needed(edge.run_if_needed);
             let dependency = if edge.ready { dependency.ready() } else { dependency };
-            placement = placement.depends_on(dependency.before(edge.before));
+            builder = builder.depends_on(dependency.before(edge.before));
         }
-        let part = placement.add().unwrap();
+        let part = builder.add().unwrap();
         if has_extra(number) {
             let extra = CustomizationOf::new(Extra { number, world: world.clone() });
             part.add_setup_task(NewTask::value("c", extra).after("t1")).unwrap();

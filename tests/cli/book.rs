@@ -175,7 +175,7 @@ fn walk_through_the_readme(folder: &Path) {
             "plan" => shows("gateway "),
             "why gateway" => shows("would run, because: "),
             "renew" => shows("authority "),
-            "waiting" => shows("nobody is at work"),
+            "ps" => shows("nobody is at work"),
             "graph -o site.svg" => assert!(folder.join("site.svg").exists()),
             "clear ada" => shows("its state"),
             "--help" => comment.trim_end_matches(", …").split(", ").for_each(|name| shows(&format!("\n  {name} "))),

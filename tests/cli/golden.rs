@@ -96,7 +96,7 @@ fn history_says_what_ran_why_and_how_it_ended() {
     let place = Place::new();
     place.write("fail", "");
     place.run(UP);
-    place.good(&["mark", "moody/act"]);
+    place.good(&["mark-done", "moody/act"]);
     golden!(
         "history.txt",
         narrow(&session(&place, &[&["history"], &["history", "moody/act"], &["history", "ada", "-n", "1"]]))
@@ -127,7 +127,7 @@ fn clear_force_and_mark_say_what_they_did() {
         &["force", "ada/mount"],
         &["force", "gr*", "--dry-run"],
         &["clear", "ada"],
-        &["mark", "ada/mount"],
+        &["mark-done", "ada/mount"],
         &["unlock", "ada"],
         &["up", "--jobs", "1"],
         &["up", "--jobs", "1", "--force", "files/*"],
@@ -150,8 +150,8 @@ fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
     let lines: &[&[&str]] = &[
         &["why", "bob"],
         &["why", "ada/mownt"],
-        &["mark", "ada"],
-        &["mark", "ada/look"],
+        &["mark-done", "ada"],
+        &["mark-done", "ada/look"],
         &["clear", "b*"],
         &["force", "ada/[x"],
         &["logs", "ada/mount"],
@@ -160,7 +160,7 @@ fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
         &["up", "--keep-going", "--fail-fast"],
         &["up", "--jobs", "0"],
         &["upp"],
-        &["waiting"],
+        &["ps"],
         &["history"],
     ];
     golden!("misuse.txt", session(&place, lines));

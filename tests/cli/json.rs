@@ -46,7 +46,7 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
         assert_eq!(lines(&place.good(&[command, "--json"]))[0]["version"], 1, "{command}");
     }
     let nobody = "{\"version\":1,\"processes\":[],\"silent\":[]}\n";
-    assert_eq!(place.good(&["waiting", "--json"]), nobody);
+    assert_eq!(place.good(&["ps", "--json"]), nobody);
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn a_limit_of_threads_and_processes_is_an_error_that_names_it_and_never_a_panic(
     let Some((place, binary)) = for_other_user() else { return };
     let mut ended = Vec::new();
     for threads in 1..16 {
-        for args in [&["up"][..], &["plan"], &["status"], &["waiting"]] {
+        for args in [&["up"][..], &["plan"], &["status"], &["ps"]] {
             let output = run(&place, &binary, threads, args);
             let errors = String::from_utf8_lossy(&output.stderr);
             let context = format!("{args:?} with {threads}: {errors}{}", String::from_utf8_lossy(&output.stdout));

@@ -45,7 +45,7 @@ fn every_command_takes_an_id_as_it_is_written() {
         assert!(forced.contains("done: 1 object; 1 task ran"), "force {id}/b: {forced}");
         place.good(&["clear", id]);
         assert_eq!(done(&place), [""; 0], "clear {id}");
-        place.good(&["mark", &format!("{id}/b")]);
+        place.good(&["mark-done", &format!("{id}/b")]);
         assert_eq!(done(&place), [id], "mark {id}/b");
         assert!(place.good(&["unlock", id]).contains(&format!("{id} is not locked")), "unlock {id}");
         place.good(&["up", "--include", "*", "--exclude", id, "--exclude", "moody", "--exclude", "files/main"]);
@@ -74,7 +74,7 @@ fn a_task_is_named_behind_an_id_that_looks_like_a_pattern() {
 fn a_task_that_is_marked_may_be_named_like_an_object() {
     let place = place();
     place.write("odd.txt", "a\na/b\n");
-    place.good(&["mark", "a/b"]);
+    place.good(&["mark-done", "a/b"]);
     assert_eq!(done(&place), ["a"], "only a task can be marked");
     place.good(&["clear", "a/b"]);
     assert_eq!(done(&place), ["a"], "only an object can be cleared");
@@ -103,7 +103,7 @@ fn no_command_prints_a_control_character_of_an_id() {
         for command in ["why", "logs", "status", "history", "graph", "unlock", "clear", "force"] {
             look(&[command, id]);
         }
-        for command in ["why", "logs", "history", "force", "mark"] {
+        for command in ["why", "logs", "history", "force", "mark-done"] {
             look(&[command, &task]);
             look(&[command, &format!("{task}less")]);
         }

@@ -26,7 +26,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["types"],
     &["unlock", "*"],
     &["clear", "*"],
-    &["waiting"],
+    &["ps"],
     &["up", "--dry-run"],
 ];
 
@@ -59,7 +59,7 @@ fn no_command_says_anything_that_steers_a_terminal() {
         &["logs", "--all", hostile[1]],
         &["status", id],
         &["history", &task],
-        &["mark", &task],
+        &["mark-done", &task],
         &["force", &task],
         &["why", "no\x1b[2Jsuch\u{85}object"],
         &["up", "--include", "no\x1b[2Jsuch\u{85}object"],

@@ -31,7 +31,7 @@ const CASES: [Case; 17] = [
     case(&["why", "sleeper/sleep"], "invalidator", false),
     case(&["graph", "sleeper"], "hash", false),
     case(&["check"], "relation", false),
-    case(&["mark", "sleeper/sleep"], "hash", false),
+    case(&["mark-done", "sleeper/sleep"], "hash", false),
     case(&["status"], "build", false),
     case(&["clear", "sleeper"], "build", false),
     case(&["list"], "build", false),
@@ -237,7 +237,7 @@ fn a_wait_for_another_process_ends_at_a_signal() {
             assert_eq!(code, expected, "{args:?}: {shown}");
         }
     }
-    for args in [["mark", "moody/act"], ["clear", "moody"]] {
+    for args in [["mark-done", "moody/act"], ["clear", "moody"]] {
         for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
             let mut terminal = Terminal::run(&place, &args, true);
             // They print nothing while they wait.

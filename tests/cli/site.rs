@@ -271,7 +271,7 @@ fn build_layout() -> Result<Layout> {
     let server = layout.add(FileServer { name: "main".into(), words })?;
     for name in names.lines() {
         anyhow::ensure!(name.chars().all(char::is_alphanumeric), "site.txt: {name:?} is no name of a client");
-        layout.place(Client { name: name.into(), server: server.clone() }).readonly(name == "frozen").add()?;
+        layout.object_builder(Client { name: name.into(), server: server.clone() }).readonly(name == "frozen").add()?;
     }
     layout.add(Moody)?;
     for (number, id) in std::fs::read_to_string("odd.txt").unwrap_or_default().lines().enumerate() {

@@ -8,14 +8,14 @@ pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod logs;
-pub(crate) mod mark;
+pub(crate) mod mark_done;
 pub(crate) mod plan;
+#[cfg(unix)]
+pub(crate) mod ps;
 pub(crate) mod status;
 mod target;
 pub(crate) mod types;
 pub(crate) mod unlock;
 pub(crate) mod up;
-#[cfg(unix)]
-pub(crate) mod waiting;
 pub(crate) mod watch;
 pub(crate) mod why;

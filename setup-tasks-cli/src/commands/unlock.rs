@@ -1,6 +1,6 @@
 //! `unlock`: breaks locks whose holder has ended.
 
-use setup_tasks::run::Broken;
+use setup_tasks::run::LockBreak;
 use setup_tasks::{Layout, Result};
 
 use super::target;
@@ -17,7 +17,9 @@ pub(crate) fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -
         }
         let broken = gone.map_or_else(|| object.break_lock(), |host| object.break_lock_of(host));
         match broken {
-            Ok(Broken::Was(holder)) => line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder))),
+            Ok(LockBreak::Broken(holder)) => {
+                line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)))
+            }
             Ok(_) => line(format!("{FAINT}{id} is not locked{FAINT:#}")),
             Err(failed) => {
                 error(&failed.into());

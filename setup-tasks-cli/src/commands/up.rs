@@ -26,7 +26,7 @@ pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Re
     // Where no socket can be had, the run goes on without one. A dry run makes none.
     #[cfg(unix)]
     let _published = (!choice.dry_run && !layout.is_dry_run())
-        .then(|| layout.publish_waiting().inspect_err(|error| tracing::debug!("{error}")).ok());
+        .then(|| layout.publish_activities().inspect_err(|error| tracing::debug!("{error}")).ok());
     let _obeying = interrupt::obey(layout.stop());
     let report = tokio::select! {
         report = fleet.into_future() => Some(report?),

@@ -1,14 +1,15 @@
 //! The layout: configuration, root injector, stamp store, clock, and every object by id.
 
-mod placement;
+mod object_builder;
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use foldhash::HashMap;
-pub use placement::{AddError, Dependency, Placement};
+pub use object_builder::{AddError, Dependency, ObjectBuilder};
 
+use crate::activity::{Listed, Neighbours};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::fleet::{FleetRun, Scope, Stop};
@@ -19,7 +20,6 @@ use crate::ready::Current;
 use crate::run::Locks;
 use crate::stamp::text::Texts;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore, Timestamp};
-use crate::waiting::{Listed, Neighbours};
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
 ///
@@ -298,18 +298,18 @@ impl Layout {
         FleetRun::new(self.clone())
     }
 
-    /// Places a model with the id that it gives itself.
+    /// Adds a model under the id that the model itself returns.
     ///
     /// # Errors
     ///
     /// [`AddError`]: a taken id or subdir, a subdir that is no plain relative path.
     pub fn add<T: SetupTasks>(&self, model: T) -> Result<Object<T>, AddError> {
-        self.place(model).add()
+        self.object_builder(model).add()
     }
 
-    /// Places a model, with more to say about it than [`add`](Self::add) has.
-    pub fn place<T: SetupTasks>(&self, model: T) -> Placement<'_, T> {
-        Placement::new(self, model)
+    /// Returns a builder that adds a model with more settings than [`add`](Self::add) has.
+    pub fn object_builder<T: SetupTasks>(&self, model: T) -> ObjectBuilder<'_, T> {
+        ObjectBuilder::new(self, model)
     }
 
     /// The object with an id.

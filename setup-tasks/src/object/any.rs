@@ -13,7 +13,7 @@ use crate::injector::Injector;
 use crate::inspect::{ObjectTaskInspector, TaskCategory};
 use crate::layout::{Dependency, Layout};
 use crate::run::{
-    Broken, DynRunContext, FileChange, LazyContext, LockError, ObjectReport, Run, RunError, Session, TaskContext,
+    DynRunContext, FileChange, LazyContext, LockBreak, LockError, ObjectReport, Run, RunError, Session, TaskContext,
     TaskSnapshot, break_lock,
 };
 use crate::stamp::{PathPattern, Stamp, StampError};
@@ -271,7 +271,7 @@ impl AnyObject {
     /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder runs,
     /// [`LockError::Unknown`](crate::run::LockError::Unknown) if nothing proves that it has ended: it is in another container or on
     /// another machine; if the lock's file cannot be replaced.
-    pub fn break_lock(&self) -> Result<Broken, LockError> {
+    pub fn break_lock(&self) -> Result<LockBreak, LockError> {
         self.break_lock_or(None)
     }
 
@@ -281,11 +281,11 @@ impl AnyObject {
     /// # Errors
     ///
     /// As there.
-    pub fn break_lock_of(&self, host: &str) -> Result<Broken, LockError> {
+    pub fn break_lock_of(&self, host: &str) -> Result<LockBreak, LockError> {
         self.break_lock_or(Some(host))
     }
 
-    fn break_lock_or(&self, gone: Option<&str>) -> Result<Broken, LockError> {
+    fn break_lock_or(&self, gone: Option<&str>) -> Result<LockBreak, LockError> {
         let core = self.0.core();
         if core.is_dry_run() {
             return Err(LockError::DryRun { object: core.id.to_string() });
@@ -307,7 +307,7 @@ impl AnyObject {
         self.0.add_closure(task.erase())
     }
 
-    /// What a relationship with one of its tasks is made of: [`Placement::depends_on`](crate::layout::Placement::depends_on).
+    /// What a relationship with one of its tasks is made of: [`ObjectBuilder::depends_on`](crate::layout::ObjectBuilder::depends_on).
     pub fn depends_on(&self, task: impl Into<String>) -> Dependency {
         Dependency::new(self.clone(), task.into())
     }

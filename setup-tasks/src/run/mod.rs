@@ -33,7 +33,7 @@ pub use context::TaskContext;
 pub(crate) use course::{Course, Done};
 pub(crate) use driver::explain;
 pub use error::{RelatedError, RunError};
-pub use lock::{Broken, LockError};
+pub use lock::{LockBreak, LockError};
 pub(crate) use lock::{Locks, break_lock, this_process};
 pub(crate) use mark::{ByHand, stamp_by_hand};
 pub use peek::TaskSnapshot;

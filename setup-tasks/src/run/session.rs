@@ -10,11 +10,11 @@ use super::context::TaskContext;
 use super::elsewhere::{Patience, Wait, Waiting, Wanted};
 use super::error::RunError;
 use super::lock::ObjectLock;
+use crate::activity::Holding;
 use crate::fleet::Stops;
 use crate::layout::Layout;
 use crate::object::{DynObject, ObjectCore};
 use crate::stamp::{Records, StampError};
-use crate::waiting::Holding;
 
 /// The right to run tasks of an object and to change what is kept about it. A dry run has none, and cannot make one.
 pub(crate) struct Permit(());

@@ -58,14 +58,14 @@ impl Lock {
     }
 }
 
-/// What became of a lock that was to be broken.
+/// The result of breaking a lock.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Broken {
-    /// Nobody holds it.
-    Free,
-    /// It was held by this one, and is no more.
-    Was(String),
+pub enum LockBreak {
+    /// No process held it.
+    NotHeld,
+    /// This process held it; the lock is free now.
+    Broken(String),
 }
 
 /// Why a lock was not broken.
@@ -174,9 +174,9 @@ impl Locks {
     }
 
     /// Breaks the lock of an object if its holder has ended, or is on a machine that is said to be gone.
-    pub(super) fn break_lock(&self, subdir: &str, gone: Option<&str>) -> io::Result<Result<Broken, Kept>> {
+    pub(super) fn break_lock(&self, subdir: &str, gone: Option<&str>) -> io::Result<Result<LockBreak, Kept>> {
         if PrivateDir::open(&self.cache_dir.join(RESERVED))?.is_none() {
-            return Ok(Ok(Broken::Free));
+            return Ok(Ok(LockBreak::NotHeld));
         }
         let (opened, name) = (self.open()?, Self::name(subdir));
         let holder = match (opened.find(&name)?, &opened.ranges) {
@@ -185,7 +185,7 @@ impl Locks {
             (None, Some(ranges)) => ranges.holder(subdir)?,
             (None, None) => None,
         };
-        let Some(holder) = holder else { return Ok(Ok(Broken::Free)) };
+        let Some(holder) = holder else { return Ok(Ok(LockBreak::NotHeld)) };
         match holder.life() {
             Life::Alive => return Ok(Err(Kept::Alive(holder))),
             Life::Unknown if !gone.is_some_and(|host| holder.is_elsewhere_on(host)) => {
@@ -194,7 +194,7 @@ impl Locks {
             Life::Unknown | Life::Dead => {}
         }
         FileLock::replace(&opened.directory.make(FILES)?, &name)?;
-        Ok(Ok(Broken::Was(holder.to_string())))
+        Ok(Ok(LockBreak::Broken(holder.to_string())))
     }
 }
 

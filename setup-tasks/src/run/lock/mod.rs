@@ -16,7 +16,7 @@ use std::time::Duration;
 use crate::private_dir::help;
 
 pub(crate) use holder::this_process;
-pub use locks::Broken;
+pub use locks::LockBreak;
 pub(crate) use locks::Locks;
 use locks::{Kept, Lock, Tried};
 
@@ -116,7 +116,7 @@ pub(crate) fn break_lock(
     locks: &Locks,
     (object, subdir): (&str, &str),
     gone: Option<&str>,
-) -> Result<Broken, LockError> {
+) -> Result<LockBreak, LockError> {
     let object = object.to_owned();
     match locks.break_lock(subdir, gone) {
         Ok(Ok(broken)) => Ok(broken),
@@ -181,7 +181,7 @@ mod tests {
         for kind in kinds() {
             let cache = tempfile::tempdir().unwrap();
             let mut dead = kind(cache.path());
-            assert_eq!(break_lock(&dead, NAMES, gone).unwrap(), Broken::Free);
+            assert_eq!(break_lock(&dead, NAMES, gone).unwrap(), LockBreak::NotHeld);
             // A range first, then the file that is in its place.
             for _ in 0..2 {
                 let held = acquire(&dead, Duration::ZERO).await.unwrap();
@@ -203,7 +203,7 @@ mod tests {
                 });
                 tokio::task::yield_now().await;
                 let broken = break_lock(&here, NAMES, gone).unwrap();
-                assert_eq!(broken, Broken::Was(shown.to_owned()));
+                assert_eq!(broken, LockBreak::Broken(shown.to_owned()));
                 let next = acquire(&here, Duration::ZERO).await.unwrap();
                 // Whoever waited for the old lock does not take it for the lock.
                 drop(held);
@@ -211,7 +211,7 @@ mod tests {
                 assert!(!waiting.is_finished());
                 drop(next);
                 waiting.await.unwrap().unwrap();
-                assert_eq!(break_lock(&here, NAMES, gone).unwrap(), Broken::Free);
+                assert_eq!(break_lock(&here, NAMES, gone).unwrap(), LockBreak::NotHeld);
                 dead = here;
             }
         }

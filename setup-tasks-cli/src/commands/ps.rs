@@ -1,14 +1,14 @@
-//! `waiting`: what other processes do now.
+//! `ps`: shows what other processes do now.
 
+use setup_tasks::activity::{self, OtherProcesses};
 use setup_tasks::secret::redact;
-use setup_tasks::waiting::{self, OtherProcesses};
 use setup_tasks::{Layout, Result};
 
 use crate::exit::Exit;
 use crate::output::{self, BAD, NAME, line, printable};
 
-pub(crate) fn waiting(layout: &Layout, as_json: bool) -> Result<Exit> {
-    let others = waiting::of_other_processes(layout.config())?;
+pub(crate) fn ps(layout: &Layout, as_json: bool) -> Result<Exit> {
+    let others = activity::of_other_processes(layout.config())?;
     if as_json {
         output::json(&others)?;
         return Ok(Exit::Done);

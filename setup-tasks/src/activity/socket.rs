@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// Why other processes cannot be answered or asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum WaitingError {
+pub enum PublishError {
     /// The operating system refused.
     #[error("cannot {action} `{}`", path.display())]
     Io {
@@ -77,7 +77,7 @@ impl Layout {
     /// # Errors
     ///
     /// If the socket or its thread cannot be made.
-    pub fn publish_waiting(&self) -> Result<Published, WaitingError> {
+    pub fn publish_activities(&self) -> Result<Published, PublishError> {
         let mut state = self.neighbours().answering.state();
         let running = state.kept.clone().or_else(|| state.server.upgrade());
         let server = running.map_or_else(|| Server::start(self).map(Arc::new), Ok)?;
@@ -91,7 +91,7 @@ impl Layout {
         if !self.is_shared() || is_settled(&self.neighbours().answering.state()) {
             return;
         }
-        let published = self.publish_waiting();
+        let published = self.publish_activities();
         let mut state = self.neighbours().answering.state();
         match published {
             Ok(Published { server }) => state.kept = Some(server),
@@ -111,9 +111,9 @@ struct Server {
 }
 
 impl Server {
-    fn start(layout: &Layout) -> Result<Self, WaitingError> {
+    fn start(layout: &Layout) -> Result<Self, PublishError> {
         let directory = directory(layout.config());
-        let io = |source| WaitingError::Io { action: "make a socket in", path: directory.clone(), source };
+        let io = |source| PublishError::Io { action: "make a socket in", path: directory.clone(), source };
         PrivateDir::create(&layout.config().cache_dir()).and_then(|cache| cache.make(RUNS)).map_err(io)?;
         let path = directory.join(socket_name(layout.run_id()));
         let listener = listen(&path).map_err(io)?;
@@ -122,7 +122,7 @@ impl Server {
         let thread = std::thread::Builder::new().name("setup-tasks waiting".to_owned());
         let thread = thread.spawn(move || answer(&layout, &listener, &until)).map_err(|source| {
             let _ = fs::remove_file(&path);
-            WaitingError::Thread { source }
+            PublishError::Thread { source }
         })?;
         Ok(Self { path, ended, thread: Some(thread) })
     }
@@ -197,7 +197,7 @@ impl Asker {
     fn answer(self, end: usize, layout: &WeakLayout) {
         let Some(layout) = layout.upgrade() else { return };
         match serde_json::from_slice(&self.heard[..end]) {
-            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => self.say(&layout.waiting()),
+            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => self.say(&layout.activities()),
             Ok(Question { version: VERSION, ask: Ask::Waits }) => self.say(&layout.process_waits()),
             Ok(Question { version: VERSION, ask: Ask::Watch { object } }) => {
                 layout.neighbours().holdings.watch(object, self.stream);

@@ -82,9 +82,9 @@ pub enum AddError {
     },
 }
 
-/// A model on its way into a layout; [`add`](Self::add) ends it.
-#[must_use = "a placement does nothing until `add`"]
-pub struct Placement<'l, T> {
+/// A builder that adds a model to a layout with more settings than [`Layout::add`] has. [`add`](Self::add) ends it.
+#[must_use = "a builder does nothing until `add`"]
+pub struct ObjectBuilder<'l, T> {
     layout: &'l Layout,
     model: T,
     id: Option<String>,
@@ -152,7 +152,7 @@ impl Dependency {
     }
 }
 
-impl<'l, T: SetupTasks> Placement<'l, T> {
+impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub(super) fn new(layout: &'l Layout, model: T) -> Self {
         Self { layout, model, id: None, readonly: None, injector: None, dependencies: Vec::new() }
     }

@@ -1,4 +1,4 @@
-//! `mark`: declares tasks done without running them.
+//! `mark-done`: declares tasks done without running them.
 
 use setup_tasks::{Layout, Result};
 
@@ -6,7 +6,7 @@ use super::target;
 use crate::exit::Exit;
 use crate::output::{GOOD, WOULD, line, printable};
 
-pub(crate) async fn mark(layout: &Layout, names: &[String]) -> Result<Exit> {
+pub(crate) async fn mark_done(layout: &Layout, names: &[String]) -> Result<Exit> {
     // All names first: a mistake in the last leaves the first as it was.
     let tasks = names.iter().map(|name| target::find_task(layout, name)).collect::<Result<Vec<_>>>()?;
     for (object, task) in &tasks {

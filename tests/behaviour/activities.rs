@@ -1,8 +1,8 @@
 //! Who waits for whom: the snapshot at every stage of a run whose tasks wait for the test.
 
+use setup_tasks::activity::{Activity, Snapshot, WorkKind};
 use setup_tasks::prelude::*;
-use setup_tasks::waiting::{Context, Snapshot, WorkKind};
-use setup_tasks::{InjectionKey, Layout, waiting};
+use setup_tasks::{InjectionKey, Layout, activity};
 
 use crate::support::{Gate, Machine};
 
@@ -32,21 +32,21 @@ impl Client {
 
 struct Key(&'static str);
 
-/// One line for each context: what works on what, for whom, and what it waits for.
+/// One line for each activity: what works on what, for whom, and what it waits for.
 fn lines(snapshot: &Snapshot) -> Vec<String> {
     let name = |id: u64| {
-        let context = snapshot.context(id).unwrap();
-        format!("{:?} of {}", context.kind, context.name)
+        let activity = snapshot.activity(id).unwrap();
+        format!("{:?} of {}", activity.kind, activity.name)
     };
-    let line = |context: &Context| {
-        let reason = context.reason.as_ref().map_or("looked at".to_owned(), ToString::to_string);
-        let task = context.task.as_ref().map(|task| format!(": {task} ({reason})"));
-        let parent = context.parent.map(|parent| format!(", for {}", name(parent)));
-        let waits = context.waits_for.iter().map(|wait| format!(", waits for {}", name(wait.id)));
+    let line = |activity: &Activity| {
+        let reason = activity.reason.as_ref().map_or("looked at".to_owned(), ToString::to_string);
+        let task = activity.task.as_ref().map(|task| format!(": {task} ({reason})"));
+        let parent = activity.parent.map(|parent| format!(", for {}", name(parent)));
+        let waits = activity.waits_for.iter().map(|wait| format!(", waits for {}", name(wait.id)));
         let parts: String = task.into_iter().chain(parent).chain(waits).collect();
-        format!("{:?} of {}{parts}", context.kind, context.name)
+        format!("{:?} of {}{parts}", activity.kind, activity.name)
     };
-    let mut lines: Vec<_> = snapshot.contexts.iter().map(line).collect();
+    let mut lines: Vec<_> = snapshot.activities.iter().map(line).collect();
     lines.sort_unstable();
     lines
 }
@@ -69,25 +69,25 @@ async fn a_snapshot_is_right_at_every_stage_of_a_run() {
             }
         })
         .unwrap();
-    assert!(layout.waiting().is_empty());
+    assert!(layout.activities().is_empty());
     let (first, second) = (server.knobs.gate("first"), server.knobs.gate("second"));
     let began = std::time::SystemTime::now();
     let run = tokio::spawn(ada.ready_owned());
 
     first.arrived().await;
     assert_eq!(
-        lines(&layout.waiting()),
+        lines(&layout.activities()),
         [
             "Ready of ada, waits for Run of ada",
             "Run of ada: server_second (looked at), for Ready of ada, waits for Run of server",
             "Run of server: first (never ran), for Run of ada",
         ]
     );
-    let snapshot = layout.waiting();
+    let snapshot = layout.activities();
     let of_server = snapshot.run_of("server").unwrap();
     assert!(of_server.since >= began.into() && of_server.since <= snapshot.at);
     assert_eq!(of_server.description.as_deref(), Some("Do the first"));
-    assert_eq!(snapshot.roots().map(|context| context.name.as_str()).collect::<Vec<_>>(), ["ada"]);
+    assert_eq!(snapshot.roots().map(|activity| activity.name.as_str()).collect::<Vec<_>>(), ["ada"]);
 
     // A second one waits for the same, and began nothing.
     let other = tokio::spawn(grace.ready_owned());
@@ -120,18 +120,18 @@ async fn a_snapshot_is_right_at_every_stage_of_a_run() {
     key.open();
     run.await.unwrap().unwrap();
     other.await.unwrap().unwrap();
-    assert!(layout.waiting().is_empty());
+    assert!(layout.activities().is_empty());
 }
 
 /// Waits until a snapshot looks as wanted.
 async fn until(layout: &Layout, wanted: impl Fn(&[String]) -> bool) {
     let look = async {
-        while !wanted(&lines(&layout.waiting())) {
+        while !wanted(&lines(&layout.activities())) {
             tokio::task::yield_now().await;
         }
     };
     let looked = tokio::time::timeout(std::time::Duration::from_secs(20), look).await;
-    assert!(looked.is_ok(), "never: {:#?}", lines(&layout.waiting()));
+    assert!(looked.is_ok(), "never: {:#?}", lines(&layout.activities()));
 }
 
 trait ReadyOwned {
@@ -154,7 +154,7 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
     let gate = server.knobs.gate("first");
     let fleet = tokio::spawn(layout.run().include("ada").into_future());
     gate.arrived().await;
-    let snapshot = layout.waiting();
+    let snapshot = layout.activities();
     let text: Vec<_> = snapshot.to_string().lines().map(redact).collect();
     assert_eq!(
         text,
@@ -170,7 +170,7 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
     assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
     gate.open();
     assert!(fleet.await.unwrap().unwrap().is_success());
-    assert_eq!(layout.waiting().to_string(), "nobody is at work\n");
+    assert_eq!(layout.activities().to_string(), "nobody is at work\n");
 }
 
 fn redact(line: &str) -> String {
@@ -191,15 +191,15 @@ struct Mirror(Machine);
 impl Mirror {
     #[setup_task("Look", hash = look_from_a_hash)]
     async fn look(&self) {
-        let names: Vec<_> = waiting::current()
+        let names: Vec<_> = activity::current()
             .into_iter()
-            .map(|context| format!("{:?} {} {}", context.kind, context.name, context.task.unwrap_or_default()))
+            .map(|activity| format!("{:?} {} {}", activity.kind, activity.name, activity.task.unwrap_or_default()))
             .collect();
         self.0.log.say(names.join(" < "));
     }
 
     async fn look_from_a_hash(&self) -> String {
-        assert!(matches!(waiting::current()[0].kind, WorkKind::Run | WorkKind::Plan));
+        assert!(matches!(activity::current()[0].kind, WorkKind::Run | WorkKind::Plan));
         String::new()
     }
 }
@@ -208,7 +208,7 @@ impl Mirror {
 async fn a_task_sees_the_context_that_it_is_in_and_those_around() {
     let layout = Layout::in_memory().unwrap();
     let mirror = layout.add(Mirror(Machine::new("m"))).unwrap();
-    assert!(waiting::current().is_empty());
+    assert!(activity::current().is_empty());
     mirror.ready().await.unwrap();
     assert_eq!(mirror.0.log.take(), ["Run mirror look < Ready mirror "]);
     assert!(mirror.plan().await.unwrap().is_up_to_date());

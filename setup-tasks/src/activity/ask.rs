@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::connect::connect;
 use super::protocol::{Answer, Ask, directory, pid_of, socket_name};
-use super::{Snapshot, VERSION, WaitingError};
+use super::{PublishError, Snapshot, VERSION};
 use crate::config::Config;
 use crate::layout::Layout;
 
@@ -54,7 +54,7 @@ impl OtherProcesses {
 /// # Errors
 ///
 /// If the directory of the sockets cannot be read.
-pub fn of_other_processes(config: &Config) -> Result<OtherProcesses, WaitingError> {
+pub fn of_other_processes(config: &Config) -> Result<OtherProcesses, PublishError> {
     let own = format!("-{}.sock", std::process::id());
     let is_other =
         |path: &Path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().ends_with(own.as_bytes()));
@@ -80,7 +80,7 @@ pub(super) fn ask_all<A: Answer>(
     is_asked: impl Fn(&Path) -> bool,
     ask: &Ask,
     patience: Duration,
-) -> Result<Answers<A>, WaitingError> {
+) -> Result<Answers<A>, PublishError> {
     let (mut answers, mut silent, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     for path in sockets(directory)?.into_iter().filter(|path| is_asked(path)) {
         let Some(pid) = pid_of(&path) else { continue };
@@ -103,8 +103,8 @@ pub(super) fn ask_all<A: Answer>(
     Ok((answers, silent))
 }
 
-fn sockets(directory: &Path) -> Result<Vec<PathBuf>, WaitingError> {
-    let io = |source| WaitingError::Io { action: "read", path: directory.to_owned(), source };
+fn sockets(directory: &Path) -> Result<Vec<PathBuf>, PublishError> {
+    let io = |source| PublishError::Io { action: "read", path: directory.to_owned(), source };
     match fs::read_dir(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
         entries => entries.map_err(io)?.map(|entry| entry.map(|entry| entry.path()).map_err(io)).collect(),

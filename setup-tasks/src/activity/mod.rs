@@ -32,7 +32,7 @@ pub(crate) use held::{Holding, shared_clock};
 #[cfg(not(unix))]
 pub(crate) use no_neighbours::{Followed, Holding, Neighbours, News, shared_clock};
 #[cfg(unix)]
-pub use socket::{Published, WaitingError};
+pub use socket::{PublishError, Published};
 
 use crate::decide::Reason;
 use crate::layout::Layout;
@@ -44,7 +44,7 @@ use crate::stamp::Timestamp;
 /// The version of a snapshot as JSON.
 const VERSION: u32 = 1;
 
-/// Who is at work now, and who waits for whom: [`Layout::waiting`]. Its text (`Display`) is a tree; as JSON (serde) it has a
+/// Who is at work now, and who waits for whom: [`Layout::activities`]. Its text (`Display`) is a tree; as JSON (serde) it has a
 /// version, see docs/src/formats.md.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -57,8 +57,9 @@ pub struct Snapshot {
     pub at: Timestamp,
     /// Fleets that run.
     pub fleets: Vec<FleetProgress>,
-    /// Everything that is worked on or waited for.
-    pub contexts: Vec<Context>,
+    /// The activities, whether they run or are only waited for.
+    #[serde(rename = "contexts")]
+    pub activities: Vec<Activity>,
 }
 
 /// How far a fleet has come.
@@ -76,7 +77,7 @@ pub struct FleetProgress {
 /// Something that is worked on: the run of an object, an object on its way to ready, a factory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct Context {
+pub struct Activity {
     /// Tells it from the others of its process.
     pub id: u64,
     /// What kind of work it is.
@@ -91,7 +92,7 @@ pub struct Context {
     pub reason: Option<Reason>,
     /// Since when: the task if one runs, else the work; if there is no work yet, since when it is waited for.
     pub since: Timestamp,
-    /// The context that the work was begun for.
+    /// The activity that the work was begun for.
     pub parent: Option<u64>,
     /// What it waits for.
     pub waits_for: Vec<WaitsFor>,
@@ -103,7 +104,7 @@ pub struct Context {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitsFor {
-    /// The context that is waited for.
+    /// The activity that is waited for.
     pub id: u64,
     /// Since when.
     pub since: Timestamp,
@@ -119,30 +120,30 @@ pub(crate) struct Neighbours {
 }
 
 impl Snapshot {
-    /// The contexts that were begun for no other.
-    pub fn roots(&self) -> impl Iterator<Item = &Context> {
-        let known: HashSet<_> = self.contexts.iter().map(|context| context.id).collect();
-        self.contexts.iter().filter(move |context| context.parent.is_none_or(|parent| !known.contains(&parent)))
+    /// The activities that were begun for no other.
+    pub fn roots(&self) -> impl Iterator<Item = &Activity> {
+        let known: HashSet<_> = self.activities.iter().map(|activity| activity.id).collect();
+        self.activities.iter().filter(move |activity| activity.parent.is_none_or(|parent| !known.contains(&parent)))
     }
 
-    /// The contexts that were begun for this one.
-    pub fn children(&self, id: u64) -> impl Iterator<Item = &Context> {
-        self.contexts.iter().filter(move |context| context.parent == Some(id))
+    /// The activities that were begun for this one.
+    pub fn children(&self, id: u64) -> impl Iterator<Item = &Activity> {
+        self.activities.iter().filter(move |activity| activity.parent == Some(id))
     }
 
-    /// A context by its id.
-    pub fn context(&self, id: u64) -> Option<&Context> {
-        self.contexts.iter().find(|context| context.id == id)
+    /// A activity by its id.
+    pub fn activity(&self, id: u64) -> Option<&Activity> {
+        self.activities.iter().find(|activity| activity.id == id)
     }
 
     /// The run of an object, if it is at work.
-    pub fn run_of(&self, object: &str) -> Option<&Context> {
-        self.contexts.iter().find(|context| context.kind == WorkKind::Run && context.name == object)
+    pub fn run_of(&self, object: &str) -> Option<&Activity> {
+        self.activities.iter().find(|activity| activity.kind == WorkKind::Run && activity.name == object)
     }
 
     /// Whether nobody is at work.
     pub fn is_empty(&self) -> bool {
-        self.contexts.is_empty()
+        self.activities.is_empty()
     }
 
     fn since(&self, moment: Timestamp) -> Duration {
@@ -152,7 +153,7 @@ impl Snapshot {
 
 impl Layout {
     /// Who is at work on the objects of this layout now, and who waits for whom.
-    pub fn waiting(&self) -> Snapshot {
+    pub fn activities(&self) -> Snapshot {
         let mut nodes = Nodes::default();
         let objects = self.all();
         for object in &objects {
@@ -169,16 +170,16 @@ impl Layout {
             pid: std::process::id(),
             at: SystemTime::now().into(),
             fleets: fleets.collect(),
-            contexts: nodes.contexts(),
+            activities: nodes.activities(),
         }
     }
 }
 
-/// What the caller's work is: the innermost context first, then those that it was begun for. Empty outside of a task, a
+/// What the caller's work is: the innermost activity first, then those that it was begun for. Empty outside of a task, a
 /// helper method or a factory.
 ///
 /// ```
-/// use setup_tasks::{prelude::*, waiting};
+/// use setup_tasks::{activity, prelude::*};
 ///
 /// #[derive(SetupTasks)]
 /// #[setup_tasks(subdir = "door")]
@@ -188,7 +189,7 @@ impl Layout {
 /// impl Door {
 ///     #[setup_task("Paint it")]
 ///     async fn paint(&self) {
-///         let current = waiting::current();
+///         let current = activity::current();
 ///         assert_eq!(current[0].name, "door");
 ///         assert_eq!(current[0].reason.as_ref().unwrap().to_string(), "never ran");
 ///     }
@@ -198,7 +199,7 @@ impl Layout {
 /// setup_tasks::Layout::in_memory()?.add(Door)?.run_setup_tasks().await?;
 /// # Ok(()) }
 /// ```
-pub fn current() -> Vec<Context> {
+pub fn current() -> Vec<Activity> {
     let mut nodes = Nodes::default();
     let mut at = Current::worker();
     while let Some(node) = at.filter(|node| !nodes.known.contains(&node.id())) {
@@ -206,7 +207,7 @@ pub fn current() -> Vec<Context> {
         at = work.as_ref().and_then(|work| work.parent.clone());
         nodes.put(node, None, work, None);
     }
-    nodes.contexts()
+    nodes.activities()
 }
 
 /// Nodes that are worked on or waited for. Each is looked at once, so that what is told of it fits together.
@@ -257,13 +258,13 @@ impl Nodes {
         }
     }
 
-    fn contexts(&self) -> Vec<Context> {
-        self.found.iter().map(Found::context).collect()
+    fn activities(&self) -> Vec<Activity> {
+        self.found.iter().map(Found::activity).collect()
     }
 }
 
 impl Found {
-    fn context(&self) -> Context {
+    fn activity(&self) -> Activity {
         let Self { node, work, waits, waited_for, .. } = self;
         let work = work.as_ref();
         let step = work.and_then(|work| work.step.as_ref());
@@ -275,7 +276,7 @@ impl Found {
             }
             (None, None) => (None, None),
         };
-        Context {
+        Activity {
             id: node.id(),
             kind: node.kind(),
             name: node.name().to_owned(),
