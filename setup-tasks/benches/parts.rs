@@ -42,7 +42,7 @@ fn stamp() -> Stamp {
 
 fn set(stamp: &Stamp, task: usize) -> Vec<Change> {
     let entry = Entry::completed(stamp.clone());
-    vec![Change::Set { task: format!("t{task}"), entry: Some(entry), history: None }]
+    vec![Change::Retime { task: format!("t{task}"), entry }]
 }
 
 fn fill(store: &dyn StampStore) {

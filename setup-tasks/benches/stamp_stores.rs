@@ -27,7 +27,7 @@ async fn sample() -> Stamp {
 
 fn set(task: usize, stamp: &Stamp) -> Vec<Change> {
     let entry = Entry::completed(stamp.clone());
-    vec![Change::Set { task: format!("task_{task}"), entry: Some(entry), history: None }]
+    vec![Change::Retime { task: format!("task_{task}"), entry }]
 }
 
 fn object(i: usize) -> String {

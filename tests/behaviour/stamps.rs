@@ -81,10 +81,11 @@ async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() 
         let entry = Entry { changed: Some(Timestamp(1_795_554_000_000_000_000)), ..Entry::default() };
         {
             let layout = layout();
-            let change = |entry| vec![Change::Set { task: "check".to_owned(), entry, history: None }];
-            layout.store().write("m", change(Some(entry.clone()))).await.unwrap();
-            layout.store().write("n", change(Some(entry.clone()))).await.unwrap();
-            layout.store().write("n", change(None)).await.unwrap();
+            let task = || "check".to_owned();
+            let retime = || vec![Change::Retime { task: task(), entry: entry.clone() }];
+            layout.store().write("m", retime()).await.unwrap();
+            layout.store().write("n", retime()).await.unwrap();
+            layout.store().write("n", vec![Change::Forget { task: task() }]).await.unwrap();
         }
         let layout = layout();
         assert_eq!(layout.store().load("m").unwrap().get("check"), Some(&entry), "{store}");

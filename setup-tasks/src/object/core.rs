@@ -16,7 +16,7 @@ use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
 use crate::ready::{Current, Epoch, Once, WorkKind};
 use crate::run::{Course, Permit};
-use crate::stamp::{Change, Entry, HistoryEntry, Records, Stamp, StampError};
+use crate::stamp::{Change, Entry, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -197,16 +197,9 @@ impl ObjectCore {
         Ok(self.load()?.get(name).and_then(Entry::valid).cloned())
     }
 
-    /// Changes what is kept about a task.
-    pub(crate) async fn change(
-        &self,
-        _permit: &Permit,
-        name: &str,
-        entry: Option<Entry>,
-        history: Option<Box<HistoryEntry>>,
-    ) -> Result<(), StampError> {
+    /// Makes a change to the object's records.
+    pub(crate) async fn change(&self, _permit: &Permit, change: Change) -> Result<(), StampError> {
         self.prefetch(None);
-        let change = Change::Set { task: name.to_owned(), entry, history };
         self.layout.store().write(&self.subdir, vec![change]).await
     }
 

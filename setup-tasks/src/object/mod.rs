@@ -28,7 +28,7 @@ use crate::layout::Layout;
 use crate::paths::PathError;
 use crate::ready::ReadyError;
 use crate::run::{ByHand, ObjectReport, Permit, Run, RunError, TaskSnapshot, stamp_by_hand};
-use crate::stamp::{Stamp, StampError};
+use crate::stamp::{Change, Stamp, StampError};
 use crate::task::added::{AddTaskError, NewTask};
 use crate::task::handle::TaskHandle;
 use crate::task::kind::TaskKind;
@@ -221,7 +221,7 @@ impl<T: SetupTasks> Object<T> {
         if self.0.core.load()?.get(name).is_none() {
             return Ok(());
         }
-        self.0.core.change(&Permit::to_stamp(&self.0.core)?, name, None, None).await
+        self.0.core.change(&Permit::to_stamp(&self.0.core)?, Change::Forget { task: name.to_owned() }).await
     }
 
     /// Removes the stamps and everything under [`stamp_path`](Self::stamp_path), so that every task runs again. The

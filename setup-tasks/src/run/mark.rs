@@ -8,7 +8,7 @@ use super::session::{Permit, Session};
 use super::{find_task, unknown_task};
 use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
-use crate::stamp::{AttemptEnd, Entry, HistoryEntry, InputStamp, Stamp, StampError};
+use crate::stamp::{AttemptEnd, Change, Entry, HistoryEntry, InputStamp, Stamp, StampError};
 
 /// What a stamp that is written by hand says.
 #[derive(Default)]
@@ -41,8 +41,8 @@ pub(crate) async fn stamp_by_hand(
         error: None,
         why: None,
     };
-    let entry = Entry::completed(stamp.clone());
-    core.change(permit, name, Some(entry), Some(Box::new(history))).await?;
+    let (entry, history) = (Entry::completed(stamp.clone()), Box::new(history));
+    core.change(permit, Change::MarkDone { task: name.to_owned(), entry, history }).await?;
     Ok(stamp)
 }
 

@@ -161,7 +161,7 @@ impl Done {
         } else {
             entry.changed = entry.changed.and(Some(time));
         }
-        Some(Change::Set { task: self.name.to_owned(), entry: Some(entry), history: None })
+        Some(Change::Retime { task: self.name.to_owned(), entry })
     }
 }
 

@@ -70,7 +70,8 @@ impl<'s> Guard<'s> {
             Keeps::Stamp => Entry::completed(self.stamp(success)),
             Keeps::Change => Entry { changed: Some(time), ..Entry::default() },
         };
-        self.keep(records, Some(entry), history, retimed.into_iter().chain(mark)).await
+        let change = Change::Complete { task: self.task.to_owned(), entry, history };
+        self.keep(records, change, retimed.into_iter().chain(mark)).await
     }
 
     fn stamp(&self, success: Success) -> Stamp {
@@ -89,7 +90,8 @@ impl<'s> Guard<'s> {
     /// The task asked to be skipped: all is as it was.
     pub(crate) async fn skip(self, records: &mut Records, duration: Duration) -> Result<(), StampError> {
         let history = self.history(self.session.layout().clock().now(), AttemptEnd::Skipped, duration, None);
-        self.keep(records, self.previous.clone(), history, None).await
+        let change = Change::Skip { task: self.task.to_owned(), entry: self.previous.clone(), history };
+        self.keep(records, change, None).await
     }
 
     /// The task failed: the stamp goes, the failure stays. A task without a stamp may have changed something until then.
@@ -98,22 +100,26 @@ impl<'s> Guard<'s> {
         let history = self.history(time, AttemptEnd::Failed, duration, Some(error.clone()));
         let failed = Attempt::Failed { time, run: self.session.run(), error };
         let changed = (self.keeps == Keeps::Change).then_some(time);
-        self.keep(records, Some(Entry { attempt: Some(Box::new(failed)), changed, ..Entry::default() }), history, None)
-            .await
+        let entry = Entry { attempt: Some(Box::new(failed)), changed, ..Entry::default() };
+        self.keep(records, Change::Fail { task: self.task.to_owned(), entry, history }, None).await
     }
 
-    fn history(&self, time: Timestamp, ended: AttemptEnd, duration: Duration, error: Option<String>) -> HistoryEntry {
-        history_entry(self.session, self.task, &self.reason, time, ended, duration, error)
+    fn history(
+        &self,
+        time: Timestamp,
+        ended: AttemptEnd,
+        duration: Duration,
+        error: Option<String>,
+    ) -> Box<HistoryEntry> {
+        Box::new(history_entry(self.session, self.task, &self.reason, time, ended, duration, error))
     }
 
     async fn keep(
         &self,
         records: &mut Records,
-        entry: Option<Entry>,
-        history: HistoryEntry,
+        change: Change,
         more: impl IntoIterator<Item = Change>,
     ) -> Result<(), StampError> {
-        let change = Change::Set { task: self.task.to_owned(), entry, history: Some(Box::new(history)) };
         change.apply(records);
         write(self.session, [change].into_iter().chain(more).collect()).await
     }
@@ -128,13 +134,13 @@ fn mark(session: &Session, records: &Records, task: &'static str, keeps: Keeps) 
         Keeps::Change => (None, Some(since)),
     };
     let attempt = Some(Box::new(Attempt::Running { since, run: session.run() }));
-    Change::Set { task: task.to_owned(), entry: Some(Entry { stamp, attempt, changed }), history: None }
+    Change::Begin { task: task.to_owned(), entry: Entry { stamp, attempt, changed } }
 }
 
 /// Takes back a mark that was written ahead, of a task that did not begin.
 pub(crate) async fn unmark(session: &Session, records: &Records, task: &'static str) -> Result<(), StampError> {
     let entry = records.get(task).cloned();
-    write(session, vec![Change::Set { task: task.to_owned(), entry, history: None }]).await
+    write(session, vec![Change::Withdraw { task: task.to_owned(), entry }]).await
 }
 
 fn history_entry(

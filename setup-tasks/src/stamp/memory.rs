@@ -37,9 +37,7 @@ impl StampStore for MemoryStore {
             let mut kept = self.kept();
             for change in changes {
                 change.apply(kept.objects.entry(object.to_owned()).or_default());
-                if let Change::Set { history: Some(entry), .. } = change {
-                    kept.history.push(*entry);
-                }
+                kept.history.extend(change.history().cloned());
             }
             Ok(())
         })

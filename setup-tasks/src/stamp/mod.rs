@@ -1,5 +1,6 @@
 //! Stamps: the record that a task completed, and what became of its last attempt.
 
+mod change;
 mod clock;
 pub(crate) mod codec;
 mod error;
@@ -18,6 +19,7 @@ pub(crate) mod text;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
+pub use change::Change;
 pub use clock::{Clock, Timestamp};
 pub use error::StampError;
 pub use files::FilesStore;
@@ -30,7 +32,7 @@ pub use memory::MemoryStore;
 pub use pattern::PathPattern;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use store::{Change, StampStore};
+pub use store::StampStore;
 
 /// One run of a process: when it began, and which process it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -1,33 +1,7 @@
 //! The one trait between the runtime and the places where stamps are kept.
 
-use super::{Entry, HistoryEntry, HistoryFilter, Records, StampError, Timestamp};
+use super::{Change, HistoryEntry, HistoryFilter, Records, StampError, Timestamp};
 use crate::BoxFuture;
-
-/// One change to what is kept about an object.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Change {
-    /// Keep this entry for a task and, if given, add to the history.
-    Set {
-        /// The task.
-        task: String,
-        /// What to keep; `None` forgets the task.
-        entry: Option<Entry>,
-        /// What happened, for the history.
-        history: Option<Box<HistoryEntry>>,
-    },
-    /// Forget everything about the object but its history.
-    Clear,
-}
-
-impl Change {
-    /// Applies the change to records in memory, as every store must.
-    pub fn apply(&self, records: &mut Records) {
-        match self {
-            Self::Set { task, entry, .. } => records.set(task, entry.clone()),
-            Self::Clear => *records = Records::default(),
-        }
-    }
-}
 
 /// Where stamps are kept. Objects are named by their `stamp_subdir`.
 ///

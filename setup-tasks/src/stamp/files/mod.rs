@@ -69,32 +69,21 @@ impl FilesStore {
     /// Makes a change, by whoever has the lock.
     fn make(&self, cache: &PrivateDir, object: &str, change: &Change) -> Result<(), StampError> {
         let io = |action, error| StampError::io(action, cache.path().join(object), error);
-        match change {
-            Change::Clear => {
-                let Some(directory) = cache.find(object).map_err(|e| io("open the directory", e))? else {
-                    return Ok(());
-                };
-                for task in tasks(&directory)? {
-                    forget(&directory, &task)?;
-                }
+        let Some(task) = change.task() else {
+            let directory = cache.find(object).map_err(|e| io("open the directory", e))?;
+            return directory
+                .map_or(Ok(()), |directory| tasks(&directory)?.iter().try_for_each(|task| forget(&directory, task)));
+        };
+        if let Some(entry) = change.entry() {
+            let directory = cache.make(object).map_err(|e| io("create the directory", e))?;
+            keep(&directory, task, entry)?;
+            if let Some(time) = entry.stamp.as_ref().map(|stamp| stamp.time).max(entry.changed) {
+                self.shared.note_latest(time)?;
             }
-            Change::Set { task, entry, history } => {
-                if let Some(entry) = entry {
-                    let directory = cache.make(object).map_err(|e| io("create the directory", e))?;
-                    keep(&directory, task, entry)?;
-                } else if let Some(directory) = cache.find(object).map_err(|e| io("open the directory", e))? {
-                    forget(&directory, task)?;
-                }
-                let time = |entry: &Entry| entry.stamp.as_ref().map(|stamp| stamp.time).max(entry.changed);
-                if let Some(time) = entry.as_ref().and_then(time) {
-                    self.shared.note_latest(time)?;
-                }
-                if let Some(entry) = history {
-                    self.shared.append(entry)?;
-                }
-            }
+        } else if let Some(directory) = cache.find(object).map_err(|e| io("open the directory", e))? {
+            forget(&directory, task)?;
         }
-        Ok(())
+        change.history().map_or(Ok(()), |line| self.shared.append(line))
     }
 }
 

@@ -5,28 +5,9 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::codec::{decode, encode};
-use super::super::{Attempt, AttemptEnd, Change, Records, StampError};
+use super::super::{AttemptEnd, Records, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
-
-/// Returns whether the change revokes a stamp, or says that a task without one may change something. That must outlast a loss
-/// of power, or the world would be believed to be as it was before the task's new attempt. A new stamp need not outlast it.
-pub(super) fn takes_away(change: &Change) -> bool {
-    match change {
-        Change::Set { entry: Some(entry), .. } => {
-            matches!(entry.attempt.as_deref(), Some(Attempt::Running { .. }))
-                && (entry.stamp.is_some() || entry.changed.is_some())
-        }
-        // Without history it is no end of an attempt.
-        Change::Set { entry: None, history, .. } => history.is_none(),
-        Change::Clear => true,
-    }
-}
-
-/// Whether it is the end of an attempt.
-pub(super) fn ends(change: &Change) -> bool {
-    matches!(change, Change::Set { history: Some(_), .. })
-}
 
 /// Writes the changes of a group.
 pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Result<(), StampError> {
@@ -47,7 +28,7 @@ pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[J
         changes.iter().for_each(|change| change.apply(&mut records));
         put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
         for change in changes {
-            let Change::Set { history: Some(e), .. } = change else { continue };
+            let Some(e) = change.history() else { continue };
             let (time, duration) = (signed(e.time.0), signed(e.duration_us));
             let ended = ended_text(e.ended);
             let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
@@ -79,12 +60,12 @@ fn ended_text(ended: AttemptEnd) -> &'static str {
 pub(super) mod tests {
     use rusqlite::Connection;
 
-    use super::super::super::{HistoryEntry, HistoryFilter, SqliteStore, StampStore, Timestamp};
+    use super::super::super::{Change, HistoryEntry, HistoryFilter, SqliteStore, StampStore, Timestamp};
     use super::*;
 
     /// The end of an attempt without a stamp.
     pub(in super::super) fn ran(time: u64) -> Vec<Change> {
-        vec![Change::Set { task: "mount".to_owned(), entry: None, history: Some(Box::new(HistoryEntry::at(time))) }]
+        vec![Change::Skip { task: "mount".to_owned(), entry: None, history: Box::new(HistoryEntry::at(time)) }]
     }
 
     #[tokio::test]

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::super::{Change, StampError};
 use super::database::{BUSY, begin_empty_log, begin_log, create, explain, open};
-use super::group::{ends, takes_away, write_group};
+use super::group::write_group;
 use super::place::Files;
 
 /// How many changes share a transaction at the most.
@@ -114,7 +114,7 @@ impl Writer {
     pub(super) async fn write(&self, object: &str, changes: Vec<Change>) -> Result<(), StampError> {
         let (done, mut result) = oneshot::channel();
         let job = Job { object: object.to_owned(), changes, done };
-        let (for_thread, gives_way) = (self.shared.must_sync(&job), job.changes.iter().any(ends));
+        let (for_thread, gives_way) = (self.shared.must_sync(&job), job.changes.iter().any(Change::ends_attempt));
         self.shared.waiting().push(job);
         if for_thread {
             self.leave_to_thread();
@@ -209,7 +209,7 @@ impl Shared {
     }
 
     fn must_sync(&self, job: &Job) -> bool {
-        self.durable || job.changes.iter().any(takes_away)
+        self.durable || job.changes.iter().any(Change::revokes_stamp)
     }
 
     fn may_commit(&self, by: By, job: &Job) -> bool {
@@ -413,7 +413,7 @@ mod tests {
         let kept = Vec::new();
         let stamp =
             Stamp { time: Timestamp(time), contents, source, run, duration_us, inputs, changed_while_running, kept };
-        vec![Change::Set { task: "mount".to_owned(), entry: Some(Entry::completed(stamp)), history: None }]
+        vec![Change::Retime { task: "mount".to_owned(), entry: Entry::completed(stamp) }]
     }
 
     #[tokio::test]

@@ -1,0 +1,169 @@
+//! The changes that a store makes to the records of an object.
+
+use super::{Entry, HistoryEntry, Records};
+
+/// A change to the records of one object.
+///
+/// A store that makes all changes alike needs three questions: which [`task`](Self::task) has which [`entry`](Self::entry)
+/// afterwards, and which line of [`history`](Self::history) is added. [`revokes_stamp`](Self::revokes_stamp) says which changes
+/// must survive a loss of power.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Change {
+    /// An attempt begins: its task counts as interrupted until the attempt has ended.
+    Begin {
+        /// The task.
+        task: String,
+        /// The entry with the running attempt. A stamp in it is not valid before a later change says so.
+        entry: Entry,
+    },
+    /// A mark that was written ahead is taken back: the attempt did not begin.
+    Withdraw {
+        /// The task.
+        task: String,
+        /// The entry from before the mark, if there was one.
+        entry: Option<Entry>,
+    },
+    /// An attempt did its work.
+    Complete {
+        /// The task.
+        task: String,
+        /// The entry with the new stamp, or with the time of the change if the task has a completion check.
+        entry: Entry,
+        /// The line of history.
+        history: Box<HistoryEntry>,
+    },
+    /// An attempt asked to be skipped.
+    Skip {
+        /// The task.
+        task: String,
+        /// The entry from before the attempt, if there was one.
+        entry: Option<Entry>,
+        /// The line of history.
+        history: Box<HistoryEntry>,
+    },
+    /// An attempt failed.
+    Fail {
+        /// The task.
+        task: String,
+        /// The entry with the failure.
+        entry: Entry,
+        /// The line of history.
+        history: Box<HistoryEntry>,
+    },
+    /// A task that another task ran gets the later time of that one.
+    Retime {
+        /// The task.
+        task: String,
+        /// The entry with the later time.
+        entry: Entry,
+    },
+    /// A user declares a task done.
+    MarkDone {
+        /// The task.
+        task: String,
+        /// The entry with the stamp.
+        entry: Entry,
+        /// The line of history.
+        history: Box<HistoryEntry>,
+    },
+    /// The entry of a task is removed, so that the task runs again.
+    Forget {
+        /// The task.
+        task: String,
+    },
+    /// All entries of the object are removed. The history stays.
+    Clear,
+}
+
+impl Change {
+    /// Returns the task that the change is about, or `None` if it is about the whole object.
+    pub fn task(&self) -> Option<&str> {
+        match self {
+            Self::Begin { task, .. }
+            | Self::Withdraw { task, .. }
+            | Self::Complete { task, .. }
+            | Self::Skip { task, .. }
+            | Self::Fail { task, .. }
+            | Self::Retime { task, .. }
+            | Self::MarkDone { task, .. }
+            | Self::Forget { task } => Some(task),
+            Self::Clear => None,
+        }
+    }
+
+    /// Returns the entry that the task has afterwards, or `None` if it has none.
+    pub fn entry(&self) -> Option<&Entry> {
+        match self {
+            Self::Begin { entry, .. }
+            | Self::Complete { entry, .. }
+            | Self::Fail { entry, .. }
+            | Self::Retime { entry, .. }
+            | Self::MarkDone { entry, .. } => Some(entry),
+            Self::Withdraw { entry, .. } | Self::Skip { entry, .. } => entry.as_ref(),
+            Self::Forget { .. } | Self::Clear => None,
+        }
+    }
+
+    /// Returns the line that the change adds to the history: each end of an attempt adds one.
+    pub fn history(&self) -> Option<&HistoryEntry> {
+        match self {
+            Self::Complete { history, .. }
+            | Self::Skip { history, .. }
+            | Self::Fail { history, .. }
+            | Self::MarkDone { history, .. } => Some(history),
+            Self::Begin { .. } | Self::Withdraw { .. } | Self::Retime { .. } | Self::Forget { .. } | Self::Clear => {
+                None
+            }
+        }
+    }
+
+    /// Applies the change to records in memory.
+    pub fn apply(&self, records: &mut Records) {
+        match self.task() {
+            Some(task) => records.set(task, self.entry().cloned()),
+            None => *records = Records::default(),
+        }
+    }
+
+    /// Returns whether the change revokes a valid stamp, or says that a task without one may change something. Such a change must
+    /// be durable: after a power loss, the old stamp would otherwise vouch for work that the new attempt has already altered.
+    pub fn revokes_stamp(&self) -> bool {
+        match self {
+            Self::Begin { entry, .. } => entry.stamp.is_some() || entry.changed.is_some(),
+            Self::Forget { .. } | Self::Clear => true,
+            // After a power loss the mark is still there, and the task runs again.
+            Self::Withdraw { .. }
+            | Self::Complete { .. }
+            | Self::Skip { .. }
+            | Self::Fail { .. }
+            | Self::Retime { .. }
+            | Self::MarkDone { .. } => false,
+        }
+    }
+
+    /// Returns whether the change ends an attempt.
+    #[cfg(feature = "sqlite")]
+    pub(super) fn ends_attempt(&self) -> bool {
+        self.history().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Attempt, RunId, Stamp, Timestamp};
+    use super::*;
+
+    #[test]
+    fn an_attempt_revokes_what_its_task_had_and_nothing_else_does_but_removal() {
+        let task = || "mount".to_owned();
+        let running = Attempt::Running { since: Timestamp(1), run: RunId::default() };
+        let first = Entry { attempt: Some(Box::new(running)), ..Entry::default() };
+        let again = Entry { stamp: Some(Stamp::default()), ..first.clone() };
+        let checked = Entry { changed: Some(Timestamp(1)), ..first.clone() };
+        let begin = |entry: &Entry| Change::Begin { task: task(), entry: entry.clone() }.revokes_stamp();
+        assert_eq!([&first, &again, &checked].map(begin), [false, true, true]);
+        assert!(Change::Forget { task: task() }.revokes_stamp() && Change::Clear.revokes_stamp());
+        assert!(!Change::Withdraw { task: task(), entry: None }.revokes_stamp());
+    }
+}
