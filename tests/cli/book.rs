@@ -170,7 +170,7 @@ fn walk_through_the_readme(folder: &Path) {
         // What the comments promise.
         match command.trim_end().rsplit(" -- ").next().unwrap() {
             "up" if comment.starts_with("up to date") => shows(comment),
-            "up" if comment == "just that" => shows("gateway "),
+            "up" if comment == "runs only the affected tasks" => shows("gateway "),
             "up" => shows("done: 6 objects; "),
             "plan" => shows("gateway "),
             "why gateway" => shows("would run, because: "),
