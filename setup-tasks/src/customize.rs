@@ -1,5 +1,5 @@
-//! Customizations: a model applied to a host object. Its tasks are run in the place of one task of the host, stamped under the
-//! host with that task's name as a stem.
+//! Customizations: models whose tasks run in the place of one task of a host object. Their stamps are kept under the host, and
+//! their names begin with the name of that task.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,7 +12,8 @@ use crate::task::kind::TaskKind;
 use crate::task::outcome::Outcome;
 use crate::task::plugin::table_of;
 
-/// A task of a host that is the tasks of another model. The model's `subdir` is not used: its paths are the host's.
+/// A task of a host object that stands for all tasks of another model. The model uses the host's paths; its own `subdir` is not
+/// used.
 ///
 /// ```
 /// use setup_tasks::{Customization, HostObject, prelude::*};
@@ -50,50 +51,55 @@ use crate::task::plugin::table_of;
 /// # Ok(()) }
 /// ```
 pub struct Customization<H: SetupTasks, C, X = NoContext> {
-    make: fn(&H) -> C,
-    context: Option<fn(&Object<H>) -> X>,
+    model: ModelSource<H, C>,
+    context: ContextSource<H, X>,
 }
 
-impl<H: SetupTasks, C: SetupTasks> Customization<H, C> {
-    /// The tasks of what `make` makes of the host.
-    pub const fn new(make: fn(&H) -> C) -> Self {
-        Self { make, context: None }
-    }
+/// The source of the model that is applied.
+enum ModelSource<H, C> {
+    /// A function makes one model per host.
+    Make(fn(&H) -> C),
+    /// The first host takes this model. The box keeps the lock out of constants, which may not be mutable inside.
+    Given(Box<Mutex<Option<C>>>),
 }
 
-impl<H: SetupTasks, C: SetupTasks, X: RunContext> Customization<H, C, X> {
-    /// As [`new`](Customization::new); the tasks share what the context gives, which is entered only if one of them runs.
-    pub const fn within(context: fn(&Object<H>) -> X, make: fn(&H) -> C) -> Self {
-        Self { make, context: Some(context) }
-    }
-}
-
-/// A [`Customization`] of one object with a model that is there already, for
-/// [`NewTask::value`](crate::NewTask::value).
-pub struct CustomizationOf<H: SetupTasks, C, X = NoContext> {
-    /// Taken by the first host that it is applied to.
-    model: Mutex<Option<C>>,
-    context: Option<Box<MakeContext<H, X>>>,
+/// The source of the context that the tasks share.
+enum ContextSource<H: SetupTasks, X> {
+    None,
+    Function(fn(&Object<H>) -> X),
+    Closure(Box<MakeContext<H, X>>),
 }
 
 type MakeContext<H, X> = dyn Fn(&Object<H>) -> X + Send + Sync;
 
-impl<H: SetupTasks, C: SetupTasks> CustomizationOf<H, C> {
-    /// The tasks of a model.
-    pub fn new(model: C) -> Self {
-        Self { model: Mutex::new(Some(model)), context: None }
+impl<H: SetupTasks, C: SetupTasks> Customization<H, C> {
+    /// Applies the model that `make` returns for a host.
+    pub const fn new(make: fn(&H) -> C) -> Self {
+        Self { model: ModelSource::Make(make), context: ContextSource::None }
     }
 
-    /// The tasks share what the context gives, which is entered only if one of them runs.
-    pub fn within<X: RunContext>(
+    /// Applies this model to one host, for [`NewTask::value`](crate::NewTask::value). A second host is refused.
+    pub fn with_model(model: C) -> Self {
+        Self { model: ModelSource::Given(Box::new(Mutex::new(Some(model)))), context: ContextSource::None }
+    }
+
+    /// Shares what the context returns among the tasks. The context is entered only if one of them runs.
+    pub fn with_context<X: RunContext>(
         self,
         context: impl Fn(&Object<H>) -> X + Send + Sync + 'static,
-    ) -> CustomizationOf<H, C, X> {
-        CustomizationOf { model: self.model, context: Some(Box::new(context)) }
+    ) -> Customization<H, C, X> {
+        Customization { model: self.model, context: ContextSource::Closure(Box::new(context)) }
     }
 }
 
-/// There is no context.
+impl<H: SetupTasks, C: SetupTasks, X: RunContext> Customization<H, C, X> {
+    /// Combines [`new`](Self::new) and [`with_context`](Self::with_context) in a constant.
+    pub const fn within(context: fn(&Object<H>) -> X, make: fn(&H) -> C) -> Self {
+        Self { model: ModelSource::Make(make), context: ContextSource::Function(context) }
+    }
+}
+
+/// The context type of a [`Customization`] without a context.
 #[derive(Debug)]
 pub enum NoContext {}
 
@@ -112,52 +118,39 @@ impl RunContext for NoContext {
 #[diagnostic::do_not_recommend]
 impl<H: SetupTasks, C: SetupTasks, X: RunContext> TaskKind<H> for Customization<H, C, X> {
     fn describe(&self) -> Cow<'static, str> {
-        describe::<C>()
+        Cow::Owned(format!("Apply {}", C::NAME))
     }
 
+    /// Fails: the run of the host walks the tasks of the model instead.
     async fn run(&self, _model: &H, cx: &TaskContext) -> Result<Outcome> {
-        refuse(cx)
+        anyhow::bail!("`{}` is a customization: run the tasks of `{}`", cx.task(), cx.object().id())
     }
 
     fn customization(&self) -> Option<&dyn DynCustomization<H>> {
         Some(self)
     }
-}
-
-#[diagnostic::do_not_recommend]
-impl<H: SetupTasks, C: SetupTasks, X: RunContext> TaskKind<H> for CustomizationOf<H, C, X> {
-    fn describe(&self) -> Cow<'static, str> {
-        describe::<C>()
-    }
-
-    async fn run(&self, _model: &H, cx: &TaskContext) -> Result<Outcome> {
-        refuse(cx)
-    }
-
-    fn customization(&self) -> Option<&dyn DynCustomization<H>> {
-        Some(self)
-    }
-}
-
-fn describe<C: SetupTasks>() -> Cow<'static, str> {
-    Cow::Owned(format!("Apply {}", C::NAME))
-}
-
-/// The run of the host walks the tasks of the model instead.
-fn refuse(cx: &TaskContext) -> Result<Outcome> {
-    anyhow::bail!("`{}` is a customization: run the tasks of `{}`", cx.task(), cx.object().id())
 }
 
 impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Customization<H, C, X> {
     fn apply(&self, host: &AnyObject, stem: &'static str) -> Result<Applied> {
         let host = typed::<H>(host)?;
-        let model = (self.make)(&host);
+        let model = match &self.model {
+            ModelSource::Make(make) => make(&host),
+            ModelSource::Given(model) => {
+                let model = model.lock().unwrap_or_else(PoisonError::into_inner).take();
+                model.ok_or_else(|| anyhow::anyhow!("the customization `{stem}` is applied to another object"))?
+            }
+        };
         apply(&host, stem, model)
     }
 
     fn context(&self, host: &AnyObject) -> Result<Option<CustomizationContext>> {
-        let context = self.context.map(|context| typed::<H>(host).map(|host| context(&host)));
-        Ok(context.transpose()?.map(|context| CustomizationContext(Arc::new(context))))
+        let context = match &self.context {
+            ContextSource::None => return Ok(None),
+            ContextSource::Function(context) => context(&typed::<H>(host)?),
+            ContextSource::Closure(context) => context(&typed::<H>(host)?),
+        };
+        Ok(Some(CustomizationContext(Arc::new(context))))
     }
 
     fn inspect_class(&self, stem: &str) -> Vec<TaskInspector> {
@@ -165,24 +158,7 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Custom
     }
 }
 
-impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for CustomizationOf<H, C, X> {
-    fn apply(&self, host: &AnyObject, stem: &'static str) -> Result<Applied> {
-        let model = self.model.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let model = model.ok_or_else(|| anyhow::anyhow!("the customization `{stem}` is applied to another object"))?;
-        apply(&typed::<H>(host)?, stem, model)
-    }
-
-    fn context(&self, host: &AnyObject) -> Result<Option<CustomizationContext>> {
-        let context = self.context.as_ref().map(|context| typed::<H>(host).map(|host| context(&host)));
-        Ok(context.transpose()?.map(|context| CustomizationContext(Arc::new(context))))
-    }
-
-    fn inspect_class(&self, stem: &str) -> Vec<TaskInspector> {
-        crate::inspect::inspect_class_under::<C>(Some(stem))
-    }
-}
-
-/// The object of a customization: it has the host's paths and stamps, and an injector below the host's.
+/// Makes the object of a customization. It has the host's paths and stamps, and its injector is a child of the host's.
 fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, model: C) -> Result<Applied> {
     let core = &host.0.core;
     let id: Arc<str> = format!("{}/{stem}", core.id).into();

@@ -94,7 +94,7 @@ pub mod __bench;
 use std::pin::Pin;
 
 pub use config::{Config, ConfigError};
-pub use customize::{Customization, CustomizationOf, NoContext};
+pub use customize::{Customization, NoContext};
 pub use decide::Reason;
 pub use depends::Deferred;
 pub use drift::Difference;

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, CustomizationOf, Deferred, InjectionKey, Injector, Layout, NewTask, ObjectStatus};
+use setup_tasks::{AnyObject, Customization, Deferred, InjectionKey, Injector, Layout, NewTask, ObjectStatus};
 
 use crate::support::{Log, chain, numbers};
 
@@ -120,7 +120,7 @@ fn graph(count: usize, edges: &[Edge]) -> (Layout, Vec<Object<Node>>, Log) {
         assert!(node.needs.set(of(Kind::Ready)).is_ok());
         let custom: Vec<AnyObject> = of(Kind::Customization);
         if !custom.is_empty() {
-            let custom = CustomizationOf::new(Custom(Arc::new(custom.into())));
+            let custom = Customization::with_model(Custom(Arc::new(custom.into())));
             node.add_setup_task(NewTask::value("custom", custom).before("link")).unwrap();
         }
     }

@@ -5,8 +5,7 @@ use std::sync::Arc;
 use setup_tasks::prelude::*;
 use setup_tasks::run::{ObjectReport, TaskReport};
 use setup_tasks::{
-    ContextExit, Customization, CustomizationOf, EventKey, HostObject, Layout, NewTask, Resource, RunContext,
-    TaskStatus,
+    ContextExit, Customization, EventKey, HostObject, Layout, NewTask, Resource, RunContext, TaskStatus,
 };
 
 use crate::support::{Events, Knobs, Log, Machine, Place, chain, events};
@@ -258,7 +257,8 @@ async fn customizations_nest_and_can_be_added_at_run_time() {
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
 
     let log = machine.log.clone();
-    let within = CustomizationOf::new(Site(log.clone())).within(move |_: &Object<Machine>| Mount(log.clone()));
+    let within =
+        Customization::with_model(Site(log.clone())).with_context(move |_: &Object<Machine>| Mount(log.clone()));
     machine.add_setup_task(NewTask::value("other", within).order(50)).unwrap();
     machine.run_setup_tasks().await.unwrap();
     assert_eq!(machine.log.take()[..3], ["mounted", "certify other.tls.certify of m/other", "publish"]);
@@ -366,7 +366,7 @@ impl Archive {
 async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_handle_is_run() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
-    let archive = NewTask::value("archive", CustomizationOf::new(Archive(machine.log.clone())));
+    let archive = NewTask::value("archive", Customization::with_model(Archive(machine.log.clone())));
     let archive = machine.add_setup_task(archive.before("third")).unwrap();
     machine.customize("outer", Outer(machine.log.clone())).unwrap();
     let plan = machine.plan().await.unwrap();

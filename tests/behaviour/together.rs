@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{Completion, CustomizationOf, FleetReport, Layout, NewTask, ObjectStatus, TaskStatus};
+use setup_tasks::{Completion, Customization, FleetReport, Layout, NewTask, ObjectStatus, TaskStatus};
 
 use crate::support::{Place, numbers};
 
@@ -189,7 +189,7 @@ fn layout(place: &Place, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Obj
         }
         let part = builder.add().unwrap();
         if has_extra(number) {
-            let extra = CustomizationOf::new(Extra { number, world: world.clone() });
+            let extra = Customization::with_model(Extra { number, world: world.clone() });
             part.add_setup_task(NewTask::value("c", extra).after("t1")).unwrap();
         }
         if has_added(number) {

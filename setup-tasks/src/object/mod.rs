@@ -22,7 +22,7 @@ pub(crate) use types::{as_object, note_type};
 
 use serde::{Serialize, Serializer};
 
-use crate::customize::CustomizationOf;
+use crate::customize::Customization;
 use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::paths::PathError;
@@ -137,7 +137,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// As [`add_setup_task`](Self::add_setup_task).
     pub fn customize<C: SetupTasks>(&self, name: &str, model: C) -> Result<TaskHandle<T>, AddTaskError> {
-        self.add_setup_task(NewTask::value(name, CustomizationOf::new(model)))
+        self.add_setup_task(NewTask::value(name, Customization::with_model(model)))
     }
 
     /// A place for what can be made again, as stamps can. Made on first use.
