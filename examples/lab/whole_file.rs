@@ -1,25 +1,19 @@
 //! Files that are written whole or not at all.
 
-use std::fs::{self, Permissions};
-use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
 use anyhow::{Context, Result};
+use setup_tasks::fs::WholeFile;
 
-/// Writes a file with a mode, through a draft beside it that only its owner can read.
+/// Writes a file with a mode, and creates its directory.
 pub fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(directory)?;
-        let mut draft = tempfile::NamedTempFile::new_in(directory)?;
-        draft.write_all(text.as_bytes())?;
-        draft.as_file().set_permissions(Permissions::from_mode(mode))?;
         // The clock of a file system ticks every few milliseconds, and a completion check compares this time with exact ones.
-        draft.as_file().set_modified(SystemTime::now())?;
-        draft.persist(path)?;
-        Ok(())
+        WholeFile::new(text).mode(mode).modified(SystemTime::now()).write(path)
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))
 }

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use setup_tasks::fs::found;
 use setup_tasks::stamp::kind_of;
 use tera::{Context, Tera};
 
@@ -85,11 +86,7 @@ fn newer(path: &Path) -> Result<Option<String>, TemplateError> {
         }
         fs::read_to_string(path)
     };
-    match read() {
-        Ok(text) => Ok(Some(text)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(source) => Err(TemplateError::Io { action: "read", path: path.to_owned(), source }),
-    }
+    found(read()).map_err(|source| TemplateError::Io { action: "read", path: path.to_owned(), source })
 }
 
 fn compile<T: AsRef<str>>(

@@ -1,13 +1,14 @@
 //! Filesystems of machines, which files are installed into.
 
+use std::ffi::OsStr;
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
 use cap_std::ambient_authority;
 use cap_std::fs::{Dir, Metadata, OpenOptions};
+use setup_tasks::fs::{Directory, WholeFile, found};
 use setup_tasks::run::FileChange;
 use setup_tasks::stamp::{FileStamp, kind_of};
 use setup_tasks::{Difference, Result, TaskContext};
@@ -128,14 +129,14 @@ impl RootedDirectory {
     fn open(&self, path: &Path) -> Result<Option<fs::File>, InstallError> {
         require_plain(path)?;
         let error = self.error("read", path);
-        let Some(root) = there(Dir::open_ambient_dir(&self.root, ambient_authority())).map_err(&error)? else {
+        let Some(root) = found(Dir::open_ambient_dir(&self.root, ambient_authority())).map_err(&error)? else {
             return Ok(None);
         };
-        let Some(meta) = there(root.metadata(path)).map_err(&error)? else { return Ok(None) };
+        let Some(meta) = found(root.metadata(path)).map_err(&error)? else { return Ok(None) };
         if !meta.is_file() {
             return Err(self.in_place("read", path, file_type(&meta)));
         }
-        let Some(file) = there(root.open_with(path, &reading())).map_err(&error)? else { return Ok(None) };
+        let Some(file) = found(root.open_with(path, &reading())).map_err(&error)? else { return Ok(None) };
         let file = file.into_std();
         let kind = file.metadata().map_err(&error)?.file_type();
         if kind.is_file() { Ok(Some(file)) } else { Err(self.in_place("read", path, kind_of(kind))) }
@@ -161,8 +162,8 @@ impl RootedDirectory {
         };
         let root = open().map_err(error("open the root of"))?;
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
-        let found = there(root.symlink_metadata(path)).map_err(error("look at"))?;
-        match found {
+        let existing = found(root.symlink_metadata(path)).map_err(error("look at"))?;
+        match existing {
             // The link itself is replaced, wherever in the root it leads.
             Some(meta) if meta.is_symlink() => require_inside(&root, path).map_err(error("follow"))?,
             Some(meta) if !meta.is_file() => return Err(self.in_place("write", path, file_type(&meta))),
@@ -187,11 +188,11 @@ impl RootedDirectory {
     /// Returns the stamp of a file that has this content.
     fn unchanged(&self, path: &Path, content: &[u8]) -> Result<Option<FileStamp>, InstallError> {
         let Some(mut file) = self.open(path)? else { return Ok(None) };
-        let mut found = Vec::with_capacity(content.len());
-        file.read_to_end(&mut found).map_err(self.error("read", path))?;
+        let mut now = Vec::with_capacity(content.len());
+        file.read_to_end(&mut now).map_err(self.error("read", path))?;
         let meta = file.metadata().map_err(self.error("read", path))?;
         // Whoever writes to it just now gives it times that the stamp does not vouch for.
-        Ok((found == content).then(|| FileStamp::new(&meta, content)))
+        Ok((now == content).then(|| FileStamp::new(&meta, content)))
     }
 
     /// Returns how a file differs from the one that was left there: by one look, and by its content only where that shows a change.
@@ -252,7 +253,7 @@ impl RootedDirectory {
     /// Returns what is at a path, without following a link there; nothing is opened.
     pub(crate) fn look(&self, path: &Path) -> Result<Option<fs::Metadata>, InstallError> {
         require_plain(path)?;
-        there(fs::symlink_metadata(self.root.join(path))).map_err(self.error("look at", path))
+        found(fs::symlink_metadata(self.root.join(path))).map_err(self.error("look at", path))
     }
 }
 
@@ -295,14 +296,6 @@ fn require_plain(path: &Path) -> Result<(), InstallError> {
     if crate::output::is_plain(path) { Ok(()) } else { Err(InstallError::Outside { path: path.to_owned() }) }
 }
 
-fn there<A>(result: io::Result<A>) -> io::Result<Option<A>> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
-
 /// Fails if a symbolic link leads out of the root. One that leads in a circle or nowhere stays within.
 fn require_inside(root: &Dir, path: &Path) -> io::Result<()> {
     match root.metadata(path) {
@@ -324,59 +317,57 @@ fn make_directories(root: &Dir, path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a draft beside the file, which takes its name once it is whole and on the disk.
+/// Writes a file whole and durably, and returns its stamp.
 fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> io::Result<FileStamp> {
-    let (draft, file) = draft(directory)?;
-    let write = || {
-        let mut file = file.into_std();
-        file.write_all(content)?;
-        set_mode(&file, mode)?;
-        // File systems take times from a clock that ticks every few milliseconds. This time is exact, so whoever changes the
-        // content within the same tick gives the file another one.
-        let exact = SystemTime::now();
-        file.set_modified(exact)?;
-        // A file system may keep the new name before the content; a loss of power would leave an empty file.
-        file.sync_all()?;
-        let written = file.metadata()?;
-        directory.rename(&draft, directory, name)?;
-        sync(directory)?;
-        let meta = file.metadata()?;
-        let is_ours = meta.len() == written.len() && meta.modified().ok() == written.modified().ok();
-        Ok(if is_ours && meta.modified().ok() == Some(exact) {
-            FileStamp::exact(&meta, content)
-        } else if is_ours {
-            FileStamp::new(&meta, content)
-        } else {
-            FileStamp::unsure(&meta, content)
-        })
-    };
-    write().inspect_err(|_| {
-        // It may be in its place already.
-        let _ = directory.remove_file(&draft);
+    // File systems take times from a clock that ticks every few milliseconds. This time is exact, so a change of the content within
+    // the same tick gives the file another time.
+    let exact = SystemTime::now();
+    let directory = OpenDirectory(directory);
+    let file = WholeFile::new(content).mode(mode.unwrap_or(USUAL)).modified(exact).durable();
+    let mut draft = file.draft_in(&directory)?;
+    let written = draft.file().metadata()?;
+    draft.rename_to(name.as_os_str())?;
+    let meta = draft.file().metadata()?;
+    let is_ours = meta.len() == written.len() && meta.modified().ok() == written.modified().ok();
+    Ok(if is_ours && meta.modified().ok() == Some(exact) {
+        FileStamp::exact(&meta, content)
+    } else if is_ours {
+        FileStamp::new(&meta, content)
+    } else {
+        FileStamp::unsure(&meta, content)
     })
 }
 
-/// Makes a draft of a name that nobody has. A killed process of the same number may have left some.
-fn draft(directory: &Dir) -> io::Result<(String, cap_std::fs::File)> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let mut options = OpenOptions::new();
-    private(options.write(true).create_new(true));
-    loop {
-        let draft = format!(".setup-tasks-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-        match directory.open_with(&draft, &options) {
-            Ok(file) => return Ok((draft, file)),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
+/// A directory of the filesystem, by its handle.
+struct OpenDirectory<'d>(&'d Dir);
+
+impl Directory for OpenDirectory<'_> {
+    fn create_file(&self, name: &OsStr, mode: u32) -> io::Result<fs::File> {
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        with_mode(&mut options, mode);
+        Ok(self.0.open_with(name, &options)?.into_std())
+    }
+
+    fn rename_file(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.0.rename(from, self.0, to)
+    }
+
+    fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        self.0.remove_file(name)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        sync(self.0)
     }
 }
 
-/// The mode of a new file if nobody says otherwise; drafts are private.
+/// The mode of a new file for which none was given.
 pub(crate) const USUAL: u32 = 0o644;
 
 #[cfg(unix)]
 mod system {
-    use super::{Dir, Metadata, OpenOptions, USUAL, fs, io};
+    use super::{Dir, Metadata, OpenOptions, fs, io};
 
     /// Reading without waiting for the other end of a FIFO that took the file's place just now.
     pub(super) fn reading() -> OpenOptions {
@@ -386,18 +377,13 @@ mod system {
         options
     }
 
-    pub(super) fn private(options: &mut OpenOptions) {
+    pub(super) fn with_mode(options: &mut OpenOptions, mode: u32) {
         use cap_std::fs::OpenOptionsExt;
-        options.mode(0o600);
+        options.mode(mode);
     }
 
     pub(super) fn sync(directory: &Dir) -> io::Result<()> {
         directory.open(".")?.sync_all()
-    }
-
-    pub(super) fn set_mode(file: &fs::File, mode: Option<u32>) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        file.set_permissions(fs::Permissions::from_mode(mode.unwrap_or(USUAL)))
     }
 
     pub(super) fn has_mode(meta: &Metadata, mode: u32) -> bool {
@@ -436,13 +422,9 @@ mod system {
         options
     }
 
-    pub(super) fn private(_: &mut OpenOptions) {}
+    pub(super) fn with_mode(_: &mut OpenOptions, _: u32) {}
 
     pub(super) fn sync(_: &Dir) -> io::Result<()> {
-        Ok(())
-    }
-
-    pub(super) fn set_mode(_: &fs::File, _: Option<u32>) -> io::Result<()> {
         Ok(())
     }
 
@@ -460,4 +442,4 @@ mod system {
 }
 
 pub(crate) use system::mode_of;
-use system::{file_type, has_mode, private, reading, set_mode, sync};
+use system::{file_type, has_mode, reading, sync, with_mode};

@@ -66,6 +66,7 @@ mod drift;
 pub mod event;
 mod flat;
 pub mod fleet;
+pub mod fs;
 #[cfg(test)]
 mod fuzz;
 pub mod injector;

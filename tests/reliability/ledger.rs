@@ -9,6 +9,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use setup_tasks::fs::WholeFile;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
 use setup_tasks::{Config, Deferred, InjectionKey, Layout, TaskStatus};
@@ -92,15 +93,9 @@ fn note(base: &Path, task: &str, line: &str) -> Result<()> {
 
 /// Writes a file whole, or not at all.
 fn write_whole(path: &Path, text: &str) -> Result<()> {
-    let draft = path.with_extension("new");
-    let mut file = File::create(&draft)?;
-    file.write_all(text.as_bytes())?;
-    if setting("SYNC", 1) == 0 {
-        return Ok(fs::rename(&draft, path)?);
-    }
-    file.sync_all()?;
-    fs::rename(&draft, path)?;
-    sync(path.parent())
+    let file = WholeFile::new(text);
+    let file = if setting("SYNC", 1) == 0 { file } else { file.durable() };
+    Ok(file.write(path)?)
 }
 
 fn sync(directory: Option<&Path>) -> Result<()> {

@@ -1,9 +1,9 @@
 //! `graph`: draws objects, tasks and what they depend on.
 
-use std::io::Write;
 use std::path::Path;
 
 use anyhow::Context;
+use setup_tasks::fs::WholeFile;
 use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, Result};
 
 use super::target;
@@ -63,14 +63,7 @@ fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     }
     // A link stays one.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let directory = path.parent().filter(|directory| !directory.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut draft = tempfile::Builder::new();
-    #[cfg(unix)]
-    draft.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut draft = draft.prefix(".graph-").tempfile_in(directory)?;
-    draft.write_all(text.as_bytes())?;
-    draft.persist(&path)?;
-    Ok(())
+    WholeFile::new(text).write(path)
 }
 
 /// As told, else as the file's name says.

@@ -14,6 +14,7 @@ use super::connect::connect;
 use super::protocol::{Answer, Ask, directory, pid_of, socket_name};
 use super::{PublishError, Snapshot, VERSION};
 use crate::config::Config;
+use crate::fs::found;
 use crate::layout::Layout;
 
 /// How long processes may take to answer a user's question.
@@ -105,10 +106,8 @@ pub(super) fn ask_all<A: Answer>(
 
 fn sockets(directory: &Path) -> Result<Vec<PathBuf>, PublishError> {
     let io = |source| PublishError::Io { action: "read", path: directory.to_owned(), source };
-    match fs::read_dir(directory) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        entries => entries.map_err(io)?.map(|entry| entry.map(|entry| entry.path()).map_err(io)).collect(),
-    }
+    let Some(entries) = found(fs::read_dir(directory)).map_err(io)? else { return Ok(Vec::new()) };
+    entries.map(|entry| entry.map(|entry| entry.path()).map_err(io)).collect()
 }
 
 fn problem(error: &io::Error) -> String {
@@ -128,13 +127,15 @@ struct Conversation {
 impl Conversation {
     /// Asks. Nothing, if the process is gone; its socket then goes, too.
     fn begin(path: &Path, ask: &Ask) -> io::Result<Option<Self>> {
-        let mut stream = match connect(path) {
+        let mut stream = match found(connect(path)) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let _ = fs::remove_file(path);
                 return Ok(None);
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            stream => stream?,
+            stream => match stream? {
+                Some(stream) => stream,
+                None => return Ok(None),
+            },
         };
         match stream.write_all(&ask.clone().line()) {
             Err(error) if is_hung_up(&error) => Ok(None),

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::object::AnyObject;
-use crate::private_dir::{Access, PrivateDir};
+use crate::private_dir::{Creation, PrivateDir};
 
 /// The digits of the time in a name: microseconds since 1970, until the year 2286.
 const DIGITS: usize = 16;
@@ -70,17 +70,16 @@ pub(super) fn create(
     detached: bool,
 ) -> io::Result<(PathBuf, File)> {
     // Both outputs of a detached command are appended, perhaps by many processes.
-    let access = if detached { Access::NewToAppend } else { Access::New };
+    let creation = if detached { Creation::NewToAppend } else { Creation::New };
     let end = if detached { DETACHED } else { "" };
     loop {
         let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
         // A slash would lead to another directory.
         let task = task.replace('%', "%25").replace('/', "%2F");
         let name = format!("{time:0DIGITS$}-{task}-{attempt}{end}.log");
-        match directory.file(&name, access) {
+        match directory.make_file(&name, creation) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began += Duration::from_micros(1),
-            Ok(None) => return Err(io::ErrorKind::NotFound.into()),
-            Ok(Some(file)) => return Ok((directory.path().join(name), file)),
+            Ok(file) => return Ok((directory.path().join(name), file)),
             Err(error) => return Err(error),
         }
     }

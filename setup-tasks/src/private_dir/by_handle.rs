@@ -2,17 +2,17 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::time::SystemTime;
 
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Access, Identity, Refusal, draft_name, kept_within};
+use super::{Access, Creation, Identity, Refusal, kept_within};
+use crate::fs::{Directory, LinkDirectory, found};
 use crate::paths::RESERVED;
 
 const DIRECTORY: Mode = Mode::RWXU;
@@ -71,11 +71,8 @@ impl PrivateDir {
     pub(crate) fn find(&self, name: impl AsRef<Path>) -> io::Result<Option<Self>> {
         let name = name.as_ref();
         let path = self.path.join(name);
-        match open_below(&self.handle, name) {
-            Ok(handle) => Self::new(handle, path).map(Some),
-            Err(Errno::NOENT) => Ok(None),
-            Err(error) => Err(self.explain(name, error)),
-        }
+        let handle = found(open_below(&self.handle, name).map_err(|error| self.explain(name, error)))?;
+        handle.map(|handle| Self::new(handle, path)).transpose()
     }
 
     /// Opens a directory below this one, making it and those on the way if they are missing. All of them become private.
@@ -101,91 +98,57 @@ impl PrivateDir {
         &self.path
     }
 
-    /// Opens a file of this directory. Returns `None` if it is missing and the access does not make it. A file that can be
-    /// written becomes private.
-    pub(crate) fn file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<Option<File>> {
-        let name = name.as_ref();
-        self.require_name(name)?;
-        // A FIFO must not hold this up, nor become a controlling terminal.
-        let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let flags = flags
-            | match access {
-                Access::Read => OFlags::RDONLY,
-                Access::Change => OFlags::RDWR,
-                Access::Make => OFlags::RDWR | OFlags::CREATE,
-                Access::Append => OFlags::RDWR | OFlags::CREATE | OFlags::APPEND,
-                Access::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
-                Access::NewToAppend => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::APPEND,
-            };
-        let file = match fs::openat(&self.handle, name, flags, FILE) {
-            Ok(handle) => File::from(handle),
-            Err(Errno::NOENT) if matches!(access, Access::Read | Access::Change) => return Ok(None),
-            Err(error) => return Err(self.explain(Path::new(name), error)),
+    /// Opens a file, or returns `None` if it is missing. A file that can be written becomes private.
+    pub(crate) fn find_file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<Option<File>> {
+        let flags = match access {
+            Access::Read => OFlags::RDONLY,
+            Access::ReadWrite => OFlags::RDWR,
         };
-        self.check_file(name, &file.metadata()?, access != Access::Read)?;
-        if access != Access::Read {
+        found(self.open_file(name.as_ref(), flags))
+    }
+
+    /// Opens a file, and creates it if it is missing. It becomes private.
+    pub(crate) fn make_file(&self, name: impl AsRef<OsStr>, creation: Creation) -> io::Result<File> {
+        let flags = match creation {
+            Creation::Write => OFlags::empty(),
+            Creation::Append => OFlags::APPEND,
+            Creation::New => OFlags::EXCL,
+            Creation::NewToAppend => OFlags::EXCL | OFlags::APPEND,
+        };
+        self.open_file(name.as_ref(), OFlags::RDWR | OFlags::CREATE | flags)
+    }
+
+    fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
+        self.require_name(name)?;
+        // Opening a FIFO must not block, and opening a terminal must not make it the controlling one.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+        let file = fs::openat(&self.handle, name, flags, FILE).map(File::from);
+        let file = file.map_err(|error| self.explain(Path::new(name), error))?;
+        let is_written = flags.contains(OFlags::RDWR);
+        self.check_file(name, &file.metadata()?, is_written)?;
+        if is_written {
             make_private(&file, FILE, || self.path.join(name))?;
         }
-        Ok(Some(file))
+        Ok(file)
     }
 
     /// Returns the whole content of a file, or `None` if it is missing.
     pub(crate) fn read(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Vec<u8>>> {
-        let Some(mut file) = self.file(name, Access::Read)? else { return Ok(None) };
+        let Some(mut file) = self.find_file(name, Access::Read)? else { return Ok(None) };
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
         Ok(Some(content))
     }
 
-    /// Writes a file whole or not at all: as a draft beside it, which then gets its name. One writer at a time.
-    pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8], time: Option<SystemTime>) -> io::Result<()> {
-        let (name, draft) = (name.as_ref(), draft_name(name.as_ref()));
-        self.require_name(name)?;
-        self.remove(&draft)?;
-        let write = || {
-            let mut file = self.file(&draft, Access::New)?.ok_or(io::ErrorKind::NotFound)?;
-            file.write_all(content)?;
-            if let Some(time) = time {
-                file.set_modified(time)?;
-            }
-            drop(file);
-            Ok(fs::renameat(&self.handle, &draft, &self.handle, name)?)
-        };
-        write().inspect_err(|_| {
-            // Nobody reads what is left of the draft, and removing it may fail for the same reason.
-            let _ = self.remove(&draft);
-        })
-    }
-
-    /// Gives a file of this directory another name in it.
-    pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<()> {
-        Ok(fs::renameat(&self.handle, from.as_ref(), &self.handle, to.as_ref())?)
-    }
-
-    /// Gives a file of this directory a second name in it, unless that is taken. Returns whether it did.
-    pub(crate) fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<bool> {
-        match fs::linkat(&self.handle, from.as_ref(), &self.handle, to.as_ref(), AtFlags::empty()) {
-            Ok(()) => Ok(true),
-            Err(Errno::EXIST) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
-    }
-
     /// Removes a file or a link, if it is there.
     pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        match fs::unlinkat(&self.handle, name.as_ref(), AtFlags::empty()) {
-            Ok(()) | Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        found(self.remove_file(name.as_ref())).map(|_| ())
     }
 
     /// Returns whether a name is taken, be it by a link that leads nowhere.
     pub(crate) fn has(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
-        match fs::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(_) => Ok(true),
-            Err(Errno::NOENT) => Ok(false),
-            Err(error) => Err(error.into()),
-        }
+        let stat = fs::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
+        Ok(found(stat.map_err(io::Error::from))?.is_some())
     }
 
     /// Returns the names in this directory.
@@ -302,6 +265,36 @@ impl PrivateDir {
         match error {
             Errno::NOTDIR => Refusal::NoDirectory(self.path.join(name)).into(),
             error => error.into(),
+        }
+    }
+}
+
+impl Directory for PrivateDir {
+    fn create_file(&self, name: &OsStr, _: u32) -> io::Result<File> {
+        self.make_file(name, Creation::New)
+    }
+
+    fn rename_file(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.require_name(to)?;
+        Ok(fs::renameat(&self.handle, from, &self.handle, to)?)
+    }
+
+    fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        self.require_name(name)?;
+        Ok(fs::unlinkat(&self.handle, name, AtFlags::empty())?)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        Ok(fs::fsync(&self.handle)?)
+    }
+}
+
+impl LinkDirectory for PrivateDir {
+    fn link_file(&self, from: &OsStr, to: &OsStr) -> io::Result<bool> {
+        match fs::linkat(&self.handle, from, &self.handle, to, AtFlags::empty()) {
+            Ok(()) => Ok(true),
+            Err(Errno::EXIST) => Ok(false),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -4,11 +4,11 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
 
-use super::{Access, Identity, Refusal, draft_name, kept_within};
+use super::{Access, Creation, Identity, Refusal, kept_within};
+use crate::fs::{Directory, LinkDirectory, found};
 
 /// A directory of the runtime, by its path.
 #[derive(Debug)]
@@ -18,11 +18,10 @@ pub(crate) struct PrivateDir {
 
 impl PrivateDir {
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
-        match fs::metadata(path) {
-            Ok(meta) if meta.is_dir() => Ok(Some(Self { path: path.to_owned() })),
-            Ok(_) => Err(Refusal::NoDirectory(path.to_owned()).into()),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(error),
+        match found(fs::metadata(path))? {
+            Some(meta) if meta.is_dir() => Ok(Some(Self { path: path.to_owned() })),
+            Some(_) => Err(Refusal::NoDirectory(path.to_owned()).into()),
+            None => Ok(None),
         }
     }
 
@@ -47,69 +46,29 @@ impl PrivateDir {
         &self.path
     }
 
-    pub(crate) fn file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<Option<File>> {
+    pub(crate) fn find_file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<Option<File>> {
         let mut options = OpenOptions::new();
-        options.read(true).write(access != Access::Read).append(matches!(access, Access::Append | Access::NewToAppend));
-        options
-            .create(matches!(access, Access::Make | Access::Append))
-            .create_new(matches!(access, Access::New | Access::NewToAppend));
-        match options.open(self.path.join(name.as_ref())) {
-            Ok(file) => Ok(Some(file)),
-            Err(error) if is_missing(&error) && matches!(access, Access::Read | Access::Change) => Ok(None),
-            Err(error) => Err(error),
-        }
+        found(options.read(true).write(access == Access::ReadWrite).open(self.path.join(name.as_ref())))
+    }
+
+    pub(crate) fn make_file(&self, name: impl AsRef<OsStr>, creation: Creation) -> io::Result<File> {
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).append(matches!(creation, Creation::Append | Creation::NewToAppend));
+        options.create(matches!(creation, Creation::Write | Creation::Append));
+        options.create_new(matches!(creation, Creation::New | Creation::NewToAppend));
+        options.open(self.path.join(name.as_ref()))
     }
 
     pub(crate) fn read(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Vec<u8>>> {
-        match fs::read(self.path.join(name.as_ref())) {
-            Ok(content) => Ok(Some(content)),
-            Err(error) if is_missing(&error) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
-    pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8], time: Option<SystemTime>) -> io::Result<()> {
-        let draft = self.path.join(draft_name(name.as_ref()));
-        let write = || {
-            let mut file = File::create(&draft)?;
-            file.write_all(content)?;
-            if let Some(time) = time {
-                file.set_modified(time)?;
-            }
-            drop(file);
-            fs::rename(&draft, self.path.join(name.as_ref()))
-        };
-        write().inspect_err(|_| {
-            // Nobody reads what is left of the draft, and removing it may fail for the same reason.
-            let _ = fs::remove_file(&draft);
-        })
-    }
-
-    pub(crate) fn rename(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<()> {
-        fs::rename(self.path.join(from.as_ref()), self.path.join(to.as_ref()))
-    }
-
-    pub(crate) fn link(&self, from: impl AsRef<OsStr>, to: impl AsRef<OsStr>) -> io::Result<bool> {
-        match fs::hard_link(self.path.join(from.as_ref()), self.path.join(to.as_ref())) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
-            Err(error) => Err(error),
-        }
+        found(fs::read(self.path.join(name.as_ref())))
     }
 
     pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
-        match fs::remove_file(self.path.join(name.as_ref())) {
-            Err(error) if !is_missing(&error) => Err(error),
-            _ => Ok(()),
-        }
+        found(self.remove_file(name.as_ref())).map(|_| ())
     }
 
     pub(crate) fn has(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
-        match fs::symlink_metadata(self.path.join(name.as_ref())) {
-            Ok(_) => Ok(true),
-            Err(error) if is_missing(&error) => Ok(false),
-            Err(error) => Err(error),
-        }
+        Ok(found(fs::symlink_metadata(self.path.join(name.as_ref())))?.is_some())
     }
 
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
@@ -156,6 +115,30 @@ pub(crate) fn identity(_: &File) -> io::Result<Identity> {
     Ok((0, 0))
 }
 
-fn is_missing(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+impl Directory for PrivateDir {
+    fn create_file(&self, name: &OsStr, _: u32) -> io::Result<File> {
+        self.make_file(name, Creation::New)
+    }
+
+    fn rename_file(&self, from: &OsStr, to: &OsStr) -> io::Result<()> {
+        self.path.rename_file(from, to)
+    }
+
+    fn remove_file(&self, name: &OsStr) -> io::Result<()> {
+        self.path.remove_file(name)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.path.sync()
+    }
+}
+
+impl LinkDirectory for PrivateDir {
+    fn link_file(&self, from: &OsStr, to: &OsStr) -> io::Result<bool> {
+        match fs::hard_link(self.path.join(from), self.path.join(to)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
 }

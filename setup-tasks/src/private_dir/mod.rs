@@ -11,32 +11,38 @@ mod by_path;
 #[cfg(all(test, unix))]
 mod tests;
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 #[cfg(unix)]
 pub(crate) use by_handle::{PrivateDir, identity, is_in_place};
 #[cfg(not(unix))]
 pub(crate) use by_path::{PrivateDir, identity, is_in_place};
 
+use crate::fs::WholeFile;
+
 /// The device and the number of a file or directory.
 pub(crate) type Identity = (u64, u64);
 
-/// A way to open a file of a private directory.
+/// The access to a file that may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Access {
-    /// For reading. The file may be missing.
     Read,
-    /// For reading and writing what is there. The file may be missing.
-    Change,
-    /// For reading and writing, as it is; a missing file is made.
-    Make,
-    /// For writing at its end and reading; a missing file is made.
+    ReadWrite,
+}
+
+/// The access to a file that is created if it is missing. All can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Creation {
+    /// Writes anywhere.
+    Write,
+    /// Writes at the end.
     Append,
-    /// For reading and writing. The file must not be there yet.
+    /// Writes anywhere. It is an error if the file exists.
     New,
-    /// For writing at its end and reading. The file must not be there yet.
+    /// Writes at the end. It is an error if the file exists.
     NewToAppend,
 }
 
@@ -84,11 +90,15 @@ impl From<Refusal> for io::Error {
     }
 }
 
-/// Returns the name of the file that is written before it gets the name of the real one.
-fn draft_name(name: &OsStr) -> OsString {
-    let mut draft = name.to_owned();
-    draft.push("~");
-    draft
+impl PrivateDir {
+    /// Writes a file whole or not at all. Only one writer may do so at a time.
+    pub(crate) fn replace(&self, name: impl AsRef<OsStr>, content: &[u8], time: Option<SystemTime>) -> io::Result<()> {
+        let name = name.as_ref();
+        let mut draft = name.to_owned();
+        draft.push("~");
+        let file = WholeFile::new(content);
+        time.map_or(file, |time| file.modified(time)).draft_named(self, draft)?.rename_to(name)
+    }
 }
 
 /// Returns the paths of `keep` that lie below `name`, relative to it.

@@ -5,7 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::{Access, PrivateDir, identity, is_in_place};
+use super::{Access, Creation, PrivateDir, identity, is_in_place};
 
 fn mode(path: &Path) -> u32 {
     path.symlink_metadata().unwrap().mode() & 0o7777
@@ -41,11 +41,11 @@ fn what_is_made_and_what_is_written_to_is_private() {
     let cache = PrivateDir::create(&own.join("cache")).unwrap();
     let hosts = cache.make("hosts").unwrap();
     let inner = hosts.make("a/b").unwrap();
-    inner.file("new", Access::New).unwrap().unwrap().write_all(b"x").unwrap();
+    inner.make_file("new", Creation::New).unwrap().write_all(b"x").unwrap();
     inner.replace("whole", b"x", None).unwrap();
-    assert!(hosts.file("old", Access::Read).unwrap().is_some());
+    assert!(hosts.find_file("old", Access::Read).unwrap().is_some());
     assert_eq!(mode(&own.join("cache/hosts/old")), 0o666, "reading changes nothing");
-    hosts.file("old", Access::Change).unwrap();
+    hosts.find_file("old", Access::ReadWrite).unwrap();
     for path in [".setup-tasks", "cache", "hosts", "a", "b"].iter().scan(place.path().to_owned(), |path, name| {
         path.push(name);
         Some(path.clone())
@@ -64,8 +64,8 @@ fn a_missing_directory_or_file_is_none_and_is_not_made() {
     assert!(PrivateDir::open(&place.path().join("a/b")).unwrap().is_none());
     let directory = PrivateDir::create(&place.path().join("a")).unwrap();
     assert!(directory.find("b/c").unwrap().is_none());
-    for access in [Access::Read, Access::Change] {
-        assert!(directory.file("x", access).unwrap().is_none());
+    for access in [Access::Read, Access::ReadWrite] {
+        assert!(directory.find_file("x", access).unwrap().is_none());
     }
     assert!(directory.read("x").unwrap().is_none() && !directory.has("x").unwrap());
     directory.remove("x").unwrap();
@@ -83,9 +83,12 @@ fn links_are_never_opened_written_through_or_cleared_through() {
         symlink(target, directory.path().join(name)).unwrap();
     }
     symlink(".", directory.path().join("self")).unwrap();
-    for access in [Access::Read, Access::Change, Access::Make, Access::Append] {
-        for name in ["f", "n"] {
-            assert!(text(directory.file(name, access)).contains("is a symbolic link"), "{name} {access:?}");
+    for name in ["f", "n"] {
+        for access in [Access::Read, Access::ReadWrite] {
+            assert!(text(directory.find_file(name, access)).contains("is a symbolic link"), "{name} {access:?}");
+        }
+        for creation in [Creation::Write, Creation::Append] {
+            assert!(text(directory.make_file(name, creation)).contains("is a symbolic link"), "{name} {creation:?}");
         }
     }
     for name in ["d", "d/x", "self", "self/self"] {
@@ -109,9 +112,12 @@ fn names_that_lead_elsewhere_are_refused() {
     let place = tempfile::tempdir().unwrap();
     let directory = PrivateDir::create(&place.path().join("own")).unwrap();
     for name in ["", ".", "..", "../x", "a/b", "/etc/passwd", "a/"] {
-        directory.file(name, Access::Make).unwrap_err();
+        directory.make_file(name, Creation::Write).unwrap_err();
         directory.replace(name, b"x", None).unwrap_err();
     }
+    fs::write(place.path().join("x~"), "precious").unwrap();
+    directory.replace("../x", b"x", None).unwrap_err();
+    assert!(place.path().join("x~").exists(), "a draft elsewhere is not removed");
     for name in ["..", "/etc", "../own"] {
         directory.find(name).unwrap_err();
         directory.make(name).unwrap_err();
@@ -125,10 +131,11 @@ fn what_is_no_regular_file_is_refused_and_never_waited_for() {
     assert!(Command::new("mkfifo").arg(directory.path().join("fifo")).status().unwrap().success());
     fs::create_dir(directory.path().join("directory")).unwrap();
     fs::write(directory.path().join("file"), "x").unwrap();
-    for access in [Access::Read, Access::Change, Access::Make] {
-        assert!(text(directory.file("fifo", access)).contains("is not a regular file"));
+    for access in [Access::Read, Access::ReadWrite] {
+        assert!(text(directory.find_file("fifo", access)).contains("is not a regular file"));
     }
-    assert!(text(directory.file("directory", Access::Read)).contains("is not a regular file"));
+    assert!(text(directory.make_file("fifo", Creation::Write)).contains("is not a regular file"));
+    assert!(text(directory.find_file("directory", Access::Read)).contains("is not a regular file"));
     assert!(text(directory.find("file")).contains("is not a directory"));
     assert!(text(PrivateDir::create(&directory.path().join("file/x"))).contains("is not a directory"));
 }
@@ -139,8 +146,9 @@ fn a_hard_link_to_a_file_elsewhere_is_not_written_to() {
     let directory = PrivateDir::create(&place.path().join("own")).unwrap();
     fs::write(place.path().join("precious"), "precious").unwrap();
     fs::hard_link(place.path().join("precious"), directory.path().join("lock")).unwrap();
-    for access in [Access::Change, Access::Make, Access::Append] {
-        assert!(text(directory.file("lock", access)).contains("is a hard link"));
+    assert!(text(directory.find_file("lock", Access::ReadWrite)).contains("is a hard link"));
+    for creation in [Creation::Write, Creation::Append] {
+        assert!(text(directory.make_file("lock", creation)).contains("is a hard link"));
     }
 }
 
@@ -154,7 +162,7 @@ fn what_belongs_to_another_user_is_refused() {
     if !give_away(&path.join("file")) || !give_away(&path.join("inner")) {
         return;
     }
-    assert!(text(directory.file("file", Access::Read)).contains("belongs to user 4711, not to user 0"));
+    assert!(text(directory.find_file("file", Access::Read)).contains("belongs to user 4711, not to user 0"));
     assert!(text(directory.find("inner")).contains("belongs to user 4711"));
     assert!(text(directory.make("inner/x")).contains("belongs to user 4711"));
     give_away(&path);
@@ -203,7 +211,7 @@ fn a_directory_that_was_moved_or_replaced_is_not_in_place() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("own");
     let directory = PrivateDir::create(&path).unwrap();
-    let file = directory.file("lock", Access::Make).unwrap().unwrap();
+    let file = directory.make_file("lock", Creation::Write).unwrap();
     let of_file = identity(&file).unwrap();
     assert!(directory.is_in_place() && is_in_place(&path.join("lock"), of_file));
     fs::rename(path.join("lock"), path.join("other")).unwrap();

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
+use crate::fs::found;
 use crate::secret;
 
 /// An input file as it was when it was recorded, or a directory.
@@ -296,11 +297,7 @@ fn metadata(path: &Path) -> Result<Option<Metadata>, InputError> {
 }
 
 fn there<A>(path: &Path, result: io::Result<A>) -> Result<Option<A>, InputError> {
-    match result {
-        Ok(found) => Ok(Some(found)),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
-        Err(source) => Err(InputError::Read { path: path.to_owned(), source }),
-    }
+    found(result).map_err(|source| InputError::Read { path: path.to_owned(), source })
 }
 
 fn digest(path: &Path, meta: &Metadata) -> Result<Option<[u8; 32]>, InputError> {

@@ -1,12 +1,13 @@
 //! Texts of stamps: each is kept as it was given. Of one that holds a secret, only a hash is kept, under a key that never leaves the
 //! state directory: without it, nobody who reads the stamps can try out likely secrets.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::StampError;
-use crate::private_dir::{Access, PrivateDir};
+use crate::fs::WholeFile;
+use crate::private_dir::PrivateDir;
 
 /// The key's file, in the runtime's own part of the state directory.
 const NAME: &str = "stamp.key";
@@ -68,11 +69,7 @@ fn read(directory: &PrivateDir) -> io::Result<Option<Key>> {
 
 /// Makes a key, unless another process is faster: of two, one counts for both.
 fn make(directory: &PrivateDir) -> io::Result<Key> {
-    let draft = format!("{NAME}.{}", blake3::hash(&random()?).to_hex());
-    let mut file = directory.file(&draft, Access::New)?.ok_or(io::ErrorKind::NotFound)?;
-    let made = file.write_all(&random()?).and_then(|()| file.sync_all()).and_then(|()| directory.link(&draft, NAME));
-    directory.remove(&draft)?;
-    made?;
+    WholeFile::new(&random()?).durable().draft_in(directory)?.link_to(NAME.as_ref())?;
     read(directory)?.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 

@@ -6,7 +6,8 @@ use std::io::{self, Read, Seek, Write};
 use std::path::PathBuf;
 
 use super::holder::Holder;
-use crate::private_dir::{Access, PrivateDir, identity, is_in_place};
+use crate::fs::WholeFile;
+use crate::private_dir::{Access, Creation, PrivateDir, identity, is_in_place};
 
 #[derive(Debug)]
 pub(super) struct FileLock {
@@ -18,23 +19,21 @@ impl FileLock {
     /// The lock of an object, if there is a file for it.
     pub(super) fn find(directory: &PrivateDir, name: &str) -> io::Result<Option<Self>> {
         let path = directory.path().join(name);
-        Ok(directory.file(name, Access::Change)?.map(|file| Self { file, path }))
+        Ok(directory.find_file(name, Access::ReadWrite)?.map(|file| Self { file, path }))
     }
 
     /// The same, making the file if there is none.
     pub(super) fn open(directory: &PrivateDir, name: &str) -> io::Result<Self> {
-        let file = directory.file(name, Access::Make)?.ok_or(io::ErrorKind::NotFound)?;
+        let file = directory.make_file(name, Creation::Write)?;
         Ok(Self { file, path: directory.path().join(name) })
     }
 
     /// Puts a new file in the place of the old lock, if there is one: whoever holds that, or the range, will never ask. In one
     /// step: without a file, the range would be the lock.
     pub(super) fn replace(directory: &PrivateDir, name: &str) -> io::Result<()> {
+        // Several processes may break a lock at once, so each has a draft of its own.
         let draft = format!("{}.new", std::process::id());
-        // A process with this number may have been killed before it gave its draft the name.
-        directory.remove(&draft)?;
-        directory.file(&draft, Access::New)?;
-        directory.rename(draft, name)
+        WholeFile::new("").draft_named(directory, draft.into())?.rename_to(name.as_ref())
     }
 
     /// Whether it could be had. It stays locked for as long as the file is open.

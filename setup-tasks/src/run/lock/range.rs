@@ -17,7 +17,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use super::holder::Holder;
-use crate::private_dir::{Access, Identity, PrivateDir, identity, is_in_place};
+use crate::private_dir::{Creation, Identity, PrivateDir, identity, is_in_place};
 
 /// How far the ranges of two objects are apart. A range is shorter, or the system would join it with the next.
 const STEP: i64 = 4096;
@@ -49,7 +49,7 @@ pub(super) struct Range {
 impl Ranges {
     /// Opens the file, making it if there is none, and takes a seat. `None` if the system cannot lock ranges there.
     pub(super) fn open(directory: &PrivateDir, name: &str) -> io::Result<Option<Self>> {
-        let file = directory.file(name, Access::Make)?.ok_or(io::ErrorKind::NotFound)?;
+        let file = directory.make_file(name, Creation::Write)?;
         let path = directory.path().join(name);
         for seat in 0..SEATS {
             match lock(&file, libc::F_WRLCK, i64::from(seat), 1) {

@@ -173,7 +173,7 @@ fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Resu
     let path = || directory.path().join(&name);
     // Time and text of one file, also when another process puts a new one in its place meanwhile.
     let read = || -> io::Result<Option<(Vec<u8>, Timestamp)>> {
-        let Some(mut file) = directory.file(&name, Access::Read)? else { return Ok(None) };
+        let Some(mut file) = directory.find_file(&name, Access::Read)? else { return Ok(None) };
         let mut contents = Vec::new();
         file.read_to_end(&mut contents)?;
         Ok(Some((contents, file.metadata()?.modified()?.into())))

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::place::Place;
 use super::{json, parse, replace};
-use crate::private_dir::{Access, PrivateDir, identity, is_in_place};
+use crate::private_dir::{Access, Creation, PrivateDir, identity, is_in_place};
 use crate::stamp::{HistoryEntry, HistoryFilter, StampError, Timestamp};
 
 /// JSON, a line an attempt.
@@ -36,7 +36,7 @@ impl Shared {
         let path = directory.path().join(LOCK);
         let locked = || -> io::Result<File> {
             loop {
-                let file = directory.file(LOCK, Access::Make)?.ok_or(io::ErrorKind::NotFound)?;
+                let file = directory.make_file(LOCK, Creation::Write)?;
                 file.lock()?;
                 // Whoever comes after its file was removed locks another. Where the directory went with it, that is an error.
                 if is_in_place(&path, identity(&file)?) || !directory.is_in_place() {
@@ -73,7 +73,7 @@ impl Shared {
         let mut line = json(&path, entry)?;
         line.push(b'\n');
         let write = || -> io::Result<()> {
-            let mut file = directory.file(HISTORY, Access::Append)?.ok_or(io::ErrorKind::NotFound)?;
+            let mut file = directory.make_file(HISTORY, Creation::Append)?;
             end_at_a_line(&mut file)?;
             file.write_all(&line)
         };
@@ -103,7 +103,7 @@ impl Shared {
 
 fn latest(directory: &PrivateDir) -> Result<Option<Timestamp>, StampError> {
     let time = || -> io::Result<Option<Timestamp>> {
-        let Some(file) = directory.file(LATEST, Access::Read)? else { return Ok(None) };
+        let Some(file) = directory.find_file(LATEST, Access::Read)? else { return Ok(None) };
         Ok(Some(file.metadata()?.modified()?.into()))
     };
     time().map_err(|error| StampError::io("read", directory.path().join(LATEST), error))

@@ -10,7 +10,8 @@ use foldhash::{HashMap, HashMapExt};
 use rusqlite::Connection;
 
 use super::super::StampError;
-use super::database::{beside, check_format, explain, is_none, open_immutable};
+use super::database::{beside, check_format, explain, open_immutable};
+use crate::fs::found;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
@@ -67,10 +68,8 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
 fn read(path: &Path, limit: usize) -> Result<Vec<u8>, StampError> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(limit as u64).read_to_end(&mut bytes));
-    match read {
-        Err(error) if !is_none(&error) => Err(StampError::io("read", path, error)),
-        _ => Ok(bytes),
-    }
+    found(read).map_err(|error| StampError::io("read", path, error))?;
+    Ok(bytes)
 }
 
 fn state(path: &Path) -> Result<impl PartialEq, StampError> {

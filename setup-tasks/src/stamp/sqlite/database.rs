@@ -1,6 +1,6 @@
 //! The database as a file: its format, how it is made and opened, what its errors mean.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,8 @@ use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavio
 
 use super::super::StampError;
 use super::place;
-use crate::private_dir::{Access, PrivateDir};
+use crate::fs::{WholeFile, found};
+use crate::private_dir::{Creation, PrivateDir};
 
 /// Marks a file as ours: "STSK" as `SQLite`'s `application_id`.
 const APPLICATION: i64 = 0x5354_534b;
@@ -58,10 +59,6 @@ const UPGRADES: [&str; 2] = [
 /// The bytes of a database that say how it is written and read: 2 is with a log (<https://sqlite.org/fileformat.html>, 1.3.3).
 pub(super) const USE_A_LOG: Range<usize> = 18..20;
 
-pub(super) fn is_none(error: &std::io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
-}
-
 /// The file that `SQLite` keeps beside the database: its log is `-wal`.
 pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -71,10 +68,8 @@ pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
 
 /// Whether there is a database.
 pub(super) fn is_there(path: &Path) -> Result<bool, StampError> {
-    match path.try_exists() {
-        Err(error) if is_none(&error) => Ok(false),
-        there => there.map_err(|error| StampError::io("read", path, error)),
-    }
+    let exists = found(path.try_exists()).map_err(|error| StampError::io("read", path, error))?;
+    Ok(exists.unwrap_or(false))
 }
 
 /// Opens the database as a file that does not change.
@@ -201,10 +196,8 @@ pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampErro
             return Ok(connection);
         }
         let making = path.with_extension("making");
-        let one_at_a_time = directory.file(file_name(&making), Access::Make).and_then(|file| {
-            let file = file.ok_or(ErrorKind::NotFound)?;
-            file.lock().map(|()| file)
-        });
+        let one_at_a_time = directory.make_file(file_name(&making), Creation::Write);
+        let one_at_a_time = one_at_a_time.and_then(|file| file.lock().map(|()| file));
         let _making = one_at_a_time.map_err(|error| StampError::io("lock", &making, error))?;
         if directory.has(&name).unwrap_or(true) {
             continue;
@@ -213,13 +206,11 @@ pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampErro
             return Err(StampError::Moved { path: path.to_owned() });
         }
         forget_log(&directory, &name)?;
+        let image = empty_database().map_err(|error| explain(path, &error))?;
         let draft = path.with_extension(format!("{}.new", std::process::id()));
-        let made = make(&directory, &draft).and_then(|()| {
-            directory.link(file_name(&draft), &name).map_err(|error| StampError::io("create", path, error))
-        });
-        // The draft is of no use whether it was linked or not.
-        let _ = directory.remove(file_name(&draft));
-        made?;
+        let draft = WholeFile::new(&image).synced().draft_named(&directory, file_name(&draft).to_owned());
+        let linked = draft.and_then(|draft| draft.link_to(name.as_ref()));
+        linked.map_err(|error| StampError::io("create", path, error))?;
     }
 }
 
@@ -251,24 +242,13 @@ fn forget_log(directory: &PrivateDir, name: &str) -> Result<(), StampError> {
     Ok(())
 }
 
-/// Makes it in memory, and writes it to a file at once: over the file itself it would be two others beside it, too.
-fn make(directory: &PrivateDir, draft: &Path) -> Result<(), StampError> {
-    let made = || -> rusqlite::Result<_> {
-        let mut memory = Connection::open_in_memory()?;
-        memory.execute_batch(SCHEMA)?;
-        let mut image = memory.serialize("main")?.to_vec();
-        image[USE_A_LOG].fill(2);
-        Ok(image)
-    };
-    let image = made().map_err(|error| explain(draft, &error))?;
-    let write = || {
-        // A killed process with this number may have left one.
-        directory.remove(file_name(draft))?;
-        let mut file = directory.file(file_name(draft), Access::New)?.ok_or(ErrorKind::NotFound)?;
-        file.write_all(&image)?;
-        file.sync_all()
-    };
-    write().map_err(|error| StampError::io("write", draft, error))
+/// Returns the bytes of a database without records. It is made in memory: `SQLite` would write two other files beside a file.
+fn empty_database() -> rusqlite::Result<Vec<u8>> {
+    let mut memory = Connection::open_in_memory()?;
+    memory.execute_batch(SCHEMA)?;
+    let mut image = memory.serialize("main")?.to_vec();
+    image[USE_A_LOG].fill(2);
+    Ok(image)
 }
 
 pub(super) fn explain(path: &Path, error: &rusqlite::Error) -> StampError {

@@ -8,7 +8,8 @@ use rusqlite::Connection;
 
 use super::super::StampError;
 use super::copy::open_copy;
-use super::database::{beside, is_none, is_there, open, open_frozen};
+use super::database::{beside, is_there, open, open_frozen};
+use crate::fs::found;
 
 /// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
 /// the clock that Linux gives local file systems.
@@ -140,15 +141,10 @@ impl Opened {
 
 fn look(path: &Path) -> Result<File, StampError> {
     let io = |error| StampError::io("read", path, error);
-    let meta = match std::fs::metadata(path) {
-        Ok(meta) => meta,
-        Err(error) if is_none(&error) => return Ok(File::Missing),
-        Err(error) => return Err(io(error)),
-    };
+    let Some(meta) = found(std::fs::metadata(path)).map_err(io)? else { return Ok(File::Missing) };
     let state = |meta: std::fs::Metadata| Ok((meta.modified()?, meta.len()));
-    match std::fs::metadata(beside(path, "-wal")) {
-        Ok(log) => Ok(File::InUse(state(meta).map_err(io)?, state(log).map_err(io)?)),
-        Err(error) if is_none(&error) => Ok(File::Frozen(state(meta).map_err(io)?)),
-        Err(error) => Err(io(error)),
+    match found(std::fs::metadata(beside(path, "-wal"))).map_err(io)? {
+        Some(log) => Ok(File::InUse(state(meta).map_err(io)?, state(log).map_err(io)?)),
+        None => Ok(File::Frozen(state(meta).map_err(io)?)),
     }
 }
