@@ -18,7 +18,7 @@ pub(crate) fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -
         let broken = gone.map_or_else(|| object.break_lock(), |host| object.break_lock_of(host));
         match broken {
             Ok(LockBreak::Broken(holder)) => {
-                line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)))
+                line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)));
             }
             Ok(_) => line(format!("{FAINT}{id} is not locked{FAINT:#}")),
             Err(failed) => {
