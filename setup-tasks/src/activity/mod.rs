@@ -160,10 +160,10 @@ impl Layout {
             nodes.add_object(object);
         }
         nodes.follow();
-        let fleets = self.fleets().into_iter().map(|scope| FleetProgress {
-            since: scope.since.into(),
-            objects: scope.objects,
-            ended: scope.ended.0.load(Ordering::Relaxed),
+        let fleets = self.fleets().into_iter().map(|options| FleetProgress {
+            since: options.since.into(),
+            objects: options.objects,
+            ended: options.ended.0.load(Ordering::Relaxed),
         });
         Snapshot {
             version: VERSION,
@@ -299,7 +299,7 @@ impl Found {
 }
 
 /// A fleet that is listed while this is kept.
-pub(crate) struct Listed(pub(crate) Layout, pub(crate) Arc<crate::fleet::Scope>);
+pub(crate) struct Listed(pub(crate) Layout, pub(crate) Arc<crate::fleet::FleetOptions>);
 
 impl Drop for Listed {
     fn drop(&mut self) {

@@ -1,20 +1,21 @@
 //! Many objects: brought to ready together, dependencies first.
 
-mod ahead;
 mod name;
+mod options;
 mod path;
+mod prefetch;
 mod report;
 mod runner;
-mod scope;
+mod schedule;
 mod stop;
 
 use std::any::TypeId;
 use std::time::SystemTime;
 
 use name::{ObjectName, TaskName};
+use options::CachePadded;
+pub(crate) use options::FleetOptions;
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
-use scope::Apart;
-pub(crate) use scope::Scope;
 pub use stop::Stop;
 pub(crate) use stop::Stops;
 
@@ -240,7 +241,7 @@ impl FleetRun {
     }
 
     /// The objects that are chosen, and what their runs must know.
-    fn choose(&self) -> Result<(Vec<AnyObject>, Scope), FleetError> {
+    fn choose(&self) -> Result<(Vec<AnyObject>, FleetOptions), FleetError> {
         let names = |texts: &[String]| -> Result<Vec<_>, FleetError> {
             texts.iter().map(|text| ObjectName::new(text, &self.layout)).collect()
         };
@@ -278,7 +279,7 @@ impl FleetRun {
                 && (self.tags.is_empty() || tags(object).any(|tag| self.tags.iter().any(|wanted| wanted == tag)))
         };
         let objects: Vec<_> = all.into_iter().filter(chosen).collect();
-        let scope = Scope {
+        let options = FleetOptions {
             exclude,
             tags: self.tags.clone(),
             force,
@@ -287,10 +288,10 @@ impl FleetRun {
             stop: Stops::new(&self.layout, self.stop.clone()),
             since: SystemTime::now(),
             objects: objects.len(),
-            ahead: Vec::new(),
-            ended: Apart::default(),
+            prefetched: Vec::new(),
+            ended: CachePadded::default(),
         };
-        Ok((objects, scope))
+        Ok((objects, options))
     }
 }
 
@@ -300,10 +301,10 @@ impl IntoFuture for FleetRun {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (objects, scope) = self.choose()?;
+            let (objects, options) = self.choose()?;
             // One error for all, rather than one for each object.
             self.layout.observe_store(self.is_plan())?;
-            Ok(runner::run(&self, objects, scope).await)
+            Ok(runner::run(&self, objects, options).await)
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Asking a fleet to stop.
+//! Requests to stop a fleet.
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use crate::layout::Layout;
 use crate::ready::Current;
 
-/// Asks a fleet to stop: tasks that run then are brought to their end, no other is begun. Clones are one and the same.
+/// A request to stop a fleet. Running tasks are brought to their end, and no other task begins. Clones share one state.
 ///
 /// ```
 /// use setup_tasks::{fleet::Stop, prelude::*};
@@ -33,43 +33,43 @@ use crate::ready::Current;
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default)]
-pub struct Stop(Arc<Inner>);
+pub struct Stop(Arc<StopState>);
 
 #[derive(Debug, Default)]
-struct Inner {
-    /// Looked at before each object: a load.
+struct StopState {
+    /// Read before each object, so it is one atomic load.
     asked: AtomicBool,
-    told: Notify,
+    notify: Notify,
 }
 
 impl Stop {
-    /// One that nobody asks for yet.
+    /// Returns a stop that was not requested yet.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks for it.
+    /// Requests the stop.
     pub fn ask(&self) {
         self.0.asked.store(true, Ordering::Release);
-        self.0.told.notify_waiters();
+        self.0.notify.notify_waiters();
     }
 
-    /// Whether it was asked for.
+    /// Returns whether the stop was requested.
     pub fn is_asked(&self) -> bool {
         self.0.asked.load(Ordering::Acquire)
     }
 
-    /// Waits until it is asked for.
+    /// Waits until the stop is requested.
     pub async fn asked(&self) {
-        // Made before the look: it is told of all that is asked for from here on.
-        let told = self.0.told.notified();
+        // Made before the look, so that no request in between is missed.
+        let notified = self.0.notify.notified();
         if !self.is_asked() {
-            told.await;
+            notified.await;
         }
     }
 }
 
-/// The stops that a run obeys: that of its layout, and that of the fleet that it is a part of.
+/// The stops that a run obeys: that of its layout, and that of its fleet.
 #[derive(Clone, Debug)]
 pub(crate) struct Stops {
     layout: Stop,
@@ -81,7 +81,7 @@ impl Stops {
         Self { layout: layout.stop().clone(), fleet }
     }
 
-    /// Returns those of the caller's work.
+    /// Returns the stops that the caller's work obeys.
     pub(crate) fn now(layout: &Layout) -> Self {
         Current::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
     }
@@ -95,7 +95,7 @@ impl Stops {
         self.layout.is_asked() || self.fleet.as_ref().is_some_and(Stop::is_asked)
     }
 
-    /// Waits until one of them is asked for.
+    /// Waits until one of the stops is requested.
     pub(crate) async fn asked(&self) {
         match &self.fleet {
             None => self.layout.asked().await,

@@ -12,7 +12,7 @@ pub use object_builder::{AddError, Dependency, ObjectBuilder};
 use crate::activity::{Listed, Neighbours};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
-use crate::fleet::{FleetRun, Scope, Stop};
+use crate::fleet::{FleetOptions, FleetRun, Stop};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
@@ -81,7 +81,7 @@ struct Inner {
     /// The files that it was made from.
     sources: Mutex<Vec<PathBuf>>,
     /// Those that run.
-    fleets: Mutex<Vec<Arc<Scope>>>,
+    fleets: Mutex<Vec<Arc<FleetOptions>>>,
     stop: Stop,
     /// The exchange with other processes that run the same objects.
     neighbours: Neighbours,
@@ -334,17 +334,17 @@ impl Layout {
     }
 
     /// Lists a fleet among those that run, while the answer is kept.
-    pub(crate) fn list_fleet(&self, scope: &Arc<Scope>) -> Listed {
-        self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).push(scope.clone());
-        Listed(self.of_object(), scope.clone())
+    pub(crate) fn list_fleet(&self, options: &Arc<FleetOptions>) -> Listed {
+        self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).push(options.clone());
+        Listed(self.of_object(), options.clone())
     }
 
-    pub(crate) fn unlist_fleet(&self, scope: &Arc<Scope>) {
+    pub(crate) fn unlist_fleet(&self, options: &Arc<FleetOptions>) {
         let mut fleets = self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner);
-        fleets.retain(|other| !Arc::ptr_eq(other, scope));
+        fleets.retain(|other| !Arc::ptr_eq(other, options));
     }
 
-    pub(crate) fn fleets(&self) -> Vec<Arc<Scope>> {
+    pub(crate) fn fleets(&self) -> Vec<Arc<FleetOptions>> {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 

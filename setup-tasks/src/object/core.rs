@@ -37,7 +37,7 @@ pub(crate) struct ObjectCore {
     pub(crate) considered: AtomicUsize,
     /// The answers of its relationship methods.
     pub(crate) relatives: KnownRelatives,
-    /// Its part of what was read ahead when a fleet began, until its run in that fleet takes it.
+    /// Its part of what was read prefetched when a fleet began, until its run in that fleet takes it.
     prefetched: Mutex<Option<(Epoch, Range<usize>)>>,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
@@ -203,25 +203,26 @@ impl ObjectCore {
         self.layout.store().write(&self.subdir, vec![change]).await
     }
 
-    /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read ahead. What it then
+    /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read prefetched. What it then
     /// changes, it looks at again under the object's lock.
     pub(crate) fn load_for(&self, epoch: Epoch, is_plan: bool) -> Result<Records, StampError> {
-        let ahead = self.ahead().take().filter(|(of, _)| *of == epoch);
+        let prefetched = self.prefetched().take().filter(|(of, _)| *of == epoch);
         let decode = |bytes: &[u8]| match bytes {
             [] => Ok(Records::default()),
             bytes => self.layout.store().decode(&self.subdir, bytes),
         };
-        let read = ahead.and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.ahead.get(part).map(decode)).flatten());
+        let read = prefetched
+            .and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.prefetched.get(part).map(decode)).flatten());
         let load = || self.layout.store_for(is_plan).load(&self.subdir);
         Ok(self.seen(read.unwrap_or_else(load)?))
     }
 
-    /// Keeps where its part is of what a fleet read ahead, or with `None` forgets it.
-    pub(crate) fn prefetch(&self, ahead: Option<(Epoch, Range<usize>)>) {
-        *self.ahead() = ahead;
+    /// Keeps where its part is of what a fleet read prefetched, or with `None` forgets it.
+    pub(crate) fn prefetch(&self, prefetched: Option<(Epoch, Range<usize>)>) {
+        *self.prefetched() = prefetched;
     }
 
-    fn ahead(&self) -> MutexGuard<'_, Option<(Epoch, Range<usize>)>> {
+    fn prefetched(&self) -> MutexGuard<'_, Option<(Epoch, Range<usize>)>> {
         self.prefetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

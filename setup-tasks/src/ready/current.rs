@@ -10,7 +10,7 @@ use tracing::Instrument;
 
 use super::node::{Node, WorkKind};
 use super::reached::Reached;
-use crate::fleet::Scope;
+use crate::fleet::FleetOptions;
 
 /// When something was asked for that was not asked for on behalf of something else; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +40,7 @@ pub(crate) struct Current {
     pub(crate) node: Option<Node>,
     epoch: Option<Epoch>,
     /// The fleet that it is a part of, with what that one leaves out or forces.
-    fleet: Option<Arc<Part>>,
+    fleet: Option<Arc<FleetHandle>>,
     /// Whether it is a dry run: nothing on disk may change.
     is_plan: bool,
     /// What the helper method or the factory that asks within a plan has reached so far.
@@ -52,7 +52,7 @@ pub(crate) struct Current {
 /// A worker's part of a fleet. What is done for each object counts the references to it, so each worker has one of its own, on cache
 /// lines of its own.
 #[repr(align(128))]
-struct Part(Arc<Scope>);
+struct FleetHandle(Arc<FleetOptions>);
 
 /// The number of nested works after which the next one gets a tokio task of its own: a chain of a thousand objects would not fit
 /// on a stack, and in a debug build eight works can take more than 2 MiB.
@@ -69,7 +69,7 @@ impl Current {
     }
 
     /// Asks the fleet that the caller's work is a part of, if it is of one.
-    pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&Scope) -> A) -> Option<A> {
+    pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&FleetOptions) -> A) -> Option<A> {
         CURRENT.try_with(|current| current.fleet.as_deref().map(|part| ask(&part.0))).ok().flatten()
     }
 
@@ -89,8 +89,8 @@ impl Current {
     }
 
     /// The same for a worker of a fleet.
-    pub(crate) fn of_fleet(&self, scope: Arc<Scope>, epoch: Epoch) -> Self {
-        Self { epoch: Some(epoch), fleet: Some(Arc::new(Part(scope))), depth: 0, ..self.clone() }
+    pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, epoch: Epoch) -> Self {
+        Self { epoch: Some(epoch), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
     }
 
     /// Whether the caller's work is a dry run.

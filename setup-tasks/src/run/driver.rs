@@ -22,7 +22,7 @@ use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Newest, Reason, decide};
 use crate::event::EventKind;
-use crate::fleet::{Scope, Stops};
+use crate::fleet::{FleetOptions, Stops};
 use crate::inspect::TaskCategory;
 use crate::object::{DynObject, Features, ObjectCore};
 use crate::ready::{Current, Reached};
@@ -81,7 +81,7 @@ pub(super) async fn drive_in_turn(
         mode: permit.map_or(Mode::Plan, |permit| Mode::Apply(permit, None)),
         records: object.core().load_for(epoch, is_plan)?,
         cursor: 0,
-        takes_all: options.only.is_some() || Current::ask_fleet(Scope::takes_all).unwrap_or(true),
+        takes_all: options.only.is_some() || Current::ask_fleet(FleetOptions::takes_all).unwrap_or(true),
         forces_none: options.forces_none(),
         follower: None,
         marked: None,

@@ -48,7 +48,7 @@ pub use undecided::Undecided;
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
-use crate::fleet::Scope;
+use crate::fleet::FleetOptions;
 use crate::object::{AnyObject, DynObject, SetupTasks};
 use crate::ready::Current;
 use crate::stamp::Change;
@@ -173,7 +173,7 @@ impl Options {
         !self.force_all
             && self.only.is_none()
             && self.force.is_empty()
-            && (!self.is_part || Current::ask_fleet(Scope::forces_none).unwrap_or(true))
+            && (!self.is_part || Current::ask_fleet(FleetOptions::forces_none).unwrap_or(true))
     }
 
     /// Refuses names that the object does not have.

@@ -1,4 +1,4 @@
-//! What is kept about the objects of a fleet, read with one scan when it begins, and decoded by whoever runs an object.
+//! Prefetch of the records of all objects of a fleet with one scan. The run of an object decodes its own records.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -6,12 +6,12 @@ use crate::object::AnyObject;
 use crate::ready::Epoch;
 use crate::stamp::StampStore;
 
-/// As many objects as make it worth to read all at once.
+/// The number of objects from which on one scan is faster than one read per object.
 const MANY: usize = 64;
 
-/// Reads what is kept about the objects, if they are many, and tells each where its part begins and ends. Where that fails, each
-/// run reads for itself, and says so.
-pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: Epoch) -> Vec<u8> {
+/// Reads the records of the objects if they are many, and gives each object the range of its own. After a failure, each run reads
+/// for itself and reports what is wrong.
+pub(super) fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject], epoch: Epoch) -> Vec<u8> {
     let mut bytes = Vec::new();
     if objects.len() < MANY {
         return bytes;
@@ -28,13 +28,12 @@ pub(super) fn read_ahead(store: &dyn StampStore, objects: &[AnyObject], epoch: E
         }
     });
     match read {
-        // Of what is not handed over, nothing is kept.
+        // The store has no records of the objects that the scan did not find.
         Ok(true) => {
             let others = objects.iter().zip(found).filter(|(_, found)| !found);
             others.for_each(|(object, _)| object.0.core().prefetch(Some((epoch, 0..0))));
         }
         Ok(false) => {}
-        // Each run then reads for itself, and says what is wrong.
         Err(error) => {
             tracing::debug!("stamps cannot be read ahead: {error}");
             objects.iter().for_each(|object| object.0.core().prefetch(None));
