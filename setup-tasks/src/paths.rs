@@ -5,7 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::config::{Config, ConfigError};
-use crate::private_dir::{Identity, PrivateDir, help, is_in_place};
+use crate::private_dir::{Identity, PrivateDir, Roots, help, is_in_place};
 
 /// Under the cache directory, what is the runtime's own: the stamp database, locks.
 pub(crate) const RESERVED: &str = ".setup-tasks";
@@ -121,9 +121,9 @@ impl Lazy {
         Self { path: root.join(subdir), root, made: OnceLock::new() }
     }
 
-    fn make(&self, subdir: &str) -> Result<PrivateDir, PathError> {
+    fn make(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
         let made = || -> io::Result<(PrivateDir, Identity)> {
-            let root = PrivateDir::create(&self.root)?;
+            let root = roots.make(&self.root)?;
             Ok((root.make(subdir)?, root.identity()))
         };
         let io = |source| PathError::Io { action: "create the directory", path: self.path.clone(), source };
@@ -165,22 +165,22 @@ impl Paths {
         &self.log.path
     }
 
-    pub(crate) fn stamp(&self) -> Result<&Path, PathError> {
-        self.get(&self.stamp)
+    pub(crate) fn stamp(&self, roots: &Roots) -> Result<&Path, PathError> {
+        self.get(&self.stamp, roots)
     }
 
-    pub(crate) fn state(&self) -> Result<&Path, PathError> {
-        self.get(&self.state)
+    pub(crate) fn state(&self, roots: &Roots) -> Result<&Path, PathError> {
+        self.get(&self.state, roots)
     }
 
-    pub(crate) fn log(&self) -> Result<&Path, PathError> {
-        self.get(&self.log)
+    pub(crate) fn log(&self, roots: &Roots) -> Result<&Path, PathError> {
+        self.get(&self.log, roots)
     }
 
     /// Opens the log path, making it if it is missing.
-    pub(crate) fn open_log(&self) -> Result<PrivateDir, PathError> {
+    pub(crate) fn open_log(&self, roots: &Roots) -> Result<PrivateDir, PathError> {
         self.refuse()?;
-        self.log.make(&self.subdir)
+        self.log.make(&self.subdir, roots)
     }
 
     /// Opens the log path, if it is there.
@@ -189,10 +189,10 @@ impl Paths {
         root.map_or(Ok(None), |root| root.find(&*self.subdir))
     }
 
-    fn get<'p>(&self, lazy: &'p Lazy) -> Result<&'p Path, PathError> {
+    fn get<'p>(&self, lazy: &'p Lazy, roots: &Roots) -> Result<&'p Path, PathError> {
         if lazy.made.get().is_none() {
             self.refuse()?;
-            lazy.make(&self.subdir)?;
+            lazy.make(&self.subdir, roots)?;
         }
         Ok(&lazy.path)
     }

@@ -16,6 +16,7 @@ use crate::fleet::{FleetOptions, FleetRun, Stop};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::paths::RESERVED;
+use crate::private_dir::Roots;
 use crate::ready::Current;
 use crate::run::Locks;
 use crate::stamp::text::Texts;
@@ -74,6 +75,7 @@ struct Inner {
     clock: Clock,
     locks: Locks,
     texts: Texts,
+    roots: Roots,
     run: RunId,
     /// Whether every run is a dry run.
     plans_only: AtomicBool,
@@ -157,6 +159,7 @@ impl Layout {
             clock,
             locks,
             texts,
+            roots: Roots::default(),
             run,
             plans_only,
             objects: Mutex::default(),
@@ -257,6 +260,11 @@ impl Layout {
 
     pub(crate) fn texts(&self) -> &Texts {
         &self.inner.texts
+    }
+
+    /// Returns the open directories of the configuration.
+    pub(crate) fn roots(&self) -> &Roots {
+        &self.inner.roots
     }
 
     pub(crate) fn locks(&self) -> &Locks {

@@ -136,7 +136,8 @@ impl TaskLog {
     }
 
     fn create(&self, detached: bool) -> io::Result<(PathBuf, fs::File)> {
-        let directory = self.object.0.core().paths().open_log().map_err(io::Error::other)?;
+        let core = self.object.0.core();
+        let directory = core.paths().open_log(core.layout.roots()).map_err(io::Error::other)?;
         file::forget_old(&directory, self.task, detached, KEPT - 1);
         file::create(&directory, self.task, self.attempt, SystemTime::now(), detached)
     }

@@ -62,9 +62,14 @@ impl PrivateDir {
 
     /// Refuses the directory of another user.
     fn new(handle: OwnedFd, path: PathBuf) -> io::Result<Self> {
+        Ok(Self::with_mode(handle, path)?.0)
+    }
+
+    /// As [`new`](Self::new), with the directory's mode.
+    fn with_mode(handle: OwnedFd, path: PathBuf) -> io::Result<(Self, Mode)> {
         let stat = fs::fstat(&handle)?;
         check_owner(stat.st_uid, || path.clone())?;
-        Ok(Self { handle, path, identity: (stat.st_dev, stat.st_ino) })
+        Ok((Self { handle, path, identity: (stat.st_dev, stat.st_ino) }, Mode::from_raw_mode(stat.st_mode)))
     }
 
     /// Opens a directory below this one, if it is there.
@@ -77,21 +82,28 @@ impl PrivateDir {
 
     /// Opens a directory below this one, making it and those on the way if they are missing. All of them become private.
     pub(crate) fn make(&self, name: impl AsRef<Path>) -> io::Result<Self> {
-        let mut at = Self { handle: self.handle.try_clone()?, path: self.path.clone(), identity: self.identity };
+        let mut made: Option<Self> = None;
         for part in name.as_ref().components() {
             let Component::Normal(part) = part else { return Err(io::ErrorKind::InvalidInput.into()) };
-            // The mask of the process may have removed the user's own rights from a new directory.
-            let own = match fs::mkdirat(&at.handle, part, DIRECTORY) {
-                Ok(()) => DIRECTORY,
-                Err(Errno::EXIST) => Mode::empty(),
-                Err(error) => return Err(error.into()),
-            };
-            let handle = fs::openat(&at.handle, part, OPEN, Mode::empty());
-            let handle = handle.map_err(|error| at.explain(Path::new(part), error))?;
-            at = Self::new(handle, at.path.join(part))?;
-            make_private(&at.handle, own, || at.path.clone())?;
+            made = Some(made.as_ref().unwrap_or(self).make_one(part)?);
         }
-        Ok(at)
+        made.ok_or_else(|| io::ErrorKind::InvalidInput.into())
+    }
+
+    fn make_one(&self, name: &OsStr) -> io::Result<Self> {
+        // The mask of the process may have removed the user's own rights from a new directory.
+        let own = match fs::mkdirat(&self.handle, name, DIRECTORY) {
+            Ok(()) => DIRECTORY,
+            Err(Errno::EXIST) => Mode::empty(),
+            Err(error) => return Err(error.into()),
+        };
+        let handle = fs::openat(&self.handle, name, OPEN, Mode::empty());
+        let handle = handle.map_err(|error| self.explain(Path::new(name), error))?;
+        let (directory, mode) = Self::with_mode(handle, self.path.join(name))?;
+        if !is_private(mode, own) {
+            make_private(&directory.handle, own, || directory.path.clone())?;
+        }
+        Ok(directory)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -351,10 +363,15 @@ fn check_owner(owner: u32, path: impl FnOnce() -> PathBuf) -> io::Result<()> {
     if owner == own || owner == 0 { Ok(()) } else { Err(Refusal::Owner { path: path(), owner, own }.into()) }
 }
 
+/// Returns whether a mode gives nobody else a right, and the user the rights `own`.
+fn is_private(mode: Mode, own: Mode) -> bool {
+    !mode.intersects(OTHERS) && mode.contains(own)
+}
+
 /// Removes the rights of the group and of others, and adds the rights `own` of the user.
 fn make_private(handle: impl AsFd, own: Mode, path: impl Fn() -> PathBuf) -> io::Result<()> {
     let mode = || -> io::Result<Mode> { Ok(Mode::from_raw_mode(fs::fstat(&handle)?.st_mode)) };
-    let is_private = |mode: Mode| !mode.intersects(OTHERS) && mode.contains(own);
+    let is_private = |mode: Mode| is_private(mode, own);
     let now = mode()?;
     if is_private(now) {
         return Ok(());

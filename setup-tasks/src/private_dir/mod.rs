@@ -8,6 +8,7 @@ mod by_handle;
 #[cfg(any(not(unix), test))]
 #[cfg_attr(all(unix, test), expect(dead_code, reason = "it must compile wherever it is needed"))]
 mod by_path;
+mod roots;
 #[cfg(all(test, unix))]
 mod tests;
 
@@ -22,6 +23,7 @@ pub(crate) use by_handle::{PrivateDir, identity, is_in_place};
 pub(crate) use by_path::{PrivateDir, identity, is_in_place};
 
 use crate::fs::WholeFile;
+pub(crate) use roots::Roots;
 
 /// The device and the number of a file or directory.
 pub(crate) type Identity = (u64, u64);
