@@ -144,7 +144,7 @@ impl Conversation {
     }
 
     /// Takes in what has come.
-    fn hear(&mut self) {
+    fn receive(&mut self) {
         match self.stream.read_to_end(&mut self.heard) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if is_hung_up(&error) => self.ended = Some(Ok(())),
@@ -194,7 +194,7 @@ fn listen(asked: &mut [(u32, PathBuf, Conversation)], until: Instant) {
         let some = wait(&mut fds, left);
         let ready: Vec<bool> = fds.iter().map(|fd| !fd.revents().is_empty()).collect();
         drop(fds);
-        open.iter_mut().zip(ready).filter(|(_, ready)| *ready).for_each(|(open, _)| open.hear());
+        open.iter_mut().zip(ready).filter(|(_, ready)| *ready).for_each(|(open, _)| open.receive());
         if !some && left.is_zero() {
             return;
         }

@@ -37,16 +37,16 @@ pub(crate) struct News {
 
 /// Those whom this process follows.
 #[derive(Default)]
-pub(crate) struct Following(Arc<Shared>);
+pub(crate) struct Following(Arc<FollowShared>);
 
 #[derive(Default)]
-struct Shared {
-    state: Mutex<State>,
+struct FollowShared {
+    state: Mutex<FollowState>,
     news: watch::Sender<Arc<News>>,
 }
 
 #[derive(Default)]
-struct State {
+struct FollowState {
     /// How many waits there are for each object.
     wanted: HashMap<Arc<str>, usize>,
     /// Wakes the thread, if it runs.
@@ -56,7 +56,7 @@ struct State {
 /// A wait for an object; it ends when this is dropped.
 pub(crate) struct Followed {
     subdir: Arc<str>,
-    shared: Arc<Shared>,
+    shared: Arc<FollowShared>,
     news: watch::Receiver<Arc<News>>,
 }
 
@@ -82,13 +82,13 @@ impl Layout {
     }
 }
 
-impl Shared {
-    fn state(&self) -> MutexGuard<'_, State> {
+impl FollowShared {
+    fn state(&self) -> MutexGuard<'_, FollowState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn wake(state: &State) {
+fn wake(state: &FollowState) {
     if let Some(mut wake) = state.wake.as_ref() {
         // One that is full will be read.
         let _ = wake.write(b"\n");
@@ -129,7 +129,7 @@ impl Drop for Followed {
     }
 }
 
-fn start(layout: &Layout, shared: &Arc<Shared>) -> std::io::Result<UnixStream> {
+fn start(layout: &Layout, shared: &Arc<FollowShared>) -> std::io::Result<UnixStream> {
     let (wake, woken) = UnixStream::pair()?;
     wake.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
@@ -142,7 +142,7 @@ fn start(layout: &Layout, shared: &Arc<Shared>) -> std::io::Result<UnixStream> {
 
 /// The thread.
 struct Follower {
-    shared: Arc<Shared>,
+    shared: Arc<FollowShared>,
     directory: PathBuf,
     woken: UnixStream,
     watched: Vec<Watched>,

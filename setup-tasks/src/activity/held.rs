@@ -61,7 +61,7 @@ impl Holding {
     pub(crate) fn passed(&self, row: usize) {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).push((row, shared_clock()));
         let core = self.object.core();
-        core.layout.neighbours().holdings.tell(&core.subdir, false);
+        core.layout.neighbours().holdings.notify(&core.subdir, false);
     }
 }
 
@@ -70,7 +70,7 @@ impl Drop for Holding {
         let core = self.object.core();
         let holdings = &core.layout.neighbours().holdings;
         holdings.held().retain(|held| held.session != self.session);
-        holdings.tell(&core.subdir, true);
+        holdings.notify(&core.subdir, true);
     }
 }
 
@@ -96,7 +96,7 @@ impl Holdings {
         }
     }
 
-    fn tell(&self, subdir: &str, is_end: bool) {
+    fn notify(&self, subdir: &str, is_end: bool) {
         if self.watched.load(Ordering::SeqCst) == 0 {
             return;
         }

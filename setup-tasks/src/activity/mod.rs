@@ -38,7 +38,7 @@ use crate::decide::Reason;
 use crate::layout::Layout;
 use crate::object::AnyObject;
 pub use crate::ready::WorkKind;
-use crate::ready::{Current, Node, Work};
+use crate::ready::{Current, WaitNode, Work};
 use crate::stamp::Timestamp;
 
 /// The version of a snapshot as JSON.
@@ -213,15 +213,15 @@ pub fn current() -> Vec<Activity> {
 /// Nodes that are worked on or waited for. Each is looked at once, so that what is told of it fits together.
 #[derive(Default)]
 struct Nodes {
-    found: Vec<Found>,
+    found: Vec<FoundNode>,
     known: HashSet<u64>,
 }
 
-struct Found {
-    node: Node,
+struct FoundNode {
+    node: WaitNode,
     object: Option<AnyObject>,
     work: Option<Work>,
-    waits: Vec<(Node, SystemTime)>,
+    waits: Vec<(WaitNode, SystemTime)>,
     /// Since when it is waited for, where that is how it was found.
     waited_for: Option<SystemTime>,
 }
@@ -237,10 +237,10 @@ impl Nodes {
         }
     }
 
-    fn put(&mut self, node: Node, object: Option<AnyObject>, work: Option<Work>, waited_for: Option<SystemTime>) {
+    fn put(&mut self, node: WaitNode, object: Option<AnyObject>, work: Option<Work>, waited_for: Option<SystemTime>) {
         if self.known.insert(node.id()) {
             let waits = node.waits();
-            self.found.push(Found { node, object, work, waits, waited_for });
+            self.found.push(FoundNode { node, object, work, waits, waited_for });
         }
     }
 
@@ -259,11 +259,11 @@ impl Nodes {
     }
 
     fn activities(&self) -> Vec<Activity> {
-        self.found.iter().map(Found::activity).collect()
+        self.found.iter().map(FoundNode::activity).collect()
     }
 }
 
-impl Found {
+impl FoundNode {
     fn activity(&self) -> Activity {
         let Self { node, work, waits, waited_for, .. } = self;
         let work = work.as_ref();
@@ -284,7 +284,7 @@ impl Found {
             description,
             reason: step.and_then(|step| step.reason.clone()),
             since: since.unwrap_or_else(SystemTime::now).into(),
-            parent: work.and_then(|work| work.parent.as_ref()).map(Node::id),
+            parent: work.and_then(|work| work.parent.as_ref()).map(WaitNode::id),
             waits_for: waits.iter().map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() }).collect(),
             held_by: node.locked().map(|locked| locked.holder),
         }
@@ -299,9 +299,9 @@ impl Found {
 }
 
 /// A fleet that is listed while this is kept.
-pub(crate) struct Listed(pub(crate) Layout, pub(crate) Arc<crate::fleet::FleetOptions>);
+pub(crate) struct ListedFleet(pub(crate) Layout, pub(crate) Arc<crate::fleet::FleetOptions>);
 
-impl Drop for Listed {
+impl Drop for ListedFleet {
     fn drop(&mut self) {
         self.0.unlist_fleet(&self.1);
     }

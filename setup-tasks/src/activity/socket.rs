@@ -51,12 +51,12 @@ pub struct Published {
     server: Arc<Server>,
 }
 
-/// A layout's way to be asked.
+/// The server of a layout that answers other processes.
 #[derive(Debug, Default)]
-pub(crate) struct Answering(Mutex<State>);
+pub(crate) struct Answering(Mutex<AnswerState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct AnswerState {
     server: Weak<Server>,
     /// From the first change on, other processes may wait for this one at any time.
     kept: Option<Arc<Server>>,
@@ -64,7 +64,7 @@ struct State {
 }
 
 impl Answering {
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> std::sync::MutexGuard<'_, AnswerState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -87,7 +87,7 @@ impl Layout {
 
     /// Answers other processes from now on, as far as that is possible: without it, they wait all the same and know less.
     pub(crate) fn answer_others(&self) {
-        let is_settled = |state: &State| state.kept.is_some() || state.failed;
+        let is_settled = |state: &AnswerState| state.kept.is_some() || state.failed;
         if !self.is_shared() || is_settled(&self.neighbours().answering.state()) {
             return;
         }
@@ -141,19 +141,19 @@ impl Drop for Server {
     }
 }
 
-/// Somebody who has connected.
-struct Asker {
+/// A connected process that may ask a question.
+struct Client {
     stream: UnixStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     until: Instant,
 }
 
 fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
-    let mut askers: Vec<Asker> = Vec::new();
+    let mut clients: Vec<Client> = Vec::new();
     loop {
-        let first = askers.iter().map(|asker| asker.until).min();
+        let first = clients.iter().map(|client| client.until).min();
         let mut fds = vec![PollFd::new(listener, PollFlags::IN)];
-        fds.extend(askers.iter().map(|asker| PollFd::new(&asker.stream, PollFlags::IN)));
+        fds.extend(clients.iter().map(|client| PollFd::new(&client.stream, PollFlags::IN)));
         // Without anybody who has connected, for as long as it takes.
         let at_most = first.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         wait(&mut fds, at_most);
@@ -163,31 +163,31 @@ fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
         }
         while let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
-                askers.push(Asker { stream, heard: Vec::new(), until: Instant::now() + PATIENCE });
+                clients.push(Client { stream, received: Vec::new(), until: Instant::now() + PATIENCE });
             }
         }
         let now = Instant::now();
-        for asker in std::mem::take(&mut askers) {
-            askers.extend(asker.serve(layout).filter(|asker| asker.until > now));
+        for client in std::mem::take(&mut clients) {
+            clients.extend(client.serve(layout).filter(|client| client.until > now));
         }
     }
 }
 
-impl Asker {
-    /// Hears what has come, and answers if that is a question; else the asker is asked on.
+impl Client {
+    /// Reads what has arrived and answers a complete question; else returns the client to wait for more.
     fn serve(mut self, layout: &WeakLayout) -> Option<Self> {
         let mut buffer = [0; 4096];
         loop {
             match self.stream.read(&mut buffer) {
                 Ok(0) => return None,
-                Ok(length) => self.heard.extend_from_slice(&buffer[..length]),
+                Ok(length) => self.received.extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return (self.heard.len() <= LONGEST_QUESTION).then_some(self);
+                    return (self.received.len() <= LONGEST_QUESTION).then_some(self);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return None,
             }
-            if let Some(end) = self.heard.iter().position(|&byte| byte == b'\n') {
+            if let Some(end) = self.received.iter().position(|&byte| byte == b'\n') {
                 self.answer(end, layout);
                 return None;
             }
@@ -196,9 +196,9 @@ impl Asker {
 
     fn answer(self, end: usize, layout: &WeakLayout) {
         let Some(layout) = layout.upgrade() else { return };
-        match serde_json::from_slice(&self.heard[..end]) {
-            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => self.say(&layout.activities()),
-            Ok(Question { version: VERSION, ask: Ask::Waits }) => self.say(&layout.process_waits()),
+        match serde_json::from_slice(&self.received[..end]) {
+            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => self.respond(&layout.activities()),
+            Ok(Question { version: VERSION, ask: Ask::Waits }) => self.respond(&layout.process_waits()),
             Ok(Question { version: VERSION, ask: Ask::Watch { object } }) => {
                 layout.neighbours().holdings.watch(object, self.stream);
             }
@@ -206,12 +206,12 @@ impl Asker {
                 let pid = std::process::id();
                 let refusal =
                     format!("process {pid} understands questions of version {VERSION}; use the program that it runs");
-                self.say(&Refusal { version: VERSION, refusal });
+                self.respond(&Refusal { version: VERSION, refusal });
             }
         }
     }
 
-    fn say(mut self, answer: &impl Serialize) {
+    fn respond(mut self, answer: &impl Serialize) {
         let Ok(text) = serde_json::to_string(answer) else { return };
         // The other process does not know the secrets of this one.
         let text = redact(&text);

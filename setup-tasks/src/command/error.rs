@@ -18,7 +18,7 @@ pub enum CommandError {
         source: io::Error,
     },
     /// It ended without success.
-    #[error("`{command}` ended with {status}{}", said(stderr))]
+    #[error("`{command}` ended with {status}{}", stderr_excerpt(stderr))]
     Failed {
         /// The command.
         command: String,
@@ -28,7 +28,7 @@ pub enum CommandError {
         stderr: String,
     },
     /// It took longer than its timeout, and was ended.
-    #[error("`{command}` took longer than its timeout of {limit:?}{}", said(stderr))]
+    #[error("`{command}` took longer than its timeout of {limit:?}{}", stderr_excerpt(stderr))]
     TimedOut {
         /// The command.
         command: String,
@@ -100,7 +100,7 @@ const ASKS: [&str; 8] = [
     "must be run from a terminal",
 ];
 
-fn said(stderr: &str) -> String {
+fn stderr_excerpt(stderr: &str) -> String {
     let stderr = stderr.trim_end();
     if stderr.is_empty() {
         return String::new();

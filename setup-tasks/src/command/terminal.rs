@@ -32,7 +32,7 @@ pub fn on_handover(hook: impl Fn(bool) + Send + 'static) {
     *HOOK.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(hook));
 }
 
-fn tell(is_away: bool) {
+fn call_hook(is_away: bool) {
     if let Some(hook) = &*HOOK.lock().unwrap_or_else(PoisonError::into_inner) {
         hook(is_away);
     }
@@ -116,7 +116,7 @@ impl Terminal {
             return Err("this process is not in its foreground");
         }
         let settings = tcgetattr(&tty).map_err(|_| "its settings cannot be read")?;
-        tell(true);
+        call_hook(true);
         Ok(Self { tty, own, settings })
     }
 
@@ -182,7 +182,7 @@ impl Drop for Terminal {
     fn drop(&mut self) {
         // An error says that the terminal is gone.
         let _ = self.set_foreground(self.own);
-        tell(false);
+        call_hook(false);
     }
 }
 

@@ -20,8 +20,8 @@ pub(super) fn settle(mut config: Config) -> Result<Config, ConfigError> {
             return Err(ConfigError::of_places(format!("`{name}` holds a NUL")));
         }
     }
-    let [cache, state, log] = own(&config).map(|(name, path)| Place::new(name, &config.base_dir.join(path)));
-    let base = Place::new("base_dir", &config.base_dir);
+    let [cache, state, log] = own(&config).map(|(name, path)| ConfiguredDir::new(name, &config.base_dir.join(path)));
+    let base = ConfiguredDir::new("base_dir", &config.base_dir);
     for own in [&cache, &state, &log] {
         own.refuse_to_contain(&base)?;
     }
@@ -37,7 +37,7 @@ fn own(config: &Config) -> [(&'static str, &Path); 3] {
 }
 
 /// A directory by its key, its path without links, and the identities of it and all that it is in, as far as they exist.
-struct Place {
+struct ConfiguredDir {
     name: &'static str,
     path: PathBuf,
     within: Vec<Identity>,
@@ -46,7 +46,7 @@ struct Place {
 /// The device and the number of a directory: a directory that is mounted in two places has one.
 type Identity = (u64, u64);
 
-impl Place {
+impl ConfiguredDir {
     fn new(name: &'static str, path: &Path) -> Self {
         let path = resolve(path);
         let within = path.ancestors().filter_map(identity).collect();

@@ -80,13 +80,13 @@ impl<M: SetupTasks> fmt::Debug for Deferred<M> {
     }
 }
 
-type Found = BoxFuture<'static, Result<AnyObject, InjectError>>;
+type FindFuture = BoxFuture<'static, Result<AnyObject, InjectError>>;
 
 /// [`Deferred`] without the model's type.
 #[derive(Clone, Copy)]
 pub(crate) struct DeferredKey {
     pub(super) name: Option<&'static str>,
-    pub(super) find: fn(Option<&'static str>, Injector) -> Found,
+    pub(super) find: fn(Option<&'static str>, Injector) -> FindFuture,
     pub(super) peek: fn(Option<&'static str>, &Injector) -> Option<AnyObject>,
 }
 
@@ -101,7 +101,7 @@ fn peek<M: SetupTasks>(name: Option<&'static str>, injector: &Injector) -> Optio
     injector.peek(&key).map(|object| object.any())
 }
 
-fn find<M: SetupTasks>(name: Option<&'static str>, injector: Injector) -> Found {
+fn find<M: SetupTasks>(name: Option<&'static str>, injector: Injector) -> FindFuture {
     let key = name.map_or(InjectionKey::of(), InjectionKey::named);
     Box::pin(async move { Ok(Deferred::<M>::new(key).find(&injector).await?.any()) })
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::error::InjectError;
 use super::{Injector, Value};
-use crate::ready::{Current, Once, OnceError, Reached, SharedError, WorkKind};
+use crate::ready::{Current, OnceError, Reached, SharedError, SharedOnce, WorkKind};
 use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
@@ -13,9 +13,9 @@ type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + S
 pub(super) struct Factory {
     key: String,
     make: Make,
-    made: Once<Value>,
+    made: SharedOnce<Value>,
     /// The values of plans, each good for the request that it was made for.
-    planned: OnceLock<Box<Once<Planned>>>,
+    planned: OnceLock<Box<SharedOnce<Planned>>>,
 }
 
 /// The result of a factory that a plan called.
@@ -38,7 +38,7 @@ impl Factory {
             let make = make.clone();
             Box::pin(async move { Ok(Arc::new(make(injector).await?) as Value) })
         });
-        Self { made: Once::new(WorkKind::Factory, key.as_str().into()), planned: OnceLock::new(), key, make }
+        Self { made: SharedOnce::new(WorkKind::Factory, key.as_str().into()), planned: OnceLock::new(), key, make }
     }
 
     /// The value, made at the injector that provides it.
@@ -58,7 +58,8 @@ impl Factory {
         if let Some(value) = self.made.peek() {
             return Ok(value);
         }
-        let planned = self.planned.get_or_init(|| Box::new(Once::new(WorkKind::Factory, self.key.as_str().into())));
+        let planned =
+            self.planned.get_or_init(|| Box::new(SharedOnce::new(WorkKind::Factory, self.key.as_str().into())));
         let make = || -> BoxFuture<'static, Result<Planned>> {
             let reached = Arc::<Reached>::default();
             let making = Current::reaching(reached.clone(), (self.make)(at));

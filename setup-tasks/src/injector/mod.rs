@@ -47,9 +47,9 @@ type Id = (TypeId, Option<&'static str>);
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct Injector(Arc<Inner>);
+pub struct Injector(Arc<InjectorState>);
 
-struct Inner {
+struct InjectorState {
     name: String,
     parent: Option<Injector>,
     provided: RwLock<HashMap<Id, Provided>>,
@@ -57,7 +57,7 @@ struct Inner {
 }
 
 /// A parent and a value may hold more injectors and objects: a chain of them is dropped without recursion.
-impl Drop for Inner {
+impl Drop for InjectorState {
     fn drop(&mut self) {
         let provided = std::mem::take(self.provided.get_mut().unwrap_or_else(PoisonError::into_inner));
         if !provided.is_empty() {
@@ -98,7 +98,7 @@ impl Injector {
     }
 
     fn new(name: String, parent: Option<Self>, listeners: Listeners) -> Self {
-        Self(Arc::new(Inner { name, parent, provided: RwLock::default(), listeners }))
+        Self(Arc::new(InjectorState { name, parent, provided: RwLock::default(), listeners }))
     }
 
     /// Its name.

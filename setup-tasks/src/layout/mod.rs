@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use foldhash::HashMap;
 pub use object_builder::{AddError, Dependency, ObjectBuilder};
 
-use crate::activity::{Listed, Neighbours};
+use crate::activity::{ListedFleet, Neighbours};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::fleet::{FleetOptions, FleetRun, Stop};
@@ -40,13 +40,13 @@ use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, Stamp
 /// ```
 #[derive(Clone)]
 pub struct Layout {
-    inner: Arc<Inner>,
+    inner: Arc<LayoutState>,
     /// `None` in the handles that objects have, so that objects do not keep the layout that keeps them.
     _owner: Option<Arc<Owner>>,
 }
 
 /// A handle that does not keep the layout.
-pub(crate) struct WeakLayout(Weak<Inner>);
+pub(crate) struct WeakLayout(Weak<LayoutState>);
 
 impl WeakLayout {
     /// Returns the layout, as long as somebody else keeps it.
@@ -56,7 +56,7 @@ impl WeakLayout {
 }
 
 /// What the handles outside of objects share: the last of them lets the objects go.
-struct Owner(Arc<Inner>);
+struct Owner(Arc<LayoutState>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
@@ -66,7 +66,7 @@ impl Drop for Owner {
     }
 }
 
-struct Inner {
+struct LayoutState {
     config: Arc<Config>,
     /// Why the configuration cannot be used, if it was not loaded but written in code. No object is added then.
     refused: Option<ConfigError>,
@@ -151,7 +151,7 @@ impl Layout {
         let plans_only = AtomicBool::new(config.dry_run || Current::is_plan());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
-        let inner = Arc::new(Inner {
+        let inner = Arc::new(LayoutState {
             config,
             refused,
             injector,
@@ -342,9 +342,9 @@ impl Layout {
     }
 
     /// Lists a fleet among those that run, while the answer is kept.
-    pub(crate) fn list_fleet(&self, options: &Arc<FleetOptions>) -> Listed {
+    pub(crate) fn list_fleet(&self, options: &Arc<FleetOptions>) -> ListedFleet {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).push(options.clone());
-        Listed(self.of_object(), options.clone())
+        ListedFleet(self.of_object(), options.clone())
     }
 
     pub(crate) fn unlist_fleet(&self, options: &Arc<FleetOptions>) {

@@ -9,7 +9,7 @@ use crate::injector::Injector;
 use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
 use crate::paths::{PathError, normal_subdir};
 use crate::secret;
-use crate::task::added::{AddTaskError, AddedRow, NewPlace};
+use crate::task::added::{AddTaskError, AddedRow, NewPosition};
 use crate::task::name::intern;
 use crate::task::plugin::{PlugInError, table_of};
 
@@ -144,7 +144,7 @@ impl Dependency {
         let task = to.task;
         let name: String = format!("{}_{task}", other.id());
         let name: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
-        let mut place = NewPlace::new(&name);
+        let mut place = NewPosition::new(&name);
         let first = T::BLOCK.first_own().map(str::to_owned);
         place.put_before(if before.is_empty() { first.into_iter().collect() } else { before });
         let description = format!("Depend on {task} of {}", other.id());

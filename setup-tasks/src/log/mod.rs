@@ -20,7 +20,7 @@ use crate::object::AnyObject;
 use crate::secret::redact;
 use crate::text::one_line;
 
-/// How many logs are kept of a task; older ones go when a new one is made.
+/// How many logs are kept of a task; older ones go when a new one is writer.
 const KEPT: usize = 20;
 
 /// The target of what tasks say through [`TaskContext::log`](crate::TaskContext::log): it is in their logs already.
@@ -37,20 +37,20 @@ pub struct TaskLog {
     task: &'static str,
     attempt: u32,
     reason: Option<Reason>,
-    state: Mutex<State>,
+    state: Mutex<LogState>,
 }
 
 #[derive(Debug)]
-enum State {
-    Unmade,
-    Made(LogWriter),
-    /// It cannot be written: said once, and not tried again.
-    Broken,
+enum LogState {
+    NotCreated,
+    Open(LogWriter),
+    /// A write failed. That was reported once, and no other write is tried.
+    Failed,
 }
 
 impl TaskLog {
     pub(crate) fn new(object: AnyObject, task: &'static str, attempt: u32, reason: Option<Reason>) -> Self {
-        Self { object, task, attempt, reason, state: Mutex::new(State::Unmade) }
+        Self { object, task, attempt, reason, state: Mutex::new(LogState::NotCreated) }
     }
 
     /// The log of the attempt that the caller is a part of.
@@ -79,17 +79,17 @@ impl TaskLog {
         self.with(|log| log.write_filtered(bytes));
     }
 
-    /// Writes to the log, which is made first if need be.
+    /// Writes to the log, which is writer first if need be.
     fn with(&self, write: impl FnOnce(&mut LogWriter) -> io::Result<()>) {
         let mut state = self.state();
-        if let State::Unmade = *state {
+        if let LogState::NotCreated = *state {
             match self.make() {
-                Ok(made) => *state = State::Made(made),
+                Ok(writer) => *state = LogState::Open(writer),
                 Err(error) => return self.give_up(state, &error),
             }
         }
-        if let State::Made(made) = &mut *state
-            && let Err(error) = write(made)
+        if let LogState::Open(writer) = &mut *state
+            && let Err(error) = write(writer)
         {
             self.give_up(state, &error);
         }
@@ -98,17 +98,17 @@ impl TaskLog {
     /// Where it is, once something was written.
     pub fn path(&self) -> Option<PathBuf> {
         match &*self.state() {
-            State::Made(made) => Some(made.path.clone()),
-            State::Unmade | State::Broken => None,
+            LogState::Open(writer) => Some(writer.path.clone()),
+            LogState::NotCreated | LogState::Failed => None,
         }
     }
 
     /// Says how the attempt ended: in a log that there is, and of a failure in any case.
     pub(crate) fn end(&self, error: Option<&anyhow::Error>, took: Duration) {
-        let is_made = match &mut *self.state() {
+        let is_open = match &mut *self.state() {
             // A last line that has no end yet gets one.
-            State::Made(made) => made.end_line().is_ok(),
-            State::Unmade | State::Broken => false,
+            LogState::Open(writer) => writer.end_line().is_ok(),
+            LogState::NotCreated | LogState::Failed => false,
         };
         match error {
             Some(error) => {
@@ -117,7 +117,7 @@ impl TaskLog {
                 self.line(&format!("# failed after {took:.1?}: {error}"));
                 self.with(LogWriter::end_line);
             }
-            None if is_made => self.line(&format!("# done in {took:.1?}")),
+            None if is_open => self.line(&format!("# done in {took:.1?}")),
             None => {}
         }
     }
@@ -154,13 +154,13 @@ impl TaskLog {
     }
 
     /// Without the lock: whoever hears the warning may want to write it here.
-    fn give_up(&self, mut state: MutexGuard<'_, State>, error: &io::Error) {
-        *state = State::Broken;
+    fn give_up(&self, mut state: MutexGuard<'_, LogState>, error: &io::Error) {
+        *state = LogState::Failed;
         drop(state);
         tracing::warn!(object = self.object.id(), task = self.task, "the task's log cannot be written: {error}");
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LogState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

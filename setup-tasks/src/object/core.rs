@@ -14,7 +14,7 @@ use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
-use crate::ready::{Current, Epoch, Once, WorkKind};
+use crate::ready::{Current, Epoch, SharedOnce, WorkKind};
 use crate::run::{Course, Permit};
 use crate::stamp::{Change, Entry, Records, Stamp, StampError};
 
@@ -30,7 +30,7 @@ pub(crate) struct ObjectCore {
     pub(crate) host: Option<Host>,
     /// Those that its model adds to its type and its id.
     pub(crate) event_keys: Vec<EventKey>,
-    pub(crate) ready: Once<()>,
+    pub(crate) ready: SharedOnce<()>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
     /// The row of the task that is considered now, and 1; 0 if none is.
@@ -78,7 +78,7 @@ impl ObjectCore {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
             event_keys: model.event_keys(),
-            ready: Once::new(WorkKind::Ready, id.clone()),
+            ready: SharedOnce::new(WorkKind::Ready, id.clone()),
             own_readonly: readonly,
             model_readonly: T::READONLY,
             considered: AtomicUsize::new(0),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::node::Node;
+use super::node::WaitNode;
 
 /// A circle of waits: each waits for the next, and the last for the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +11,8 @@ pub struct Circle(Vec<String>);
 
 impl Circle {
     /// An object's readiness waits for its run: one name stands for both.
-    fn new(path: &[Node]) -> Self {
-        Self::of_names(path.iter().map(Node::title).collect())
+    fn new(path: &[WaitNode]) -> Self {
+        Self::of_names(path.iter().map(WaitNode::title).collect())
     }
 
     /// As [`new`](Self::new), of names.
@@ -38,11 +38,11 @@ impl Circle {
     ///
     /// The wait is entered before this is asked. Of two waits that close one circle at the same time, at least one sees
     /// the other: each enters its own under its node's lock before it reads the other's under that one's.
-    pub(super) fn find(waiter: &Node, target: &Node) -> Option<Self> {
+    pub(super) fn find(waiter: &WaitNode, target: &WaitNode) -> Option<Self> {
         if waiter == target {
             return Some(Self::new(std::slice::from_ref(waiter)));
         }
-        let mut came: HashMap<u64, Node> = HashMap::new();
+        let mut came: HashMap<u64, WaitNode> = HashMap::new();
         let mut open = vec![target.clone()];
         while let Some(node) = open.pop() {
             for next in node.waits_for() {
@@ -61,7 +61,7 @@ impl Circle {
 }
 
 /// Follows where the search came from, and turns the way round: from `waiter` over `target` back to the one before it.
-fn way_back(waiter: &Node, target: &Node, came: &HashMap<u64, Node>) -> Vec<Node> {
+fn way_back(waiter: &WaitNode, target: &WaitNode, came: &HashMap<u64, WaitNode>) -> Vec<WaitNode> {
     let mut path = Vec::new();
     let mut at = waiter;
     while at != target {

@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::node::{Node, WorkKind};
+use super::node::{WaitNode, WorkKind};
 use super::reached::Reached;
 use crate::fleet::FleetOptions;
 
@@ -37,7 +37,7 @@ impl Epoch {
 #[derive(Clone, Default)]
 pub(crate) struct Current {
     /// The work itself: what waits when it waits. `None` for a fleet that nobody's work began.
-    pub(crate) node: Option<Node>,
+    pub(crate) node: Option<WaitNode>,
     epoch: Option<Epoch>,
     /// The fleet that it is a part of, with what that one leaves out or forces.
     fleet: Option<Arc<FleetHandle>>,
@@ -74,7 +74,7 @@ impl Current {
     }
 
     /// The node of the caller's work.
-    pub(crate) fn worker() -> Option<Node> {
+    pub(crate) fn worker() -> Option<WaitNode> {
         CURRENT.try_with(|current| current.node.clone()).ok().flatten()
     }
 
@@ -157,7 +157,7 @@ impl Current {
     }
 
     /// Does the work of a node for it; the node is at work until it ends or is dropped.
-    pub(crate) async fn within<F: Future>(self, node: &Node, epoch: Epoch, work: F) -> F::Output {
+    pub(crate) async fn within<F: Future>(self, node: &WaitNode, epoch: Epoch, work: F) -> F::Output {
         let _at_work = node.begin(self.node);
         let is_plan = self.is_plan || node.kind() == WorkKind::Plan;
         let (node, epoch, depth) = (Some(node.clone()), Some(epoch), self.depth + 1);

@@ -18,8 +18,8 @@ pub(crate) use across::{HeldObject, PassedTask, ProcessWaits, find_circle};
 pub use circle::Circle;
 pub(crate) use current::{Current, Epoch};
 pub use node::WorkKind;
-pub(crate) use node::{LockedElsewhere, Node, Step, Until, Work};
-pub(crate) use once::{Once, OnceError};
+pub(crate) use node::{ActiveTask, LockedElsewhere, WaitCondition, WaitNode, Work};
+pub(crate) use once::{OnceError, SharedOnce};
 pub(crate) use reached::Reached;
 pub use shared_error::SharedError;
 

@@ -31,7 +31,7 @@ pub enum WorkKind {
 }
 
 /// Whether a wait is over although nobody has been told yet: for those who look for circles meanwhile.
-pub(crate) trait Until: Send + Sync {
+pub(crate) trait WaitCondition: Send + Sync {
     fn is_over(&self) -> bool;
 
     /// Returns the task of the node's object that is waited for, if another process that considers it ends the wait, too.
@@ -42,18 +42,18 @@ pub(crate) trait Until: Send + Sync {
 
 /// A cheap handle.
 #[derive(Clone)]
-pub(crate) struct Node(Arc<Inner>);
+pub(crate) struct WaitNode(Arc<NodeShared>);
 
-struct Inner {
+struct NodeShared {
     id: u64,
     kind: WorkKind,
     name: Arc<str>,
     /// `None` while it neither works nor waits, as most objects of a fleet at any time.
-    state: Mutex<Option<Box<State>>>,
+    state: Mutex<Option<Box<NodeState>>>,
 }
 
 #[derive(Default)]
-struct State {
+struct NodeState {
     work: Option<Work>,
     /// As often as it waits, since its work may wait in several places at once.
     waits: Vec<Edge>,
@@ -68,8 +68,8 @@ struct State {
 pub(crate) struct Work {
     pub(crate) since: SystemTime,
     /// What it was begun for.
-    pub(crate) parent: Option<Node>,
-    pub(crate) step: Option<Box<Step>>,
+    pub(crate) parent: Option<WaitNode>,
+    pub(crate) step: Option<Box<ActiveTask>>,
 }
 
 /// A lock that another process holds.
@@ -82,7 +82,7 @@ pub(crate) struct LockedElsewhere {
 
 /// The task that runs.
 #[derive(Clone)]
-pub(crate) struct Step {
+pub(crate) struct ActiveTask {
     pub(crate) task: &'static str,
     pub(crate) description: Cow<'static, str>,
     pub(crate) reason: Option<Reason>,
@@ -92,13 +92,13 @@ pub(crate) struct Step {
 #[derive(Clone)]
 struct Edge {
     id: u64,
-    to: Node,
+    to: WaitNode,
     since: SystemTime,
-    until: Option<Weak<dyn Until>>,
+    until: Option<Weak<dyn WaitCondition>>,
 }
 
-impl State {
-    fn push(&mut self, to: Node, until: Option<Weak<dyn Until>>) -> u64 {
+impl NodeState {
+    fn push(&mut self, to: WaitNode, until: Option<Weak<dyn WaitCondition>>) -> u64 {
         self.waited += 1;
         self.waits.push(Edge { id: self.waited, to, since: SystemTime::now(), until });
         self.waited
@@ -115,15 +115,15 @@ impl State {
     }
 }
 
-impl PartialEq for Node {
+impl PartialEq for WaitNode {
     fn eq(&self, other: &Self) -> bool {
         self.0.id == other.0.id
     }
 }
 
-impl Node {
+impl WaitNode {
     pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
-        Self(Arc::new(Inner { id: next_id(), kind, name, state: Mutex::new(None) }))
+        Self(Arc::new(NodeShared { id: next_id(), kind, name, state: Mutex::new(None) }))
     }
 
     pub(crate) fn id(&self) -> u64 {
@@ -147,7 +147,7 @@ impl Node {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, Option<Box<State>>> {
+    fn state(&self) -> MutexGuard<'_, Option<Box<NodeState>>> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -171,7 +171,7 @@ impl Node {
     }
 
     /// Says which task runs.
-    pub(crate) fn step(&self, step: Option<Step>) {
+    pub(crate) fn step(&self, step: Option<ActiveTask>) {
         self.change_work(|work| work.step = step.map(Box::new));
     }
 
@@ -233,7 +233,7 @@ impl Node {
     }
 
     /// As [`wait`](Self::wait), for a part of the node's work.
-    pub(crate) fn wait_until(&self, until: Option<Weak<dyn Until>>) -> Result<Wait, Circle> {
+    pub(crate) fn wait_until(&self, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
         let Some(waiter) = Current::worker() else { return Ok(Wait(None)) };
         let id = waiter.state().get_or_insert_default().push(self.clone(), until);
         let wait = Wait(Some((waiter.clone(), id)));
@@ -250,18 +250,18 @@ fn next_id() -> u64 {
 }
 
 /// Ends the work of a node.
-pub(super) struct AtWork<'n>(&'n Node);
+pub(super) struct AtWork<'n>(&'n WaitNode);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
-        let work = State::end(&mut self.0.state(), |state| state.work.take());
+        let work = NodeState::end(&mut self.0.state(), |state| state.work.take());
         // Without the lock: the parent may be the last of its kind.
         drop(work);
     }
 }
 
 /// A wait for a lock; it ends when this is dropped.
-pub(crate) struct WaitForLock<'n>(&'n Node);
+pub(crate) struct WaitForLock<'n>(&'n WaitNode);
 
 impl WaitForLock<'_> {
     /// Says that another process holds the lock now.
@@ -274,17 +274,17 @@ impl WaitForLock<'_> {
 
 impl Drop for WaitForLock<'_> {
     fn drop(&mut self) {
-        drop(State::end(&mut self.0.state(), |state| state.locked.take()));
+        drop(NodeState::end(&mut self.0.state(), |state| state.locked.take()));
     }
 }
 
 /// A wait under way; it ends when this is dropped.
-pub(crate) struct Wait(Option<(Node, u64)>);
+pub(crate) struct Wait(Option<(WaitNode, u64)>);
 
 impl Drop for Wait {
     fn drop(&mut self) {
         let Some((waiter, id)) = self.0.take() else { return };
-        let edge = State::end(&mut waiter.state(), |state| {
+        let edge = NodeState::end(&mut waiter.state(), |state| {
             let at = state.waits.iter().position(|edge| edge.id == id)?;
             Some(state.waits.swap_remove(at))
         });

@@ -9,7 +9,7 @@ use futures_util::future::{Shared, WeakShared};
 
 use super::circle::Circle;
 use super::current::{Current, Epoch, OwnTask};
-use super::node::{Node, WorkKind};
+use super::node::{WaitNode, WorkKind};
 use super::shared_error::SharedError;
 use super::sync::{Mutex, MutexGuard};
 use crate::BoxFuture;
@@ -20,14 +20,14 @@ use crate::run::panicked;
 ///
 /// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
 /// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
-pub(crate) struct Once<V> {
-    pub(crate) node: Node,
-    state: Arc<Mutex<State<V>>>,
+pub(crate) struct SharedOnce<V> {
+    pub(crate) node: WaitNode,
+    state: Arc<Mutex<OnceState<V>>>,
 }
 
 type Work<V> = Shared<BoxFuture<'static, Result<V, SharedError>>>;
 
-enum State<V> {
+enum OnceState<V> {
     Idle,
     /// Not kept by this: it goes with the last who waits for it.
     Running(WeakShared<BoxFuture<'static, Result<V, SharedError>>>),
@@ -43,17 +43,17 @@ pub(crate) enum OnceError {
     Circle(Circle),
 }
 
-impl<V: Clone + Send + Sync + 'static> Once<V> {
+impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
     /// Work of that name.
     pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
-        Self { node: Node::new(kind, name), state: Arc::new(Mutex::new(State::Idle)) }
+        Self { node: WaitNode::new(kind, name), state: Arc::new(Mutex::new(OnceState::Idle)) }
     }
 
     /// The result, if there is one.
     pub(crate) fn peek(&self) -> Option<V> {
         match &*lock(&self.state) {
-            State::Done(value, _) => Some(value.clone()),
-            State::Idle | State::Running(_) | State::Failed(..) => None,
+            OnceState::Done(value, _) => Some(value.clone()),
+            OnceState::Idle | OnceState::Running(_) | OnceState::Failed(..) => None,
         }
     }
 
@@ -62,9 +62,11 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
     pub(crate) fn offer(&self, value: V) -> V {
         let mut state = lock(&self.state);
         match &*state {
-            State::Done(kept, _) => return kept.clone(),
-            State::Running(work) if work.upgrade().is_some() => {}
-            State::Idle | State::Failed(..) | State::Running(_) => *state = State::Done(value.clone(), Epoch::NEVER),
+            OnceState::Done(kept, _) => return kept.clone(),
+            OnceState::Running(work) if work.upgrade().is_some() => {}
+            OnceState::Idle | OnceState::Failed(..) | OnceState::Running(_) => {
+                *state = OnceState::Done(value.clone(), Epoch::NEVER)
+            }
         }
         value
     }
@@ -93,16 +95,16 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
         let work = {
             let mut state = lock(&self.state);
             let running = match &*state {
-                State::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
-                State::Failed(error, since) if *since > Current::epoch_now() => {
+                OnceState::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
+                OnceState::Failed(error, since) if *since > Current::epoch_now() => {
                     return Err(OnceError::Failed(error.clone()));
                 }
-                State::Running(work) => work.upgrade(),
-                State::Idle | State::Failed(..) | State::Done(..) => None,
+                OnceState::Running(work) => work.upgrade(),
+                OnceState::Idle | OnceState::Failed(..) | OnceState::Done(..) => None,
             };
             running.unwrap_or_else(|| {
                 let work = self.begin(make(), Current::get());
-                *state = work.downgrade().map_or(State::Idle, State::Running);
+                *state = work.downgrade().map_or(OnceState::Idle, OnceState::Running);
                 work
             })
         };
@@ -120,8 +122,8 @@ impl<V: Clone + Send + Sync + 'static> Once<V> {
             let result = result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {
-                    Ok(value) => State::Done(value.clone(), epoch),
-                    Err(error) => State::Failed(error.clone(), Epoch::now()),
+                    Ok(value) => OnceState::Done(value.clone(), epoch),
+                    Err(error) => OnceState::Failed(error.clone(), Epoch::now()),
                 };
             }
             result

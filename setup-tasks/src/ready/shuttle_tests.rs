@@ -7,13 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::future::block_on;
 use shuttle::{check_pct, check_random, thread};
 
-use super::{Current, Epoch, Node, Once, WorkKind};
+use super::{Current, Epoch, SharedOnce, WaitNode, WorkKind};
 
 /// How many orders are tried.
 const ORDERS: usize = 5000;
 
-fn nodes(count: usize) -> Vec<Node> {
-    (0..count).map(|i| Node::new(WorkKind::Run, i.to_string().into())).collect()
+fn nodes(count: usize) -> Vec<WaitNode> {
+    (0..count).map(|i| WaitNode::new(WorkKind::Run, i.to_string().into())).collect()
 }
 
 /// Each node waits for others at the same time, in a thread of its own; which of the waits were refused as a circle.
@@ -53,7 +53,8 @@ fn shuttle_waits_without_a_circle_are_never_refused() {
 #[test]
 fn shuttle_what_many_ask_for_at_once_is_made_once() {
     check(|| {
-        let (once, times) = (Arc::new(Once::new(WorkKind::Factory, "value".into())), Arc::new(AtomicUsize::new(0)));
+        let (once, times) =
+            (Arc::new(SharedOnce::new(WorkKind::Factory, "value".into())), Arc::new(AtomicUsize::new(0)));
         let ask = |_| {
             let (once, times) = (once.clone(), times.clone());
             thread::spawn(move || {

@@ -13,12 +13,12 @@ use super::error::RunError;
 use super::report::{ObjectReport, TaskReport};
 use crate::decide::Newest;
 use crate::object::DynObject;
-use crate::ready::{Current, Epoch, Node, Until, WorkKind};
+use crate::ready::{Current, Epoch, WaitCondition, WaitNode, WorkKind};
 use crate::stamp::Timestamp;
 
 /// One of the two ways through the tasks of an object.
 pub(crate) struct Course {
-    pub(crate) node: Node,
+    pub(crate) node: WaitNode,
     /// Held by the one run that goes this way now.
     turn: tokio::sync::Mutex<()>,
     progress: Mutex<Progress>,
@@ -89,7 +89,7 @@ impl Progress {
 impl Course {
     pub(crate) fn new(kind: WorkKind, id: Arc<str>) -> Self {
         Self {
-            node: Node::new(kind, id),
+            node: WaitNode::new(kind, id),
             turn: tokio::sync::Mutex::new(()),
             progress: Mutex::default(),
             advanced: Notify::new(),
@@ -291,7 +291,7 @@ pub(super) struct TaskPassed {
     pub(super) row: usize,
 }
 
-impl Until for TaskPassed {
+impl WaitCondition for TaskPassed {
     fn is_over(&self) -> bool {
         let Some(object) = self.object.upgrade() else { return true };
         object.core().course(self.is_plan).known(self.asker, self.row).is_some()

@@ -15,7 +15,7 @@ use super::report::{ObjectReport, TaskReport, TaskStatus};
 use super::session::Session;
 use crate::BoxFuture;
 use crate::object::DynObject;
-use crate::ready::{Circle, Current, Step};
+use crate::ready::{ActiveTask, Circle, Current};
 use crate::stamp::{Change, Records, StampError, Timestamp};
 
 /// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
@@ -32,7 +32,7 @@ pub(super) struct RunningTask {
     pub(super) session: Arc<Session>,
     /// The resources of the contexts that are entered.
     pub(super) resources: Resources,
-    step: Step,
+    step: ActiveTask,
     /// The task that runs this one through its handle.
     parent: Option<Arc<Self>>,
     level: u32,
@@ -62,7 +62,7 @@ impl RunningTask {
         object: &Arc<dyn DynObject>,
         session: &Arc<Session>,
         resources: Resources,
-        step: Step,
+        step: ActiveTask,
         parent: Option<&Arc<Self>>,
     ) -> Arc<Self> {
         Arc::new(Self {

@@ -14,7 +14,7 @@ use super::report::{TaskReport, TaskStatus};
 use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
-use crate::ready::Step;
+use crate::ready::ActiveTask;
 use crate::stamp::{Guard, Keeps, Success, Timestamp};
 use crate::task::outcome::Outcome;
 
@@ -47,7 +47,7 @@ impl Driver<'_> {
         tracing::debug!(object = %core.id, task, %reason, "running");
         let (description, node) = (level.object.describe(row), &core.course(false).node);
         let (of_step, since) = (Some(reason.clone()), SystemTime::now());
-        let step = Step { task, description: description.clone(), reason: of_step, since };
+        let step = ActiveTask { task, description: description.clone(), reason: of_step, since };
         node.step(Some(step.clone()));
         let cx = self.prepare(session, level, row, Some(reason)).await?;
         let started = Instant::now();
@@ -83,7 +83,7 @@ impl Driver<'_> {
         cx: &TaskContext,
         reason: &Reason,
         (hash, started): (Option<String>, Instant),
-        step: Step,
+        step: ActiveTask,
     ) -> Ran {
         let (object, name) = (&level.object, cx.task());
         let has = object.features(row);

@@ -22,7 +22,7 @@ use crate::decide::Newest;
 use crate::depends::RelatedTask;
 use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
-use crate::ready::{Current, Until};
+use crate::ready::{Current, WaitCondition};
 use crate::stamp::{Records, Timestamp};
 
 impl Driver<'_> {
@@ -128,7 +128,7 @@ async fn considered(
         if let Some(known) = course.known(asker, row) {
             return known;
         }
-        let until: Arc<dyn Until> = Arc::new(TaskPassed { object: Arc::downgrade(other), is_plan, asker, row });
+        let until: Arc<dyn WaitCondition> = Arc::new(TaskPassed { object: Arc::downgrade(other), is_plan, asker, row });
         let _wait = match course.node.wait_until(Some(Arc::downgrade(&until))) {
             Ok(wait) => wait,
             Err(source) => {

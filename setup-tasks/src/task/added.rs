@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::helpers::Helpers;
 use super::kind::{DynTaskKind, TaskKind, ValueTask};
 use super::name::{intern, listed};
-use super::order::{CAPACITY, OrderError, Place, sort};
+use super::order::{CAPACITY, OrderError, TaskPosition, sort};
 use super::outcome::{IntoOutcome, Outcome};
 use super::row::TaskMeta;
 use super::table::TaskTable;
@@ -21,7 +21,7 @@ use crate::{BoxFuture, Result};
 #[derive(Clone, Debug)]
 #[must_use = "a task does nothing until it is added"]
 pub struct NewTask<K> {
-    pub(crate) place: NewPlace,
+    pub(crate) place: NewPosition,
     description: Option<String>,
     pub(super) helpers: Helpers,
     kind: K,
@@ -29,7 +29,7 @@ pub struct NewTask<K> {
 
 /// Where an added task goes, and what else is known of it.
 #[derive(Clone, Debug)]
-pub(crate) struct NewPlace {
+pub(crate) struct NewPosition {
     name: &'static str,
     order: Option<i64>,
     before: Vec<&'static str>,
@@ -39,7 +39,7 @@ pub(crate) struct NewPlace {
     retries: u32,
 }
 
-impl NewPlace {
+impl NewPosition {
     pub(crate) fn new(name: &str) -> Self {
         Self {
             name: intern(name),
@@ -85,7 +85,7 @@ where
     /// A task that calls a closure. It returns what tasks return. It reaches its object through the context; one that holds
     /// its own object would keep it for ever.
     pub fn new(name: impl AsRef<str>, description: impl Into<String>, run: F) -> Self {
-        let place = NewPlace::new(name.as_ref());
+        let place = NewPosition::new(name.as_ref());
         Self { place, description: Some(description.into()), helpers: Helpers::default(), kind: ClosureTask(run) }
     }
 
@@ -102,7 +102,7 @@ where
 impl<K> NewTask<K> {
     /// A task made of a value, which also describes it.
     pub fn value(name: impl AsRef<str>, kind: K) -> Self {
-        Self { place: NewPlace::new(name.as_ref()), description: None, helpers: Helpers::default(), kind }
+        Self { place: NewPosition::new(name.as_ref()), description: None, helpers: Helpers::default(), kind }
     }
 
     /// What it does, in words.
@@ -256,7 +256,7 @@ pub(crate) struct AddedRow<T: 'static> {
     pub(crate) description: Cow<'static, str>,
     pub(crate) action: AddedAction<T>,
     pub(crate) helpers: Helpers,
-    place: NewPlace,
+    place: NewPosition,
 }
 
 pub(crate) enum AddedAction<T: 'static> {
@@ -265,7 +265,7 @@ pub(crate) enum AddedAction<T: 'static> {
 }
 
 impl<T: 'static> AddedRow<T> {
-    pub(crate) fn relation(place: NewPlace, description: String, relative: Relative, to: RelatedTask) -> Self {
+    pub(crate) fn relation(place: NewPosition, description: String, relative: Relative, to: RelatedTask) -> Self {
         let action = AddedAction::Relation(relative, to);
         Self { description: description.into(), action, helpers: Helpers::default(), place }
     }
@@ -301,7 +301,7 @@ impl<T: 'static> Added<T> {
     pub(crate) fn add(&mut self, table: &TaskTable<T>, object: &str, row: AddedRow<T>) -> Result<(), AddTaskError> {
         let (object, task) = (object.to_owned(), row.name().to_owned());
         let mut places = table.places();
-        let known = |places: &[Place<'_>], name: &str| places.iter().any(|place| place.name == name);
+        let known = |places: &[TaskPosition<'_>], name: &str| places.iter().any(|place| place.name == name);
         places.extend(self.rows.iter().map(|row| row.order_place()));
         if known(&places, row.name()) {
             return Err(AddTaskError::Exists { object, task });
@@ -348,8 +348,8 @@ impl<T: 'static> Added<T> {
 }
 
 impl<T: 'static> AddedRow<T> {
-    fn order_place(&self) -> Place<'_> {
-        let NewPlace { name, order, before, after, .. } = &self.place;
-        Place { name, order: *order, before, after }
+    fn order_place(&self) -> TaskPosition<'_> {
+        let NewPosition { name, order, before, after, .. } = &self.place;
+        TaskPosition { name, order: *order, before, after }
     }
 }

@@ -48,12 +48,12 @@ const fn add(mut hash: u64, bytes: &[u8]) -> u64 {
 const WITHIN: usize = 64;
 
 /// Mixins, each once: those of a list first, then those that they list.
-struct Found {
+struct MixinSet {
     mixins: [Option<&'static MixinId>; WITHIN],
     len: usize,
 }
 
-impl Found {
+impl MixinSet {
     const fn add(&mut self, mixins: &[&'static MixinId]) {
         let mut m = 0;
         while m < mixins.len() {
@@ -78,7 +78,7 @@ impl Found {
 /// Returns the id of the mixin at a place among those that a type lists, then those that these list; of a place without one,
 /// a number that no mixin has.
 pub const fn listed(mixins: &[&'static MixinId], place: usize) -> u64 {
-    let mut found = Found { mixins: [None; WITHIN], len: 0 };
+    let mut found = MixinSet { mixins: [None; WITHIN], len: 0 };
     found.add(mixins);
     let mut i = 0;
     while i < found.len {

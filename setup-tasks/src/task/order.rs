@@ -15,7 +15,7 @@ const WORDS: usize = CAPACITY / 64;
 
 /// What the order of one task depends on.
 #[derive(Clone, Copy, Debug)]
-pub struct Place<'n> {
+pub struct TaskPosition<'n> {
     /// The task's name.
     pub name: &'n str,
     /// `order = N`
@@ -26,7 +26,7 @@ pub struct Place<'n> {
     pub after: &'n [&'n str],
 }
 
-impl<'n> Place<'n> {
+impl<'n> TaskPosition<'n> {
     /// A task with none of the keys.
     pub const fn new(name: &'n str) -> Self {
         Self { name, order: None, before: &[], after: &[] }
@@ -87,7 +87,7 @@ impl Set {
 }
 
 /// The index of the task called `name`, or the number of tasks if there is none.
-const fn find(places: &[Place<'_>], name: &str) -> usize {
+const fn find(places: &[TaskPosition<'_>], name: &str) -> usize {
     let mut i = 0;
     while i < places.len() {
         if same(places[i].name, name) {
@@ -100,7 +100,7 @@ const fn find(places: &[Place<'_>], name: &str) -> usize {
 
 /// Sorts at most [`CAPACITY`] tasks with distinct names. A target that is not among them constrains nothing.
 #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
-pub const fn sort(places: &[Place<'_>]) -> Result<Sorted, OrderError> {
+pub const fn sort(places: &[TaskPosition<'_>]) -> Result<Sorted, OrderError> {
     if places.len() > CAPACITY {
         return Err(OrderError::TooMany { count: places.len() });
     }
@@ -136,7 +136,7 @@ pub const fn sort(places: &[Place<'_>]) -> Result<Sorted, OrderError> {
     Ok(sorted)
 }
 
-const fn any_is_placed(places: &[Place<'_>]) -> bool {
+const fn any_is_placed(places: &[TaskPosition<'_>]) -> bool {
     let mut i = 0;
     while i < places.len() {
         if places[i].is_placed() {
@@ -153,7 +153,7 @@ const fn index(i: usize) -> u8 {
 }
 
 /// For every task the set of tasks that must run before it.
-const fn edges(places: &[Place<'_>]) -> [Set; CAPACITY] {
+const fn edges(places: &[TaskPosition<'_>]) -> [Set; CAPACITY] {
     let mut ahead = [Set::EMPTY; CAPACITY];
     let mut i = 0;
     while i < places.len() {
@@ -180,7 +180,7 @@ const fn edges(places: &[Place<'_>]) -> [Set; CAPACITY] {
 
 /// The number of every task. Tasks that wait for each other's number (`a before b`, `b after a`) start from the first
 /// declared of them, which stands where it is declared: halfway to the next number, which it leaves to the next task.
-const fn number(places: &[Place<'_>]) -> [i64; CAPACITY] {
+const fn number(places: &[TaskPosition<'_>]) -> [i64; CAPACITY] {
     let mut numbers = [0; CAPACITY];
     let mut known = Set::EMPTY;
     let mut missing = 0;
@@ -231,7 +231,7 @@ const fn number(places: &[Place<'_>]) -> [i64; CAPACITY] {
 
 /// The number that puts task `i` beside its targets: ahead of the first of `before`, else behind the last of `after`,
 /// else its own. `None` while a target's number is not known.
-const fn beside(places: &[Place<'_>], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
+const fn beside(places: &[TaskPosition<'_>], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
     let mut ahead_of: Option<i64> = None;
     let mut behind: Option<i64> = None;
     let mut k = 0;
@@ -271,7 +271,7 @@ const fn beside(places: &[Place<'_>], i: usize, numbers: &[i64; CAPACITY], known
 }
 
 /// A cycle among the tasks that are not done: every one of them waits for another that is not done.
-const fn cycle(places: &[Place<'_>], ahead: &[Set; CAPACITY], done: &Set) -> OrderError {
+const fn cycle(places: &[TaskPosition<'_>], ahead: &[Set; CAPACITY], done: &Set) -> OrderError {
     let mut path = [0u8; CAPACITY];
     let mut seen_at = [usize::MAX; CAPACITY];
     let mut len = 0;

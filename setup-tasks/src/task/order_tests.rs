@@ -1,12 +1,12 @@
 use super::*;
 
-fn names(places: &[Place<'static>]) -> Vec<&'static str> {
+fn names(places: &[TaskPosition<'static>]) -> Vec<&'static str> {
     let sorted = sort(places).unwrap();
     sorted[..places.len()].iter().map(|&i| places[usize::from(i)].name).collect()
 }
 
-fn place(name: &'static str) -> Place<'static> {
-    Place::new(name)
+fn place(name: &'static str) -> TaskPosition<'static> {
+    TaskPosition::new(name)
 }
 
 #[test]
@@ -24,9 +24,9 @@ fn more_tasks_than_there_are_places_are_refused() {
 
 #[test]
 fn a_number_sets_the_place_and_what_follows_goes_behind_it() {
-    let far = Place { order: Some(1000), ..place("far") };
+    let far = TaskPosition { order: Some(1000), ..place("far") };
     assert_eq!(
-        names(&[far, place("next"), Place { order: Some(5), ..place("first") }, place("last")]),
+        names(&[far, place("next"), TaskPosition { order: Some(5), ..place("first") }, place("last")]),
         ["first", "far", "next", "last"]
     );
 }
@@ -36,8 +36,8 @@ fn before_is_directly_ahead_and_after_directly_behind() {
     let list = [
         place("a"),
         place("b"),
-        Place { before: &["b"], ..place("ahead") },
-        Place { after: &["a"], ..place("behind") },
+        TaskPosition { before: &["b"], ..place("ahead") },
+        TaskPosition { after: &["a"], ..place("behind") },
         place("c"),
     ];
     assert_eq!(names(&list), ["a", "behind", "ahead", "b", "c"]);
@@ -45,7 +45,8 @@ fn before_is_directly_ahead_and_after_directly_behind() {
 
 #[test]
 fn ties_keep_the_order_of_declaration() {
-    let list = [place("a"), Place { before: &["a"], ..place("x") }, Place { before: &["a"], ..place("y") }];
+    let list =
+        [place("a"), TaskPosition { before: &["a"], ..place("x") }, TaskPosition { before: &["a"], ..place("y") }];
     assert_eq!(names(&list), ["x", "y", "a"]);
 }
 
@@ -53,15 +54,20 @@ fn ties_keep_the_order_of_declaration() {
 fn a_task_may_stand_between_two_that_touch() {
     let list = [
         place("a"),
-        Place { after: &["a"], ..place("b") },
-        Place { after: &["a"], before: &["b"], ..place("between") },
+        TaskPosition { after: &["a"], ..place("b") },
+        TaskPosition { after: &["a"], before: &["b"], ..place("between") },
     ];
     assert_eq!(names(&list), ["a", "between", "b"]);
 }
 
 #[test]
 fn a_pair_that_says_the_same_thing_twice_is_no_cycle() {
-    let list = [place("a"), Place { before: &["y"], ..place("x") }, Place { after: &["x"], ..place("y") }, place("z")];
+    let list = [
+        place("a"),
+        TaskPosition { before: &["y"], ..place("x") },
+        TaskPosition { after: &["x"], ..place("y") },
+        place("z"),
+    ];
     assert_eq!(names(&list), ["a", "x", "y", "z"]);
 }
 
@@ -71,7 +77,7 @@ fn more_tasks_before_one_than_fit_between_two_numbers_still_run_before_it() {
     let mut list = vec![place("first"), place("last")];
     for (i, name) in names_list.iter().enumerate() {
         let target: &'static [&'static str] = Box::leak(vec![if i == 0 { "last" } else { names_list[i - 1] }].into());
-        list.push(Place { before: target, ..place(name) });
+        list.push(TaskPosition { before: target, ..place(name) });
     }
     let order = names(&list);
     let at = |name: &str| order.iter().position(|n| *n == name).unwrap();
@@ -82,10 +88,10 @@ fn more_tasks_before_one_than_fit_between_two_numbers_still_run_before_it() {
 fn a_cycle_is_found_and_reads_runs_before() {
     let list = [
         place("free"),
-        Place { before: &["b"], ..place("a") },
-        Place { before: &["c"], ..place("b") },
-        Place { before: &["a"], ..place("c") },
-        Place { after: &["c"], ..place("behind the cycle") },
+        TaskPosition { before: &["b"], ..place("a") },
+        TaskPosition { before: &["c"], ..place("b") },
+        TaskPosition { before: &["a"], ..place("c") },
+        TaskPosition { after: &["c"], ..place("behind the cycle") },
     ];
     let Err(OrderError::Cycle { members, len }) = sort(&list) else { panic!("an order of a cycle") };
     assert_eq!(members[..len], [1, 2, 3]);
@@ -109,19 +115,19 @@ mod laws {
         ]
     }
 
-    fn places() -> impl Strategy<Value = Vec<Place<'static>>> {
+    fn places() -> impl Strategy<Value = Vec<TaskPosition<'static>>> {
         let keys = (prop::option::weighted(0.2, -200i64..900), targets(), targets());
         prop::collection::vec(keys, 0..NAMES.len()).prop_map(|list| {
             let place = |(i, (order, before, after)): (usize, (Option<i64>, _, _))| {
                 let order = if before == [""; 0] && after == [""; 0] { order } else { None };
-                Place { name: NAMES[i], order, before, after }
+                TaskPosition { name: NAMES[i], order, before, after }
             };
             list.into_iter().enumerate().map(place).collect()
         })
     }
 
     /// Pairs (earlier, later) that the keys ask for.
-    fn constraints(places: &[Place<'static>]) -> HashSet<(&'static str, &'static str)> {
+    fn constraints(places: &[TaskPosition<'static>]) -> HashSet<(&'static str, &'static str)> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let before = places.iter().flat_map(|place| place.before.iter().map(|target| (place.name, *target)));
         let after = places.iter().flat_map(|place| place.after.iter().map(|target| (*target, place.name)));
@@ -129,7 +135,7 @@ mod laws {
     }
 
     /// What the order's documentation says, with names and maps.
-    fn reference(places: &[Place<'static>]) -> Option<Vec<&'static str>> {
+    fn reference(places: &[TaskPosition<'static>]) -> Option<Vec<&'static str>> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let (mut numbers, mut open, mut next) = (HashMap::new(), Vec::new(), 100);
         for place in places {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::answer::Completion;
 use super::kind::DynTaskKind;
-use super::order::Place;
+use super::order::TaskPosition;
 use super::outcome::Outcome;
 use crate::depends::{Relation, SystemDependency};
 use crate::inspect::TaskCategory;
@@ -55,7 +55,7 @@ impl<T: 'static> Copy for Action<T> {}
 /// What is known of a task without its model's type.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskMeta {
-    pub(crate) place: Place<'static>,
+    pub(crate) place: TaskPosition<'static>,
     pub(crate) description: &'static str,
     pub(crate) tags: &'static [&'static str],
     pub(crate) source: Option<u64>,
@@ -68,7 +68,7 @@ pub struct TaskMeta {
 impl TaskMeta {
     pub(crate) const fn new(name: &'static str, description: &'static str) -> Self {
         Self {
-            place: Place::new(name),
+            place: TaskPosition::new(name),
             description,
             tags: &[],
             source: None,

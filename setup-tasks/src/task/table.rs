@@ -1,6 +1,6 @@
 //! Blocks of rows, and the table of a type: every row once, overridden and skipped as declared, in run order.
 
-use super::order::{CAPACITY, OrderError, Place, sort};
+use super::order::{CAPACITY, OrderError, TaskPosition, sort};
 use super::row::{Action, TaskDef};
 use super::text::{Message, holds, same};
 
@@ -230,7 +230,7 @@ impl<T: 'static> TaskTable<T> {
         if list.left_over > 0 {
             return Err(OrderError::TooMany { count: CAPACITY + list.left_over });
         }
-        let mut places = [Place::new(""); CAPACITY];
+        let mut places = [TaskPosition::new(""); CAPACITY];
         let mut i = 0;
         while i < list.len {
             if let Some(slot) = list.slots[i] {
@@ -256,9 +256,9 @@ impl<T: 'static> TaskTable<T> {
     }
 
     /// What the order depends on, of each task in the order of declaration.
-    pub(crate) fn places(&self) -> Vec<Place<'static>> {
+    pub(crate) fn places(&self) -> Vec<TaskPosition<'static>> {
         let list = List::of(self.block);
-        let place = |slot: &Slot<T>| Place { name: slot.def.name(), ..slot.place.meta.place };
+        let place = |slot: &Slot<T>| TaskPosition { name: slot.def.name(), ..slot.place.meta.place };
         list.slots.iter().flatten().map(place).collect()
     }
 
