@@ -164,7 +164,7 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
     })
 }
 
-fn check(report: setup_tasks::FleetReport) -> Result<()> {
+fn check(report: setup_tasks::fleet::FleetReport) -> Result<()> {
     anyhow::ensure!(report.is_success(), "{report}");
     Ok(())
 }

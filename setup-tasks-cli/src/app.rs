@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser};
 use setup_tasks::fleet::FleetError;
-use setup_tasks::{Layout, Result, RunError};
+use setup_tasks::run::RunError;
+use setup_tasks::{Layout, Result};
 
 use crate::args::{Choice, Command};
 use crate::commands;

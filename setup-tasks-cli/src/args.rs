@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use setup_tasks::{FleetRun, Layout};
+use setup_tasks::Layout;
+use setup_tasks::fleet::FleetRun;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {

@@ -2,9 +2,12 @@
 
 use std::collections::HashSet;
 
+use setup_tasks::fleet::FleetReport;
+use setup_tasks::inspect::ObjectTaskInspector;
 use setup_tasks::run::TaskReport;
+use setup_tasks::run::TaskStatus;
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter, Timestamp};
-use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Reason, Result, TaskStatus};
+use setup_tasks::{AnyObject, Layout, Reason, Result};
 
 use crate::output::{ago, clock};
 

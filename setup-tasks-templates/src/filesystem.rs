@@ -11,7 +11,8 @@ use cap_std::fs::{Dir, Metadata, OpenOptions};
 use setup_tasks::fs::{Directory, WholeFile, found};
 use setup_tasks::run::FileChange;
 use setup_tasks::stamp::{FileStamp, kind_of};
-use setup_tasks::{Difference, Result, TaskContext};
+use setup_tasks::task::Difference;
+use setup_tasks::{Result, TaskContext};
 
 use crate::kept::{self, KeptFile};
 use crate::task::Rendered;

@@ -7,7 +7,8 @@ use anyhow::Context;
 use serde::Serialize;
 use setup_tasks::layout::Dependency;
 use setup_tasks::run::FileChange;
-use setup_tasks::{Difference, Object, Outcome, Result, SetupTasks, TaskContext, TaskKind};
+use setup_tasks::task::{Difference, TaskKind};
+use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext};
 
 use crate::filesystem::{Filesystem, FilesystemAccess, RootedDirectory, file_change, is_private, mode_of};
 use crate::kept::{self, KeptFile};

@@ -1,6 +1,6 @@
 //! Tera templates as setup tasks.
 //!
-//! A [`TemplateTask`] is a [kind of task](setup_tasks::TaskKind): a constant of a model's block. It renders a template, embedded
+//! A [`TemplateTask`] is a [kind of task](setup_tasks::task::TaskKind): a constant of a model's block. It renders a template, embedded
 //! and checked by [`template!`], over the model into a file under the object's `stamp_path`, and again when what it renders
 //! changes. [`InstallTemplates`] copies what was rendered into the filesystem of a machine.
 //!

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use setup_tasks::run::FileChange;
 use setup_tasks::stamp::kind_of;
-use setup_tasks::{Difference, InjectionKey, Outcome, Result, TaskContext, TaskKind};
+use setup_tasks::task::{Difference, TaskKind};
+use setup_tasks::{InjectionKey, Outcome, Result, TaskContext};
 
 use crate::disguise::{Disguise, Mask};
 use crate::engine::Engine;

@@ -2,8 +2,10 @@
 
 use divan::{Bencher, black_box};
 use setup_tasks::decide::{Decision, Fact, Facts, Newest, decide};
+use setup_tasks::event::EventKind;
 use setup_tasks::stamp::{Change, Entry, SqliteStore, Stamp, StampStore, Timestamp};
-use setup_tasks::{AnyObject, Config, EventKind, Layout, TaskDef, prelude::*};
+use setup_tasks::task::TaskDef;
+use setup_tasks::{AnyObject, Config, Layout, prelude::*};
 
 fn main() {
     divan::main();
@@ -171,6 +173,6 @@ fn event_without_listeners(bencher: Bencher<'_, '_>) {
 #[divan::bench(sample_size = 1000, sample_count = 20)]
 fn event_with_a_listener(bencher: Bencher<'_, '_>) {
     let door = door();
-    let _listening = door.injector().on_event(setup_tasks::EventKey::all(), |_| {});
+    let _listening = door.injector().on_event(setup_tasks::event::EventKey::all(), |_| {});
     bencher.bench_local(|| setup_tasks::__bench::emit(black_box(&door), || EventKind::TaskAlreadyRun));
 }

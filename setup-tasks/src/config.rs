@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 ///
 /// let config = Config::builder().set(|config| config.base_dir = "/srv/lab".into()).load()?;
 /// assert_eq!(config.cache_dir(), std::path::Path::new("/srv/lab/.setup-tasks/cache"));
-/// # Ok::<(), setup_tasks::ConfigError>(())
+/// # Ok::<(), setup_tasks::config::ConfigError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 /// One difference between the state that a task made and the one that is there.
 ///
 /// ```
-/// use setup_tasks::Difference;
+/// use setup_tasks::task::Difference;
 ///
 /// let difference = Difference::new("etc/motd", "content differs");
 /// assert_eq!(difference.to_string(), "etc/motd: content differs");

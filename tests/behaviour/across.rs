@@ -7,9 +7,10 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use setup_tasks::activity::OtherProcesses;
+use setup_tasks::event::EventKind;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
-use setup_tasks::{Config, Deferred, EventKind, InjectionKey, Layout};
+use setup_tasks::{Config, Deferred, InjectionKey, Layout};
 
 use crate::support::{Place, chain};
 

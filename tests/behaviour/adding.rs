@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{AddTaskError, Layout, NewTask, TaskKind};
+use setup_tasks::task::{AddTaskError, TaskKind};
+use setup_tasks::{Layout, NewTask};
 
 use crate::support::{Log, Machine, Place, chain, lines};
 
 fn say(
     log: &Log,
     line: &'static str,
-) -> NewTask<setup_tasks::ClosureTask<impl Fn(TaskContext) -> std::future::Ready<()> + use<>>> {
+) -> NewTask<setup_tasks::task::ClosureTask<impl Fn(TaskContext) -> std::future::Ready<()> + use<>>> {
     let log = log.clone();
     NewTask::new(line, format!("Say {line}"), move |_| {
         log.say(line);

@@ -3,8 +3,9 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use setup_tasks::fleet::ObjectStatus;
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, Customization, Deferred, InjectionKey, Injector, Layout, NewTask, ObjectStatus};
+use setup_tasks::{AnyObject, Customization, Deferred, InjectionKey, Injector, Layout, NewTask};
 
 use crate::support::{Log, chain, numbers};
 

@@ -4,10 +4,11 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use setup_tasks::Layout;
 use setup_tasks::command::CommandError;
+use setup_tasks::event::EventKind;
 use setup_tasks::log::{LogFile, last_lines, logs_of};
 use setup_tasks::prelude::*;
-use setup_tasks::{EventKind, Layout};
 
 use crate::support::{Place, chain, events};
 

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use setup_tasks::event::EventKey;
 use setup_tasks::prelude::*;
+use setup_tasks::run::{ContextExit, TaskStatus};
 use setup_tasks::run::{ObjectReport, TaskReport};
-use setup_tasks::{
-    ContextExit, Customization, EventKey, HostObject, Layout, NewTask, Resource, RunContext, TaskStatus,
-};
+use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunContext};
 
 use crate::support::{Events, Knobs, Log, Machine, Place, chain, events};
 
@@ -374,7 +374,8 @@ async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_hand
     assert_eq!(would, ["first", "second", "third", "outer.own"]);
     machine.any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
-    for inspector in machine.inspect().unwrap().into_iter().flat_map(setup_tasks::ObjectTaskInspector::leaves) {
+    for inspector in machine.inspect().unwrap().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::leaves)
+    {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
         assert!(!matches!(inspector.peek(), Some(setup_tasks::decide::Decision::Run(_))), "{}", inspector.stamp_name());
     }

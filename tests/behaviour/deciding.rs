@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
+use setup_tasks::Layout;
 use setup_tasks::decide::Decision;
 use setup_tasks::prelude::*;
-use setup_tasks::{Completion, Layout};
+use setup_tasks::task::Completion;
 
 use crate::support::{Log, Machine, Place, chain, lines};
 

@@ -1,9 +1,8 @@
 //! Tasks: descriptions, orders, arguments, values, generic models, the list of types.
 
 use setup_tasks::prelude::*;
-use setup_tasks::{
-    Customization, Extract, HostObject, Inject, InjectKey, InjectionKey, Layout, TaskKind, injection_key,
-};
+use setup_tasks::task::{Extract, TaskKind};
+use setup_tasks::{Customization, HostObject, Inject, InjectKey, InjectionKey, Layout, injection_key};
 
 use crate::support::{Log, chain};
 
@@ -39,13 +38,13 @@ impl Sorted {
 
 #[test]
 fn the_order_is_that_of_numbers_and_neighbours() {
-    let names: Vec<_> = Sorted::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect();
+    let names: Vec<_> = Sorted::setup_tasks().iter().map(setup_tasks::task::TaskDef::name).collect();
     assert_eq!(names, ["first", "ahead", "a", "between", "last", "behind", "type"]);
 }
 
 #[test]
 fn the_table_is_one_constant() {
-    const TABLE: &setup_tasks::TaskTable<Sorted> = <Sorted as SetupTasks>::TABLE;
+    const TABLE: &setup_tasks::task::TaskTable<Sorted> = <Sorted as SetupTasks>::TABLE;
     assert_eq!(TABLE.len(), 7);
     assert!(std::ptr::eq(Sorted::setup_tasks(), Sorted::setup_tasks()));
 }
@@ -231,7 +230,7 @@ async fn generic_models_work_for_every_type() {
 
 #[test]
 fn every_annotated_type_of_the_binary_is_listed() {
-    let types = setup_tasks::types();
+    let types = setup_tasks::task::types();
     let find =
         |name: &str| types.iter().find(|info| info.name() == name).unwrap_or_else(|| panic!("{name} is not listed"));
     assert_eq!(find("Valued").tasks(), [("greeting", ""), ("method", "A method")]);
@@ -326,7 +325,7 @@ impl InNumbers {
 }
 
 fn names<T: SetupTasks>() -> Vec<&'static str> {
-    T::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect()
+    T::setup_tasks().iter().map(setup_tasks::task::TaskDef::name).collect()
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use setup_tasks::fleet::ObjectStatus;
 use setup_tasks::prelude::*;
-use setup_tasks::{AnyObject, InjectionKey, Layout, ObjectStatus};
+use setup_tasks::{AnyObject, InjectionKey, Layout};
 
 use crate::support::chain;
 

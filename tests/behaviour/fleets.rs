@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use setup_tasks::Layout;
 use setup_tasks::fleet::FleetError;
+use setup_tasks::fleet::{FleetReport, ObjectStatus};
 use setup_tasks::prelude::*;
-use setup_tasks::{FleetReport, Layout, ObjectStatus};
 
 use crate::support::{Machine, Place, chain, lines};
 
@@ -239,7 +240,7 @@ fn odd(ids: &[&str]) -> Layout {
 async fn the_id_of_an_object_that_exists_is_never_taken_for_a_pattern() {
     let ids = ["web[1]", "web1", "web[[]1[]]", "a*", "a**", "ab", "a?b", "axb", "a", "a/b", "a/*", "[", "a/b/b", "!"];
     let layout = odd(&ids);
-    let chosen = |run: setup_tasks::FleetRun| {
+    let chosen = |run: setup_tasks::fleet::FleetRun| {
         run.objects().unwrap().iter().map(|object| object.id().to_owned()).collect::<Vec<_>>()
     };
     for id in ids {
@@ -305,14 +306,14 @@ async fn forced_tasks_run_once_whoever_asks_first() {
     site.layout.run().include("two").force("good/first").await.unwrap();
     assert_eq!(site.good.log.take(), ["first", "second", "two mounts", "two greets"]);
     let report = site.layout.run().force_all().await.unwrap();
-    assert_eq!(report.count(setup_tasks::TaskStatus::Ran), 12);
+    assert_eq!(report.count(setup_tasks::run::TaskStatus::Ran), 12);
     assert_eq!(site.layout.run().force("o*").await.unwrap().with(Ran).count(), 2);
 }
 
 #[tokio::test]
 async fn filters_that_choose_nothing_are_errors_that_say_what_there_is() {
     let site = site();
-    let error = async |run: setup_tasks::FleetRun| run.await.unwrap_err().to_string();
+    let error = async |run: setup_tasks::fleet::FleetRun| run.await.unwrap_err().to_string();
     let run = || site.layout.run();
     let text = error(run().include("gord")).await;
     assert_eq!(text, "no object matches `gord`\nhelp: the objects are `bad`, `behind`, `good`, `one`, `two`");

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use setup_tasks::prelude::*;
-use setup_tasks::{
-    ContextExit, Customization, HostObject, Layout, NewTask, Resource, RunContext, TaskHandle, TaskStatus,
-};
+use setup_tasks::run::{ContextExit, TaskStatus};
+use setup_tasks::task::TaskHandle;
+use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunContext};
 
 use crate::support::{Gate, Log, Machine, Place, chain, events, lines};
 

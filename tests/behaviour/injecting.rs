@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use setup_tasks::injector::READONLY;
 use setup_tasks::prelude::*;
-use setup_tasks::{Config, InjectionKey, Injector, Layout, READONLY, injector::InjectError};
+use setup_tasks::{Config, InjectionKey, Injector, Layout, injector::InjectError};
 
 use crate::support::{Log, Machine, chain};
 

@@ -1,8 +1,9 @@
 //! Inspectors: what is known of tasks, of a type and of an object.
 
 use setup_tasks::decide::Decision;
+use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::prelude::*;
-use setup_tasks::{Customization, Layout, ObjectTaskInspector, TaskCategory};
+use setup_tasks::{Customization, Layout};
 
 use crate::support::{Machine, Place, chain};
 

@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use setup_tasks::event::EventKey;
 use setup_tasks::prelude::*;
-use setup_tasks::{EventKey, InjectionKey, Layout};
+use setup_tasks::{InjectionKey, Layout};
 
 use crate::support::{Events, Log, Machine, events};
 

@@ -42,7 +42,7 @@ trait Backup: Base {
 }
 
 fn names<T: SetupTasks>() -> Vec<&'static str> {
-    T::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect()
+    T::setup_tasks().iter().map(setup_tasks::task::TaskDef::name).collect()
 }
 
 async fn run<T: SetupTasks>(model: T, log: &Log) -> Vec<String> {
@@ -223,7 +223,7 @@ trait Knot {
     #[setup_task("The other end", after = Self::own)]
     fn other_end(&self) {}
     #[doc(hidden)]
-    const OWN: setup_tasks::TaskHandle<Self> = setup_tasks::TaskHandle::new("own");
+    const OWN: setup_tasks::task::TaskHandle<Self> = setup_tasks::task::TaskHandle::new("own");
 }
 impl Knot for Knotted {}
 setup_tasks::plug_in!(Knotted: Knot);
@@ -265,7 +265,7 @@ trait Audited {
     #[setup_task("Not the bucket's own")]
     fn create(&self) {}
     #[doc(hidden)]
-    const WARM: setup_tasks::TaskHandle<Self> = setup_tasks::TaskHandle::new("warm");
+    const WARM: setup_tasks::task::TaskHandle<Self> = setup_tasks::task::TaskHandle::new("warm");
 }
 impl Audited for Bucket {}
 setup_tasks::plug_in!(Bucket: Audited);

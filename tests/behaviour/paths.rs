@@ -3,9 +3,10 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
+use setup_tasks::layout::AddError;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
-use setup_tasks::{AddError, Config, Layout};
+use setup_tasks::{Config, Layout};
 
 use crate::support::{Machine, Place, chain};
 

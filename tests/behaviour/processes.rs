@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use setup_tasks::{EventKind, Layout};
+use setup_tasks::Layout;
+use setup_tasks::event::EventKind;
 
 use crate::support::{Machine, Place, chain, lines};
 

@@ -48,7 +48,7 @@ fn site(layout: &Layout) -> Site {
 
 #[test]
 fn relationships_stand_ahead_of_the_types_own_tasks_unless_they_say_otherwise() {
-    let names: Vec<_> = Client::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect();
+    let names: Vec<_> = Client::setup_tasks().iter().map(setup_tasks::task::TaskDef::name).collect();
     assert_eq!(names, ["prepare", "server_second", "spare_third", "others_first", "mount"]);
 }
 
@@ -175,7 +175,7 @@ impl Visitor {
 #[tokio::test]
 async fn relationships_may_be_methods_of_a_type_or_of_a_mixin() {
     let layout = Layout::in_memory().unwrap();
-    let names: Vec<_> = Visitor::setup_tasks().iter().map(setup_tasks::TaskDef::name).collect();
+    let names: Vec<_> = Visitor::setup_tasks().iter().map(setup_tasks::task::TaskDef::name).collect();
     assert_eq!(names, ["house_second", "all_servers_third", "pack", "server_first", "leave"]);
     let (house, server) = (layout.add(Machine::new("house")).unwrap(), layout.add(Machine::new("server")).unwrap());
     let visitor = layout.add(Visitor { machine: Machine::new("v"), house: Some(house.clone()) }).unwrap();

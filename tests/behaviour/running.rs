@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use setup_tasks::Layout;
+use setup_tasks::injector::READONLY;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
-use setup_tasks::{Layout, READONLY};
 
 use crate::support::{Log, Machine, Place, chain, events, lines};
 
@@ -147,7 +148,7 @@ impl Limits {
         std::thread::sleep(std::time::Duration::from_millis(60));
         match self.0.knobs.get("blocks").as_deref() {
             Some("skip") => Ok(Outcome::Skipped),
-            Some("refuse") => Err(setup_tasks::SkipSetupTask.into()),
+            Some("refuse") => Err(setup_tasks::task::SkipSetupTask.into()),
             Some("fail") => anyhow::bail!("no paint"),
             Some("panic") => panic!("out of paint"),
             _ => Ok(Outcome::Done),
@@ -198,7 +199,7 @@ async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
     let waits = Log::default();
     let kept = waits.clone();
     let told = layout.on_event(move |event| {
-        if let setup_tasks::EventKind::TaskRetry { attempt, wait, .. } = event.kind {
+        if let setup_tasks::event::EventKind::TaskRetry { attempt, wait, .. } = event.kind {
             assert!(wait >= Duration::from_millis(100 << (attempt - 1)), "{attempt}: {wait:?}");
             kept.say(format!("retry after {attempt}"));
         }

@@ -3,10 +3,13 @@
 use std::time::Duration;
 
 use serde::Serialize;
+use setup_tasks::fleet::ObjectStatus;
 use setup_tasks::fleet::Stop;
 use setup_tasks::prelude::*;
+use setup_tasks::run::{RunError, TaskStatus};
+use setup_tasks::stamp::StampError;
 use setup_tasks::stamp::{Change, HistoryEntry, HistoryFilter, MemoryStore, Records, StampStore, Timestamp};
-use setup_tasks::{BoxFuture, Config, Deferred, InjectionKey, Layout, ObjectStatus, RunError, StampError, TaskStatus};
+use setup_tasks::{BoxFuture, Config, Deferred, InjectionKey, Layout};
 use setup_tasks_templates::{TemplateTask, template};
 
 use crate::support::{Machine, Place, chain, lines};
@@ -46,7 +49,7 @@ async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
     let stop = Stop::new();
     let mut events = layout.events();
     let fleet = tokio::spawn(layout.run().stop_when(stop.clone()).into_future());
-    while !matches!(events.next().await.unwrap().kind, setup_tasks::EventKind::Waiting { .. }) {}
+    while !matches!(events.next().await.unwrap().kind, setup_tasks::event::EventKind::Waiting { .. }) {}
     stop.ask();
     let report = tokio::time::timeout(Duration::from_secs(10), fleet).await.unwrap().unwrap().unwrap();
     assert_eq!(report.objects[0].outcome, ObjectStatus::Stopped);
@@ -81,7 +84,7 @@ async fn a_stop_of_the_layout_ends_the_wait_for_another_process() {
     gate.arrived().await;
     let mut events = layout.events();
     let run = tokio::spawn(waiter.run_setup_tasks().into_future());
-    while !matches!(events.next().await.unwrap().kind, setup_tasks::EventKind::Waiting { .. }) {}
+    while !matches!(events.next().await.unwrap().kind, setup_tasks::event::EventKind::Waiting { .. }) {}
     layout.stop().ask();
     assert!(matches!(run.await.unwrap().unwrap_err(), RunError::Stopped { .. }));
     gate.open();

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use setup_tasks::event::{Event, EventKind, EventStream};
 use setup_tasks::prelude::*;
 use setup_tasks::run::ObjectReport;
+use setup_tasks::run::TaskStatus;
 use setup_tasks::stamp::{FilesStore, SqliteStore};
-use setup_tasks::{Config, Event, EventKind, EventStream, Layout, TaskStatus};
+use setup_tasks::{Config, Layout};
 use tokio::sync::Semaphore;
 
 /// What tasks did, in order.
@@ -221,7 +223,7 @@ impl Machine {
             "" | "fail-until" => {}
             "panic" => panic!("{rest}"),
             "skip" => return Ok(Outcome::Skipped),
-            "skip-error" => return Err(setup_tasks::SkipSetupTask.into()),
+            "skip-error" => return Err(setup_tasks::task::SkipSetupTask.into()),
             "hang" => std::future::pending().await,
             "gate" => {
                 let gate = self.knobs.1.lock().unwrap()[task].clone();

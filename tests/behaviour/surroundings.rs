@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use setup_tasks::depends::SystemDependency;
 use setup_tasks::prelude::*;
-use setup_tasks::{BoxFuture, ContextExit, Layout, Resource, RunContext, RunError};
+use setup_tasks::run::{ContextExit, RunError};
+use setup_tasks::{BoxFuture, Layout, Resource, RunContext};
 
 use crate::support::{Log, Machine, chain};
 

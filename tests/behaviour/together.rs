@@ -5,8 +5,11 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
+use setup_tasks::fleet::{FleetReport, ObjectStatus};
 use setup_tasks::prelude::*;
-use setup_tasks::{Completion, Customization, FleetReport, Layout, NewTask, ObjectStatus, TaskStatus};
+use setup_tasks::run::TaskStatus;
+use setup_tasks::task::Completion;
+use setup_tasks::{Customization, Layout, NewTask};
 
 use crate::support::{Place, numbers};
 

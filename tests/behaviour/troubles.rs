@@ -4,7 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use setup_tasks::{Layout, StampError};
+use setup_tasks::Layout;
+use setup_tasks::stamp::StampError;
 
 use crate::support::{Machine, Place, chain};
 

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use setup_tasks::fs::WholeFile;
 use setup_tasks::prelude::*;
+use setup_tasks::run::TaskStatus;
 use setup_tasks::stamp::FilesStore;
-use setup_tasks::{Config, Deferred, InjectionKey, Layout, TaskStatus};
+use setup_tasks::{Config, Deferred, InjectionKey, Layout};
 use setup_tasks_templates::RootedDirectory;
 
 /// Has three tasks, the second of which depends on the generation; the last on another object's second.
@@ -165,7 +166,7 @@ async fn main() -> Result<()> {
     match mode.as_str() {
         "run" => {
             let told = layout.on_event(|event| {
-                if let setup_tasks::EventKind::Waiting { holder } = &event.kind {
+                if let setup_tasks::event::EventKind::Waiting { holder } = &event.kind {
                     println!("waiting {} {holder}", event.object);
                 }
             });

@@ -8,7 +8,7 @@ use crate::output::{self, GOOD, error, line};
 
 pub(crate) async fn check(layout: &Layout, as_json: bool) -> Result<Exit> {
     let mut problems: Vec<anyhow::Error> =
-        setup_tasks::types().iter().filter_map(|info| info.check().err()).map(anyhow::Error::from).collect();
+        setup_tasks::task::types().iter().filter_map(|info| info.check().err()).map(anyhow::Error::from).collect();
     let objects = layout.all();
     let mut tasks = 0;
     for object in &objects {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use anyhow::Context;
+use setup_tasks::fleet::{FleetReport, FleetRun};
 use setup_tasks::fs::WholeFile;
-use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, Result};
+use setup_tasks::{AnyObject, Layout, Result};
 
 use super::target;
 use crate::args::{GraphArgs, GraphFormat};

@@ -1,7 +1,9 @@
 //! `plan`: what would run, and why.
 
+use setup_tasks::fleet::FleetReport;
+use setup_tasks::run::TaskStatus;
 use setup_tasks::run::{FileChange, TaskReport};
-use setup_tasks::{FleetReport, Layout, Reason, Result, TaskStatus};
+use setup_tasks::{Layout, Reason, Result};
 
 use super::up;
 use crate::args::Choice;

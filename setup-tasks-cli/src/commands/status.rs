@@ -2,8 +2,9 @@
 
 use serde_json::json;
 use setup_tasks::decide::Decision;
+use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::stamp::Timestamp;
-use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, Reason, Result, TaskCategory};
+use setup_tasks::{AnyObject, Layout, Reason, Result};
 
 use super::target;
 use crate::exit::Exit;

@@ -1,6 +1,8 @@
 //! Objects and tasks, as they are named on the command line.
 
-use setup_tasks::{AnyObject, FleetRun, Layout, ObjectTaskInspector, Result};
+use setup_tasks::fleet::FleetRun;
+use setup_tasks::inspect::ObjectTaskInspector;
+use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::exit::UsageError;
 

@@ -7,9 +7,9 @@ use crate::exit::Exit;
 use crate::output::{self, Cell, FAINT, NAME, line, table};
 
 pub(crate) fn types(as_json: bool) -> Result<Exit> {
-    let types = setup_tasks::types();
+    let types = setup_tasks::task::types();
     if as_json {
-        let tasks = |info: &setup_tasks::TypeInfo| -> Vec<_> {
+        let tasks = |info: &setup_tasks::task::TypeInfo| -> Vec<_> {
             info.tasks()
                 .into_iter()
                 .map(|(name, description)| json!({ "task": name, "description": description }))

@@ -1,6 +1,7 @@
 //! `up`: runs what must run.
 
-use setup_tasks::{FleetReport, FleetRun, Layout, ObjectStatus, Result};
+use setup_tasks::fleet::{FleetReport, FleetRun, ObjectStatus};
+use setup_tasks::{Layout, Result};
 
 use super::plan;
 use crate::args::Choice;

@@ -7,8 +7,9 @@ use std::time::{Duration, SystemTime};
 use anyhow::Context;
 use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use setup_tasks::fleet::Stop;
+use setup_tasks::inspect::ObjectTaskInspector;
 use setup_tasks::stamp::PathPattern;
-use setup_tasks::{Layout, ObjectTaskInspector, Result};
+use setup_tasks::{Layout, Result};
 use tokio::sync::mpsc;
 
 use super::up;

@@ -1,7 +1,10 @@
 //! `why`: the chain of causes.
 
+use setup_tasks::fleet::FleetReport;
+use setup_tasks::inspect::ObjectTaskInspector;
+use setup_tasks::run::TaskStatus;
 use setup_tasks::run::{TaskReport, Undecided};
-use setup_tasks::{AnyObject, FleetReport, Layout, ObjectTaskInspector, Result, TaskStatus};
+use setup_tasks::{AnyObject, Layout, Result};
 
 use super::{target, up};
 use crate::causes::{Cause, Causes, When, words};

@@ -8,11 +8,12 @@ mod text;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use setup_tasks::fleet::{FleetReport, ObjectStatus};
+use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::run::TaskReport;
+use setup_tasks::run::TaskStatus;
 use setup_tasks::text::{one_line, printable};
-use setup_tasks::{
-    AnyObject, FleetReport, Layout, ObjectStatus, ObjectTaskInspector, Result, TaskCategory, TaskStatus,
-};
+use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::causes::{Causes, words};
 

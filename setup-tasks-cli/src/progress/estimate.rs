@@ -5,8 +5,9 @@ use std::time::{Duration, Instant};
 
 use setup_tasks::decide::Decision;
 use setup_tasks::event::{Event, EventKind};
+use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
-use setup_tasks::{AnyObject, Layout, ObjectTaskInspector, TaskCategory};
+use setup_tasks::{AnyObject, Layout};
 
 /// So many lines of history are looked at, the latest first.
 const HISTORY: usize = 20_000;

@@ -9,7 +9,9 @@ use std::collections::HashSet;
 use std::io::IsTerminal;
 
 use setup_tasks::event::Listening;
-use setup_tasks::{AnyObject, FleetReport, FleetRun, Layout, ObjectTaskInspector, Result, TaskCategory};
+use setup_tasks::fleet::{FleetReport, FleetRun};
+use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
+use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::args::Choice;
 use crate::output;

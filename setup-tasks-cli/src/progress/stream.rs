@@ -4,8 +4,9 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 use setup_tasks::event::{Event, Listening};
+use setup_tasks::fleet::FleetReport;
 use setup_tasks::stamp::Timestamp;
-use setup_tasks::{FleetReport, Layout, Result};
+use setup_tasks::{Layout, Result};
 
 use crate::output::json;
 

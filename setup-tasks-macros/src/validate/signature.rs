@@ -47,7 +47,7 @@ pub fn method(method: &Method, role: &str, errors: &Errors) -> bool {
         }
         if let Type::ImplTrait(ty) = ty {
             let what = format!("{role} takes extractors, whose types are known: `impl Trait` is none");
-            errors.add(ty.impl_token.span, what, "name a type that implements `setup_tasks::Extract`");
+            errors.add(ty.impl_token.span, what, "name a type that implements `setup_tasks::task::Extract`");
         }
     }
     if let Safety::Unsafe(token) = &signature.safety {

@@ -9,7 +9,8 @@ use crate::object::SetupTasks;
 /// Chooses events: all, those of a type of objects, of one object, or of the objects whose model adds the key.
 ///
 /// ```
-/// use setup_tasks::{EventKey, InjectionKey, prelude::*};
+/// use setup_tasks::{InjectionKey, prelude::*};
+/// use setup_tasks::event::EventKey;
 ///
 /// const NETWORK: InjectionKey<()> = InjectionKey::named("network");
 ///

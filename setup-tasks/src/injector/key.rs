@@ -78,7 +78,7 @@ macro_rules! injection_key {
             }
         }
 
-        impl $crate::KeyName for $key {
+        impl $crate::injector::KeyName for $key {
             type Value = $value;
             const NAME: &'static str = $name;
         }

@@ -169,7 +169,7 @@ impl<T: SetupTasks> Object<T> {
     }
 
     /// Whether nothing is run on it automatically: its own flag, else its model's `readonly` key, else the nearest
-    /// injector's [`READONLY`](crate::READONLY), else false. Looked up once, at the latest when a fleet with it begins.
+    /// injector's [`READONLY`](crate::injector::READONLY), else false. Looked up once, at the latest when a fleet with it begins.
     pub fn readonly(&self) -> bool {
         self.0.core.readonly()
     }

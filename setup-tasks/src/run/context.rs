@@ -94,7 +94,7 @@ impl TaskContext {
     }
 
     /// Keeps bytes beside the stamp that this run writes if the task succeeds, for
-    /// [`TaskKind::differences`](crate::TaskKind::differences) to compare with what is there. The first byte should be a version.
+    /// [`TaskKind::differences`](crate::task::kind::TaskKind::differences) to compare with what is there. The first byte should be a version.
     pub fn keep(&self, bytes: Vec<u8>) {
         *self.keeps.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
     }

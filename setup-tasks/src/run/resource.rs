@@ -22,7 +22,8 @@ pub enum ContextExit {
 /// connection. Tasks reach what was entered as [`Resource<R>`](crate::Resource).
 ///
 /// ```
-/// use setup_tasks::{Resource, RunContext, ContextExit, prelude::*};
+/// use setup_tasks::{Resource, RunContext, prelude::*};
+/// use setup_tasks::run::ContextExit;
 /// use std::sync::Arc;
 ///
 /// struct Connection(&'static str);

@@ -16,7 +16,7 @@ use crate::stamp::Stamp;
 ///
 /// ```
 /// use setup_tasks::prelude::*;
-/// use setup_tasks::Extract;
+/// use setup_tasks::task::Extract;
 ///
 /// /// How many bytes the base directory's name has.
 /// struct NameLength(usize);
@@ -43,7 +43,7 @@ use crate::stamp::Stamp;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor",
     label = "a task cannot take this as an argument",
-    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `InjectKey<K>`, `LastRun`, `Reason`, `Resource<R>`, `ObjectRef<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `InjectKey`, and types of your own that implement `setup_tasks::Extract`",
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `InjectKey<K>`, `LastRun`, `Reason`, `Resource<R>`, `ObjectRef<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `InjectKey`, and types of your own that implement `setup_tasks::task::Extract`",
     note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `ObjectRef<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
 )]
 pub trait Extract: Sized {
@@ -98,7 +98,7 @@ impl Extract for Reason {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor of `{T}`",
     label = "a task of `{T}` cannot take this as an argument",
-    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `InjectKey<K>`, `LastRun`, `Reason`, `Resource<R>`, `ObjectRef<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `InjectKey`, and types of your own that implement `setup_tasks::Extract`",
+    note = "a task takes `&self` and then any of `&TaskContext`, `Inject<T>`, `InjectKey<K>`, `LastRun`, `Reason`, `Resource<R>`, `ObjectRef<M>`, `Object<Self>`, `HostObject<M>`, `Option` of `Inject` or `InjectKey`, and types of your own that implement `setup_tasks::task::Extract`",
     note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `ObjectRef<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
 )]
 pub trait ExtractFor<T>: Sized {

@@ -17,7 +17,7 @@ use crate::{BoxFuture, Result};
 ///
 /// ```
 /// use setup_tasks::prelude::*;
-/// use setup_tasks::TaskKind;
+/// use setup_tasks::task::TaskKind;
 ///
 /// /// Writes a text into a file under the object's `stamp_path`.
 /// pub struct WriteText { file: &'static str, text: &'static str }

@@ -15,3 +15,17 @@ pub(crate) mod plugin;
 pub(crate) mod row;
 pub(crate) mod table;
 pub(crate) mod text;
+
+pub use added::{AddTaskError, ClosureTask};
+pub use answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
+pub use extract::Extract;
+pub use handle::TaskHandle;
+pub use kind::{TaskKind, ValueTask};
+pub use outcome::{IntoOutcome, IntoTaskError, SkipSetupTask};
+pub use plugin::{PlugInError, TypeInfo, types};
+#[doc(hidden)]
+pub use row::TaskDef;
+#[doc(hidden)]
+pub use table::TaskTable;
+
+pub use crate::drift::Difference;

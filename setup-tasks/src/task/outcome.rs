@@ -17,7 +17,8 @@ pub enum Outcome {
 /// Returned as an error from anywhere inside a task, skips it, as [`Outcome::Skipped`] does.
 ///
 /// ```
-/// use setup_tasks::{SkipSetupTask, prelude::*};
+/// use setup_tasks::prelude::*;
+/// use setup_tasks::task::SkipSetupTask;
 ///
 /// fn power_on(has_battery: bool) -> Result<()> {
 ///     if !has_battery {
