@@ -1,49 +1,70 @@
 //! Every name that generated code uses and no user wrote.
 
-use proc_macro2::{Span, TokenStream};
+use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::Ident;
 use syn::ext::IdentExt;
 
-/// The path of the runtime crate.
+/// How generated code names the runtime crate.
 #[derive(Clone)]
-pub struct Runtime(TokenStream);
+pub struct Runtime {
+    /// The crate, by a path that is right in every module.
+    path: TokenStream,
+    /// Its hidden module: the same kind of path, or the name that a block imports it under.
+    private: TokenStream,
+}
 
 impl Default for Runtime {
     fn default() -> Self {
-        Self(quote!(::setup_tasks))
+        Self::new(quote!(::setup_tasks))
     }
 }
 
 impl Runtime {
-    /// As the `crate` key names it.
+    fn new(path: TokenStream) -> Self {
+        let private = quote!(#path::__private);
+        Self { path, private }
+    }
+
+    /// Returns the runtime that the `crate` key names.
     pub fn renamed(path: &syn::Path) -> Self {
-        Self(path.to_token_stream())
+        Self::new(path.to_token_stream())
     }
 
-    /// Its hidden module.
+    /// Returns the path of the hidden module.
     pub fn private(&self) -> TokenStream {
-        let path = &self.0;
-        quote!(#path::__private)
+        self.private.clone()
     }
 
-    /// Its hidden module, so that an error about what follows stands at a place in the user's text.
-    pub fn private_at(&self, place: Span) -> TokenStream {
-        let place = at(place);
-        self.private()
-            .into_iter()
-            .map(|mut token| {
-                token.set_span(place);
-                token
-            })
-            .collect()
+    /// Returns the path of the hidden module with a span in the user's text, where errors about what follows are reported.
+    pub fn private_at(&self, span: Span) -> TokenStream {
+        let span = at(span);
+        let tokens = self.private().into_iter().map(|mut token| {
+            token.set_span(span);
+            token
+        });
+        tokens.collect()
+    }
+
+    /// Returns an import of the hidden module for the head of a generated block, and the runtime as that block names it.
+    /// The name is `rt`, with underscores behind it if the user's tokens in the block contain `rt` themselves.
+    pub fn import(&self, user: &TokenStream) -> (TokenStream, Self) {
+        let mut name = "rt".to_owned();
+        while find_ident(user.clone(), &name).is_some() {
+            name.push('_');
+        }
+        let (name, private) = (Ident::new(&name, Span::call_site()), &self.private);
+        (quote!(use #private as #name;), Self { path: self.path.clone(), private: name.into_token_stream() })
     }
 }
 
-impl ToTokens for Runtime {
-    fn to_tokens(&self, tokens: &mut TokenStream) {
-        self.0.to_tokens(tokens);
-    }
+/// Returns the span of the first identifier of this name among the tokens.
+pub fn find_ident(tokens: TokenStream, name: &str) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) => (ident == name).then(|| ident.span()),
+        TokenTree::Group(group) => find_ident(group.stream(), name),
+        _ => None,
+    })
 }
 
 /// A place in the user's text for generated tokens: errors point there, and lints see that a macro wrote them.

@@ -3,14 +3,15 @@
 pub use ::inventory;
 pub use setup_tasks_macros::{__Configured, __discard};
 pub use std::borrow::ToOwned;
-pub use std::format;
-pub use std::future::ready;
+pub use std::option::Option;
+pub use std::primitive::{bool, str};
 pub use std::string::String;
 pub use std::vec::Vec;
+pub use std::{format, module_path};
 
-pub use crate::depends::{AnyModel, IntoRelatives, Related, Relation, Relatives, SystemDependency};
+pub use crate::depends::{AnyModel, IntoRelatives, Related, Relatives, SystemDependency};
 pub use crate::event::EventKey;
-pub use crate::object::{HasBlock, NoBlock};
+pub use crate::object::{HasBlock, NoBlock, Object, SetupTasks};
 pub use crate::stamp::PathPattern;
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};
@@ -20,7 +21,7 @@ pub use crate::task::kind::{DynTaskKind, ValueTask};
 pub use crate::task::listed::{Lists, MixinId, listed};
 pub use crate::task::outcome::{IntoOutcome, Outcome};
 pub use crate::task::plugin::{PlugIn, TypeInfo};
-pub use crate::task::row::{TaskDef, relation, task, value};
+pub use crate::task::row::{TaskDef, task};
 pub use crate::task::table::{Block, Mixin, TaskTable};
 pub use crate::{BoxFuture, Result};
 
@@ -41,8 +42,13 @@ pub fn boxed<'a, F: Future + Send + 'a>(future: F) -> BoxFuture<'a, F::Output> {
     Box::pin(future)
 }
 
-/// Boxes the future of a task's async method: one body for all of them, where a block each would cost compile time.
-pub fn run<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> BoxFuture<'a, Result<Outcome>> {
+/// Boxes the answer of a task's plain method.
+pub fn run_sync<'a>(answer: impl IntoOutcome) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(std::future::ready(answer.into_outcome()))
+}
+
+/// Boxes the future of a task's async method. All methods share this body, since a block for each would cost compile time.
+pub fn run_async<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> BoxFuture<'a, Result<Outcome>> {
     Box::pin(async move { future.await.into_outcome() })
 }
 

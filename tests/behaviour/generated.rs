@@ -2,18 +2,43 @@
 
 use std::process::Command;
 
-use syn::Item;
+use syn::{Expr, Item, Stmt, parse_quote};
 
 const SNAPSHOT: &str = include_str!("../fixtures/upstream/expansion.rs");
 
-/// Items as text, save what the compiler expands further.
-fn items(source: &str) -> Vec<String> {
-    let source = source.replace("::core::module_path!()", "\"fixture_upstream\"");
-    let file = syn::parse_file(&source).unwrap();
-    let wanted = |item: &Item| !matches!(item, Item::Macro(_) | Item::Use(_) | Item::Struct(_));
-    let text =
-        |item| prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: vec![], items: vec![item] });
-    file.items.into_iter().filter(wanted).map(text).collect()
+/// Returns each item as text, and each statement of a generated block, without those that the compiler expands further.
+fn parts(source: &str) -> Vec<String> {
+    let source = source.replace("rt::module_path!()", "\"fixture_upstream\"");
+    let source = source.replace("::setup_tasks::__private::module_path!()", "\"fixture_upstream\"");
+    let items = syn::parse_file(&source).unwrap().items;
+    items.into_iter().flat_map(parts_of).filter(is_final).map(text).collect()
+}
+
+fn parts_of(item: Item) -> Vec<Item> {
+    match item {
+        Item::Const(item) if item.ident == "_" => match *item.expr {
+            Expr::Block(block) => block.block.stmts.into_iter().map(as_item).collect(),
+            _ => Vec::new(),
+        },
+        item => vec![item],
+    }
+}
+
+/// Returns the statement as an item: the contents of a function.
+fn as_item(statement: Stmt) -> Item {
+    match statement {
+        Stmt::Item(item) => item,
+        Stmt::Macro(statement) => parse_quote!(#statement),
+        statement => parse_quote!(fn statement() { #statement }),
+    }
+}
+
+fn is_final(item: &Item) -> bool {
+    !matches!(item, Item::Macro(_) | Item::Struct(_))
+}
+
+fn text(item: Item) -> String {
+    prettyplease::unparse(&syn::File { shebang: None, frontmatter: None, attrs: vec![], items: vec![item] })
 }
 
 #[test]
@@ -30,8 +55,8 @@ fn cargo_expand_prints_what_the_snapshot_says() {
         return;
     }
     assert!(output.status.success(), "{errors}");
-    let expanded = items(&String::from_utf8(output.stdout).unwrap());
-    let snapshot = items(SNAPSHOT);
+    let expanded = parts(&String::from_utf8(output.stdout).unwrap());
+    let snapshot = parts(SNAPSHOT);
     assert!(snapshot.len() > 5);
     for item in snapshot {
         assert!(expanded.contains(&item), "cargo expand does not print\n{item}\nbut\n{}", expanded.join("\n"));

@@ -6,6 +6,7 @@ use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, UnOp};
 use super::list::{Arg, exclude, one_or_list, parse, split};
 use super::{Format, Target, duration};
 use crate::errors::Errors;
+use crate::names::find_ident;
 
 const KEYS: [&str; 15] = [
     "order",
@@ -135,15 +136,6 @@ fn order(arg: &Arg, errors: &Errors) -> Option<Expr> {
         return None;
     }
     Some(expr)
-}
-
-/// Where an identifier stands among tokens.
-fn find_ident(tokens: TokenStream, name: &str) -> Option<Span> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) => (ident == name).then(|| ident.span()),
-        TokenTree::Group(group) => find_ident(group.stream(), name),
-        _ => None,
-    })
 }
 
 fn describe(text: &LitStr, errors: &Errors) -> Option<String> {

@@ -9,6 +9,7 @@ use syn::{
 };
 
 use super::method::Method;
+use crate::args::Target;
 use crate::args::depends::{DependsArgs, DependsPlace};
 use crate::args::task::TaskArgs;
 use crate::errors::Errors;
@@ -180,6 +181,12 @@ impl Block {
             // A relationship has the method's name and the task's.
             name.strip_prefix(&absent).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         })
+    }
+
+    /// Returns every task that a `before` or `after` key names.
+    pub fn targets(&self) -> impl Iterator<Item = &Target> {
+        let of_relations = self.relations.iter().flat_map(|relation| &relation.args.before);
+        self.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after)).chain(of_relations)
     }
 
     /// The helper called `name`.

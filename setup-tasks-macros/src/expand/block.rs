@@ -4,14 +4,15 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{Ident, Item, ItemImpl};
 
+use super::checks::Checks;
 use super::configured;
 use super::mixin::expand_trait;
-use super::relation::{check, method_row, relation_handle};
+use super::relation::method_row;
 use super::row::{kind_constant, row};
 use crate::args::model::{ModelArgs, Place};
 use crate::ast::block::{Action, Block, BlockRelation, Kind, Task};
 use crate::errors::Errors;
-use crate::names::{Runtime, at, handle};
+use crate::names::{self, Runtime, at};
 use crate::validate;
 
 /// The attribute: what the user wrote, its table, and what is wrong with it. An item in which `#[cfg]` decides about
@@ -29,6 +30,7 @@ pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
 /// Expands an item without conditions. `absent` names the members that conditions left out of it.
 pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenStream {
     let errors = Errors::default();
+    let user = quote!(#args #item);
     let expanded = errors
         .ok(syn::parse2::<Item>(item.clone()))
         .and_then(|item| {
@@ -42,9 +44,10 @@ pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenS
             let sound = validate::block(&block, &errors);
             let sound_relations = validate::relations(&block, &errors);
             let found = Found { sound, sound_relations, handles, any_error: errors.count() > 0 };
+            let import = args.runtime.import(&user);
             Some(match &block.kind {
-                Kind::Inherent(item) => expand_impl(item, &block, &found, &args.runtime),
-                Kind::Trait(item) => expand_trait(item, &block, &found, &args),
+                Kind::Inherent(item) => expand_impl(item, &block, &found, import),
+                Kind::Trait(item) => expand_trait(item, &block, &found, &args, import),
             })
         })
         .unwrap_or(item);
@@ -71,22 +74,32 @@ impl Found {
     }
 }
 
-fn expand_impl(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
+fn expand_impl(
+    item: &ItemImpl,
+    block: &Block,
+    found: &Found,
+    (import, runtime): (TokenStream, Runtime),
+) -> TokenStream {
     let private = runtime.private();
     let (generics, self_ty) = (&item.generics, &item.self_ty);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let rows = rows(block, found, runtime);
-    let constants = constants(block, found, runtime);
-    let checks = checks(item, block, found, runtime);
+    let rows = rows(block, found, &runtime);
+    let constants = constants(block, found, &runtime);
+    let checks = checks(item, block, found, &runtime);
     quote! {
         #item
 
-        impl #impl_generics #self_ty #where_clause {
-            #constants
-            #[doc(hidden)]
-            pub const __SETUP_TASKS: &'static [#private::TaskDef<Self>] = &[#rows];
-        }
-        #checks
+        const _: () = {
+            #import
+
+            #[allow(dead_code)]
+            impl #impl_generics #self_ty #where_clause {
+                #constants
+                #[doc(hidden)]
+                pub const __SETUP_TASKS: &'static [#private::TaskDef<Self>] = &[#rows];
+            }
+            #checks
+        };
     }
 }
 
@@ -103,7 +116,7 @@ pub fn rows(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
     relations.chain(rows.map(|(task, _)| row(task, block, !found.any_error, runtime))).collect()
 }
 
-/// The constants of all tasks and relationships.
+/// Returns the constants of all tasks and relationships.
 pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
     let (of_tasks, of_relations) = found.handles.split_at(block.tasks.len());
     let tasks = block.tasks.iter().zip(of_tasks).filter(|(_, free)| **free);
@@ -111,27 +124,32 @@ pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream
     let relations = block.relations.iter().zip(&found.sound_relations).zip(of_relations);
     let relations = relations.filter(|((_, sound), free)| **sound && **free).map(|((relation, _), _)| {
         let BlockRelation { name, vis, args, .. } = relation;
-        relation_handle(name, args.on.span(), vis, runtime)
+        handle("relationship", name, &names::handle(name, args.on.span()), vis, runtime)
     });
-    tasks.chain(relations).collect()
+    let constants = tasks.chain(relations);
+    match block.kind {
+        Kind::Inherent(_) => constants.collect(),
+        // A trait has no place for an attribute on all of them.
+        Kind::Trait(_) => constants.map(|constant| quote!(#[allow(dead_code)] #constant)).collect(),
+    }
 }
 
-/// The handle of a task, and of a value task the constant that its row borrows.
+/// Returns the handle of a task. A value task has the value as well, which its row borrows.
 fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let Task { name, vis, docs, .. } = task;
+    let ident = names::handle(name, task.span());
     match &task.action {
-        Action::Method(_) => plain_handle(name, &handle(name, task.span()), vis, runtime),
+        Action::Method(_) => handle("task", name, &ident, vis, runtime),
         Action::Value(value) => {
             let (ty, expr) = &**value;
-            let ident = Ident::new(&name.to_uppercase(), task.span());
+            let value = Ident::new(&name.to_uppercase(), task.span());
             let kind = kind_constant(task, ty, block, runtime);
-            let handle = handle(name, task.span());
-            // Upper case leaves some names as they are; then the handle is another constant than the value.
-            let handle = (handle != ident).then(|| plain_handle(name, &handle, vis, runtime));
+            // Upper case leaves some names as they are. Then the handle is another constant than the value.
+            let handle = (ident != value).then(|| handle("task", name, &ident, vis, runtime));
             quote! {
                 #(#docs)*
-                #vis const #ident: #private::ValueTask<Self, #ty> = #private::ValueTask::new(#name, #expr);
+                #vis const #value: #private::ValueTask<Self, #ty> = #private::ValueTask::new(#name, #expr);
                 #handle
                 #kind
             }
@@ -139,19 +157,19 @@ fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     }
 }
 
-fn plain_handle(name: &str, handle: &Ident, vis: &syn::Visibility, runtime: &Runtime) -> TokenStream {
-    let (private, doc) = (runtime.private(), format!("The handle of the task `{name}`."));
-    // All of it stands at the task's name, where a constant of the same name in another block is reported.
-    quote_spanned! {handle.span()=>
+/// Returns the constant that names a row. All of it has the span of the row's name, where the compiler then reports another
+/// constant of the same name.
+pub fn handle(what: &str, name: &str, ident: &Ident, vis: &syn::Visibility, runtime: &Runtime) -> TokenStream {
+    let (private, doc) = (runtime.private(), format!("The handle of the {what} `{name}`."));
+    quote_spanned! {ident.span()=>
         #[doc = #doc]
-        #[allow(dead_code)]
-        #vis const #handle: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
+        #vis const #ident: #private::TaskHandle<Self> = #private::TaskHandle::new(#name);
     }
 }
 
-/// Checks in const evaluation, beside the table: the type is a model, and has the tasks that paths name.
+/// Returns the statements beside the table: the type is a model, and has the tasks that paths name.
 fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
-    let (private, ty, name) = (runtime.private_at(span_of(&item.self_ty)), &item.self_ty, block.name());
+    let (private, ty) = (runtime.private_at(span_of(&item.self_ty)), &item.self_ty);
     if !is_concrete(&block.generics().params) {
         let (impl_generics, _, where_clause) = item.generics.split_for_impl();
         return quote! {
@@ -163,26 +181,12 @@ fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> T
     if found.any_error {
         return TokenStream::new();
     }
-    let at_type = quote_spanned!(at(span_of(ty))=> #private::require_model::<#ty>());
-    let befores = block.relations.iter().flat_map(|relation| &relation.args.before);
-    let targets = block.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after)).chain(befores);
-    let targets = targets.filter(|target| target.owner.is_some()).map(|target| {
-        let (wanted, private) = (target.name(), runtime.private_at(target.span()));
-        quote_spanned!(at(target.span())=> #private::require_task::<#ty>(#name, #wanted);)
-    });
-    let relations = relation_checks(block, runtime);
-    quote! {
-        const _: () = {
-            #at_type;
-            #(#targets)*
-            #relations
-        };
-    }
-}
-
-/// The checks of all relationships: the tasks that they depend on, and those that they stand before.
-pub fn relation_checks(block: &Block, runtime: &Runtime) -> TokenStream {
-    block.relations.iter().filter_map(|relation| check(&relation.args, runtime)).collect()
+    let mut checks = Checks::new(runtime);
+    // Validation has looked up those without a path.
+    checks.own_tasks(ty, &block.name(), block.targets().filter(|target| target.owner.is_some()));
+    checks.related_tasks(block.relations.iter().map(|relation| &relation.args));
+    let is_model = quote_spanned!(at(span_of(ty))=> #private::require_model::<#ty>(););
+    quote!(#is_model #checks)
 }
 
 /// Whether there is nothing to choose: no parameter but lifetimes, which a model has none of.

@@ -1,6 +1,6 @@
 //! `#[setup_tasks]` on a trait: a mixin.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
@@ -8,19 +8,26 @@ use syn::{
     parse_quote,
 };
 
-use super::block::{Found, constants, is_concrete, relation_checks, rows};
+use super::block::{Found, constants, is_concrete, rows};
+use super::checks::Checks;
 use crate::args::model::{Mixin, ModelArgs};
 use crate::ast::block::Block;
 use crate::names::{Runtime, task_name};
 
 /// The trait, with models as its implementors, futures that are `Send`, handles and its rows.
-pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &ModelArgs) -> TokenStream {
+pub fn expand_trait(
+    item: &ItemTrait,
+    block: &Block,
+    found: &Found,
+    args: &ModelArgs,
+    (import, imported): (TokenStream, Runtime),
+) -> TokenStream {
     let runtime = &args.runtime;
     let private = runtime.private();
     let mut item = item.clone();
     let ident = &item.ident;
     item.supertraits.push(if args.plug_in {
-        parse_quote!(#runtime::SetupTasks)
+        parse_quote!(#private::SetupTasks)
     } else {
         parse_quote!(#private::Lists<{ #ident.id() }>)
     });
@@ -30,19 +37,24 @@ pub fn expand_trait(item: &ItemTrait, block: &Block, found: &Found, args: &Model
             make_send(method);
         }
     }
-    let rows = rows(block, found, runtime);
+    let rows = rows(block, found, &imported);
     let constants = constants(block, found, runtime);
-    let (name, mixins) = (item.ident.to_string(), mixins(&args.mixins, runtime));
+    let (name, mixins, rt) = (item.ident.to_string(), mixins(&args.mixins, &imported), imported.private());
     let table = quote! {
         #constants
         #[doc(hidden)]
-        const __MIXIN_TASKS: #private::Block<Self> =
-            #private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#rows]]);
+        const __MIXIN_TASKS: #private::Block<Self> = {
+            #import
+            #rt::Block::new(#rt::module_path!(), #name, &[#mixins], &[&[#rows]])
+        };
     };
     item.items.push(TraitItem::Verbatim(table));
-    // Beside the trait, what its parameters have no part in can be checked.
-    let checks = is_concrete(&item.generics.params).then(|| relation_checks(block, runtime));
-    let checks = checks.filter(|checks| !checks.is_empty()).map(|checks| quote!(const _: () = { #checks };));
+    // The related types, which the trait's parameters have no part in, can be checked beside it.
+    let mut checks = Checks::new(runtime);
+    if is_concrete(&item.generics.params) {
+        checks.related_tasks(block.relations.iter().map(|relation| &relation.args));
+    }
+    let checks = (!checks.is_empty()).then(|| quote!(const _: () = { #checks };));
     let id = id(&item, &args.mixins, runtime);
     quote!(#item #id #checks)
 }
@@ -55,7 +67,7 @@ fn id(item: &ItemTrait, list: &[Mixin], runtime: &Runtime) -> TokenStream {
     quote! {
         #[doc(hidden)]
         #[allow(dead_code, non_upper_case_globals)]
-        #vis const #ident: #private::MixinId = #private::MixinId::new(::core::module_path!(), #name, &[#ids]);
+        #vis const #ident: #private::MixinId = #private::MixinId::new(#private::module_path!(), #name, &[#ids]);
     }
 }
 
@@ -72,28 +84,25 @@ fn ids(list: &[Mixin]) -> TokenStream {
 /// How many mixins are looked for within those that a model lists.
 const NESTED: usize = 8;
 
-/// Says which mixins a model lists, those within them included.
+/// Returns the implementations that say which mixins a model lists, those within them included.
 pub fn lists(
     ident: &Ident,
-    generics: (&ImplGenerics<'_>, &TypeGenerics<'_>, Option<&WhereClause>),
+    (impl_generics, ty_generics, where_clause): &(ImplGenerics<'_>, TypeGenerics<'_>, Option<&WhereClause>),
     list: &[Mixin],
     runtime: &Runtime,
 ) -> Option<TokenStream> {
     if list.is_empty() {
         return None;
     }
-    let (private, ids, (impl_generics, ty_generics, where_clause)) = (runtime.private(), ids(list), generics);
-    let places = (0..list.len() + NESTED).map(|place| {
+    let (private, ids) = (runtime.private(), ids(list));
+    let places = (0..list.len() + NESTED).map(Literal::usize_unsuffixed).map(|place| {
         quote! {
-            impl #impl_generics rt::Lists<{ rt::listed(MIXINS, #place) }> for #ident #ty_generics #where_clause {}
+            impl #impl_generics #private::Lists<{ #private::listed(MIXINS, #place) }> for #ident #ty_generics #where_clause {}
         }
     });
     Some(quote! {
-        const _: () = {
-            use #private as rt;
-            const MIXINS: &[&rt::MixinId] = &[#ids];
-            #(#places)*
-        };
+        const MIXINS: &[&#private::MixinId] = &[#ids];
+        #(#places)*
     })
 }
 

@@ -1,6 +1,7 @@
 //! From what was validated to tokens: the user's item, then a row a task. Nothing is decided here.
 
 pub mod block;
+mod checks;
 pub mod configured;
 mod mixin;
 pub mod model;

@@ -2,61 +2,116 @@
 
 use proc_macro2::TokenStream;
 use quote::{quote, quote_spanned};
-use syn::DeriveInput;
-use syn::parse_quote;
+use syn::{DeriveInput, ImplGenerics, TypeGenerics, WhereClause, parse_quote};
 
-use super::block::is_concrete;
+use super::block::{handle, is_concrete};
+use super::checks::Checks;
 use super::mixin::{lists, mixins};
-use super::relation::{accessor, check, field_row, relation_handle};
+use super::relation::{accessor, field_row};
 use crate::ast::model::{Model, Relation};
 use crate::errors::Errors;
-use crate::names::{Runtime, at, task_name};
+use crate::names::{self, Runtime, at};
 use crate::validate;
 
-/// The derive: the implementation, and what is wrong with the item.
+/// Expands the derive to the implementation, with the errors in the item.
 pub fn derive(item: TokenStream) -> TokenStream {
     let errors = Errors::default();
+    let user = item.clone();
     let expanded = errors.ok(syn::parse2::<DeriveInput>(item)).and_then(|input| {
         let mut model = Model::read(input, &errors);
         validate::model(&mut model, &errors);
         validate::mixins(&mut model.args.mixins, None, &errors);
         // With lifetimes, every line of an implementation would be one more error.
-        model.generics.lifetimes().next().is_none().then(|| expand(&model))
+        model.generics.lifetimes().next().is_none().then(|| expand(&model, &user))
     });
     let errors = errors.into_tokens();
     quote!(#expanded #errors)
 }
 
-fn expand(model: &Model) -> TokenStream {
-    let runtime = &model.args.runtime;
-    let private = runtime.private();
-    let ident = &model.ident;
-    let name = ident.to_string();
+/// The parts of an `impl` line.
+type ImplLine<'a> = (ImplGenerics<'a>, TypeGenerics<'a>, Option<&'a WhereClause>);
+
+fn expand(model: &Model, user: &TokenStream) -> TokenStream {
+    let (import, runtime) = &model.args.runtime.import(user);
     let mut generics = model.generics.clone();
     for parameter in generics.type_params_mut() {
         parameter.bounds.push(parse_quote!(::core::marker::Send));
         parameter.bounds.push(parse_quote!(::core::marker::Sync));
         parameter.bounds.push(parse_quote!('static));
     }
-    let (impl_generics, ty_generics, where_clause) = generics.split_for_impl();
-    let mixins = mixins(&model.args.mixins, runtime);
-    let relations: TokenStream = model
-        .relations
-        .iter()
-        .map(|relation| field_row(relation, is_concrete(&model.generics.params), runtime))
-        .collect();
-    // A generic type's block may have bounds that a look-up would silently miss: there, the block must exist.
-    let (no_block, rows) = if is_concrete(&generics.params) {
-        (quote!(use #private::NoBlock as _;), quote!(Self::__SETUP_TASKS))
-    } else {
-        let private = runtime.private_at(ident.span());
-        (TokenStream::new(), quote_spanned!(at(ident.span())=> <Self as #private::HasBlock>::ROWS))
+    let line = generics.split_for_impl();
+    let implementation = implementation(model, &line, runtime);
+    let lists = lists(&model.ident, &line, &model.args.mixins, runtime);
+    let members = members(model, &line, runtime);
+    let checks = checks(model, runtime);
+    let listing = listing(model, runtime);
+    quote! {
+        const _: () = {
+            #import
+            #implementation
+            #lists
+            #members
+            #listing
+            #checks
+        };
+    }
+}
+
+/// Returns the implementation of the trait `SetupTasks`.
+fn implementation(
+    model: &Model,
+    (impl_generics, ty_generics, where_clause): &ImplLine<'_>,
+    runtime: &Runtime,
+) -> TokenStream {
+    let (private, ident, name) = (runtime.private(), &model.ident, model.ident.to_string());
+    let readonly = model
+        .args
+        .readonly
+        .map(|readonly| quote!(const READONLY: #private::Option<#private::bool> = #private::Option::Some(#readonly);));
+    let (block, methods) = (block(model, runtime), methods(model, runtime));
+    // The compiler reports an error of the order at the type.
+    let at_type = runtime.private_at(ident.span());
+    let table = quote_spanned! {at(ident.span())=>
+        &#at_type::TaskTable::build(<Self as #at_type::SetupTasks>::BLOCK)
     };
-    let format = |format: &Option<crate::args::Format>| match format {
-        Some(format) => format.expand(&quote!(self), runtime),
+    quote! {
+        #[automatically_derived]
+        impl #impl_generics #private::SetupTasks for #ident #ty_generics #where_clause {
+            const NAME: &'static #private::str = #name;
+            #readonly
+            const BLOCK: &'static #private::Block<Self> = #block;
+            const TABLE: &'static #private::TaskTable<Self> = #table;
+            #methods
+        }
+    }
+}
+
+/// Returns the type's mixins and rows. A type without a block has the rows of the trait `NoBlock`, which are none. The block of a
+/// generic type may have bounds for which that look-up would silently miss it, so such a type needs a block.
+fn block(model: &Model, runtime: &Runtime) -> TokenStream {
+    let (private, ident, name) = (runtime.private(), &model.ident, model.ident.to_string());
+    let is_concrete = is_concrete(&model.generics.params);
+    let mixins = mixins(&model.args.mixins, runtime);
+    let relations: TokenStream =
+        model.relations.iter().map(|relation| field_row(relation, is_concrete, runtime)).collect();
+    if is_concrete {
+        return quote! {{
+            use #private::NoBlock as _;
+            &#private::Block::new(#private::module_path!(), #name, &[#mixins], &[&[#relations], Self::__SETUP_TASKS])
+        }};
+    }
+    let at_type = runtime.private_at(ident.span());
+    let rows = quote_spanned!(at(ident.span())=> <Self as #at_type::HasBlock>::ROWS);
+    quote!(&#private::Block::new(#private::module_path!(), #name, &[#mixins], &[&[#relations], #rows]))
+}
+
+/// Returns a method of the trait for each key that says what it does.
+fn methods(model: &Model, runtime: &Runtime) -> TokenStream {
+    let private = runtime.private();
+    let subdir = match &model.args.subdir {
+        Some(subdir) => subdir.expand(&quote!(self), runtime),
         None => quote!(#private::String::new()),
     };
-    let subdir = format(&model.args.subdir);
     let id = model.args.id.as_ref().map(|id| {
         let id = id.expand(&quote!(self), runtime);
         quote! {
@@ -67,7 +122,7 @@ fn expand(model: &Model) -> TokenStream {
     });
     let ready = model.args.ready.as_ref().map(|ready| {
         quote! {
-            async fn bring_to_ready(object: &#runtime::Object<Self>) -> #private::Result<()> {
+            async fn bring_to_ready(object: &#private::Object<Self>) -> #private::Result<()> {
                 Self::#ready(object).await
             }
         }
@@ -80,57 +135,31 @@ fn expand(model: &Model) -> TokenStream {
             }
         }
     });
-    let readonly = match model.args.readonly {
-        Some(readonly) => quote!(::core::option::Option::Some(#readonly)),
-        None => quote!(::core::option::Option::None),
-    };
-    let handles = handles(model, &impl_generics, &ty_generics, where_clause, runtime);
-    let lists = lists(ident, (&impl_generics, &ty_generics, where_clause), &model.args.mixins, runtime);
-    let beside = beside(model, runtime);
-    // An error of the order is reported at the type.
-    let at_type = runtime.private_at(ident.span());
-    let table = quote_spanned! {at(ident.span())=>
-        &#at_type::TaskTable::build(<Self as #runtime::SetupTasks>::BLOCK)
-    };
     quote! {
-        #[automatically_derived]
-        impl #impl_generics #runtime::SetupTasks for #ident #ty_generics #where_clause {
-            const NAME: &'static ::core::primitive::str = #name;
-            const READONLY: ::core::option::Option<::core::primitive::bool> = #readonly;
-            const BLOCK: &'static #private::Block<Self> = {
-                #no_block
-                &#private::Block::new(::core::module_path!(), #name, &[#mixins], &[&[#relations], #rows])
-            };
-            const TABLE: &'static #private::TaskTable<Self> = #table;
-            fn stamp_subdir(&self) -> #private::String {
-                #subdir
-            }
-            #id
-            #ready
-            #event_keys
+        fn stamp_subdir(&self) -> #private::String {
+            #subdir
         }
-        #lists
-        #handles
-        #beside
+        #id
+        #ready
+        #event_keys
     }
 }
 
-fn handles(
+/// Returns the handles of the relationships, and an accessor for each field with one.
+fn members(
     model: &Model,
-    impl_generics: &syn::ImplGenerics<'_>,
-    ty_generics: &syn::TypeGenerics<'_>,
-    where_clause: Option<&syn::WhereClause>,
+    (impl_generics, ty_generics, where_clause): &ImplLine<'_>,
     runtime: &Runtime,
 ) -> Option<TokenStream> {
     if model.relations.is_empty() {
         return None;
     }
     let (ident, public) = (&model.ident, parse_quote!(pub));
-    let handles = model
-        .relations
-        .iter()
-        .map(|relation| relation_handle(&relation.name(), relation.args.on.span(), &public, runtime));
-    // Of a field with several relationships one is enough.
+    let handles = model.relations.iter().map(|relation| {
+        let name = relation.name();
+        handle("relationship", &name, &names::handle(&name, relation.args.on.span()), &public, runtime)
+    });
+    // A field with several relationships has one accessor.
     let is_first = |(i, relation): &(usize, &Relation)| {
         model.relations.iter().position(|other| other.member == relation.member) == Some(*i)
     };
@@ -143,6 +172,7 @@ fn handles(
     let accessors = accessors.filter(|(_, relation)| !model.without_accessor.contains(&relation.member));
     let accessors = accessors.map(|(_, relation)| accessor(relation, named(relation), runtime));
     Some(quote! {
+        #[allow(dead_code)]
         impl #impl_generics #ident #ty_generics #where_clause {
             #(#handles)*
             #(#accessors)*
@@ -150,36 +180,30 @@ fn handles(
     })
 }
 
-/// What stands beside the table: checks in const evaluation, and the type's place in the list of all types.
-fn beside(model: &Model, runtime: &Runtime) -> TokenStream {
-    let (private, ident, name) = (runtime.private(), &model.ident, model.ident.to_string());
+/// Returns the statements that make the compiler evaluate the table and check what it refers to.
+fn checks(model: &Model, runtime: &Runtime) -> Option<TokenStream> {
     if !is_concrete(&model.generics.params) {
-        return quote! {
-            #private::inventory::submit! {
-                #private::TypeInfo::generic(#name, ::core::module_path!())
-            }
-        };
+        return None;
     }
-    let table = quote_spanned!(at(ident.span())=> let _ = <#ident as #runtime::SetupTasks>::TABLE;);
-    let skips = model.args.mixins.iter().flat_map(|mixin| mixin.skip.iter().map(move |name| (&mixin.path, name)));
-    let skips = skips.map(|(path, skip)| {
-        let (wanted, private) = (task_name(skip), runtime.private_at(skip.span()));
-        quote_spanned!(at(skip.span())=> #private::require_in_block(&<#ident as #path>::__MIXIN_TASKS, #wanted);)
-    });
-    let targets = model.relations.iter().filter_map(|relation| check(&relation.args, runtime));
-    let befores = model.relations.iter().flat_map(|relation| &relation.args.before).map(|target| {
-        let (wanted, private) = (target.name(), runtime.private_at(target.span()));
-        quote_spanned!(at(target.span())=> #private::require_task::<#ident>(#name, #wanted);)
-    });
-    quote! {
-        const _: () = {
-            #table
-            #(#skips)*
-            #(#targets)*
-            #(#befores)*
-        };
-        #private::inventory::submit! {
-            #private::TypeInfo::of::<#ident>(::core::module_path!())
-        }
+    let (ident, private) = (&model.ident, runtime.private_at(model.ident.span()));
+    let mut checks = Checks::new(runtime);
+    for mixin in &model.args.mixins {
+        mixin.skip.iter().for_each(|task| checks.skipped_task(ident, &mixin.path, task));
     }
+    checks.related_tasks(model.relations.iter().map(|relation| &relation.args));
+    let befores = model.relations.iter().flat_map(|relation| &relation.args.before);
+    checks.own_tasks(ident, &ident.to_string(), befores);
+    let table = quote_spanned!(at(ident.span())=> let _ = <#ident as #private::SetupTasks>::TABLE;);
+    Some(quote!(#table #checks))
+}
+
+/// Adds the type to the list of all types.
+fn listing(model: &Model, runtime: &Runtime) -> TokenStream {
+    let (private, ident, name) = (runtime.private(), &model.ident, model.ident.to_string());
+    let info = if is_concrete(&model.generics.params) {
+        quote!(of::<#ident>(#private::module_path!()))
+    } else {
+        quote!(generic(#name, #private::module_path!()))
+    };
+    quote!(#private::inventory::submit! { #private::TypeInfo::#info })
 }

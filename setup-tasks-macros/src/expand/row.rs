@@ -1,6 +1,6 @@
 //! One task as one row: a call of the runtime, with a method for each key.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Type};
@@ -17,18 +17,18 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
     let private = runtime.private();
     let name = &task.name;
     let description = task.args.description.as_deref().unwrap_or_default();
-    let head = match &task.action {
+    let action = match &task.action {
         Action::Method(at) => {
             let run = block.methods.get(*at).map(|method| run(method, block, runtime));
-            quote!(#private::task(#name, #description, #run))
+            quote!(.run(#run))
         }
         Action::Value(_) => {
             let (kind, owner) = (kind(&task.ident), block.owner(task.span()));
-            quote!(#private::value(#name, #description, #owner::#kind))
+            quote!(.value(#owner::#kind))
         }
     };
     let keys = keys(task, block, places, runtime);
-    quote!(#head #keys,)
+    quote!(#private::task(#name, #description) #action #keys,)
 }
 
 fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
@@ -47,12 +47,14 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
     keys.extend(paths("outputs", &args.outputs, runtime));
     keys.extend(system(&args.depend_on, runtime));
     keys.extend(args.dependencies_always.then(|| quote!(.dependencies_always())));
-    keys.extend(args.timeout.map(|(timeout, _)| quote!(.timeout(#timeout))));
-    keys.extend(args.retries.map(|retries| quote!(.retries(#retries))));
+    let timeout = args.timeout.map(|(timeout, _)| Literal::u64_unsuffixed(timeout));
+    keys.extend(timeout.map(|timeout| quote!(.timeout(#timeout))));
+    let retries = args.retries.map(Literal::u32_unsuffixed);
+    keys.extend(retries.map(|retries| quote!(.retries(#retries))));
     let tags = &args.tags;
     keys.extend((!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*]))));
     if !args.ignore_source {
-        let fingerprint = fingerprint(task, block);
+        let fingerprint = Literal::u64_unsuffixed(fingerprint(task, block));
         keys.extend(quote!(.source(#fingerprint)));
     }
     keys
@@ -64,21 +66,15 @@ fn answer(name: &str, method: &Method, runtime: &Runtime) -> TokenStream {
     quote_spanned!(at(method.answer)=> #private::#name)
 }
 
-/// A closure that calls a task's method: without an async block of its own where nothing is to be waited for first, since each
-/// costs rustc about as much as the method. In a generic block, it is what spares the parameters a bound.
+/// Returns the closure that calls a task's method. Where nothing must be awaited first it has no async block of its own, since
+/// each costs the compiler about as much as the method. A generic block has one all the same: it spares the parameters a bound.
 fn run(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
     if method.extracts() || !is_concrete(&block.generics().params) {
         return call(method, &answer("outcome", method, runtime), block, runtime);
     }
-    let (cx, called) = (cx(method), called(method, block, runtime));
-    let (span, private) = (at(method.ident.span()), runtime.private_at(method.ident.span()));
-    if method.is_async {
-        let run = answer("run", method, runtime);
-        quote_spanned!(span=> |this, #cx| #run(#called))
-    } else {
-        let outcome = answer("outcome", method, runtime);
-        quote_spanned!(span=> |this, #cx| #private::boxed(#private::ready(#outcome(#called))))
-    }
+    let (cx, called, span) = (cx(method), called(method, block, runtime), at(method.ident.span()));
+    let run = answer(if method.is_async { "run_async" } else { "run_sync" }, method, runtime);
+    quote_spanned!(span=> |this, #cx| #run(#called))
 }
 
 /// A closure that calls a method with what it extracts, and hands its answer over.

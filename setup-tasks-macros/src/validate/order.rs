@@ -8,8 +8,7 @@ use crate::errors::{Errors, list, suggest};
 pub fn targets(block: &Block, errors: &Errors) {
     let relations = || block.relations.iter();
     let names = || block.tasks.iter().map(|task| task.name.as_str()).chain(relations().map(|r| r.name.as_str()));
-    let befores = relations().flat_map(|relation| &relation.args.before);
-    for target in block.tasks.iter().flat_map(keys).chain(befores).filter(|target| target.owner.is_none()) {
+    for target in block.targets().filter(|target| target.owner.is_none()) {
         let name = target.name();
         if names().any(|known| known == name) || block.leaves_out(&name) {
             continue;

@@ -61,53 +61,14 @@ pub(crate) struct RelatedTask {
     pub(crate) by_method: bool,
 }
 
-impl<T: 'static> Relation<T> {
-    /// A relationship with the objects of a field.
-    pub const fn new(relatives: fn(&T) -> Result<Relatives>) -> Self {
-        Self { relatives: Ask::Now(relatives), to: RelatedTask::new("") }
-    }
-
-    /// A relationship with the objects that a plain method gives.
-    pub const fn called(relatives: fn(&T) -> Result<Relatives>) -> Self {
-        let mut relation = Self::new(relatives);
-        relation.to.by_method = true;
-        relation
-    }
-
-    /// A relationship with the objects that a method gives which is async or has extractors.
-    pub const fn asked(relatives: for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Relatives>>) -> Self {
-        let mut relation = Self { relatives: Ask::Later(relatives), to: RelatedTask::new("") };
-        relation.to.by_method = true;
-        relation
-    }
-
-    /// The task that is depended on.
-    pub const fn to(mut self, task: &'static str) -> Self {
-        self.to.task = task;
-        self
-    }
-
-    /// Brings the other object to ready first.
-    pub const fn ready(mut self) -> Self {
-        self.to.ready = true;
-        self
-    }
-
-    /// Leaves the other object's tasks alone, whether or not they must run.
-    pub const fn leave(mut self) -> Self {
-        self.to.run_if_needed = false;
-        self
-    }
-
-    /// The task is named by a string: objects are asked whether they have it.
-    pub const fn by_name(mut self) -> Self {
-        self.to.by_name = true;
-        self
-    }
-}
-
 impl RelatedTask {
+    /// Returns a request for a task of the objects in a field.
     pub(crate) const fn new(task: &'static str) -> Self {
         Self { task, ready: false, run_if_needed: true, by_name: false, by_method: false }
+    }
+
+    /// Returns a request for a task of the objects that a method returns.
+    pub(crate) const fn of_method(task: &'static str) -> Self {
+        Self { by_method: true, ..Self::new(task) }
     }
 }

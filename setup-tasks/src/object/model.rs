@@ -14,8 +14,8 @@ use crate::task::table::{Block, TaskTable};
 pub trait SetupTasks: Sized + Send + Sync + 'static {
     /// The type's name.
     const NAME: &'static str;
-    /// What the type's own `readonly` key says.
-    const READONLY: Option<bool>;
+    /// The value of the `readonly` key, or `None` for a type without one.
+    const READONLY: Option<bool> = None;
     #[doc(hidden)]
     const BLOCK: &'static Block<Self>;
     #[doc(hidden)]

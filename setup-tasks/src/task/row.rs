@@ -8,7 +8,7 @@ use super::answer::Completion;
 use super::kind::DynTaskKind;
 use super::order::TaskPosition;
 use super::outcome::Outcome;
-use crate::depends::{Relation, SystemDependency};
+use crate::depends::{RelatedTask, Relation, Relatives, SystemDependency};
 use crate::inspect::TaskCategory;
 use crate::run::TaskContext;
 use crate::stamp::PathPattern;
@@ -146,23 +146,77 @@ impl<T: 'static> TaskDef<T> {
     }
 }
 
-/// A row for a method.
-pub const fn task<T: 'static>(name: &'static str, description: &'static str, run: RunFn<T>) -> TaskDef<T> {
-    TaskDef::new(name, description, Action::Method(run))
+/// Begins a row: generated code names the task, then says what it does, then adds a call for each key.
+pub const fn task(name: &'static str, description: &'static str) -> TaskHead {
+    TaskHead { name, description }
 }
 
-/// A row for a value.
-pub const fn value<T: 'static>(
+/// The beginning of a row.
+pub struct TaskHead {
     name: &'static str,
     description: &'static str,
-    kind: &'static dyn DynTaskKind<T>,
-) -> TaskDef<T> {
-    TaskDef::new(name, description, Action::Value(kind))
 }
 
-/// A row for a relationship with another object's task.
-pub const fn relation<T: 'static>(name: &'static str, description: &'static str, relation: Relation<T>) -> TaskDef<T> {
-    TaskDef::new(name, description, Action::Relation(relation))
+impl TaskHead {
+    const fn with<T: 'static>(self, action: Action<T>) -> TaskDef<T> {
+        TaskDef::new(self.name, self.description, action)
+    }
+
+    /// Returns the row of a task that calls a method.
+    pub const fn run<T: 'static>(self, run: RunFn<T>) -> TaskDef<T> {
+        self.with(Action::Method(run))
+    }
+
+    /// Returns the row of a task that is a value.
+    pub const fn value<T: 'static>(self, kind: &'static dyn DynTaskKind<T>) -> TaskDef<T> {
+        self.with(Action::Value(kind))
+    }
+
+    /// Returns the row of a relationship with a task of the objects that a field holds.
+    pub const fn field<T: 'static>(self, task: &'static str, relatives: AskNowFn<T, Relatives>) -> TaskDef<T> {
+        let (relatives, to) = (Ask::Now(relatives), RelatedTask::new(task));
+        self.with(Action::Relation(Relation { relatives, to }))
+    }
+
+    /// Returns the row of a relationship with a task of the objects that a plain method returns.
+    pub const fn method<T: 'static>(self, task: &'static str, relatives: AskNowFn<T, Relatives>) -> TaskDef<T> {
+        let (relatives, to) = (Ask::Now(relatives), RelatedTask::of_method(task));
+        self.with(Action::Relation(Relation { relatives, to }))
+    }
+
+    /// Returns the row of a relationship with a task of the objects that a method returns which is async or has extractors.
+    pub const fn async_method<T: 'static>(self, task: &'static str, relatives: AskFn<T, Relatives>) -> TaskDef<T> {
+        let (relatives, to) = (Ask::Later(relatives), RelatedTask::of_method(task));
+        self.with(Action::Relation(Relation { relatives, to }))
+    }
+}
+
+/// The keys of `#[depends_on]`.
+#[doc(hidden)]
+impl<T: 'static> TaskDef<T> {
+    /// `ready`
+    pub const fn ready(mut self) -> Self {
+        if let Action::Relation(relation) = &mut self.action {
+            relation.to.ready = true;
+        }
+        self
+    }
+
+    /// `run_if_needed = false`
+    pub const fn run_if_needed(mut self, run_if_needed: bool) -> Self {
+        if let Action::Relation(relation) = &mut self.action {
+            relation.to.run_if_needed = run_if_needed;
+        }
+        self
+    }
+
+    /// Makes the runtime look up the task by its name in each related object, since nothing has checked that it exists.
+    pub const fn by_name(mut self) -> Self {
+        if let Action::Relation(relation) = &mut self.action {
+            relation.to.by_name = true;
+        }
+        self
+    }
 }
 
 /// The keys of `#[setup_task]`, a method each, so that generated rows read as the attribute does.

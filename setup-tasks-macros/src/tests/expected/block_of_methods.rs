@@ -11,57 +11,39 @@ impl Client {
         todo!()
     }
 }
-impl Client {
-    ///The handle of the task `mount`.
+const _: () = {
+    use ::setup_tasks::__private as rt;
     #[allow(dead_code)]
-    pub const MOUNT: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "mount",
-    );
-    ///The handle of the task `banner`.
-    #[allow(dead_code)]
-    const BANNER: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "banner",
-    );
-    #[doc(hidden)]
-    pub const __SETUP_TASKS: &'static [::setup_tasks::__private::TaskDef<Self>] = &[
-        ::setup_tasks::__private::task(
-                "mount",
-                "Mount the share",
-                |this, cx| ::setup_tasks::__private::boxed(async move {
-                    ::setup_tasks::__private::outcome(
+    impl Client {
+        ///The handle of the task `mount`.
+        pub const MOUNT: rt::TaskHandle<Self> = rt::TaskHandle::new("mount");
+        ///The handle of the task `banner`.
+        const BANNER: rt::TaskHandle<Self> = rt::TaskHandle::new("banner");
+        #[doc(hidden)]
+        pub const __SETUP_TASKS: &'static [rt::TaskDef<Self>] = &[
+            rt::task("mount", "Mount the share")
+                .run(|this, cx| rt::boxed(async move {
+                    rt::outcome(
                         Self::mount(
                                 this,
-                                ::setup_tasks::__private::context(cx),
-                                ::setup_tasks::__private::extract::<Self, _>(cx).await?,
+                                rt::context(cx),
+                                rt::extract::<Self, _>(cx).await?,
                             )
                             .await,
                     )
-                }),
-            )
-            .hash_now(|this| ::setup_tasks::__private::hash_text(Self::options(this)))
-            .invalidator(|this, cx| ::setup_tasks::__private::boxed(async move {
-                ::setup_tasks::__private::valid(
-                    Self::is_mounted(
-                            this,
-                            ::setup_tasks::__private::extract::<Self, _>(cx).await?,
-                        )
-                        .await,
-                )
-            }))
-            .source(14353669063435207680u64),
-        ::setup_tasks::__private::task(
-                "banner",
-                "Write the banner",
-                |this, _| ::setup_tasks::__private::boxed(
-                    ::setup_tasks::__private::ready(
-                        ::setup_tasks::__private::outcome(Self::banner(this)),
-                    ),
-                ),
-            )
-            .before(&["mount"])
-            .source(9904876695864204306u64),
-    ];
-}
-const _: () = {
-    ::setup_tasks::__private::require_model::<Client>();
+                }))
+                .hash_now(|this| rt::hash_text(Self::options(this)))
+                .invalidator(|this, cx| rt::boxed(async move {
+                    rt::valid(
+                        Self::is_mounted(this, rt::extract::<Self, _>(cx).await?).await,
+                    )
+                }))
+                .source(14353669063435207680),
+            rt::task("banner", "Write the banner")
+                .run(|this, _| rt::run_sync(Self::banner(this)))
+                .before(&["mount"])
+                .source(9904876695864204306),
+        ];
+    }
+    rt::require_model::<Client>();
 };

@@ -6,27 +6,19 @@ impl Client {
     }
     fn map_drive(&self) {}
 }
-impl Client {
-    ///The handle of the task `mount`.
-    #[allow(dead_code)]
-    const MOUNT: ::renamed::__private::TaskHandle<Self> = ::renamed::__private::TaskHandle::new(
-        "mount",
-    );
-    #[doc(hidden)]
-    pub const __SETUP_TASKS: &'static [::renamed::__private::TaskDef<Self>] = &[
-        ::renamed::__private::task(
-                "mount",
-                "Mount the share",
-                |this, _| ::renamed::__private::boxed(
-                    ::renamed::__private::ready(
-                        ::renamed::__private::outcome(Self::mount(this)),
-                    ),
-                ),
-            )
-            .hash_now(|this| ::renamed::__private::hash_text(Self::options(this)))
-            .source(13854024659675551486u64),
-    ];
-}
 const _: () = {
-    ::renamed::__private::require_model::<Client>();
+    use ::renamed::__private as rt;
+    #[allow(dead_code)]
+    impl Client {
+        ///The handle of the task `mount`.
+        const MOUNT: rt::TaskHandle<Self> = rt::TaskHandle::new("mount");
+        #[doc(hidden)]
+        pub const __SETUP_TASKS: &'static [rt::TaskDef<Self>] = &[
+            rt::task("mount", "Mount the share")
+                .run(|this, _| rt::run_sync(Self::mount(this)))
+                .hash_now(|this| rt::hash_text(Self::options(this)))
+                .source(13854024659675551486),
+        ];
+    }
+    rt::require_model::<Client>();
 };

@@ -1,8 +1,10 @@
 impl Client {}
-impl Client {
-    #[doc(hidden)]
-    pub const __SETUP_TASKS: &'static [::setup_tasks::__private::TaskDef<Self>] = &[];
-}
 const _: () = {
-    ::setup_tasks::__private::require_model::<Client>();
+    use ::setup_tasks::__private as rt;
+    #[allow(dead_code)]
+    impl Client {
+        #[doc(hidden)]
+        pub const __SETUP_TASKS: &'static [rt::TaskDef<Self>] = &[];
+    }
+    rt::require_model::<Client>();
 };

@@ -3,20 +3,18 @@ impl Client {
     fn banner() {}
     fn other(&self) {}
 }
-impl Client {
-    ///The handle of the task `mount`.
+const _: () = {
+    use ::setup_tasks::__private as rt;
     #[allow(dead_code)]
-    const MOUNT: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "mount",
-    );
-    ///The handle of the task `banner`.
-    #[allow(dead_code)]
-    const BANNER: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "banner",
-    );
-    #[doc(hidden)]
-    pub const __SETUP_TASKS: &'static [::setup_tasks::__private::TaskDef<Self>] = &[];
-}
+    impl Client {
+        ///The handle of the task `mount`.
+        const MOUNT: rt::TaskHandle<Self> = rt::TaskHandle::new("mount");
+        ///The handle of the task `banner`.
+        const BANNER: rt::TaskHandle<Self> = rt::TaskHandle::new("banner");
+        #[doc(hidden)]
+        pub const __SETUP_TASKS: &'static [rt::TaskDef<Self>] = &[];
+    }
+};
 ::core::compile_error! {
     "`#[setup_task]` has no key `befor`\nhelp: did you mean `before`?"
 }

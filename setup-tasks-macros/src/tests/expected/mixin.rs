@@ -9,16 +9,17 @@ pub trait DebianMachine: Base + ::setup_tasks::__private::Lists<{ DebianMachine.
         &self,
     ) -> impl ::core::future::Future<Output = ()> + ::core::marker::Send;
     fn plain(&self) {}
-    ///The handle of the task `apt_update`.
     #[allow(dead_code)]
+    ///The handle of the task `apt_update`.
     const APT_UPDATE: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
         "apt_update",
     );
-    ///The handle of the task `required`.
     #[allow(dead_code)]
+    ///The handle of the task `required`.
     const REQUIRED: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
         "required",
     );
+    #[allow(dead_code)]
     const MOTD: ::setup_tasks::__private::ValueTask<Self, TemplateTask> = ::setup_tasks::__private::ValueTask::new(
         "motd",
         TemplateTask::new("motd"),
@@ -26,51 +27,37 @@ pub trait DebianMachine: Base + ::setup_tasks::__private::Lists<{ DebianMachine.
     #[doc(hidden)]
     const __MOTD: &'static dyn ::setup_tasks::__private::DynTaskKind<Self> = &<Self as DebianMachine>::MOTD;
     #[doc(hidden)]
-    const __MIXIN_TASKS: ::setup_tasks::__private::Block<Self> = ::setup_tasks::__private::Block::new(
-        ::core::module_path!(),
-        "DebianMachine",
-        &[
-            ::setup_tasks::__private::Mixin::new(&<Self as Base>::__MIXIN_TASKS)
-                .skip(&["two"]),
-        ],
-        &[
+    const __MIXIN_TASKS: ::setup_tasks::__private::Block<Self> = {
+        use ::setup_tasks::__private as rt;
+        rt::Block::new(
+            rt::module_path!(),
+            "DebianMachine",
+            &[rt::Mixin::new(&<Self as Base>::__MIXIN_TASKS).skip(&["two"])],
             &[
-                ::setup_tasks::__private::task(
-                        "apt_update",
-                        "Refresh the packages",
-                        |this, cx| ::setup_tasks::__private::run(
-                            <Self as DebianMachine>::apt_update(
-                                this,
-                                ::setup_tasks::__private::context(cx),
-                            ),
-                        ),
-                    )
-                    .after(
-                        &[::setup_tasks::__private::named::<Self>(<Self as Base>::ONE)],
-                    )
-                    .source(10225261300170812258u64),
-                ::setup_tasks::__private::task(
-                        "required",
-                        "Required of each",
-                        |this, _| ::setup_tasks::__private::run(
+                &[
+                    rt::task("apt_update", "Refresh the packages")
+                        .run(|this, cx| rt::run_async(
+                            <Self as DebianMachine>::apt_update(this, rt::context(cx)),
+                        ))
+                        .after(&[rt::named::<Self>(<Self as Base>::ONE)])
+                        .source(10225261300170812258),
+                    rt::task("required", "Required of each")
+                        .run(|this, _| rt::run_async(
                             <Self as DebianMachine>::required(this),
-                        ),
-                    )
-                    .source(16210119753504032135u64),
-                ::setup_tasks::__private::value(
-                        "motd",
-                        "",
-                        <Self as DebianMachine>::__MOTD,
-                    )
-                    .source(13225082208981113979u64),
+                        ))
+                        .source(16210119753504032135),
+                    rt::task("motd", "")
+                        .value(<Self as DebianMachine>::__MOTD)
+                        .source(13225082208981113979),
+                ],
             ],
-        ],
-    );
+        )
+    };
 }
 #[doc(hidden)]
 #[allow(dead_code, non_upper_case_globals)]
 pub const DebianMachine: ::setup_tasks::__private::MixinId = ::setup_tasks::__private::MixinId::new(
-    ::core::module_path!(),
+    ::setup_tasks::__private::module_path!(),
     "DebianMachine",
     &[&Base],
 );

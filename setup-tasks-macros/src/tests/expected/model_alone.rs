@@ -1,26 +1,26 @@
-#[automatically_derived]
-impl ::setup_tasks::SetupTasks for Gateway {
-    const NAME: &'static ::core::primitive::str = "Gateway";
-    const READONLY: ::core::option::Option<::core::primitive::bool> = ::core::option::Option::None;
-    const BLOCK: &'static ::setup_tasks::__private::Block<Self> = {
-        use ::setup_tasks::__private::NoBlock as _;
-        &::setup_tasks::__private::Block::new(
-            ::core::module_path!(),
-            "Gateway",
-            &[],
-            &[&[], Self::__SETUP_TASKS],
-        )
-    };
-    const TABLE: &'static ::setup_tasks::__private::TaskTable<Self> = &::setup_tasks::__private::TaskTable::build(
-        <Self as ::setup_tasks::SetupTasks>::BLOCK,
-    );
-    fn stamp_subdir(&self) -> ::setup_tasks::__private::String {
-        ::setup_tasks::__private::ToOwned::to_owned("gateway")
-    }
-}
 const _: () = {
-    let _ = <Gateway as ::setup_tasks::SetupTasks>::TABLE;
+    use ::setup_tasks::__private as rt;
+    #[automatically_derived]
+    impl rt::SetupTasks for Gateway {
+        const NAME: &'static rt::str = "Gateway";
+        const BLOCK: &'static rt::Block<Self> = {
+            use rt::NoBlock as _;
+            &rt::Block::new(
+                rt::module_path!(),
+                "Gateway",
+                &[],
+                &[&[], Self::__SETUP_TASKS],
+            )
+        };
+        const TABLE: &'static rt::TaskTable<Self> = &rt::TaskTable::build(
+            <Self as rt::SetupTasks>::BLOCK,
+        );
+        fn stamp_subdir(&self) -> rt::String {
+            rt::ToOwned::to_owned("gateway")
+        }
+    }
+    rt::inventory::submit! {
+        rt::TypeInfo::of:: < Gateway > (rt::module_path!())
+    }
+    let _ = <Gateway as rt::SetupTasks>::TABLE;
 };
-::setup_tasks::__private::inventory::submit! {
-    ::setup_tasks::__private::TypeInfo::of:: < Gateway > (::core::module_path!())
-}

@@ -1,128 +1,98 @@
-#[automatically_derived]
-impl ::setup_tasks::SetupTasks for Client {
-    const NAME: &'static ::core::primitive::str = "Client";
-    const READONLY: ::core::option::Option<::core::primitive::bool> = ::core::option::Option::Some(
-        true,
-    );
-    const BLOCK: &'static ::setup_tasks::__private::Block<Self> = {
-        use ::setup_tasks::__private::NoBlock as _;
-        &::setup_tasks::__private::Block::new(
-            ::core::module_path!(),
-            "Client",
-            &[
-                ::setup_tasks::__private::Mixin::new(
-                    &<Self as DebianMachine>::__MIXIN_TASKS,
-                ),
-                ::setup_tasks::__private::Mixin::new(&<Self as Backup>::__MIXIN_TASKS)
-                    .skip(&["restore"]),
-            ],
-            &[
-                &[
-                    ::setup_tasks::__private::relation(
-                            "fileserver_update_files",
-                            "Depend on update_files of fileserver",
-                            ::setup_tasks::__private::Relation::<
-                                Self,
-                            >::new(|this| ::setup_tasks::__private::related::<
-                                    FileServer,
-                                >(&this.fileserver))
-                                .to("update_files")
-                                .ready(),
-                        )
-                        .before(&["mount"]),
-                    ::setup_tasks::__private::relation(
-                        "mirrors_update_files",
-                        "Depend on update_files of mirrors",
-                        ::setup_tasks::__private::Relation::<
-                            Self,
-                        >::new(|this| ::setup_tasks::__private::related::<
-                                FileServer,
-                            >(&this.mirrors))
-                            .to("update_files")
-                            .leave(),
-                    ),
-                ],
-                Self::__SETUP_TASKS,
-            ],
-        )
-    };
-    const TABLE: &'static ::setup_tasks::__private::TaskTable<Self> = &::setup_tasks::__private::TaskTable::build(
-        <Self as ::setup_tasks::SetupTasks>::BLOCK,
-    );
-    fn stamp_subdir(&self) -> ::setup_tasks::__private::String {
-        ::setup_tasks::__private::format!("clients/{}", self.name)
-    }
-    fn object_id(&self) -> ::setup_tasks::__private::String {
-        ::setup_tasks::__private::format!("{}", self.name)
-    }
-    async fn bring_to_ready(
-        object: &::setup_tasks::Object<Self>,
-    ) -> ::setup_tasks::__private::Result<()> {
-        Self::bring_up(object).await
-    }
-}
 const _: () = {
     use ::setup_tasks::__private as rt;
+    #[automatically_derived]
+    impl rt::SetupTasks for Client {
+        const NAME: &'static rt::str = "Client";
+        const READONLY: rt::Option<rt::bool> = rt::Option::Some(true);
+        const BLOCK: &'static rt::Block<Self> = {
+            use rt::NoBlock as _;
+            &rt::Block::new(
+                rt::module_path!(),
+                "Client",
+                &[
+                    rt::Mixin::new(&<Self as DebianMachine>::__MIXIN_TASKS),
+                    rt::Mixin::new(&<Self as Backup>::__MIXIN_TASKS).skip(&["restore"]),
+                ],
+                &[
+                    &[
+                        rt::task(
+                                "fileserver_update_files",
+                                "Depend on update_files of fileserver",
+                            )
+                            .field(
+                                "update_files",
+                                |this: &Self| rt::related::<FileServer>(&this.fileserver),
+                            )
+                            .ready()
+                            .before(&["mount"]),
+                        rt::task(
+                                "mirrors_update_files",
+                                "Depend on update_files of mirrors",
+                            )
+                            .field(
+                                "update_files",
+                                |this: &Self| rt::related::<FileServer>(&this.mirrors),
+                            )
+                            .run_if_needed(false),
+                    ],
+                    Self::__SETUP_TASKS,
+                ],
+            )
+        };
+        const TABLE: &'static rt::TaskTable<Self> = &rt::TaskTable::build(
+            <Self as rt::SetupTasks>::BLOCK,
+        );
+        fn stamp_subdir(&self) -> rt::String {
+            rt::format!("clients/{}", self.name)
+        }
+        fn object_id(&self) -> rt::String {
+            rt::format!("{}", self.name)
+        }
+        async fn bring_to_ready(object: &rt::Object<Self>) -> rt::Result<()> {
+            Self::bring_up(object).await
+        }
+    }
     const MIXINS: &[&rt::MixinId] = &[&DebianMachine, &Backup];
-    impl rt::Lists<{ rt::listed(MIXINS, 0usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 1usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 2usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 3usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 4usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 5usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 6usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 7usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 8usize) }> for Client {}
-    impl rt::Lists<{ rt::listed(MIXINS, 9usize) }> for Client {}
-};
-impl Client {
-    ///The handle of the relationship `fileserver_update_files`.
+    impl rt::Lists<{ rt::listed(MIXINS, 0) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 1) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 2) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 3) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 4) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 5) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 6) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 7) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 8) }> for Client {}
+    impl rt::Lists<{ rt::listed(MIXINS, 9) }> for Client {}
     #[allow(dead_code)]
-    pub const FILESERVER_UPDATE_FILES: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "fileserver_update_files",
-    );
-    ///The handle of the relationship `mirrors_update_files`.
-    #[allow(dead_code)]
-    pub const MIRRORS_UPDATE_FILES: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "mirrors_update_files",
-    );
-    ///What the relationship `fileserver` holds.
-    #[must_use]
-    #[allow(dead_code)]
-    fn fileserver(
-        &self,
-    ) -> <Object<
-        FileServer,
-    > as ::setup_tasks::__private::Related<FileServer>>::Access<'_> {
-        ::setup_tasks::__private::access::<
-            FileServer,
-            Object<FileServer>,
-        >(&self.fileserver)
+    impl Client {
+        ///The handle of the relationship `fileserver_update_files`.
+        pub const FILESERVER_UPDATE_FILES: rt::TaskHandle<Self> = rt::TaskHandle::new(
+            "fileserver_update_files",
+        );
+        ///The handle of the relationship `mirrors_update_files`.
+        pub const MIRRORS_UPDATE_FILES: rt::TaskHandle<Self> = rt::TaskHandle::new(
+            "mirrors_update_files",
+        );
+        ///What the relationship `fileserver` holds.
+        #[must_use]
+        fn fileserver(
+            &self,
+        ) -> <Object<FileServer> as rt::Related<FileServer>>::Access<'_> {
+            rt::access::<FileServer, Object<FileServer>>(&self.fileserver)
+        }
+        ///What the relationship `mirrors` holds.
+        #[must_use]
+        fn mirrors(
+            &self,
+        ) -> <Vec<Object<FileServer>> as rt::Related<FileServer>>::Access<'_> {
+            rt::access::<FileServer, Vec<Object<FileServer>>>(&self.mirrors)
+        }
     }
-    ///What the relationship `mirrors` holds.
-    #[must_use]
-    #[allow(dead_code)]
-    fn mirrors(
-        &self,
-    ) -> <Vec<
-        Object<FileServer>,
-    > as ::setup_tasks::__private::Related<FileServer>>::Access<'_> {
-        ::setup_tasks::__private::access::<
-            FileServer,
-            Vec<Object<FileServer>>,
-        >(&self.mirrors)
+    rt::inventory::submit! {
+        rt::TypeInfo::of:: < Client > (rt::module_path!())
     }
-}
-const _: () = {
-    let _ = <Client as ::setup_tasks::SetupTasks>::TABLE;
-    ::setup_tasks::__private::require_in_block(
-        &<Client as Backup>::__MIXIN_TASKS,
-        "restore",
-    );
-    ::setup_tasks::__private::require_task::<FileServer>("FileServer", "update_files");
-    ::setup_tasks::__private::require_task::<FileServer>("FileServer", "update_files");
-    ::setup_tasks::__private::require_task::<Client>("Client", "mount");
+    let _ = <Client as rt::SetupTasks>::TABLE;
+    rt::require_in_block(&<Client as Backup>::__MIXIN_TASKS, "restore");
+    rt::require_task::<FileServer>("FileServer", "update_files");
+    rt::require_task::<Client>("Client", "mount");
 };
-::setup_tasks::__private::inventory::submit! {
-    ::setup_tasks::__private::TypeInfo::of:: < Client > (::core::module_path!())
-}

@@ -1,66 +1,54 @@
-#[automatically_derived]
-impl ::setup_tasks::SetupTasks for Client {
-    const NAME: &'static ::core::primitive::str = "Client";
-    const READONLY: ::core::option::Option<::core::primitive::bool> = ::core::option::Option::None;
-    const BLOCK: &'static ::setup_tasks::__private::Block<Self> = {
-        use ::setup_tasks::__private::NoBlock as _;
-        &::setup_tasks::__private::Block::new(
-            ::core::module_path!(),
-            "Client",
-            &[],
-            &[
-                &[
-                    ::setup_tasks::__private::relation(
-                        "fileserver_update_files",
-                        "Depend on update_files of fileserver",
-                        ::setup_tasks::__private::Relation::<
-                            Self,
-                        >::new(|this| ::setup_tasks::__private::related::<
-                                ::setup_tasks::__private::AnyModel,
-                            >(&this.fileserver))
-                            .to("update_files")
-                            .by_name(),
-                    ),
-                ],
-                Self::__SETUP_TASKS,
-            ],
-        )
-    };
-    const TABLE: &'static ::setup_tasks::__private::TaskTable<Self> = &::setup_tasks::__private::TaskTable::build(
-        <Self as ::setup_tasks::SetupTasks>::BLOCK,
-    );
-    fn stamp_subdir(&self) -> ::setup_tasks::__private::String {
-        ::setup_tasks::__private::format!("clients/{}", self.name)
-    }
-    fn event_keys(
-        &self,
-    ) -> ::setup_tasks::__private::Vec<::setup_tasks::__private::EventKey> {
-        Self::keys(self)
-    }
-}
-impl Client {
-    ///The handle of the relationship `fileserver_update_files`.
-    #[allow(dead_code)]
-    pub const FILESERVER_UPDATE_FILES: ::setup_tasks::__private::TaskHandle<Self> = ::setup_tasks::__private::TaskHandle::new(
-        "fileserver_update_files",
-    );
-    ///What the relationship `fileserver` holds.
-    #[must_use]
-    #[allow(dead_code)]
-    pub fn server(
-        &self,
-    ) -> <AnyObject as ::setup_tasks::__private::Related<
-        ::setup_tasks::__private::AnyModel,
-    >>::Access<'_> {
-        ::setup_tasks::__private::access::<
-            ::setup_tasks::__private::AnyModel,
-            AnyObject,
-        >(&self.fileserver)
-    }
-}
 const _: () = {
-    let _ = <Client as ::setup_tasks::SetupTasks>::TABLE;
+    use ::setup_tasks::__private as rt;
+    #[automatically_derived]
+    impl rt::SetupTasks for Client {
+        const NAME: &'static rt::str = "Client";
+        const BLOCK: &'static rt::Block<Self> = {
+            use rt::NoBlock as _;
+            &rt::Block::new(
+                rt::module_path!(),
+                "Client",
+                &[],
+                &[
+                    &[
+                        rt::task(
+                                "fileserver_update_files",
+                                "Depend on update_files of fileserver",
+                            )
+                            .field(
+                                "update_files",
+                                |this: &Self| rt::related::<rt::AnyModel>(&this.fileserver),
+                            )
+                            .by_name(),
+                    ],
+                    Self::__SETUP_TASKS,
+                ],
+            )
+        };
+        const TABLE: &'static rt::TaskTable<Self> = &rt::TaskTable::build(
+            <Self as rt::SetupTasks>::BLOCK,
+        );
+        fn stamp_subdir(&self) -> rt::String {
+            rt::format!("clients/{}", self.name)
+        }
+        fn event_keys(&self) -> rt::Vec<rt::EventKey> {
+            Self::keys(self)
+        }
+    }
+    #[allow(dead_code)]
+    impl Client {
+        ///The handle of the relationship `fileserver_update_files`.
+        pub const FILESERVER_UPDATE_FILES: rt::TaskHandle<Self> = rt::TaskHandle::new(
+            "fileserver_update_files",
+        );
+        ///What the relationship `fileserver` holds.
+        #[must_use]
+        pub fn server(&self) -> <AnyObject as rt::Related<rt::AnyModel>>::Access<'_> {
+            rt::access::<rt::AnyModel, AnyObject>(&self.fileserver)
+        }
+    }
+    rt::inventory::submit! {
+        rt::TypeInfo::of:: < Client > (rt::module_path!())
+    }
+    let _ = <Client as rt::SetupTasks>::TABLE;
 };
-::setup_tasks::__private::inventory::submit! {
-    ::setup_tasks::__private::TypeInfo::of:: < Client > (::core::module_path!())
-}
