@@ -14,6 +14,7 @@ mod depths;
 mod drifting;
 mod dry_runs;
 mod fleets;
+mod floors;
 mod generated;
 mod handles;
 mod injecting;

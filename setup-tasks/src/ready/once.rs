@@ -65,7 +65,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
             OnceState::Done(kept, _) => return kept.clone(),
             OnceState::Running(work) if work.upgrade().is_some() => {}
             OnceState::Idle | OnceState::Failed(..) | OnceState::Running(_) => {
-                *state = OnceState::Done(value.clone(), Epoch::NEVER)
+                *state = OnceState::Done(value.clone(), Epoch::NEVER);
             }
         }
         value
