@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::drift::{Difference, summary};
 use crate::stamp::{Attempt, Entry, Timestamp, text};
 use crate::task::answer::Completion;
+use crate::text::escape::escape;
 
 /// Why a task runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,18 +95,14 @@ impl fmt::Display for Reason {
     }
 }
 
-/// The first line of a text, and of a long hash as much as tells two apart.
+/// Returns the first line of a text, or as much of a hash as tells two apart.
 fn brief(text: &str) -> String {
     let hash = text.strip_prefix("blake3:").or_else(|| text.strip_prefix("blake3-keyed:"));
     if let Some(hash) = hash.and_then(|hash| hash.get(..12)) {
         return format!("{hash}…");
     }
     let (first, more) = text.split_once('\n').map_or((text, ""), |(first, _)| (first, "…"));
-    // A control character would speak to the terminal.
-    let mut brief: String =
-        first.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect();
-    brief.push_str(more);
-    brief
+    escape(first).into_owned() + more
 }
 
 /// A fact that costs something to learn.

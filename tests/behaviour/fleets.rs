@@ -316,12 +316,14 @@ async fn filters_that_choose_nothing_are_errors_that_say_what_there_is() {
     let error = async |run: setup_tasks::fleet::FleetRun| run.await.unwrap_err().to_string();
     let run = || site.layout.run();
     let text = error(run().include("gord")).await;
-    assert_eq!(text, "no object matches `gord`\nhelp: the objects are `bad`, `behind`, `good`, `one`, `two`");
+    assert_eq!(text, "no object matches `gord`\nhelp: did you mean `good`?");
+    let text = error(run().include("elsewhere")).await;
+    assert_eq!(text, "no object matches `elsewhere`\nhelp: the objects are `bad`, `behind`, `good`, `one`, `two`");
     assert_eq!(
         error(run().of_type_named("Server")).await,
         "no object is a `Server`\nhelp: their types are `Client`, `Machine`"
     );
-    assert_eq!(error(run().tag("tlak")).await, "no task has the tag `tlak`\nhelp: the tags are `storage`, `talk`");
+    assert_eq!(error(run().tag("tlak")).await, "no task has the tag `tlak`\nhelp: did you mean `talk`?");
     assert!(
         error(run().force("good/fourth"))
             .await

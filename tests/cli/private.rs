@@ -47,7 +47,7 @@ fn a_lock_that_a_machine_which_is_gone_left_is_broken_by_name_and_one_of_a_livin
     crate::place::until("the task waits", || place.file("waiting").exists());
     let refused = place.run(&["unlock", "moody"]);
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && errors.contains("is alive: its lock stays"), "{errors}");
+    assert!(refused.status.code() == Some(1) && errors.contains("is alive, so the lock stays"), "{errors}");
 
     // As if the holder were on another machine, and the file system, which both share, kept its lock.
     let record = r#"{"version":1,"pid":7,"host":"a-machine-that-is-gone"}"#;

@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::Serialize;
 use setup_tasks::secret::redact;
 use setup_tasks::stamp::{AttemptEnd, HistoryEntry, HistoryFilter};
+use setup_tasks::text::duration;
 use setup_tasks::{Layout, Result};
 
 use super::target;
 use crate::args::HistoryArgs;
 use crate::exit::Exit;
-use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, clock, length, table};
+use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, clock, table};
 
 /// The version of an entry as JSON.
 const VERSION: u32 = 1;
@@ -67,7 +68,7 @@ fn row(entry: &HistoryEntry, object: &str) -> [Cell; 5] {
         Cell::styled(FAINT, clock(entry.time)),
         Cell::styled(NAME, format!("{object}/{}", entry.task)),
         Cell::styled(style, ended),
-        Cell::styled(FAINT, length(Duration::from_micros(entry.duration_us))),
+        Cell::styled(FAINT, duration(Duration::from_micros(entry.duration_us))),
         Cell::new(why),
     ]
 }

@@ -4,11 +4,12 @@ use serde_json::json;
 use setup_tasks::decide::Decision;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::stamp::Timestamp;
+use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout, Reason, Result};
 
 use super::target;
 use crate::exit::Exit;
-use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, length, line, printable, table};
+use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, line, printable, table};
 
 pub(crate) fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Result<Exit> {
     let objects = target::objects(layout, patterns)?;
@@ -85,7 +86,7 @@ fn task_row(task: &ObjectTaskInspector) -> [Cell; 4] {
         State::Asks => (FAINT, "its completion check decides".to_owned()),
     };
     let ran = task.last_run().map(|stamp| {
-        let took = length(std::time::Duration::from_micros(stamp.duration_us));
+        let took = duration(std::time::Duration::from_micros(stamp.duration_us));
         format!("{}, in {took}", ago(stamp.time))
     });
     [

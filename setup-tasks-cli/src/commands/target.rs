@@ -2,12 +2,10 @@
 
 use setup_tasks::fleet::FleetRun;
 use setup_tasks::inspect::ObjectTaskInspector;
+use setup_tasks::text::name_help;
 use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::exit::UsageError;
-
-/// How many names an error lists.
-const LISTED: usize = 12;
 
 /// An object, or one of its tasks.
 pub(super) struct Target {
@@ -23,8 +21,8 @@ pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
     match task(layout, name)? {
         Split::Task { object, task } => Ok(Target { object, task: Some(task) }),
         Split::UnknownTask { object, task, known } => {
-            let text = format!("`{}` has no task `{task}`\nhelp: it has {}", object.id(), listed(known.iter()));
-            Err(UsageError(text).into())
+            let help = name_help(&task, "its tasks are", known.iter().map(String::as_str));
+            Err(UsageError(format!("`{}` has no task `{task}`\nhelp: {help}", object.id())).into())
         }
         Split::NoObject => Err(no_object(layout, name)),
     }
@@ -75,19 +73,8 @@ fn task_names(tasks: &[ObjectTaskInspector]) -> Vec<String> {
 
 fn no_object(layout: &Layout, name: &str) -> anyhow::Error {
     let all = layout.all();
-    let known = if all.is_empty() {
-        "there are none at all".to_owned()
-    } else {
-        format!("the objects are {}", listed(all.iter().map(AnyObject::id)))
-    };
-    UsageError(format!("there is no object `{name}`\nhelp: {known}")).into()
-}
-
-fn listed(names: impl ExactSizeIterator<Item = impl AsRef<str>>) -> String {
-    let more = names.len().saturating_sub(LISTED);
-    let names: Vec<_> = names.take(LISTED).map(|name| format!("`{}`", name.as_ref())).collect();
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    names.join(", ") + &more
+    let help = name_help(name, "the objects are", all.iter().map(AnyObject::id));
+    UsageError(format!("there is no object `{name}`\nhelp: {help}")).into()
 }
 
 #[cfg(test)]
@@ -141,7 +128,8 @@ pub(super) mod tests {
             let target = find(&layout, &format!("desk/{name}")).unwrap();
             assert_eq!((target.object.id(), target.task.as_deref()), ("desk", Some(name)));
         }
-        let error = find(&layout, "desk/lamp.screw_in").err().unwrap().to_string();
-        assert!(error.ends_with("help: it has `lamp`, `lamp.bulb`, `lamp.bulb.screw_in`"), "{error}");
+        let error = |task: &str| find(&layout, &format!("desk/{task}")).err().unwrap().to_string();
+        assert_eq!(error("lamp.blub"), "`desk` has no task `lamp.blub`\nhelp: did you mean `lamp.bulb`?");
+        assert!(error("screw").ends_with("help: its tasks are `lamp`, `lamp.bulb`, `lamp.bulb.screw_in`"));
     }
 }

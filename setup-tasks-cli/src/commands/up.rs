@@ -1,13 +1,14 @@
 //! `up`: runs what must run.
 
 use setup_tasks::fleet::{FleetReport, FleetRun, ObjectStatus};
+use setup_tasks::text::duration;
 use setup_tasks::{Layout, Result};
 
 use super::plan;
 use crate::args::Choice;
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
-use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, length, line, note, printable};
+use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, line, note, printable};
 use crate::progress::Progress;
 
 /// Runs what must run. What fails within is said, and shows in the answer.
@@ -76,5 +77,5 @@ pub(super) fn tell(report: &FleetReport) {
         (true, true) => WOULD,
         (true, false) => GOOD,
     };
-    line(format!("{style}{word}{style:#}:{rest} {FAINT}in {}{FAINT:#}", length(report.duration)));
+    line(format!("{style}{word}{style:#}:{rest} {FAINT}in {}{FAINT:#}", duration(report.duration)));
 }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use setup_tasks::text::one_line;
+
 use super::{Picture, State};
 
 /// A subgraph an object, a node a task, in run order.
@@ -36,10 +38,10 @@ pub(crate) fn mermaid(picture: &Picture) -> String {
     out
 }
 
-/// In a quoted label, these have a meaning of their own.
+/// Escapes the characters that have a meaning in a quoted label.
 fn quote(text: &str) -> String {
-    let one_line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    one_line.replace('&', "&amp;").replace('"', "#quot;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "#96;")
+    let text = one_line(text);
+    text.replace('&', "&amp;").replace('"', "#quot;").replace('<', "&lt;").replace('>', "&gt;").replace('`', "#96;")
 }
 
 #[cfg(test)]

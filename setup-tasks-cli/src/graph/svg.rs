@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use setup_tasks::text::one_line;
+
 use super::layers::{Xy, place};
 use super::{Node, Picture, State, Task};
 
@@ -196,17 +198,16 @@ fn fit(text: &str, room: f64, character: f64) -> String {
     text.chars().take_while(fits).collect::<String>() + "…"
 }
 
-/// As XML has it; control characters, which XML has not, are replaced.
+/// Escapes the characters that have a meaning in XML, and those that XML does not allow.
 pub(super) fn escape(text: &str) -> String {
     let replace = |c: char| match c {
         '&' => "&amp;".to_owned(),
         '<' => "&lt;".to_owned(),
         '>' => "&gt;".to_owned(),
         '"' => "&quot;".to_owned(),
-        c if c.is_control() => " ".to_owned(),
         c => c.to_string(),
     };
-    text.chars().map(replace).collect()
+    one_line(text).chars().map(replace).collect()
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(crate) use error::{error, failure};
 use handover::Held;
 pub(crate) use handover::follow_terminal;
 pub(crate) use table::{Cell, table};
-pub(crate) use text::{ago, clock, clock_time, length, near, printable, shown, time_of};
+pub(crate) use text::{ago, clock, clock_time, near, printable, shown, time_of};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();

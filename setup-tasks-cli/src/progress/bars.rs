@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use indicatif::style::ProgressTracker;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use setup_tasks::event::{Event, EventKind, Listening};
+use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout};
 
 use super::estimate::Estimate;
 use crate::args::Choice;
-use crate::output::{self, length, printable};
+use crate::output::{self, printable};
 
 /// How many running tasks have a line of their own.
 const SHOWN: usize = 8;
@@ -149,7 +150,7 @@ fn style(template: &str) -> ProgressStyle {
 fn took(began: Instant) -> impl ProgressTracker {
     move |_: &ProgressState, w: &mut dyn Write| {
         // What draws takes any text.
-        let _ = w.write_str(&length(began.elapsed()));
+        let _ = w.write_str(&duration(began.elapsed()));
     }
 }
 
@@ -158,7 +159,7 @@ fn left(estimate: Arc<Mutex<Estimate>>) -> impl ProgressTracker {
     move |_: &ProgressState, w: &mut dyn Write| {
         let left = estimate.lock().unwrap_or_else(PoisonError::into_inner).left();
         if let Some(left) = left.filter(|left| *left >= Duration::from_secs(1)) {
-            let _ = write!(w, ", about {} left", length(Duration::from_secs(left.as_secs())));
+            let _ = write!(w, ", about {} left", duration(Duration::from_secs(left.as_secs())));
         }
     }
 }

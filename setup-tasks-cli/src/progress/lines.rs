@@ -3,9 +3,10 @@
 use anstyle::Style;
 use setup_tasks::Layout;
 use setup_tasks::event::{Event, EventKind, Listening};
+use setup_tasks::text;
 
 use super::Columns;
-use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, length, line, note, printable};
+use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, line, note, printable};
 
 /// Prints lines from now on.
 pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
@@ -15,16 +16,16 @@ pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
 fn print(event: &Event, columns: Columns) {
     let say = |style: Style, what: &str, more: String| line(columns.line(event, style, what, &more));
     match &event.kind {
-        EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", length(*duration))),
+        EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", text::duration(*duration))),
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
         EventKind::TaskFail { duration, log, .. } => {
-            say(BAD, "failed", format!("after {}", length(*duration)));
+            say(BAD, "failed", format!("after {}", text::duration(*duration)));
             if let Some(log) = log {
                 failure(log);
             }
         }
         EventKind::TaskRetry { wait, attempt, .. } => {
-            say(WOULD, "failed", format!("in attempt {attempt}; again in {}", length(*wait)));
+            say(WOULD, "failed", format!("in attempt {attempt}; again in {}", text::duration(*wait)));
         }
         EventKind::ChangedWhileRunning => say(WOULD, "its input changed meanwhile", "and it will run again".into()),
         EventKind::Waiting { holder } => {

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use crate::layout::Layout;
 use crate::object::DynObject;
 use crate::ready::{HeldObject, PassedTask, ProcessWaits};
+use crate::text::duration;
 
 /// What is held by one layout.
 #[derive(Default)]
@@ -153,8 +154,8 @@ fn doing(object: &Arc<dyn DynObject>) -> String {
     let step = work.as_ref().and_then(|work| work.step.as_ref());
     let text = match (step, object.core().considered.load(Ordering::Relaxed).checked_sub(1)) {
         (Some(step), _) => {
-            let length = super::render::length(SystemTime::now().duration_since(step.since).unwrap_or_default());
-            format!("runs `{}` ({}), for {length}", step.task, step.description)
+            let so_far = duration(SystemTime::now().duration_since(step.since).unwrap_or_default());
+            format!("runs `{}` ({}), for {so_far}", step.task, step.description)
         }
         (None, Some(row)) => format!("looks at `{}` ({})", object.stamp_name(row), object.describe(row)),
         (None, None) => "has just begun, or is about to end".to_owned(),

@@ -2,16 +2,16 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::time::Duration;
 
 use super::{Activity, Snapshot, WorkKind};
+use crate::text::duration;
 
 impl fmt::Display for Snapshot {
     /// A tree: under each activity those that were begun for it.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fleet in &self.fleets {
-            let length = length(self.since(fleet.since));
-            writeln!(f, "{} of {} objects ended, {length} so far", fleet.ended, fleet.objects)?;
+            let so_far = duration(self.since(fleet.since));
+            writeln!(f, "{} of {} objects ended, {so_far} so far", fleet.ended, fleet.objects)?;
         }
         if self.activities.is_empty() {
             return f.write_str("nobody is at work\n");
@@ -39,10 +39,10 @@ impl Snapshot {
         // An object on its way to ready runs its tasks: one line says both.
         let is_shell = activity.kind == WorkKind::Ready && self.children(activity.id).next().is_some();
         if !is_shell {
-            writeln!(f, "{indent}{}, for {}", self.what(activity), length(self.since(activity.since)))?;
+            writeln!(f, "{indent}{}, for {}", self.what(activity), duration(self.since(activity.since)))?;
             for wait in &activity.waits_for {
                 let name = self.activity(wait.id).map_or("something", |activity| &activity.name);
-                writeln!(f, "{indent}  waits for {name}, for {}", length(self.since(wait.since)))?;
+                writeln!(f, "{indent}  waits for {name}, for {}", duration(self.since(wait.since)))?;
             }
             if let Some(holder) = &activity.held_by {
                 writeln!(f, "{indent}  waits for {holder}, which runs it")?;
@@ -67,15 +67,5 @@ impl Snapshot {
             _ if activity.kind == WorkKind::Ready => format!("{name} is brought to ready"),
             _ => format!("{name} is about to begin"),
         }
-    }
-}
-
-/// Returns a time that has passed as text.
-pub(super) fn length(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match seconds {
-        0..60 => format!("{:.1} s", duration.as_secs_f64()),
-        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
-        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
     }
 }

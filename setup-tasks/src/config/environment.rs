@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use toml::{Table, Value};
 
 use super::{ConfigError, defaults};
+use crate::text::name_help;
 
 /// Reads the variables with a prefix, in whatever case.
 pub(super) fn read(
@@ -18,7 +19,10 @@ pub(super) fn read(
         let lower = name.to_lowercase();
         let Some(key) = lower.strip_prefix(&prefix) else { continue };
         let refuse = |problem: String| ConfigError::of_key(format!("environment variable {name}"), problem);
-        let Some(default) = defaults.get(key) else { return Err(refuse(format!("there is no key `{key}`"))) };
+        let Some(default) = defaults.get(key) else {
+            let help = name_help(key, "the keys are", defaults.keys().map(String::as_str));
+            return Err(refuse(format!("there is no key `{key}`; {help}")));
+        };
         let Some(text) = text.to_str() else { return Err(refuse(format!("`{}` is not UTF-8", text.display()))) };
         let value = parse(default, text);
         values.insert(key.to_owned(), value.map_err(|wanted| refuse(format!("{text:?} is not {wanted}")))?);

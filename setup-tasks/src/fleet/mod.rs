@@ -23,6 +23,7 @@ use crate::BoxFuture;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
 use crate::stamp::StampError;
+use crate::text::name_help;
 
 /// How many objects are run at once by default, for each processor.
 const A_PROCESSOR: usize = 8;
@@ -330,19 +331,10 @@ fn tags(object: &AnyObject) -> impl Iterator<Item = &'static str> {
     object.order().iter().flat_map(|row| object.tags(row)).collect::<Vec<_>>().into_iter()
 }
 
-/// How many names an error lists.
-const LISTED: usize = 12;
-
 fn nothing<'a>(what: &'static str, wanted: &str, what_are: &str, known: impl Iterator<Item = &'a str>) -> FleetError {
     let mut known: Vec<_> = known.collect();
     known.sort_unstable();
     known.dedup();
-    let more = known.len().saturating_sub(LISTED);
-    let listed: Vec<_> = known.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
-    let known = match (known.len(), more) {
-        (0, _) => "there are none at all".to_owned(),
-        (_, 0) => format!("{what_are} {}", listed.join(", ")),
-        (_, more) => format!("{what_are} {} and {more} more", listed.join(", ")),
-    };
+    let known = name_help(wanted, what_are, known);
     FleetError::Nothing { what, wanted: wanted.to_owned(), known }
 }

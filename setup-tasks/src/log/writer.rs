@@ -8,22 +8,22 @@ use std::sync::Arc;
 use super::TaskLog;
 use super::bounded::BoundedFile;
 use crate::secret::Gate;
-use crate::text::Speller;
+use crate::text::escape::Escaper;
 
 /// A filter that text passes before it is in a log: secrets are replaced, what steers a terminal is spelled out.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     gate: Gate,
-    speller: Speller,
+    escaper: Escaper,
 }
 
 impl Filter {
     /// Hands on what can be shown now.
     pub(super) fn push(&mut self, bytes: &[u8], put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
-        let Self { gate, speller } = self;
+        let Self { gate, escaper } = self;
         gate.push(bytes, &mut |bytes| {
-            result = std::mem::replace(&mut result, Ok(())).and_then(|()| speller.push(bytes, put));
+            result = std::mem::replace(&mut result, Ok(())).and_then(|()| escaper.push(bytes, put));
         });
         result
     }
@@ -31,11 +31,11 @@ impl Filter {
     /// Hands on all that was held back.
     pub(super) fn finish(&mut self, put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
-        let Self { gate, speller } = self;
+        let Self { gate, escaper } = self;
         gate.finish(&mut |bytes| {
-            result = std::mem::replace(&mut result, Ok(())).and_then(|()| speller.push(bytes, put));
+            result = std::mem::replace(&mut result, Ok(())).and_then(|()| escaper.push(bytes, put));
         });
-        result.and_then(|()| speller.finish(put))
+        result.and_then(|()| escaper.finish(put))
     }
 }
 
@@ -82,32 +82,32 @@ impl Drop for LogWriter {
 pub(crate) struct LogStream {
     log: Option<Arc<TaskLog>>,
     gate: Gate,
-    speller: Speller,
+    escaper: Escaper,
 }
 
 impl LogStream {
     /// Makes the stream of one source. Without a log, only those who look at it see it.
     pub(crate) fn new(log: Option<Arc<TaskLog>>) -> Self {
-        Self { log, gate: Gate::default(), speller: Speller::default() }
+        Self { log, gate: Gate::default(), escaper: Escaper::default() }
     }
 
     /// Adds bytes; `see` is handed what can be shown of them, as it is before it is spelled out.
     pub(crate) fn push(&mut self, bytes: &[u8], see: &mut impl FnMut(&[u8])) {
-        let Self { log, gate, speller } = self;
+        let Self { log, gate, escaper } = self;
         gate.push(bytes, &mut |bytes| {
             see(bytes);
-            write(log.as_deref(), |put| speller.push(bytes, put));
+            write(log.as_deref(), |put| escaper.push(bytes, put));
         });
     }
 
     /// Writes what was held back.
     pub(crate) fn finish(&mut self, see: &mut impl FnMut(&[u8])) {
-        let Self { log, gate, speller } = self;
+        let Self { log, gate, escaper } = self;
         gate.finish(&mut |bytes| {
             see(bytes);
-            write(log.as_deref(), |put| speller.push(bytes, put));
+            write(log.as_deref(), |put| escaper.push(bytes, put));
         });
-        write(log.as_deref(), |put| speller.finish(put));
+        write(log.as_deref(), |put| escaper.finish(put));
     }
 }
 

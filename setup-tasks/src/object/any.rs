@@ -19,7 +19,6 @@ use crate::run::{
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
-use crate::task::name::listed;
 use crate::task::outcome::{IntoOutcome, Outcome};
 use crate::task::row::TaskMeta;
 use crate::{BoxFuture, Result};
@@ -188,7 +187,7 @@ impl dyn DynObject {
 
     /// The names of its tasks in run order, for a message.
     pub(crate) fn known_tasks(&self) -> String {
-        listed(self.order().iter().map(|row| self.name(row)))
+        crate::text::list(self.order().iter().map(|row| self.name(row)))
     }
 }
 

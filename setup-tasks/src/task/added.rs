@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::helpers::Helpers;
 use super::kind::{DynTaskKind, TaskKind, ValueTask};
-use super::name::{intern, listed};
+use super::name::intern;
 use super::order::{CAPACITY, OrderError, TaskPosition, sort};
 use super::outcome::{IntoOutcome, Outcome};
 use super::row::TaskMeta;
@@ -320,7 +320,7 @@ impl<T: 'static> Added<T> {
         }
         let place = row.order_place();
         if let Some(target) = place.before.iter().chain(place.after).find(|target| !known(&places, target)) {
-            let known = listed(places.iter().map(|place| place.name));
+            let known = crate::text::list(places.iter().map(|place| place.name));
             return Err(AddTaskError::UnknownTarget { object, task, target: (*target).to_owned(), known });
         }
         if place.order.is_some() && !(place.before.is_empty() && place.after.is_empty()) {

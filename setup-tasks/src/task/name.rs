@@ -21,9 +21,3 @@ pub(crate) fn intern(name: &str) -> &'static str {
 pub(crate) fn with_stem(stem: &str, task: &str) -> &'static str {
     intern(&format!("{stem}.{task}"))
 }
-
-/// Names of tasks, for a message.
-pub(crate) fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
-    let names: Vec<_> = names.map(|name| format!("`{name}`")).collect();
-    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-}

@@ -25,7 +25,7 @@ use locks::{Kept, Lock, Tried};
 #[non_exhaustive]
 pub enum LockError {
     /// Another process held it for the whole of the configured time.
-    #[error("`{object}` is being run by {holder} since before {waited:?} ago{doing}\nhelp: wait for it to end or stop it, and run again; `lock_timeout_secs` in the configuration sets how long to wait", waited = Duration::from_secs(waited.as_secs()))]
+    #[error("`{object}` has been locked by {holder} for at least {}{doing}\nhelp: wait for it to end or stop it, and run again; `lock_timeout_secs` in the configuration sets how long to wait", crate::text::rough_duration(*waited))]
     Held {
         /// The object's id.
         object: String,
@@ -38,7 +38,7 @@ pub enum LockError {
     },
     /// The holder is alive on this machine: its lock is not broken.
     #[error(
-        "`{object}` is being run by {holder}, which is alive: its lock stays\nhelp: wait for it to end, or stop it; its lock goes with it"
+        "`{object}` is locked by {holder}, which is alive, so the lock stays\nhelp: wait for it to end, or stop it; its lock goes with it"
     )]
     Alive {
         /// The object's id.
@@ -187,7 +187,7 @@ mod tests {
                 let held = acquire(&dead, Duration::ZERO).await.unwrap();
                 let here = kind(cache.path());
                 let error = break_lock(&here, NAMES, gone).unwrap_err().to_string();
-                assert!(error.contains("is alive: its lock stays"), "{error}");
+                assert!(error.contains("is alive, so the lock stays"), "{error}");
 
                 // As its holder left it on a disk that keeps locks.
                 std::fs::write(here.place(NAMES.1), format!("{record:<512}")).unwrap();
