@@ -4,14 +4,52 @@ use proc_macro2::{Span, TokenStream};
 use syn::{Ident, LitStr, Path};
 
 use super::Target;
-use super::list::{one_or_list, parse, split};
+use super::key::{Form, Key, NOTHING, Place, read_keys};
+use super::list::split;
 use crate::errors::Errors;
 
-/// What one `#[depends_on]` says.
+/// The keys of `#[depends_on]`.
+pub const KEYS: &[Key<DependsArgs>] = &[
+    Key {
+        name: "ready",
+        form: Form::Flag,
+        places: &[Place::Field, Place::Method],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.ready = arg.flag(errors),
+        meaning: "brings the related object to ready first",
+    },
+    Key {
+        name: "run_if_needed",
+        form: Form::Value("false"),
+        places: &[Place::Field, Place::Method],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.run_if_needed = Some(arg.flag(errors)),
+        meaning: "leaves the tasks of the related object alone; by default they run up to the named one",
+    },
+    Key {
+        name: "before",
+        form: Form::Value("a_task"),
+        places: &[Place::Field, Place::Method],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.before = arg.one_or_list(errors),
+        meaning: "puts the relationship ahead of a task, or of each in a list `[a, b]`; by default it comes ahead of all \
+                  tasks of the type's own block",
+    },
+    Key {
+        name: "accessor",
+        form: Form::Value("a_name"),
+        places: &[Place::Field],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.accessor = arg.parse(errors),
+        meaning: "names the method that returns the field's value, for a field whose own name is taken",
+    },
+];
+
+/// The arguments of one `#[depends_on]`.
 pub struct DependsArgs {
     pub on: DependsOn,
     pub ready: bool,
-    pub leave: bool,
+    pub run_if_needed: Option<bool>,
     pub before: Vec<Target>,
     pub accessor: Option<Ident>,
 }
@@ -20,12 +58,12 @@ pub struct DependsArgs {
 pub enum DependsOn {
     /// `FileServer::update_files`
     Task { owner: Box<Path>, target: Target },
-    /// `"update_files"`: of an object whose type is not known.
+    /// `"update_files"`, a task of an object whose type is not known
     Name(LitStr),
 }
 
 impl DependsOn {
-    /// The task's name.
+    /// Returns the task's name.
     pub fn name(&self) -> String {
         match self {
             Self::Task { target, .. } => target.name(),
@@ -33,7 +71,7 @@ impl DependsOn {
         }
     }
 
-    /// Where the task's name stands.
+    /// Returns the span of the task's name.
     pub fn span(&self) -> Span {
         match self {
             Self::Task { target, .. } => target.span(),
@@ -42,34 +80,16 @@ impl DependsOn {
     }
 }
 
-/// Where the attribute stands.
-#[derive(Clone, Copy, PartialEq)]
-pub enum DependsPlace {
-    Field,
-    Method,
-}
-
 impl DependsArgs {
-    /// Reads what stands in the attribute's parentheses.
-    pub fn parse(tokens: TokenStream, near: Span, place: DependsPlace, errors: &Errors) -> Option<Self> {
+    /// Reads the tokens in the attribute's parentheses. `span` is the attribute's, for an attribute without tokens.
+    pub fn parse(tokens: TokenStream, span: Span, place: Place, errors: &Errors) -> Option<Self> {
         let mut pieces = split(tokens).into_iter();
         let first = pieces.next().unwrap_or_default();
-        let span = first.clone().into_iter().next().map_or(near, |token| token.span());
+        let span = first.clone().into_iter().next().map_or(span, |token| token.span());
         let on = depends_on(first, span, errors)?;
         let rest = pieces.flat_map(|piece| [piece, quote::quote!(,)]).collect();
-        let mut args = Self { on, ready: false, leave: false, before: Vec::new(), accessor: None };
-        let keys: &[_] = match place {
-            DependsPlace::Field => &["ready", "run_if_needed", "before", "accessor"],
-            DependsPlace::Method => &["ready", "run_if_needed", "before"],
-        };
-        for arg in parse(rest, "`#[depends_on]`", keys, errors) {
-            match arg.key.to_string().as_str() {
-                "ready" => args.ready = arg.flag(errors),
-                "run_if_needed" => args.leave = !arg.flag(errors),
-                "accessor" => args.accessor = arg.parse("a_name", errors),
-                _ => args.before = arg.parse_with(one_or_list::<Target>, "a_task", errors).unwrap_or_default(),
-            }
-        }
+        let mut args = Self { on, ready: false, run_if_needed: None, before: Vec::new(), accessor: None };
+        read_keys(rest, KEYS, place, &mut args, errors);
         Some(args)
     }
 }

@@ -3,18 +3,20 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::Parser;
 use syn::parse::{Parse, ParseStream};
-use syn::{Ident, LitBool, LitStr, Token, parenthesized};
+use syn::{Ident, LitBool, Token, parenthesized};
 
-use crate::errors::{Errors, list, suggest};
+use crate::errors::Errors;
 
 /// One argument.
 pub struct Arg {
     pub key: Ident,
-    pub value: Value,
+    value: Value,
+    /// How the key is written; empty until the key is found in its table.
+    pub example: String,
 }
 
 /// What stands behind an argument's key.
-pub enum Value {
+enum Value {
     /// `key`
     Flag,
     /// `key = tokens`
@@ -50,7 +52,7 @@ impl Parse for Arg {
         if !more.is_empty() {
             return Err(explain(rest, &format!("this cannot follow `{key}`"), "write a `,` before the next argument"));
         }
-        Ok(Self { key, value })
+        Ok(Self { key, value, example: String::new() })
     }
 }
 
@@ -59,44 +61,54 @@ fn explain(at: Span, what: &str, help: &str) -> syn::Error {
 }
 
 impl Arg {
-    /// The value, parsed; `example` is what one may write.
-    pub fn parse_with<P: Parser>(&self, parser: P, example: &str, errors: &Errors) -> Option<P::Output> {
-        let key = &self.key;
+    /// Parses the value, or reports that it has another form.
+    pub fn parse_with<P: Parser>(&self, parser: P, errors: &Errors) -> Option<P::Output> {
         let Value::Is(tokens) = &self.value else {
-            errors.add(key.span(), format_args!("`{key}` needs a value"), format_args!("write `{key} = {example}`"));
+            errors.add(self.key.span(), format_args!("`{}` needs a value", self.key), self.help());
             return None;
         };
-        let place = tokens.clone().into_iter().next().map_or(key.span(), |token| token.span());
-        parser
-            .parse2(tokens.clone())
-            .map_err(|_| {
-                let what = format_args!("this is no value for `{key}`").to_string();
-                errors.add(place, what, format_args!("write `{key} = {example}`"));
-            })
-            .ok()
+        let span = tokens.clone().into_iter().next().map_or(self.key.span(), |token| token.span());
+        let parsed = parser.parse2(tokens.clone()).ok();
+        if parsed.is_none() {
+            errors.add(span, format_args!("`{}` cannot have this value", self.key), self.help());
+        }
+        parsed
     }
 
-    /// As [`parse_with`](Self::parse_with).
-    pub fn parse<T: Parse>(&self, example: &str, errors: &Errors) -> Option<T> {
-        self.parse_with(T::parse, example, errors)
+    /// Parses the value by its type.
+    pub fn parse<T: Parse>(&self, errors: &Errors) -> Option<T> {
+        self.parse_with(T::parse, errors)
     }
 
-    /// `key` or `key = true` or `key = false`.
+    /// Parses `key`, `key = true` or `key = false`.
     pub fn flag(&self, errors: &Errors) -> bool {
         match self.value {
             Value::Flag => true,
-            _ => self.parse::<LitBool>("true", errors).is_some_and(|value| value.value),
+            _ => self.parse::<LitBool>(errors).is_some_and(|value| value.value),
         }
     }
 
-    /// `key = "…"` or `key = ["…", "…"]`.
-    pub fn strings(&self, example: &str, errors: &Errors) -> Vec<LitStr> {
-        self.parse_with(one_or_list::<LitStr>, example, errors).unwrap_or_default()
+    /// Parses `key = item` or `key = [item, item]`.
+    pub fn one_or_list<T: Parse>(&self, errors: &Errors) -> Vec<T> {
+        self.parse_with(one_or_list, errors).unwrap_or_default()
+    }
+
+    /// Returns the tokens in the parentheses of `key(tokens)`.
+    pub fn list(&self, errors: &Errors) -> TokenStream {
+        if let Value::Of(tokens) = &self.value {
+            return tokens.clone();
+        }
+        errors.add(self.key.span(), format_args!("`{}` needs a list in parentheses", self.key), self.help());
+        TokenStream::new()
+    }
+
+    fn help(&self) -> String {
+        format!("write `{}`", self.example)
     }
 }
 
 /// `item` or `[item, item]`.
-pub fn one_or_list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
+fn one_or_list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
     if !input.peek(syn::token::Bracket) {
         return Ok(vec![input.parse()?]);
     }
@@ -120,37 +132,14 @@ pub fn split(tokens: TokenStream) -> Vec<TokenStream> {
     pieces
 }
 
-/// Reads arguments, each key at most once and only known ones; `owner` is how messages call the attribute.
-pub fn parse(tokens: TokenStream, owner: &str, known: &[&str], errors: &Errors) -> Vec<Arg> {
-    let mut args: Vec<Arg> = Vec::new();
-    for piece in split(tokens) {
-        let Some(arg) = errors.ok(syn::parse2::<Arg>(piece)) else { continue };
-        let key = arg.key.to_string();
-        if !known.contains(&key.as_str()) {
-            let help = suggest(&key, known.iter().copied())
-                .unwrap_or_else(|| format!("the keys are {}", list(known.iter().copied())));
-            errors.add(arg.key.span(), format_args!("{owner} has no key `{key}`"), help);
-        } else if args.iter().any(|other| other.key == arg.key) {
-            errors.add(arg.key.span(), format_args!("`{key}` is given twice"), "take one of the two away");
-        } else {
-            args.push(arg);
-        }
-    }
-    args
-}
-
-/// Reports the first of `excluded` that stands together with `key`.
-pub fn exclude(args: &[Arg], key: &str, excluded: &[&str], why: &str, errors: &Errors) {
-    let Some(_) = args.iter().find(|arg| arg.key == key) else { return };
-    for other in args.iter().filter(|arg| excluded.iter().any(|excluded| arg.key == excluded)) {
-        let what = format!("`{}` and `{key}` exclude each other: {why}", other.key);
-        errors.add(other.key.span(), what, format_args!("keep one of `{}` and `{key}`", other.key));
-    }
+/// Reads a list of arguments. A piece that is no argument is reported, and the others are still read.
+pub fn read_args(tokens: TokenStream, errors: &Errors) -> impl Iterator<Item = Arg> {
+    split(tokens).into_iter().filter_map(|piece| errors.ok(syn::parse2(piece)))
 }
 
 /// The runtime's path, from the `crate` key.
 pub fn runtime(arg: &Arg, errors: &Errors) -> Option<crate::names::Runtime> {
-    let path: syn::Path = arg.parse_with(syn::Path::parse_mod_style, "::my_setup_tasks", errors)?;
+    let path: syn::Path = arg.parse_with(syn::Path::parse_mod_style, errors)?;
     let first = path.segments.first().map(|segment| segment.ident.to_string());
     if path.leading_colon.is_none() && first.as_deref() != Some("crate") {
         errors.add(

@@ -3,6 +3,7 @@
 pub mod depends;
 mod duration;
 pub mod format;
+pub mod key;
 pub mod list;
 pub mod model;
 pub mod target;

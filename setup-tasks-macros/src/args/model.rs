@@ -5,9 +5,83 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, LitStr, Path};
 
 use super::Format;
-use super::list::{Arg, Value, parse, runtime, split};
+use super::key::{Form, Key, NOTHING, Place, read_keys};
+use super::list::{Arg, runtime, split};
 use crate::errors::Errors;
 use crate::names::Runtime;
+
+/// The keys of `#[setup_tasks]`.
+pub const KEYS: &[Key<ModelArgs>] = &[
+    Key {
+        name: "subdir",
+        form: Form::Value("\"hosts/{name}\""),
+        places: &[Place::Struct],
+        excludes: NOTHING,
+        read: |args, arg, errors| (args.subdir, args.has_subdir) = (format(arg, errors), true),
+        meaning: "the object's part of its paths and its name in the stamp store: a format string over the fields. Required. \
+                  A text that can never be a subdir (empty, absolute, with `..` or a NUL) is a compile error",
+    },
+    Key {
+        name: "id",
+        form: Form::Value("\"{name}\""),
+        places: &[Place::Struct],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.id = format(arg, errors),
+        meaning: "the object's id, a format string over the fields; by default the subdir",
+    },
+    Key {
+        name: "mixins",
+        form: Form::List("DebianMachine, Backup(skip(restore))"),
+        places: &[Place::Struct, Place::Trait],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.mixins = mixins(arg, errors),
+        meaning: "traits whose tasks the type has, which it must implement; `skip` leaves tasks out. Implementing a mixin \
+                  without listing it, here or in the list of another mixin, is a compile error",
+    },
+    Key {
+        name: "readonly",
+        form: Form::Flag,
+        places: &[Place::Struct],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.readonly = Some(arg.flag(errors)),
+        meaning: "makes objects of the type readonly unless they are placed otherwise, or writable with `readonly = false`; \
+                  see [`Object::readonly`]",
+    },
+    Key {
+        name: "ready",
+        form: Form::Value("a_function"),
+        places: &[Place::Struct],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.ready = arg.parse(errors),
+        meaning: "an associated function `async fn a_function(me: &Object<Self>) -> Result<()>` that [`Object::ready`] calls \
+                  instead of running the setup tasks",
+    },
+    Key {
+        name: "event_keys",
+        form: Form::Value("a_method"),
+        places: &[Place::Struct],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.event_keys = arg.parse(errors),
+        meaning: "a method `fn a_method(&self) -> Vec<EventKey>` that returns further keys to listen for the object's events \
+                  by, besides its type and its id; see [`EventKey`](crate::event::EventKey)",
+    },
+    Key {
+        name: "plug_in",
+        form: Form::Flag,
+        places: &[Place::Trait],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.plug_in = arg.flag(errors),
+        meaning: "allows types to implement the trait without listing it: see [`plug_in!`]",
+    },
+    Key {
+        name: "crate",
+        form: Form::Value("::my_setup_tasks"),
+        places: &[Place::Struct, Place::Trait, Place::Impl],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.runtime = runtime(arg, errors).unwrap_or_default(),
+        meaning: "the path of the crate `setup-tasks`, if it was renamed",
+    },
+];
 
 /// A mixin, and the tasks of it that are left out.
 pub struct Mixin {
@@ -15,7 +89,7 @@ pub struct Mixin {
     pub skip: Vec<Ident>,
 }
 
-/// What the attribute says, wherever it stands.
+/// The arguments of one `#[setup_tasks]`.
 #[derive(Default)]
 pub struct ModelArgs {
     pub subdir: Option<Format>,
@@ -26,69 +100,32 @@ pub struct ModelArgs {
     pub ready: Option<Ident>,
     pub event_keys: Option<Ident>,
     pub mixins: Vec<Mixin>,
-    /// Of a trait: that other crates' types get its tasks by `plug_in!`.
     pub plug_in: bool,
     pub runtime: Runtime,
 }
 
-/// Where the attribute stands.
-#[derive(Clone, Copy, PartialEq)]
-pub enum Place {
-    Struct,
-    Trait,
-    Block,
-}
-
 impl ModelArgs {
-    /// Reads what stands in the attribute's parentheses.
+    /// Reads the tokens in the attribute's parentheses.
     pub fn parse(tokens: TokenStream, place: Place, errors: &Errors) -> Self {
-        let (owner, keys): (_, &[_]) = match place {
-            Place::Struct => {
-                let keys = &["subdir", "id", "mixins", "readonly", "ready", "event_keys", "crate"];
-                ("`#[setup_tasks]` on a struct", keys)
-            }
-            Place::Trait => ("`#[setup_tasks]` on a trait", &["mixins", "plug_in", "crate"]),
-            Place::Block => ("`#[setup_tasks]` on an impl block", &["crate"]),
-        };
         let mut args = Self::default();
-        for arg in parse(tokens, owner, keys, errors) {
-            args.set(&arg, errors);
-        }
+        read_keys(tokens, KEYS, place, &mut args, errors);
         args
     }
+}
 
-    fn set(&mut self, arg: &Arg, errors: &Errors) {
-        let format = || {
-            let text = arg.parse::<LitStr>("\"hosts/{name}\"", errors)?;
-            Format::parse(&text, errors)
-        };
-        match arg.key.to_string().as_str() {
-            "subdir" => (self.subdir, self.has_subdir) = (format(), true),
-            "id" => self.id = format(),
-            "readonly" => self.readonly = Some(arg.flag(errors)),
-            "ready" => self.ready = arg.parse("a_function_of_the_type", errors),
-            "event_keys" => self.event_keys = arg.parse("a_method_of_the_type", errors),
-            "mixins" => self.mixins = mixins(arg, errors),
-            "plug_in" => self.plug_in = arg.flag(errors),
-            "crate" => self.runtime = runtime(arg, errors).unwrap_or_default(),
-            _ => {}
-        }
-    }
+fn format(arg: &Arg, errors: &Errors) -> Option<Format> {
+    Format::parse(&arg.parse::<LitStr>(errors)?, errors)
 }
 
 fn mixins(arg: &Arg, errors: &Errors) -> Vec<Mixin> {
-    let Value::Of(list) = &arg.value else {
-        let help = "write `mixins(DebianMachine, Backup(skip(restore)))`";
-        errors.add(arg.key.span(), "`mixins` needs a list in parentheses", help);
-        return Vec::new();
-    };
-    split(list.clone()).into_iter().filter_map(|piece| mixin(piece, arg.key.span(), errors)).collect()
+    let list = split(arg.list(errors));
+    list.into_iter().filter_map(|piece| mixin(piece, arg.key.span(), errors)).collect()
 }
 
-fn mixin(piece: TokenStream, near: Span, errors: &Errors) -> Option<Mixin> {
+fn mixin(piece: TokenStream, span: Span, errors: &Errors) -> Option<Mixin> {
     let mut tokens: Vec<_> = piece.into_iter().collect();
-    let place = tokens.first().map_or(near, TokenTree::span);
-    // The options go first: a path would take `DebianMachine(skip(x))` for a function's type.
+    let span = tokens.first().map_or(span, TokenTree::span);
+    // The options are taken off first, since a path parses `DebianMachine(skip(x))` as the type of a function.
     let options = match tokens.last() {
         Some(TokenTree::Group(group)) if group.delimiter() == Delimiter::Parenthesis => Some(group.stream()),
         _ => None,
@@ -101,7 +138,11 @@ fn mixin(piece: TokenStream, near: Span, errors: &Errors) -> Option<Mixin> {
     if let (Ok(path), Ok(skip)) = (path, skip) {
         return Some(Mixin { path, skip });
     }
-    errors.add(place, "this is no mixin", "write `mixins(DebianMachine)` or `mixins(DebianMachine(skip(apt_update)))`");
+    errors.add(
+        span,
+        "a mixin is a path to a trait",
+        "write `mixins(DebianMachine)` or `mixins(DebianMachine(skip(apt_update)))`",
+    );
     None
 }
 

@@ -3,30 +3,147 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, UnOp};
 
-use super::list::{Arg, exclude, one_or_list, parse, split};
+use super::key::{Form, Key, NOTHING, Place, read_keys};
+use super::list::{Arg, split};
 use super::{Format, Target, duration};
 use crate::errors::Errors;
 use crate::names::find_ident;
 
-const KEYS: [&str; 15] = [
-    "order",
-    "before",
-    "after",
-    "hash",
-    "invalidator",
-    "slow_invalidator",
-    "check_completed",
-    "inputs",
-    "outputs",
-    "check_source",
-    "depend_on",
-    "dependencies_always",
-    "timeout",
-    "retries",
-    "tags",
+/// The keys of `#[setup_task]`.
+pub const KEYS: &[Key<TaskArgs>] = &[
+    Key {
+        name: "order",
+        form: Form::Value("150"),
+        places: &[Place::Task],
+        excludes: (&["before", "after"], "a number and a neighbour are two places"),
+        read: |args, arg, errors| args.order = order(arg, errors),
+        meaning: "the task's place, a literal or a constant expression of type `i64`. Tasks without a number are 100 \
+                  apart in the order of declaration, and those that follow in the block come behind this number",
+    },
+    Key {
+        name: "before",
+        form: Form::Value("a_task"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.before = arg.one_or_list(errors),
+        meaning: "directly ahead of a task of the block, of a mixin (`Mixin::task`) or of the type \
+                  (`Self::field_task`), or of each in a list `[a, b]`",
+    },
+    Key {
+        name: "after",
+        form: Form::Value("a_task"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.after = arg.one_or_list(errors),
+        meaning: "directly behind a task, or behind each in a list `[a, b]`",
+    },
+    Key {
+        name: "hash",
+        form: Form::Value("a_method"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.hash = arg.parse(errors),
+        meaning: "a method whose text (`String`, `&str`, `u64`) the stamp keeps: another text runs the task",
+    },
+    Key {
+        name: "invalidator",
+        form: Form::Value("a_method"),
+        places: &[Place::Task],
+        excludes: (&["slow_invalidator"], "a task has one invalidator"),
+        read: |args, arg, errors| args.invalidator = arg.parse(errors),
+        meaning: "a method that returns whether the last run is still valid: `false` runs the task",
+    },
+    Key {
+        name: "slow_invalidator",
+        form: Form::Value("a_method"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.slow_invalidator = arg.parse(errors),
+        meaning: "an invalidator that is called only with `expensive_checks` in the configuration",
+    },
+    Key {
+        name: "check_completed",
+        form: Form::Value("a_method"),
+        places: &[Place::Task],
+        excludes: (
+            &["hash", "invalidator", "slow_invalidator", "inputs", "outputs", "check_source"],
+            "a completion check decides alone, and keeps no stamp",
+        ),
+        read: |args, arg, errors| args.check_completed = arg.parse(errors),
+        meaning: "a method that returns whether, and since when, the task is complete (`bool`, `Option<SystemTime>`, \
+                  [`Completion`](crate::task::Completion)). It decides alone, and the task keeps no stamp. The clock of a file system ticks \
+                  every 1 to 10 ms, so set the time of a file whose modification time the method returns \
+                  (`File::set_modified`): the file can otherwise seem older than a task that ran just before",
+    },
+    Key {
+        name: "inputs",
+        form: Form::Value("[\"conf/{name}.toml\", \"keys/*.pub\"]"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.inputs = formats(arg, errors),
+        meaning: "files, directories or globs, relative to the base directory: another content, a new or a missing \
+                  file runs the task. A directory stands for every file in it, recursively. The value of a field is \
+                  literal text and never a glob",
+    },
+    Key {
+        name: "outputs",
+        form: Form::Value("[\"conf/{name}.out\"]"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.outputs = formats(arg, errors),
+        meaning: "files that the task makes: a missing one runs it",
+    },
+    Key {
+        name: "check_source",
+        form: Form::Value("false"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.check_source = Some(arg.flag(errors)),
+        meaning: "keeps an edit of the method or of its helpers from running the task",
+    },
+    Key {
+        name: "depend_on",
+        form: Form::Value("[self.network.clone()]"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.depend_on = arg.one_or_list(errors),
+        meaning: "[`SystemDependency`](depends::SystemDependency) values over `self`, which are brought up before the \
+                  method is called",
+    },
+    Key {
+        name: "dependencies_always",
+        form: Form::Flag,
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.dependencies_always = arg.flag(errors),
+        meaning: "brings the system dependencies up before the checks of the task as well",
+    },
+    Key {
+        name: "timeout",
+        form: Form::Value("\"5m\""),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.timeout = timeout(arg, errors),
+        meaning: "the time that an attempt of an async method may take: it is then cancelled and fails, or fails when \
+                  it returns if it blocks. The units are `ms`, `s`, `m`, `h` and `d`",
+    },
+    Key {
+        name: "retries",
+        form: Form::Value("3"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.retries = retries(arg, errors),
+        meaning: "further attempts after a failure, with exponentially longer waits between them",
+    },
+    Key {
+        name: "tags",
+        form: Form::Value("[\"network\"]"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.tags = arg.one_or_list(errors),
+        meaning: "words to select tasks by",
+    },
 ];
-/// What a completion check makes pointless.
-const OF_STAMPS: [&str; 6] = ["hash", "invalidator", "slow_invalidator", "inputs", "outputs", "check_source"];
 
 /// The arguments of one task, each read as far as it can be.
 #[derive(Default)]
@@ -37,21 +154,27 @@ pub struct TaskArgs {
     pub after: Vec<Target>,
     pub hash: Option<Ident>,
     pub invalidator: Option<Ident>,
-    pub slow: bool,
+    pub slow_invalidator: Option<Ident>,
     pub check_completed: Option<Ident>,
     pub inputs: Vec<Format>,
     pub outputs: Vec<Format>,
-    pub ignore_source: bool,
+    pub check_source: Option<bool>,
     pub depend_on: Vec<Expr>,
     pub dependencies_always: bool,
-    /// In milliseconds, with where its key stands.
-    pub timeout: Option<(u64, Span)>,
+    pub timeout: Option<Timeout>,
     pub retries: Option<u32>,
     pub tags: Vec<LitStr>,
 }
 
+/// The value of the `timeout` key.
+pub struct Timeout {
+    pub milliseconds: u64,
+    /// The span of the key.
+    pub span: Span,
+}
+
 impl TaskArgs {
-    /// Reads what stands in the attribute's parentheses.
+    /// Reads the tokens in the attribute's parentheses.
     pub fn parse(tokens: TokenStream, errors: &Errors) -> Self {
         let mut args = Self::default();
         let mut pieces = split(tokens);
@@ -63,50 +186,34 @@ impl TaskArgs {
         }
         pieces.retain(|piece| !is_late_description(piece, errors) && !is_description_key(piece, errors));
         let rest = pieces.into_iter().flat_map(|piece| [piece, quote::quote!(,)]).collect();
-        let list = parse(rest, "`#[setup_task]`", &KEYS, errors);
-        exclude(&list, "order", &["before", "after"], "a number and a neighbour are two places", errors);
-        exclude(&list, "invalidator", &["slow_invalidator"], "a task has one invalidator", errors);
-        exclude(&list, "check_completed", &OF_STAMPS, "a completion check decides alone, and keeps no stamp", errors);
-        list.iter().for_each(|arg| args.set(arg, errors));
+        read_keys(rest, KEYS, Place::Task, &mut args, errors);
         args
     }
 
-    fn set(&mut self, arg: &Arg, errors: &Errors) {
-        let helper = || arg.parse::<Ident>("a_method_of_this_block", errors);
-        let paths = || {
-            let texts = arg.strings("[\"conf/{name}.toml\", \"keys/*.pub\"]", errors);
-            texts.iter().filter_map(|text| Format::parse(text, errors)).collect()
-        };
-        let targets = || arg.parse_with(one_or_list::<Target>, "other_task", errors).unwrap_or_default();
-        match arg.key.to_string().as_str() {
-            "order" => self.order = order(arg, errors),
-            "before" => self.before = targets(),
-            "after" => self.after = targets(),
-            "hash" => self.hash = helper(),
-            "invalidator" => self.invalidator = helper(),
-            "slow_invalidator" => (self.invalidator, self.slow) = (helper(), true),
-            "check_completed" => self.check_completed = helper(),
-            "inputs" => self.inputs = paths(),
-            "outputs" => self.outputs = paths(),
-            "check_source" => self.ignore_source = !arg.flag(errors),
-            "depend_on" => {
-                self.depend_on =
-                    arg.parse_with(one_or_list::<Expr>, "[self.network.clone()]", errors).unwrap_or_default();
-            }
-            "dependencies_always" => self.dependencies_always = arg.flag(errors),
-            "timeout" => {
-                let text = arg.parse::<LitStr>("\"5m\"", errors);
-                let limit = text.and_then(|text| duration::parse(&text, errors));
-                self.timeout = limit.map(|limit| (limit, arg.key.span()));
-            }
-            "retries" => self.retries = retries(arg, errors),
-            "tags" => self.tags = arg.strings("[\"network\"]", errors),
-            _ => {}
-        }
+    /// Returns the helper methods that the keys name, each with its role. Their order is that of the source fingerprint, which
+    /// must not change.
+    pub fn helpers(&self) -> impl Iterator<Item = (&'static str, &Ident)> {
+        let helpers = [
+            ("a hash function", &self.hash),
+            ("an invalidator", &self.invalidator),
+            ("an invalidator", &self.slow_invalidator),
+            ("a completion check", &self.check_completed),
+        ];
+        helpers.into_iter().filter_map(|(role, ident)| Some((role, ident.as_ref()?)))
     }
 }
 
-/// `description = "…"`, as other libraries have it.
+fn formats(arg: &Arg, errors: &Errors) -> Vec<Format> {
+    arg.one_or_list::<LitStr>(errors).iter().filter_map(|text| Format::parse(text, errors)).collect()
+}
+
+fn timeout(arg: &Arg, errors: &Errors) -> Option<Timeout> {
+    let text = arg.parse::<LitStr>(errors)?;
+    let milliseconds = duration::parse(&text, errors)?;
+    Some(Timeout { milliseconds, span: arg.key.span() })
+}
+
+/// Reports `description = "…"`, as other libraries write it.
 fn is_description_key(piece: &TokenStream, errors: &Errors) -> bool {
     let Some(TokenTree::Ident(key)) = piece.clone().into_iter().next() else { return false };
     let is_key = key == "description" || key == "desc" || key == "name";
@@ -117,9 +224,9 @@ fn is_description_key(piece: &TokenStream, errors: &Errors) -> bool {
     is_key
 }
 
-/// A literal or a constant expression; where it stands, there is no model yet.
+/// Parses a literal or a constant expression, which cannot use `self`: the compiler evaluates it.
 fn order(arg: &Arg, errors: &Errors) -> Option<Expr> {
-    let expr = arg.parse::<Expr>("150", errors)?;
+    let expr = arg.parse::<Expr>(errors)?;
     let number = match &expr {
         Expr::Unary(ExprUnary { op: UnOp::Neg(_), expr, .. }) => &**expr,
         expr => expr,
@@ -127,11 +234,11 @@ fn order(arg: &Arg, errors: &Errors) -> Option<Expr> {
     if let Expr::Lit(ExprLit { lit, .. }) = number
         && !matches!(lit, Lit::Int(number) if number.base10_parse::<i64>().is_ok())
     {
-        errors.add(lit.span(), "this is no value for `order`", "write `order = 150`, or the name of a constant");
+        errors.add(lit.span(), "`order` cannot have this value", "write `order = 150`, or the name of a constant");
         return None;
     }
     if let Some(place) = find_ident(quote::quote!(#expr), "self") {
-        let what = "the order is fixed at compile time, when there is no `self`";
+        let what = "the order is fixed at compile time, without any `self`";
         errors.add(place, what, "write a number, or a constant expression such as `Self::LATE + 10`");
         return None;
     }
@@ -158,10 +265,10 @@ fn is_late_description(piece: &TokenStream, errors: &Errors) -> bool {
 }
 
 fn retries(arg: &Arg, errors: &Errors) -> Option<u32> {
-    let number = arg.parse::<LitInt>("3", errors)?;
+    let number = arg.parse::<LitInt>(errors)?;
     let retries = number.base10_parse().ok();
     if retries.is_none() {
-        errors.add(number.span(), "this is no number of retries", "write a whole number from 0 to 4294967295");
+        errors.add(number.span(), "`retries` cannot have this value", "write a whole number from 0 to 4294967295");
     }
     retries
 }

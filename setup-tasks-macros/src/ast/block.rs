@@ -10,7 +10,8 @@ use syn::{
 
 use super::method::Method;
 use crate::args::Target;
-use crate::args::depends::{DependsArgs, DependsPlace};
+use crate::args::depends::DependsArgs;
+use crate::args::key::Place;
 use crate::args::task::TaskArgs;
 use crate::errors::Errors;
 use crate::names::{at, task_name};
@@ -330,7 +331,7 @@ fn take_relations(
     let is_relation = |attr: &Attribute| attr.path().is_ident("depends_on");
     let taken: Vec<_> = attrs.extract_if(.., |attr| is_relation(attr)).collect();
     let relation = |attr: &Attribute| {
-        let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), DependsPlace::Method, errors)?;
+        let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), Place::Method, errors)?;
         let name = format!("{}_{}", task_name(ident), args.on.name());
         Some(BlockRelation { name, method, args, vis: vis.clone() })
     };

@@ -6,8 +6,9 @@ use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Generics, Ident, Member, Type, Visibility};
 
 use super::block::arguments;
-use crate::args::depends::{DependsArgs, DependsPlace};
-use crate::args::model::{ModelArgs, Place};
+use crate::args::depends::DependsArgs;
+use crate::args::key::Place;
+use crate::args::model::ModelArgs;
 use crate::errors::Errors;
 use crate::names::task_name;
 
@@ -55,8 +56,7 @@ impl Model {
             for (field, member) in data.fields.iter().zip(data.fields.members()) {
                 model.fields.push(member.to_token_stream().to_string().trim_start_matches("r#").to_owned());
                 for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("depends_on")) {
-                    let args =
-                        DependsArgs::parse(arguments(attr, errors), attr.path().span(), DependsPlace::Field, errors);
+                    let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), Place::Field, errors);
                     model.relations.extend(args.map(|args| Relation {
                         member: member.clone(),
                         ty: field.ty.clone(),

@@ -9,7 +9,8 @@ use super::configured;
 use super::mixin::expand_trait;
 use super::relation::method_row;
 use super::row::{kind_constant, row};
-use crate::args::model::{ModelArgs, Place};
+use crate::args::key::Place;
+use crate::args::model::ModelArgs;
 use crate::ast::block::{Action, Block, BlockRelation, Kind, Task};
 use crate::errors::Errors;
 use crate::names::{self, Runtime, at};
@@ -34,7 +35,7 @@ pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenS
     let expanded = errors
         .ok(syn::parse2::<Item>(item.clone()))
         .and_then(|item| {
-            let place = if matches!(item, Item::Trait(_)) { Place::Trait } else { Place::Block };
+            let place = if matches!(item, Item::Trait(_)) { Place::Trait } else { Place::Impl };
             let block = Block { absent, ..Block::read(item, &errors)? };
             let mut args = ModelArgs::parse(args, place, &errors);
             if let Kind::Trait(item) = &block.kind {

@@ -50,7 +50,7 @@ fn row(
     let description = format!("Depend on {target} of {member}");
     let mut keys = TokenStream::new();
     keys.extend(args.ready.then(|| quote!(.ready())));
-    keys.extend(args.leave.then(|| quote!(.run_if_needed(false))));
+    keys.extend(args.run_if_needed.map(|run| quote!(.run_if_needed(#run))));
     let by_name = matches!(args.on, DependsOn::Name(_)) || !is_checked;
     keys.extend(by_name.then(|| quote!(.by_name())));
     let before = args.before.iter().map(crate::args::Target::name);

@@ -5,6 +5,7 @@ use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{Expr, Ident, Type};
 
+use crate::args::task::TaskArgs;
 use crate::args::{Format, Target};
 use crate::ast::block::{Action, Block, Kind, Task};
 use crate::ast::method::Method;
@@ -31,33 +32,48 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
     quote!(#private::task(#name, #description) #action #keys,)
 }
 
+/// Returns a call for each key. The pattern has no `..`, so that a key without a call does not compile.
 fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
-    let args = &task.args;
-    let mut keys = TokenStream::new();
-    keys.extend(args.order.as_ref().map(|order| quote!(.order(#order))));
-    if places {
-        keys.extend(targets("before", &args.before, block, runtime));
-        keys.extend(targets("after", &args.after, block, runtime));
-    }
-    keys.extend(ask("hash", "hash_text", args.hash.as_ref(), block, runtime));
-    keys.extend(ask("invalidator", "valid", args.invalidator.as_ref(), block, runtime));
-    keys.extend(ask("check_completed", "completion", args.check_completed.as_ref(), block, runtime));
-    keys.extend(args.slow.then(|| quote!(.slow())));
-    keys.extend(paths("inputs", &args.inputs, runtime));
-    keys.extend(paths("outputs", &args.outputs, runtime));
-    keys.extend(system(&args.depend_on, runtime));
-    keys.extend(args.dependencies_always.then(|| quote!(.dependencies_always())));
-    let timeout = args.timeout.map(|(timeout, _)| Literal::u64_unsuffixed(timeout));
-    keys.extend(timeout.map(|timeout| quote!(.timeout(#timeout))));
-    let retries = args.retries.map(Literal::u32_unsuffixed);
-    keys.extend(retries.map(|retries| quote!(.retries(#retries))));
-    let tags = &args.tags;
-    keys.extend((!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*]))));
-    if !args.ignore_source {
-        let fingerprint = Literal::u64_unsuffixed(fingerprint(task, block));
-        keys.extend(quote!(.source(#fingerprint)));
-    }
-    keys
+    let TaskArgs {
+        description: _,
+        order,
+        before,
+        after,
+        hash,
+        invalidator,
+        slow_invalidator,
+        check_completed,
+        inputs,
+        outputs,
+        check_source,
+        depend_on,
+        dependencies_always,
+        timeout,
+        retries,
+        tags,
+    } = &task.args;
+    let fingerprint = Literal::u64_unsuffixed(fingerprint(task, block));
+    let calls = [
+        order.as_ref().map(|order| quote!(.order(#order))),
+        targets("before", before, block, runtime).filter(|_| places),
+        targets("after", after, block, runtime).filter(|_| places),
+        ask("hash", "hash_text", hash.as_ref(), block, runtime),
+        ask("invalidator", "valid", invalidator.as_ref(), block, runtime),
+        ask("slow_invalidator", "valid", slow_invalidator.as_ref(), block, runtime),
+        ask("check_completed", "completion", check_completed.as_ref(), block, runtime),
+        paths("inputs", inputs, runtime),
+        paths("outputs", outputs, runtime),
+        system(depend_on, runtime),
+        dependencies_always.then(|| quote!(.dependencies_always())),
+        timeout
+            .as_ref()
+            .map(|timeout| Literal::u64_unsuffixed(timeout.milliseconds))
+            .map(|limit| quote!(.timeout(#limit))),
+        retries.map(Literal::u32_unsuffixed).map(|retries| quote!(.retries(#retries))),
+        (!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*]))),
+        (*check_source != Some(false)).then(|| quote!(.source(#fingerprint))),
+    ];
+    calls.into_iter().flatten().collect()
 }
 
 /// The function of the runtime that takes what a method answers.
@@ -200,8 +216,7 @@ fn fingerprint(task: &Task, block: &Block) -> u64 {
             fingerprint.add(quote!(#ty = #expr));
         }
     }
-    let helpers = [&task.args.hash, &task.args.invalidator, &task.args.check_completed];
-    for helper in helpers.into_iter().flatten().filter_map(|ident| block.method(ident)) {
+    for helper in task.args.helpers().filter_map(|(_, ident)| block.method(ident)) {
         helper.fingerprint(&mut fingerprint);
     }
     fingerprint.finish()

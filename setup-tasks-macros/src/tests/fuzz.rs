@@ -1,4 +1,4 @@
-//! Whatever tokens an attribute holds, the macros answer with tokens, and never panic. `FUZZ=1000` multiplies the cases.
+//! The macros return tokens for any tokens in an attribute, and never panic. `FUZZ=1000` multiplies the number of cases.
 
 use std::str::FromStr;
 
@@ -7,35 +7,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use quote::quote;
 
+use crate::args::{depends, model, task};
 use crate::expand::{block::attribute, configured, model::derive};
 
-/// What attributes are made of, right and wrong.
+/// Parts of attributes besides keys, right and wrong.
 const PARTS: &[&str] = &[
-    "order",
-    "before",
-    "after",
-    "hash",
-    "invalidator",
-    "slow_invalidator",
-    "check_completed",
-    "inputs",
-    "outputs",
-    "depend_on",
-    "dependencies_always",
-    "timeout",
-    "retries",
-    "tags",
-    "check_source",
-    "subdir",
-    "id",
-    "mixins",
     "skip",
-    "readonly",
-    "ready",
-    "event_keys",
-    "crate",
-    "run_if_needed",
-    "accessor",
     "paint",
     "hang",
     "Self",
@@ -91,9 +68,15 @@ fn cases(name: &str, ordinary: u32) -> ProptestConfig {
     ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
 }
 
-/// Tokens, in groups here and there.
+/// Returns the names of all keys.
+fn keys() -> Vec<&'static str> {
+    let (tasks, models, relations) = (task::KEYS.iter(), model::KEYS.iter(), depends::KEYS.iter());
+    tasks.map(|key| key.name).chain(models.map(|key| key.name)).chain(relations.map(|key| key.name)).collect()
+}
+
+/// Makes tokens, in groups here and there.
 fn tokens() -> impl Strategy<Value = TokenStream> {
-    let part = prop::sample::select(PARTS).prop_map(str::to_owned);
+    let part = prop::sample::select([&keys(), PARTS].concat()).prop_map(str::to_owned);
     let group = (prop::sample::select(&["()", "[]", "{}"][..]), vec(part.clone(), 0..5))
         .prop_map(|(ends, parts)| format!("{} {} {}", &ends[..1], parts.join(" "), &ends[1..]));
     vec(prop_oneof![4 => part, 1 => group], 0..9)

@@ -1,2 +1,3 @@
+mod documentation;
 mod expansions;
 mod fuzz;

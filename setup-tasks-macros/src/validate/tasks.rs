@@ -35,12 +35,12 @@ pub fn distinct(block: &Block, sound: &mut [bool], errors: &Errors) {
 /// Only what waits can be ended when its time is over: a timeout is of an async method, or of a value.
 pub fn timeouts(block: &Block, errors: &Errors) {
     for task in &block.tasks {
-        let (Some((_, key)), Action::Method(at)) = (task.args.timeout, &task.action) else { continue };
+        let (Some(timeout), Action::Method(at)) = (&task.args.timeout, &task.action) else { continue };
         if let Some(method) = block.methods.get(*at).filter(|method| !method.is_async) {
             let what = format_args!("`{}` is a plain `fn`: nothing could end it when its time is over", method.ident)
                 .to_string();
             let help = format!("make it `async fn {}`, and let it `.await` what takes long", method.ident);
-            errors.add(key, what, help);
+            errors.add(timeout.span, what, help);
         }
     }
 }
@@ -74,21 +74,10 @@ pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks.chain(relations).map(free).collect()
 }
 
-/// The helpers that a task names are methods of its block that can be called.
+/// Checks that the helpers of a task are methods of its block that the row can call.
 pub fn helpers(task: &Task, block: &Block, errors: &Errors) -> bool {
-    let args = &task.args;
-    let named = [
-        ("a hash function", &args.hash),
-        ("an invalidator", &args.invalidator),
-        ("a completion check", &args.check_completed),
-    ];
-    let mut sound = true;
-    for (role, ident) in named {
-        if let Some(ident) = ident {
-            sound &= helper(role, ident, task, block, errors);
-        }
-    }
-    sound
+    let checks = task.args.helpers().map(|(role, ident)| helper(role, ident, task, block, errors));
+    checks.fold(true, |sound, one| sound & one)
 }
 
 /// A relationship's method can be called, and returns something; no other row of the block has its name.

@@ -288,10 +288,16 @@ impl<T: 'static> TaskDef<T> {
         self
     }
 
-    /// The invalidator is asked only with `slow_invalidators`.
-    pub const fn slow(mut self) -> Self {
+    /// `slow_invalidator = f`, async or with extractors
+    pub const fn slow_invalidator(mut self, ask: AskFn<T, bool>) -> Self {
         self.meta.slow_invalidator = true;
-        self
+        self.invalidator(ask)
+    }
+
+    /// `slow_invalidator = f`
+    pub const fn slow_invalidator_now(mut self, ask: AskNowFn<T, bool>) -> Self {
+        self.meta.slow_invalidator = true;
+        self.invalidator_now(ask)
     }
 
     /// `check_completed = f`, async or with extractors

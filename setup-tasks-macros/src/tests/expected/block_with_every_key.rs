@@ -36,8 +36,7 @@ const _: () = {
             rt::task("b", "b")
                 .run(|this, _| rt::run_sync(Self::b(this)))
                 .after(&["a", "apt_update"])
-                .invalidator_now(|this| rt::valid(Self::valid(this)))
-                .slow(),
+                .slow_invalidator_now(|this| rt::valid(Self::valid(this))),
             rt::task("c", "c")
                 .run(|this, _| rt::run_async(Self::c(this)))
                 .inputs(|this| rt::list([
