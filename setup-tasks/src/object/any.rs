@@ -109,6 +109,8 @@ pub(crate) struct Features {
     /// Whether it may depend on tasks of other objects.
     pub(crate) dependencies: bool,
     pub(crate) hash: bool,
+    /// Whether its hash function answers without a future and without a context.
+    pub(crate) hash_now: bool,
     pub(crate) invalidator: bool,
     pub(crate) completion: bool,
     pub(crate) inputs: bool,
@@ -128,6 +130,7 @@ impl Features {
             dependencies_always,
             dependencies: false,
             hash: false,
+            hash_now: false,
             invalidator: false,
             completion: false,
             inputs: false,

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use any::AnyObject;
-pub(crate) use any::{Asked, DynObject, Features};
+pub(crate) use any::{Asked, DynObject, Features, Order};
 pub(crate) use core::{Host, ObjectCore, Placing};
 pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use placed::Placed;

@@ -263,6 +263,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
             Row::Table(task) => Features {
                 dependencies,
                 hash: hash || task.hash.is_some(),
+                hash_now: matches!(task.hash, Some(Ask::Now(_))),
                 invalidator: invalidator || task.invalidator.is_some(),
                 completion: completion || task.check_completed.is_some(),
                 inputs: task.inputs.is_some(),

@@ -136,10 +136,9 @@ pub(crate) fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
     anyhow::anyhow!("panicked: {}", message.unwrap_or("without a message"))
 }
 
-/// Asks a helper method, whose panics are errors too. The closure is called at most once.
+/// Calls a helper method and waits for its answer. A panic is an error, too. The closure is called at most once.
 pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
-    let asked = std::panic::catch_unwind(AssertUnwindSafe(asked)).map_err(|panic| panicked(&*panic))?;
-    match asked {
+    match call(asked)? {
         Asked::Absent => Ok(None),
         Asked::Now(answer) => answer.map(Some).map_err(secret::clean),
         Asked::Later(future) => {
@@ -147,4 +146,16 @@ pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<O
             answer.unwrap_or_else(|panic| Err(panicked(&*panic))).map(Some).map_err(secret::clean)
         }
     }
+}
+
+/// As [`ask`], for a helper method that answers without a future.
+pub(crate) fn ask_now<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
+    match call(asked)? {
+        Asked::Absent | Asked::Later(_) => Ok(None),
+        Asked::Now(answer) => answer.map(Some).map_err(secret::clean),
+    }
+}
+
+fn call<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Asked<'a, A>> {
+    std::panic::catch_unwind(AssertUnwindSafe(asked)).map_err(|panic| panicked(&*panic))
 }

@@ -80,6 +80,12 @@ impl Start {
 }
 
 impl Progress {
+    fn keep_newest(&mut self, newest: Option<&Newest>) {
+        if self.newest.as_ref() != newest {
+            self.newest = newest.cloned();
+        }
+    }
+
     fn is_good(&self, at: Epoch, asker: Asker) -> bool {
         self.epoch == Some(asker.epoch)
             || (!asker.own_alone && (at > asker.epoch || (asker.takes_running && self.is_under_way)))
@@ -166,9 +172,22 @@ impl Course {
         }
         let at = if considered { Epoch::latest() } else { Epoch::NEVER };
         progress.passed[row] = Some(Passed { time, at });
-        if progress.newest.as_ref() != newest {
-            progress.newest = newest.cloned();
+        progress.keep_newest(newest);
+        drop(progress);
+        self.tell();
+    }
+
+    /// As [`advance`](Self::advance), for tasks that were considered one after another since `at`.
+    pub(super) fn advance_all(&self, tasks: &[(usize, Option<Timestamp>)], at: Epoch, newest: Option<&Newest>) {
+        let mut progress = self.progress();
+        let rows = tasks.iter().map(|(row, _)| row + 1).max().unwrap_or_default();
+        if progress.passed.len() < rows {
+            progress.passed.resize(rows, None);
         }
+        for &(row, time) in tasks {
+            progress.passed[row] = Some(Passed { time, at });
+        }
+        progress.keep_newest(newest);
         drop(progress);
         self.tell();
     }

@@ -20,12 +20,12 @@ use super::session::{Begun, Permit, Session};
 use super::undecided::{Undecided, noting};
 use super::{Options, related};
 use crate::BoxFuture;
-use crate::decide::{Decision, Newest, Reason, decide};
+use crate::decide::{Decision, Fact, Newest, Question, Reason, decide};
 use crate::event::EventKind;
 use crate::fleet::{FleetOptions, Stops};
 use crate::inspect::TaskCategory;
-use crate::object::{DynObject, Features, ObjectCore};
-use crate::ready::{Current, Reached};
+use crate::object::{DynObject, Features, ObjectCore, Order};
+use crate::ready::{Current, Epoch, Reached};
 use crate::stamp::{Records, Timestamp};
 
 /// Runs an object, or says what a run would do.
@@ -94,10 +94,20 @@ pub(super) async fn drive_in_turn(
         up_to_date: 0,
         patience: Patience::default(),
     };
-    // Boxed, or every future around it would be as large.
-    let walk: BoxFuture<'_, _> = Box::pin(driver.run(&start));
-    let root = object.host_root();
-    let result = current.within(&root.as_ref().unwrap_or(object).core().course(is_plan).node, epoch, walk).await;
+    let host = Level { object: object.clone(), forced: false, chosen: false, is_host: true };
+    // Most runs of a fleet end here: they need no future, no edge of the wait graph and no context, which would be a third of
+    // their time. A plan needs them, since it says so to whatever listens.
+    let pending = if driver.is_plan() { Ok(Some(0)) } else { driver.pass_by_stamps(&host, &start) };
+    let result = match pending {
+        Ok(Some(from)) => {
+            // Boxed, or every future around it would be as large.
+            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&host, &start, from));
+            let root = object.host_root();
+            current.within(&root.as_ref().unwrap_or(object).core().course(is_plan).node, epoch, walk).await
+        }
+        Ok(None) => Ok(()),
+        Err(error) => Err(error),
+    };
     object.core().considered.store(0, Ordering::Relaxed);
     let report = driver.report();
     if Current::ask_fleet(|_| ()).is_some() {
@@ -138,6 +148,32 @@ pub(super) enum Considered {
     At(Option<Timestamp>),
     /// The walk begins anew.
     Restart,
+}
+
+/// What a walk may ask of a task without waiting.
+#[derive(Clone, Copy, PartialEq)]
+enum Asks {
+    /// Nothing: its stamp alone is looked at.
+    Nothing,
+    /// Helper methods that answer at once.
+    Now,
+}
+
+/// A task that may have to run.
+struct Pending {
+    /// Its place in the order of its level.
+    at: usize,
+    row: usize,
+    has: Features,
+    /// The text of its hash function, if that was asked.
+    hash: Option<String>,
+}
+
+/// What is known of a task without waiting for anything.
+enum Known {
+    UpToDate(Option<Timestamp>),
+    /// It may not be up to date; the text of its hash function, if that was asked.
+    Hash(Option<String>),
 }
 
 pub(super) struct Driver<'r> {
@@ -206,17 +242,16 @@ impl Driver<'_> {
         ObjectReport { tasks, up_to_date: self.up_to_date, ..ObjectReport::new(&self.object.core().id) }
     }
 
-    /// The walk, within the run's context.
-    pub(super) async fn run(&mut self, start: &Start) -> Result<(), RunError> {
+    /// Walks the tasks from a place on, within the run's context.
+    pub(super) async fn run(&mut self, host: &Level, start: &Start, mut from: usize) -> Result<(), RunError> {
         self.contexts.push(self.options.context.clone());
         let mut result = Ok(());
-        let host = Level { object: self.object.clone(), forced: false, chosen: false, is_host: true };
         loop {
-            match self.walk(&host, start).await {
+            match self.walk(host, start, from).await {
                 Ok(Step::Next) => break,
                 Ok(Step::Restart) if self.is_passed_elsewhere() => break,
                 Ok(Step::Restart) => {
-                    (self.cursor, self.newest, self.up_to_date) = (0, start.newest.clone(), 0);
+                    (self.cursor, self.newest, self.up_to_date, from) = (0, start.newest.clone(), 0, 0);
                     self.tasks.clear();
                     if let Some(course) = self.course {
                         course.rewind(start);
@@ -238,73 +273,129 @@ impl Driver<'_> {
         result.and(self.unmark().await).and(left).and(in_place)
     }
 
-    /// The tasks of a level, those left that were considered before.
-    pub(super) async fn walk(&mut self, level: &Level, start: &Start) -> Result<Step, RunError> {
-        let mut order = level.object.order();
-        let mut at = 0;
-        while at < order.len() {
-            let row = order.row(at);
-            let is = |row, wanted: &Cow<'_, str>| level.object.name(row) == *wanted;
-            let only = self.options.only.as_deref();
-            let is_other = |row| only.is_some_and(|only| !level.forced && !level.leads_to(row, only));
-            let left = |row| (level.is_host && start.has(row)) || is_other(row);
-            let is_last = level.is_host && self.options.stop_after.as_ref().is_some_and(|last| is(row, last));
-            let has = (!left(row)).then(|| level.object.features(row));
-            let has = has.filter(|has| self.done.is_empty() || !self.is_done(level, row, has.stamp_name));
-            if let Some(has) = has.filter(|has| !self.is_up_to_date(level, row, has)) {
-                let follower = (!is_last && at + 1 < order.len()).then(|| order.row(at + 1));
-                self.follower = follower.filter(|&row| !left(row));
-                if let Step::Restart = self.consider(level, row, has).await? {
-                    return Ok(Step::Restart);
-                }
-                // A task may have added another.
-                let now = level.object.order();
-                if now.len() != order.len() {
-                    order = now;
-                    at = order.iter().position(|other| other == row).unwrap_or(at);
-                }
+    /// Considers the tasks of a level from a place in their order on.
+    pub(super) async fn walk(&mut self, level: &Level, start: &Start, from: usize) -> Result<Step, RunError> {
+        let (mut order, mut at) = (level.object.order(), from);
+        while let Some(pending) = self.pass_up_to_date((level, &order), at, start, Asks::Now)? {
+            let row = pending.row;
+            at = pending.at + 1;
+            let follower = (at < self.end(level, &order)).then(|| order.row(at));
+            self.follower = follower.filter(|&row| !self.is_passed_over(level, row, start));
+            if let Step::Restart = self.consider(level, pending).await? {
+                return Ok(Step::Restart);
             }
-            if is_last {
-                break;
+            // A task may have added another.
+            let now = level.object.order();
+            if now.len() != order.len() {
+                order = now;
+                at = order.iter().position(|other| other == row).map_or(at, |at| at + 1);
             }
-            at += 1;
         }
         Ok(Step::Next)
     }
 
-    /// Returns whether a running task has run the task through its handle; then it was considered.
-    fn is_done(&mut self, level: &Level, row: usize, name: &'static str) -> bool {
-        let Some(done) = self.done.iter().find(|done| done.name == name).copied() else { return false };
-        self.pass_on(done.time, || Cow::Borrowed(name));
-        self.passed(level, row, done.time, true);
-        true
+    /// Returns the place in a level's order after the last task that this run considers.
+    fn end(&self, level: &Level, order: &Order) -> usize {
+        let last = self.options.stop_after.as_deref().filter(|_| level.is_host);
+        let last = last.and_then(|last| order.iter().position(|row| level.object.name(row) == last));
+        last.map_or(order.len(), |last| last + 1)
     }
 
-    /// Whether a task is up to date by what is known without asking or waiting for anything; then it was considered.
-    fn is_up_to_date(&mut self, level: &Level, row: usize, has: &Features) -> bool {
-        let asks = has.category != TaskCategory::Task || has.dependencies || has.dependencies_always;
-        if asks || !self.is_chosen(level, row) {
-            return false;
+    /// Returns whether this run leaves a row alone: it was considered before, or another task alone was asked for.
+    fn is_passed_over(&self, level: &Level, row: usize, start: &Start) -> bool {
+        let is_other = |only: &str| !level.forced && !level.leads_to(row, only);
+        (level.is_host && start.has(row)) || self.options.only.as_deref().is_some_and(is_other)
+    }
+
+    /// Considers the first tasks of an object as long as their stamps alone say that they are up to date. Returns the place of
+    /// the first one that needs more.
+    fn pass_by_stamps(&mut self, host: &Level, start: &Start) -> Result<Option<usize>, RunError> {
+        let pending = self.pass_up_to_date((host, &host.object.order()), 0, start, Asks::Nothing)?;
+        Ok(pending.map(|pending| pending.at))
+    }
+
+    /// Considers the tasks from a place on, as long as they are up to date by what is known without waiting for anything. Returns
+    /// the first that may not be. The tasks are recorded together: a lock for each would be a tenth of a run with nothing to do.
+    fn pass_up_to_date(
+        &mut self,
+        (level, order): (&Level, &Order),
+        from: usize,
+        start: &Start,
+        asks: Asks,
+    ) -> Result<Option<Pending>, RunError> {
+        let (end, now) = (self.end(level, order), Epoch::latest());
+        let (mut passed, mut pending) = (Vec::new(), Ok(None));
+        for at in from..end {
+            let row = order.row(at);
+            if self.is_passed_over(level, row, start) {
+                continue;
+            }
+            let has = level.object.features(row);
+            let name = has.stamp_name;
+            let time = if let Some(done) = self.done.iter().find(|done| done.name == name).copied() {
+                self.pass_on(done.time, || Cow::Borrowed(name));
+                done.time
+            } else {
+                match self.verdict_now(level, row, &has, asks) {
+                    Ok(Known::UpToDate(time)) => {
+                        self.up_to_date(level, row, name, time);
+                        time
+                    }
+                    Ok(Known::Hash(hash)) => {
+                        pending = Ok(Some(Pending { at, row, has, hash }));
+                        break;
+                    }
+                    Err(error) => {
+                        self.tell_failure(level, row, &error);
+                        pending = Err(error);
+                        break;
+                    }
+                }
+            };
+            if level.is_host {
+                if passed.capacity() == 0 {
+                    passed.reserve_exact(end - at);
+                }
+                passed.push((row, time));
+            }
+        }
+        self.tell_all(&passed, now);
+        pending
+    }
+
+    /// Says that a task is up to date if that is known without waiting for anything, else what is known of it.
+    fn verdict_now(&mut self, level: &Level, row: usize, has: &Features, asks: Asks) -> Result<Known, RunError> {
+        let waits = has.category != TaskCategory::Task || has.dependencies || has.dependencies_always;
+        if waits || !self.is_chosen(level, row) {
+            return Ok(Known::Hash(None));
         }
         let (forced, before) = (self.is_forced(level, has.stamp_name), self.cursor);
         let entry = self.records.get_next(has.stamp_name, &mut self.cursor);
-        let facts = unasked_facts(&level.object, *has, entry, forced, self.newest.as_ref());
-        let Decision::UpToDate(time) = decide(&facts) else {
-            self.cursor = before;
-            return false;
-        };
-        self.up_to_date(level, row, has.stamp_name, time);
-        self.passed(level, row, time, true);
-        true
+        let mut facts = unasked_facts(&level.object, has, entry, forced, self.newest.as_ref());
+        let mut decision = decide(&facts);
+        // In a plan, what a helper asks for is noted, which takes a future.
+        if decision == Decision::Ask(Question::Hash) && has.hash_now && asks == Asks::Now && !self.is_plan() {
+            let subject = Subject { object: &level.object, i: row, entry, resources: Vec::new() };
+            facts.hash = subject.hash_now()?.map_or(Fact::Absent, Fact::Known);
+            decision = decide(&facts);
+        }
+        Ok(match decision {
+            Decision::UpToDate(time) => Known::UpToDate(time),
+            Decision::Run(_) | Decision::Ask(_) => {
+                self.cursor = before;
+                Known::Hash(if let Fact::Known(hash) = facts.hash { Some(hash) } else { None })
+            }
+        })
     }
 
-    async fn consider(&mut self, level: &Level, row: usize, has: Features) -> Result<Step, RunError> {
+    async fn consider(&mut self, level: &Level, pending: Pending) -> Result<Step, RunError> {
+        let Pending { row, has, .. } = pending;
         level.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
         let considered = match has.category {
             TaskCategory::Relationship => Box::pin(self.relation(level, row)).await?,
             TaskCategory::Customization => Box::pin(self.customization(level, row)).await?,
-            TaskCategory::Task if self.is_chosen(level, row) => self.task(level, row, has).await?,
+            TaskCategory::Task if self.is_chosen(level, row) => self.task(level, row, has, pending.hash).await?,
             TaskCategory::Task => {
                 is_considered = false;
                 Considered::At(self.left_out(has))
@@ -328,6 +419,15 @@ impl Driver<'_> {
         course.advance(row, time, is_considered, self.newest.as_ref());
         if let Mode::Apply(_, Some(session)) = &self.mode {
             session.passed(row);
+        }
+    }
+
+    /// As [`tell`](Self::tell), for tasks that were considered one after another since `now` without a wait.
+    fn tell_all(&self, passed: &[(usize, Option<Timestamp>)], now: Epoch) {
+        let Some(course) = self.course.filter(|_| !passed.is_empty()) else { return };
+        course.advance_all(passed, now, self.newest.as_ref());
+        if let Mode::Apply(_, Some(session)) = &self.mode {
+            passed.iter().for_each(|&(row, _)| session.passed(row));
         }
     }
 
@@ -357,7 +457,13 @@ impl Driver<'_> {
     }
 
     /// A task.
-    async fn task(&mut self, level: &Level, row: usize, has: Features) -> Result<Considered, RunError> {
+    async fn task(
+        &mut self,
+        level: &Level,
+        row: usize,
+        has: Features,
+        hash: Option<String>,
+    ) -> Result<Considered, RunError> {
         let (object, name) = (&level.object, has.stamp_name);
         if has.dependencies_always {
             match self.begin(level, name).await? {
@@ -380,7 +486,12 @@ impl Driver<'_> {
         let entry = self.records.get_next(name, &mut self.cursor);
         let subject = Subject { object, i: row, entry, resources };
         let reached = self.reached();
-        let decided = noting(reached.as_ref(), subject.decide(has, forced, self.newest.as_ref())).await;
+        let newest = self.newest.as_ref();
+        // Outside of a plan, `noting` would copy the future, for each task that is asked for its hash.
+        let decided = match &reached {
+            None => subject.decide(&has, forced, newest, hash).await,
+            Some(_) => noting(reached.as_ref(), Box::pin(subject.decide(&has, forced, newest, hash))).await,
+        };
         let decided = match decided {
             Ok(decided) => decided,
             Err(error) => return self.fail_or_wait(level, row, reached.as_ref(), error),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::attempt::ask;
+use super::attempt::{ask, ask_now};
 use super::context::{LazyContext, Resources};
 use super::error::RunError;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
@@ -42,14 +42,17 @@ impl Subject<'_> {
         RunError::check(&self.object.core().id, self.task(), what, source)
     }
 
-    /// Decides whether the task runs, asking its methods only as far as needed.
+    /// Decides whether the task runs, asking its methods only as far as needed. `hash` is the text of its hash function, if that
+    /// was asked before.
     pub(crate) async fn decide(
         &self,
-        has: Features,
+        has: &Features,
         forced: bool,
         newest: Option<&Newest>,
+        hash: Option<String>,
     ) -> Result<Decided, RunError> {
         let mut facts = unasked_facts(self.object, has, self.entry, forced, newest);
+        facts.hash = hash.map_or(facts.hash, Fact::Known);
         loop {
             let verdict = match decide(&facts) {
                 Decision::Ask(question) => {
@@ -96,10 +99,19 @@ impl Subject<'_> {
         Ok(())
     }
 
-    /// Its hash text now.
+    /// Returns the text of its hash function now.
     pub(crate) async fn hash(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
-        let answer = ask(|| self.object.hash(self.i, &cx)).await;
+        self.keep_hash(ask(|| self.object.hash(self.i, &cx)).await)
+    }
+
+    /// As [`hash`](Self::hash), of a hash function that answers at once.
+    pub(crate) fn hash_now(&self) -> Result<Option<String>, RunError> {
+        let cx = self.context();
+        self.keep_hash(ask_now(|| self.object.hash(self.i, &cx)))
+    }
+
+    fn keep_hash(&self, answer: crate::Result<Option<String>>) -> Result<Option<String>, RunError> {
         let Some(text) = answer.map_err(|error| self.failed("hash function", error))? else { return Ok(None) };
         let core = self.object.core();
         Ok(Some(core.layout.texts().keep(text, !core.is_dry_run())?))
@@ -136,7 +148,7 @@ impl Subject<'_> {
 /// What is known of a task before its methods are asked.
 pub(super) fn unasked_facts<'f>(
     object: &Arc<dyn DynObject>,
-    has: Features,
+    has: &Features,
     entry: Option<&'f Entry>,
     forced: bool,
     newest: Option<&'f Newest>,

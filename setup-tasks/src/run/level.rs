@@ -133,7 +133,7 @@ impl Driver<'_> {
     }
 
     fn walk_boxed<'d>(&'d mut self, level: &'d Level) -> BoxFuture<'d, Result<Step, RunError>> {
-        Box::pin(async move { self.walk(level, &Start::default()).await })
+        Box::pin(async move { self.walk(level, &Start::default(), 0).await })
     }
 }
 

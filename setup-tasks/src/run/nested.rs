@@ -11,6 +11,7 @@ use super::context::Resources;
 use super::course::Start;
 use super::driver::Driver;
 use super::error::RunError;
+use super::level::Level;
 use super::report::{ObjectReport, TaskReport, TaskStatus};
 use super::session::Session;
 use crate::BoxFuture;
@@ -138,8 +139,9 @@ impl RunningTask {
         self.nested().began = true;
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
+        let host = Level { object: self.object.clone(), forced: false, chosen: false, is_host: true };
         let mut driver = Driver::nested(&self.object, options, self)?;
-        let result = RUNNING.scope(None, driver.run(&Start::default())).await;
+        let result = RUNNING.scope(None, driver.run(&host, &Start::default(), 0)).await;
         core.considered.store(considered, Ordering::Relaxed);
         core.course(false).node.step(Some(self.step.clone()));
         let report = driver.report();

@@ -28,7 +28,7 @@ impl Driver<'_> {
         let mut newest = self.newest.clone();
         Newest::keep_later(&mut newest, Some(time), || Cow::Borrowed(task));
         let (forced, entry) = (self.is_forced(level, has.stamp_name), self.records.get(has.stamp_name));
-        let decision = decide(&unasked_facts(object, has, entry, forced, newest.as_ref()));
+        let decision = decide(&unasked_facts(object, &has, entry, forced, newest.as_ref()));
         (matches!(decision, Decision::Run(_)) && !Stops::are_asked_now(&object.core().layout)).then_some(has.stamp_name)
     }
 

@@ -185,7 +185,7 @@ pub(super) fn last_run_by<'a>(
             }
             TaskCategory::Task if has.completion => {
                 let subject = Subject { object, i: row, entry, resources: Vec::new() };
-                match subject.decide(has, false, None).await?.verdict {
+                match subject.decide(&has, false, None, None).await?.verdict {
                     Verdict::UpToDate(time) => Ok(time),
                     Verdict::Run(_) => Ok(None),
                 }
