@@ -40,7 +40,7 @@ pub(crate) struct Causes<'a> {
 
 impl Causes<'_> {
     /// What lies behind the reason that a task of an object has, the nearest first; nothing, if the reason is the root.
-    pub(crate) fn behind(&self, object: &AnyObject, reason: &Reason) -> Result<Vec<Cause>> {
+    pub(crate) async fn behind(&self, object: &AnyObject, reason: &Reason) -> Result<Vec<Cause>> {
         let (mut chain, mut reasons) = (Vec::<Cause>::new(), Vec::new());
         let mut seen = HashSet::new();
         let (mut object, mut reason) = (object.clone(), Some(reason.clone()));
@@ -49,7 +49,7 @@ impl Causes<'_> {
             if !seen.insert((other.id().to_owned(), task.clone())) {
                 break;
             }
-            let Some((cause, next)) = self.cause(&other, &task)? else { break };
+            let Some((cause, next)) = self.cause(&other, &task).await? else { break };
             chain.push(cause);
             reasons.push(next.clone());
             (object, reason) = (other, next);
@@ -63,9 +63,12 @@ impl Causes<'_> {
     }
 
     /// The last time that a task ran or was marked, and what lies behind that.
-    pub(crate) fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
-        let Some((cause, reason)) = self.recorded(object, task)? else { return Ok(Vec::new()) };
-        let behind = reason.map(|reason| self.behind(object, &reason)).transpose()?.unwrap_or_default();
+    pub(crate) async fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
+        let Some((cause, reason)) = self.recorded(object, task).await? else { return Ok(Vec::new()) };
+        let behind = match reason {
+            Some(reason) => self.behind(object, &reason).await?,
+            None => Vec::new(),
+        };
         Ok(std::iter::once(cause).chain(behind).collect())
     }
 
@@ -77,7 +80,7 @@ impl Causes<'_> {
         }
     }
 
-    fn cause(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
+    async fn cause(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
         let planned = self.plan.and_then(|plan| find(&plan.object(object.id())?.tasks, task));
         match planned.filter(|task| task.status == TaskStatus::WouldRun) {
             Some(planned) => {
@@ -85,15 +88,15 @@ impl Causes<'_> {
                 let words = reason.as_ref().map(ToString::to_string);
                 Ok(Some((Cause::new(object, task, When::WouldRun, words), reason)))
             }
-            None => self.recorded(object, task),
+            None => self.recorded(object, task).await,
         }
     }
 
     /// As the history has it.
-    fn recorded(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
+    async fn recorded(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
         let (subdir, task_name) = (object.stamp_subdir().to_owned(), task.to_owned());
         let filter = HistoryFilter { object: Some(subdir), task: Some(task_name), limit: None };
-        let entries = self.layout.history(&filter)?;
+        let entries = self.layout.history(&filter).await?;
         let done = entries.into_iter().find(|entry| matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Marked));
         Ok(done.map(|entry| {
             let when = if entry.ended == AttemptEnd::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
@@ -118,7 +121,7 @@ fn find<'r>(tasks: &'r [TaskReport], name: &str) -> Option<&'r TaskReport> {
 
 impl Cause {
     fn new(object: &AnyObject, task: &str, when: When, reason: Option<String>) -> Self {
-        let mut tasks = object.inspect().unwrap_or_default().into_iter().flat_map(ObjectTaskInspector::leaves);
+        let mut tasks = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
         let found = tasks.find(|inspected| inspected.stamp_name() == task);
         let description = found.map(|task| task.description().to_owned()).unwrap_or_default();
         Self { task: format!("{}/{task}", object.id()), description, when, reason }

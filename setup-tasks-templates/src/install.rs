@@ -134,7 +134,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         for (task, template) in object.values_of::<TemplateTask>() {
             let rendered = template.render(&*object, &TaskContext::of(&object.any(), task)).await?;
             let path = template.output_name();
-            let stamp = object.check_stamp(task)?;
+            let stamp = object.check_stamp(task).await?;
             let kept = [cx.kept(), stamp.as_ref().map_or(&[][..], |stamp| &stamp.kept)];
             changes.push(match filesystem.local() {
                 Some(root) => root.change(path.as_ref(), &rendered, Some(template.mode_of(&rendered)), &kept)?,
@@ -195,7 +195,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             if was_installed {
                 cx.log(format!("installed {}", output.display()));
             }
-            let stamped = object.check_stamp(task)?;
+            let stamped = object.check_stamp(task).await?;
             let was_secret = stamped.and_then(|stamp| kept::was_secret(&[&stamp.kept], template.output_name()));
             let is_secret = was_secret.unwrap_or(mode.is_some_and(is_private));
             files.push(KeptFile::new(template.output_name(), is_secret, mode, stamp, cx)?);

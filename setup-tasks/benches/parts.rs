@@ -1,6 +1,7 @@
 //! The parts of a run that has nothing to do, each alone: `cargo bench -p setup-tasks --bench parts --features __bench`
 
 use divan::{Bencher, black_box};
+use futures_util::FutureExt;
 use setup_tasks::decide::{Decision, Fact, Facts, Newest, decide};
 use setup_tasks::event::EventKind;
 use setup_tasks::stamp::{Change, Entry, SqliteStore, Stamp, StampStore, Timestamp};
@@ -52,7 +53,7 @@ fn fill(store: &dyn StampStore) {
     runtime().block_on(async {
         for object in 0..OBJECTS {
             let name = object.to_string();
-            futures_util::future::try_join_all((0..10).map(|task| store.write(&name, set(&stamp, task))))
+            futures_util::future::try_join_all((0..10).map(|task| store.write(&name, None, set(&stamp, task))))
                 .await
                 .unwrap();
         }
@@ -105,7 +106,7 @@ fn stamps_of_an_object_read(bencher: Bencher<'_, '_>) {
     let path = place.path().join("stamps.sqlite");
     fill(&SqliteStore::new(&path));
     let store = SqliteStore::new(&path);
-    bencher.bench_local(|| store.load(black_box("700")).unwrap());
+    bencher.bench_local(|| store.load(black_box("700")).now_or_never().unwrap().unwrap());
 }
 
 #[divan::bench(sample_size = 100)]
@@ -119,7 +120,7 @@ fn stamps_of_an_object_decoded(bencher: Bencher<'_, '_>) {
             bytes = of.to_vec();
         }
     };
-    store.load_all(&mut keep).unwrap();
+    store.load_many(&["700"], &mut keep).now_or_never().unwrap().unwrap();
     assert!(store.decode("700", &bytes).unwrap().get("t7").is_some());
     bencher.bench_local(|| store.decode("700", black_box(&bytes)).unwrap());
 }
@@ -130,7 +131,7 @@ fn stamp_written(bencher: Bencher<'_, '_>) {
     let (place, runtime, stamp) = (tempfile::tempdir().unwrap(), runtime(), stamp());
     let store = SqliteStore::new(place.path().join("stamps.sqlite"));
     fill(&store);
-    bencher.bench_local(|| runtime.block_on(store.write("700", set(&stamp, 7))).unwrap());
+    bencher.bench_local(|| runtime.block_on(store.write("700", None, set(&stamp, 7))).unwrap());
 }
 
 fn door() -> AnyObject {

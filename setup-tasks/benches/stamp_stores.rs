@@ -41,7 +41,7 @@ async fn fill(store: &Arc<dyn StampStore>, stamp: &Stamp) {
             tokio::spawn(async move {
                 for i in (w..OBJECTS).step_by(64) {
                     for task in 0..TASKS {
-                        store.write(&object(i), set(task, &stamp)).await.unwrap();
+                        store.write(&object(i), None, set(task, &stamp)).await.unwrap();
                     }
                 }
             })
@@ -70,7 +70,7 @@ async fn measure(name: &str, open: Open) {
 
         let began = Instant::now();
         for i in 0..WRITTEN {
-            store.write(&object(i % OBJECTS), set(i % TASKS, &stamp)).await.unwrap();
+            store.write(&object(i % OBJECTS), None, set(i % TASKS, &stamp)).await.unwrap();
         }
         one.push(began.elapsed() / u32::try_from(WRITTEN).unwrap());
 
@@ -85,7 +85,7 @@ async fn measure(name: &str, open: Open) {
         tokio::time::sleep(Duration::from_millis(50)).await;
         let began = Instant::now();
         for i in 0..OBJECTS {
-            let records: Records = store.load(&object(i)).unwrap();
+            let records: Records = store.load(&object(i)).await.unwrap();
             assert_eq!(records.iter().count(), TASKS);
         }
         load.push(began.elapsed() / u32::try_from(OBJECTS * TASKS).unwrap());

@@ -47,7 +47,7 @@ use crate::task::plugin::table_of;
 /// let layout = setup_tasks::Layout::in_memory()?;
 /// let machine = layout.add(Machine { name: "gw".into(), port: 80 })?;
 /// machine.run_setup_tasks().await?;
-/// assert!(machine.check_stamp("web.configure")?.is_some());
+/// assert!(machine.check_stamp("web.configure").await?.is_some());
 /// # Ok(()) }
 /// ```
 pub struct Customization<H: SetupTasks, C, X = NoContext> {

@@ -153,16 +153,14 @@ fn of_class<T: SetupTasks>(
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
 /// let layout = setup_tasks::Layout::in_memory()?;
 /// let door = layout.add(Door)?;
-/// let paint = &door.inspect()?[0];
+/// let paint = &door.inspect()[0];
 /// assert_eq!(paint.should_run().await?, Some(Reason::NeverRan));
-/// assert!(paint.last_run().is_none());
+/// assert!(paint.last_run().await?.is_none());
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
 pub struct ObjectTaskInspector {
     class: TaskInspector,
-    /// What stamps alone say.
-    peek: TaskSnapshot,
     /// Whose row it is: the object's, or that of one of its customizations.
     level: AnyObject,
     row: usize,
@@ -170,7 +168,7 @@ pub struct ObjectTaskInspector {
     row_name: &'static str,
     previous: Option<Arc<Self>>,
     subtasks: Vec<Self>,
-    plan: Arc<Plan>,
+    shared: Arc<Shared>,
 }
 
 impl Deref for ObjectTaskInspector {
@@ -181,17 +179,19 @@ impl Deref for ObjectTaskInspector {
     }
 }
 
-/// A dry run that all inspectors of one object share.
+/// What all inspectors of one object share: each part is asked for once.
 #[derive(Debug)]
-struct Plan {
+struct Shared {
     object: AnyObject,
+    /// A dry run.
     report: OnceCell<Result<ObjectReport, RunError>>,
+    snapshots: OnceCell<Result<Vec<TaskSnapshot>, StampError>>,
 }
 
 impl ObjectTaskInspector {
     /// The object's id.
     pub fn object_id(&self) -> &str {
-        self.plan.object.id()
+        self.shared.object.id()
     }
 
     /// The task that runs before it: for the first of a customization's, the last before the customization.
@@ -225,15 +225,33 @@ impl ObjectTaskInspector {
         self.level.0.inputs(self.row).unwrap_or_default()
     }
 
-    /// Its stamp, unless a later attempt failed or was interrupted. As of when the object was inspected.
-    pub fn last_run(&self) -> Option<&Stamp> {
-        self.peek.stamp.as_ref()
+    /// Returns its stamp, unless a later attempt failed or was interrupted. All inspectors that were made together read the stamps
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn last_run(&self) -> Result<Option<Stamp>, StampError> {
+        Ok(self.snapshot().await?.and_then(|snapshot| snapshot.stamp.clone()))
     }
 
-    /// What stamps alone say, without running any method: `None` for a task with a completion check, for a relationship and
-    /// for a customization. As of when the object was inspected.
-    pub fn peek(&self) -> Option<&Decision> {
-        self.peek.decision.as_ref()
+    /// Returns the decision by stamps alone, without running any method: `None` for a task with a completion check, for a
+    /// relationship and for a customization. All inspectors that were made together read the stamps once.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn peek(&self) -> Result<Option<Decision>, StampError> {
+        Ok(self.snapshot().await?.and_then(|snapshot| snapshot.decision.clone()))
+    }
+
+    async fn snapshot(&self) -> Result<Option<&TaskSnapshot>, StampError> {
+        fn find<'s>(snapshots: &'s [TaskSnapshot], task: &str) -> Option<&'s TaskSnapshot> {
+            let inner = |one: &'s TaskSnapshot| if one.task == task { Some(one) } else { find(&one.subtasks, task) };
+            snapshots.iter().find_map(inner)
+        }
+        let snapshots = self.shared.snapshots.get_or_init(|| self.shared.object.peek()).await;
+        snapshots.as_ref().map(|all| find(all, self.stamp_name())).map_err(Clone::clone)
     }
 
     /// Whether it would run, and why: methods are asked as in a dry run, once for all inspectors that were made together.
@@ -243,12 +261,12 @@ impl ObjectTaskInspector {
     /// As [`Object::plan`], if the error is its own or of a task before it; [`RunError::Undecided`] if that shows only once an
     /// earlier task has run.
     pub async fn should_run(&self) -> Result<Option<Reason>, RunError> {
-        let report = self.plan.report.get_or_init(|| async { self.plan.object.plan().await }).await;
+        let report = self.shared.report.get_or_init(|| async { self.shared.object.plan().await }).await;
         let failed = match report {
             Ok(report) => return self.reason_by(report),
             Err(error) => error,
         };
-        let up_to_here = self.plan.object.run_setup_tasks().dry_run().stop_after(self.row_name).await;
+        let up_to_here = self.shared.object.run_setup_tasks().dry_run().stop_after(self.row_name).await;
         match up_to_here {
             Ok(report) => self.reason_by(&report),
             Err(_) => Err(failed.clone()),
@@ -271,30 +289,28 @@ impl ObjectTaskInspector {
 }
 
 /// Every task of an object.
-pub(crate) fn inspect(object: &Arc<dyn DynObject>) -> Result<Vec<ObjectTaskInspector>, StampError> {
-    let plan = Arc::new(Plan { object: AnyObject(object.clone()), report: OnceCell::new() });
-    let mut previous = None;
-    Ok(level(object, crate::run::peek(object)?, None, &mut previous, &plan))
+pub(crate) fn inspect(object: &Arc<dyn DynObject>) -> Vec<ObjectTaskInspector> {
+    let object = AnyObject(object.clone());
+    let shared = Arc::new(Shared { object, report: OnceCell::new(), snapshots: OnceCell::new() });
+    level(&shared.object.0, None, &mut None, &shared)
 }
 
 fn level(
     object: &Arc<dyn DynObject>,
-    snapshots: Vec<TaskSnapshot>,
     row_name: Option<&'static str>,
     previous: &mut Option<Arc<ObjectTaskInspector>>,
-    plan: &Arc<Plan>,
+    shared: &Arc<Shared>,
 ) -> Vec<ObjectTaskInspector> {
     let rows: Vec<_> = object.order().iter().collect();
     let mut inspectors = Vec::with_capacity(rows.len());
-    for (row, mut peek) in rows.into_iter().zip(snapshots) {
+    for row in rows {
         let before = previous.clone();
         let row_name = row_name.unwrap_or_else(|| object.name(row));
-        let inner = std::mem::take(&mut peek.subtasks);
         let category = object.category(row);
         // One that cannot be made is reported by the run.
         let custom =
             if category == TaskCategory::Customization { object.clone().customization(row).ok() } else { None };
-        let subtasks = custom.map(|custom| level(&custom, inner, Some(row_name), previous, plan)).unwrap_or_default();
+        let subtasks = custom.map(|custom| level(&custom, Some(row_name), previous, shared)).unwrap_or_default();
         let class = TaskInspector {
             name: object.name(row),
             stamp_name: object.stamp_name(row),
@@ -307,7 +323,7 @@ fn level(
         };
         let level = AnyObject(object.clone());
         let inspector =
-            ObjectTaskInspector { class, peek, level, row, row_name, previous: before, subtasks, plan: plan.clone() };
+            ObjectTaskInspector { class, level, row, row_name, previous: before, subtasks, shared: shared.clone() };
         *previous = Some(Arc::new(inspector.clone()));
         inspectors.push(inspector);
     }
@@ -316,11 +332,7 @@ fn level(
 
 impl<T: SetupTasks> Object<T> {
     /// Its tasks in run order, each to be asked what is known of it.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn inspect(&self) -> Result<Vec<ObjectTaskInspector>, StampError> {
+    pub fn inspect(&self) -> Vec<ObjectTaskInspector> {
         inspect(&self.as_dyn())
     }
 }

@@ -31,7 +31,7 @@
 //!
 //! host.run_setup_tasks().await?; // runs the task
 //! host.run_setup_tasks().await?; // runs nothing
-//! assert!(host.check_stamp("write_motd")?.is_some());
+//! assert!(host.check_stamp("write_motd").await?.is_some());
 //! # Ok(()) }
 //! ```
 //!

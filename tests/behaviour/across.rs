@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use setup_tasks::activity::OtherProcesses;
 use setup_tasks::event::EventKind;
 use setup_tasks::prelude::*;
@@ -204,7 +205,7 @@ impl Site {
         let mut done = Vec::new();
         for object in layout.all() {
             for task in ["one", "two", "three"] {
-                if object.check_stamp(task).unwrap().is_some() {
+                if object.check_stamp(task).now_or_never().unwrap().unwrap().is_some() {
                     done.push(format!("{}/{task}", object.id()));
                 }
             }

@@ -34,13 +34,13 @@ async fn an_added_task_goes_to_its_place_and_is_stamped() {
         machine.add_setup_task(say(&machine.log, "half").after("first")).unwrap();
         machine.add_setup_task(say(&machine.log, "between").order(250)).unwrap();
         assert_eq!(names(&machine), ["zeroth", "first", "half", "second", "between", "third", "last"]);
-        let first_time = machine.check_stamp("half").unwrap().is_none();
+        let first_time = machine.check_stamp("half").await.unwrap().is_none();
         let report = machine.run_setup_tasks().await.unwrap();
         assert_eq!(report.ran().count(), if first_time { 7 } else { 0 });
         if first_time {
             assert_eq!(machine.log.take(), names(&machine));
         }
-        assert!(machine.check_stamp("half").unwrap().is_some());
+        assert!(machine.check_stamp("half").await.unwrap().is_some());
         let other = layout.add(Machine::new("other")).unwrap();
         assert_eq!(names(&other), ["first", "second", "third"], "others are as they were");
     }
@@ -192,7 +192,7 @@ async fn closures_of_an_added_task_decide_as_helper_methods_do() {
         }))
         .unwrap();
     machine.run_setup_tasks().await.unwrap();
-    assert!(machine.check_stamp("checked").unwrap().is_none());
+    assert!(machine.check_stamp("checked").await.unwrap().is_none());
     let plan = async || lines(&machine.plan().await.unwrap()).split_off(3);
     assert_eq!(
         plan().await,

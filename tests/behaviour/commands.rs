@@ -185,7 +185,7 @@ async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
     assert!(is_alive(&pid(&child)));
     run.abort();
     until(|| !is_alive(&pid(&child))).await;
-    assert!(shell.check_stamp("script").unwrap().is_none());
+    assert!(shell.check_stamp("script").await.unwrap().is_none());
     let why = shell.plan().await.unwrap().tasks[0].reason.clone();
     assert_eq!(why, Some(setup_tasks::Reason::Interrupted));
 }
@@ -257,7 +257,7 @@ async fn a_command_can_be_left_running_itself() {
     let logs = logs(&shell);
     let own = logs.iter().find(|log| log.detached).unwrap();
     until(|| text(own).contains("\nready\n")).await;
-    assert!(is_alive(&pid(&child)) && shell.check_stamp("script").unwrap().is_some());
+    assert!(is_alive(&pid(&child)) && shell.check_stamp("script").await.unwrap().is_some());
     kill(&pid(&child));
 }
 

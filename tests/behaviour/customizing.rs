@@ -128,7 +128,10 @@ async fn its_tasks_run_in_the_place_of_one_stamped_under_the_host() {
             ]
         );
         assert_eq!(report.ran().count(), 4, "a customization is no task of its own");
-        assert!(host.check_stamp("web.install").unwrap().is_some() && host.check_stamp("web").unwrap().is_none());
+        assert!(
+            host.check_stamp("web.install").await.unwrap().is_some()
+                && host.check_stamp("web").await.unwrap().is_none()
+        );
         assert!(host.stamp_path().unwrap().join("web.conf").exists(), "it has the host's paths");
     }
     let layout = place.layout();
@@ -253,7 +256,7 @@ async fn customizations_nest_and_can_be_added_at_run_time() {
     let report = machine.run_setup_tasks().await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "certify site.tls.certify of m/site", "publish"]);
     assert_eq!(report.tasks.last().unwrap().subtasks[0].description, "Apply Tls");
-    assert!(machine.check_stamp("site.tls.certify").unwrap().is_some());
+    assert!(machine.check_stamp("site.tls.certify").await.unwrap().is_some());
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
 
     let log = machine.log.clone();
@@ -273,7 +276,10 @@ async fn a_model_can_be_applied_to_one_object_alone() {
     one.ready().await.unwrap();
     two.customize("site", Site(Log::default())).unwrap();
     two.ready().await.unwrap();
-    assert!(one.check_stamp("site.publish").unwrap().is_some() && two.check_stamp("site.publish").unwrap().is_some());
+    assert!(
+        one.check_stamp("site.publish").await.unwrap().is_some()
+            && two.check_stamp("site.publish").await.unwrap().is_some()
+    );
 }
 
 #[tokio::test]
@@ -374,10 +380,13 @@ async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_hand
     assert_eq!(would, ["first", "second", "third", "outer.own"]);
     machine.any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
-    for inspector in machine.inspect().unwrap().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::leaves)
-    {
+    for inspector in machine.inspect().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::leaves) {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
-        assert!(!matches!(inspector.peek(), Some(setup_tasks::decide::Decision::Run(_))), "{}", inspector.stamp_name());
+        assert!(
+            !matches!(inspector.peek().await.unwrap(), Some(setup_tasks::decide::Decision::Run(_))),
+            "{}",
+            inspector.stamp_name()
+        );
     }
     archive.run(&machine).await.unwrap();
     assert_eq!(

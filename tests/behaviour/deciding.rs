@@ -87,7 +87,7 @@ async fn an_interrupted_task_runs_again() {
     machine.knobs.set("second", "hang");
     let run = machine.run_setup_tasks().force(Machine::SECOND).into_future();
     assert!(tokio::time::timeout(Duration::from_millis(50), run).await.is_err());
-    assert!(machine.check_stamp("second").unwrap().is_none(), "its old stamp is not believed");
+    assert!(machine.check_stamp("second").await.unwrap().is_none(), "its old stamp is not believed");
     assert_eq!(plan(&machine).await[1], "second would run: interrupted last time");
 }
 
@@ -103,7 +103,7 @@ async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
         machine.knobs.set(knob, value);
         assert_eq!(chain(machine.run_setup_tasks().await.unwrap_err()), text);
         assert_eq!(events.take().last().unwrap(), &format!("m/second fail: {text}"));
-        assert!(machine.check_stamp("second").unwrap().is_some());
+        assert!(machine.check_stamp("second").await.unwrap().is_some());
         machine.knobs.clear(knob);
     }
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date() && machine.log.take().is_empty());
@@ -165,7 +165,7 @@ async fn after_an_end_of(how: &'static str) -> Vec<(&'static str, [Vec<String>; 
         let next = async || {
             let layout = layout();
             let object = add(&layout);
-            assert!(object.check_stamp("checked").unwrap().is_none(), "{store}");
+            assert!(object.check_stamp("checked").await.unwrap().is_none(), "{store}");
             object.run_setup_tasks().await.unwrap();
             object.log.take()
         };
@@ -210,7 +210,7 @@ async fn a_completion_check_decides_alone_and_keeps_no_stamp() {
     let object = layout.add(Checked { log: Log::default(), complete: complete.clone() }).unwrap();
     let report = object.run_setup_tasks().await.unwrap();
     assert_eq!(lines(&report)[1], "checked ran: its check says it is not complete");
-    assert!(object.check_stamp("checked").unwrap().is_none());
+    assert!(object.check_stamp("checked").await.unwrap().is_none());
 
     *complete.lock().unwrap() = Completion::Complete;
     assert!(object.run_setup_tasks().force(Checked::BEFORE).await.unwrap().ran().all(|task| task.task != "checked"));
@@ -420,13 +420,17 @@ async fn a_slow_invalidator_is_asked_only_if_configured() {
 #[tokio::test]
 async fn a_glance_runs_no_method_and_says_what_stamps_alone_say() {
     let (_layout, machine) = settled().await;
-    let snapshots = || machine.peek().unwrap().into_iter().map(|peek| peek.decision.unwrap()).collect::<Vec<_>>();
+    let snapshots =
+        async || machine.peek().await.unwrap().into_iter().map(|peek| peek.decision.unwrap()).collect::<Vec<_>>();
     machine.knobs.set("hash", "fail");
     machine.knobs.set("valid", "panic");
-    assert!(snapshots().iter().all(|decision| matches!(decision, Decision::UpToDate(Some(_)))));
+    assert!(snapshots().await.iter().all(|decision| matches!(decision, Decision::UpToDate(Some(_)))));
     machine.delete_stamp("second").await.unwrap();
     let which = "second".into();
-    assert_eq!(snapshots()[1..], [Decision::Run(Reason::NeverRan), Decision::Run(Reason::DependencyNewer { which })]);
+    assert_eq!(
+        snapshots().await[1..],
+        [Decision::Run(Reason::NeverRan), Decision::Run(Reason::DependencyNewer { which })]
+    );
 }
 
 #[tokio::test]
@@ -435,6 +439,6 @@ async fn a_glance_cannot_tell_of_a_task_with_a_completion_check() {
     let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
     let object = layout.add(Checked { log: Log::default(), complete }).unwrap();
     object.run_setup_tasks().await.unwrap();
-    let told: Vec<_> = object.peek().unwrap().into_iter().map(|peek| peek.decision.is_some()).collect();
+    let told: Vec<_> = object.peek().await.unwrap().into_iter().map(|peek| peek.decision.is_some()).collect();
     assert_eq!(told, [true, false, true]);
 }

@@ -139,7 +139,7 @@ async fn a_plain_call_of_the_method_is_a_plain_call() {
     let object = layout.add(Synchronous(log.clone())).unwrap();
     object.nothing();
     assert_eq!((log.take(), events.take().len()), (vec!["nothing".to_owned()], 0));
-    assert_eq!(object.check_stamp("nothing").unwrap(), None);
+    assert_eq!(object.check_stamp("nothing").await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn a_constant_is_a_task_with_its_kind_for_words_and_hash() {
     let report = object.run_setup_tasks().stop_after(Valued::GREETING).await.unwrap();
     assert_eq!(report.tasks[0].description, "Say hello");
     assert_eq!(log.take(), ["hello"]);
-    assert_eq!(object.check_stamp("greeting").unwrap().unwrap().contents, "hello");
+    assert_eq!(object.check_stamp("greeting").await.unwrap().unwrap().contents, "hello");
 }
 
 #[derive(SetupTasks)]
@@ -370,7 +370,7 @@ async fn names_need_no_upper_case() {
     assert_eq!((機械::値.name(), 機械::値_TASK.name()), ("値", "値"));
     assert!(machine.隣の().is_none());
     machine.run_setup_tasks().stop_after(機械::塗る_TASK).await.unwrap();
-    assert!(machine.check_stamp("塗る").unwrap().is_some());
+    assert!(machine.check_stamp("塗る").await.unwrap().is_some());
 }
 
 #[derive(SetupTasks)]

@@ -115,7 +115,7 @@ fn a_long_chain_is_run_planned_inspected_and_run_by_a_fleet() {
             assert_eq!(plan.would_run().count(), 1);
             first.run_setup_tasks().await.unwrap();
             first.ready().await.unwrap();
-            for inspector in first.inspect().unwrap() {
+            for inspector in first.inspect() {
                 assert!(inspector.should_run().await.unwrap().is_none());
             }
             let report = layout.run().jobs(8).await.unwrap();

@@ -5,6 +5,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use futures_util::FutureExt;
 use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::run::FileChange;
@@ -264,8 +265,10 @@ async fn said(place: &Place, password: &str) -> String {
         said.extend(task.changes.iter().map(FileChange::unified));
     }
     let report = layout.run().await.unwrap();
-    let stamps: Vec<_> = ["plain", "secret", "hash", "install"].map(|task| host.check_stamp(task).unwrap()).into();
-    let history = layout.store().history(&setup_tasks::stamp::HistoryFilter::default()).unwrap();
+    let stamps: Vec<_> = ["plain", "secret", "hash", "install"]
+        .map(|task| host.check_stamp(task).now_or_never().unwrap().unwrap())
+        .into();
+    let history = layout.store().history(&setup_tasks::stamp::HistoryFilter::default()).await.unwrap();
     format!("{said}{report:?}{stamps:?}{history:?}")
 }
 

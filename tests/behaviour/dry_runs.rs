@@ -158,7 +158,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
             let told = (way != Way::Fleet).then_some(1);
             assert_eq!(report.object("repo").map(|repo| repo.tasks.len()), told, "{what}: {report}");
             asked(1);
-            for inspector in user.inspect().unwrap() {
+            for inspector in user.inspect() {
                 inspector.should_run().await.unwrap();
             }
             asked(1);
@@ -344,7 +344,7 @@ async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has
     let report = layout.run().dry_run().await.unwrap();
     assert_eq!(report.summary(), "would run: 2 tasks on 1 object; 1 undecided");
     assert!(report.to_string().contains(&format!("db/create_schema undecided: {undecided}")), "{report}");
-    let inspected = database.inspect().unwrap();
+    let inspected = database.inspect();
     assert_eq!(inspected[2].should_run().await.unwrap(), Some(Reason::NeverRan));
     let text = inspected[1].should_run().await.unwrap_err().to_string();
     assert_eq!(text, format!("task `db/create_schema` is undecided: {undecided}"));
@@ -371,7 +371,7 @@ impl Waiter {
 
     async fn is_connected(&self) -> Result<bool> {
         self.repo.ready().await?;
-        anyhow::ensure!(self.repo.check_stamp("add_packages")?.is_some(), "no packages");
+        anyhow::ensure!(self.repo.check_stamp("add_packages").await?.is_some(), "no packages");
         Ok(true)
     }
 
@@ -451,7 +451,7 @@ async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end
     let (log, ran) = (Log::default(), Log::default());
     let server = layout.add(Repo { log: ran.clone() }).unwrap();
     let slow = layout.add(Slow { log: log.clone(), server }).unwrap();
-    let inspected = slow.inspect().unwrap();
+    let inspected = slow.inspect();
     assert!(inspected[0].depends_on().is_empty() && log.take().is_empty());
     layout.run().dry_run().await.unwrap();
     assert_eq!((log.take(), ran.take()), (vec!["begun".to_owned(), "ended".to_owned()], vec![]));

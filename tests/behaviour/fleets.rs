@@ -138,7 +138,7 @@ async fn dependencies_come_first_and_hold_no_job_while_they_are_waited_for() {
 }
 
 async fn free_ran(free: &Object<Machine>) {
-    while free.check_stamp("third").unwrap().is_none() {
+    while free.check_stamp("third").await.unwrap().is_none() {
         tokio::task::yield_now().await;
     }
 }
@@ -291,7 +291,7 @@ async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
     let site = site();
     let report = site.layout.run().exclude("bad").exclude("good").await.unwrap();
     assert_eq!(outcomes(&report), [("one", Ran), ("two", Ran), ("behind", Ran)]);
-    assert!(site.good.peek().unwrap().iter().all(|task| task.stamp.is_none()));
+    assert!(site.good.peek().await.unwrap().iter().all(|task| task.stamp.is_none()));
 }
 
 #[tokio::test(flavor = "multi_thread")]

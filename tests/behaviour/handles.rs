@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use setup_tasks::prelude::*;
 use setup_tasks::run::{ContextExit, TaskStatus};
 use setup_tasks::task::TaskHandle;
@@ -16,13 +17,15 @@ async fn running_a_handle_runs_the_one_task_as_a_task() {
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = Machine::SECOND.run(&machine).await.unwrap();
     assert_eq!((report.status, machine.log.take()), (TaskStatus::Ran, vec!["second".to_owned()]));
-    assert!(machine.check_stamp("second").unwrap().is_some() && machine.check_stamp("first").unwrap().is_none());
+    assert!(
+        machine.check_stamp("second").await.unwrap().is_some() && machine.check_stamp("first").await.unwrap().is_none()
+    );
     assert_eq!(events.take(), ["m/second should run: forced", "m/second start 1", "m/second ran"]);
 
     machine.knobs.set("second", "fail");
     let error = chain(Machine::SECOND.run(&machine).await.unwrap_err());
     assert!(error.contains("m/second") && error.contains("the disk is on fire"), "{error}");
-    assert!(machine.check_stamp("second").unwrap().is_none(), "a failure removes the stamp");
+    assert!(machine.check_stamp("second").await.unwrap().is_none(), "a failure removes the stamp");
 }
 
 #[tokio::test]
@@ -125,7 +128,7 @@ fn nest(layout: &Layout, orders: &str) -> Object<Nest> {
 }
 
 fn time(nest: &Object<Nest>, task: &str) -> Option<setup_tasks::stamp::Timestamp> {
-    nest.check_stamp(task).unwrap().map(|stamp| stamp.time)
+    nest.check_stamp(task).now_or_never().unwrap().unwrap().map(|stamp| stamp.time)
 }
 
 #[tokio::test]

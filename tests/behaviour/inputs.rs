@@ -144,7 +144,7 @@ async fn names_that_are_not_utf_8_count() {
         assert_eq!(plan(&tree).await, format!("copy would run: input {} changed", file.display()), "it is new");
         tree.run_setup_tasks().await.unwrap();
         assert_eq!(plan(&tree).await, "copy up to date");
-        let stamp = tree.check_stamp("copy").unwrap().unwrap();
+        let stamp = tree.check_stamp("copy").await.unwrap().unwrap();
         assert!(stamp.inputs.iter().any(|input| input.path() == file), "{:?}", stamp.inputs);
         write(&place, &file, "two");
         assert_eq!(plan(&tree).await, format!("copy would run: input {} changed", file.display()));
@@ -276,7 +276,7 @@ async fn a_declared_output_that_the_task_does_not_make_is_a_failure_of_the_task(
     let error = chain(liar.run_setup_tasks().await.unwrap_err());
     assert!(error.contains("its declared output `made/other` is missing after the task succeeded"), "{error}");
     assert!(error.contains("help: "), "{error}");
-    assert!(liar.check_stamp("make").unwrap().is_none() && liar.check_stamp("go_on").unwrap().is_none());
+    assert!(liar.check_stamp("make").await.unwrap().is_none() && liar.check_stamp("go_on").await.unwrap().is_none());
     let told = plan(&liar).await;
     assert!(
         told.starts_with("make would run: failed last time: its declared output `made/other` is missing"),

@@ -203,7 +203,7 @@ async fn mixins_of_another_crate_are_placed_by_path_and_run() {
     let object = layout.add(Watched).unwrap();
     assert_eq!(object.task_names().collect::<Vec<_>>(), ["install_agent", "between", "configure_agent"]);
     object.run_setup_tasks().stop_after(Watched::CONFIGURE_AGENT).await.unwrap();
-    assert_eq!(object.check_stamp("configure_agent").unwrap().unwrap().contents, "disk");
+    assert_eq!(object.check_stamp("configure_agent").await.unwrap().unwrap().contents, "disk");
 }
 
 #[derive(SetupTasks)]

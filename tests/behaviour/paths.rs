@@ -201,7 +201,7 @@ async fn clearing_removes_stamps_and_cache_and_nothing_else() {
     std::os::unix::fs::symlink(&elsewhere, machine.stamp_path().unwrap().join("link")).unwrap();
 
     machine.clear_stamps_and_cache().await.unwrap();
-    assert!(machine.check_stamp("first").unwrap().is_none());
+    assert!(machine.check_stamp("first").await.unwrap().is_none());
     let left: Vec<_> = fs::read_dir(machine.stamp_path().unwrap()).unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(left, ["inner"], "another object's directory stays");
     assert!(inner.stamp_path().unwrap().join("kept").exists() && elsewhere.exists());
@@ -321,7 +321,7 @@ async fn in_a_process_that_changes_its_working_directory() {
         let own = home.join(name).join(".setup-tasks");
         assert!(own.join("cache/wanderer/made").exists() && own.join("state/wanderer/kept").exists());
         assert_eq!(fs::read_dir(own.join("log/wanderer")).unwrap().count(), 1);
-        assert!(!layout.store().load("wanderer").unwrap().is_empty());
+        assert!(!layout.store().load("wanderer").await.unwrap().is_empty());
     }
     assert_eq!(fs::read_dir(away).unwrap().count(), 0, "nothing is where the task went");
 }

@@ -100,7 +100,7 @@ async fn a_second_process_waits_only_so_long() {
     assert!(began.elapsed() >= Duration::from_secs(1));
     let holder = format!("`m` has been locked by process {} on ", other.child.id());
     assert!(error.contains(&holder) && error.contains("lock_timeout_secs"), "{error}");
-    assert!(machine.check_stamp("first").unwrap().is_some(), "nothing of the other's work is lost");
+    assert!(machine.check_stamp("first").await.unwrap().is_some(), "nothing of the other's work is lost");
 }
 
 #[tokio::test]

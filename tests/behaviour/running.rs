@@ -84,17 +84,17 @@ async fn a_skipped_task_keeps_its_stamp_and_leaves_later_tasks_alone() {
     let layout = Layout::in_memory().unwrap();
     let machine = machine(&layout);
     machine.run_setup_tasks().await.unwrap();
-    let stamp = machine.check_stamp("second").unwrap();
+    let stamp = machine.check_stamp("second").await.unwrap();
     for skip in ["skip", "skip-error"] {
         machine.knobs.set("second", skip);
         let report = machine.run_setup_tasks().force(Machine::SECOND).await.unwrap();
         assert_eq!(lines(&report), ["first up to date", "second skipped: forced", "third up to date"]);
-        assert_eq!(machine.check_stamp("second").unwrap(), stamp);
+        assert_eq!(machine.check_stamp("second").await.unwrap(), stamp);
     }
     machine.delete_stamp("second").await.unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
     assert_eq!(lines(&report)[1..], ["second skipped: never ran", "third up to date"]);
-    assert!(machine.check_stamp("second").unwrap().is_none());
+    assert!(machine.check_stamp("second").await.unwrap().is_none());
 }
 
 #[tokio::test]
@@ -112,9 +112,11 @@ async fn a_failure_removes_the_stamp_stops_the_object_and_says_all() {
         "task `m/second` (Do the second) failed; it ran because: forced: cannot write: the disk is on fire"
     );
     assert_eq!(machine.log.take(), ["second"], "later tasks are not considered");
-    assert!(machine.check_stamp("second").unwrap().is_none() && machine.check_stamp("third").unwrap().is_some());
+    assert!(
+        machine.check_stamp("second").await.unwrap().is_none() && machine.check_stamp("third").await.unwrap().is_some()
+    );
     assert_eq!(events.take().last().unwrap(), "m/second fail: cannot write: the disk is on fire");
-    let last = layout.history(&HistoryFilter { limit: Some(1), ..HistoryFilter::default() }).unwrap().remove(0);
+    let last = layout.history(&HistoryFilter { limit: Some(1), ..HistoryFilter::default() }).await.unwrap().remove(0);
     assert_eq!((last.ended, last.error.as_deref()), (AttemptEnd::Failed, Some("cannot write: the disk is on fire")));
 }
 
@@ -187,7 +189,7 @@ async fn a_method_that_blocked_past_its_timeout_fails_when_it_returns() {
         let error = chain(Limits::BLOCKS.run(&limits).await.unwrap_err());
         assert!(error.ends_with(ending), "{told}: {error}");
         assert_eq!(limits.0.log.take(), ["blocks 1", "blocks 2"], "{told}: each attempt has its own time");
-        assert!(limits.check_stamp("blocks").unwrap().is_none(), "{told}");
+        assert!(limits.check_stamp("blocks").await.unwrap().is_none(), "{told}");
     }
     let plan = limits.plan().await.unwrap();
     assert!(lines(&plan)[1].starts_with("blocks would run: failed last time: "), "{plan:?}");

@@ -77,7 +77,7 @@ async fn traces(password: &str, way: &'static str) -> String {
         if let Err(error) = vault.run_setup_tasks().force_all().await {
             write!(said, "{error:?} {:?}", anyhow::Error::new(error.clone())).unwrap();
         }
-        write!(said, "{:?}", layout.history(&HistoryFilter::default()).unwrap()).unwrap();
+        write!(said, "{:?}", layout.history(&HistoryFilter::default()).await.unwrap()).unwrap();
         write!(said, "{:?}", vault.plan().await.map_err(anyhow::Error::new)).unwrap();
         while let Some(event) = events.try_next() {
             write!(said, "{event:?} {}", serde_json::to_string(&*event).unwrap()).unwrap();
@@ -271,7 +271,7 @@ async fn leaked(leaks: Vec<Leak>) -> String {
     }
     let report = layout.run().await.unwrap();
     write!(said, "{report} {report:?} {}", serde_json::to_string(&report).unwrap()).unwrap();
-    write!(said, "{:?}", layout.history(&HistoryFilter::default()).unwrap()).unwrap();
+    write!(said, "{:?}", layout.history(&HistoryFilter::default()).await.unwrap()).unwrap();
     write!(said, "{:?}", layout.run().dry_run().await.unwrap()).unwrap();
     while let Some(event) = events.try_next() {
         write!(said, "{event:?} {}", serde_json::to_string(&*event).unwrap()).unwrap();

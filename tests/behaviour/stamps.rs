@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use setup_tasks::Layout;
-use setup_tasks::stamp::{AttemptEnd, Change, Clock, Entry, HistoryFilter, MemoryStore, Timestamp};
+use setup_tasks::stamp::{
+    AttemptEnd, Change, Clock, Entry, Fence, HistoryFilter, MemoryStore, Stamp, StampError, Timestamp,
+};
 
 use crate::support::{Machine, Place, lines};
 
@@ -17,12 +19,12 @@ async fn stamps_of_every_store_outlast_the_process_and_say_the_same() {
             let machine = layout.add(Machine::new("m")).unwrap();
             machine.knobs.set("hash", "text");
             machine.run_setup_tasks().await.unwrap();
-            machine.check_stamp("second").unwrap().unwrap()
+            machine.check_stamp("second").await.unwrap().unwrap()
         };
         let layout = layout();
         let machine = layout.add(Machine::new("m")).unwrap();
         machine.knobs.set("hash", "text");
-        assert_eq!(machine.check_stamp("second").unwrap(), Some(kept.clone()), "{store}");
+        assert_eq!(machine.check_stamp("second").await.unwrap(), Some(kept.clone()), "{store}");
         assert_eq!(
             (kept.contents.as_str(), kept.source.is_some(), kept.run.to_string().is_empty()),
             ("text", true, false)
@@ -62,15 +64,15 @@ async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
     for (store, layout) in place.layouts() {
         let layout = layout();
         let machine = layout.add(Machine::new("m")).unwrap();
-        assert_eq!(machine.check_stamp("first").unwrap(), None, "{store}");
+        assert_eq!(machine.check_stamp("first").await.unwrap(), None, "{store}");
         machine.create_stamp("first", "by hand").await.unwrap();
         machine.create_stamp("not a task", &"x".repeat(100)).await.unwrap();
-        assert_eq!(machine.check_stamp("first").unwrap().unwrap().contents, "by hand");
-        assert_eq!(machine.check_stamp("not a task").unwrap().unwrap().contents, "x".repeat(100), "{store}");
+        assert_eq!(machine.check_stamp("first").await.unwrap().unwrap().contents, "by hand");
+        assert_eq!(machine.check_stamp("not a task").await.unwrap().unwrap().contents, "x".repeat(100), "{store}");
         assert_eq!(lines(&machine.plan().await.unwrap())[0], "first up to date", "{store}");
         machine.delete_stamp("first").await.unwrap();
         machine.delete_stamp("first").await.unwrap();
-        assert_eq!(machine.check_stamp("first").unwrap(), None, "{store}");
+        assert_eq!(machine.check_stamp("first").await.unwrap(), None, "{store}");
     }
 }
 
@@ -83,13 +85,50 @@ async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() 
             let layout = layout();
             let task = || "check".to_owned();
             let retime = || vec![Change::Retime { task: task(), entry: entry.clone() }];
-            layout.store().write("m", retime()).await.unwrap();
-            layout.store().write("n", retime()).await.unwrap();
-            layout.store().write("n", vec![Change::Forget { task: task() }]).await.unwrap();
+            layout.store().write("m", None, retime()).await.unwrap();
+            layout.store().write("n", None, retime()).await.unwrap();
+            layout.store().write("n", None, vec![Change::Forget { task: task() }]).await.unwrap();
         }
         let layout = layout();
-        assert_eq!(layout.store().load("m").unwrap().get("check"), Some(&entry), "{store}");
-        assert!(layout.store().load("n").unwrap().is_empty(), "{store}");
+        assert_eq!(layout.store().load("m").await.unwrap().get("check"), Some(&entry), "{store}");
+        assert!(layout.store().load("n").await.unwrap().is_empty(), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn every_store_refuses_a_write_whose_fence_is_older_than_one_that_it_has_seen() {
+    let place = Place::new();
+    let change = |text: &str| {
+        let stamp = Stamp { time: Timestamp(1_795_554_000_000_000_000), contents: text.to_owned(), ..Stamp::default() };
+        vec![Change::Retime { task: "t".to_owned(), entry: Entry::completed(stamp) }]
+    };
+    for (store, layout) in place.layouts() {
+        for is_reopened in [false, true] {
+            let layout = layout();
+            let write = |object: &'static str, fence, text| {
+                let (layout, changes) = (layout.clone(), change(text));
+                async move { layout.store().write(object, fence, changes).await }
+            };
+            // Together with a write to another object, which succeeds.
+            let (late, other) = if is_reopened {
+                tokio::join!(write("m", Some(Fence(1)), "late"), write("n", Some(Fence(1)), "other"))
+            } else {
+                write("m", Some(Fence(2)), "first").await.unwrap();
+                write("m", Some(Fence(2)), "second").await.unwrap();
+                tokio::join!(write("m", Some(Fence(1)), "late"), write("n", None, "other"))
+            };
+            other.unwrap();
+            let error = late.unwrap_err();
+            let expected =
+                matches!(&error, StampError::Fenced { object, fence: Fence(1), seen: Fence(2) } if object == "m");
+            assert!(expected, "{store}: {error}");
+            let records = layout.store().load("m").await.unwrap();
+            assert_eq!(records.get("t").unwrap().stamp.as_ref().unwrap().contents, "second", "{store}");
+        }
+        let layout = layout();
+        layout.store().write("m", Some(Fence(3)), vec![Change::Clear]).await.unwrap();
+        layout.store().write("m", Some(Fence(2)), change("late")).await.unwrap_err();
+        assert!(layout.store().load("m").await.unwrap().is_empty(), "{store}");
     }
 }
 
@@ -103,7 +142,7 @@ async fn every_store_keeps_the_history() {
         machine.knobs.set("third", "fail");
         machine.run_setup_tasks().await.unwrap_err();
         machine.clear_stamps_and_cache().await.unwrap();
-        let history = layout.history(&HistoryFilter::default()).unwrap();
+        let history = layout.history(&HistoryFilter::default()).await.unwrap();
         let told: Vec<_> =
             history.iter().map(|entry| (entry.task.as_str(), entry.ended, entry.reason.as_str())).collect();
         let expected = [
@@ -113,9 +152,9 @@ async fn every_store_keeps_the_history() {
         ];
         assert_eq!(told, expected, "{store}: clearing keeps the history");
         let one = HistoryFilter { task: Some("first".into()), limit: Some(5), ..HistoryFilter::default() };
-        assert_eq!(layout.history(&one).unwrap().len(), 1, "{store}");
+        assert_eq!(layout.history(&one).await.unwrap().len(), 1, "{store}");
         let none = HistoryFilter { object: Some("other".into()), ..HistoryFilter::default() };
-        assert!(layout.history(&none).unwrap().is_empty(), "{store}");
+        assert!(layout.history(&none).await.unwrap().is_empty(), "{store}");
     }
 }
 
@@ -131,7 +170,7 @@ async fn a_second_reader_sees_each_task_while_a_run_goes_on() {
         while machine.log.take().last().is_none_or(|last| last != "second") {
             tokio::task::yield_now().await;
         }
-        assert!(seen.check_stamp("first").unwrap().is_some(), "{store}");
+        assert!(seen.check_stamp("first").await.unwrap().is_some(), "{store}");
         assert_eq!(lines(&seen.plan().await.unwrap())[1], "second would run: interrupted last time", "{store}");
         run.abort();
     }
@@ -154,7 +193,7 @@ async fn times_go_on_when_the_wall_clock_is_set_back() {
     machine.run_setup_tasks().force(Machine::FIRST).await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third"], "later tasks see that it ran later");
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
-    assert!(machine.check_stamp("first").unwrap().unwrap().time.0 > 2_000_000_000_000_000);
+    assert!(machine.check_stamp("first").await.unwrap().unwrap().time.0 > 2_000_000_000_000_000);
 }
 
 #[tokio::test]
@@ -167,7 +206,7 @@ async fn plain_files_can_be_seen_touched_and_removed() {
     machine.run_setup_tasks().await.unwrap();
     let stamp = |name: &str| machine.stamp_path().unwrap().join(format!(".stamp-{name}"));
     assert_eq!(std::fs::read_to_string(stamp("second")).unwrap(), "text");
-    let time = machine.check_stamp("second").unwrap().unwrap().time;
+    let time = machine.check_stamp("second").await.unwrap().unwrap().time;
     assert_eq!(SystemTime::from(time), stamp("second").metadata().unwrap().modified().unwrap());
 
     // As `touch` does: the task counts as done now, so what follows is older.

@@ -8,7 +8,9 @@ use setup_tasks::fleet::Stop;
 use setup_tasks::prelude::*;
 use setup_tasks::run::{RunError, TaskStatus};
 use setup_tasks::stamp::StampError;
-use setup_tasks::stamp::{Change, HistoryEntry, HistoryFilter, MemoryStore, Records, StampStore, Timestamp};
+use setup_tasks::stamp::{
+    Answer, Change, Fence, HistoryEntry, HistoryFilter, MemoryStore, Records, StampStore, Timestamp,
+};
 use setup_tasks::{BoxFuture, Config, Deferred, InjectionKey, Layout};
 use setup_tasks_templates::{TemplateTask, template};
 
@@ -32,7 +34,10 @@ async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
     assert_eq!(report.summary(), "stopped: 3 of 3 objects not finished; 1 not tried, 2 tasks ran");
     assert!(report.stopped && !report.is_success());
     for machine in &machines[..2] {
-        assert!(machine.check_stamp("first").unwrap().is_some() && machine.check_stamp("second").unwrap().is_none());
+        assert!(
+            machine.check_stamp("first").await.unwrap().is_some()
+                && machine.check_stamp("second").await.unwrap().is_none()
+        );
         assert_eq!(machine.log.take(), ["first"]);
     }
     assert!(machines[2].log.take().is_empty());
@@ -99,22 +104,27 @@ struct Stopping {
 }
 
 impl StampStore for Stopping {
-    fn load(&self, object: &str) -> Result<Records, StampError> {
+    fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records> {
         self.kept.load(object)
     }
 
-    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+    fn write<'a>(
+        &'a self,
+        object: &'a str,
+        fence: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, Result<(), StampError>> {
         if changes.len() == 2 {
             self.stop.ask();
         }
-        self.kept.write(object, changes)
+        self.kept.write(object, fence, changes)
     }
 
-    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
+    fn latest(&self) -> Answer<'_, Option<Timestamp>> {
         self.kept.latest()
     }
 
-    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+    fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
         self.kept.history(filter)
     }
 }
@@ -155,7 +165,8 @@ async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_run
     assert!(machine.log.take().is_empty(), "nothing ran");
     let report = machine.run_setup_tasks().await.unwrap();
     assert_eq!(lines(&report), ["first up to date", "second up to date", "third ran: never ran"]);
-    let history = layout.history(&HistoryFilter { task: Some("second".into()), ..HistoryFilter::default() }).unwrap();
+    let history =
+        layout.history(&HistoryFilter { task: Some("second".into()), ..HistoryFilter::default() }).await.unwrap();
     assert_eq!((history[0].reason.as_str(), &history[0].why), ("marked by hand", &None));
     machine.any().mark_done("second").await.unwrap();
     assert_eq!(lines(&machine.plan().await.unwrap())[2], "third would run: second ran later");

@@ -83,10 +83,10 @@ async fn a_context_that_cannot_be_entered_or_left_fails_the_run() {
     let error = object.run_setup_tasks().context(bracket(&log, Some("enter"))).await.unwrap_err();
     assert_eq!(chain(error), "the context of the run of `bracketed` cannot be entered: no way in");
     assert_eq!(log.take(), ["enter"], "what was not entered is not left");
-    assert!(object.check_stamp("work").unwrap().is_none());
+    assert!(object.check_stamp("work").await.unwrap().is_none());
     let error = object.run_setup_tasks().context(bracket(&log, Some("leave"))).await.unwrap_err();
     assert_eq!(chain(error), "the context of the run of `bracketed` cannot be left: no way out");
-    assert!(object.check_stamp("work").unwrap().is_some(), "the task itself is done");
+    assert!(object.check_stamp("work").await.unwrap().is_some(), "the task itself is done");
 }
 
 #[tokio::test]

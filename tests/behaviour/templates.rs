@@ -132,7 +132,7 @@ async fn a_component_called_hash_says_when_the_template_is_rendered_again() {
         object.run_setup_tasks().await.unwrap();
         let text = std::fs::read_to_string(object.stamp_path().unwrap().join("serial")).unwrap();
         assert_eq!(text.trim(), expected);
-        assert_eq!(object.check_stamp("serial").unwrap().unwrap().contents, serial.to_string());
+        assert_eq!(object.check_stamp("serial").await.unwrap().unwrap().contents, serial.to_string());
     }
 }
 

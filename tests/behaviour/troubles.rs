@@ -86,12 +86,12 @@ async fn a_database_of_the_first_format_is_read_and_brought_up_to_date_by_the_fi
     let layout = place.layout();
     let machine = machine(&layout);
     let all = setup_tasks::stamp::HistoryFilter::default();
-    let history = layout.history(&all).unwrap();
+    let history = layout.history(&all).await.unwrap();
     assert!(history.len() == 3 && history.iter().all(|entry| entry.why.is_none() && entry.reason.contains("ran")));
     assert!(machine.plan().await.unwrap().is_up_to_date());
     assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 1);
     machine.run_setup_tasks().force(Machine::THIRD).await.unwrap();
-    assert_eq!(layout.history(&all).unwrap()[0].why, Some(setup_tasks::Reason::Forced));
+    assert_eq!(layout.history(&all).await.unwrap()[0].why, Some(setup_tasks::Reason::Forced));
     assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 3);
 }
 
@@ -187,7 +187,7 @@ async fn on_a_full_disk() {
     let layout = Layout::new(config.clone());
     let machine = machine(&layout);
     machine.run_setup_tasks().await.unwrap();
-    let stamp = machine.check_stamp("third").unwrap();
+    let stamp = machine.check_stamp("third").await.unwrap();
     machine.log.take();
 
     fill(&disk);
@@ -201,13 +201,13 @@ async fn on_a_full_disk() {
     let error = chain(machine.run_setup_tasks().force_all().await.unwrap_err());
     assert!(error.contains("the disk is full") && error.contains("stamps.sqlite"), "{error}");
     assert!(machine.log.take().is_empty(), "a task that cannot be marked is not begun");
-    assert_eq!(machine.check_stamp("third").unwrap(), stamp);
+    assert_eq!(machine.check_stamp("third").await.unwrap(), stamp);
 
     fs::remove_file(disk.join("filler")).unwrap();
     drop((machine, layout));
     let layout = Layout::new(config);
     let machine = self::machine(&layout);
-    assert_eq!(machine.check_stamp("third").unwrap(), stamp);
+    assert_eq!(machine.check_stamp("third").await.unwrap(), stamp);
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
     machine.run_setup_tasks().force_all().await.unwrap();
 }
@@ -234,13 +234,13 @@ async fn on_a_read_only_disk() {
     assert!(machine.log.take().is_empty());
 }
 
-#[test]
-fn errors_of_stamps_can_be_told_apart() {
+#[tokio::test]
+async fn errors_of_stamps_can_be_told_apart() {
     let place = Place::new();
     fs::create_dir_all(place.database().parent().unwrap()).unwrap();
     fs::write(place.database(), "x").unwrap();
     let layout = place.layout();
-    assert!(matches!(machine(&layout).check_stamp("first").unwrap_err(), StampError::Damaged { .. }));
+    assert!(matches!(machine(&layout).check_stamp("first").await.unwrap_err(), StampError::Damaged { .. }));
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn the_log_of_a_database_that_was_removed_is_not_taken_for_the_new_ones() 
     let machine = machine(&layout);
     machine.run_setup_tasks().await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third"], "all of it never ran");
-    assert_eq!(layout.history(&setup_tasks::stamp::HistoryFilter::default()).unwrap().len(), 3);
+    assert_eq!(layout.history(&setup_tasks::stamp::HistoryFilter::default()).await.unwrap().len(), 3);
 }
 
 /// Changes a file or directory while the second task runs, and returns the error that the run ends with.

@@ -191,7 +191,7 @@ async fn main() -> Result<()> {
         "look" => {
             for object in layout.all() {
                 for task in ["first", "second", "third"] {
-                    if let Some(stamp) = object.check_stamp(task)? {
+                    if let Some(stamp) = object.check_stamp(task).await? {
                         writeln!(out, "{}.{task} {} {}", object.id(), stamp.contents, stamp.time.0)?;
                     }
                 }

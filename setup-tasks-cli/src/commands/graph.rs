@@ -17,7 +17,7 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     let objects = target::objects(layout, &what.objects)?;
     let format = format(what)?;
     let plan = plan(layout, &objects).await?;
-    let picture = Picture::of(layout, &objects, &plan)?;
+    let picture = Picture::of(layout, &objects, &plan).await?;
     let text = match format {
         GraphFormat::Text => {
             let lines = graph::text(&picture);
@@ -43,13 +43,13 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
 
 /// Plans the objects and all that they depend on. A relationship method says what it depends on once a plan has called it.
 async fn plan(layout: &Layout, objects: &[AnyObject]) -> Result<FleetReport> {
-    let mut known = graph::with_dependencies(objects)?.0;
+    let mut known = graph::with_dependencies(objects).0;
     loop {
         let fleet = known.iter().map(AnyObject::id).fold(layout.run(), FleetRun::include);
         // Without a filter, it is all of them, also where there are none.
         let fleet = if known.len() == layout.len() { layout.run() } else { fleet };
         let report = fleet.dry_run().await?;
-        let reached = graph::with_dependencies(objects)?.0;
+        let reached = graph::with_dependencies(objects).0;
         if reached.len() == known.len() {
             return Ok(report);
         }

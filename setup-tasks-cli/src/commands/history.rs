@@ -26,14 +26,14 @@ struct Line<'e> {
     entry: &'e HistoryEntry,
 }
 
-pub(crate) fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit> {
+pub(crate) async fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit> {
     let target = what.target.as_deref().map(|name| target::find(layout, name)).transpose()?;
     let filter = HistoryFilter {
         object: target.as_ref().map(|target| target.object.stamp_subdir().to_owned()),
         task: target.and_then(|target| target.task),
         limit: Some(what.limit.get()),
     };
-    let entries = layout.history(&filter)?;
+    let entries = layout.history(&filter).await?;
     let ids: HashMap<_, _> =
         layout.all().into_iter().map(|object| (object.stamp_subdir().to_owned(), object.id().to_owned())).collect();
     let id = |entry: &HistoryEntry| ids.get(&entry.object).cloned();

@@ -19,7 +19,7 @@ pub(crate) async fn plan(layout: &Layout, choice: &Choice, exit_code: bool) -> R
     if choice.how.json {
         json(&report)?;
     } else {
-        tell(layout, &report)?;
+        tell(layout, &report).await?;
         up::tell(&report);
     }
     // What is undecided may change something, too.
@@ -31,7 +31,7 @@ pub(crate) async fn plan(layout: &Layout, choice: &Choice, exit_code: bool) -> R
 }
 
 /// Every task that would run, and why.
-fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
+async fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
     let columns = Columns::of(&layout.all());
     let causes = Causes { layout, plan: Some(report) };
     // What was not chosen runs first: the others need it.
@@ -41,7 +41,7 @@ fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
             let why = task.undecided.as_ref().map(ToString::to_string).unwrap_or_default();
             match task.status {
                 TaskStatus::WouldRun => {
-                    let reason = reason(&causes, &result.object, task)?;
+                    let reason = reason(&causes, &result.object, task).await?;
                     line(columns.text(&result.object, &task.description, WOULD, "would run:", &reason));
                     if !why.is_empty() {
                         line(format!("    {FAINT}its changes are {}{FAINT:#}", printable(&why)));
@@ -59,12 +59,12 @@ fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
 }
 
 /// Why a task would run; where another object's task is the cause, also why that one would, or did.
-fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<String> {
+async fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<String> {
     let Some(reason) = &task.reason else { return Ok(String::new()) };
     let (Reason::DependencyNewer { which }, Some(object)) = (reason, causes.layout.get(id)) else {
         return Ok(reason.to_string());
     };
-    let chain = causes.behind(&object, reason)?;
+    let chain = causes.behind(&object, reason).await?;
     let root = chain.last().filter(|_| which.contains('/')).and_then(|root| {
         let reason = root.reason.as_ref()?;
         let root = if chain.len() == 1 { String::new() } else { format!(" in the end {}", root.task) };

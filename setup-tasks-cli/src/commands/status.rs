@@ -3,7 +3,7 @@
 use serde_json::json;
 use setup_tasks::decide::Decision;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
-use setup_tasks::stamp::Timestamp;
+use setup_tasks::stamp::{Stamp, Timestamp};
 use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout, Reason, Result};
 
@@ -11,28 +11,47 @@ use super::target;
 use crate::exit::Exit;
 use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, line, printable, table};
 
-pub(crate) fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Result<Exit> {
+pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Result<Exit> {
     let objects = target::objects(layout, patterns)?;
     if as_json {
-        let objects = objects.iter().map(as_value).collect::<Result<Vec<_>>>()?;
-        output::json(&json!({ "version": 1, "objects": objects }))?;
+        let mut values = Vec::new();
+        for object in &objects {
+            values.push(as_value(object).await?);
+        }
+        output::json(&json!({ "version": 1, "objects": values }))?;
         return Ok(Exit::Done);
     }
     if patterns.is_empty() {
-        table(&objects.iter().map(summary).collect::<Result<Vec<_>>>()?);
+        let mut rows = Vec::new();
+        for object in &objects {
+            rows.push(summary(object).await?);
+        }
+        table(&rows);
         return Ok(Exit::Done);
     }
     for object in &objects {
         line(format!("{NAME}{}{NAME:#} {FAINT}{}{FAINT:#}", printable(object.id()), object.type_name()));
-        table(&leaves(object)?.iter().map(task_row).collect::<Vec<_>>());
+        table(&leaves(object).await?.iter().map(task_row).collect::<Vec<_>>());
     }
     Ok(Exit::Done)
 }
 
-/// The tasks that run, those of customizations in their place.
-fn leaves(object: &AnyObject) -> Result<Vec<ObjectTaskInspector>> {
-    let leaves = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves);
-    Ok(leaves.filter(|task| task.category() == TaskCategory::Task).collect())
+/// A task, and what stamps say of it.
+struct Known {
+    task: ObjectTaskInspector,
+    decision: Option<Decision>,
+    last_run: Option<Stamp>,
+}
+
+/// Returns the tasks that run, those of customizations in their place.
+async fn leaves(object: &AnyObject) -> Result<Vec<Known>> {
+    let leaves = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
+    let mut known = Vec::new();
+    for task in leaves.filter(|task| task.category() == TaskCategory::Task) {
+        let (decision, last_run) = (task.peek().await?, task.last_run().await?);
+        known.push(Known { task, decision, last_run });
+    }
+    Ok(known)
 }
 
 /// What stamps say of a task.
@@ -43,19 +62,19 @@ enum State {
     Asks,
 }
 
-fn state(task: &ObjectTaskInspector) -> State {
-    match task.peek() {
+fn state(known: &Known) -> State {
+    match &known.decision {
         Some(Decision::Run(reason)) => State::Runs(reason.clone()),
         Some(_) => State::UpToDate,
         None => State::Asks,
     }
 }
 
-fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
-    let tasks = leaves(object)?;
+async fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
+    let tasks = leaves(object).await?;
     let runs: Vec<_> = tasks
         .iter()
-        .filter_map(|task| if let State::Runs(reason) = state(task) { Some((task, reason)) } else { None })
+        .filter_map(|known| if let State::Runs(reason) = state(known) { Some((&known.task, reason)) } else { None })
         .collect();
     let failed = runs.iter().find(|(_, reason)| matches!(reason, Reason::Failed { .. } | Reason::Interrupted));
     let (style, what) = match (failed, runs.first()) {
@@ -67,9 +86,9 @@ fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
         }
         (None, None) => (GOOD, "up to date".to_owned()),
     };
-    let last = tasks.iter().filter_map(|task| task.last_run()).map(|stamp| stamp.time).max();
+    let last = tasks.iter().filter_map(|known| known.last_run.as_ref()).map(|stamp| stamp.time).max();
     // Completion checks leave no time.
-    let never = if tasks.iter().any(|task| task.peek().is_some()) { "never" } else { "" };
+    let never = if tasks.iter().any(|known| known.decision.is_some()) { "never" } else { "" };
     Ok([
         Cell::styled(NAME, object.id()),
         Cell::new(object.type_name()),
@@ -78,14 +97,15 @@ fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
     ])
 }
 
-fn task_row(task: &ObjectTaskInspector) -> [Cell; 4] {
-    let (style, what) = match state(task) {
+fn task_row(known: &Known) -> [Cell; 4] {
+    let (style, what) = match state(known) {
         State::UpToDate => (GOOD, "up to date".to_owned()),
         State::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, reason.to_string()),
         State::Runs(reason) => (WOULD, format!("would run: {reason}")),
         State::Asks => (FAINT, "its completion check decides".to_owned()),
     };
-    let ran = task.last_run().map(|stamp| {
+    let task = &known.task;
+    let ran = known.last_run.as_ref().map(|stamp| {
         let took = duration(std::time::Duration::from_micros(stamp.duration_us));
         format!("{}, in {took}", ago(stamp.time))
     });
@@ -97,20 +117,22 @@ fn task_row(task: &ObjectTaskInspector) -> [Cell; 4] {
     ]
 }
 
-fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
-    let task = |task: &ObjectTaskInspector| {
-        let (state, reason) = match state(task) {
+async fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
+    let value = |known: &Known| {
+        let task = &known.task;
+        let (state, reason) = match state(known) {
             State::UpToDate => ("up_to_date", None),
             State::Runs(reason) => ("would_run", Some(reason)),
             State::Asks => ("asks_its_check", None),
         };
-        let (time, took): (Option<Timestamp>, _) = task.last_run().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
+        let (time, took): (Option<Timestamp>, _) =
+            known.last_run.as_ref().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
         json!({
             "task": task.stamp_name(), "description": task.description(), "state": state, "reason": reason,
             "last_run": time, "duration_us": took,
         })
     };
-    let tasks: Vec<_> = leaves(object)?.iter().map(task).collect();
+    let tasks: Vec<_> = leaves(object).await?.iter().map(value).collect();
     Ok(json!({
         "object": object.id(), "type": object.type_name(), "readonly": object.readonly(), "tasks": tasks,
     }))

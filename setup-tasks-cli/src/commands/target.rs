@@ -18,7 +18,7 @@ pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
     if let Some(object) = layout.get(name) {
         return Ok(Target { object, task: None });
     }
-    match task(layout, name)? {
+    match task(layout, name) {
         Split::Task { object, task } => Ok(Target { object, task: Some(task) }),
         Split::UnknownTask { object, task, known } => {
             let help = name_help(&task, "its tasks are", known.iter().map(String::as_str));
@@ -30,7 +30,7 @@ pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
 
 /// Finds the task that `OBJECT/TASK` names, also where an object has all of it as its id.
 pub(super) fn find_task(layout: &Layout, name: &str) -> Result<(AnyObject, String)> {
-    if let Split::Task { object, task } = task(layout, name)? {
+    if let Split::Task { object, task } = task(layout, name) {
         return Ok((object, task));
     }
     find(layout, name)?;
@@ -46,17 +46,17 @@ enum Split {
 }
 
 /// Splits a name at a slash. Ids and names of tasks may hold slashes, too: the last one that leads to a task counts.
-fn task(layout: &Layout, name: &str) -> Result<Split> {
+fn task(layout: &Layout, name: &str) -> Split {
     let mut unknown = None;
     for (at, _) in name.rmatch_indices('/') {
         let (Some(object), task) = (layout.get(&name[..at]), name[at + 1..].to_owned()) else { continue };
-        let known = task_names(&object.inspect()?);
+        let known = task_names(&object.inspect());
         if known.contains(&task) {
-            return Ok(Split::Task { object, task });
+            return Split::Task { object, task };
         }
         unknown.get_or_insert(Split::UnknownTask { object, task, known });
     }
-    Ok(unknown.unwrap_or(Split::NoObject))
+    unknown.unwrap_or(Split::NoObject)
 }
 
 /// Returns the objects that are named, or whose id matches one of the patterns; without any, all.

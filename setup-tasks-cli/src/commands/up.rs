@@ -24,7 +24,7 @@ pub(crate) async fn up(layout: &Layout, choice: &Choice) -> Result<Exit> {
 
 /// Runs a fleet, and tells what happens.
 pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Result<Exit> {
-    let progress = Progress::begin(layout, &fleet, choice)?;
+    let progress = Progress::begin(layout, &fleet, choice).await?;
     // Where no socket can be had, the run goes on without one. A dry run makes none.
     #[cfg(unix)]
     let _published = (!choice.dry_run && !layout.is_dry_run())

@@ -90,7 +90,7 @@ impl Watched {
         let base = &layout.config().base_dir;
         let mut files = layout.sources().iter().map(|source| absolute(source)).collect::<Result<BTreeSet<_>>>()?;
         let mut patterns = BTreeSet::new();
-        for input in inputs(layout)? {
+        for input in inputs(layout) {
             let path = base.join(input.root());
             if input.is_path() && !path.is_dir() {
                 files.insert(absolute(&path)?);
@@ -213,13 +213,13 @@ fn inode(_: &std::fs::Metadata) -> u64 {
     0
 }
 
-fn inputs(layout: &Layout) -> Result<BTreeSet<PathPattern>> {
+fn inputs(layout: &Layout) -> BTreeSet<PathPattern> {
     let mut inputs = BTreeSet::new();
     for object in layout.all() {
-        let tasks = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves);
+        let tasks = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
         inputs.extend(tasks.flat_map(|task| task.inputs()));
     }
-    Ok(inputs)
+    inputs
 }
 
 fn absolute(path: &Path) -> Result<PathBuf> {
@@ -240,7 +240,7 @@ fn parent(path: &Path) -> PathBuf {
 mod tests {
     #[test]
     fn inputs_of_customizations_within_customizations_are_watched() {
-        let inputs = super::inputs(&super::super::target::tests::nested()).unwrap();
+        let inputs = super::inputs(&super::super::target::tests::nested());
         assert_eq!(inputs.into_iter().map(|input| input.to_string()).collect::<Vec<_>>(), ["bulb.txt"]);
     }
 }

@@ -22,9 +22,9 @@ pub(crate) async fn why(layout: &Layout, name: &str) -> Result<Exit> {
         line(format!("{NAME}{}{NAME:#} is readonly: nothing runs on it by itself", printable(object.id())));
         said = true;
     }
-    for task in tasks(object, &plan)? {
+    for task in tasks(object, &plan) {
         if target.task.as_ref().is_none_or(|wanted| *wanted == task.name) {
-            tell(layout, &plan, object, &task)?;
+            tell(layout, &plan, object, &task).await?;
             said = true;
         }
     }
@@ -50,7 +50,7 @@ impl Planned<'_> {
 }
 
 /// All tasks in run order, as far as they were looked at.
-fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r>>> {
+fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
     let reports: Vec<_> = plan
         .object(object.id())
         .into_iter()
@@ -58,15 +58,15 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Result<Vec<Planned<'r
         .filter(|task| matches!(task.status, TaskStatus::WouldRun | TaskStatus::Undecided))
         .collect();
     let mut planned = Vec::new();
-    for task in object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves) {
+    for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves) {
         let report = reports.iter().find(|report| report.task == task.stamp_name()).copied();
         let (name, description) = (task.stamp_name().to_owned(), task.description().to_owned());
         planned.push(Planned { name, description, report });
     }
-    Ok(planned)
+    planned
 }
 
-fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
+async fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
     line(format!("{NAME}{}/{}{NAME:#} {}", printable(object.id()), task.name, printable(&task.description)));
     let causes = Causes { layout, plan: Some(plan) };
     if let Some(Undecided { until, error, .. }) =
@@ -81,13 +81,16 @@ fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Planned<
     }
     if let Some(report) = task.report {
         let reason = report.reason.as_ref();
-        let behind = reason.map(|reason| causes.behind(object, reason)).transpose()?.unwrap_or_default();
+        let behind = match reason {
+            Some(reason) => causes.behind(object, reason).await?,
+            None => Vec::new(),
+        };
         let words = reason.map(|reason| words(reason, behind.first())).unwrap_or_default();
         line(format!("  {WOULD}would run{WOULD:#}, because: {}", printable(&words)));
         chain(&behind);
         return Ok(());
     }
-    let past = Causes { layout, plan: None }.last(object, &task.name)?;
+    let past = Causes { layout, plan: None }.last(object, &task.name).await?;
     let since = past.first().and_then(|last| {
         let (at, what) = match last.when {
             When::WouldRun => return None,

@@ -79,12 +79,14 @@ pub(crate) struct Edge {
 
 impl Picture {
     /// Of the objects, and of those that they depend on, as a plan sees them.
-    pub(crate) fn of(layout: &Layout, objects: &[AnyObject], plan: &FleetReport) -> Result<Self> {
-        let (all, tasks) = with_dependencies(objects)?;
+    pub(crate) async fn of(layout: &Layout, objects: &[AnyObject], plan: &FleetReport) -> Result<Self> {
+        let (all, tasks) = with_dependencies(objects);
         let places: HashMap<_, _> = all.iter().enumerate().map(|(i, object)| (object.id().to_owned(), i)).collect();
         let causes = Causes { layout, plan: Some(plan) };
-        let nodes = all.iter().zip(&tasks).map(|(object, tasks)| Node::of(object, tasks, plan, &causes));
-        let nodes = nodes.collect::<Result<Vec<_>>>()?;
+        let mut nodes = Vec::new();
+        for (object, tasks) in all.iter().zip(&tasks) {
+            nodes.push(Node::of(object, tasks, plan, &causes).await?);
+        }
         let mut edges = Vec::new();
         for (i, tasks) in tasks.iter().enumerate() {
             for (row, task) in tasks.iter().enumerate() {
@@ -104,12 +106,12 @@ impl Picture {
 }
 
 /// The objects, and all that they depend on, with their tasks.
-pub(crate) fn with_dependencies(objects: &[AnyObject]) -> Result<(Vec<AnyObject>, Vec<Vec<ObjectTaskInspector>>)> {
+pub(crate) fn with_dependencies(objects: &[AnyObject]) -> (Vec<AnyObject>, Vec<Vec<ObjectTaskInspector>>) {
     let mut known: HashSet<_> = objects.iter().map(|object| object.id().to_owned()).collect();
     let (mut all, mut tasks) = (Vec::new(), Vec::new());
     let mut next: VecDeque<_> = objects.iter().cloned().collect();
     while let Some(object) = next.pop_front() {
-        let own: Vec<_> = object.inspect()?.into_iter().flat_map(ObjectTaskInspector::leaves).collect();
+        let own: Vec<_> = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves).collect();
         for (other, _) in own.iter().flat_map(ObjectTaskInspector::depends_on) {
             if known.insert(other.id().to_owned()) {
                 next.push_back(other);
@@ -118,7 +120,7 @@ pub(crate) fn with_dependencies(objects: &[AnyObject]) -> Result<(Vec<AnyObject>
         all.push(object);
         tasks.push(own);
     }
-    Ok((all, tasks))
+    (all, tasks)
 }
 
 impl Node {
@@ -127,39 +129,45 @@ impl Node {
         format!("{}{}", self.type_name, if self.readonly { ", readonly" } else { "" })
     }
 
-    fn of(object: &AnyObject, tasks: &[ObjectTaskInspector], plan: &FleetReport, causes: &Causes<'_>) -> Result<Self> {
+    async fn of(
+        object: &AnyObject,
+        tasks: &[ObjectTaskInspector],
+        plan: &FleetReport,
+        causes: &Causes<'_>,
+    ) -> Result<Self> {
         let result = plan.object(object.id());
         let error = result
             .and_then(|result| result.error.as_ref())
             .map(|error| printable(&format!("{:#}", error.get())).into_owned());
         let looked_at = result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectStatus::Readonly);
         let would: Vec<&TaskReport> = result.into_iter().flat_map(setup_tasks::fleet::ObjectResult::leaves).collect();
-        let task = |task: &ObjectTaskInspector| {
+        let mut nodes = Vec::new();
+        for task in tasks {
             let planned = would.iter().find(|report| report.task == task.stamp_name());
             let undecided = planned.filter(|report| report.status == TaskStatus::Undecided);
             let undecided = undecided.and_then(|report| report.undecided.as_ref());
             let state = match planned.and_then(|report| report.reason.as_ref()) {
                 _ if undecided.is_some() => State::Undecided(undecided.map(ToString::to_string).unwrap_or_default()),
                 Some(reason) => {
-                    let words = words(reason, causes.behind(object, reason)?.first());
+                    let words = words(reason, causes.behind(object, reason).await?.first());
                     State::WouldRun(one_line(&words).into_owned())
                 }
                 None if looked_at => State::UpToDate,
                 None => State::Unknown,
             };
-            Ok(Task {
+            nodes.push(Task {
                 name: task.stamp_name().to_owned(),
                 description: one_line(task.description()).into_owned(),
                 is_relationship: task.category() == TaskCategory::Relationship,
                 state,
-            })
-        };
+            });
+        }
         Ok(Self {
             id: one_line(object.id()).into_owned(),
             type_name: object.type_name(),
             readonly: object.readonly(),
             error,
-            tasks: tasks.iter().map(task).collect::<Result<_>>()?,
+            tasks: nodes,
         })
     }
 }

@@ -36,9 +36,9 @@ struct Running {
 }
 
 impl Bars {
-    pub(super) fn new(layout: &Layout, objects: &[AnyObject], choice: &Choice) -> Self {
+    pub(super) async fn new(layout: &Layout, objects: &[AnyObject], choice: &Choice) -> Self {
         let jobs = choice.how.jobs.map_or(usize::MAX, std::num::NonZero::get);
-        let estimate = Arc::new(Mutex::new(Estimate::new(layout, objects, &choice.filter.tags, jobs)));
+        let estimate = Arc::new(Mutex::new(Estimate::new(layout, objects, &choice.filter.tags, jobs).await));
         let total = estimate.lock().unwrap_or_else(PoisonError::into_inner).total;
         let all = output::bars().add(ProgressBar::new(total as u64));
         let template = "{spinner:.cyan} [{bar:28.cyan/blue}] {pos}/{len} tasks{left} {wide_msg:.dim}";

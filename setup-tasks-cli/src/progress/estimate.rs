@@ -40,18 +40,18 @@ enum State {
 
 impl Estimate {
     /// By stamps and history, without asking any method. What cannot be read is not estimated.
-    pub(super) fn new(layout: &Layout, objects: &[AnyObject], tags: &[String], jobs: usize) -> Self {
-        let took = durations(layout);
+    pub(super) async fn new(layout: &Layout, objects: &[AnyObject], tags: &[String], jobs: usize) -> Self {
+        let took = durations(layout).await;
         let mut estimate = Self { objects: HashMap::new(), jobs, total: 0, done: 0 };
         for object in objects.iter().filter(|object| !object.readonly()) {
             let mut todo = Vec::new();
-            for task in object.inspect().unwrap_or_default().into_iter().flat_map(ObjectTaskInspector::leaves) {
+            for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves) {
                 let is_chosen =
                     tags.is_empty() || task.tags().iter().any(|tag| tags.iter().any(|chosen| chosen == tag));
                 if task.category() != TaskCategory::Task || !is_chosen {
                     continue;
                 }
-                let runs = matches!(task.peek(), Some(Decision::Run(_)));
+                let runs = matches!(task.peek().await, Ok(Some(Decision::Run(_))));
                 let state = if runs { State::Expected } else { State::Perhaps };
                 let name = task.stamp_name().to_owned();
                 let took = took.get(&(object.stamp_subdir().to_owned(), name.clone())).copied();
@@ -119,10 +119,10 @@ impl Estimate {
 }
 
 /// How long each task took when it last did its work, by subdir and name.
-fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
+async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
     let filter = HistoryFilter { limit: Some(HISTORY), ..HistoryFilter::default() };
     let mut took = HashMap::new();
-    for entry in layout.history(&filter).unwrap_or_default() {
+    for entry in layout.history(&filter).await.unwrap_or_default() {
         if entry.ended == AttemptEnd::Ran {
             took.entry((entry.object, entry.task)).or_insert(Duration::from_micros(entry.duration_us));
         }

@@ -25,13 +25,13 @@ pub(crate) struct Progress {
 
 impl Progress {
     /// Begins to tell what the fleet does.
-    pub(crate) fn begin(layout: &Layout, fleet: &FleetRun, choice: &Choice) -> Result<Self> {
+    pub(crate) async fn begin(layout: &Layout, fleet: &FleetRun, choice: &Choice) -> Result<Self> {
         let objects = fleet.objects()?;
         if choice.how.json {
             return Ok(Self { told: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
         }
         let is_plan = choice.dry_run || layout.is_dry_run();
-        let bars = (!is_plan && is_terminal()).then(|| bars::Bars::new(layout, &objects, choice));
+        let bars = if is_plan || !is_terminal() { None } else { Some(bars::Bars::new(layout, &objects, choice).await) };
         let mut told = vec![lines::follow(layout, Columns::of(&objects))];
         told.extend(bars.as_ref().map(|bars| bars.follow(layout)));
         Ok(Self { told, bars, json: false })
@@ -77,7 +77,7 @@ impl Columns {
         // Objects of a type mostly have the same tasks; to ask all of many would take long.
         let mut seen = HashSet::new();
         let types = objects.iter().filter(|object| seen.insert(object.type_name()));
-        let tasks = types.flat_map(|object| object.inspect().unwrap_or_default());
+        let tasks = types.flat_map(AnyObject::inspect);
         let leaves = tasks.flat_map(ObjectTaskInspector::leaves).filter(|task| task.category() == TaskCategory::Task);
         let description = leaves.map(|task| task.description().chars().count()).max().unwrap_or_default();
         Self { object: object.min(WIDEST.0), description: description.min(WIDEST.1) }

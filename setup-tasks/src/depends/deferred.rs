@@ -37,7 +37,7 @@ use crate::{BoxFuture, Result};
 /// layout.injector().provide(SERVER, server.clone())?;
 ///
 /// client.run_setup_tasks().await?;
-/// assert!(server.check_stamp("publish")?.is_some());
+/// assert!(server.check_stamp("publish").await?.is_some());
 /// assert_eq!(client.server().find(client.injector()).await?.id(), "server");
 /// # Ok(()) }
 /// ```

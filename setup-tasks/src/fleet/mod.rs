@@ -304,7 +304,7 @@ impl IntoFuture for FleetRun {
         Box::pin(async move {
             let (objects, options) = self.choose()?;
             // One error for all, rather than one for each object.
-            self.layout.observe_store(self.is_plan())?;
+            self.layout.observe_store(self.is_plan()).await?;
             Ok(runner::run(&self, objects, options).await)
         })
     }

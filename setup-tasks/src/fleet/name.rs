@@ -108,8 +108,7 @@ fn inner_tasks(object: &AnyObject) -> Vec<String> {
         }
     }
     let mut names = Vec::new();
-    // Records that cannot be read are an error of the run.
-    for task in object.inspect().unwrap_or_default() {
+    for task in object.inspect() {
         add(task.subtasks(), &mut names);
     }
     names

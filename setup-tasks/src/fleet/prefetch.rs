@@ -11,22 +11,24 @@ const MANY: usize = 64;
 
 /// Reads the records of the objects if they are many, and gives each object the range of its own. After a failure, each run reads
 /// for itself and reports what is wrong.
-pub(super) fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject], epoch: Epoch) -> Vec<u8> {
+pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject], epoch: Epoch) -> Vec<u8> {
     let mut bytes = Vec::new();
     if objects.len() < MANY {
         return bytes;
     }
     let mut by_subdir = HashMap::with_capacity(objects.len());
     by_subdir.extend(objects.iter().enumerate().map(|(i, object)| (object.stamp_subdir(), i)));
+    let subdirs: Vec<_> = objects.iter().map(AnyObject::stamp_subdir).collect();
     let mut found = vec![false; objects.len()];
-    let read = store.load_all(&mut |subdir, records| {
+    let mut keep = |subdir: &str, records: &[u8]| {
         if let Some(&i) = by_subdir.get(subdir) {
             let begin = bytes.len();
             bytes.extend_from_slice(records);
             objects[i].0.core().prefetch(Some((epoch, begin..bytes.len())));
             found[i] = true;
         }
-    });
+    };
+    let read = store.load_many(&subdirs, &mut keep).await;
     match read {
         // The store has no records of the objects that the scan did not find.
         Ok(true) => {

@@ -30,7 +30,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let is_plan = fleet.is_plan();
     let (current, epoch) = (Current::get(), Epoch::now());
     settle(&objects);
-    options.prefetched = prefetch_stamps(fleet.layout.store_for(is_plan), &objects, epoch);
+    options.prefetched = prefetch_stamps(fleet.layout.store_for(is_plan), &objects, epoch).await;
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);
     let workers = fleet.workers(objects.len());

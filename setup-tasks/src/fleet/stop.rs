@@ -29,7 +29,7 @@ use crate::ready::Current;
 /// let door = layout.add(Door { stop: stop.clone() })?;
 /// let report = layout.run().stop_when(stop).await?;
 /// assert!(report.stopped);
-/// assert!(door.check_stamp("paint")?.is_some() && door.check_stamp("hang")?.is_none());
+/// assert!(door.check_stamp("paint").await?.is_some() && door.check_stamp("hang").await?.is_none());
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug, Default)]

@@ -278,8 +278,8 @@ impl Layout {
 
     /// The clock sees the latest time in the store: what is stamped from now on is later than all that was stamped before,
     /// by whatever process and clock.
-    pub(crate) fn observe_store(&self, is_plan: bool) -> Result<(), StampError> {
-        self.observe(self.store_for(is_plan).latest()?);
+    pub(crate) async fn observe_store(&self, is_plan: bool) -> Result<(), StampError> {
+        self.observe(self.store_for(is_plan).latest().await?);
         Ok(())
     }
 
@@ -377,8 +377,8 @@ impl Layout {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
-        self.store().history(filter)
+    pub async fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+        self.store().history(filter).await
     }
 
     /// The subdirs of other objects inside `subdir`, relative to it.

@@ -234,8 +234,8 @@ impl AnyObject {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
-        crate::run::peek(&self.0)
+    pub async fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
+        crate::run::peek(&self.0).await
     }
 
     /// As [`Object::plan`].
@@ -252,8 +252,8 @@ impl AnyObject {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
-        self.0.core().stamp(name)
+    pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
+        self.0.core().stamp(name).await
     }
 
     /// As [`Object::clear_stamps_and_cache`].
@@ -315,11 +315,7 @@ impl AnyObject {
     }
 
     /// Its tasks, each to be asked what is known of it.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn inspect(&self) -> Result<Vec<ObjectTaskInspector>, StampError> {
+    pub fn inspect(&self) -> Vec<ObjectTaskInspector> {
         crate::inspect::inspect(&self.0)
     }
 

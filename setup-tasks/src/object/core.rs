@@ -16,7 +16,7 @@ use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
 use crate::ready::{Current, Epoch, SharedOnce, WorkKind};
 use crate::run::{Course, Permit};
-use crate::stamp::{Change, Entry, Records, Stamp, StampError};
+use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -193,19 +193,24 @@ impl ObjectCore {
     }
 
     /// A stamp that is to be believed.
-    pub(crate) fn stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
-        Ok(self.load()?.get(name).and_then(Entry::valid).cloned())
+    pub(crate) async fn stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
+        Ok(self.load().await?.get(name).and_then(Entry::valid).cloned())
     }
 
-    /// Makes a change to the object's records.
-    pub(crate) async fn change(&self, _permit: &Permit, change: Change) -> Result<(), StampError> {
+    /// Makes a change to the object's records, under the fence of a session if there is one.
+    pub(crate) async fn change(
+        &self,
+        _permit: &Permit,
+        fence: Option<Fence>,
+        change: Change,
+    ) -> Result<(), StampError> {
         self.prefetch(None);
-        self.layout.store().write(&self.subdir, vec![change]).await
+        self.layout.store().write(&self.subdir, fence, vec![change]).await
     }
 
     /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read prefetched. What it then
     /// changes, it looks at again under the object's lock.
-    pub(crate) fn load_for(&self, epoch: Epoch, is_plan: bool) -> Result<Records, StampError> {
+    pub(crate) async fn load_for(&self, epoch: Epoch, is_plan: bool) -> Result<Records, StampError> {
         let prefetched = self.prefetched().take().filter(|(of, _)| *of == epoch);
         let decode = |bytes: &[u8]| match bytes {
             [] => Ok(Records::default()),
@@ -213,8 +218,11 @@ impl ObjectCore {
         };
         let read = prefetched
             .and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.prefetched.get(part).map(decode)).flatten());
-        let load = || self.layout.store_for(is_plan).load(&self.subdir);
-        Ok(self.seen(read.unwrap_or_else(load)?))
+        let records = match read {
+            Some(read) => read?,
+            None => self.layout.store_for(is_plan).load(&self.subdir).await?,
+        };
+        Ok(self.seen(records))
     }
 
     /// Keeps where its part is of what a fleet read prefetched, or with `None` forgets it.
@@ -227,14 +235,14 @@ impl ObjectCore {
     }
 
     /// What is kept about the object now; the clock sees its times.
-    pub(crate) fn load(&self) -> Result<Records, StampError> {
-        Ok(self.seen(self.layout.store().load(&self.subdir)?))
+    pub(crate) async fn load(&self) -> Result<Records, StampError> {
+        Ok(self.seen(self.layout.store().load(&self.subdir).await?))
     }
 
     /// As [`load`](Self::load), for whoever holds the object's lock: what is stamped from then on is later than all that was
     /// stamped before, of whatever object.
-    pub(crate) fn load_to_change(&self) -> Result<Records, StampError> {
-        let (records, latest) = self.layout.store().load_and_latest(&self.subdir)?;
+    pub(crate) async fn load_to_change(&self) -> Result<Records, StampError> {
+        let (records, latest) = self.layout.store().load_and_latest(&self.subdir).await?;
         self.layout.observe(latest);
         Ok(self.seen(records))
     }

@@ -197,8 +197,8 @@ impl<T: SetupTasks> Object<T> {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
-        self.0.core.stamp(name)
+    pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
+        self.0.core.stamp(name).await
     }
 
     /// Writes a stamp by hand: declares something done.
@@ -209,7 +209,7 @@ impl<T: SetupTasks> Object<T> {
     pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
         let permit = Permit::to_stamp(&self.0.core)?;
         let hash = self.0.core.layout.texts().keep(contents.to_owned(), true)?;
-        stamp_by_hand(&*self.0, &permit, name, ByHand { hash, ..ByHand::default() }).await
+        stamp_by_hand(&*self.0, &permit, None, name, ByHand { hash, ..ByHand::default() }).await
     }
 
     /// Removes a stamp; removing one that is not there is no error.
@@ -218,10 +218,10 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// If the store cannot be written.
     pub async fn delete_stamp(&self, name: &str) -> Result<(), StampError> {
-        if self.0.core.load()?.get(name).is_none() {
+        if self.0.core.load().await?.get(name).is_none() {
             return Ok(());
         }
-        self.0.core.change(&Permit::to_stamp(&self.0.core)?, Change::Forget { task: name.to_owned() }).await
+        self.0.core.change(&Permit::to_stamp(&self.0.core)?, None, Change::Forget { task: name.to_owned() }).await
     }
 
     /// Removes the stamps and everything under [`stamp_path`](Self::stamp_path), so that every task runs again. The
@@ -240,8 +240,8 @@ impl<T: SetupTasks> Object<T> {
     /// # Errors
     ///
     /// If the store cannot be read.
-    pub fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
-        crate::run::peek(&self.as_dyn())
+    pub async fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
+        crate::run::peek(&self.as_dyn()).await
     }
 
     /// What each task would do in a run now, and why.

@@ -79,7 +79,7 @@ pub(super) async fn drive_in_turn(
         options,
         course: under_way.is_some().then_some(course),
         mode: permit.map_or(Mode::Plan, |permit| Mode::Apply(permit, None)),
-        records: object.core().load_for(epoch, is_plan)?,
+        records: object.core().load_for(epoch, is_plan).await?,
         cursor: 0,
         takes_all: options.only.is_some() || Current::ask_fleet(FleetOptions::takes_all).unwrap_or(true),
         forces_none: options.forces_none(),
@@ -207,7 +207,7 @@ pub(super) struct Driver<'r> {
 
 impl<'r> Driver<'r> {
     /// A driver for a task that a running task runs through its handle.
-    pub(super) fn nested(
+    pub(super) async fn nested(
         object: &'r Arc<dyn DynObject>,
         options: &'r Options,
         running: &Arc<RunningTask>,
@@ -217,7 +217,7 @@ impl<'r> Driver<'r> {
             options,
             course: None,
             mode: Mode::Apply(running.session.permit(), Some(running.session.clone())),
-            records: object.core().load()?,
+            records: object.core().load().await?,
             cursor: 0,
             takes_all: true,
             forces_none: false,

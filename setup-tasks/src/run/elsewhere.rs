@@ -83,7 +83,7 @@ impl Wait<'_> {
         let mut pause = FIRST_PAUSE;
         loop {
             self.tell();
-            if let Some(records) = self.changed()? {
+            if let Some(records) = self.changed().await? {
                 return Ok(Waiting::Changed(records));
             }
             let waited = since.elapsed();
@@ -93,7 +93,7 @@ impl Wait<'_> {
             let sleep = tokio::time::sleep(pause.min(timeout.saturating_sub(waited)));
             pause = (pause * 2).min(LONGEST_PAUSE);
             let is_news = matches!(select(pin!(followed.next()), pin!(sleep)).await, Either::Left(_));
-            if is_news && let Some(ended) = self.hear(&followed)? {
+            if is_news && let Some(ended) = self.hear(&followed).await? {
                 return Ok(ended);
             }
             match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
@@ -119,16 +119,16 @@ impl Wait<'_> {
     }
 
     /// Returns the records, if the task has completed after it was decided that it must run.
-    fn changed(&self) -> Result<Option<Records>, RunError> {
+    async fn changed(&self) -> Result<Option<Records>, RunError> {
         let Some((task, decided_by)) = self.wanted.task else { return Ok(None) };
-        let now = self.object.core().load()?;
+        let now = self.object.core().load().await?;
         let has_ended = |entry: &Entry| entry.attempt.is_none();
         let is_new = now.get(task).is_some_and(has_ended) && now.get(task) != decided_by.get(task);
         Ok(is_new.then_some(now))
     }
 
     /// Takes in what other processes say.
-    fn hear(&mut self, followed: &Followed) -> Result<Option<Waiting>, RunError> {
+    async fn hear(&mut self, followed: &Followed) -> Result<Option<Waiting>, RunError> {
         let (news, core) = (followed.news(), self.object.core());
         let mut may_come_further = false;
         for process in &news.others {
@@ -148,7 +148,7 @@ impl Wait<'_> {
         if self.wanted.asked.is_some_and(|(asker, row)| self.course().known(asker, row).is_some()) {
             return Ok(Some(Waiting::Passed));
         }
-        Ok(if may_come_further { Some(Waiting::Changed(core.load()?)) } else { None })
+        Ok(if may_come_further { Some(Waiting::Changed(core.load().await?)) } else { None })
     }
 
     /// Takes in what the holder has considered since this process waits for it: that is as good as if this process had. Returns

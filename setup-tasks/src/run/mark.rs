@@ -8,7 +8,7 @@ use super::session::{Permit, Session};
 use super::{find_task, unknown_task};
 use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
-use crate::stamp::{AttemptEnd, Change, Entry, HistoryEntry, InputStamp, Stamp, StampError};
+use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
 
 /// What a stamp that is written by hand says.
 #[derive(Default)]
@@ -22,11 +22,12 @@ pub(crate) struct ByHand {
 pub(crate) async fn stamp_by_hand(
     object: &dyn DynObject,
     permit: &Permit,
+    fence: Option<Fence>,
     name: &str,
     by_hand: ByHand,
 ) -> Result<Stamp, StampError> {
     let core = object.core();
-    core.layout.observe_store(false)?;
+    core.layout.observe_store(false).await?;
     let ByHand { hash: contents, source, inputs } = by_hand;
     let (time, run) = (core.layout.clock().now(), core.layout.run_id());
     let stamp = Stamp { time, contents, source, run, inputs, ..Stamp::default() };
@@ -42,7 +43,7 @@ pub(crate) async fn stamp_by_hand(
         why: None,
     };
     let (entry, history) = (Entry::completed(stamp.clone()), Box::new(history));
-    core.change(permit, Change::MarkDone { task: name.to_owned(), entry, history }).await?;
+    core.change(permit, fence, Change::MarkDone { task: name.to_owned(), entry, history }).await?;
     Ok(stamp)
 }
 
@@ -72,12 +73,12 @@ impl AnyObject {
         let course = root.core().course(false);
         let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
         let _turn = course.turn().await;
-        let (_session, records) = Session::begin(&self.0, &permit).await?;
+        let (session, records) = Session::begin(&self.0, &permit).await?;
         let name = has.stamp_name;
         let subject = Subject { object: &level, i: row, entry: records.get(name), resources: Vec::new() };
         let hash = subject.hash().await?.unwrap_or_default();
         let by_hand = ByHand { hash, source: has.source, inputs: subject.record_inputs()? };
-        Ok(stamp_by_hand(&*self.0, &permit, name, by_hand).await?)
+        Ok(stamp_by_hand(&*self.0, &permit, session.fence(), name, by_hand).await?)
     }
 }
 

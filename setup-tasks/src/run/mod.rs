@@ -236,11 +236,11 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _turn = course.turn().await;
     let nested = core.layout.nested_in(&core.subdir);
-    let (_session, records) = Session::begin(object, &permit).await?;
+    let (session, records) = Session::begin(object, &permit).await?;
     core.prefetch(None);
     // The stamps go first: what is removed is never believed to be there.
     if !records.is_empty() {
-        core.layout.store().write(&core.subdir, vec![Change::Clear]).await?;
+        core.layout.store().write(&core.subdir, session.fence(), vec![Change::Clear]).await?;
     }
     core.paths().clear(&nested)?;
     Ok(())

@@ -140,7 +140,7 @@ impl RunningTask {
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
         let host = Level { object: self.object.clone(), forced: false, chosen: false, is_host: true };
-        let mut driver = Driver::nested(&self.object, options, self)?;
+        let mut driver = Driver::nested(&self.object, options, self).await?;
         let result = RUNNING.scope(None, driver.run(&host, &Start::default(), 0)).await;
         core.considered.store(considered, Ordering::Relaxed);
         core.course(false).node.step(Some(self.step.clone()));
@@ -169,9 +169,9 @@ impl Done {
 
 impl Driver<'_> {
     /// Takes what the method of a task has run, and the records as they are then.
-    pub(super) fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<Done>, StampError> {
+    pub(super) async fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<Done>, StampError> {
         let Some(nested) = running.take_nested() else { return Ok(Vec::new()) };
-        self.records = self.object.core().load()?;
+        self.records = self.object.core().load().await?;
         self.nested_reports.extend(nested.reports);
         Ok(nested.done)
     }

@@ -27,8 +27,8 @@ pub struct TaskSnapshot {
 }
 
 /// Looks at every task of an object.
-pub(crate) fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
-    Ok(level(object, &object.core().load()?, &mut None, false))
+pub(crate) async fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
+    Ok(level(object, &object.core().load().await?, &mut None, false))
 }
 
 /// Looks at the tasks of an object or a customization. With `rests`, nothing of it would run: it is a customization whose model

@@ -99,7 +99,7 @@ impl Driver<'_> {
         let guard = Guard::begin(session, &self.records, name, reason, keeps, is_marked).await?;
         let running = RunningTask::new(self.object, session, self.contexts.resources(), step, self.running.as_ref());
         let ran = running.scope(run_task(session, object, row, cx)).await;
-        let mut nested = self.take_nested(&running)?;
+        let mut nested = self.take_nested(&running).await?;
         match ran {
             Ok(Outcome::Done) => {
                 let duration = started.elapsed();

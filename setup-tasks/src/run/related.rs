@@ -163,7 +163,7 @@ fn drive_boxed(
 
 /// Returns when a task last completed, without running anything.
 async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Timestamp>, RunError> {
-    last_run_by(object, row, &object.core().load()?).await
+    last_run_by(object, row, &object.core().load().await?).await
 }
 
 /// Returns when a task last completed by the records of its object: by its stamp, or by its completion check. A customization

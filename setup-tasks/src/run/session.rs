@@ -14,7 +14,7 @@ use crate::activity::Holding;
 use crate::fleet::Stops;
 use crate::layout::Layout;
 use crate::object::{DynObject, ObjectCore};
-use crate::stamp::{Records, StampError};
+use crate::stamp::{Fence, Records, StampError};
 
 /// The right to run tasks of an object and to change what is kept about it. A dry run has none, and cannot make one.
 pub(crate) struct Permit(());
@@ -79,7 +79,7 @@ impl Session {
         // Before the lock is taken: whoever finds it held can ask by whom it is held, and why.
         core.layout.answer_others();
         let holder = match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
-            Ok(lock) => return Self::locked(object, lock),
+            Ok(lock) => return Self::locked(object, lock).await,
             Err(holder) => holder,
         };
         let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
@@ -89,16 +89,23 @@ impl Session {
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            Waiting::Locked(lock) => Self::locked(object, lock),
+            Waiting::Locked(lock) => Self::locked(object, lock).await,
             Waiting::Changed(records) => Ok(Begun::Changed(records)),
             Waiting::Passed => Ok(Begun::Passed),
         }
     }
 
-    fn locked(object: &Arc<dyn DynObject>, lock: ObjectLock) -> Result<Begun, RunError> {
+    async fn locked(object: &Arc<dyn DynObject>, lock: ObjectLock) -> Result<Begun, RunError> {
         let holding = Holding::begin(object);
-        let records = object.core().load_to_change()?;
+        let records = object.core().load_to_change().await?;
         Ok(Begun::Session(Self { object: object.clone(), up: Mutex::default(), lock, holding }, records))
+    }
+
+    /// Returns the fence that the writes of the session carry: none, since the lock is a live one of the operating system. Nobody else
+    /// gets it while this process can write.
+    #[expect(clippy::unused_self, reason = "leases will have fences")]
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        None
     }
 
     /// Tells other processes that wait for the object that its run has considered a task.

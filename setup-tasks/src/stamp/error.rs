@@ -65,6 +65,25 @@ pub enum StampError {
         /// The system's answer.
         source: std::sync::Arc<io::Error>,
     },
+    /// The write is late: the lease that it was made under was taken over.
+    #[error(
+        "the stamps of `{object}` were not changed: another process has taken over the object's lease (fence {seen}; this run has {fence})\nhelp: run again; what the other process has done is up to date then"
+    )]
+    Fenced {
+        /// The object's `stamp_subdir`.
+        object: String,
+        /// The fence of the write.
+        fence: super::Fence,
+        /// The highest fence that the store has seen for the object.
+        seen: super::Fence,
+    },
+    /// A store outside this crate failed.
+    #[error("the stamp store failed: {source}")]
+    Other {
+        /// The store's error.
+        #[from]
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// Nothing is written, since this is a dry run.
     #[error(
         "the stamps of `{object}` stay as they are: this is a dry run\nhelp: leave out `--dry-run`, or `dry_run` in the configuration"

@@ -166,7 +166,7 @@ fn history_entry(
 }
 
 async fn write(session: &Session, changes: Vec<Change>) -> Result<(), StampError> {
-    session.layout().store().write(session.subdir(), changes).await
+    session.layout().store().write(session.subdir(), session.fence(), changes).await
 }
 
 /// In whole microseconds, as all that is kept or printed as JSON has it.

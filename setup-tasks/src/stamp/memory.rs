@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Change, HistoryEntry, HistoryFilter, Records, StampError, StampStore, Timestamp};
+use super::{
+    Answer, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore, Timestamp,
+};
 use crate::BoxFuture;
 
 /// Keeps stamps in memory.
@@ -14,6 +16,8 @@ pub struct MemoryStore(Mutex<Kept>);
 struct Kept {
     objects: HashMap<String, Records>,
     history: Vec<HistoryEntry>,
+    /// The highest fence of each object.
+    fences: HashMap<String, Fence>,
 }
 
 impl MemoryStore {
@@ -27,14 +31,32 @@ impl MemoryStore {
     }
 }
 
+impl Kept {
+    /// Notes the fence of a write, and refuses a late one.
+    fn note_fence(&mut self, object: &str, fence: Fence) -> Result<(), StampError> {
+        let seen = self.fences.entry(object.to_owned()).or_insert(fence);
+        if *seen > fence {
+            return Err(StampError::Fenced { object: object.to_owned(), fence, seen: *seen });
+        }
+        *seen = fence;
+        Ok(())
+    }
+}
+
 impl StampStore for MemoryStore {
-    fn load(&self, object: &str) -> Result<Records, StampError> {
-        Ok(self.kept().objects.get(object).cloned().unwrap_or_default())
+    fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records> {
+        MaybeReady::ready(Ok(self.kept().objects.get(object).cloned().unwrap_or_default()))
     }
 
-    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+    fn write<'a>(
+        &'a self,
+        object: &'a str,
+        fence: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
             let mut kept = self.kept();
+            fence.map_or(Ok(()), |fence| kept.note_fence(object, fence))?;
             for change in changes {
                 change.apply(kept.objects.entry(object.to_owned()).or_default());
                 kept.history.extend(change.history().cloned());
@@ -43,13 +65,13 @@ impl StampStore for MemoryStore {
         })
     }
 
-    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
-        Ok(self.kept().objects.values().filter_map(Records::latest).max())
+    fn latest(&self) -> Answer<'_, Option<Timestamp>> {
+        MaybeReady::ready(Ok(self.kept().objects.values().filter_map(Records::latest).max()))
     }
 
-    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+    fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
         let kept = self.kept();
         let wanted = kept.history.iter().rev().filter(|entry| filter.takes(entry));
-        Ok(wanted.take(filter.limit.unwrap_or(usize::MAX)).cloned().collect())
+        MaybeReady::ready(Ok(wanted.take(filter.limit.unwrap_or(usize::MAX)).cloned().collect()))
     }
 }

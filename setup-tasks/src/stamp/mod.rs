@@ -4,11 +4,13 @@ mod change;
 mod clock;
 pub(crate) mod codec;
 mod error;
+mod fence;
 mod files;
 mod guard;
 mod history;
 mod input;
 mod look;
+mod maybe_ready;
 mod memory;
 mod pattern;
 #[cfg(feature = "sqlite")]
@@ -22,17 +24,19 @@ use smol_str::SmolStr;
 pub use change::Change;
 pub use clock::{Clock, Timestamp};
 pub use error::StampError;
+pub use fence::Fence;
 pub use files::FilesStore;
 pub(crate) use guard::{Guard, Keeps, Success, micros, unmark};
 pub use history::{AttemptEnd, HistoryEntry, HistoryFilter};
 pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};
 pub use look::{FileStamp, kind_of};
+pub use maybe_ready::MaybeReady;
 pub use memory::MemoryStore;
 pub use pattern::PathPattern;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use store::StampStore;
+pub use store::{Answer, StampStore};
 
 /// One run of a process: when it began, and which process it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -175,6 +179,24 @@ impl Records {
     /// Whether nothing is kept.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Encodes the records of an object in the format of the embedded store, which is compact and has a checksum.
+    ///
+    /// # Errors
+    ///
+    /// A description of what cannot be encoded.
+    pub fn encode(&self, object: &str) -> Result<Vec<u8>, String> {
+        codec::encode(object, self)
+    }
+
+    /// Decodes what [`encode`](Self::encode) made for the same object, in this or an earlier version.
+    ///
+    /// # Errors
+    ///
+    /// A description of the damage.
+    pub fn decode(object: &str, bytes: &[u8]) -> Result<Self, String> {
+        codec::decode(object, bytes)
     }
 
     /// Returns the latest time in any entry.

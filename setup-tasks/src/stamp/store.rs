@@ -1,55 +1,80 @@
-//! The one trait between the runtime and the places where stamps are kept.
+//! The trait between the runtime and the places where stamps are kept.
 
-use super::{Change, HistoryEntry, HistoryFilter, Records, StampError, Timestamp};
+use super::{Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, Timestamp};
 use crate::BoxFuture;
 
-/// Where stamps are kept. Objects are named by their `stamp_subdir`.
+/// The answer of a store.
+pub type Answer<'a, T> = MaybeReady<'a, Result<T, StampError>>;
+
+/// A place where stamps are kept. Objects are named by their `stamp_subdir`.
 ///
 /// Implementations: [`SqliteStore`](super::SqliteStore) (the default), [`FilesStore`](super::FilesStore),
 /// [`MemoryStore`](super::MemoryStore).
 pub trait StampStore: Send + Sync + 'static {
-    /// All that is kept about an object, nothing if nothing is. Creates nothing on disk. Does not see writes that have
-    /// not returned yet.
-    fn load(&self, object: &str) -> Result<Records, StampError>;
+    /// Reads the records of an object, which are empty if there are none. Creates nothing on disk. A write that has not returned yet
+    /// is not seen.
+    fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records>;
 
-    /// Makes changes, one after the other. Once this returns, every later `load`, in this process and in others, sees them, also
-    /// when this process is killed at once; killed before, it has made none of them or the first ones. What survives a loss of
-    /// power is the store's to say.
-    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>>;
+    /// Makes changes in their order, and returns once every later [`load`](Self::load) of any process sees them, even if this process
+    /// is killed at once. A crash before that leaves a prefix of the changes. Each store says which changes survive a power loss.
+    ///
+    /// A write whose fence is lower than one that the store has seen for the object comes from a lease that was taken over, and is
+    /// refused with [`StampError::Fenced`]. A write without a fence is not compared: it is made by hand, or under a live lock of the
+    /// operating system, which no other process can take over.
+    fn write<'a>(
+        &'a self,
+        object: &'a str,
+        fence: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, Result<(), StampError>>;
 
-    /// A time that is not before that of any stamp of any object; nothing if there is none. A clock that was shown it makes
-    /// later times than all that was stamped before, by whatever process and clock.
-    fn latest(&self) -> Result<Option<Timestamp>, StampError>;
+    /// Returns an upper bound on the time of every stamp in the store, or `None` if it is empty. A clock that has observed it gives
+    /// later times than those of all earlier stamps, whichever process and clock made them.
+    fn latest(&self) -> Answer<'_, Option<Timestamp>>;
 
-    /// [`load`](Self::load) and [`latest`](Self::latest) together: what a run asks before it changes something. A store that can
-    /// answer both with one look does.
-    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Timestamp>), StampError> {
-        Ok((self.load(object)?, self.latest()?))
+    /// Reads what a run needs before its first change: [`load`](Self::load) and [`latest`](Self::latest). A store that can answer
+    /// both with one query should override this.
+    fn load_and_latest<'a>(&'a self, object: &'a str) -> Answer<'a, (Records, Option<Timestamp>)> {
+        MaybeReady::pending(async move { Ok((self.load(object).await?, self.latest().await?)) })
     }
 
-    /// Hands over what is kept about every object, not yet decoded, for runs of many: reading all at once costs less than one after
-    /// another. Whether it did: a store that has no better way does not.
-    fn load_all(&self, _each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
-        Ok(false)
+    /// Passes the encoded records of many objects to `each`, and returns whether it did: a store without a cheaper way than one `load`
+    /// per object returns `false`. It may also pass other objects than those that were asked for. An object that is not passed has no
+    /// records.
+    fn load_many<'a>(
+        &'a self,
+        _objects: &'a [&'a str],
+        _each: &'a mut (dyn FnMut(&str, &[u8]) + Send),
+    ) -> Answer<'a, bool> {
+        MaybeReady::ready(Ok(false))
     }
 
-    /// Decodes what [`load_all`](Self::load_all) handed over.
-    fn decode(&self, object: &str, _bytes: &[u8]) -> Result<Records, StampError> {
-        self.load(object)
+    /// Decodes records that [`load_many`](Self::load_many) passed. A store that encodes them in another way than
+    /// [`Records::encode`] must override this.
+    ///
+    /// # Errors
+    ///
+    /// If they are damaged.
+    fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
+        Records::decode(object, bytes).map_err(|detail| StampError::Damaged { path: object.into(), detail })
     }
 
-    /// Returns a store that reads the same, cannot write, and changes nothing on disk by reading: dry runs use it. `None` if that
-    /// is true of how this one reads.
+    /// Returns a store that reads the same records, refuses writes, and changes nothing on disk by reading. Dry runs use it. `None`
+    /// means that this store already reads like that.
     fn without_trace(&self) -> Option<&dyn StampStore> {
         None
     }
 
-    /// Returns an error if changes of this process can no longer be found where the next process looks for them: the store was
-    /// removed, moved or replaced. A run asks at its end.
+    /// Refuses a place that was removed, moved or replaced since this process wrote to it: the next process would not find the
+    /// changes. The end of each run calls this.
+    ///
+    /// # Errors
+    ///
+    /// [`StampError::Moved`] if the place is another one.
     fn check_place(&self) -> Result<(), StampError> {
         Ok(())
     }
 
-    /// What happened, latest first.
-    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError>;
+    /// Returns the lines of history that the filter accepts, latest first.
+    fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>>;
 }

@@ -25,7 +25,7 @@ use crate::run::{RunError, TaskReport};
 /// let layout = setup_tasks::Layout::in_memory()?;
 /// let door = layout.add(Door)?;
 /// Door::PAINT.run(&door).await?; // as a task: stamp, events, failure rules
-/// assert!(door.check_stamp("paint")?.is_some());
+/// assert!(door.check_stamp("paint").await?.is_some());
 /// # Ok(()) }
 /// ```
 pub struct TaskHandle<T: 'static> {

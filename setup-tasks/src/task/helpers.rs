@@ -67,7 +67,7 @@ impl<K> NewTask<K> {
     /// });
     /// door.add_setup_task(paint)?;
     /// door.run_setup_tasks().await?;
-    /// assert_eq!(door.check_stamp("paint")?.unwrap().contents, "red");
+    /// assert_eq!(door.check_stamp("paint").await?.unwrap().contents, "red");
     /// # Ok(()) }
     /// ```
     pub fn hash<F, A>(mut self, hash: F) -> Self

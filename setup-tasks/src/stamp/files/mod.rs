@@ -18,7 +18,8 @@ use self::name::{file_name, task_of};
 use self::place::Place;
 use self::shared::Shared;
 use super::{
-    Attempt, Change, Entry, HistoryEntry, HistoryFilter, Records, RunId, Stamp, StampError, StampStore, Timestamp,
+    Answer, Attempt, Change, Entry, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, RunId, Stamp, StampError,
+    StampStore, Timestamp,
 };
 use crate::BoxFuture;
 use crate::private_dir::{Access, PrivateDir};
@@ -59,8 +60,9 @@ impl FilesStore {
         Self { changes: place(), reads: place(), shared: Shared::new(&cache_dir) }
     }
 
-    fn make_all(&self, object: &str, changes: &[Change]) -> Result<(), StampError> {
+    fn make_all(&self, object: &str, fence: Option<Fence>, changes: &[Change]) -> Result<(), StampError> {
         let _lock = self.shared.lock()?;
+        fence.map_or(Ok(()), |fence| self.shared.note_fence(object, fence))?;
         let cache = self.changes.make()?;
         changes.iter().try_for_each(|change| self.make(&cache, object, change))?;
         self.check_place()
@@ -96,8 +98,8 @@ fn tasks(directory: &PrivateDir) -> Result<Vec<String>, StampError> {
     Ok(tasks)
 }
 
-impl StampStore for FilesStore {
-    fn load(&self, object: &str) -> Result<Records, StampError> {
+impl FilesStore {
+    fn read(&self, object: &str) -> Result<Records, StampError> {
         let Some(cache) = self.reads.find()? else { return Ok(Records::default()) };
         let directory = cache.find(object);
         let directory = directory.map_err(|e| StampError::io("open the directory", cache.path().join(object), e))?;
@@ -113,10 +115,21 @@ impl StampStore for FilesStore {
         }
         Ok(records)
     }
+}
 
-    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+impl StampStore for FilesStore {
+    fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records> {
+        MaybeReady::ready(self.read(object))
+    }
+
+    fn write<'a>(
+        &'a self,
+        object: &'a str,
+        fence: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
-            let written = self.make_all(object, &changes);
+            let written = self.make_all(object, fence, &changes);
             if let Err(StampError::Moved { .. }) = written {
                 // What follows is a new run, of a program that does more than one.
                 self.changes.forget();
@@ -131,12 +144,12 @@ impl StampStore for FilesStore {
         self.shared.check_place()
     }
 
-    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
-        self.shared.latest()
+    fn latest(&self) -> Answer<'_, Option<Timestamp>> {
+        MaybeReady::ready(self.shared.latest())
     }
 
-    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
-        self.shared.history(filter)
+    fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
+        MaybeReady::ready(self.shared.history(filter))
     }
 }
 

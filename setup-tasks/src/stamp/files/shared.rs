@@ -1,21 +1,31 @@
 //! What objects have in common, in many processes: the history, the latest stamp's time, and the lock for changes,
 //! which the system takes from a process that ends, however it ends.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
+
 use super::place::Place;
 use super::{json, parse, replace};
 use crate::private_dir::{Access, Creation, PrivateDir, identity, is_in_place};
-use crate::stamp::{HistoryEntry, HistoryFilter, StampError, Timestamp};
+use crate::stamp::{Fence, HistoryEntry, HistoryFilter, StampError, Timestamp};
 
 /// JSON, a line an attempt.
 const HISTORY: &str = "history.jsonl";
 /// An empty file whose time of modification is the latest of all stamps.
 const LATEST: &str = "latest";
+/// JSON: the highest fence of each object, if leases have fences.
+const FENCES: &str = "fences.json";
 /// An empty file that whoever makes changes has locked.
 const LOCK: &str = "files.lock";
+
+#[derive(Default, Serialize, Deserialize)]
+struct Fences {
+    fences: BTreeMap<String, u64>,
+}
 
 #[derive(Debug)]
 pub(super) struct Shared {
@@ -64,6 +74,24 @@ impl Shared {
             return Ok(());
         }
         replace(&directory, LATEST, b"", Some(time))
+    }
+
+    /// Notes the fence of a write and refuses a late one, by whoever has the lock. The fences of all objects are one file: leases
+    /// without fences, as the default ones are, never make it.
+    pub(super) fn note_fence(&self, object: &str, fence: Fence) -> Result<(), StampError> {
+        let directory = self.changes.make()?;
+        let path = directory.path().join(FENCES);
+        let text = directory.read(FENCES).map_err(|error| StampError::io("read", &path, error))?;
+        let mut fences = text.map_or(Ok(Fences::default()), |text| parse(&path, &text))?;
+        let seen = fences.fences.entry(object.to_owned()).or_insert(0);
+        match Fence(*seen) {
+            later if later > fence => Err(StampError::Fenced { object: object.to_owned(), fence, seen: later }),
+            same if same == fence => Ok(()),
+            _ => {
+                *seen = fence.0;
+                replace(&directory, FENCES, &json(&path, &fences)?, None)
+            }
+        }
     }
 
     /// Remembers an attempt that ended, by whoever has the lock.

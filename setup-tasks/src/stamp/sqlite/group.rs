@@ -5,12 +5,22 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::codec::{decode, encode};
-use super::super::{AttemptEnd, Records, StampError};
+use super::super::{AttemptEnd, Fence, Records, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
 
-/// Writes the changes of a group.
-pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[Job]) -> Result<(), StampError> {
+/// A job whose fence is too low, by its place in the group.
+pub(super) struct Refused {
+    pub(super) job: usize,
+    pub(super) error: StampError,
+}
+
+/// Writes the changes of a group. Returns the jobs that it refused.
+pub(super) fn write_group(
+    path: &Path,
+    transaction: &Transaction<'_>,
+    group: &[Job],
+) -> Result<Vec<Refused>, StampError> {
     let explain = |error: rusqlite::Error| explain(path, &error);
     let damaged = |detail| StampError::Damaged { path: path.to_owned(), detail };
     let mut get = transaction.prepare_cached("SELECT records FROM objects WHERE id = ?1").map_err(explain)?;
@@ -22,7 +32,14 @@ pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[J
         let mut latest = transaction.prepare_cached(LATEST).map_err(explain)?;
         latest.query_row([], |row| row.get(0)).map_err(explain)?
     };
-    for Job { object, changes, .. } in group {
+    let mut refused = Vec::new();
+    for (at, Job { object, fence, changes, .. }) in group.iter().enumerate() {
+        if let Some(fence) = *fence
+            && let Some(seen) = note_fence(transaction, object, fence).map_err(explain)?
+        {
+            refused.push(Refused { job: at, error: StampError::Fenced { object: object.clone(), fence, seen } });
+            continue;
+        }
         let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
         let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
         changes.iter().for_each(|change| change.apply(&mut records));
@@ -39,7 +56,25 @@ pub(super) fn write_group(path: &Path, transaction: &Transaction<'_>, group: &[J
                 .map_err(explain)?;
         }
     }
-    Ok(())
+    Ok(refused)
+}
+
+/// Notes the fence of a write. Returns the highest one of the object if it is higher, which makes the write a late one.
+///
+/// The table is made by the first write that has a fence: databases under the default leases never have it.
+fn note_fence(transaction: &Transaction<'_>, object: &str, fence: Fence) -> rusqlite::Result<Option<Fence>> {
+    const TABLE: &str = "CREATE TABLE IF NOT EXISTS fences (id TEXT PRIMARY KEY, fence INTEGER NOT NULL) WITHOUT ROWID";
+    transaction.execute_batch(TABLE)?;
+    let mut get = transaction.prepare_cached("SELECT fence FROM fences WHERE id = ?1")?;
+    let seen: Option<i64> = get.query_row([object], |row| row.get(0)).optional()?;
+    match seen.map(|seen| Fence(seen.unsigned_abs())) {
+        Some(seen) if seen > fence => Ok(Some(seen)),
+        Some(seen) if seen == fence => Ok(None),
+        _ => {
+            let mut put = transaction.prepare_cached("REPLACE INTO fences VALUES (?1, ?2)")?;
+            put.execute(params![object, signed(fence.0)]).map(|_| None)
+        }
+    }
 }
 
 /// `SQLite`'s integers have a sign; nanoseconds reach it in the year 2262.
@@ -73,16 +108,16 @@ pub(super) mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("stamps.sqlite");
         let store = SqliteStore::new(&path);
-        store.write("ada", ran(7)).await.unwrap();
+        store.write("ada", None, ran(7)).await.unwrap();
         // As it was kept before, by a clock that was ahead.
         let ahead: u64 = 4_000_000_000_000_000_000;
         let old = Connection::open(&path).unwrap();
         old.execute("UPDATE history SET seq = 1, time = ?1, task = 'ahead'", [signed(ahead)]).unwrap();
-        assert_eq!(store.latest().unwrap(), Some(Timestamp(ahead)));
-        store.write("ada", ran(8)).await.unwrap();
-        store.write("ada", ran(ahead + 9)).await.unwrap();
-        assert!(store.latest().unwrap() >= Some(Timestamp(ahead + 9)));
-        let history = store.history(&HistoryFilter::default()).unwrap();
+        assert_eq!(store.latest().await.unwrap(), Some(Timestamp(ahead)));
+        store.write("ada", None, ran(8)).await.unwrap();
+        store.write("ada", None, ran(ahead + 9)).await.unwrap();
+        assert!(store.latest().await.unwrap() >= Some(Timestamp(ahead + 9)));
+        let history = store.history(&HistoryFilter::default()).await.unwrap();
         let tasks: Vec<_> = history.iter().map(|entry| entry.task.as_str()).collect();
         assert_eq!(tasks, [&format!("at {}", ahead + 9), "at 8", "ahead"]);
     }

@@ -21,7 +21,10 @@ use rusqlite::params;
 use tokio::sync::OnceCell;
 
 use super::codec::decode;
-use super::{AttemptEnd, Change, HistoryEntry, HistoryFilter, Records, StampError, StampStore, Timestamp};
+use super::{
+    Answer, AttemptEnd, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore,
+    Timestamp,
+};
 use crate::BoxFuture;
 use database::{LATEST, RECORDS_AND_LATEST, explain, format};
 use reader::Reader;
@@ -88,17 +91,22 @@ impl Reads {
 }
 
 impl StampStore for SqliteStore {
-    fn load(&self, object: &str) -> Result<Records, StampError> {
+    fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records> {
         self.reads.load(object)
     }
 
-    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Timestamp>), StampError> {
+    fn load_and_latest<'a>(&'a self, object: &'a str) -> Answer<'a, (Records, Option<Timestamp>)> {
         self.reads.load_and_latest(object)
     }
 
-    fn write<'a>(&'a self, object: &'a str, changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
+    fn write<'a>(
+        &'a self,
+        object: &'a str,
+        fence: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> BoxFuture<'a, Result<(), StampError>> {
         Box::pin(async move {
-            let written = self.writer().await?.write(object, changes).await;
+            let written = self.writer().await?.write(object, fence, changes).await;
             if let Err(StampError::Moved { .. }) = written {
                 self.reads.reader.close();
             }
@@ -106,19 +114,23 @@ impl StampStore for SqliteStore {
         })
     }
 
-    fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
-        self.reads.load_all(each)
+    fn load_many<'a>(
+        &'a self,
+        objects: &'a [&'a str],
+        each: &'a mut (dyn FnMut(&str, &[u8]) + Send),
+    ) -> Answer<'a, bool> {
+        self.reads.load_many(objects, each)
     }
 
     fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
         self.reads.decode(object, bytes)
     }
 
-    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
+    fn latest(&self) -> Answer<'_, Option<Timestamp>> {
         self.reads.latest()
     }
 
-    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+    fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
         self.reads.history(filter)
     }
 
@@ -132,25 +144,13 @@ impl StampStore for SqliteStore {
     }
 }
 
-impl StampStore for Reads {
-    fn load(&self, object: &str) -> Result<Records, StampError> {
-        self.look(object, "SELECT records, NULL FROM objects WHERE id = ?1").map(|(records, _)| records)
-    }
-
-    fn load_and_latest(&self, object: &str) -> Result<(Records, Option<Timestamp>), StampError> {
-        // Every stamp has its line of history.
-        self.look(object, RECORDS_AND_LATEST)
-    }
-
-    fn write<'a>(&'a self, object: &'a str, _changes: Vec<Change>) -> BoxFuture<'a, Result<(), StampError>> {
-        Box::pin(async move { Err(StampError::DryRun { object: object.to_owned() }) })
-    }
-
-    fn load_all(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<bool, StampError> {
+impl Reads {
+    /// Passes the records of every object to `each`.
+    fn scan(&self, each: &mut dyn FnMut(&str, &[u8])) -> Result<(), StampError> {
         let each = std::cell::RefCell::new(each);
         self.reader.read(
             &self.path,
-            || true,
+            || (),
             |db| {
                 let mut statement = db.prepare_cached("SELECT id, records FROM objects").map_err(|e| self.error(&e))?;
                 let mut rows = statement.query([]).map_err(|e| self.error(&e))?;
@@ -160,17 +160,13 @@ impl StampStore for Reads {
                     let bytes = row.get_ref(1).map_err(|e| self.error(&e))?.as_blob().map_err(text)?;
                     (each.borrow_mut())(id, bytes);
                 }
-                Ok(true)
+                Ok(())
             },
         )
     }
 
-    fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
-        decode(object, bytes).map_err(|detail| self.damaged(detail))
-    }
-
-    fn latest(&self) -> Result<Option<Timestamp>, StampError> {
-        // Every stamp has its line of history.
+    /// Returns the time of the latest line of history: every stamp has one.
+    fn latest_time(&self) -> Result<Option<Timestamp>, StampError> {
         self.reader.read(
             &self.path,
             || None,
@@ -182,7 +178,7 @@ impl StampStore for Reads {
         )
     }
 
-    fn history(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
+    fn lines(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
         let limit = filter.limit.and_then(|limit| i64::try_from(limit).ok()).unwrap_or(-1);
         self.reader.read(&self.path, Vec::new, |db| {
             let why = if format(&self.path, db)? < 2 { "NULL" } else { "why" };
@@ -195,6 +191,47 @@ impl StampStore for Reads {
             let rows = statement.query_map(params![filter.object, filter.task, limit], history_row);
             rows.map_err(|e| self.error(&e))?.collect::<Result<_, _>>().map_err(|e| self.error(&e))
         })
+    }
+}
+
+impl StampStore for Reads {
+    fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records> {
+        let found = self.look(object, "SELECT records, NULL FROM objects WHERE id = ?1");
+        MaybeReady::ready(found.map(|(records, _)| records))
+    }
+
+    fn load_and_latest<'a>(&'a self, object: &'a str) -> Answer<'a, (Records, Option<Timestamp>)> {
+        MaybeReady::ready(self.look(object, RECORDS_AND_LATEST))
+    }
+
+    fn write<'a>(
+        &'a self,
+        object: &'a str,
+        _fence: Option<Fence>,
+        _changes: Vec<Change>,
+    ) -> BoxFuture<'a, Result<(), StampError>> {
+        Box::pin(async move { Err(StampError::DryRun { object: object.to_owned() }) })
+    }
+
+    /// One scan of the table costs less than looking up the objects.
+    fn load_many<'a>(
+        &'a self,
+        _objects: &'a [&'a str],
+        each: &'a mut (dyn FnMut(&str, &[u8]) + Send),
+    ) -> Answer<'a, bool> {
+        MaybeReady::ready(self.scan(each).map(|()| true))
+    }
+
+    fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
+        decode(object, bytes).map_err(|detail| self.damaged(detail))
+    }
+
+    fn latest(&self) -> Answer<'_, Option<Timestamp>> {
+        MaybeReady::ready(self.latest_time())
+    }
+
+    fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
+        MaybeReady::ready(self.lines(filter))
     }
 }
 

@@ -14,9 +14,9 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 
-use super::super::{Change, StampError};
+use super::super::{Change, Fence, StampError};
 use super::database::{BUSY, begin_empty_log, begin_log, create, explain, open};
-use super::group::write_group;
+use super::group::{Refused, write_group};
 use super::place::Files;
 
 /// How many changes share a transaction at the most.
@@ -40,6 +40,7 @@ pub(super) struct Writer {
 /// Changes of one object, and who waits for them.
 pub(super) struct Job {
     pub(super) object: String,
+    pub(super) fence: Option<Fence>,
     pub(super) changes: Vec<Change>,
     done: oneshot::Sender<Result<(), StampError>>,
 }
@@ -111,9 +112,14 @@ impl Writer {
     }
 
     /// Makes changes of an object.
-    pub(super) async fn write(&self, object: &str, changes: Vec<Change>) -> Result<(), StampError> {
+    pub(super) async fn write(
+        &self,
+        object: &str,
+        fence: Option<Fence>,
+        changes: Vec<Change>,
+    ) -> Result<(), StampError> {
         let (done, mut result) = oneshot::channel();
-        let job = Job { object: object.to_owned(), changes, done };
+        let job = Job { object: object.to_owned(), fence, changes, done };
         let (for_thread, gives_way) = (self.shared.must_sync(&job), job.changes.iter().any(Change::ends_attempt));
         self.shared.waiting().push(job);
         if for_thread {
@@ -275,11 +281,12 @@ impl Shared {
         let group: Vec<_> = self.waiting().extract_if(.., |job| self.may_commit(by, job)).take(GROUP).collect();
         if !group.is_empty() {
             match self.commit(&mut open, &group, by) {
-                Ok(false) => {
+                Ok(None) => {
                     self.waiting().extend(group);
                     return Rest::ForThread;
                 }
-                result => answer(group, &result.map(drop)),
+                Ok(Some(refused)) => answer(group, &Ok(()), refused),
+                Err(error) => answer(group, &Err(error), Vec::new()),
             }
         }
         drop(open);
@@ -287,8 +294,8 @@ impl Shared {
         if self.waiting().iter().any(|job| self.may_commit(by, job)) { Rest::Some } else { Rest::None }
     }
 
-    /// `false` if a caller would have to wait for another process.
-    fn commit(&self, open: &mut Open, group: &[Job], by: By) -> Result<bool, StampError> {
+    /// Returns the jobs that were refused for their fences, or `None` if a caller would have to wait for another process.
+    fn commit(&self, open: &mut Open, group: &[Job], by: By) -> Result<Option<Vec<Refused>>, StampError> {
         let explain = |error| explain(&self.path, &error);
         if open.is_lost {
             self.open_again(open)?;
@@ -296,13 +303,13 @@ impl Shared {
         open.set(group.iter().any(|job| self.must_sync(job)), by).map_err(explain)?;
         let transaction = match open.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
             Err(error) if by == By::Caller && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
-                return Ok(false);
+                return Ok(None);
             }
             begun => begun.map_err(explain)?,
         };
-        write_group(&self.path, &transaction, group)?;
+        let refused = write_group(&self.path, &transaction, group)?;
         transaction.commit().map_err(explain)?;
-        Ok(true)
+        Ok(Some(refused))
     }
 
     fn files(&self) -> Arc<Files> {
@@ -390,11 +397,12 @@ impl Open {
     }
 }
 
-/// Tells those who wait.
-fn answer(group: Vec<Job>, result: &Result<(), StampError>) {
-    for job in group {
-        // Whoever asked may have been cancelled meanwhile.
-        let _ = job.done.send(result.clone());
+/// Sends its result to the owner of each job.
+fn answer(group: Vec<Job>, result: &Result<(), StampError>, mut refused: Vec<Refused>) {
+    for (at, job) in group.into_iter().enumerate() {
+        let own = refused.iter().position(|refused| refused.job == at).map(|i| Err(refused.swap_remove(i).error));
+        // The owner may have been cancelled meanwhile.
+        let _ = job.done.send(own.unwrap_or_else(|| result.clone()));
     }
 }
 
@@ -421,16 +429,18 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("stamps.sqlite");
         let store = SqliteStore::new(&path);
-        store.write("ada", set(1)).await.unwrap();
+        store.write("ada", None, set(1)).await.unwrap();
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
-        let (mut first, mut second) = (store.write("ada", set(2)), store.write("grace", set(3)));
+        let (mut first, mut second) = (store.write("ada", None, set(2)), store.write("grace", None, set(3)));
         assert!((&mut first).now_or_never().is_none() && (&mut second).now_or_never().is_none());
         other.execute_batch("COMMIT").unwrap();
         first.await.unwrap();
         second.await.unwrap();
-        let time = |object| store.load(object).unwrap().get("mount").unwrap().stamp.as_ref().unwrap().time;
-        assert_eq!((time("ada"), time("grace")), (Timestamp(2), Timestamp(3)));
+        for (object, time) in [("ada", 2), ("grace", 3)] {
+            let records = store.load(object).await.unwrap();
+            assert_eq!(records.get("mount").unwrap().stamp.as_ref().unwrap().time, Timestamp(time));
+        }
     }
 
     #[tokio::test]
@@ -438,10 +448,10 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let store = SqliteStore::new(place.path().join("stamps.sqlite"));
         for time in (1 << 60)..(1 << 60) + 5 {
-            let mut write = store.write("ada", ran(time));
+            let mut write = store.write("ada", None, ran(time));
             assert!((&mut write).now_or_never().is_none());
             let began = std::time::Instant::now();
-            while store.latest().unwrap() != Some(Timestamp(time)) {
+            while store.latest().await.unwrap() != Some(Timestamp(time)) {
                 assert!(began.elapsed() < Duration::from_secs(30), "nobody committed it");
                 std::thread::sleep(Duration::from_millis(1));
             }
@@ -455,7 +465,7 @@ mod tests {
         let path = place.path().join("stamps.sqlite");
         let store = SqliteStore::new(&path);
         for time in 0..20_000 {
-            store.write("ada", set(time)).await.unwrap();
+            store.write("ada", None, set(time)).await.unwrap();
         }
         // Two pages and more a change, were it never brought in.
         let log = std::fs::metadata(path.with_extension("sqlite-wal")).unwrap().len();
