@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Result;
-use crate::inspect::TaskInspector;
 use crate::object::{AnyObject, DynObject, Host, Object, ObjectCore, Placed, Placing, SetupTasks};
 use crate::run::{ContextExit, DynRunContext, RunContext, TaskContext};
+use crate::task::inspector::{TaskInspector, inspect_class_under};
 use crate::task::kind::TaskKind;
 use crate::task::outcome::Outcome;
 use crate::task::plugin::table_of;
@@ -154,7 +154,7 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Custom
     }
 
     fn inspect_class(&self, stem: &str) -> Vec<TaskInspector> {
-        crate::inspect::inspect_class_under::<C>(Some(stem))
+        inspect_class_under::<C>(Some(stem))
     }
 }
 

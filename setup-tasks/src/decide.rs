@@ -7,7 +7,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::{Difference, summary};
-use crate::stamp::{Attempt, Entry, Timestamp, text};
+use crate::stamp::{Attempt, Entry, Timestamp, contents};
 use crate::task::answer::Completion;
 use crate::text::escape::escape;
 
@@ -246,8 +246,8 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
     let during_last_run = stamp.changed_while_running;
     match &facts.hash {
         Fact::Unasked => return Decision::Ask(Question::Hash),
-        Fact::Known(to) if !text::is_same(&stamp.contents, to) => {
-            let (from, to) = (text::told(&stamp.contents), text::told(to));
+        Fact::Known(to) if !contents::is_same(&stamp.contents, to) => {
+            let (from, to) = (contents::shown(&stamp.contents), contents::shown(to));
             return Decision::Run(Reason::HashChanged { from, to, during_last_run });
         }
         Fact::Known(_) | Fact::Absent => {}

@@ -1,147 +1,16 @@
-//! What is known of tasks, of a type or of an object, one by one.
+//! Inspection of the tasks of an object.
 
-use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use serde::Serialize;
 use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 use crate::run::{ObjectReport, RunError, TaskSnapshot, TaskStatus};
 use crate::stamp::{PathPattern, Stamp, StampError};
-use crate::task::kind::DynTaskKind;
-use crate::task::name::with_stem;
-use crate::task::row::{Action, TaskDef};
-
-/// What a task is made of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum TaskCategory {
-    /// A method, a value or a closure.
-    Task,
-    /// A dependency on a task of other objects.
-    Relationship,
-    /// The tasks of another model.
-    Customization,
-}
-
-impl TaskCategory {
-    /// Of a task made of a value.
-    pub(crate) fn of_kind<T: 'static>(kind: &dyn DynTaskKind<T>) -> Self {
-        if kind.features().customization { Self::Customization } else { Self::Task }
-    }
-}
-
-/// What is known of a task of a type: [`SetupTasks::inspect_class`].
-///
-/// ```
-/// use setup_tasks::prelude::*;
-///
-/// #[derive(SetupTasks)]
-/// #[setup_tasks(subdir = "door")]
-/// struct Door;
-///
-/// #[setup_tasks]
-/// impl Door {
-///     #[setup_task("Paint it", tags = ["colour"])]
-///     fn paint(&self) {}
-///     #[setup_task("Hang it")]
-///     fn hang(&self) {}
-/// }
-///
-/// let tasks = Door::inspect_class();
-/// assert_eq!((tasks[0].name(), tasks[0].description(), tasks[0].tags()), ("paint", "Paint it", &["colour"][..]));
-/// assert_eq!(tasks[1].previous().unwrap().name(), "paint");
-/// ```
-#[derive(Clone, Debug)]
-pub struct TaskInspector {
-    name: &'static str,
-    stamp_name: &'static str,
-    description: Cow<'static, str>,
-    type_name: &'static str,
-    tags: Vec<&'static str>,
-    category: TaskCategory,
-    previous: Option<Arc<Self>>,
-    subtasks: Vec<Self>,
-}
-
-impl TaskInspector {
-    /// The task's name.
-    pub fn name(&self) -> &str {
-        self.name
-    }
-
-    /// The name of its stamp: its own, and of a customization's task the customization's first, as in `web.install`.
-    pub fn stamp_name(&self) -> &str {
-        self.stamp_name
-    }
-
-    /// What it does, in words.
-    pub fn description(&self) -> &str {
-        &self.description
-    }
-
-    /// The type whose task it is.
-    pub fn type_name(&self) -> &'static str {
-        self.type_name
-    }
-
-    /// The words to choose it by.
-    pub fn tags(&self) -> &[&'static str] {
-        &self.tags
-    }
-
-    /// What it is made of.
-    pub fn category(&self) -> TaskCategory {
-        self.category
-    }
-
-    /// The task that runs before it.
-    pub fn previous(&self) -> Option<&Self> {
-        self.previous.as_deref()
-    }
-
-    /// Of a customization, its tasks.
-    pub fn subtasks(&self) -> &[Self] {
-        &self.subtasks
-    }
-}
-
-pub(crate) fn inspect_class<T: SetupTasks>() -> Vec<TaskInspector> {
-    inspect_class_under::<T>(None)
-}
-
-/// The tasks of a type, as a customization under a stem or on its own.
-pub(crate) fn inspect_class_under<T: SetupTasks>(stem: Option<&str>) -> Vec<TaskInspector> {
-    let mut inspectors: Vec<TaskInspector> = Vec::new();
-    for task in T::setup_tasks().iter() {
-        let previous = inspectors.last().cloned().map(Arc::new);
-        inspectors.push(of_class(task, stem, previous));
-    }
-    inspectors
-}
-
-fn of_class<T: SetupTasks>(
-    task: &'static TaskDef<T>,
-    stem: Option<&str>,
-    previous: Option<Arc<TaskInspector>>,
-) -> TaskInspector {
-    let stamp_name = stem.map_or(task.name(), |stem| with_stem(stem, task.name()));
-    let custom = if let Action::Value(kind) = task.action { kind.customization_dyn() } else { None };
-    TaskInspector {
-        name: task.name(),
-        stamp_name,
-        description: task.describe(),
-        type_name: T::NAME,
-        tags: task.tags().to_vec(),
-        category: task.category(),
-        previous,
-        subtasks: custom.map(|custom| custom.inspect_class(stamp_name)).unwrap_or_default(),
-    }
-}
+pub use crate::task::category::TaskCategory;
+pub use crate::task::inspector::TaskInspector;
 
 /// What is known of a task of an object: [`Object::inspect`]. Derefs to what is known of it without the object.
 ///
@@ -331,8 +200,15 @@ fn level(
 }
 
 impl<T: SetupTasks> Object<T> {
-    /// Its tasks in run order, each to be asked what is known of it.
+    /// Returns the inspectors of the tasks in run order.
     pub fn inspect(&self) -> Vec<ObjectTaskInspector> {
         inspect(&self.as_dyn())
+    }
+}
+
+impl AnyObject {
+    /// Returns the inspectors of the tasks in run order.
+    pub fn inspect(&self) -> Vec<ObjectTaskInspector> {
+        inspect(&self.0)
     }
 }

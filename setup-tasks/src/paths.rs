@@ -5,10 +5,7 @@ use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::config::{Config, ConfigError};
-use crate::private_dir::{Identity, PrivateDir, Roots, help, is_in_place};
-
-/// Under the cache directory, what is the runtime's own: the stamp database, locks.
-pub(crate) const RESERVED: &str = ".setup-tasks";
+use crate::private_dir::{Identity, PrivateDir, RESERVED, Roots, help, is_in_place};
 
 /// Why a path of an object cannot be had.
 #[derive(Debug, thiserror::Error)]
@@ -43,11 +40,6 @@ pub enum PathError {
     /// The configuration that the object's injector provides cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
-}
-
-/// Returns a path that stays where it is when the working directory changes. Without a working directory, it stays relative.
-pub(crate) fn absolute(path: PathBuf) -> PathBuf {
-    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// A subdir in its one spelling: without `.` components and doubled or trailing slashes.

@@ -1,11 +1,13 @@
 //! Objects and tasks as a user names them: by a pattern, or by an id that is taken as it is written.
 
+use std::sync::Arc;
+
 use glob::Pattern;
 
 use super::FleetError;
-use crate::inspect::ObjectTaskInspector;
 use crate::layout::Layout;
-use crate::object::AnyObject;
+use crate::object::{AnyObject, DynObject};
+use crate::task::category::TaskCategory;
 
 /// Objects, as a filter names them. The id of an object that exists is never taken for a pattern: `web[1]` is that object, and
 /// not `web1`.
@@ -99,17 +101,17 @@ fn has_task(object: &AnyObject, task: &str) -> bool {
         || inner_tasks(object).iter().any(|name| name == task)
 }
 
-/// The tasks of customizations, which stand below their own.
+/// Returns the stamp names of the tasks of an object's customizations, at any depth.
 fn inner_tasks(object: &AnyObject) -> Vec<String> {
-    fn add(tasks: &[ObjectTaskInspector], names: &mut Vec<String>) {
-        for task in tasks {
-            names.push(task.stamp_name().to_owned());
-            add(task.subtasks(), names);
+    fn add(object: &Arc<dyn DynObject>, names: &mut Vec<String>) {
+        for row in object.order().iter().filter(|&row| object.category(row) == TaskCategory::Customization) {
+            // The run reports a customization that cannot be made.
+            let Ok(custom) = object.clone().customization(row) else { continue };
+            names.extend(custom.order().iter().map(|row| custom.stamp_name(row).to_owned()));
+            add(&custom, names);
         }
     }
     let mut names = Vec::new();
-    for task in object.inspect() {
-        add(task.subtasks(), &mut names);
-    }
+    add(&object.0, &mut names);
     names
 }

@@ -18,8 +18,8 @@ use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::schedule::{FinishedObject, Next, Schedule, address};
 use super::{FleetOptions, FleetRun};
 use crate::object::{AnyObject, settle};
-use crate::ready::{Current, Epoch, SharedError};
-use crate::run::{Done, panicked};
+use crate::ready::{Current, Epoch, SharedError, panicked};
+use crate::run::Done;
 
 /// The number of objects that a worker runs without a wait before it yields the thread.
 const IN_A_ROW: usize = 64;

@@ -15,7 +15,7 @@ use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::fleet::{FleetOptions, FleetRun, Stop};
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
-use crate::paths::RESERVED;
+use crate::private_dir::RESERVED;
 use crate::private_dir::Roots;
 use crate::ready::Current;
 use crate::run::Locks;
@@ -408,7 +408,7 @@ impl std::fmt::Debug for Layout {
 
 /// Returns a configuration with an absolute base directory.
 fn absolute(mut config: Config) -> Config {
-    config.base_dir = crate::paths::absolute(config.base_dir);
+    config.base_dir = crate::fs::absolute(config.base_dir);
     config
 }
 

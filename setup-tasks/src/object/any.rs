@@ -10,7 +10,6 @@ use super::{Object, SetupTasks};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::injector::Injector;
-use crate::inspect::{ObjectTaskInspector, TaskCategory};
 use crate::layout::{Dependency, Layout};
 use crate::run::{
     DynRunContext, FileChange, LazyContext, LockBreak, LockError, ObjectReport, Run, RunError, Session, TaskContext,
@@ -19,6 +18,7 @@ use crate::run::{
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
+use crate::task::category::TaskCategory;
 use crate::task::outcome::{IntoOutcome, Outcome};
 use crate::task::row::TaskMeta;
 use crate::{BoxFuture, Result};
@@ -312,11 +312,6 @@ impl AnyObject {
     /// What a relationship with one of its tasks is made of: [`ObjectBuilder::depends_on`](crate::layout::ObjectBuilder::depends_on).
     pub fn depends_on(&self, task: impl Into<String>) -> Dependency {
         Dependency::new(self.clone(), task.into())
-    }
-
-    /// Its tasks, each to be asked what is known of it.
-    pub fn inspect(&self) -> Vec<ObjectTaskInspector> {
-        crate::inspect::inspect(&self.0)
     }
 
     /// The layout that it is placed in.

@@ -51,7 +51,7 @@ fn absolute(config: Arc<Config>) -> Arc<Config> {
     if config.base_dir.is_absolute() {
         return config;
     }
-    Arc::new(Config { base_dir: crate::paths::absolute(config.base_dir.clone()), ..(*config).clone() })
+    Arc::new(Config { base_dir: crate::fs::absolute(config.base_dir.clone()), ..(*config).clone() })
 }
 
 /// What a customization is applied to.

@@ -3,7 +3,7 @@
 use super::Object;
 use crate::Result;
 use crate::event::EventKey;
-use crate::inspect::TaskInspector;
+use crate::task::inspector::{TaskInspector, inspect_class};
 use crate::task::table::{Block, TaskTable};
 
 /// A model: a plain struct with setup tasks. Implemented by [`#[derive(SetupTasks)]`](derive@crate::SetupTasks).
@@ -41,7 +41,7 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
 
     /// What is known of the type's tasks without an object: each in the order in which they run.
     fn inspect_class() -> Vec<TaskInspector> {
-        crate::inspect::inspect_class::<Self>()
+        inspect_class::<Self>()
     }
 
     /// The type's tasks in the order in which they run, without those that other crates add.

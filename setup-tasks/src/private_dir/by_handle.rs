@@ -13,7 +13,7 @@ use rustix::io::Errno;
 
 use super::{Access, Creation, Identity, Refusal, kept_within};
 use crate::fs::{Directory, LinkDirectory, found};
-use crate::paths::RESERVED;
+use crate::private_dir::RESERVED;
 
 const DIRECTORY: Mode = Mode::RWXU;
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);

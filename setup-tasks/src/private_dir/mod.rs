@@ -25,6 +25,9 @@ pub(crate) use by_path::{PrivateDir, identity, is_in_place};
 use crate::fs::WholeFile;
 pub(crate) use roots::Roots;
 
+/// The directory of the runtime's own files below a directory of the configuration: the stamp database, locks, the key.
+pub(crate) const RESERVED: &str = ".setup-tasks";
+
 /// The device and the number of a file or directory.
 pub(crate) type Identity = (u64, u64);
 

@@ -22,6 +22,7 @@ pub(crate) use node::{ActiveTask, LockedElsewhere, WaitCondition, WaitNode, Work
 pub(crate) use once::{OnceError, SharedOnce};
 pub(crate) use reached::Reached;
 pub use shared_error::SharedError;
+pub(crate) use shared_error::panicked;
 
 use crate::event::EventKind;
 use crate::object::{AnyObject, DynObject};

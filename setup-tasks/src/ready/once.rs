@@ -10,10 +10,9 @@ use futures_util::future::{Shared, WeakShared};
 use super::circle::Circle;
 use super::current::{Current, Epoch, OwnTask};
 use super::node::{WaitNode, WorkKind};
-use super::shared_error::SharedError;
+use super::shared_error::{SharedError, panicked};
 use super::sync::{Mutex, MutexGuard};
 use crate::BoxFuture;
-use crate::run::panicked;
 
 /// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others; once all
 /// have given up, it is dropped, and who asks then begins anew. A panic is a failure.

@@ -45,3 +45,9 @@ impl fmt::Debug for SharedError {
         fmt::Debug::fmt(&**self.0, f)
     }
 }
+
+/// Returns a panic as an error.
+pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
+    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    anyhow::anyhow!("panicked: {}", message.unwrap_or("without a message"))
+}

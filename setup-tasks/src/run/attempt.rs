@@ -1,6 +1,5 @@
 //! Calls a task's method: a panic is a failure, a timeout too, and failures may be retried.
 
-use std::any::Any;
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -19,6 +18,7 @@ use crate::event::EventKind;
 use crate::fleet::Stops;
 use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
+use crate::ready::panicked;
 use crate::secret;
 use crate::stamp::first_missing;
 use crate::task::outcome::Outcome;
@@ -128,12 +128,6 @@ async fn within<E>(
         return Err(too_long().context(format!("returned after {took:.1?}")));
     }
     Ok(ended)
-}
-
-/// A panic as an error.
-pub(crate) fn panicked(panic: &(dyn Any + Send)) -> anyhow::Error {
-    let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    anyhow::anyhow!("panicked: {}", message.unwrap_or("without a message"))
 }
 
 /// Calls a helper method and waits for its answer. A panic is an error, too. The closure is called at most once.

@@ -7,11 +7,11 @@ use super::context::LazyContext;
 use super::error::RunError;
 use super::find_task;
 use crate::BoxFuture;
-use crate::inspect::TaskCategory;
 use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject};
 use crate::ready::Current;
 use crate::stamp::{Inputs, first_missing};
+use crate::task::category::TaskCategory;
 
 impl AnyObject {
     /// Every mistake in its tasks that shows without running one: relationships whose objects or tasks are not there, globs

@@ -14,19 +14,20 @@ use super::error::RunError;
 use super::gather::{Subject, Verdict, unasked_facts};
 use super::level::{Contexts, Level};
 use super::nested::{Done, RunningTask};
+use super::report::Undecided;
 use super::report::{ObjectReport, TaskReport};
 use super::resource::ContextExit;
 use super::session::{Begun, Permit, Session};
-use super::undecided::{Undecided, noting};
+use super::undecided::noting;
 use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Fact, Newest, Question, Reason, decide};
 use crate::event::EventKind;
 use crate::fleet::{FleetOptions, Stops};
-use crate::inspect::TaskCategory;
 use crate::object::{DynObject, Features, ObjectCore, Order};
 use crate::ready::{Current, Epoch, Reached};
 use crate::stamp::{Records, Timestamp};
+use crate::task::category::TaskCategory;
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {

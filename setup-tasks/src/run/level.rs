@@ -13,8 +13,8 @@ use super::report::TaskReport;
 use super::resource::{ContextExit, DynRunContext, Entered};
 use super::session::Session;
 use crate::BoxFuture;
-use crate::inspect::TaskCategory;
 use crate::object::DynObject;
+use crate::task::category::TaskCategory;
 
 /// A level of a walk.
 #[derive(Clone)]

@@ -6,9 +6,9 @@ use super::error::RunError;
 use super::gather::Subject;
 use super::session::{Permit, Session};
 use super::{find_task, unknown_task};
-use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
 use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
+use crate::task::category::TaskCategory;
 
 /// What a stamp that is written by hand says.
 #[derive(Default)]

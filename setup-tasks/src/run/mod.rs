@@ -9,6 +9,7 @@ mod driver;
 mod elsewhere;
 mod error;
 mod gather;
+mod guard;
 mod level;
 mod lock;
 mod mark;
@@ -26,7 +27,6 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-pub(crate) use attempt::panicked;
 pub use change::FileChange;
 pub(crate) use context::LazyContext;
 pub use context::TaskContext;
@@ -38,18 +38,17 @@ pub(crate) use lock::{Locks, break_lock, this_process};
 pub(crate) use mark::{ByHand, stamp_by_hand};
 pub use peek::TaskSnapshot;
 pub(crate) use peek::peek;
-pub use report::{ObjectReport, TaskReport, TaskStatus};
+pub use report::{ObjectReport, TaskReport, TaskStatus, Undecided};
 pub(crate) use report::{leaves, micros, with_status};
 pub(crate) use resource::DynRunContext;
 pub use resource::{ContextExit, RunContext};
 pub(crate) use session::{Permit, Session};
-pub use undecided::Undecided;
 
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
 use crate::fleet::FleetOptions;
-use crate::object::{AnyObject, DynObject, SetupTasks};
+use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 use crate::ready::Current;
 use crate::stamp::Change;
 use crate::task::handle::TaskHandle;
@@ -210,6 +209,18 @@ pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError>
 pub(crate) fn plan_part(object: Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>> {
     let options = Options { is_part: true, dry_run: true, ..Options::default() };
     Box::pin(Current::nest(async move { driver::drive(object, options).await.map(drop) }))
+}
+
+impl<T: SetupTasks> TaskHandle<T> {
+    /// Runs this one task of `object` now, even if it is up to date or the object is readonly. The run writes the stamp, sends the
+    /// events and follows the rules for failures. To call the method alone, call the method.
+    ///
+    /// # Errors
+    ///
+    /// As [`Object::run_setup_tasks`].
+    pub async fn run(self, object: &Object<T>) -> Result<TaskReport, RunError> {
+        run_one(object.as_dyn(), self.name()).await
+    }
 }
 
 /// Runs one task of an object. A task that is called by a task of the same object runs within that one.

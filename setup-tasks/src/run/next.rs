@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use super::driver::{Driver, Mode};
 use super::error::RunError;
 use super::gather::unasked_facts;
+use super::guard::unmark;
 use super::level::Level;
 use crate::decide::{Decision, Newest, decide};
 use crate::fleet::Stops;
-use crate::inspect::TaskCategory;
-use crate::stamp::{Timestamp, unmark};
+use crate::stamp::Timestamp;
+use crate::task::category::TaskCategory;
 
 impl Driver<'_> {
     /// The task after `task`, which ended at `time`, if it runs then whatever else is asked, and nothing is to be asked or brought

@@ -4,9 +4,9 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use crate::decide::{Decision, Fact, Facts, Newest, decide};
-use crate::inspect::TaskCategory;
 use crate::object::DynObject;
 use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
+use crate::task::category::TaskCategory;
 
 /// One task, as far as stamps alone tell.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@ use super::context::TaskContext;
 use super::driver::Driver;
 use super::error::RunError;
 use super::gather::Subject;
+use super::guard::{Guard, Keeps, Success};
 use super::level::Level;
 use super::nested::RunningTask;
 use super::report::{TaskReport, TaskStatus};
@@ -15,7 +16,7 @@ use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
 use crate::ready::ActiveTask;
-use crate::stamp::{Guard, Keeps, Success, Timestamp};
+use crate::stamp::Timestamp;
 use crate::task::outcome::Outcome;
 
 /// A task that failed, or a run that cannot go on.

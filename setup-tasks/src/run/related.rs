@@ -20,10 +20,10 @@ use super::undecided::noting;
 use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
-use crate::inspect::TaskCategory;
 use crate::object::{AnyObject, DynObject};
 use crate::ready::{Current, WaitCondition};
 use crate::stamp::{Records, Timestamp};
+use crate::task::category::TaskCategory;
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.

@@ -1,11 +1,11 @@
 //! What a run did, or would do.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::Undecided;
 use super::change::FileChange;
 use crate::decide::Reason;
 use crate::stamp::Timestamp;
@@ -172,7 +172,26 @@ impl TaskReport {
     }
 }
 
-/// Durations in JSON are whole microseconds.
+/// The reason why a plan cannot say whether a task would run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Undecided {
+    /// The task that would run, or that is undecided itself, and has to run first; of another object as `object/task`.
+    pub until: String,
+    /// The error of the check that cannot answer before; `None` if the task runs just if `until` does.
+    pub error: Option<String>,
+}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.error {
+            Some(error) => write!(f, "decided once {} has run; before that, {error}", self.until),
+            None => write!(f, "it runs if {} runs", self.until),
+        }
+    }
+}
+
+/// Serializes a duration in whole microseconds.
 pub(crate) fn micros<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_u64(crate::stamp::micros(*duration))
 }

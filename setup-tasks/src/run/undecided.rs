@@ -1,36 +1,14 @@
 //! Tasks of a plan that are decided only once an earlier task has run.
 
-use std::fmt;
 use std::sync::Arc;
-
-use serde::Serialize;
 
 use super::driver::{Considered, Driver, explain};
 use super::error::RunError;
 use super::level::Level;
-use super::report::TaskReport;
+use super::report::{TaskReport, Undecided};
 use crate::event::EventKind;
 use crate::ready::{Current, Reached};
 use crate::stamp::Timestamp;
-
-/// Why a plan cannot say whether a task would run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Undecided {
-    /// The task that would run, or that is undecided itself, and has to run first; of another object as `object/task`.
-    pub until: String,
-    /// The error of the check that cannot answer before; `None` if the task runs just if `until` does.
-    pub error: Option<String>,
-}
-
-impl fmt::Display for Undecided {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.error {
-            Some(error) => write!(f, "decided once {} has run; before that, {error}", self.until),
-            None => write!(f, "it runs if {} runs", self.until),
-        }
-    }
-}
 
 /// Calls user code, noting in a plan the work that it asks for.
 pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -> F::Output {

@@ -1,38 +1,13 @@
-//! Times, and a clock that never runs backwards against what it has seen.
+//! The clock of stamps. Its times never run backwards against those that it has seen.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use serde::{Deserialize, Serialize};
+use super::Timestamp;
 
-/// A time, in nanoseconds since 1970-01-01 UTC.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Timestamp(pub u64);
-
-impl Timestamp {
-    /// Later than every stamp: what a task that would run tells later ones.
-    pub(crate) const FUTURE: Self = Self(u64::MAX);
-    /// Later than all that ran, and earlier than what would run: the time of a task that may run.
-    pub(crate) const UNDECIDED: Self = Self(u64::MAX - 1);
-}
-
-impl From<SystemTime> for Timestamp {
-    /// Times before 1970 count as 1970.
-    fn from(time: SystemTime) -> Self {
-        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Self(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX - 1))
-    }
-}
-
-impl From<Timestamp> for SystemTime {
-    fn from(moment: Timestamp) -> Self {
-        UNIX_EPOCH + Duration::from_nanos(moment.0)
-    }
-}
-
-/// Makes the times of stamps: each later than every time that the clock made or was shown before, also when the wall
-/// clock was set back.
+/// The clock of stamps. Each of its times is later than all times that it made or observed before, even if the wall clock was set
+/// back.
 ///
 /// Source: the physical half of Kulkarni et al., *Logical Physical Clocks*, 2014, the logical counter folded into the
 /// nanoseconds.
@@ -42,17 +17,17 @@ pub struct Clock {
 }
 
 impl Clock {
-    /// A clock over the system's.
+    /// Returns a clock over the system's clock.
     pub fn system() -> Self {
         Self::over(SystemTime::now)
     }
 
-    /// A clock over any other source of time; for tests.
+    /// Returns a clock over another source of time, for tests.
     pub fn over(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { last: AtomicU64::new(0), wall: Box::new(wall) }
     }
 
-    /// A time later than all that this clock made or was shown.
+    /// Returns a time that is later than all times that this clock made or observed.
     pub fn now(&self) -> Timestamp {
         let wall = Timestamp::from((self.wall)()).0;
         let next = |last: u64| wall.max(last.saturating_add(1)).min(Timestamp::UNDECIDED.0 - 1);
@@ -60,9 +35,9 @@ impl Clock {
         Timestamp(next(last.unwrap_or_else(|last| last)))
     }
 
-    /// Shows the clock a time that was read.
+    /// Makes the clock observe a time that was read.
     pub fn observe(&self, seen: Timestamp) {
-        // A load first: on the path where nothing runs, the line stays shared between threads.
+        // A load first: while nothing runs, threads then share the cache line instead of taking it from each other.
         if self.last.load(Ordering::Relaxed) < seen.0 {
             self.last.fetch_max(seen.0.min(Timestamp::UNDECIDED.0 - 1), Ordering::Relaxed);
         }
@@ -77,6 +52,8 @@ impl fmt::Debug for Clock {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, UNIX_EPOCH};
+
     use super::*;
 
     #[test]

@@ -1,5 +1,7 @@
 //! What ran when, why, for how long, and how it ended.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
@@ -61,6 +63,11 @@ impl HistoryFilter {
         self.object.as_ref().is_none_or(|object| *object == entry.object)
             && self.task.as_ref().is_none_or(|task| *task == entry.task)
     }
+}
+
+/// Returns a duration in whole microseconds, the unit of all that is kept or printed as JSON.
+pub(crate) fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

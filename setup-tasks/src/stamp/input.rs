@@ -1,33 +1,17 @@
 //! Input files: which they are, and whether their content is what it was.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-
-use super::Timestamp;
+use super::InputStamp;
+use super::input_stamp::kept_name;
 use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
 use crate::fs::found;
 use crate::secret;
-
-/// An input file as it was when it was recorded, or a directory.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct InputStamp {
-    /// As [`kept_name`] writes it.
-    pub(super) path: String,
-    pub(super) digest: [u8; 32],
-    pub(super) size: u64,
-    pub(super) modified: Timestamp,
-    pub(super) inode: u64,
-    pub(super) recorded: Timestamp,
-    #[serde(default)]
-    pub(super) changed: Timestamp,
-}
 
 /// The files that a task's declared paths and globs stand for now, sorted.
 pub(crate) struct Inputs {
@@ -55,18 +39,10 @@ pub(crate) enum InputError {
     Special { path: PathBuf, kind: &'static str },
 }
 
-impl InputStamp {
-    /// Returns the path, relative to the layout's base directory unless it was declared absolute. A directory ends with a slash.
-    pub fn path(&self) -> PathBuf {
-        PathBuf::from(self.name().into_owned())
-    }
-
-    fn name(&self) -> Cow<'_, OsStr> {
-        named(&self.path)
-    }
-
-    fn look(&self) -> Look {
-        Look { size: self.size, modified: self.modified, changed: self.changed, inode: self.inode }
+impl Look {
+    /// Returns what was recorded of a file.
+    fn recorded(stamp: &InputStamp) -> Self {
+        Self { size: stamp.size, modified: stamp.modified, changed: stamp.changed, inode: stamp.inode }
     }
 }
 
@@ -105,7 +81,7 @@ impl Inputs {
         if meta.is_dir() || look.size != old.size {
             return Ok(meta.is_dir() && old.path.ends_with('/'));
         }
-        if old.look().vouches_for(&look, old.recorded) {
+        if Look::recorded(old).vouches_for(&look, old.recorded) {
             return Ok(true);
         }
         Ok(digest(&path, &meta)?.is_some_and(|digest| digest == old.digest))
@@ -313,32 +289,4 @@ fn digest(path: &Path, meta: &Metadata) -> Result<Option<[u8; 32]>, InputError> 
     }
     hasher.update_reader(file).map_err(read)?;
     Ok(Some(*hasher.finalize().as_bytes()))
-}
-
-/// Writes a path as text: itself, or for one that is not UTF-8, which no text is, a NUL and its bytes in hexadecimal.
-fn kept_name(path: &OsStr) -> String {
-    use std::fmt::Write;
-    if let Some(text) = path.to_str() {
-        return text.to_owned();
-    }
-    let mut kept = "\0".to_owned();
-    for byte in path.as_encoded_bytes() {
-        let _ = write!(kept, "{byte:02x}");
-    }
-    if path.as_encoded_bytes().ends_with(b"/") {
-        kept.push('/');
-    }
-    kept
-}
-
-/// Reads what [`kept_name`] wrote.
-fn named(kept: &str) -> Cow<'_, OsStr> {
-    #[cfg(unix)]
-    if let Some(digits) = kept.strip_prefix('\0') {
-        use std::os::unix::ffi::OsStringExt;
-        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-        let bytes: Vec<u8> = digits.trim_end_matches('/').as_bytes().chunks(2).filter_map(byte).collect();
-        return Cow::Owned(OsString::from_vec(bytes));
-    }
-    Cow::Borrowed(OsStr::new(kept))
 }

@@ -3,12 +3,13 @@
 mod change;
 mod clock;
 pub(crate) mod codec;
+pub(crate) mod contents;
 mod error;
 mod fence;
 mod files;
-mod guard;
 mod history;
 mod input;
+mod input_stamp;
 mod look;
 mod maybe_ready;
 mod memory;
@@ -17,19 +18,20 @@ mod pattern;
 mod sqlite;
 mod store;
 pub(crate) mod text;
+mod timestamp;
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use change::Change;
-pub use clock::{Clock, Timestamp};
+pub use clock::Clock;
 pub use error::StampError;
 pub use fence::Fence;
 pub use files::FilesStore;
-pub(crate) use guard::{Guard, Keeps, Success, micros, unmark};
+pub(crate) use history::micros;
 pub use history::{AttemptEnd, HistoryEntry, HistoryFilter};
-pub use input::InputStamp;
 pub(crate) use input::{InputError, Inputs, first_missing};
+pub use input_stamp::InputStamp;
 pub use look::{FileStamp, kind_of};
 pub use maybe_ready::MaybeReady;
 pub use memory::MemoryStore;
@@ -37,6 +39,7 @@ pub use pattern::PathPattern;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{Answer, StampStore};
+pub use timestamp::Timestamp;
 
 /// One run of a process: when it began, and which process it was.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]

@@ -6,14 +6,12 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use super::StampError;
+use super::contents::KEYED;
 use crate::fs::WholeFile;
-use crate::private_dir::PrivateDir;
+use crate::private_dir::{PrivateDir, RESERVED};
 
 /// The key's file, in the runtime's own part of the state directory.
 const NAME: &str = "stamp.key";
-const KEYED: &str = "blake3-keyed:";
-/// A longer text was kept as its hash by earlier versions, and reasons still name it so.
-const LONG: usize = 64;
 
 type Key = [u8; blake3::KEY_LEN];
 
@@ -39,7 +37,7 @@ impl Texts {
 
     /// Returns the hash of a content under the private key.
     pub(crate) fn keyed_hash(&self, content: &[u8], may_write: bool) -> Result<[u8; blake3::OUT_LEN], StampError> {
-        let path = self.state_dir.join(crate::paths::RESERVED).join(NAME);
+        let path = self.state_dir.join(RESERVED).join(NAME);
         let key = self.key(may_write).map_err(|error| StampError::io("read or make the key", path, error))?;
         Ok(*blake3::keyed_hash(&key, content).as_bytes())
     }
@@ -50,12 +48,12 @@ impl Texts {
             return Ok(key);
         }
         let found = match PrivateDir::open(&self.state_dir)? {
-            Some(state) => state.find(crate::paths::RESERVED)?.map_or(Ok(None), |own| read(&own))?,
+            Some(state) => state.find(RESERVED)?.map_or(Ok(None), |own| read(&own))?,
             None => None,
         };
         let key = match found {
             Some(key) => key,
-            None if may_write => make(&PrivateDir::create(&self.state_dir)?.make(crate::paths::RESERVED)?)?,
+            None if may_write => make(&PrivateDir::create(&self.state_dir)?.make(RESERVED)?)?,
             None => return random(),
         };
         Ok(*known.insert(key))
@@ -77,20 +75,6 @@ fn random() -> io::Result<Key> {
     let mut key = Key::default();
     getrandom::fill(&mut key)?;
     Ok(key)
-}
-
-/// Returns whether a text is the one that was kept, also by a version that kept a long one as its hash.
-pub(crate) fn is_same(kept: &str, now: &str) -> bool {
-    kept == now || now.len() > LONG && kept.strip_prefix("blake3:").is_some_and(|hash| *hash == *hex(now))
-}
-
-/// Returns a text as a reason names it: a long one by its hash.
-pub(crate) fn told(text: &str) -> String {
-    if text.len() <= LONG || text.starts_with(KEYED) { text.to_owned() } else { format!("blake3:{}", hex(text)) }
-}
-
-fn hex(text: &str) -> String {
-    blake3::hash(text.as_bytes()).to_hex().to_string()
 }
 
 #[cfg(test)]
@@ -128,12 +112,5 @@ mod tests {
         let texts = Texts::new(state);
         let error = texts.keep("kept under a key".to_owned(), true).unwrap_err().to_string();
         assert!(error.contains("stamp.key") && error.contains("not a key of 32 bytes"), "{error}");
-    }
-
-    #[test]
-    fn a_long_text_that_an_earlier_version_kept_as_its_hash_is_the_same() {
-        let long = "x".repeat(65);
-        assert!(is_same(&told(&long), &long) && told(&long).starts_with("blake3:"));
-        assert!(!is_same(&told(&long), "y") && !is_same("", &long) && is_same("a", "a"));
     }
 }

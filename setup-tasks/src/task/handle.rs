@@ -3,9 +3,6 @@
 use std::fmt;
 use std::marker::PhantomData;
 
-use crate::object::{Object, SetupTasks};
-use crate::run::{RunError, TaskReport};
-
 /// Names one task of `T`: `Client::MOUNT` for the method `mount`. Generated for each task.
 ///
 /// ```
@@ -42,18 +39,6 @@ impl<T: 'static> TaskHandle<T> {
     /// The task's name.
     pub const fn name(&self) -> &'static str {
         self.name
-    }
-}
-
-impl<T: SetupTasks> TaskHandle<T> {
-    /// Runs this one task of `object` now, whether or not it must, and also on a readonly object: as a task, with its
-    /// stamp, its events and its rules for failures. To call the method alone, call the method.
-    ///
-    /// # Errors
-    ///
-    /// As [`Object::run_setup_tasks`].
-    pub async fn run(self, object: &Object<T>) -> Result<TaskReport, RunError> {
-        crate::run::run_one(object.as_dyn(), self.name).await
     }
 }
 

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use std::ops::Deref;
 
 use super::answer::Completion;
+use super::category::TaskCategory;
 use super::handle::TaskHandle;
 use super::outcome::Outcome;
 use crate::customize::DynCustomization;
@@ -258,5 +259,12 @@ impl<T: 'static, K: 'static> Deref for ValueTask<T, K> {
 impl<T: 'static, K: 'static> From<ValueTask<T, K>> for TaskHandle<T> {
     fn from(task: ValueTask<T, K>) -> Self {
         task.handle
+    }
+}
+
+impl TaskCategory {
+    /// Returns the category of a task made of a value.
+    pub(crate) fn of_kind<T: 'static>(kind: &dyn DynTaskKind<T>) -> Self {
+        if kind.features().customization { Self::Customization } else { Self::Task }
     }
 }

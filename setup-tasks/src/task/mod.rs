@@ -2,10 +2,12 @@
 
 pub(crate) mod added;
 pub(crate) mod answer;
+pub(crate) mod category;
 pub(crate) mod check;
 pub(crate) mod extract;
 pub(crate) mod handle;
 pub(crate) mod helpers;
+pub(crate) mod inspector;
 pub(crate) mod kind;
 pub(crate) mod listed;
 pub(crate) mod name;

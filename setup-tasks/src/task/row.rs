@@ -9,9 +9,9 @@ use super::kind::DynTaskKind;
 use super::order::TaskPosition;
 use super::outcome::Outcome;
 use crate::depends::{RelatedTask, Relation, Relatives, SystemDependency};
-use crate::inspect::TaskCategory;
 use crate::run::TaskContext;
 use crate::stamp::PathPattern;
+use crate::task::category::TaskCategory;
 use crate::{BoxFuture, Result};
 
 /// Calls a task's method.

@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::file::FileLock;
 use super::holder::{Holder, Life};
 use super::range::{Range, Ranges};
-use crate::paths::RESERVED;
 use crate::private_dir::PrivateDir;
+use crate::private_dir::RESERVED;
 
 /// The file whose ranges are locks.
 const RANGES: &str = "objects.lock";

@@ -55,7 +55,7 @@ struct Detail {
 impl FilesStore {
     /// A store under the cache directory of the layout.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
-        let cache_dir = crate::paths::absolute(cache_dir.into());
+        let cache_dir = crate::fs::absolute(cache_dir.into());
         let place = || Place::new(cache_dir.clone());
         Self { changes: place(), reads: place(), shared: Shared::new(&cache_dir) }
     }

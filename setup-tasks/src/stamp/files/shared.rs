@@ -35,7 +35,7 @@ pub(super) struct Shared {
 
 impl Shared {
     pub(super) fn new(cache_dir: &Path) -> Self {
-        let place = || Place::new(cache_dir.join(crate::paths::RESERVED));
+        let place = || Place::new(cache_dir.join(crate::private_dir::RESERVED));
         Self { changes: place(), reads: place() }
     }
 
@@ -196,7 +196,7 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let shared = Shared::new(place.path());
         let _lock = shared.lock().unwrap();
-        let path = place.path().join(crate::paths::RESERVED).join(HISTORY);
+        let path = place.path().join(crate::private_dir::RESERVED).join(HISTORY);
         shared.append(&HistoryEntry::at(1)).unwrap();
         let first = std::fs::read(&path).unwrap();
         let second = HistoryEntry { task: "größer".to_owned(), ..HistoryEntry::at(2) };

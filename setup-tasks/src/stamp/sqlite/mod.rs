@@ -48,7 +48,7 @@ struct Reads {
 impl SqliteStore {
     /// A store in the database at `path`, which is made, with its directory, by the first write.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = crate::paths::absolute(path.into());
+        let path = crate::fs::absolute(path.into());
         let quiet = Reads { path: path.clone(), reader: Reader::without_trace() };
         Self { reads: Reads { path, reader: Reader::default() }, quiet, writer: OnceCell::new(), durable: false }
     }

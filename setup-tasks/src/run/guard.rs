@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::{
-    Attempt, AttemptEnd, Change, Entry, HistoryEntry, InputStamp, Records, RunId, Stamp, StampError, Timestamp,
-};
+use super::session::Session;
 use crate::decide::Reason;
-use crate::run::Session;
+use crate::stamp::{
+    Attempt, AttemptEnd, Change, Entry, HistoryEntry, InputStamp, Records, RunId, Stamp, StampError, Timestamp, micros,
+};
 
 /// An attempt under way. Dropped without one of its three ends, it leaves the mark that says `Interrupted`.
 pub(crate) struct Guard<'s> {
@@ -167,11 +167,6 @@ fn history_entry(
 
 async fn write(session: &Session, changes: Vec<Change>) -> Result<(), StampError> {
     session.layout().store().write(session.subdir(), session.fence(), changes).await
-}
-
-/// In whole microseconds, as all that is kept or printed as JSON has it.
-pub(crate) fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 impl Session {
