@@ -35,11 +35,11 @@ async fn main() -> Result<()> {
     let layout = Layout::in_memory()?;
     for (name, motd) in [("gateway", "Welcome to the lab"), ("files", "Mind the share")] {
         let host = layout.add(Host { name: name.into(), motd: motd.into() })?;
-        say(&format!("{}, for the first time:", host.id()));
+        say(&format!("{}, for the first time:", host.as_any().id()));
         host.run_setup_tasks().await?;
 
         let report = host.run_setup_tasks().await?;
-        say(&format!("{}, again: {} tasks ran", host.id(), report.ran().count()));
+        say(&format!("{}, again: {} tasks ran", host.as_any().id(), report.ran().count()));
     }
     Ok(())
 }

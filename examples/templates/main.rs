@@ -30,6 +30,6 @@ async fn main() -> Result<()> {
         task.changes.iter().for_each(|change| print!("{}", change.unified()));
     }
     site.run_setup_tasks().await?;
-    println!("then: {} tasks would run", site.plan().await?.would_run().count());
+    println!("then: {} tasks would run", site.as_any().plan().await?.would_run().count());
     Ok(())
 }

@@ -132,7 +132,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         let mut changes = Vec::new();
         for (task, template) in object.values_of::<TemplateTask>() {
-            let rendered = template.render(&*object, &TaskContext::of(&object.any(), task)).await?;
+            let rendered = template.render(&*object, &TaskContext::of(&object.as_any(), task)).await?;
             let path = template.output_name();
             let stamp = object.check_stamp(task).await?;
             let kept = [cx.kept(), stamp.as_ref().map_or(&[][..], |stamp| &stamp.kept)];
@@ -162,7 +162,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         let Some(of) = self.of.filter(|_| self.cross_dependency) else { return Vec::new() };
         let object = of(model);
         let depends_on = |(name, _)| {
-            let dependency = object.any().depends_on(name);
+            let dependency = object.as_any().depends_on(name);
             if self.relationship_ready { dependency.ready() } else { dependency }
         };
         object.values_of::<TemplateTask>().into_iter().map(depends_on).collect()
@@ -178,12 +178,12 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         for (task, template) in object.values_of::<TemplateTask>() {
             let output = Path::new(template.output_name());
             if output.is_absolute() {
-                tracing::warn!(object = %object.id(), task, "`{}` is absolute: it is not installed", output.display());
+                tracing::warn!(object = %object.as_any().id(), task, "`{}` is absolute: it is not installed", output.display());
                 continue;
             }
             let rendered = RootedDirectory::new(object.stamp_path()?);
             let content = rendered.read_now(output)?;
-            let content = content.with_context(|| format!("`{}/{task}` is not rendered", object.id()))?;
+            let content = content.with_context(|| format!("`{}/{task}` is not rendered", object.as_any().id()))?;
             let mode = rendered.look(output)?.as_ref().and_then(mode_of);
             let (was_installed, stamp) = match filesystem.local() {
                 Some(root) => {

@@ -160,13 +160,13 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Custom
 
 /// Makes the object of a customization. It has the host's paths and stamps, and its injector is a child of the host's.
 fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, model: C) -> Result<Applied> {
-    let core = &host.0.core;
+    let core = host.core();
     let id: Arc<str> = format!("{}/{stem}", core.id).into();
     let placing = Placing {
         subdir: core.subdir.clone(),
         layout: core.layout.clone(),
         parent: core.injector().clone(),
-        host: Some(Host { object: Arc::downgrade(&host.as_dyn()), stem }),
+        host: Some(Host { object: Arc::downgrade(host.as_dyn()), stem }),
         readonly: Some(core.readonly() || C::READONLY == Some(true)),
         id,
     };

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
-use crate::object::{AnyObject, DynObject, Object, SetupTasks};
+use crate::object::{AnyObject, DynObject};
 use crate::run::{ObjectReport, RunError, TaskSnapshot, TaskStatus};
 use crate::stamp::{PathPattern, Stamp, StampError};
 pub use crate::task::category::TaskCategory;
 pub use crate::task::inspector::TaskInspector;
 
-/// What is known of a task of an object: [`Object::inspect`]. Derefs to what is known of it without the object.
+/// What is known of a task of an object: [`AnyObject::inspect`]. Derefs to what is known of it without the object.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -22,7 +22,7 @@ pub use crate::task::inspector::TaskInspector;
 /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
 /// let layout = setup_tasks::Layout::in_memory()?;
 /// let door = layout.add(Door)?;
-/// let paint = &door.inspect()[0];
+/// let paint = &door.as_any().inspect()[0];
 /// assert_eq!(paint.should_run().await?, Some(Reason::NeverRan));
 /// assert!(paint.last_run().await?.is_none());
 /// # Ok(()) }
@@ -127,7 +127,7 @@ impl ObjectTaskInspector {
     ///
     /// # Errors
     ///
-    /// As [`Object::plan`], if the error is its own or of a task before it; [`RunError::Undecided`] if that shows only once an
+    /// As [`AnyObject::plan`], if the error is its own or of a task before it; [`RunError::Undecided`] if that shows only once an
     /// earlier task has run.
     pub async fn should_run(&self) -> Result<Option<Reason>, RunError> {
         let report = self.shared.report.get_or_init(|| async { self.shared.object.plan().await }).await;
@@ -197,13 +197,6 @@ fn level(
         inspectors.push(inspector);
     }
     inspectors
-}
-
-impl<T: SetupTasks> Object<T> {
-    /// Returns the inspectors of the tasks in run order.
-    pub fn inspect(&self) -> Vec<ObjectTaskInspector> {
-        inspect(&self.as_dyn())
-    }
 }
 
 impl AnyObject {

@@ -53,7 +53,7 @@
 //! | run a command in a task, with its output in the task's log | [`TaskContext::command`] |
 //! | find the logs of a task | [`log::logs_of`] |
 //! | see running tasks and their waits | [`Layout::activities`] |
-//! | inspect tasks | [`SetupTasks::inspect_class`], [`Object::inspect`] |
+//! | inspect tasks | [`SetupTasks::inspect_class`], [`AnyObject::inspect`] |
 //! | know why a task runs | [`Reason`] |
 
 pub mod activity;

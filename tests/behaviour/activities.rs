@@ -211,7 +211,7 @@ async fn a_task_sees_the_context_that_it_is_in_and_those_around() {
     assert!(activity::current().is_empty());
     mirror.ready().await.unwrap();
     assert_eq!(mirror.0.log.take(), ["Run mirror look < Ready mirror "]);
-    assert!(mirror.plan().await.unwrap().is_up_to_date());
+    assert!(mirror.as_any().plan().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test(flavor = "multi_thread")]

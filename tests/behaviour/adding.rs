@@ -20,7 +20,7 @@ fn say(
 }
 
 fn names(machine: &Object<Machine>) -> Vec<&'static str> {
-    machine.task_names().collect()
+    machine.as_any().task_names()
 }
 
 #[tokio::test]
@@ -52,7 +52,7 @@ async fn an_added_task_invalidates_what_follows_and_only_that() {
     let machine = layout.add(Machine::new("m")).unwrap();
     machine.run_setup_tasks().await.unwrap();
     let half = machine.add_setup_task(say(&machine.log, "half").after("second")).unwrap();
-    let plan = lines(&machine.plan().await.unwrap());
+    let plan = lines(&machine.as_any().plan().await.unwrap());
     assert_eq!(
         plan,
         ["first up to date", "second up to date", "half would run: never ran", "third would run: half ran later"]
@@ -125,7 +125,7 @@ async fn a_task_may_add_one_that_the_same_run_considers() {
     let machine = layout.add(Machine::new("m")).unwrap();
     let (log, late) = (machine.log.clone(), machine.log.clone());
     machine
-        .any()
+        .as_any()
         .add_setup_task(
             NewTask::new("adds", "Add another", move |cx: TaskContext| {
                 let late = late.clone();
@@ -193,7 +193,7 @@ async fn closures_of_an_added_task_decide_as_helper_methods_do() {
         .unwrap();
     machine.run_setup_tasks().await.unwrap();
     assert!(machine.check_stamp("checked").await.unwrap().is_none());
-    let plan = async || lines(&machine.plan().await.unwrap()).split_off(3);
+    let plan = async || lines(&machine.as_any().plan().await.unwrap()).split_off(3);
     assert_eq!(
         plan().await,
         [
@@ -219,8 +219,8 @@ async fn closures_of_an_added_task_decide_as_helper_methods_do() {
 async fn an_added_task_depends_on_tasks_of_other_objects() {
     let layout = Layout::in_memory().unwrap();
     let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
-    let task = say(&machine.log, "copy").before("third").depends_on(other.any().depends_on("second"));
-    machine.any().add_setup_task(task).unwrap();
+    let task = say(&machine.log, "copy").before("third").depends_on(other.as_any().depends_on("second"));
+    machine.as_any().add_setup_task(task).unwrap();
     machine.run_setup_tasks().await.unwrap();
     assert_eq!(other.log.take(), ["first", "second"]);
     assert_eq!(machine.log.take(), ["first", "second", "copy", "third"]);
@@ -235,13 +235,13 @@ fn an_added_task_that_makes_no_sense_is_refused_when_it_is_added() {
     let layout = Layout::in_memory().unwrap();
     let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
     let refused = |task| machine.add_setup_task(task).unwrap_err();
-    let unknown = refused(say(&machine.log, "a").depends_on(other.any().depends_on("sceond")));
+    let unknown = refused(say(&machine.log, "a").depends_on(other.as_any().depends_on("sceond")));
     assert!(matches!(&unknown, AddTaskError::UnknownDependency { .. }));
     assert_eq!(
         unknown.to_string(),
         "`a` of `m` depends on task `other/sceond`, but `other` has no setup task `sceond`; it has `first`, `second`, `third`"
     );
-    let own = refused(say(&machine.log, "a").depends_on(machine.any().depends_on("first")));
+    let own = refused(say(&machine.log, "a").depends_on(machine.as_any().depends_on("first")));
     assert!(matches!(own, AddTaskError::OwnDependency { .. }), "{own}");
     let two = refused(say(&machine.log, "a").hash(|_| async { 1_u64 }).check_completed(|_| async { true }));
     assert!(matches!(two, AddTaskError::TwoChecks { .. }), "{two}");

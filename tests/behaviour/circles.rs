@@ -116,8 +116,13 @@ fn graph(count: usize, edges: &[Edge]) -> (Layout, Vec<Object<Node>>, Log) {
             Ok(Value)
         };
         layout.injector().provide_async(value_key(i), make).unwrap();
-        let of =
-            |kind| edges.iter().filter(|edge| edge.0 == i && edge.2 == kind).map(|edge| nodes[edge.1].any()).collect();
+        let of = |kind| {
+            edges
+                .iter()
+                .filter(|edge| edge.0 == i && edge.2 == kind)
+                .map(|edge| nodes[edge.1].as_any().clone())
+                .collect()
+        };
         assert!(node.needs.set(of(Kind::Ready)).is_ok());
         let custom: Vec<AnyObject> = of(Kind::Customization);
         if !custom.is_empty() {

@@ -68,7 +68,7 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
         }
         let (_layout, _, client) = process(&config, kind, 2);
         assert_eq!(
-            lines(&client.plan().await.unwrap()).last().unwrap(),
+            lines(&client.as_any().plan().await.unwrap()).last().unwrap(),
             "mount would run: server/first ran later",
             "{kind}"
         );

@@ -54,7 +54,7 @@ fn shell(layout: &Layout, script: &str, way: Way) -> Object<Shell> {
 }
 
 fn logs(shell: &Object<Shell>) -> Vec<LogFile> {
-    logs_of(&shell.any(), Some("script")).unwrap()
+    logs_of(&shell.as_any(), Some("script")).unwrap()
 }
 
 fn text(log: &LogFile) -> String {
@@ -186,7 +186,7 @@ async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
     run.abort();
     until(|| !is_alive(&pid(&child))).await;
     assert!(shell.check_stamp("script").await.unwrap().is_none());
-    let why = shell.plan().await.unwrap().tasks[0].reason.clone();
+    let why = shell.as_any().plan().await.unwrap().tasks[0].reason.clone();
     assert_eq!(why, Some(setup_tasks::Reason::Interrupted));
 }
 

@@ -172,7 +172,7 @@ async fn conditions_are_obeyed_on_tasks_fields_mixins_constants_and_relationship
     let all = All { present: server.clone(), by_attribute: server.clone(), no_relationship: server };
     let all = layout.add(all).unwrap();
     assert_eq!(
-        all.task_names().collect::<Vec<_>>(),
+        all.as_any().task_names(),
         ["here", "one", "by_attribute", "present_serve", "by_attribute_serve", "method_serve"]
     );
     assert_eq!((All::ONE.name(), All::HERE.name()), ("one", "here"));

@@ -71,7 +71,7 @@ struct Web {
 impl Web {
     #[setup_task("Install the server")]
     fn install(&self, mounted: Resource<Mounted>, host: HostObject<Host>) -> Result<()> {
-        self.log.say(format!("install under {} on {}", mounted.0.0, host.id()));
+        self.log.say(format!("install under {} on {}", mounted.0.0, host.as_any().id()));
         anyhow::ensure!(self.knobs.get("install").is_none(), "no package");
         Ok(())
     }
@@ -157,7 +157,7 @@ async fn earlier_tasks_of_the_host_invalidate_it_and_it_invalidates_later_ones()
         " web.configure WouldRun: its hash changed from 80 to 443",
         "announce WouldRun: web.configure ran later",
     ];
-    assert_eq!(tree(&host.plan().await.unwrap()), expected);
+    assert_eq!(tree(&host.as_any().plan().await.unwrap()), expected);
     assert!(host.machine.log.take().is_empty());
     host.run_setup_tasks().await.unwrap();
     assert_eq!(host.machine.log.take(), ["mounted", "configure 443 as h/web", "unmounted: Done", "announce"]);
@@ -196,7 +196,7 @@ async fn a_failure_leaves_the_context_and_names_task_and_host() {
     assert_eq!(host.machine.log.take(), ["boot", "mounted", "install under /mnt on h", "unmounted: Failed"]);
     assert!(events.take().contains(&"h/web.install fail: no package".to_owned()), "events are the host's");
     host.machine.knobs.clear("install");
-    let plan = tree(&host.plan().await.unwrap());
+    let plan = tree(&host.as_any().plan().await.unwrap());
     assert_eq!(plan[2], " web.install WouldRun: failed last time: no package");
 }
 
@@ -209,12 +209,12 @@ async fn it_is_forced_and_run_alone_as_a_whole_or_by_task() {
     host.run_setup_tasks().stop_after(Host::WEB.handle()).await.unwrap();
     host.run_setup_tasks().await.unwrap();
     host.machine.log.take();
-    host.any().run_setup_tasks().force("web.configure").stop_after("web").await.unwrap();
+    host.as_any().run_setup_tasks().force("web.configure").stop_after("web").await.unwrap();
     assert_eq!(host.machine.log.take(), ["mounted", "configure 80 as h/web", "unmounted: Done"]);
-    host.any().run_setup_tasks().force("web").await.unwrap();
+    host.as_any().run_setup_tasks().force("web").await.unwrap();
     assert_eq!(host.machine.log.take().len(), 5);
     for unknown in ["web.configura", "boot.x", "wep.configure"] {
-        let error = host.any().run_setup_tasks().force(unknown).await.unwrap_err().to_string();
+        let error = host.as_any().run_setup_tasks().force(unknown).await.unwrap_err().to_string();
         assert!(error.contains("no setup task"), "{unknown}: {error}");
     }
 }
@@ -252,7 +252,7 @@ impl Site {
 async fn customizations_nest_and_can_be_added_at_run_time() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
-    machine.customize("site", Site(machine.log.clone())).unwrap();
+    machine.add_customization("site", Site(machine.log.clone())).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "certify site.tls.certify of m/site", "publish"]);
     assert_eq!(report.tasks.last().unwrap().subtasks[0].description, "Apply Tls");
@@ -272,9 +272,9 @@ async fn customizations_nest_and_can_be_added_at_run_time() {
 async fn a_model_can_be_applied_to_one_object_alone() {
     let layout = Layout::in_memory().unwrap();
     let (one, two) = (layout.add(Machine::new("one")).unwrap(), layout.add(Machine::new("two")).unwrap());
-    one.customize("site", Site(Log::default())).unwrap();
+    one.add_customization("site", Site(Log::default())).unwrap();
     one.ready().await.unwrap();
-    two.customize("site", Site(Log::default())).unwrap();
+    two.add_customization("site", Site(Log::default())).unwrap();
     two.ready().await.unwrap();
     assert!(
         one.check_stamp("site.publish").await.unwrap().is_some()
@@ -374,13 +374,14 @@ async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_hand
     let machine = layout.add(Machine::new("m")).unwrap();
     let archive = NewTask::value("archive", Customization::with_model(Archive(machine.log.clone())));
     let archive = machine.add_setup_task(archive.before("third")).unwrap();
-    machine.customize("outer", Outer(machine.log.clone())).unwrap();
-    let plan = machine.plan().await.unwrap();
+    machine.add_customization("outer", Outer(machine.log.clone())).unwrap();
+    let plan = machine.as_any().plan().await.unwrap();
     let would: Vec<_> = plan.would_run().map(|task| task.task).collect();
     assert_eq!(would, ["first", "second", "third", "outer.own"]);
-    machine.any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
+    machine.as_any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
-    for inspector in machine.inspect().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::leaves) {
+    for inspector in machine.as_any().inspect().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::leaves)
+    {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
         assert!(
             !matches!(inspector.peek().await.unwrap(), Some(setup_tasks::decide::Decision::Run(_))),

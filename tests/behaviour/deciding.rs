@@ -21,7 +21,7 @@ async fn settled() -> (Layout, Object<Machine>) {
 }
 
 async fn plan<T: SetupTasks>(object: &Object<T>) -> Vec<String> {
-    lines(&object.plan().await.unwrap())
+    lines(&object.as_any().plan().await.unwrap())
 }
 
 #[tokio::test]
@@ -420,8 +420,9 @@ async fn a_slow_invalidator_is_asked_only_if_configured() {
 #[tokio::test]
 async fn a_glance_runs_no_method_and_says_what_stamps_alone_say() {
     let (_layout, machine) = settled().await;
-    let snapshots =
-        async || machine.peek().await.unwrap().into_iter().map(|peek| peek.decision.unwrap()).collect::<Vec<_>>();
+    let snapshots = async || {
+        machine.as_any().peek().await.unwrap().into_iter().map(|peek| peek.decision.unwrap()).collect::<Vec<_>>()
+    };
     machine.knobs.set("hash", "fail");
     machine.knobs.set("valid", "panic");
     assert!(snapshots().await.iter().all(|decision| matches!(decision, Decision::UpToDate(Some(_)))));
@@ -439,6 +440,6 @@ async fn a_glance_cannot_tell_of_a_task_with_a_completion_check() {
     let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
     let object = layout.add(Checked { log: Log::default(), complete }).unwrap();
     object.run_setup_tasks().await.unwrap();
-    let told: Vec<_> = object.peek().await.unwrap().into_iter().map(|peek| peek.decision.is_some()).collect();
+    let told: Vec<_> = object.as_any().peek().await.unwrap().into_iter().map(|peek| peek.decision.is_some()).collect();
     assert_eq!(told, [true, false, true]);
 }

@@ -87,7 +87,7 @@ impl Asking {
     ) -> Result<()> {
         let first = last_run.0.is_none();
         self.0.say(format!("{} {} {} {} {}", cx.task(), *number, *domain, missing.is_none(), absent.is_some()));
-        self.0.say(format!("{first} {reason} {} {doubled}", me.id()));
+        self.0.say(format!("{first} {reason} {} {doubled}", me.as_any().id()));
         Ok(())
     }
 }
@@ -365,7 +365,7 @@ impl 機械 {
 #[tokio::test]
 async fn names_need_no_upper_case() {
     let machine = Layout::in_memory().unwrap().add(機械 { 名前: "東京".into(), 隣: None }).unwrap();
-    assert_eq!(machine.task_names().collect::<Vec<_>>(), ["ahead", "設定", "塗る", "隣_塗る", "__", "値"]);
+    assert_eq!(machine.as_any().task_names(), ["ahead", "設定", "塗る", "隣_塗る", "__", "値"]);
     assert_eq!((機械::塗る_TASK.name(), 機械::設定_TASK.name(), 機械::___TASK.name()), ("塗る", "設定", "__"));
     assert_eq!((機械::値.name(), 機械::値_TASK.name()), ("値", "値"));
     assert!(machine.隣の().is_none());

@@ -84,7 +84,7 @@ fn chains_by_dependencies_values_and_injectors_are_dropped_too() {
                 Some(last) => builder.depends_on(last.depends_on("string")),
                 None => builder,
             };
-            last = Some(builder.add().unwrap().any());
+            last = Some(builder.add().unwrap().as_any().clone());
         }
         drop((layout, last));
 
@@ -93,7 +93,7 @@ fn chains_by_dependencies_values_and_injectors_are_dropped_too() {
         for number in 0..MANY / 2 {
             let bead = layout.add(Bead(number)).unwrap();
             if let Some(last) = last {
-                bead.injector().provide(InjectionKey::of(), last).unwrap();
+                bead.as_any().injector().provide(InjectionKey::of(), last).unwrap();
             }
             last = Some(bead);
         }
@@ -111,11 +111,11 @@ fn a_long_chain_is_run_planned_inspected_and_run_by_a_fleet() {
         block_on(async {
             let layout = Layout::in_memory().unwrap();
             let first = links(&layout, SOME, false);
-            let plan = first.plan().await.unwrap();
+            let plan = first.as_any().plan().await.unwrap();
             assert_eq!(plan.would_run().count(), 1);
             first.run_setup_tasks().await.unwrap();
             first.ready().await.unwrap();
-            for inspector in first.inspect() {
+            for inspector in first.as_any().inspect() {
                 assert!(inspector.should_run().await.unwrap().is_none());
             }
             let report = layout.run().jobs(8).await.unwrap();

@@ -58,7 +58,7 @@ fn host(place: &Place) -> Object<Host> {
 }
 
 async fn plan(object: &Object<Host>) -> Vec<String> {
-    lines(&object.plan().await.unwrap())
+    lines(&object.as_any().plan().await.unwrap())
 }
 
 fn mode(path: &Path) -> u32 {
@@ -102,7 +102,7 @@ async fn a_rendered_file_that_is_not_as_it_was_left_is_rendered_again() {
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.config().cache_dir().join("host/etc/plain");
     for (differs, spoil) in SPOILS {
-        assert!(host(&place).plan().await.unwrap().is_up_to_date(), "before: {differs}");
+        assert!(host(&place).as_any().plan().await.unwrap().is_up_to_date(), "before: {differs}");
         spoil(&file);
         let told = plan(&host(&place)).await;
         assert_eq!(told[0], format!("plain would run: etc/plain: {differs}"));
@@ -120,7 +120,7 @@ async fn an_installed_file_that_is_not_as_it_was_left_is_installed_again() {
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.path().join("root/etc/plain");
     for (differs, spoil) in SPOILS {
-        assert!(host(&place).plan().await.unwrap().is_up_to_date(), "before: {differs}");
+        assert!(host(&place).as_any().plan().await.unwrap().is_up_to_date(), "before: {differs}");
         spoil(&file);
         let told = plan(&host(&place)).await;
         assert_eq!(
@@ -147,7 +147,7 @@ async fn the_same_content_written_anew_is_no_drift() {
         fs::write(&file, "hello ada\n").unwrap();
         fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
     }
-    assert!(host(&place).plan().await.unwrap().is_up_to_date());
+    assert!(host(&place).as_any().plan().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test]
@@ -185,7 +185,7 @@ async fn a_plan_with_diffs_shows_other_texts_and_other_modes() {
         let password = Secret::new(PASSWORD.to_owned());
         let host = layout.add(Host { name: "ada".into(), password }).unwrap();
         let report = layout.run().diff().await.unwrap();
-        let changes = report.object(host.id()).unwrap().tasks.iter().flat_map(|task| &task.changes);
+        let changes = report.object(host.as_any().id()).unwrap().tasks.iter().flat_map(|task| &task.changes);
         let json = serde_json::to_value(&report).unwrap()["objects"][0]["tasks"][0]["changes"].clone();
         (changes.map(FileChange::unified).collect::<Vec<_>>(), json)
     };
@@ -219,10 +219,10 @@ async fn a_file_that_is_as_it_was_left_is_looked_at_and_not_read() {
         io.lines().find_map(|line| line.strip_prefix("rchar: ")).unwrap().parse::<u64>().unwrap()
     };
     let before = read();
-    assert!(large.plan().await.unwrap().is_up_to_date());
+    assert!(large.as_any().plan().await.unwrap().is_up_to_date());
     assert!(read() - before < 1 << 20, "{} bytes were read", read() - before);
     fs::write(&file, "y".repeat(8 << 20)).unwrap();
-    assert!(!large.plan().await.unwrap().is_up_to_date());
+    assert!(!large.as_any().plan().await.unwrap().is_up_to_date());
     assert!(read() - before > 8 << 20, "the content is read where the look shows a change");
 }
 
@@ -247,9 +247,9 @@ async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
     let file = place.path().join("root/secret");
     let text = content("secret");
     fs::write(&file, &text).unwrap();
-    assert!(host(&place).plan().await.unwrap().is_up_to_date());
+    assert!(host(&place).as_any().plan().await.unwrap().is_up_to_date());
     fs::write(&file, text.to_ascii_uppercase()).unwrap();
-    assert!(!host(&place).plan().await.unwrap().is_up_to_date());
+    assert!(!host(&place).as_any().plan().await.unwrap().is_up_to_date());
 }
 
 /// Everything that a plan and a run say, in every form, and what is kept.

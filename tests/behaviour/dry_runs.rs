@@ -124,7 +124,7 @@ fn site(layout: &Layout, helper: Helper, way: Way) -> (Log, Object<Repo>, Object
     let repo = layout.add(Repo { log: log.clone() }).unwrap();
     let user = layout.add(User { log: log.clone(), helper, way }).unwrap();
     layout.injector().provide(REPO, repo.clone()).unwrap();
-    let make = |injector: setup_tasks::Injector| async move { Ok(injector.get(&REPO).await?.id().to_owned()) };
+    let make = |injector: setup_tasks::Injector| async move { Ok(injector.get(&REPO).await?.as_any().id().to_owned()) };
     layout.injector().provide_async(MADE, make).unwrap();
     (log, repo, user)
 }
@@ -148,7 +148,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
                 let said = log.take();
                 assert_eq!(said, vec!["asked"; times], "{what}");
             };
-            user.plan().await.unwrap();
+            user.as_any().plan().await.unwrap();
             asked(1);
             let report = layout.run().dry_run().await.unwrap();
             assert!(report.is_success(), "{what}: {report}");
@@ -158,14 +158,14 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
             let told = (way != Way::Fleet).then_some(1);
             assert_eq!(report.object("repo").map(|repo| repo.tasks.len()), told, "{what}: {report}");
             asked(1);
-            for inspector in user.inspect() {
+            for inspector in user.as_any().inspect() {
                 inspector.should_run().await.unwrap();
             }
             asked(1);
-            assert!(user.any().check().await.is_empty(), "{what}");
+            assert!(user.as_any().check().await.is_empty(), "{what}");
             asked(usize::from(helper == Helper::Relationship));
             assert_eq!(place.tree(), before, "{what}");
-            assert_eq!(lines(&repo.plan().await.unwrap()), ["add_packages would run: never ran"], "{what}");
+            assert_eq!(lines(&repo.as_any().plan().await.unwrap()), ["add_packages would run: never ran"], "{what}");
 
             // Nothing of it is remembered: a run really runs.
             user.run_setup_tasks().await.unwrap();
@@ -180,7 +180,7 @@ async fn an_object_that_was_planned_to_be_ready_is_brought_to_ready() {
     let place = Place::new();
     let layout = place.layout();
     let (log, repo, user) = site(&layout, Helper::Completion, Way::Ready);
-    user.plan().await.unwrap();
+    user.as_any().plan().await.unwrap();
     assert_eq!(log.take(), ["asked"]);
     repo.ready().await.unwrap();
     assert_eq!(log.take(), ["add_packages"]);
@@ -206,11 +206,11 @@ async fn a_layout_that_only_plans_runs_nothing_that_was_spawned_either() {
                 repo.ready().await?;
                 repo.run_setup_tasks().await?;
                 Repo::ADD_PACKAGES.run(&repo).await?;
-                repo.layout().run().include("repo").await?;
+                repo.as_any().layout().run().include("repo").await?;
                 let paths = [repo.stamp_path()?, repo.state_path()?, repo.log_path()?];
                 assert!(paths.iter().all(|path| !path.exists()), "{paths:?}");
                 assert!(repo.create_stamp("add_packages", "").await.is_err());
-                assert!(repo.any().mark_done("add_packages").await.is_err());
+                assert!(repo.as_any().mark_done("add_packages").await.is_err());
                 assert!(repo.clear_stamps_and_cache().await.is_err());
                 anyhow::Ok(())
             });
@@ -228,7 +228,7 @@ async fn a_layout_that_only_plans_runs_nothing_that_was_spawned_either() {
         let log = Log::default();
         let repo = layout.add(Repo { log: log.clone() }).unwrap();
         let spawner = layout.add(Spawner(repo)).unwrap();
-        spawner.plan().await.unwrap();
+        spawner.as_any().plan().await.unwrap();
         assert!(layout.run().await.unwrap().is_success());
         spawner.ready().await.unwrap();
         assert!(log.take().is_empty());
@@ -251,7 +251,7 @@ async fn what_may_not_change_in_a_dry_run_says_so() {
         for error in [
             anyhow::Error::new(repo.create_stamp("other", "").await.unwrap_err()),
             anyhow::Error::new(repo.delete_stamp("add_packages").await.unwrap_err()),
-            anyhow::Error::new(repo.any().mark_done("add_packages").await.unwrap_err()),
+            anyhow::Error::new(repo.as_any().mark_done("add_packages").await.unwrap_err()),
             anyhow::Error::new(repo.clear_stamps_and_cache().await.unwrap_err()),
         ] {
             let text = error.to_string();
@@ -278,7 +278,7 @@ async fn a_factory_keeps_what_it_made_for_a_plan_unless_it_was_made_without_the_
         })
         .unwrap();
     for _ in 0..2 {
-        user.plan().await.unwrap();
+        user.as_any().plan().await.unwrap();
     }
     assert_eq!(log.take(), ["asked", "asked"]);
     user.run_setup_tasks().await.unwrap();
@@ -330,7 +330,7 @@ async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has
         "tune would run: never ran".to_owned(),
     ];
     let mut events = layout.events();
-    let report = database.plan().await.unwrap();
+    let report = database.as_any().plan().await.unwrap();
     assert_eq!(lines(&report), expected);
     let task = serde_json::to_value(report.undecided().next().unwrap()).unwrap();
     let json = serde_json::json!({ "until": "install", "error": error });
@@ -344,16 +344,16 @@ async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has
     let report = layout.run().dry_run().await.unwrap();
     assert_eq!(report.summary(), "would run: 2 tasks on 1 object; 1 undecided");
     assert!(report.to_string().contains(&format!("db/create_schema undecided: {undecided}")), "{report}");
-    let inspected = database.inspect();
+    let inspected = database.as_any().inspect();
     assert_eq!(inspected[2].should_run().await.unwrap(), Some(Reason::NeverRan));
     let text = inspected[1].should_run().await.unwrap_err().to_string();
     assert_eq!(text, format!("task `db/create_schema` is undecided: {undecided}"));
 
     assert_eq!(database.run_setup_tasks().await.unwrap().ran().count(), 3);
-    assert!(database.plan().await.unwrap().is_up_to_date());
+    assert!(database.as_any().plan().await.unwrap().is_up_to_date());
     // Where nothing would run before it, a check that fails is a failure.
     std::fs::remove_file(database.state_path().unwrap().join("installed")).unwrap();
-    let failed = crate::support::chain(database.plan().await.unwrap_err());
+    let failed = crate::support::chain(database.as_any().plan().await.unwrap_err());
     assert_eq!(failed, error);
 }
 
@@ -400,16 +400,16 @@ async fn a_check_that_fails_after_what_it_asked_for_would_run_is_undecided_and_s
     let repo = layout.add(Repo { log: log.clone() }).unwrap();
     let waiter = layout.add(Waiter { repo: repo.clone() }).unwrap();
     let guest = layout.add(Guest { waiter: waiter.clone() }).unwrap();
-    for (object, task) in [(waiter.any(), "greet"), (guest.any(), "sit")] {
+    for (object, task) in [(waiter.as_any(), "greet"), (guest.as_any(), "sit")] {
         object.mark_done(task).await.unwrap();
     }
-    let report = waiter.plan().await.unwrap();
+    let report = waiter.as_any().plan().await.unwrap();
     let why = "decided once repo/add_packages has run; before that, the completion check of task `waiter/connect` failed: \
                no packages";
     let expected = [format!("connect undecided: {why}"), "greet undecided: it runs if connect runs".to_owned()];
     assert_eq!(lines(&report), expected);
     assert!(!report.is_up_to_date());
-    let report = guest.plan().await.unwrap();
+    let report = guest.as_any().plan().await.unwrap();
     assert_eq!(lines(&report)[1], "sit undecided: it runs if waiter/connect runs");
     let report = layout.run().include("guest").dry_run().await.unwrap();
     assert_eq!(report.summary(), "would run: 1 task on 1 object; 2 undecided, 1 up to date", "{report}");
@@ -451,7 +451,7 @@ async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end
     let (log, ran) = (Log::default(), Log::default());
     let server = layout.add(Repo { log: ran.clone() }).unwrap();
     let slow = layout.add(Slow { log: log.clone(), server }).unwrap();
-    let inspected = slow.inspect();
+    let inspected = slow.as_any().inspect();
     assert!(inspected[0].depends_on().is_empty() && log.take().is_empty());
     layout.run().dry_run().await.unwrap();
     assert_eq!((log.take(), ran.take()), (vec!["begun".to_owned(), "ended".to_owned()], vec![]));
@@ -491,13 +491,13 @@ async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
         async move { gated.ready().await }
     });
     gate.arrived().await;
-    let plans = futures_util::future::join(gated.plan(), gated.plan()).await;
+    let plans = futures_util::future::join(gated.as_any().plan(), gated.as_any().plan()).await;
     for plan in [plans.0, plans.1] {
         assert_eq!(lines(&plan.unwrap()), ["pass would run: interrupted last time"]);
     }
     gate.open();
     running.await.unwrap().unwrap();
-    assert!(gated.plan().await.unwrap().is_up_to_date());
+    assert!(gated.as_any().plan().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test]
@@ -546,7 +546,7 @@ async fn what_a_plan_adds_to_an_object_is_planned_and_so_is_what_customizations_
             panic!("it runs");
         }
         fn added(&self, me: Object<Self>) -> Result<bool> {
-            if !me.task_names().any(|name| name == "more") {
+            if !me.as_any().task_names().contains(&"more") {
                 let log = self.0.log.clone();
                 let more = setup_tasks::NewTask::new("more", "More", move |_: TaskContext| {
                     log.say("it runs");
@@ -562,8 +562,8 @@ async fn what_a_plan_adds_to_an_object_is_planned_and_so_is_what_customizations_
     let log = Log::default();
     let repo = layout.add(Repo { log: log.clone() }).unwrap();
     let adder = layout.add(Adder(repo.clone())).unwrap();
-    adder.customize("custom", Custom(repo)).unwrap();
-    let report = adder.plan().await.unwrap();
+    adder.add_customization("custom", Custom(repo)).unwrap();
+    let report = adder.as_any().plan().await.unwrap();
     let would: Vec<_> = report.would_run().map(|task| task.task).collect();
     assert_eq!(would, ["custom.customize", "more"], "{report:?}");
     assert!(log.take().is_empty() && place.tree().is_empty());

@@ -291,7 +291,7 @@ async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
     let site = site();
     let report = site.layout.run().exclude("bad").exclude("good").await.unwrap();
     assert_eq!(outcomes(&report), [("one", Ran), ("two", Ran), ("behind", Ran)]);
-    assert!(site.good.peek().await.unwrap().iter().all(|task| task.stamp.is_none()));
+    assert!(site.good.as_any().peek().await.unwrap().iter().all(|task| task.stamp.is_none()));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -497,7 +497,7 @@ async fn a_task_that_is_run_by_hand_within_a_fleet_is_told_and_forgets_nothing_o
     let machine = layout.add(Machine::new("m")).unwrap();
     let operator = layout.add(Operator { machine: machine.clone() }).unwrap();
     let behind = Client { machine: Machine::new("behind"), servers: vec![machine.clone()], chain: None };
-    layout.object_builder(behind).depends_on(operator.any().depends_on("work")).add().unwrap();
+    layout.object_builder(behind).depends_on(operator.as_any().depends_on("work")).add().unwrap();
     let report = layout.run().force("m/second").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "first"], "what is forced runs once");
     let tasks: Vec<_> = report.object("m").unwrap().tasks.iter().map(|task| task.task).collect();
@@ -612,5 +612,5 @@ async fn many_objects_are_read_at_once_and_what_changes_meanwhile_is_seen_before
     // What was read ahead is not for later runs.
     other.run_setup_tasks().force(Machine::SECOND).await.unwrap();
     machines[99].knobs.set("hash", "");
-    assert!(machines[99].plan().await.unwrap().is_up_to_date());
+    assert!(machines[99].as_any().plan().await.unwrap().is_up_to_date());
 }

@@ -157,7 +157,7 @@ async fn a_task_runs_others_of_its_object_which_get_its_time_and_are_not_conside
         }
         let layout = layout();
         let nest = nest(&layout, "outer:late,early;late:last");
-        assert!(nest.plan().await.unwrap().is_up_to_date(), "{store}");
+        assert!(nest.as_any().plan().await.unwrap().is_up_to_date(), "{store}");
         assert!(nest.run_setup_tasks().await.unwrap().is_up_to_date(), "{store}: it comes to rest");
     }
 }
@@ -207,7 +207,7 @@ async fn a_failure_is_the_running_tasks_or_if_that_goes_on_the_walk_tries_again(
         "{error}"
     );
     assert_eq!(nest.log.take(), ["early", "outer", "late"]);
-    let plan = nest.plan().await.unwrap();
+    let plan = nest.as_any().plan().await.unwrap();
     assert!(lines(&plan)[3].starts_with("late would run: failed last time"), "{plan:?}");
 
     nest.log.order("outer:?late;late:!");
@@ -238,7 +238,7 @@ async fn a_run_that_is_dropped_leaves_all_running_tasks_interrupted() {
     let run = nest.run_setup_tasks().into_future();
     assert!(tokio::time::timeout(Duration::from_millis(100), run).await.is_err());
     assert_eq!(nest.log.take(), ["early", "outer", "last", "late"]);
-    let plan = lines(&nest.plan().await.unwrap());
+    let plan = lines(&nest.as_any().plan().await.unwrap());
     assert_eq!(plan[1], "outer would run: interrupted last time");
     assert_eq!(plan[3], "late would run: interrupted last time");
     nest.log.order("outer:last,late");

@@ -119,7 +119,8 @@ async fn a_factory_that_needs_itself_is_an_error_that_prints_the_circle() {
 #[tokio::test]
 async fn a_layout_provides_its_configuration() {
     let layout = Layout::in_memory().unwrap();
-    let config = layout.add(Machine::new("m")).unwrap().injector().get(&InjectionKey::<Config>::of()).await.unwrap();
+    let config =
+        layout.add(Machine::new("m")).unwrap().as_any().injector().get(&InjectionKey::<Config>::of()).await.unwrap();
     assert_eq!(*config, *layout.config());
 }
 
@@ -142,7 +143,7 @@ async fn an_object_that_is_asked_for_is_brought_to_ready() {
     let machine = layout.add(Machine::new("m")).unwrap();
     let key = InjectionKey::<Object<Machine>>::of();
     layout.injector().provide(key, machine.clone()).unwrap();
-    assert_eq!(layout.injector().peek(&key).unwrap().id(), "m");
+    assert_eq!(layout.injector().peek(&key).unwrap().as_any().id(), "m");
     assert!(machine.log.take().is_empty(), "a peek leaves it as it is");
     layout.injector().get(&key).await.unwrap();
     layout.injector().get(&key).await.unwrap();
@@ -186,12 +187,12 @@ async fn an_object_that_a_factory_makes_or_that_is_asked_for_as_any_is_brought_t
     let (key, any) = (InjectionKey::<Object<Machine>>::of(), InjectionKey::<setup_tasks::AnyObject>::of());
     let made = machine.clone();
     layout.injector().provide_with(key, move |_| Ok(made.clone())).unwrap();
-    assert_eq!(layout.injector().get_not_ready(&key).await.unwrap().id(), "m");
+    assert_eq!(layout.injector().get_not_ready(&key).await.unwrap().as_any().id(), "m");
     assert!(machine.log.take().is_empty(), "asked for as it is");
     layout.injector().get(&key).await.unwrap();
     assert_eq!(machine.log.take().len(), 3);
     let other = layout.add(Machine::new("other")).unwrap();
-    layout.injector().provide(any, other.any()).unwrap();
+    layout.injector().provide(any, other.as_any().clone()).unwrap();
     layout.injector().get(&any).await.unwrap();
     assert_eq!(other.log.take().len(), 3);
 }
@@ -205,7 +206,7 @@ struct Patient(Log);
 impl Patient {
     #[setup_task("Look at the machine")]
     async fn work(&self, machine: setup_tasks::ObjectRef<Machine>) {
-        self.0.say(format!("{} after {:?}", machine.id(), machine.log.take()));
+        self.0.say(format!("{} after {:?}", machine.as_any().id(), machine.log.take()));
     }
 }
 
@@ -235,14 +236,14 @@ async fn readonly_comes_from_the_nearest_injector_and_is_looked_up_once() {
     let rack = layout.injector().child("rack");
     let place = |name| layout.object_builder(Machine::new(name)).under(&rack).add().unwrap();
     let (early, late, never) = (place("early"), place("late"), place("never"));
-    assert!(!early.readonly());
+    assert!(!early.as_any().readonly());
     rack.provide(READONLY, true).unwrap();
-    assert!(!early.readonly(), "it has looked");
-    assert!(late.readonly() && late.run_setup_tasks().await.unwrap().readonly);
+    assert!(!early.as_any().readonly(), "it has looked");
+    assert!(late.as_any().readonly() && late.run_setup_tasks().await.unwrap().readonly);
     rack.replace(READONLY, false);
-    assert!(late.readonly() && !never.readonly());
+    assert!(late.as_any().readonly() && !never.as_any().readonly());
     let own = layout.object_builder(Machine::new("own")).under(&rack).readonly(true).add().unwrap();
-    assert!(own.readonly());
+    assert!(own.as_any().readonly());
 
     let (made, failing, slow) = (rack.child("made"), rack.child("failing"), rack.child("slow"));
     made.provide_with(READONLY, |_| Ok(true)).unwrap();
@@ -250,7 +251,7 @@ async fn readonly_comes_from_the_nearest_injector_and_is_looked_up_once() {
     slow.provide_async(READONLY, |_| std::future::pending()).unwrap();
     for (name, injector) in [("a", made), ("b", failing), ("c", slow)] {
         let machine = layout.object_builder(Machine::new(name)).under(&injector).add().unwrap();
-        assert!(machine.readonly(), "{name}: where it cannot be told, nothing is touched");
+        assert!(machine.as_any().readonly(), "{name}: where it cannot be told, nothing is touched");
     }
 }
 

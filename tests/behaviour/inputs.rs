@@ -57,7 +57,7 @@ impl All {
 }
 
 async fn plan<T: SetupTasks>(object: &Object<T>) -> String {
-    lines(&object.plan().await.unwrap()).remove(0)
+    lines(&object.as_any().plan().await.unwrap()).remove(0)
 }
 
 fn write(place: &Place, path: impl AsRef<Path>, text: &str) {
@@ -207,7 +207,7 @@ async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
         if kind == "FIFO" {
             assert!(Command::new("mkfifo").arg(&at).status().unwrap().success());
         }
-        for error in [tree.run_setup_tasks().await.unwrap_err(), tree.plan().await.unwrap_err()] {
+        for error in [tree.run_setup_tasks().await.unwrap_err(), tree.as_any().plan().await.unwrap_err()] {
             let error = chain(error);
             assert!(error.contains(&format!("{path}` is a {kind}")) && error.contains("help: "), "{error}");
         }

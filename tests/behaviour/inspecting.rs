@@ -96,7 +96,7 @@ async fn an_object_says_which_tasks_would_run_and_why() {
     let desk = desk(&layout);
     let should_run = async || {
         let mut lines = Vec::new();
-        for task in flat(&desk.inspect()) {
+        for task in flat(&desk.as_any().inspect()) {
             assert_eq!(task.object_id(), "desk");
             let reason = task.should_run().await.unwrap().map_or("-".to_owned(), |reason| reason.to_string());
             lines.push(format!("{} {reason}", task.stamp_name()));
@@ -126,11 +126,11 @@ async fn an_object_says_which_tasks_would_run_and_why() {
 async fn an_object_says_when_tasks_ran_and_which_comes_before_which() {
     let layout = Layout::in_memory().unwrap();
     let desk = desk(&layout);
-    for task in desk.inspect() {
+    for task in desk.as_any().inspect() {
         assert_eq!(task.last_run().await.unwrap(), None);
     }
     desk.run_setup_tasks().await.unwrap();
-    let tasks = desk.inspect();
+    let tasks = desk.as_any().inspect();
     let bulb = &tasks[2].subtasks()[0];
     let times = [tasks[1].last_run().await.unwrap().unwrap().time, bulb.last_run().await.unwrap().unwrap().time];
     assert!(times[0] < times[1]);
@@ -139,7 +139,7 @@ async fn an_object_says_when_tasks_ran_and_which_comes_before_which() {
     assert_eq!(tasks[3].previous().unwrap().name(), "lamp");
     assert!(tasks[0].previous().is_none());
     assert_eq!(tasks[1].tags(), ["wood", "once"]);
-    assert_eq!(desk.any().inspect().len(), 4);
+    assert_eq!(desk.as_any().inspect().len(), 4);
 }
 
 #[tokio::test]
@@ -150,7 +150,7 @@ async fn the_cheap_form_runs_no_method() {
     desk.machine.log.take();
     desk.machine.knobs.set("bulb", "bright");
     desk.machine.knobs.set("clean", "fail");
-    let tasks = desk.inspect();
+    let tasks = desk.as_any().inspect();
     assert!(matches!(tasks[1].peek().await.unwrap(), Some(Decision::UpToDate(Some(_)))));
     for at in [0, 2, 3] {
         assert!(tasks[at].peek().await.unwrap().is_none());
@@ -162,7 +162,7 @@ async fn the_cheap_form_runs_no_method() {
     assert!(desk.machine.log.take().is_empty());
 
     desk.delete_stamp("assemble").await.unwrap();
-    let tasks = desk.inspect();
+    let tasks = desk.as_any().inspect();
     assert!(matches!(tasks[1].peek().await.unwrap(), Some(Decision::Run(Reason::NeverRan))));
     let bulb = tasks[2].subtasks()[0].peek().await.unwrap();
     assert!(matches!(&bulb, Some(Decision::Run(Reason::DependencyNewer { which })) if which == "assemble"), "{bulb:?}");
@@ -173,7 +173,7 @@ async fn a_check_that_fails_hides_only_what_comes_behind_it() {
     let layout = Layout::in_memory().unwrap();
     let desk = desk(&layout);
     desk.machine.knobs.set("clean", "fail");
-    let tasks = desk.inspect();
+    let tasks = desk.as_any().inspect();
     assert_eq!(tasks[1].should_run().await.unwrap(), Some(Reason::NeverRan));
     assert_eq!(tasks[2].subtasks()[0].should_run().await.unwrap(), Some(Reason::NeverRan));
     // A run would come to the check only after the tasks before it.

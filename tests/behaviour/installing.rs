@@ -80,7 +80,7 @@ fn installed(place: &Place, file: &str) -> (String, u32, u64) {
 async fn the_templates_of_another_object_are_rendered_and_installed_with_their_permissions() {
     let place = Place::new();
     let (_layout, model, machine) = site(&place, "lan");
-    assert_eq!(lines(&machine.plan().await.unwrap())[0], "install would run: never ran");
+    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[0], "install would run: never ran");
     assert!(!place.path().join("roots").exists(), "a dry run leaves the machine alone");
     machine.run_setup_tasks().await.unwrap();
     assert_eq!(*model.prepared.lock().unwrap(), 1, "it is brought to ready");
@@ -136,7 +136,10 @@ async fn a_dry_run_shows_what_would_change_in_files_and_changes_none() {
     );
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["objects"][1]["tasks"][0]["changes"][0]["after"], "; for wan\n");
-    assert!(machine.plan().await.unwrap().tasks.iter().all(|task| task.changes.is_empty()), "only who asks is told");
+    assert!(
+        machine.as_any().plan().await.unwrap().tasks.iter().all(|task| task.changes.is_empty()),
+        "only who asks is told"
+    );
     assert_eq!(place.tree(), before);
 }
 

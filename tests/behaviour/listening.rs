@@ -43,7 +43,7 @@ async fn events_go_to_the_keys_of_their_object_at_its_injector_and_those_above()
         ("machines, by injection key", layout.injector().events(all)),
         ("the eastern one, at the root", layout.injector().events(EventKey::object("e"))),
         ("the eastern one, in the west", west.events(EventKey::object("e"))),
-        ("the western one, at itself", in_west.injector().events(EventKey::object("w"))),
+        ("the western one, at itself", in_west.as_any().injector().events(EventKey::object("w"))),
         ("racked, at the root", layout.injector().events(RACK)),
         ("racked, in the west", west.events(RACK)),
     ]
@@ -102,7 +102,7 @@ async fn every_kind_of_event_is_told() {
     );
     machine.ready().await.unwrap();
     assert!(events.take().is_empty(), "ready is ready");
-    machine.plan().await.unwrap();
+    machine.as_any().plan().await.unwrap();
     assert_eq!(events.take()[..2], ["m/first already run", "m/second would run: never ran"]);
 
     let failing = layout.add(Machine::new("f")).unwrap();

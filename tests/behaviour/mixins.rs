@@ -201,7 +201,7 @@ impl Watched {
 async fn mixins_of_another_crate_are_placed_by_path_and_run() {
     let layout = Layout::in_memory().unwrap();
     let object = layout.add(Watched).unwrap();
-    assert_eq!(object.task_names().collect::<Vec<_>>(), ["install_agent", "between", "configure_agent"]);
+    assert_eq!(object.as_any().task_names(), ["install_agent", "between", "configure_agent"]);
     object.run_setup_tasks().stop_after(Watched::CONFIGURE_AGENT).await.unwrap();
     assert_eq!(object.check_stamp("configure_agent").await.unwrap().unwrap().contents, "disk");
 }
@@ -273,6 +273,6 @@ setup_tasks::plug_in!(Bucket: Audited);
 #[test]
 fn another_crate_adds_tasks_to_a_type_and_replaces_none() {
     let bucket = Layout::in_memory().unwrap().add(Bucket { name: "b".into() }).unwrap();
-    assert_eq!(bucket.task_names().collect::<Vec<_>>(), ["create", "audit", "warm"]);
+    assert_eq!(bucket.as_any().task_names(), ["create", "audit", "warm"]);
     assert_eq!(names::<Bucket>(), ["create", "warm"], "the type's own table is as it was");
 }

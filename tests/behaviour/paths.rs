@@ -182,7 +182,7 @@ fn a_taken_subdir_or_id_is_refused_and_both_objects_are_named() {
 fn an_object_may_be_placed_under_another_id() {
     let layout = Layout::in_memory().unwrap();
     let object = layout.object_builder(Anywhere("a", "own")).id("other").add().unwrap();
-    assert_eq!((object.id(), object.stamp_subdir()), ("other", "a"));
+    assert_eq!((object.as_any().id(), object.as_any().stamp_subdir()), ("other", "a"));
     assert!(layout.get("other").is_some() && layout.get("own").is_none());
 }
 
@@ -237,7 +237,7 @@ async fn clearing_never_follows_a_link_wherever_it_is() {
             assert!(outside.join("m/precious").exists());
             if link == "machines/m" {
                 assert!(cache.join("machines/other/precious").exists());
-                assert!(other.plan().await.unwrap().is_up_to_date(), "the database and its locks are whole");
+                assert!(other.as_any().plan().await.unwrap().is_up_to_date(), "the database and its locks are whole");
             }
             let error = chain(machine.stamp_path().unwrap_err());
             assert!(error.contains(&said), "{error}");
@@ -262,7 +262,7 @@ async fn clearing_removes_links_and_leaves_what_they_lead_to() {
     machine.clear_stamps_and_cache().await.unwrap();
     assert_eq!(fs::read_dir(own).unwrap().count(), 0);
     assert!(other.stamp_path().unwrap().join("precious").exists());
-    assert!(other.plan().await.unwrap().is_up_to_date());
+    assert!(other.as_any().plan().await.unwrap().is_up_to_date());
 }
 
 #[tokio::test]
@@ -317,7 +317,7 @@ async fn in_a_process_that_changes_its_working_directory() {
         let wanderer = layout.add(Wanderer { away: away.clone().into() }).unwrap();
         wanderer.run_setup_tasks().await.unwrap();
         assert_eq!(std::env::current_dir().unwrap(), away);
-        assert!(wanderer.plan().await.unwrap().is_up_to_date());
+        assert!(wanderer.as_any().plan().await.unwrap().is_up_to_date());
         let own = home.join(name).join(".setup-tasks");
         assert!(own.join("cache/wanderer/made").exists() && own.join("state/wanderer/kept").exists());
         assert_eq!(fs::read_dir(own.join("log/wanderer")).unwrap().count(), 1);

@@ -121,6 +121,6 @@ async fn a_dry_run_does_not_wait_for_another_process() {
     let mut other = Other::start(&place, "hang");
     other.wait_for("start second");
     let layout = layout(place.path(), 20);
-    let plan = layout.add(Machine::new("m")).unwrap().plan().await.unwrap();
+    let plan = layout.add(Machine::new("m")).unwrap().as_any().plan().await.unwrap();
     assert_eq!(lines(&plan)[1], "second would run: interrupted last time");
 }

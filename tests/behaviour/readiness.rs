@@ -73,7 +73,7 @@ fn linked(count: usize, edges: &[(usize, usize)]) -> (Layout, Vec<Object<Linked>
     let add = |i: usize| layout.add(Linked { name: i.to_string(), needs: Arc::default(), log: log.clone() }).unwrap();
     let objects: Vec<_> = (0..count).map(add).collect();
     for (i, object) in objects.iter().enumerate() {
-        let needs = edges.iter().filter(|(from, _)| *from == i).map(|(_, to)| objects[*to].any());
+        let needs = edges.iter().filter(|(from, _)| *from == i).map(|(_, to)| objects[*to].as_any().clone());
         assert!(object.needs.set(needs.collect()).is_ok());
     }
     (layout, objects, log)
@@ -176,7 +176,7 @@ async fn a_model_may_say_itself_what_ready_is() {
     let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
     let lazy = layout.add(Lazy { name: "lazy", log: log.clone() }).unwrap();
     lazy.ready().await.unwrap();
-    lazy.any().ready().await.unwrap();
+    lazy.as_any().ready().await.unwrap();
     assert_eq!(log.take(), ["brought up"]);
     lazy.run_setup_tasks().await.unwrap();
     assert_eq!(log.take(), ["work"], "a run is a run all the same");

@@ -85,7 +85,7 @@ async fn with_run_if_needed_off_only_what_ran_counts() {
     let Site { other, client, .. } = site(&layout);
     client.run_setup_tasks().await.unwrap();
     Machine::FIRST.run(&other).await.unwrap();
-    assert_eq!(lines(&client.plan().await.unwrap()).last().unwrap(), "mount would run: other/first ran later");
+    assert_eq!(lines(&client.as_any().plan().await.unwrap()).last().unwrap(), "mount would run: other/first ran later");
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn a_dry_run_counts_what_would_run_on_the_other_object() {
     client.run_setup_tasks().await.unwrap();
     server.knobs.set("hash", "new");
     server.log.take();
-    let plan = lines(&client.plan().await.unwrap());
+    let plan = lines(&client.as_any().plan().await.unwrap());
     assert_eq!(plan.last().unwrap(), "mount would run: server/second ran later");
     assert!(server.log.take().is_empty());
 }
@@ -189,7 +189,7 @@ async fn relationships_may_be_methods_of_a_type_or_of_a_mixin() {
     assert_eq!((house.log.take(), server.log.take()), (vec!["first".into(), "second".into()], vec!["first".into()]));
     assert_eq!(visitor.machine.log.take(), ["leave"]);
     Machine::THIRD.run(&server).await.unwrap();
-    let plan = lines(&visitor.plan().await.unwrap());
+    let plan = lines(&visitor.as_any().plan().await.unwrap());
     assert_eq!(plan[2], "pack would run: server/third ran later");
     Visitor::SERVER_FIRST.run(&visitor).await.unwrap();
 }
@@ -275,9 +275,9 @@ async fn two_objects_can_depend_on_each_others_tasks_from_whichever_side_they_ar
             assert_eq!(log.take(), expected, "from side {side}");
         }
         Left::A.run(&left).await.unwrap();
-        let plan = left.plan().await.unwrap();
+        let plan = left.as_any().plan().await.unwrap();
         assert_eq!(lines(&plan), ["a up to date", "right_b up to date", "c would run: right/b ran later"]);
-        let plan = right.plan().await.unwrap();
+        let plan = right.as_any().plan().await.unwrap();
         assert_eq!(lines(&plan)[1], "b would run: left/a ran later");
     }
 }
@@ -287,7 +287,7 @@ async fn two_objects_at_once_wait_for_each_others_tasks_and_not_for_all_of_each_
     for _ in 0..50 {
         let layout = Layout::in_memory().unwrap();
         let (left, right, log) = pair(&layout);
-        let both = Both { left: left.any(), right: right.any() };
+        let both = Both { left: left.as_any().clone(), right: right.as_any().clone() };
         layout.add(both).unwrap().run_setup_tasks().await.unwrap();
         assert_eq!(log.take(), ["a", "b", "c"]);
     }
@@ -330,7 +330,7 @@ async fn a_late_relationship_is_found_at_the_objects_injector() {
     layout.injector().provide(RIGHT, right.clone()).unwrap();
     layout.injector().provide(LEFT, left.clone()).unwrap();
     left.run_setup_tasks().await.unwrap();
-    assert_eq!(left.right().find(left.injector()).await.unwrap().id(), "near");
+    assert_eq!(left.right().find(left.as_any().injector()).await.unwrap().as_any().id(), "near");
 }
 
 /// Depends on tasks by name alone.
@@ -356,14 +356,14 @@ async fn a_task_may_be_named_by_a_string_and_one_that_is_unknown_is_an_error_at_
     let (log, machine) = (Log::default(), layout.add(Machine::new("m")).unwrap());
     let left = layout.add(Left { log: log.clone(), right: Deferred::new(RIGHT) }).unwrap();
     let watcher = |watched: &[AnyObject]| Watcher { log: log.clone(), watched: watched.to_vec() };
-    let error = layout.add(watcher(&[machine.any(), left.any()])).unwrap_err();
+    let error = layout.add(watcher(&[machine.as_any().clone(), left.as_any().clone()])).unwrap_err();
     assert!(matches!(error, AddError::UnknownTask { .. }));
     assert_eq!(
         error.to_string(),
         "`watcher` depends on task `left/second`, but `left` has no setup task `second`; it has `a`, `right_b`, `c`"
     );
     assert!(layout.get("watcher").is_none());
-    let watcher = layout.add(watcher(&[machine.any()])).unwrap();
+    let watcher = layout.add(watcher(&[machine.as_any().clone()])).unwrap();
     watcher.run_setup_tasks().await.unwrap();
     assert_eq!((machine.log.take(), log.take()), (vec!["first".into(), "second".into()], vec!["watch".into()]));
     assert_eq!(watcher.watched()[0].id(), "m");
@@ -374,35 +374,35 @@ async fn an_object_may_be_placed_with_dependencies_of_its_own() {
     let layout = Layout::in_memory().unwrap();
     let server = layout.add(Machine::new("server/1")).unwrap();
     let error =
-        layout.object_builder(Machine::new("m")).depends_on(server.any().depends_on("fifth")).add().unwrap_err();
+        layout.object_builder(Machine::new("m")).depends_on(server.as_any().depends_on("fifth")).add().unwrap_err();
     assert!(error.to_string().starts_with("`m` depends on task `server/1/fifth`, but"), "{error}");
     let error = layout
         .object_builder(Machine::new("m"))
-        .depends_on(server.any().depends_on("first").before("x"))
+        .depends_on(server.as_any().depends_on("first").before("x"))
         .add()
         .unwrap_err();
     assert!(error.to_string().contains("has no setup task `x`"), "{error}");
 
-    let on_second = server.any().depends_on("second").run_if_needed(false).before("third");
+    let on_second = server.as_any().depends_on("second").run_if_needed(false).before("third");
     let machine = layout
         .object_builder(Machine::new("m"))
         .depends_on(on_second)
-        .depends_on(server.any().depends_on("first"))
+        .depends_on(server.as_any().depends_on("first"))
         .add();
     let machine = machine.unwrap();
-    let names: Vec<_> = machine.task_names().collect();
+    let names: Vec<_> = machine.as_any().task_names();
     assert_eq!(names, ["server_1_first", "first", "second", "server_1_second", "third"]);
     machine.run_setup_tasks().await.unwrap();
     assert_eq!(server.log.take(), ["first"]);
     Machine::SECOND.run(&server).await.unwrap();
-    assert_eq!(lines(&machine.plan().await.unwrap())[4], "third would run: server/1/second ran later");
+    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[4], "third would run: server/1/second ran later");
 }
 
 #[tokio::test]
 async fn an_accessor_gives_what_a_relationship_holds() {
     let layout = Layout::in_memory().unwrap();
     let Site { server, client, .. } = site(&layout);
-    assert_eq!(client.server().id(), server.id());
+    assert_eq!(client.server().as_any().id(), server.as_any().id());
     assert_eq!(client.others().len(), 1);
     assert!(client.spare().is_none());
 }
@@ -417,7 +417,10 @@ async fn nothing_runs_on_a_readonly_object_for_those_that_depend_on_it() {
     client.run_setup_tasks().await.unwrap();
     assert!(server.log.take().is_empty());
     Machine::SECOND.run(&server).await.unwrap();
-    assert_eq!(lines(&client.plan().await.unwrap()).last().unwrap(), "mount would run: server/second ran later");
+    assert_eq!(
+        lines(&client.as_any().plan().await.unwrap()).last().unwrap(),
+        "mount would run: server/second ran later"
+    );
 }
 
 /// Depend on each other's only task.
@@ -446,7 +449,7 @@ async fn a_circle_of_tasks_is_an_error_that_prints_it_in_a_run_a_dry_run_and_a_f
         layout.injector().provide(key, object.clone()).unwrap();
     }
     let run = chain(objects[0].run_setup_tasks().await.unwrap_err());
-    let plan = chain(objects[0].plan().await.unwrap_err());
+    let plan = chain(objects[0].as_any().plan().await.unwrap_err());
     for error in [run, plan] {
         assert!(error.ends_with("waiting would never end: `2` -> `0` -> `1` -> `2`"), "{error}");
     }

@@ -27,7 +27,7 @@ async fn stop_after_ends_the_run_once_the_task_was_considered() {
 async fn a_dry_run_says_what_would_run_and_changes_nothing_on_disk() {
     let place = Place::new();
     let fresh = machine(&place.layout());
-    assert!(lines(&fresh.plan().await.unwrap()).iter().all(|line| line.contains("would run")));
+    assert!(lines(&fresh.as_any().plan().await.unwrap()).iter().all(|line| line.contains("would run")));
     assert!(place.tree().is_empty(), "{:?}", place.tree());
 
     {
@@ -73,7 +73,7 @@ async fn in_a_dry_run_paths_are_named_and_not_made() {
     let before = place.tree();
     {
         let layout = place.layout();
-        let report = layout.add(Curious).unwrap().plan().await.unwrap();
+        let report = layout.add(Curious).unwrap().as_any().plan().await.unwrap();
         assert_eq!(lines(&report), ["work would run: its hash changed to [false, false, false]"]);
     }
     assert_eq!(place.tree(), before);
@@ -170,7 +170,7 @@ async fn a_task_that_takes_too_long_fails() {
     let limits = layout.add(Limits(Machine::new("l"))).unwrap();
     let error = chain(Limits::SLOW.run(&limits).await.unwrap_err());
     assert!(error.ends_with("took longer than its timeout of 30ms"), "{error}");
-    let plan = limits.plan().await.unwrap();
+    let plan = limits.as_any().plan().await.unwrap();
     assert_eq!(lines(&plan)[0], "slow would run: failed last time: took longer than its timeout of 30ms");
 }
 
@@ -191,7 +191,7 @@ async fn a_method_that_blocked_past_its_timeout_fails_when_it_returns() {
         assert_eq!(limits.0.log.take(), ["blocks 1", "blocks 2"], "{told}: each attempt has its own time");
         assert!(limits.check_stamp("blocks").await.unwrap().is_none(), "{told}");
     }
-    let plan = limits.plan().await.unwrap();
+    let plan = limits.as_any().plan().await.unwrap();
     assert!(lines(&plan)[1].starts_with("blocks would run: failed last time: "), "{plan:?}");
 }
 
@@ -235,7 +235,7 @@ async fn events_tell_a_run_from_its_first_task_to_its_last() {
             "m/second skipped"
         ]
     );
-    machine.plan().await.unwrap();
+    machine.as_any().plan().await.unwrap();
     assert_eq!(events.take(), ["m/first already run", "m/second would run: never ran", "m/third would run: never ran"]);
 }
 
@@ -283,7 +283,8 @@ async fn readonly_is_the_objects_flag_then_the_models_then_the_nearest_keys() {
     let model = layout.add(Untouched(2, Log::default())).unwrap();
     let by_key = layout.object_builder(Machine::new("key")).under(&below).add().unwrap();
     let other = layout.add(Machine::new("other")).unwrap();
-    let flags = [own.readonly(), model.readonly(), by_key.readonly(), other.readonly()];
+    let flags =
+        [own.as_any().readonly(), model.as_any().readonly(), by_key.as_any().readonly(), other.as_any().readonly()];
     assert_eq!(flags, [false, true, true, false]);
 
     for object in layout.all() {
@@ -297,9 +298,9 @@ async fn readonly_is_the_objects_flag_then_the_models_then_the_nearest_keys() {
 async fn readonly_is_looked_up_once() {
     let layout = Layout::in_memory().unwrap();
     let machine = machine(&layout);
-    assert!(!machine.readonly());
+    assert!(!machine.as_any().readonly());
     layout.injector().provide(READONLY, true).unwrap();
-    assert!(!machine.readonly() && layout.add(Machine::new("later")).unwrap().readonly());
+    assert!(!machine.as_any().readonly() && layout.add(Machine::new("later")).unwrap().as_any().readonly());
 }
 
 /// Blocks its thread, without a word to the executor, until the other says that it may go on.

@@ -78,7 +78,7 @@ async fn traces(password: &str, way: &'static str) -> String {
             write!(said, "{error:?} {:?}", anyhow::Error::new(error.clone())).unwrap();
         }
         write!(said, "{:?}", layout.history(&HistoryFilter::default()).await.unwrap()).unwrap();
-        write!(said, "{:?}", vault.plan().await.map_err(anyhow::Error::new)).unwrap();
+        write!(said, "{:?}", vault.as_any().plan().await.map_err(anyhow::Error::new)).unwrap();
         while let Some(event) = events.try_next() {
             write!(said, "{event:?} {}", serde_json::to_string(&*event).unwrap()).unwrap();
         }
@@ -138,7 +138,7 @@ async fn control_characters_in_what_is_said_are_spelled_out_in_logs() {
     let place = Place::new();
     let loud = place.layout().add(Loud).unwrap();
     loud.run_setup_tasks().await.unwrap();
-    let log = std::fs::read(&setup_tasks::log::logs_of(&loud.any(), None).unwrap()[0].path).unwrap();
+    let log = std::fs::read(&setup_tasks::log::logs_of(&loud.as_any(), None).unwrap()[0].path).unwrap();
     assert!(!log.contains(&0x1b) && !log.contains(&0x07), "{}", String::from_utf8_lossy(&log));
     assert!(String::from_utf8_lossy(&log).contains("\\x1b]0;owned\\x07"));
 }

@@ -50,9 +50,9 @@ async fn every_store_keeps_failures_and_interruptions_across_processes() {
         }
         let layout = layout();
         let plan = |name| layout.add(Machine::new(name)).unwrap();
-        let failed = lines(&plan("f").plan().await.unwrap());
+        let failed = lines(&plan("f").as_any().plan().await.unwrap());
         assert_eq!(failed[1], "second would run: failed last time: cannot write: the disk is on fire", "{store}");
-        let interrupted = lines(&plan("h").plan().await.unwrap());
+        let interrupted = lines(&plan("h").as_any().plan().await.unwrap());
         assert_eq!(interrupted[0], "first would run: interrupted last time", "{store}");
         assert_eq!(interrupted[1], "second would run: first ran later", "{store}");
     }
@@ -69,7 +69,7 @@ async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
         machine.create_stamp("not a task", &"x".repeat(100)).await.unwrap();
         assert_eq!(machine.check_stamp("first").await.unwrap().unwrap().contents, "by hand");
         assert_eq!(machine.check_stamp("not a task").await.unwrap().unwrap().contents, "x".repeat(100), "{store}");
-        assert_eq!(lines(&machine.plan().await.unwrap())[0], "first up to date", "{store}");
+        assert_eq!(lines(&machine.as_any().plan().await.unwrap())[0], "first up to date", "{store}");
         machine.delete_stamp("first").await.unwrap();
         machine.delete_stamp("first").await.unwrap();
         assert_eq!(machine.check_stamp("first").await.unwrap(), None, "{store}");
@@ -171,7 +171,11 @@ async fn a_second_reader_sees_each_task_while_a_run_goes_on() {
             tokio::task::yield_now().await;
         }
         assert!(seen.check_stamp("first").await.unwrap().is_some(), "{store}");
-        assert_eq!(lines(&seen.plan().await.unwrap())[1], "second would run: interrupted last time", "{store}");
+        assert_eq!(
+            lines(&seen.as_any().plan().await.unwrap())[1],
+            "second would run: interrupted last time",
+            "{store}"
+        );
         run.abort();
     }
 }
@@ -212,7 +216,7 @@ async fn plain_files_can_be_seen_touched_and_removed() {
     // As `touch` does: the task counts as done now, so what follows is older.
     let later = SystemTime::now() + Duration::from_secs(5);
     std::fs::File::options().write(true).open(stamp("second")).unwrap().set_modified(later).unwrap();
-    assert_eq!(lines(&machine.plan().await.unwrap())[2], "third would run: second ran later");
+    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[2], "third would run: second ran later");
     std::fs::remove_file(stamp("first")).unwrap();
-    assert_eq!(lines(&machine.plan().await.unwrap())[0], "first would run: never ran");
+    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[0], "first would run: never ran");
 }

@@ -150,7 +150,7 @@ async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
     let door = layout.add(Door).unwrap();
     let report = layout.run().stop_when(stop).await.unwrap();
     assert!(report.stopped && report.count(TaskStatus::Ran) == 1, "{report}");
-    assert_eq!(lines(&door.plan().await.unwrap()), ["paint up to date", "hang would run: never ran"]);
+    assert_eq!(lines(&door.as_any().plan().await.unwrap()), ["paint up to date", "hang would run: never ran"]);
 }
 
 #[tokio::test]
@@ -159,8 +159,8 @@ async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_run
     let layout = place.layout();
     let machine = layout.add(Machine::new("m")).unwrap();
     machine.knobs.set("hash", "one");
-    machine.any().mark_done("first").await.unwrap();
-    let stamp = machine.any().mark_done("second").await.unwrap();
+    machine.as_any().mark_done("first").await.unwrap();
+    let stamp = machine.as_any().mark_done("second").await.unwrap();
     assert_eq!(stamp.contents, "one");
     assert!(machine.log.take().is_empty(), "nothing ran");
     let report = machine.run_setup_tasks().await.unwrap();
@@ -168,8 +168,8 @@ async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_run
     let history =
         layout.history(&HistoryFilter { task: Some("second".into()), ..HistoryFilter::default() }).await.unwrap();
     assert_eq!((history[0].reason.as_str(), &history[0].why), ("marked by hand", &None));
-    machine.any().mark_done("second").await.unwrap();
-    assert_eq!(lines(&machine.plan().await.unwrap())[2], "third would run: second ran later");
+    machine.as_any().mark_done("second").await.unwrap();
+    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[2], "third would run: second ran later");
 }
 
 #[tokio::test]
@@ -186,7 +186,7 @@ async fn what_has_no_stamp_cannot_be_marked() {
         }
     }
     let layout = Layout::in_memory().unwrap();
-    let checked = layout.add(Checked).unwrap().any();
+    let checked = layout.add(Checked).unwrap().as_any().clone();
     let error = chain(checked.mark_done("look").await.unwrap_err());
     assert_eq!(
         error,
@@ -220,8 +220,11 @@ impl Faulty {
 async fn a_check_finds_every_mistake_and_touches_nothing() {
     let place = Place::new();
     let layout = place.layout();
-    let bad =
-        layout.add(Faulty { name: "bad".into(), machine: Some(Deferred::new(NOBODY)), words: None }).unwrap().any();
+    let bad = layout
+        .add(Faulty { name: "bad".into(), machine: Some(Deferred::new(NOBODY)), words: None })
+        .unwrap()
+        .as_any()
+        .clone();
     let problems: Vec<_> = bad.check().await.into_iter().map(chain).collect();
     assert_eq!(problems.len(), 3, "{problems:#?}");
     assert!(problems[0].starts_with("the relationship of task `bad/machine_first` failed"), "{problems:#?}");
@@ -232,6 +235,6 @@ async fn a_check_finds_every_mistake_and_touches_nothing() {
     layout.injector().provide(NOBODY, layout.add(Machine::new("m")).unwrap()).unwrap();
     let words = Some(vec!["one".to_owned()]);
     let good = Faulty { name: "good".into(), machine: Some(Deferred::new(NOBODY)), words };
-    let problems: Vec<_> = layout.add(good).unwrap().any().check().await.into_iter().map(chain).collect();
+    let problems: Vec<_> = layout.add(good).unwrap().as_any().check().await.into_iter().map(chain).collect();
     assert!(problems.len() == 1 && problems[0].contains("good/read"), "{problems:#?}");
 }

@@ -146,7 +146,7 @@ async fn system_dependencies_come_up_once_before_the_method_or_always_before_the
     assert_eq!(log.take(), ["enter", "network for always", "always", "disk for both", "both", "leave Done"]);
     object.run_setup_tasks().context(bracket(&log, None)).await.unwrap();
     assert_eq!(log.take(), ["enter", "network for always", "asked", "leave Done"]);
-    object.plan().await.unwrap();
+    object.as_any().plan().await.unwrap();
     assert_eq!(log.take(), ["asked"], "a dry run brings nothing up");
 }
 

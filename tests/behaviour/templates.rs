@@ -68,7 +68,7 @@ async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
         layout.injector().provide(DOMAIN, domain.to_owned()).unwrap();
         let zone = zone(&layout, names);
         let lines = lines(&zone.run_setup_tasks().await.unwrap());
-        (zone.plan().await.unwrap().is_up_to_date(), lines[0].split(" from").next().unwrap().to_owned())
+        (zone.as_any().plan().await.unwrap().is_up_to_date(), lines[0].split(" from").next().unwrap().to_owned())
     };
     assert_eq!(run("x", &["gw"]).await, (true, "zone ran: never ran".to_owned()));
     assert_eq!(run("x", &["gw"]).await.1, "zone up to date");
@@ -104,7 +104,7 @@ async fn a_dry_run_says_what_would_be_rendered_and_makes_no_directory() {
     let layout = place.layout();
     layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
     let zone = zone(&layout, &["gw"]);
-    assert_eq!(zone.plan().await.unwrap().would_run().count(), 2);
+    assert_eq!(zone.as_any().plan().await.unwrap().would_run().count(), 2);
     assert!(place.tree().is_empty());
 }
 

@@ -186,7 +186,7 @@ fn layout(place: &Place, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Obj
     for (number, edges) in edges.iter().enumerate() {
         let mut builder = layout.object_builder(Part { number, world: world.clone() });
         for edge in edges {
-            let dependency = parts[edge.other].any().depends_on(edge.task).run_if_needed(edge.run_if_needed);
+            let dependency = parts[edge.other].as_any().depends_on(edge.task).run_if_needed(edge.run_if_needed);
             let dependency = if edge.ready { dependency.ready() } else { dependency };
             builder = builder.depends_on(dependency.before(edge.before));
         }

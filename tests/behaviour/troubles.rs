@@ -88,7 +88,7 @@ async fn a_database_of_the_first_format_is_read_and_brought_up_to_date_by_the_fi
     let all = setup_tasks::stamp::HistoryFilter::default();
     let history = layout.history(&all).await.unwrap();
     assert!(history.len() == 3 && history.iter().all(|entry| entry.why.is_none() && entry.reason.contains("ran")));
-    assert!(machine.plan().await.unwrap().is_up_to_date());
+    assert!(machine.as_any().plan().await.unwrap().is_up_to_date());
     assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 1);
     machine.run_setup_tasks().force(Machine::THIRD).await.unwrap();
     assert_eq!(layout.history(&all).await.unwrap()[0].why, Some(setup_tasks::Reason::Forced));
@@ -327,7 +327,7 @@ async fn a_store_that_is_removed_moved_or_replaced_while_a_run_is_under_way_fail
             if let Err(error) = machine.run_setup_tasks().await {
                 panic!("{store} {lost} {how}: {}", chain(error));
             }
-            assert!(machine.plan().await.unwrap().is_up_to_date(), "{store} {lost} {how}");
+            assert!(machine.as_any().plan().await.unwrap().is_up_to_date(), "{store} {lost} {how}");
         }
     }
 }

@@ -45,7 +45,7 @@ pub const KEYS: &[Key<ModelArgs>] = &[
         excludes: NOTHING,
         read: |args, arg, errors| args.readonly = Some(arg.flag(errors)),
         meaning: "makes objects of the type readonly unless they are placed otherwise, or writable with `readonly = false`; \
-                  see [`Object::readonly`]",
+                  see [`AnyObject::readonly`](crate::AnyObject::readonly)",
     },
     Key {
         name: "ready",

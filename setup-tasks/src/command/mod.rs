@@ -60,7 +60,7 @@ use crate::secret::redact;
 /// let layout = setup_tasks::Layout::in_memory()?;
 /// let share = layout.add(Share)?;
 /// share.run_setup_tasks().await?;
-/// let log = &setup_tasks::log::logs_of(&share.any(), Some("list"))?[0];
+/// let log = &setup_tasks::log::logs_of(share.as_any(), Some("list"))?[0];
 /// assert!(std::fs::read_to_string(&log.path)?.contains("careful"));
 /// # Ok(()) }
 /// ```

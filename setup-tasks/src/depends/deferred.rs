@@ -38,7 +38,7 @@ use crate::{BoxFuture, Result};
 ///
 /// client.run_setup_tasks().await?;
 /// assert!(server.check_stamp("publish").await?.is_some());
-/// assert_eq!(client.server().find(client.injector()).await?.id(), "server");
+/// assert_eq!(client.server().find(client.as_any().injector()).await?.as_any().id(), "server");
 /// # Ok(()) }
 /// ```
 pub struct Deferred<M: SetupTasks> {
@@ -98,10 +98,10 @@ impl DeferredKey {
 
 fn peek<M: SetupTasks>(name: Option<&'static str>, injector: &Injector) -> Option<AnyObject> {
     let key: InjectionKey<Object<M>> = name.map_or(InjectionKey::of(), InjectionKey::named);
-    injector.peek(&key).map(|object| object.any())
+    injector.peek(&key).map(|object| object.as_any().clone())
 }
 
 fn find<M: SetupTasks>(name: Option<&'static str>, injector: Injector) -> FindFuture {
     let key = name.map_or(InjectionKey::of(), InjectionKey::named);
-    Box::pin(async move { Ok(Deferred::<M>::new(key).find(&injector).await?.any()) })
+    Box::pin(async move { Ok(Deferred::<M>::new(key).find(&injector).await?.as_any().clone()) })
 }

@@ -49,7 +49,7 @@ impl<M: SetupTasks> Related<M> for Object<M> {
     }
 
     fn related(&self, relatives: &mut Relatives) {
-        relatives.0.push(Relative::Object(self.any()));
+        relatives.0.push(Relative::Object(self.as_any().clone()));
     }
 }
 

@@ -209,9 +209,9 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             host: None,
             readonly: self.readonly,
         };
-        let object = Object(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
-        self.dependencies.into_iter().try_for_each(|dependency| object.0.add(dependency.into_row()))?;
-        check_names(&object.as_dyn())?;
+        let object = Object::new(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
+        self.dependencies.into_iter().try_for_each(|dependency| object.add_row(dependency.into_row()))?;
+        check_names(object.as_dyn())?;
         let mut objects = self.layout.objects();
         if let Some(&first) = objects.by_id.get(&id) {
             let first = objects.all[first].type_name();
@@ -226,7 +226,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             objects.by_subdir.insert(subdir, at);
         }
         objects.by_id.insert(id, at);
-        objects.all.push(object.any());
+        objects.all.push(object.as_any().clone());
         Ok(object)
     }
 }

@@ -3,6 +3,7 @@
 use std::any::Any;
 use std::borrow::Cow;
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::sync::Arc;
 
 use super::core::ObjectCore;
@@ -11,11 +12,12 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::injector::Injector;
 use crate::layout::{Dependency, Layout};
+use crate::paths::PathError;
 use crate::run::{
-    DynRunContext, FileChange, LazyContext, LockBreak, LockError, ObjectReport, Run, RunError, Session, TaskContext,
-    TaskSnapshot, break_lock,
+    ByHand, DynRunContext, FileChange, LazyContext, LockBreak, LockError, ObjectReport, Permit, Run, RunError, Session,
+    TaskContext, TaskSnapshot, break_lock, stamp_by_hand,
 };
-use crate::stamp::{PathPattern, Stamp, StampError};
+use crate::stamp::{Change, PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
 use crate::task::category::TaskCategory;
@@ -199,68 +201,126 @@ impl dyn DynObject {
 pub struct AnyObject(pub(crate) Arc<dyn DynObject>);
 
 impl AnyObject {
-    /// The object's id.
+    /// Returns the id of the object, which is unique in its layout.
     pub fn id(&self) -> &str {
         &self.0.core().id
     }
 
-    /// The name of its model's type.
+    /// Returns the name of the model's type.
     pub fn type_name(&self) -> &'static str {
         self.0.core().type_name
     }
 
-    /// The part of its paths that is its own, and its name in the stamp store.
+    /// Returns the part of the object's paths that is its own. It is also the name of the object in the stamp store.
     pub fn stamp_subdir(&self) -> &str {
         &self.0.core().subdir
     }
 
-    /// As [`Object::task_names`].
+    /// Returns the names of the tasks in run order, including those of plug-ins and added ones.
     pub fn task_names(&self) -> Vec<&'static str> {
         self.0.order().iter().map(|row| self.0.name(row)).collect()
     }
 
-    /// As [`Object::readonly`].
+    /// Returns whether no task runs automatically on the object. Its own flag decides, then the `readonly` key of the model, then
+    /// [`READONLY`](crate::injector::READONLY) of the nearest injector. The answer is fixed at the first call, at the latest at the
+    /// start of a fleet with the object.
     pub fn readonly(&self) -> bool {
         self.0.core().readonly()
     }
 
-    /// As [`Object::run_setup_tasks`], with tasks by name.
+    /// Runs the setup tasks as [`Object::run_setup_tasks`] does. Its options name tasks by text.
     pub fn run_setup_tasks(&self) -> Run<Self> {
         Run::new(self.0.clone())
     }
 
-    /// As [`Object::peek`].
+    /// Returns the directory for files that can be made again, and creates it on first use.
     ///
     /// # Errors
     ///
-    /// If the store cannot be read.
+    /// [`PathError::Io`] if it cannot be created.
+    pub fn stamp_path(&self) -> Result<&Path, PathError> {
+        self.0.core().stamp_path()
+    }
+
+    /// Returns the directory for files that must not be lost, such as keys, tokens and assignments, and creates it on first use.
+    /// It is private to its owner (0700) and is never cleared with the cache.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::Io`] if it cannot be created.
+    pub fn state_path(&self) -> Result<&Path, PathError> {
+        self.0.core().state_path()
+    }
+
+    /// Returns the directory for logs, and creates it on first use.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError::Io`] if it cannot be created.
+    pub fn log_path(&self) -> Result<&Path, PathError> {
+        self.0.core().log_path()
+    }
+
+    /// Returns for each task what its stamp shows. This is cheap, since no method is called.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be read.
     pub async fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
         crate::run::peek(&self.0).await
     }
 
-    /// As [`Object::plan`].
+    /// Returns for each task whether it would run now, and why.
     ///
     /// # Errors
     ///
-    /// As [`Object::run_setup_tasks`].
+    /// As [`run_setup_tasks`](Self::run_setup_tasks).
     pub async fn plan(&self) -> Result<ObjectReport, RunError> {
         self.run_setup_tasks().dry_run().await
     }
 
-    /// As [`Object::check_stamp`].
+    /// Returns the stamp of a task, or another stamp that [`create_stamp`](Self::create_stamp) wrote. Returns `None` if there is no
+    /// stamp, or if a later attempt failed or was interrupted.
     ///
     /// # Errors
     ///
-    /// If the store cannot be read.
+    /// The store cannot be read.
     pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
         self.0.core().stamp(name).await
     }
 
-    /// As [`Object::clear_stamps_and_cache`].
+    /// Writes a stamp, which declares something done.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The store cannot be written.
+    pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
+        let core = self.0.core();
+        let permit = Permit::to_stamp(core)?;
+        let hash = core.layout.texts().keep(contents.to_owned(), true)?;
+        stamp_by_hand(&*self.0, &permit, None, name, ByHand { hash, ..ByHand::default() }).await
+    }
+
+    /// Removes a stamp. A missing stamp is not an error.
+    ///
+    /// # Errors
+    ///
+    /// The store cannot be written.
+    pub async fn delete_stamp(&self, name: &str) -> Result<(), StampError> {
+        let core = self.0.core();
+        if core.load().await?.get(name).is_none() {
+            return Ok(());
+        }
+        core.change(&Permit::to_stamp(core)?, None, Change::Forget { task: name.to_owned() }).await
+    }
+
+    /// Removes the stamps and all files under [`stamp_path`](Self::stamp_path), so that every task runs again. The state and the
+    /// logs stay, and so do the directories of other objects of the layout. The stamps are removed first, so no stamp vouches for a
+    /// file that is gone.
+    ///
+    /// # Errors
+    ///
+    /// The object is read-only, the stamp path leads out of the cache directory, or something cannot be removed.
     pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
         crate::run::clear(&self.0).await
     }
@@ -326,6 +386,6 @@ impl AnyObject {
 
     /// The typed handle, if the model is a `T`.
     pub fn downcast<T: SetupTasks>(&self) -> Option<Object<T>> {
-        self.0.clone().into_any().downcast().ok().map(Object)
+        self.0.clone().into_any().downcast().ok().map(Object::new)
     }
 }

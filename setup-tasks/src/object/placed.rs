@@ -189,7 +189,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
     }
 
     fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>> {
-        Box::pin(async move { T::bring_to_ready(&Object(self)).await })
+        Box::pin(async move { T::bring_to_ready(&Object::new(self)).await })
     }
 
     fn order(&self) -> Order {

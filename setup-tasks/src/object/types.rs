@@ -19,7 +19,7 @@ pub(crate) fn note_type<T: SetupTasks>() {
         return;
     }
     drop(known);
-    let as_object: AsObject = |value| value.downcast_ref::<Object<T>>().map(Object::any);
+    let as_object: AsObject = |value| value.downcast_ref::<Object<T>>().map(|object| object.as_any().clone());
     TYPES.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(id, as_object);
 }
 

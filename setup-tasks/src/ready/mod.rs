@@ -99,11 +99,14 @@ fn not_ready(object: &Arc<dyn DynObject>, error: OnceError) -> ReadyError {
 }
 
 impl AnyObject {
-    /// As [`Object::ready`](crate::Object::ready).
+    /// Brings the object to ready: runs its setup tasks, or calls the method that the `ready` key of its model names. The first
+    /// caller starts the work. Concurrent callers wait for the same work and get the same error. A call after a failure tries
+    /// again. The work is cancelled when nobody waits for it any more.
     ///
     /// # Errors
     ///
-    /// As there.
+    /// The run fails, or it would wait for itself: the error then prints the circle. Work that a task spawns is not known to belong
+    /// to that task.
     pub async fn ready(&self) -> Result<(), ReadyError> {
         ready(&self.0).await
     }

@@ -219,7 +219,7 @@ impl<T: SetupTasks> TaskHandle<T> {
     ///
     /// As [`Object::run_setup_tasks`].
     pub async fn run(self, object: &Object<T>) -> Result<TaskReport, RunError> {
-        run_one(object.as_dyn(), self.name()).await
+        run_one(object.as_dyn().clone(), self.name()).await
     }
 }
 

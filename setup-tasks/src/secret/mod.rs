@@ -58,7 +58,7 @@ pub(crate) use registry::any;
 /// let layout = setup_tasks::Layout::in_memory()?;
 /// let database = layout.add(Database { password: Secret::new("correct horse".to_owned()) })?;
 /// database.run_setup_tasks().await?;
-/// let log = &setup_tasks::log::logs_of(&database.any(), None)?[0];
+/// let log = &setup_tasks::log::logs_of(database.as_any(), None)?[0];
 /// assert!(std::fs::read_to_string(&log.path)?.contains("$ cat\n[secret]\n"));
 /// # Ok(()) }
 /// ```

@@ -222,7 +222,7 @@ impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
 /// impl Client {
 ///     #[setup_task("Note who routes")]
 ///     fn note(&self, router: ObjectRef<Router>) {
-///         assert_eq!(router.id(), "router");
+///         assert_eq!(router.as_any().id(), "router");
 ///     }
 /// }
 /// ```

@@ -43,7 +43,7 @@ impl PlugIn {
 /// setup_tasks::plug_in!(Door: Insured);
 ///
 /// let layout = setup_tasks::Layout::in_memory()?;
-/// assert_eq!(layout.add(Door)?.task_names().collect::<Vec<_>>(), ["insure"]);
+/// assert_eq!(layout.add(Door)?.as_any().task_names(), ["insure"]);
 /// # Ok::<(), anyhow::Error>(())
 /// ```
 #[macro_export]
