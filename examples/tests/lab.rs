@@ -463,20 +463,14 @@ fn damaged_stamps_are_one_error_and_stay_as_they_are() {
     assert!(lab.lines(&["up"])[0].starts_with("up to date"));
 }
 
-/// The program, or a loud word that a test is left out without it.
+/// Returns the program, or says that the test is left out without it.
 fn program(name: &str, package: &str) -> Option<Command> {
     let directories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(|directory| Path::new(directory).join(name));
     if let Some(path) = directories.into_iter().find(|path| path.exists()) {
         return Some(Command::new(path));
     }
-    assert!(std::env::var_os("CI").is_none(), "{name} is missing");
-    skip(name, package);
+    test_kit::skip(&format!("it needs {name}, from Debian's package {package}"));
     None
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn skip(name: &str, package: &str) {
-    eprintln!("\n!!! SKIPPED: needs {name}, from Debian's package {package}\n");
 }
 
 fn succeeds(command: &mut Command) {

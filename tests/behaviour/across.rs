@@ -13,7 +13,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::stamp::FilesStore;
 use setup_tasks::{Config, Deferred, InjectionKey, Layout};
 
-use crate::support::{Place, chain};
+use test_kit::{Scratch, chain};
 
 /// Has three tasks. Before the second and before the third it may need the second of other objects.
 #[derive(SetupTasks)]
@@ -146,7 +146,7 @@ fn say(line: &str) {
 
 /// The processes of a test.
 struct Site {
-    _place: Place,
+    _place: Scratch,
     base: PathBuf,
     store: &'static str,
     needs: &'static str,
@@ -161,7 +161,7 @@ struct Process {
 
 impl Site {
     fn new(store: &'static str, needs: &'static str) -> Self {
-        let place = Place::new();
+        let place = Scratch::new();
         Self { base: place.path().to_owned(), _place: place, store, needs, timeout: 600 }
     }
 

@@ -4,7 +4,7 @@ use setup_tasks::activity::{Activity, Snapshot, WorkKind};
 use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout, activity};
 
-use crate::support::{Gate, Machine};
+use test_kit::{Gate, Machine};
 
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "clients/{machine.name}", id = "{machine.name}")]

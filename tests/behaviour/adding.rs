@@ -6,7 +6,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::task::{AddTaskError, TaskKind};
 use setup_tasks::{Layout, NewTask};
 
-use crate::support::{Log, Machine, Place, chain, lines};
+use test_kit::{Log, Machine, Scratch, chain, lines};
 
 fn say(
     log: &Log,
@@ -25,7 +25,7 @@ fn names(machine: &Object<Machine>) -> Vec<&'static str> {
 
 #[tokio::test]
 async fn an_added_task_goes_to_its_place_and_is_stamped() {
-    let place = Place::new();
+    let place = Scratch::new();
     for _ in 0..2 {
         let layout = place.layout();
         let machine = layout.add(Machine::new("m")).unwrap();
@@ -80,7 +80,7 @@ impl<T: Sync> TaskKind<T> for Text {
 
 #[tokio::test]
 async fn a_value_can_be_added_and_its_hash_counts() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (text, expected) in
         [("a", "text ran: never ran"), ("a", "text up to date"), ("b", "text ran: its hash changed from a to b")]
     {

@@ -7,7 +7,7 @@ use setup_tasks::fleet::ObjectStatus;
 use setup_tasks::prelude::*;
 use setup_tasks::{AnyObject, Customization, Deferred, InjectionKey, Injector, Layout, NewTask};
 
-use crate::support::{Log, chain, numbers};
+use test_kit::{Log, Numbers, chain};
 
 /// How one object needs another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -169,7 +169,8 @@ fn tells_a_true_circle(error: &str, edges: &[Edge]) {
 #[tokio::test(flavor = "multi_thread")]
 async fn graphs_without_a_circle_become_ready_whatever_waits_for_what() {
     for (seed, count) in [(1, 10), (2, 50), (3, 200), (4, 1000)] {
-        let mut next = numbers(seed);
+        let mut numbers = Numbers::new(seed);
+        let mut next = |below| numbers.index(below);
         let mut edges: Vec<Edge> = Vec::new();
         for i in 1..count {
             edges.extend((0..3).map(|_| (i, next(i), KINDS[next(5)])));
@@ -192,7 +193,8 @@ async fn graphs_without_a_circle_become_ready_whatever_waits_for_what() {
 #[tokio::test(flavor = "multi_thread")]
 async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
     for (seed, count) in [(1, 2), (2, 3), (3, 20), (4, 100), (5, 1000)] {
-        let mut next = numbers(seed);
+        let mut numbers = Numbers::new(seed);
+        let mut next = |below| numbers.index(below);
         let mut edges: Vec<Edge> = (1..count).flat_map(|i| [(i, next(i), KINDS[next(5)])]).collect();
         // One circle through all of them, of every kind of wait.
         edges.extend((0..count).map(|i| (i, (i + count - 1) % count, KINDS[next(5)])));

@@ -8,7 +8,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::stamp::{Clock, FilesStore, SqliteStore, StampStore};
 use setup_tasks::{Config, Layout};
 
-use crate::support::{Machine, Place, lines};
+use test_kit::{Machine, Scratch, lines};
 
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "client")]
@@ -43,7 +43,7 @@ fn process(config: &Config, kind: &str, seconds: u64) -> (Layout, Object<Machine
 #[tokio::test]
 async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
     for kind in ["sqlite", "files"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let config = Config { base_dir: place.path().join(kind), ..place.config() };
         {
             let (_layout, _, client) = process(&config, kind, 2_000_000_000);
@@ -78,7 +78,7 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
 #[tokio::test]
 async fn a_process_whose_clock_is_behind_sees_what_one_ahead_stamped_meanwhile() {
     for kind in ["sqlite", "files"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let config = Config { base_dir: place.path().join(kind), ..place.config() };
         let (_behind, server, _) = process(&config, kind, 1_000_000_000);
         Machine::FIRST.run(&server).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_process_whose_clock_is_behind_sees_what_one_ahead_stamped_meanwhile()
 
 #[tokio::test]
 async fn a_clock_that_jumps_back_while_an_object_runs_keeps_its_tasks_in_order() {
-    let place = Place::new();
+    let place = Scratch::new();
     let seconds = Arc::new(std::sync::atomic::AtomicU64::new(2_000_000_000));
     let read = seconds.clone();
     let clock = Clock::over(move || {

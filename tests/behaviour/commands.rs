@@ -10,7 +10,7 @@ use setup_tasks::event::EventKind;
 use setup_tasks::log::{LogFile, last_lines, logs_of};
 use setup_tasks::prelude::*;
 
-use crate::support::{Place, chain, events};
+use test_kit::{Scratch, chain, events};
 
 /// Runs a shell script, in one of several ways.
 #[derive(SetupTasks)]
@@ -77,7 +77,7 @@ async fn until(what: impl Fn() -> bool) {
 
 #[tokio::test]
 async fn all_that_a_command_says_is_in_the_attempts_log() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "echo out $GREETING from $PWD; echo err >&2", Way::Run);
     shell.run_setup_tasks().await.unwrap();
     let log = text(&logs(&shell)[0]);
@@ -90,7 +90,7 @@ async fn all_that_a_command_says_is_in_the_attempts_log() {
 
 #[tokio::test]
 async fn a_task_that_says_nothing_has_no_log() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "", Way::SayNothing);
     shell.run_setup_tasks().await.unwrap();
     assert!(logs(&shell).is_empty() && !place.config().log_dir().exists());
@@ -98,7 +98,7 @@ async fn a_task_that_says_nothing_has_no_log() {
 
 #[tokio::test]
 async fn output_is_captured_and_in_the_log() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "echo 4.2; echo noise >&2", Way::Output);
     shell.run_setup_tasks().await.unwrap();
     let lines = last_lines(&logs(&shell)[0].path, 9).unwrap();
@@ -107,7 +107,7 @@ async fn output_is_captured_and_in_the_log() {
 
 #[tokio::test]
 async fn a_command_reads_what_it_is_given() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "tr a-z A-Z", Way::Input("quiet"));
     shell.run_setup_tasks().await.unwrap();
     assert!(text(&logs(&shell)[0]).contains("QUIET"));
@@ -115,7 +115,7 @@ async fn a_command_reads_what_it_is_given() {
 
 #[tokio::test]
 async fn a_failure_has_the_status_and_the_last_lines_and_its_event_names_the_log() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let mut events = layout.events();
     let script = "for i in $(seq 50); do echo line $i >&2; done; exit 32";
@@ -147,7 +147,7 @@ async fn a_command_that_is_not_there_is_named_with_help() {
             Ok(cx.command("no-such-program").arg("it's").run().await?)
         }
     }
-    let place = Place::new();
+    let place = Scratch::new();
     let error = chain(place.layout().add(None).unwrap().run_setup_tasks().await.unwrap_err());
     assert!(error.contains("cannot start `no-such-program 'it'\\''s'`\nhelp: install it"), "{error}");
 }
@@ -155,7 +155,7 @@ async fn a_command_that_is_not_there_is_named_with_help() {
 /// Starts a child of its own that ignores being asked to end, says both numbers, and waits.
 const FAMILY: &str = "sh -c 'trap \"\" TERM; echo $$ > CHILD.new; mv CHILD.new CHILD; sleep 60; sleep 60' & wait";
 
-fn family(place: &Place) -> (String, PathBuf) {
+fn family(place: &Scratch) -> (String, PathBuf) {
     let child = place.path().join("child");
     (FAMILY.replace("CHILD", child.to_str().unwrap()), child)
 }
@@ -166,7 +166,7 @@ fn pid(path: &Path) -> String {
 
 #[tokio::test]
 async fn a_command_that_takes_too_long_ends_with_all_that_it_started() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (script, child) = family(&place);
     let shell = shell(&place.layout(), &script, Way::Timeout(Duration::from_millis(500)));
     let error = chain(shell.run_setup_tasks().await.unwrap_err());
@@ -177,7 +177,7 @@ async fn a_command_that_takes_too_long_ends_with_all_that_it_started() {
 
 #[tokio::test]
 async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (script, child) = family(&place);
     let shell = shell(&place.layout(), &script, Way::Run);
     let run = tokio::spawn(shell.run_setup_tasks().into_future());
@@ -191,7 +191,7 @@ async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
 }
 
 /// Starts a child that leaves its parent's process group in one of two ways, and ends when it is asked to, which the child ignores.
-fn runaway(place: &Place, way: &str) -> (String, PathBuf) {
+fn runaway(place: &Scratch, way: &str) -> (String, PathBuf) {
     let (script, child) = family(place);
     (script.replacen("sh -c", &format!("{way} sh -c"), 1), child)
 }
@@ -200,14 +200,14 @@ fn runaway(place: &Place, way: &str) -> (String, PathBuf) {
 async fn processes_that_left_the_group_end_with_their_command() {
     // A session of its own; a group of its own, as shells with job control make.
     for way in ["setsid", "timeout 100"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let (script, child) = runaway(&place, way);
         let shell = shell(&place.layout(), &script, Way::Timeout(Duration::from_secs(1)));
         let error = chain(shell.run_setup_tasks().await.unwrap_err());
         assert!(child.exists() && error.contains("took longer"), "{way}: {error}");
         until(|| !is_alive(&pid(&child))).await;
 
-        let place = Place::new();
+        let place = Scratch::new();
         let (script, child) = runaway(&place, way);
         let shell = self::shell(&place.layout(), &script, Way::Run);
         let run = tokio::spawn(shell.run_setup_tasks().into_future());
@@ -226,7 +226,7 @@ fn kill(pid: &str) {
 
 #[tokio::test]
 async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() {
-    let place = Place::new();
+    let place = Scratch::new();
     let child = place.path().join("child");
     let shell = shell(&place.layout(), &TICKS.replace("CHILD", child.to_str().unwrap()), Way::Detached);
     shell.run_setup_tasks().await.unwrap();
@@ -247,7 +247,7 @@ async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() 
 
 #[tokio::test]
 async fn a_command_can_be_left_running_itself() {
-    let place = Place::new();
+    let place = Scratch::new();
     let child = place.path().join("child");
     let script =
         "echo $$ > CHILD.new; mv CHILD.new CHILD; echo ready; exec sleep 60".replace("CHILD", child.to_str().unwrap());
@@ -263,12 +263,12 @@ async fn a_command_can_be_left_running_itself() {
 
 #[tokio::test]
 async fn a_detached_command_that_fails_or_is_cancelled_leaves_nothing() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "echo no good >&2; exit 3", Way::Detached);
     let error = chain(shell.run_setup_tasks().await.unwrap_err());
     assert!(error.contains("ended with exit status: 3\nit said last:\nno good"), "{error}");
 
-    let place = Place::new();
+    let place = Scratch::new();
     let (script, child) = family(&place);
     let shell = self::shell(&place.layout(), &script, Way::Detached);
     let run = tokio::spawn(shell.run_setup_tasks().into_future());
@@ -279,7 +279,7 @@ async fn a_detached_command_that_fails_or_is_cancelled_leaves_nothing() {
 
 #[tokio::test]
 async fn a_command_has_no_terminal_and_the_error_says_so() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "read word < /dev/tty", Way::Run);
     let error = chain(shell.run_setup_tasks().await.unwrap_err());
     assert!(error.contains("help: a command of a task has no terminal that it could ask at"), "{error}");
@@ -302,12 +302,12 @@ async fn neither_way_to_show_a_command_shows_its_input_or_its_variables() {
             assert!(!shown.contains("of the variable") && !shown.contains("of the input"), "{shown}");
         }
     }
-    Place::new().layout().add(Shown).unwrap().run_setup_tasks().await.unwrap();
+    Scratch::new().layout().add(Shown).unwrap().run_setup_tasks().await.unwrap();
 }
 
 #[tokio::test]
 async fn a_command_that_leaves_something_running_is_not_waited_for_for_ever() {
-    let place = Place::new();
+    let place = Scratch::new();
     let script = format!("sleep 60 & echo $! > {}; exit 0", place.path().join("child").display());
     let shell = shell(&place.layout(), &script, Way::Run);
     let began = Instant::now();
@@ -320,7 +320,7 @@ async fn a_command_that_leaves_something_running_is_not_waited_for_for_ever() {
 
 #[tokio::test]
 async fn a_command_that_a_signal_ended_says_which() {
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "kill -9 $$", Way::Run);
     let error = anyhow::Error::new(shell.run_setup_tasks().await.unwrap_err());
     let status = error.chain().find_map(|cause| match cause.downcast_ref() {
@@ -332,7 +332,7 @@ async fn a_command_that_a_signal_ended_says_which() {
 
 #[tokio::test]
 async fn the_last_logs_of_a_task_are_kept() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let shell = shell(&layout, "echo hello", Way::Run);
     for _ in 0..25 {
@@ -345,7 +345,7 @@ async fn the_last_logs_of_a_task_are_kept() {
 
 #[tokio::test]
 async fn a_log_that_cannot_be_written_harms_no_task() {
-    let place = Place::new();
+    let place = Scratch::new();
     std::fs::create_dir_all(place.path().join(".setup-tasks")).unwrap();
     std::fs::write(place.path().join(".setup-tasks/log"), "in the way").unwrap();
     let layout = place.layout();
@@ -357,7 +357,7 @@ async fn a_log_that_cannot_be_written_harms_no_task() {
 #[tokio::test]
 async fn logs_are_for_their_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
-    let place = Place::new();
+    let place = Scratch::new();
     let shell = shell(&place.layout(), "echo hello", Way::Run);
     shell.run_setup_tasks().await.unwrap();
     let mode = logs(&shell)[0].path.metadata().unwrap().permissions().mode();

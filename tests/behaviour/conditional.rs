@@ -2,7 +2,7 @@
 
 use setup_tasks::prelude::*;
 
-use crate::support::{Log, Place};
+use test_kit::{Log, Scratch};
 
 /// Variants of one model, each in a module of its own, as builds of one program would have them.
 macro_rules! build {
@@ -12,7 +12,7 @@ macro_rules! build {
             use setup_tasks::Inject;
             use setup_tasks::prelude::*;
 
-            use crate::support::Log;
+            use test_kit::Log;
 
             #[derive(SetupTasks)]
             #[setup_tasks(subdir = "host")]
@@ -61,7 +61,7 @@ build!(another_is_built {
 });
 
 /// Runs the host of one build; whether its task ran.
-async fn ran<T: SetupTasks>(place: &Place, make: fn(Log) -> T) -> bool {
+async fn ran<T: SetupTasks>(place: &Scratch, make: fn(Log) -> T) -> bool {
     let log = Log::default();
     let host = place.layout().add(make(log.clone())).unwrap();
     host.run_setup_tasks().await.unwrap();
@@ -70,14 +70,15 @@ async fn ran<T: SetupTasks>(place: &Place, make: fn(Log) -> T) -> bool {
 
 #[tokio::test]
 async fn the_variant_of_a_helper_that_is_built_is_called_whatever_the_signatures() {
-    for run in [ran(&Place::new(), first_is_left_out::Host).await, ran(&Place::new(), another_is_built::Host).await] {
+    for run in [ran(&Scratch::new(), first_is_left_out::Host).await, ran(&Scratch::new(), another_is_built::Host).await]
+    {
         assert!(run);
     }
 }
 
 #[tokio::test]
 async fn only_what_is_built_is_fingerprinted() {
-    let place = Place::new();
+    let place = Scratch::new();
     assert!(ran(&place, plain::Host).await);
     assert!(!ran(&place, first_is_left_out::Host).await, "the source that is left out counted");
     assert!(!ran(&place, body_is_left_out_in_part::Host).await, "statements that are left out counted");

@@ -8,7 +8,7 @@ use setup_tasks::run::{ContextExit, TaskStatus};
 use setup_tasks::run::{ObjectReport, TaskReport};
 use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunContext};
 
-use crate::support::{Events, Knobs, Log, Machine, Place, chain, events};
+use test_kit::{Events, Knobs, Log, Machine, Scratch, chain, events};
 
 /// A host with tasks on both sides of its customization.
 #[derive(SetupTasks)]
@@ -108,7 +108,7 @@ fn tree(report: &ObjectReport) -> Vec<String> {
 
 #[tokio::test]
 async fn its_tasks_run_in_the_place_of_one_stamped_under_the_host() {
-    let place = Place::new();
+    let place = Scratch::new();
     {
         let layout = place.layout();
         let host = host(&layout);
@@ -312,7 +312,7 @@ impl Balancer {
 #[tokio::test]
 async fn who_depends_on_a_customization_sees_its_newest_task_also_when_the_host_is_left_alone() {
     for way in ["run_if_needed = false", "readonly", "excluded", "run"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let open = |readonly: bool| {
             let layout = place.layout();
             let host = layout.object_builder(Host { machine: Machine::new("h") }).readonly(readonly).add().unwrap();

@@ -10,7 +10,7 @@ use setup_tasks::decide::Decision;
 use setup_tasks::prelude::*;
 use setup_tasks::task::Completion;
 
-use crate::support::{Log, Machine, Place, chain, lines};
+use test_kit::{Log, Machine, Scratch, chain, lines};
 
 async fn settled() -> (Layout, Object<Machine>) {
     let layout = Layout::in_memory().unwrap();
@@ -94,7 +94,7 @@ async fn an_interrupted_task_runs_again() {
 #[tokio::test]
 async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
     let (layout, machine) = settled().await;
-    let mut events = crate::support::events(&layout);
+    let mut events = test_kit::events(&layout);
     for (knob, value, text) in [
         ("hash", "fail", "the hash function of task `m/second` failed: no hash today"),
         ("valid", "fail", "the invalidator of task `m/second` failed: cannot tell"),
@@ -145,7 +145,7 @@ impl Checked {
 /// Ends a run right after its task with a completion check changed something, as a kill would, in each store. From then on the
 /// check says that the task is complete. Returns the tasks that the next process runs, and those that the process after it runs.
 async fn after_an_end_of(how: &'static str) -> Vec<(&'static str, [Vec<String>; 2])> {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut ran = Vec::new();
     for (store, layout) in place.layouts() {
         let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
@@ -291,7 +291,7 @@ mod sources {
 
 #[tokio::test]
 async fn an_edit_of_the_method_or_its_helper_runs_the_task_and_other_words_do_not() {
-    let place = Place::new();
+    let place = Scratch::new();
     place.layout().add(sources::first::Model).unwrap().run_setup_tasks().await.unwrap();
     assert_eq!(plan(&place.layout().add(sources::same::Model).unwrap()).await, ["work up to date"]);
     assert_eq!(
@@ -324,8 +324,8 @@ impl Builder {
     }
 }
 
-fn builder() -> (Place, Layout, Object<Builder>) {
-    let place = Place::new();
+fn builder() -> (Scratch, Layout, Object<Builder>) {
+    let place = Scratch::new();
     for (path, text) in [("src/x.txt", "source"), ("lib/a.txt", "a"), ("lib/b.txt", "b"), ("lib/b.other", "")] {
         let path = place.path().join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -371,7 +371,7 @@ async fn a_missing_output_runs_the_task() {
 #[tokio::test]
 async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
     let (_place, layout, builder) = builder();
-    let mut events = crate::support::events(&layout);
+    let mut events = test_kit::events(&layout);
     builder.edit_while_running.store(true, Ordering::Relaxed);
     builder.run_setup_tasks().await.unwrap();
     assert!(events.take().contains(&"files/x/build changed while running".to_owned()));
@@ -383,7 +383,7 @@ async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
 #[tokio::test]
 async fn a_hash_that_changes_while_the_task_runs_is_not_believed_used() {
     let (layout, machine) = settled().await;
-    let mut events = crate::support::events(&layout);
+    let mut events = test_kit::events(&layout);
     machine.knobs.set("second", "change-hash after");
     machine.run_setup_tasks().force(Machine::SECOND).await.unwrap();
     assert!(events.take().contains(&"m/second changed while running".to_owned()));
@@ -408,7 +408,7 @@ impl Slow {
 
 #[tokio::test]
 async fn a_slow_invalidator_is_asked_only_if_configured() {
-    let (place, asked) = (Place::new(), Arc::new(AtomicU32::new(0)));
+    let (place, asked) = (Scratch::new(), Arc::new(AtomicU32::new(0)));
     let cheap = place.layout().add(Slow(asked.clone())).unwrap();
     cheap.run_setup_tasks().await.unwrap();
     assert_eq!((plan(&cheap).await, asked.load(Ordering::Relaxed)), (vec!["work up to date".to_owned()], 0));

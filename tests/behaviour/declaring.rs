@@ -4,7 +4,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::task::{Extract, TaskKind};
 use setup_tasks::{Customization, HostObject, Inject, InjectKey, InjectionKey, Layout, injection_key};
 
-use crate::support::{Log, chain};
+use test_kit::{Log, chain};
 
 injection_key!(Domain = "domain": String);
 
@@ -135,7 +135,7 @@ impl Synchronous {
 #[tokio::test]
 async fn a_plain_call_of_the_method_is_a_plain_call() {
     let layout = Layout::in_memory().unwrap();
-    let (log, mut events) = (Log::default(), crate::support::events(&layout));
+    let (log, mut events) = (Log::default(), test_kit::events(&layout));
     let object = layout.add(Synchronous(log.clone())).unwrap();
     object.nothing();
     assert_eq!((log.take(), events.take().len()), (vec!["nothing".to_owned()], 0));
@@ -148,7 +148,7 @@ async fn a_task_may_return_nothing_an_outcome_or_any_error() {
     let log = Log::default();
     let object = layout.add(Synchronous(log.clone())).unwrap();
     let report = object.run_setup_tasks().stop_after(Synchronous::OUTCOME).await.unwrap();
-    assert_eq!(crate::support::lines(&report), ["nothing ran: never ran", "outcome skipped: never ran"]);
+    assert_eq!(test_kit::lines(&report), ["nothing ran: never ran", "outcome skipped: never ran"]);
     let error = object.run_setup_tasks().await.unwrap_err();
     let source = std::error::Error::source(&error).unwrap();
     assert!(source.is::<std::fmt::Error>(), "{error:?}");

@@ -6,7 +6,7 @@ use setup_tasks::fleet::ObjectStatus;
 use setup_tasks::prelude::*;
 use setup_tasks::{AnyObject, InjectionKey, Layout};
 
-use crate::support::chain;
+use test_kit::chain;
 
 /// The stack of a thread of tokio has 2 MiB.
 const STACK: usize = 512 << 10;

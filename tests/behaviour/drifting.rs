@@ -14,7 +14,7 @@ use setup_tasks_templates::{
     FilesystemAccess, InstallTemplates, RootedDirectory, TEMPLATE_DIRECTORY, TemplateTask, template,
 };
 
-use crate::support::{Place, chain, lines};
+use test_kit::{Scratch, chain, lines};
 
 /// Renders files, installs them, and restarts what reads them.
 #[derive(SetupTasks, Serialize)]
@@ -53,7 +53,7 @@ impl FilesystemAccess for Host {
 const PASSWORD: &str = "correct horse of the host";
 
 /// The host in a layout of its own, as in the next process.
-fn host(place: &Place) -> Object<Host> {
+fn host(place: &Scratch) -> Object<Host> {
     place.layout().add(Host { name: "ada".into(), password: Secret::new(PASSWORD.to_owned()) }).unwrap()
 }
 
@@ -98,7 +98,7 @@ const SPOILS: &[(&str, Spoil)] = &[
 
 #[tokio::test]
 async fn a_rendered_file_that_is_not_as_it_was_left_is_rendered_again() {
-    let place = Place::new();
+    let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.config().cache_dir().join("host/etc/plain");
     for (differs, spoil) in SPOILS {
@@ -116,7 +116,7 @@ async fn a_rendered_file_that_is_not_as_it_was_left_is_rendered_again() {
 
 #[tokio::test]
 async fn an_installed_file_that_is_not_as_it_was_left_is_installed_again() {
-    let place = Place::new();
+    let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.path().join("root/etc/plain");
     for (differs, spoil) in SPOILS {
@@ -140,7 +140,7 @@ async fn an_installed_file_that_is_not_as_it_was_left_is_installed_again() {
 
 #[tokio::test]
 async fn the_same_content_written_anew_is_no_drift() {
-    let place = Place::new();
+    let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     for file in [place.config().cache_dir().join("host/etc/plain"), place.path().join("root/etc/plain")] {
         fs::remove_file(&file).unwrap();
@@ -155,10 +155,10 @@ async fn what_is_in_the_place_of_a_file_and_is_none_is_named_and_left_alone() {
     let make_directory: Spoil = |path| fs::create_dir(path).unwrap();
     let make_fifo: Spoil = |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     for (kind, make) in [("a directory", make_directory), ("a FIFO", make_fifo)] {
-        let rendered: fn(&Place) -> PathBuf = |place| place.config().cache_dir().join("host/etc/plain");
-        let installed: fn(&Place) -> PathBuf = |place| place.path().join("root/etc/plain");
+        let rendered: fn(&Scratch) -> PathBuf = |place| place.config().cache_dir().join("host/etc/plain");
+        let installed: fn(&Scratch) -> PathBuf = |place| place.path().join("root/etc/plain");
         for (file, at) in [(rendered, 0), (installed, 3)] {
-            let place = Place::new();
+            let place = Scratch::new();
             host(&place).run_setup_tasks().await.unwrap();
             let file = file(&place);
             fs::remove_file(&file).unwrap();
@@ -176,7 +176,7 @@ async fn what_is_in_the_place_of_a_file_and_is_none_is_named_and_left_alone() {
 
 #[tokio::test]
 async fn a_plan_with_diffs_shows_other_texts_and_other_modes() {
-    let place = Place::new();
+    let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.path().join("root/etc/plain");
     fs::set_permissions(&file, Permissions::from_mode(0o600)).unwrap();
@@ -210,7 +210,7 @@ async fn a_file_that_is_as_it_was_left_is_looked_at_and_not_read() {
         #[setup_task]
         const LARGE: TemplateTask = TemplateTask::new(template!("templates/drift_large.tera"));
     }
-    let place = Place::new();
+    let place = Scratch::new();
     let large = place.layout().add(Large { large: "x".repeat(8 << 20) }).unwrap();
     large.run_setup_tasks().await.unwrap();
     let file = large.stamp_path().unwrap().join("drift_large");
@@ -227,7 +227,7 @@ async fn a_file_that_is_as_it_was_left_is_looked_at_and_not_read() {
 }
 
 /// Returns whether the files of the stores hold these bytes.
-fn is_kept(place: &Place, bytes: &[u8]) -> bool {
+fn is_kept(place: &Scratch, bytes: &[u8]) -> bool {
     let store = place.path().join(".setup-tasks/cache/.setup-tasks");
     let mut files = fs::read_dir(store).unwrap().map(|file| file.unwrap().path()).filter(|path| path.is_file());
     files.any(|path| fs::read(path).unwrap().windows(bytes.len()).any(|window| window == bytes))
@@ -235,7 +235,7 @@ fn is_kept(place: &Place, bytes: &[u8]) -> bool {
 
 #[tokio::test]
 async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
-    let place = Place::new();
+    let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let content = |file: &str| fs::read(place.path().join("root").join(file)).unwrap();
     let hash = |file| *blake3::hash(&content(file)).as_bytes();
@@ -253,7 +253,7 @@ async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
 }
 
 /// Everything that a plan and a run say, in every form, and what is kept.
-async fn said(place: &Place, password: &str) -> String {
+async fn said(place: &Scratch, password: &str) -> String {
     let layout = place.layout();
     let host = Host { name: "ada".into(), password: Secret::new(password.to_owned()) };
     let host = layout.add(host).unwrap();
@@ -274,7 +274,7 @@ async fn said(place: &Place, password: &str) -> String {
 
 #[tokio::test]
 async fn after_a_rotation_neither_the_old_nor_the_new_text_is_shown_whatever_filters_it_went_through() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (old, new) = ("barrier of roses", "mirrored terrace");
     let spellings = |password: &str| {
         let replaced = password.replace('r', "<>").to_uppercase();

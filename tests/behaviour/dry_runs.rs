@@ -5,7 +5,7 @@ use std::sync::Arc;
 use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout};
 
-use crate::support::{Log, Place, lines};
+use test_kit::{Log, Scratch, lines};
 
 /// The other object: whoever asks for it within a plan gets a plan.
 #[derive(SetupTasks)]
@@ -134,7 +134,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
     for helper in HELPERS {
         for way in WAYS {
             let what = format!("{helper:?} {way:?}");
-            let place = Place::new();
+            let place = Scratch::new();
             // The hash and the invalidator are asked where there is a stamp.
             {
                 let layout = place.layout();
@@ -177,7 +177,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
 
 #[tokio::test]
 async fn an_object_that_was_planned_to_be_ready_is_brought_to_ready() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let (log, repo, user) = site(&layout, Helper::Completion, Way::Ready);
     user.as_any().plan().await.unwrap();
@@ -220,7 +220,7 @@ async fn a_layout_that_only_plans_runs_nothing_that_was_spawned_either() {
     }
 
     for plan_only in [true, false] {
-        let place = Place::new();
+        let place = Scratch::new();
         let layout = place.layout_with(|config| config.dry_run = !plan_only);
         if plan_only {
             layout.plan_only();
@@ -238,7 +238,7 @@ async fn a_layout_that_only_plans_runs_nothing_that_was_spawned_either() {
 
 #[tokio::test]
 async fn what_may_not_change_in_a_dry_run_says_so() {
-    let place = Place::new();
+    let place = Scratch::new();
     {
         let layout = place.layout();
         let repo = layout.add(Repo { log: Log::default() }).unwrap();
@@ -265,7 +265,7 @@ async fn what_may_not_change_in_a_dry_run_says_so() {
 
 #[tokio::test]
 async fn a_factory_keeps_what_it_made_for_a_plan_unless_it_was_made_without_the_work_it_asked_for() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let (log, _, user) = site(&layout, Helper::Completion, Way::Factory);
     let plain = InjectionKey::<Arc<String>>::named("plain");
@@ -319,7 +319,7 @@ impl Database {
 
 #[tokio::test]
 async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has_run() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let database = layout.add(Database).unwrap();
     let error = "the completion check of task `db/create_schema` failed: no server";
@@ -353,7 +353,7 @@ async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has
     assert!(database.as_any().plan().await.unwrap().is_up_to_date());
     // Where nothing would run before it, a check that fails is a failure.
     std::fs::remove_file(database.state_path().unwrap().join("installed")).unwrap();
-    let failed = crate::support::chain(database.as_any().plan().await.unwrap_err());
+    let failed = test_kit::chain(database.as_any().plan().await.unwrap_err());
     assert_eq!(failed, error);
 }
 
@@ -394,7 +394,7 @@ impl Guest {
 
 #[tokio::test]
 async fn a_check_that_fails_after_what_it_asked_for_would_run_is_undecided_and_so_is_what_follows() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let log = Log::default();
     let repo = layout.add(Repo { log: log.clone() }).unwrap();
@@ -446,7 +446,7 @@ impl Slow {
 
 #[tokio::test]
 async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let (log, ran) = (Log::default(), Log::default());
     let server = layout.add(Repo { log: ran.clone() }).unwrap();
@@ -474,7 +474,7 @@ async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end
 async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "gated")]
-    struct Gated(crate::support::Gate);
+    struct Gated(test_kit::Gate);
     #[setup_tasks]
     impl Gated {
         #[setup_task("Pass the gate")]
@@ -482,9 +482,9 @@ async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
             self.0.pass().await;
         }
     }
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
-    let gate = crate::support::Gate::new();
+    let gate = test_kit::Gate::new();
     let gated = layout.add(Gated(gate.clone())).unwrap();
     let running = tokio::spawn({
         let gated = gated.clone();
@@ -557,7 +557,7 @@ async fn what_a_plan_adds_to_an_object_is_planned_and_so_is_what_customizations_
             Ok(true)
         }
     }
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let log = Log::default();
     let repo = layout.add(Repo { log: log.clone() }).unwrap();

@@ -9,7 +9,7 @@ use setup_tasks::fleet::FleetError;
 use setup_tasks::fleet::{FleetReport, ObjectStatus};
 use setup_tasks::prelude::*;
 
-use crate::support::{Machine, Place, chain, lines};
+use test_kit::{Machine, Scratch, chain, lines};
 
 /// A machine that depends on others.
 #[derive(SetupTasks)]
@@ -427,7 +427,7 @@ async fn a_fleet_within_a_task_that_would_wait_for_itself_is_an_error() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_fleet_that_is_dropped_leaves_what_ran_as_interrupted() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let machine = layout.add(Machine::new("m")).unwrap();
     let gate = machine.knobs.gate("second");
@@ -519,7 +519,7 @@ async fn what_a_fleet_leaves_out_is_not_taken_for_ready_afterwards() {
 /// Takes a machine from the injector.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "user")]
-struct User(crate::support::Log);
+struct User(test_kit::Log);
 
 #[setup_tasks]
 impl User {
@@ -588,7 +588,7 @@ async fn a_model_that_panics_fails_alone_whatever_it_is_asked() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn many_objects_are_read_at_once_and_what_changes_meanwhile_is_seen_before_a_task_runs() {
-    let place = Place::new();
+    let place = Scratch::new();
     let add =
         |layout: &Layout| -> Vec<_> { (0..100).map(|i| layout.add(Machine::new(&format!("m{i}"))).unwrap()).collect() };
     let layout = place.layout();

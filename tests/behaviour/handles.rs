@@ -8,7 +8,7 @@ use setup_tasks::run::{ContextExit, TaskStatus};
 use setup_tasks::task::TaskHandle;
 use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunContext};
 
-use crate::support::{Gate, Log, Machine, Place, chain, events, lines};
+use test_kit::{Gate, Log, Machine, Scratch, chain, events, lines};
 
 #[tokio::test]
 async fn running_a_handle_runs_the_one_task_as_a_task() {
@@ -133,7 +133,7 @@ fn time(nest: &Object<Nest>, task: &str) -> Option<setup_tasks::stamp::Timestamp
 
 #[tokio::test]
 async fn a_task_runs_others_of_its_object_which_get_its_time_and_are_not_considered_again() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         {
             let layout = layout();

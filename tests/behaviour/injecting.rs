@@ -8,7 +8,7 @@ use setup_tasks::injector::READONLY;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, InjectionKey, Injector, Layout, injector::InjectError};
 
-use crate::support::{Log, Machine, chain};
+use test_kit::{Log, Machine, chain};
 
 const LEASE: InjectionKey<u32> = InjectionKey::named("lease");
 const NET: InjectionKey<String> = InjectionKey::named("net");

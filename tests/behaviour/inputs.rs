@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use setup_tasks::prelude::*;
 
-use crate::support::{Place, chain, lines};
+use test_kit::{Scratch, chain, lines};
 
 /// Has inputs and outputs whose names are values.
 #[derive(SetupTasks)]
@@ -60,7 +60,7 @@ async fn plan<T: SetupTasks>(object: &Object<T>) -> String {
     lines(&object.as_any().plan().await.unwrap()).remove(0)
 }
 
-fn write(place: &Place, path: impl AsRef<Path>, text: &str) {
+fn write(place: &Scratch, path: impl AsRef<Path>, text: &str) {
     let path = place.path().join(path);
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, text).unwrap();
@@ -69,7 +69,7 @@ fn write(place: &Place, path: impl AsRef<Path>, text: &str) {
 #[tokio::test]
 async fn the_value_of_a_field_is_never_a_glob() {
     for name in ["a[1]", "a*", "a?", "{a}", r"a\b", "a\nb", "[", "]", "**", "a[!b]", "[[]", "ä ö", "-", "#"] {
-        let place = Place::new();
+        let place = Scratch::new();
         let reader = place.layout().add(Reader { name: name.to_owned(), port: 7 }).unwrap();
         write(&place, format!("conf/{name}.toml"), "one");
         for decoy in ["a1", "ab", "axy", "a", "b"] {
@@ -92,7 +92,7 @@ async fn the_value_of_a_field_is_never_a_glob() {
 
 #[tokio::test]
 async fn a_glob_around_a_value_is_one_and_formats_apply() {
-    let place = Place::new();
+    let place = Scratch::new();
     let reader = place.layout().add(Reader { name: "a".to_owned(), port: 7 }).unwrap();
     reader.run_setup_tasks().await.unwrap();
     write(&place, "ports/7-x", "");
@@ -103,7 +103,7 @@ async fn a_glob_around_a_value_is_one_and_formats_apply() {
 
 #[tokio::test]
 async fn a_directory_counts_as_every_file_in_it() {
-    let place = Place::new();
+    let place = Scratch::new();
     for file in ["site/index", "site/a/b/c", "deep/one.txt", "deep/x/y/two.txt", "deep/x/no.md", "glob/in/file"] {
         write(&place, file, "text");
     }
@@ -131,7 +131,7 @@ async fn a_directory_counts_as_every_file_in_it() {
 
 #[tokio::test]
 async fn names_that_are_not_utf_8_count() {
-    let place = Place::new();
+    let place = Scratch::new();
     let name = OsStr::from_bytes(b"caf\xe9.txt");
     for directory in ["site", "deep/x", "glob"] {
         fs::create_dir_all(place.path().join(directory)).unwrap();
@@ -157,7 +157,7 @@ async fn names_that_are_not_utf_8_count() {
 
 #[tokio::test]
 async fn a_change_that_keeps_size_and_time_of_modification_is_seen() {
-    let place = Place::new();
+    let place = Scratch::new();
     let reader = place.layout().add(Reader { name: "a".to_owned(), port: 7 }).unwrap();
     let file = place.path().join("conf/a.toml");
     write(&place, "conf/a.toml", "one");
@@ -175,7 +175,7 @@ async fn a_change_that_keeps_size_and_time_of_modification_is_seen() {
 
 #[tokio::test]
 async fn links_that_lead_in_circles_end() {
-    let place = Place::new();
+    let place = Scratch::new();
     for directory in ["site/a", "deep/b"] {
         write(&place, Path::new(directory).join("file.txt"), "one");
         symlink("..", place.path().join(directory).join("up")).unwrap();
@@ -197,7 +197,7 @@ async fn links_that_lead_in_circles_end() {
 #[tokio::test]
 async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
     for (kind, path) in [("FIFO", "site/x"), ("FIFO", "glob/x"), ("FIFO", "site"), ("socket", "deep/a/x.txt")] {
-        let place = Place::new();
+        let place = Scratch::new();
         let tree = place.layout().add(Tree).unwrap();
         tree.run_setup_tasks().await.unwrap();
         let at = place.path().join(path);
@@ -212,7 +212,7 @@ async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
             assert!(error.contains(&format!("{path}` is a {kind}")) && error.contains("help: "), "{error}");
         }
     }
-    let place = Place::new();
+    let place = Scratch::new();
     fs::create_dir_all(place.path().join("site")).unwrap();
     symlink("/dev/zero", place.path().join("site/endless")).unwrap();
     let error = chain(place.layout().add(Tree).unwrap().run_setup_tasks().await.unwrap_err());
@@ -221,7 +221,7 @@ async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
 
 #[tokio::test]
 async fn what_runs_write_is_no_input_of_a_directory_above_it() {
-    let place = Place::new();
+    let place = Scratch::new();
     write(&place, "source", "one");
     let all = place.layout().add(All).unwrap();
     all.run_setup_tasks().await.unwrap();
@@ -232,7 +232,7 @@ async fn what_runs_write_is_no_input_of_a_directory_above_it() {
 
 #[tokio::test]
 async fn a_change_is_seen_in_each_of_many_directories() {
-    let place = Place::new();
+    let place = Scratch::new();
     for directory in 0..20 {
         for file in 0..50 {
             write(&place, format!("site/{directory}/{file}"), "");
@@ -271,7 +271,7 @@ impl Liar {
 
 #[tokio::test]
 async fn a_declared_output_that_the_task_does_not_make_is_a_failure_of_the_task() {
-    let place = Place::new();
+    let place = Scratch::new();
     let liar = place.layout().add(Liar { makes: "other" }).unwrap();
     let error = chain(liar.run_setup_tasks().await.unwrap_err());
     assert!(error.contains("its declared output `made/other` is missing after the task succeeded"), "{error}");

@@ -5,7 +5,7 @@ use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::prelude::*;
 use setup_tasks::{Customization, Layout};
 
-use crate::support::{Machine, Place, chain};
+use test_kit::{Machine, Scratch, chain};
 
 /// One row of every sort.
 #[derive(SetupTasks)]
@@ -91,7 +91,7 @@ fn flat(tasks: &[ObjectTaskInspector]) -> Vec<&ObjectTaskInspector> {
 
 #[tokio::test]
 async fn an_object_says_which_tasks_would_run_and_why() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let desk = desk(&layout);
     let should_run = async || {

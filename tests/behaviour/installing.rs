@@ -13,7 +13,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::run::FileChange;
 use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
 
-use crate::support::{Place, chain, lines};
+use test_kit::{Scratch, chain, lines};
 
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "models/{name}", id = "model")]
@@ -63,14 +63,14 @@ impl FilesystemAccess for Machine {
     }
 }
 
-fn site(place: &Place, name: &str) -> (Layout, Object<Model>, Object<Machine>) {
+fn site(place: &Scratch, name: &str) -> (Layout, Object<Model>, Object<Machine>) {
     let layout = place.layout();
     let model = layout.add(Model { name: name.into(), prepared: Arc::default() }).unwrap();
     let machine = layout.add(Machine { name: "m", model: model.clone() }).unwrap();
     (layout, model, machine)
 }
 
-fn installed(place: &Place, file: &str) -> (String, u32, u64) {
+fn installed(place: &Scratch, file: &str) -> (String, u32, u64) {
     let path = place.path().join("roots/m").join(file);
     let meta = path.metadata().unwrap();
     (std::fs::read_to_string(path).unwrap(), meta.permissions().mode() & 0o7777, meta.ino())
@@ -78,7 +78,7 @@ fn installed(place: &Place, file: &str) -> (String, u32, u64) {
 
 #[tokio::test]
 async fn the_templates_of_another_object_are_rendered_and_installed_with_their_permissions() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (_layout, model, machine) = site(&place, "lan");
     assert_eq!(lines(&machine.as_any().plan().await.unwrap())[0], "install would run: never ran");
     assert!(!place.path().join("roots").exists(), "a dry run leaves the machine alone");
@@ -92,7 +92,7 @@ async fn the_templates_of_another_object_are_rendered_and_installed_with_their_p
 
 #[tokio::test]
 async fn it_installs_again_when_a_template_was_rendered_again_and_replaces_only_what_differs() {
-    let place = Place::new();
+    let place = Scratch::new();
     {
         let (_layout, _, machine) = site(&place, "lan");
         machine.run_setup_tasks().await.unwrap();
@@ -111,7 +111,7 @@ async fn it_installs_again_when_a_template_was_rendered_again_and_replaces_only_
 
 #[tokio::test]
 async fn a_dry_run_shows_what_would_change_in_files_and_changes_none() {
-    let place = Place::new();
+    let place = Scratch::new();
     {
         let (layout, ..) = site(&place, "lan");
         let report = layout.run().diff().await.unwrap();
@@ -177,7 +177,7 @@ impl FilesystemAccess for Own {
 
 #[tokio::test]
 async fn a_machine_installs_its_own_templates_and_may_leave_another_object_at_what_it_was() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (layout, model, _) = site(&place, "lan");
     let root = place.path().join("roots/own");
     let own = layout.add(Own { name: "own", root: root.clone(), model: model.clone() }).unwrap();
@@ -190,7 +190,7 @@ async fn a_machine_installs_its_own_templates_and_may_leave_another_object_at_wh
 
 #[tokio::test]
 async fn a_machine_whose_filesystem_cannot_be_had_fails_and_says_so() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (_layout, _, machine) = site(&place, "lan");
     std::fs::write(place.path().join("roots"), "a file where the roots should be").unwrap();
     let error = chain(machine.run_setup_tasks().await.unwrap_err());
@@ -199,7 +199,7 @@ async fn a_machine_whose_filesystem_cannot_be_had_fails_and_says_so() {
 
 #[test]
 fn nothing_that_is_installed_leads_out_of_the_root() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (root, outside) = (place.path().join("root"), place.path().join("outside"));
     std::fs::create_dir_all(root.join("etc")).unwrap();
     std::fs::create_dir_all(&outside).unwrap();
@@ -242,7 +242,7 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
 
 #[test]
 fn a_link_that_stays_within_the_root_is_replaced_itself() {
-    let place = Place::new();
+    let place = Scratch::new();
     let root = place.path().join("root");
     std::fs::create_dir_all(root.join("etc/real")).unwrap();
     std::fs::write(root.join("etc/target"), "theirs").unwrap();
@@ -274,7 +274,7 @@ fn a_link_that_stays_within_the_root_is_replaced_itself() {
 
 #[test]
 fn drafts_that_a_killed_process_of_the_same_number_left_do_not_matter() {
-    let place = Place::new();
+    let place = Scratch::new();
     for i in 0..200 {
         let draft = format!(".setup-tasks-{}-{i}", std::process::id());
         std::fs::write(place.path().join(draft), "left").unwrap();
@@ -286,7 +286,7 @@ fn drafts_that_a_killed_process_of_the_same_number_left_do_not_matter() {
 
 #[test]
 fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
-    let place = Place::new();
+    let place = Scratch::new();
     let root = place.path().join("root");
     std::fs::create_dir_all(root.join("directory")).unwrap();
     assert!(Command::new("mkfifo").arg(root.join("fifo")).status().unwrap().success());
@@ -306,7 +306,7 @@ fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
 
 #[test]
 fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (root, outside) = (place.path().join("root"), place.path().join("outside"));
     std::fs::create_dir_all(&root).unwrap();
     std::fs::create_dir_all(&outside).unwrap();

@@ -9,7 +9,7 @@ use setup_tasks::event::EventKey;
 use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout};
 
-use crate::support::{Events, Log, Machine, events};
+use test_kit::{Events, Log, Machine, events};
 
 const RACK: InjectionKey<()> = InjectionKey::named("rack");
 

@@ -32,7 +32,6 @@ mod running;
 mod secrets;
 mod stamps;
 mod stopping;
-mod support;
 mod surroundings;
 mod templates;
 mod together;

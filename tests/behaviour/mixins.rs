@@ -4,7 +4,7 @@ use fixture_upstream::{Bucket, Monitored};
 use setup_tasks::Layout;
 use setup_tasks::prelude::*;
 
-use crate::support::Log;
+use test_kit::Log;
 
 #[setup_tasks]
 trait Base {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use setup_tasks::Layout;
 use setup_tasks::event::EventKind;
 
-use crate::support::{Machine, Place, chain, lines};
+use test_kit::{Machine, Scratch, chain, lines};
 
 const DIRECTORY: &str = "SETUP_TASKS_TEST_DIRECTORY";
 const SECOND: &str = "SETUP_TASKS_TEST_SECOND";
@@ -46,7 +46,7 @@ struct Other {
 }
 
 impl Other {
-    fn start(place: &Place, second: &str) -> Self {
+    fn start(place: &Scratch, second: &str) -> Self {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .args(["processes::as_another_process", "--exact", "--nocapture"])
             .env(DIRECTORY, place.path())
@@ -74,11 +74,11 @@ impl Drop for Other {
 
 #[tokio::test]
 async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut other = Other::start(&place, "sleep 300");
     other.wait_for("start second");
     let layout = layout(place.path(), 20);
-    let mut events = crate::support::events(&layout);
+    let mut events = test_kit::events(&layout);
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
     assert!(report.is_up_to_date(), "{:?}", lines(&report));
@@ -90,7 +90,7 @@ async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
 
 #[tokio::test]
 async fn a_second_process_waits_only_so_long() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut other = Other::start(&place, "hang");
     other.wait_for("start second");
     let layout = layout(place.path(), 1);
@@ -105,7 +105,7 @@ async fn a_second_process_waits_only_so_long() {
 
 #[tokio::test]
 async fn a_process_that_is_killed_frees_its_lock_and_leaves_an_interrupted_task() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut other = Other::start(&place, "hang");
     other.wait_for("start second");
     other.child.kill().unwrap();
@@ -117,7 +117,7 @@ async fn a_process_that_is_killed_frees_its_lock_and_leaves_an_interrupted_task(
 
 #[tokio::test]
 async fn a_dry_run_does_not_wait_for_another_process() {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut other = Other::start(&place, "hang");
     other.wait_for("start second");
     let layout = layout(place.path(), 20);

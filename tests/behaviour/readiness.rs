@@ -6,7 +6,7 @@ use std::time::Duration;
 use setup_tasks::prelude::*;
 use setup_tasks::{AnyObject, Layout};
 
-use crate::support::{Log, Machine, chain, numbers};
+use test_kit::{Log, Machine, Numbers, chain};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_is_brought_to_ready_once_by_all_who_ask() {
@@ -94,7 +94,8 @@ async fn ready_all(objects: &[Object<Linked>]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn graphs_without_a_circle_become_ready_whatever_the_interleaving() {
     for (seed, count) in [(1, 10), (2, 100), (3, 100), (4, 1000)] {
-        let mut next = numbers(seed);
+        let mut numbers = Numbers::new(seed);
+        let mut next = |below| numbers.index(below);
         let edges: Vec<_> = (1..count).flat_map(|i| [(i, next(i)), (i, next(i)), (i, next(i))]).collect();
         let (_layout, objects, log) = linked(count, &edges);
         assert_eq!(ready_all(&objects).await, [""; 0]);
@@ -109,7 +110,8 @@ async fn graphs_without_a_circle_become_ready_whatever_the_interleaving() {
 #[tokio::test(flavor = "multi_thread")]
 async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
     for (seed, count) in [(1, 2), (2, 10), (3, 100), (4, 1000)] {
-        let mut next = numbers(seed);
+        let mut numbers = Numbers::new(seed);
+        let mut next = |below| numbers.index(below);
         let mut edges: Vec<_> = (1..count).flat_map(|i| [(i, next(i)), (i, next(i))]).collect();
         edges.extend([(0, count - 1)]);
         // One that leads from the last back to the first in any case.

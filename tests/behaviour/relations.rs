@@ -6,7 +6,7 @@ use setup_tasks::layout::AddError;
 use setup_tasks::prelude::*;
 use setup_tasks::{AnyObject, Deferred, Inject, InjectionKey, Layout};
 
-use crate::support::{Log, Machine, Place, chain, lines};
+use test_kit::{Log, Machine, Scratch, chain, lines};
 
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "clients/{machine.name}", id = "{machine.name}")]
@@ -64,7 +64,7 @@ async fn the_other_object_runs_up_to_the_task_that_is_depended_on() {
 
 #[tokio::test]
 async fn a_related_task_that_ran_later_runs_what_follows_also_in_another_process() {
-    let place = Place::new();
+    let place = Scratch::new();
     let first = place.layout();
     site(&first).client.run_setup_tasks().await.unwrap();
     {

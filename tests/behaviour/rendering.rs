@@ -10,7 +10,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout, Secret};
 use setup_tasks_templates::{TemplateTask, template};
 
-use crate::support::Place;
+use test_kit::Scratch;
 
 /// Has maps of every kind.
 #[derive(SetupTasks, Serialize)]
@@ -102,7 +102,7 @@ async fn rendering_of_this_process() {
 
 #[test]
 fn a_rendering_is_the_same_in_every_process() {
-    let place = Place::new();
+    let place = Scratch::new();
     let render = |i: usize| {
         let file = place.path().join(i.to_string());
         let mut command = Command::new(std::env::current_exe().unwrap());

@@ -7,7 +7,7 @@ use setup_tasks::injector::READONLY;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
 
-use crate::support::{Log, Machine, Place, chain, events, lines};
+use test_kit::{Log, Machine, Scratch, chain, events, lines};
 
 fn machine(layout: &Layout) -> Object<Machine> {
     layout.add(Machine::new("m")).unwrap()
@@ -25,7 +25,7 @@ async fn stop_after_ends_the_run_once_the_task_was_considered() {
 
 #[tokio::test]
 async fn a_dry_run_says_what_would_run_and_changes_nothing_on_disk() {
-    let place = Place::new();
+    let place = Scratch::new();
     let fresh = machine(&place.layout());
     assert!(lines(&fresh.as_any().plan().await.unwrap()).iter().all(|line| line.contains("would run")));
     assert!(place.tree().is_empty(), "{:?}", place.tree());
@@ -64,7 +64,7 @@ impl Curious {
 
 #[tokio::test]
 async fn in_a_dry_run_paths_are_named_and_not_made() {
-    let place = Place::new();
+    let place = Scratch::new();
     {
         let layout = place.layout();
         let object = layout.add(Curious).unwrap();
@@ -250,7 +250,7 @@ async fn a_listener_that_panics_harms_no_run_and_no_other_listener() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn of_two_runs_of_one_object_the_second_waits_and_finds_the_work_done() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let machine = machine(&layout);
     machine.knobs.set("first", "sleep 50");

@@ -10,7 +10,7 @@ use setup_tasks::stamp::HistoryFilter;
 use setup_tasks::{Layout, Secret};
 use setup_tasks_templates::{TemplateTask, template};
 
-use crate::support::{Place, chain};
+use test_kit::{Scratch, chain};
 
 /// Uses its password in every way in which one can get out.
 #[derive(SetupTasks, Serialize)]
@@ -61,7 +61,7 @@ fn vault(layout: &Layout, password: &str, way: &'static str) -> Object<Vault> {
 
 /// All that is said of a run, and all that is on disk afterwards, save the file that the password is rendered into.
 async fn traces(password: &str, way: &'static str) -> String {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut said = String::new();
     {
         let layout = place.layout();
@@ -135,7 +135,7 @@ async fn control_characters_in_what_is_said_are_spelled_out_in_logs() {
             Ok(cx.command("printf").arg("\\033[2J").run().await?)
         }
     }
-    let place = Place::new();
+    let place = Scratch::new();
     let loud = place.layout().add(Loud).unwrap();
     loud.run_setup_tasks().await.unwrap();
     let log = std::fs::read(&setup_tasks::log::logs_of(&loud.as_any(), None).unwrap()[0].path).unwrap();
@@ -262,7 +262,7 @@ fn joined(text: &str) -> String {
 
 /// Runs the leaks and returns all their output and all files that they leave.
 async fn leaked(leaks: Vec<Leak>) -> String {
-    let place = Place::new();
+    let place = Scratch::new();
     let mut said = String::new();
     let layout = place.layout();
     let mut events = layout.events();
@@ -341,7 +341,7 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
         fn read(&self) {}
     }
     let _known = Secret::new("not-for-a-name".to_owned());
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let add =
         |id: &str, subdir: &str| layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err().to_string();
@@ -356,7 +356,7 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
 
 #[tokio::test]
 async fn after_a_rotation_a_diff_shows_neither_the_old_secret_nor_the_new_one() {
-    let place = Place::new();
+    let place = Scratch::new();
     // As if by another process: the secret that the file holds is not known any more.
     let old = "a secret that nobody knows any more";
     {

@@ -8,11 +8,11 @@ use setup_tasks::stamp::{
     AttemptEnd, Change, Clock, Entry, Fence, HistoryFilter, MemoryStore, Stamp, StampError, Timestamp,
 };
 
-use crate::support::{Machine, Place, lines};
+use test_kit::{Machine, Scratch, lines};
 
 #[tokio::test]
 async fn stamps_of_every_store_outlast_the_process_and_say_the_same() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         let kept = {
             let layout = layout();
@@ -36,7 +36,7 @@ async fn stamps_of_every_store_outlast_the_process_and_say_the_same() {
 
 #[tokio::test]
 async fn every_store_keeps_failures_and_interruptions_across_processes() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         {
             let layout = layout();
@@ -60,7 +60,7 @@ async fn every_store_keeps_failures_and_interruptions_across_processes() {
 
 #[tokio::test]
 async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         let layout = layout();
         let machine = layout.add(Machine::new("m")).unwrap();
@@ -78,7 +78,7 @@ async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
 
 #[tokio::test]
 async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         let entry = Entry { changed: Some(Timestamp(1_795_554_000_000_000_000)), ..Entry::default() };
         {
@@ -134,7 +134,7 @@ async fn every_store_refuses_a_write_whose_fence_is_older_than_one_that_it_has_s
 
 #[tokio::test]
 async fn every_store_keeps_the_history() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         let layout = layout();
         let machine = layout.add(Machine::new("m")).unwrap();
@@ -160,7 +160,7 @@ async fn every_store_keeps_the_history() {
 
 #[tokio::test]
 async fn a_second_reader_sees_each_task_while_a_run_goes_on() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (store, layout) in place.layouts() {
         let (writer, reader) = (layout(), layout());
         let machine = writer.add(Machine::new("m")).unwrap();
@@ -183,7 +183,7 @@ async fn a_second_reader_sees_each_task_while_a_run_goes_on() {
 #[tokio::test]
 async fn times_go_on_when_the_wall_clock_is_set_back() {
     let store = Arc::new(MemoryStore::new());
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = |seconds| {
         let clock = Clock::over(move || UNIX_EPOCH + Duration::from_secs(seconds));
         Layout::with_clock(place.config(), store.clone(), clock)
@@ -202,7 +202,7 @@ async fn times_go_on_when_the_wall_clock_is_set_back() {
 
 #[tokio::test]
 async fn plain_files_can_be_seen_touched_and_removed() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (_, layout) = place.layouts().remove(1);
     let layout = layout();
     let machine = layout.add(Machine::new("m")).unwrap();

@@ -14,7 +14,7 @@ use setup_tasks::stamp::{
 use setup_tasks::{BoxFuture, Config, Deferred, InjectionKey, Layout};
 use setup_tasks_templates::{TemplateTask, template};
 
-use crate::support::{Machine, Place, chain, lines};
+use test_kit::{Machine, Scratch, chain, lines};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
@@ -26,7 +26,7 @@ async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
     gates[0].arrived().await;
     gates[1].arrived().await;
     stop.ask();
-    gates.iter().for_each(crate::support::Gate::open);
+    gates.iter().for_each(test_kit::Gate::open);
     let report = fleet.await.unwrap().unwrap();
     let outcomes: Vec<_> = report.objects.iter().map(|object| object.outcome).collect();
     assert_eq!(outcomes, [ObjectStatus::Stopped, ObjectStatus::Stopped, ObjectStatus::NotTried]);
@@ -45,7 +45,7 @@ async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
 
 #[tokio::test]
 async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (layout, other) = (place.layout(), place.layout());
     let [holder, waiter] = [&other, &layout].map(|layout| layout.add(Machine::new("m")).unwrap());
     let gate = holder.knobs.gate("first");
@@ -81,7 +81,7 @@ async fn a_stop_of_the_layout_ends_single_runs_and_fleets_alike() {
 
 #[tokio::test]
 async fn a_stop_of_the_layout_ends_the_wait_for_another_process() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (layout, other) = (place.layout(), place.layout());
     let [holder, waiter] = [&other, &layout].map(|layout| layout.add(Machine::new("m")).unwrap());
     let gate = holder.knobs.gate("first");
@@ -143,7 +143,7 @@ impl Door {
 
 #[tokio::test]
 async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
-    let (place, store) = (Place::new(), Stopping::default());
+    let (place, store) = (Scratch::new(), Stopping::default());
     let stop = store.stop.clone();
     let config = Config { base_dir: place.path().to_owned(), ..Config::default() };
     let layout = Layout::with_store(config, store);
@@ -155,7 +155,7 @@ async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
 
 #[tokio::test]
 async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_runs() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let machine = layout.add(Machine::new("m")).unwrap();
     machine.knobs.set("hash", "one");
@@ -218,7 +218,7 @@ impl Faulty {
 
 #[tokio::test]
 async fn a_check_finds_every_mistake_and_touches_nothing() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     let bad = layout
         .add(Faulty { name: "bad".into(), machine: Some(Deferred::new(NOBODY)), words: None })

@@ -8,7 +8,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::run::{ContextExit, RunError};
 use setup_tasks::{BoxFuture, Layout, Resource, RunContext};
 
-use crate::support::{Log, Machine, chain};
+use test_kit::{Log, Machine, chain};
 
 /// A context that says when it is entered and left.
 struct Bracket {

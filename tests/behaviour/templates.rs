@@ -9,7 +9,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout};
 use setup_tasks_templates::{TEMPLATE_DIRECTORY, TemplateTask, template};
 
-use crate::support::{Place, chain, lines};
+use test_kit::{Scratch, chain, lines};
 
 const DOMAIN: InjectionKey<String> = InjectionKey::named("domain");
 
@@ -47,7 +47,7 @@ fn read(zone: &Object<Zone>, file: &str) -> (String, u32, std::time::SystemTime)
 
 #[tokio::test]
 async fn a_template_is_rendered_with_its_model_values_and_keys_through_parents_and_includes() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     layout.injector().provide_async(DOMAIN, |_| async { Ok("a&b.example".to_owned()) }).unwrap();
     let zone = zone(&layout, &["gw", "ns"]);
@@ -62,7 +62,7 @@ async fn a_template_is_rendered_with_its_model_values_and_keys_through_parents_a
 
 #[tokio::test]
 async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
-    let place = Place::new();
+    let place = Scratch::new();
     let run = async |domain: &str, names: &[&str]| {
         let layout = place.layout();
         layout.injector().provide(DOMAIN, domain.to_owned()).unwrap();
@@ -82,7 +82,7 @@ async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
 
 #[tokio::test]
 async fn a_file_that_is_the_same_already_is_left_alone() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
     let zone = zone(&layout, &["gw"]);
@@ -100,7 +100,7 @@ async fn a_file_that_is_the_same_already_is_left_alone() {
 
 #[tokio::test]
 async fn a_dry_run_says_what_would_be_rendered_and_makes_no_directory() {
-    let place = Place::new();
+    let place = Scratch::new();
     let layout = place.layout();
     layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
     let zone = zone(&layout, &["gw"]);
@@ -125,7 +125,7 @@ impl Numbered {
 
 #[tokio::test]
 async fn a_component_called_hash_says_when_the_template_is_rendered_again() {
-    let place = Place::new();
+    let place = Scratch::new();
     for (name, serial, expected) in [("a", 1, "a 1 0"), ("b", 1, "a 1 0"), ("b", 2, "b 2 0")] {
         let layout = place.layout();
         let object = layout.add(Numbered { name: name.into(), serial, names: Vec::new() }).unwrap();
@@ -188,7 +188,7 @@ async fn a_key_that_nobody_provides_names_template_and_variable() {
 
 #[tokio::test]
 async fn in_development_a_directory_has_the_newer_texts() {
-    let place = Place::new();
+    let place = Scratch::new();
     let newer = place.path().join("newer");
     std::fs::create_dir_all(newer.join("templates/partials")).unwrap();
     let run = async || {

@@ -11,7 +11,7 @@ use setup_tasks::run::TaskStatus;
 use setup_tasks::task::Completion;
 use setup_tasks::{Customization, Layout, NewTask};
 
-use crate::support::{Place, numbers};
+use test_kit::{Numbers, Scratch};
 
 const OBJECTS: usize = 200;
 const STEPS: usize = 100;
@@ -180,7 +180,7 @@ fn has_added(i: usize) -> bool {
 }
 
 /// The layout, as each process makes it anew.
-fn layout(place: &Place, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Object<Part>>) {
+fn layout(place: &Scratch, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Object<Part>>) {
     let layout = place.layout();
     let mut parts: Vec<Object<Part>> = Vec::new();
     for (number, edges) in edges.iter().enumerate() {
@@ -452,8 +452,9 @@ async fn forget(parts: &[Object<Part>], naive: &mut Naive, task: Task) {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_runs_is_what_a_naive_model_says() {
     for seed in [1, 2] {
-        let mut next = numbers(seed);
-        let (place, world) = (Place::new(), World::default());
+        let mut numbers = Numbers::new(seed);
+        let mut next = |below| numbers.index(below);
+        let (place, world) = (Scratch::new(), World::default());
         let edges = random_edges(&mut next);
         let mut naive = Naive::new(&edges);
         let (mut layout, mut parts) = self::layout(&place, &world, &edges);

@@ -7,11 +7,11 @@ use std::process::Command;
 use setup_tasks::Layout;
 use setup_tasks::stamp::StampError;
 
-use crate::support::{Machine, Place, chain};
+use test_kit::{Machine, Scratch, chain};
 
 /// A database with the stamps of one machine, and nobody who holds it open.
-async fn written() -> Place {
-    let place = Place::new();
+async fn written() -> Scratch {
+    let place = Scratch::new();
     place.layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
     assert!(place.database().exists());
     place
@@ -21,7 +21,7 @@ fn machine(layout: &Layout) -> setup_tasks::Object<Machine> {
     layout.add(Machine::new("m")).unwrap()
 }
 
-async fn refusal(place: &Place) -> String {
+async fn refusal(place: &Scratch) -> String {
     let layout = place.layout();
     let machine = machine(&layout);
     let error = chain(machine.run_setup_tasks().await.unwrap_err());
@@ -104,7 +104,7 @@ async fn a_database_of_another_program_is_refused() {
 
 #[tokio::test]
 async fn plain_files_that_are_damaged_or_newer_are_refused() {
-    let place = Place::new();
+    let place = Scratch::new();
     let (_, layout) = place.layouts().remove(1);
     let layout = layout();
     let machine = machine(&layout);
@@ -119,7 +119,7 @@ async fn plain_files_that_are_damaged_or_newer_are_refused() {
 
 #[tokio::test]
 async fn a_directory_that_cannot_be_made_is_named() {
-    let place = Place::new();
+    let place = Scratch::new();
     fs::write(place.path().join(".setup-tasks"), "a file where a directory should be").unwrap();
     let layout = place.layout();
     let machine = machine(&layout);
@@ -144,18 +144,12 @@ fn with_a_small_disk(test: &str) {
         Ok(output) => !output.status.success() && !String::from_utf8_lossy(&output.stdout).contains("running 1 test"),
         Err(_) => true,
     };
-    if refused && std::env::var_os("CI").is_none() {
-        skip(test);
-        return;
+    if refused {
+        return test_kit::skip(&format!("{test}: `unshare` may not mount a disk here"));
     }
     let output = output.unwrap();
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success() && out.contains("1 passed"), "{out}\n{err}");
-}
-
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
-fn skip(test: &str) {
-    eprintln!("\n!!! SKIPPED {test}: `unshare` may not mount a disk here\n");
 }
 
 fn small_disk() -> Option<(std::path::PathBuf, setup_tasks::Config)> {
@@ -236,7 +230,7 @@ async fn on_a_read_only_disk() {
 
 #[tokio::test]
 async fn errors_of_stamps_can_be_told_apart() {
-    let place = Place::new();
+    let place = Scratch::new();
     fs::create_dir_all(place.database().parent().unwrap()).unwrap();
     fs::write(place.database(), "x").unwrap();
     let layout = place.layout();
@@ -313,7 +307,7 @@ async fn a_store_that_is_removed_moved_or_replaced_while_a_run_is_under_way_fail
             (1, ".setup-tasks/cache"),
             (1, ".setup-tasks"),
         ] {
-            let place = Place::new();
+            let place = Scratch::new();
             let (store, layout) = place.layouts().remove(at);
             let base = place.path().join(store);
             let layout = layout();
@@ -336,7 +330,7 @@ async fn a_store_that_is_removed_moved_or_replaced_while_a_run_is_under_way_fail
 async fn locks_and_directories_that_are_lost_while_a_run_is_under_way_fail_the_run() {
     for how in ["removed", "moved", "replaced"] {
         for lost in [".setup-tasks/cache/.setup-tasks/objects.lock", ".setup-tasks/log", ".setup-tasks/state"] {
-            let place = Place::new();
+            let place = Scratch::new();
             let layout = place.layout();
             let machine = machine(&layout);
             machine.log_path().unwrap();
@@ -351,7 +345,7 @@ async fn locks_and_directories_that_are_lost_while_a_run_is_under_way_fail_the_r
 
 #[tokio::test]
 async fn a_path_that_is_too_long_is_said_to_be() {
-    let place = Place::new();
+    let place = Scratch::new();
     let long = (0..6).fold(place.path().to_owned(), |path, _| path.join("x".repeat(100)));
     let config = |base: &Path| setup_tasks::Config { base_dir: base.to_owned(), ..Default::default() };
     let error = chain(machine(&Layout::new(config(&long))).run_setup_tasks().await.unwrap_err());

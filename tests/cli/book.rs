@@ -8,7 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::place::redact;
+use test_kit::redact;
 
 /// A step of a page.
 #[derive(Debug)]

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::SystemTime;
 
-use crate::place::{Place, guard, until};
+use test_kit::{guard, until};
+
+use crate::project::Project;
 
 const LOOKS: &[&[&str]] = &[
     &["plan"],
@@ -45,7 +47,7 @@ fn tree(root: &Path) -> Tree {
 }
 
 /// Runs every command that only looks; the texts that they print.
-fn look(place: &Place, what: &str) -> Vec<String> {
+fn look(place: &Project, what: &str) -> Vec<String> {
     let before = tree(place.path());
     let texts = LOOKS.iter().map(|args| {
         let output = place.run(args);
@@ -64,16 +66,16 @@ fn look(place: &Place, what: &str) -> Vec<String> {
     texts.collect()
 }
 
-fn database(place: &Place) -> PathBuf {
+fn database(place: &Project) -> PathBuf {
     place.file(".setup-tasks/cache/.setup-tasks/stamps.sqlite")
 }
 
-fn log(place: &Place) -> PathBuf {
+fn log(place: &Project) -> PathBuf {
     place.file(".setup-tasks/cache/.setup-tasks/stamps.sqlite-wal")
 }
 
 /// A run that waits within its task, as a process.
-fn waiting_run(place: &Place) -> std::process::Child {
+fn waiting_run(place: &Project) -> std::process::Child {
     place.write("wait", "");
     let child = place.command(&["up"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     guard(&child);
@@ -85,14 +87,14 @@ fn waiting_run(place: &Place) -> std::process::Child {
 
 #[test]
 fn commands_that_only_look_leave_an_empty_directory_empty() {
-    let place = Place::new();
+    let place = Project::new();
     look(&place, "empty");
     assert_eq!(tree(place.path()).len(), 2, "the directory and what the test wrote");
 }
 
 #[test]
 fn commands_that_only_look_leave_no_trace_beside_a_run_and_after_a_killed_one() {
-    let place = Place::new();
+    let place = Project::new();
     let mut child = waiting_run(&place);
     assert!(log(&place).exists());
     let beside = look(&place, "beside a run");
@@ -116,7 +118,7 @@ fn commands_that_only_look_leave_no_trace_beside_a_run_and_after_a_killed_one() 
 
 #[test]
 fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(&["up"]);
     let before = tree(place.path());
     for (args, text) in [
@@ -136,7 +138,7 @@ fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() 
 
 #[test]
 fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("dark", "");
     let why = "decided once files/main/update_files has run; before that, the completion check of task `ada/look` failed: it is dark";
     let output = place.run(&["plan", "--exit-code", "--include", "ada"]);

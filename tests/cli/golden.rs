@@ -2,7 +2,7 @@
 
 use expect_test::expect_file;
 
-use crate::place::Place;
+use crate::project::Project;
 
 macro_rules! golden {
     ($file:literal, $text:expr) => {
@@ -21,7 +21,7 @@ fn narrow(text: &str) -> String {
 }
 
 /// What several command lines print, one after the other.
-fn session(place: &Place, lines: &[&[&str]]) -> String {
+fn session(place: &Project, lines: &[&[&str]]) -> String {
     lines.iter().map(|args| place.show(args)).collect::<Vec<_>>().join("\n")
 }
 
@@ -29,13 +29,13 @@ const UP: &[&str] = &["up", "--jobs", "1"];
 
 #[test]
 fn up_says_what_it_did_and_the_second_time_that_there_is_nothing_to_do() {
-    let place = Place::new();
+    let place = Project::new();
     golden!("up.txt", session(&place, &[UP, UP]));
 }
 
 #[test]
 fn a_failure_shows_the_last_lines_of_its_log_and_the_causes() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("fail", "");
     let failed = place.show(UP);
     place.remove("fail");
@@ -44,7 +44,7 @@ fn a_failure_shows_the_last_lines_of_its_log_and_the_causes() {
 
 #[test]
 fn plan_says_what_would_run_and_why_to_the_root() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(UP);
     place.write("wanted.txt", "bread\nbutter\n");
     place.write("options", "rw");
@@ -59,13 +59,13 @@ fn plan_says_what_would_run_and_why_to_the_root() {
 
 #[test]
 fn a_plan_with_a_diff_shows_what_would_change_in_files() {
-    let place = Place::new();
+    let place = Project::new();
     golden!("diff.txt", session(&place, &[&["plan", "--diff", "-i", "files/*"], &["up", "--diff"]]));
 }
 
 #[test]
 fn why_shows_the_chain_of_causes_of_what_would_run_and_of_what_ran() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(UP);
     let before = place.show(&["why", "ada"]);
     place.write("wanted.txt", "bread\nbutter\n");
@@ -76,14 +76,14 @@ fn why_shows_the_chain_of_causes_of_what_would_run_and_of_what_ran() {
 
 #[test]
 fn list_and_types_show_what_there_is() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("site.txt", "ada\nfrozen\n");
     golden!("list.txt", session(&place, &[&["list"], &["types"], &["list", "--json"]]));
 }
 
 #[test]
 fn status_says_how_things_stand_by_what_was_recorded() {
-    let place = Place::new();
+    let place = Project::new();
     let before = place.show(&["status"]);
     place.write("fail", "");
     place.run(UP);
@@ -93,7 +93,7 @@ fn status_says_how_things_stand_by_what_was_recorded() {
 
 #[test]
 fn history_says_what_ran_why_and_how_it_ended() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("fail", "");
     place.run(UP);
     place.good(&["mark-done", "moody/act"]);
@@ -105,7 +105,7 @@ fn history_says_what_ran_why_and_how_it_ended() {
 
 #[test]
 fn graph_draws_objects_and_tasks_in_four_languages() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(UP);
     place.write("options", "rw");
     let lines: &[&[&str]] = &[
@@ -121,7 +121,7 @@ fn graph_draws_objects_and_tasks_in_four_languages() {
 
 #[test]
 fn clear_force_and_mark_say_what_they_did() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(UP);
     let lines: &[&[&str]] = &[
         &["force", "ada/mount"],
@@ -137,7 +137,7 @@ fn clear_force_and_mark_say_what_they_did() {
 
 #[test]
 fn check_finds_mistakes_without_running_anything() {
-    let place = Place::new();
+    let place = Project::new();
     let sound = place.show(&["check"]);
     place.write("lost", "");
     golden!("check.txt", format!("{sound}\n{}", session(&place, &[&["check"], &["check", "--json"]])));
@@ -146,7 +146,7 @@ fn check_finds_mistakes_without_running_anything() {
 
 #[test]
 fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
-    let place = Place::new();
+    let place = Project::new();
     let lines: &[&[&str]] = &[
         &["why", "bob"],
         &["why", "ada/mownt"],
@@ -168,13 +168,13 @@ fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
 
 #[test]
 fn help_is_whole() {
-    let place = Place::new();
+    let place = Project::new();
     golden!("help.txt", session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"], &["sleep", "--help"]]));
 }
 
 #[test]
 fn a_layout_that_cannot_be_made_is_an_error() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("site.txt", "a/b\n");
     let (shown, output) = (place.show(UP), place.run(UP));
     assert_eq!(shown, "$ site up --jobs 1\n2> error: site.txt: \"a/b\" is no name of a client\n[ends with 1]\n");
@@ -183,7 +183,7 @@ fn a_layout_that_cannot_be_made_is_an_error() {
 
 #[test]
 fn completions_are_scripts_that_their_shell_takes() {
-    let place = Place::new();
+    let place = Project::new();
     let script = place.good(&["completions", "bash"]);
     place.write("completion.bash", &script);
     let check = std::process::Command::new("bash").args(["-n", "completion.bash"]).current_dir(place.path()).status();
@@ -195,7 +195,7 @@ fn completions_are_scripts_that_their_shell_takes() {
 
 #[test]
 fn a_reader_that_goes_away_is_no_failure() {
-    let place = Place::new();
+    let place = Project::new();
     let script = format!("{} up | head -n 1", env!("CARGO_BIN_EXE_site"));
     let mut shell = std::process::Command::new("bash");
     let output = shell.args(["-o", "pipefail", "-c", &script]).current_dir(place.path()).output().unwrap();

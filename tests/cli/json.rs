@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::place::Place;
+use crate::project::Project;
 
 fn lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
@@ -10,7 +10,7 @@ fn lines(text: &str) -> Vec<Value> {
 
 #[test]
 fn up_tells_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("fail", "");
     let output = place.run(&["up", "--json"]);
     assert_eq!(output.status.code(), Some(1));
@@ -32,7 +32,7 @@ fn up_tells_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
 
 #[test]
 fn plans_lists_states_and_histories_are_json_with_a_version() {
-    let place = Place::new();
+    let place = Project::new();
     let plan = &lines(&place.good(&["plan", "--json"]))[0];
     assert!(plan["version"] == 1 && plan["dry_run"] == true);
     assert_eq!(plan["objects"][1]["tasks"][0]["reason"]["reason"], "never_ran");
@@ -51,7 +51,7 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
 
 #[test]
 fn plan_and_why_say_how_a_file_drifted() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(&["up"]);
     let find = || {
         let found =

@@ -3,11 +3,13 @@
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
-use crate::place::{Place, guard, until};
+use test_kit::{guard, until};
+
+use crate::project::Project;
 
 #[test]
 fn a_log_has_what_the_task_its_commands_and_tracing_said() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(&["up"]);
     let log = place.good(&["logs", "moody/act"]);
     let lines: Vec<_> = log.lines().collect();
@@ -23,7 +25,7 @@ fn a_log_has_what_the_task_its_commands_and_tracing_said() {
 
 #[test]
 fn the_latest_log_of_each_task_is_shown_or_all_of_them() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(&["up"]);
     place.good(&["up", "--force"]);
     let heads = |args: &[&str]| place.good(args).matches("==> ").count();
@@ -33,7 +35,7 @@ fn the_latest_log_of_each_task_is_shown_or_all_of_them() {
 
 #[test]
 fn a_followed_log_goes_on_with_what_is_said_and_with_the_next_attempt() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     let mut run = place.command(&["up"]).stdout(Stdio::null()).spawn().unwrap();
     until("the task waits", || place.file("waiting").exists());
@@ -55,7 +57,7 @@ fn a_followed_log_goes_on_with_what_is_said_and_with_the_next_attempt() {
 
 #[test]
 fn a_panic_is_a_failure_whose_place_is_in_the_log() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("panic", "");
     let output = place.run(&["up"]);
     let (said, errors) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
@@ -68,7 +70,7 @@ pub fn interrupt(pid: u32) {
 }
 
 /// The most memory that the run took, in KiB.
-fn peak(place: &Place) -> u64 {
+fn peak(place: &Project) -> u64 {
     let peak = std::fs::read_to_string(place.file("peak")).unwrap();
     peak.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
@@ -78,11 +80,11 @@ const LOUD: &str = "yes $(printf 'x%.0s' $(seq 99)) | head -c 300000000; echo th
 
 #[test]
 fn a_command_that_says_300_mb_costs_neither_memory_nor_disk() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", "echo quiet");
     place.good(&["up", "--include", "scripted"]);
     let quiet = peak(&place);
-    place.write("script", &format!("echo the beginning; {LOUD}"));
+    place.write("script", format!("echo the beginning; {LOUD}"));
     place.good(&["force", "scripted"]);
     let loud = peak(&place);
     assert!(loud < quiet + 8 * 1024, "{loud} KiB instead of {quiet} KiB");
@@ -99,7 +101,7 @@ fn a_command_that_says_300_mb_costs_neither_memory_nor_disk() {
 
 #[test]
 fn a_command_whose_captured_output_is_over_its_limit_fails_and_says_so() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", LOUD);
     place.write("way", "output");
     let output = place.run(&["up", "--include", "scripted"]);

@@ -1,19 +1,19 @@
 //! Objects whose ids look like patterns, options, or tasks of others.
 
-use crate::place::Place;
+use crate::project::Project;
 use crate::unwritten::COMMANDS;
 
 const IDS: [&str; 9] = ["web[1]", "web1", "a*", "a?b", "ab", "axb", "[", "a/b", "q"];
 
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> Project {
+    let place = Project::new();
     place.write("site.txt", "");
-    place.write("odd.txt", &IDS.join("\n"));
+    place.write("odd.txt", IDS.join("\n"));
     place
 }
 
 /// The ids of the objects of which a task is up to date.
-fn done(place: &Place) -> Vec<String> {
+fn done(place: &Project) -> Vec<String> {
     let status: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
     let objects = status["objects"].as_array().unwrap().iter();
     let done = objects.filter(|object| object["tasks"][0]["state"] == "up_to_date" && object["type"] == "Odd");
@@ -85,8 +85,8 @@ const EVIL: [&str; 3] = ["title\u{1b}]0;owned\u{7}", "colour\u{9b}31m", "back\u{
 
 #[test]
 fn no_command_prints_a_control_character_of_an_id() {
-    let place = Place::new();
-    place.write("odd.txt", &EVIL.join("\n"));
+    let place = Project::new();
+    place.write("odd.txt", EVIL.join("\n"));
     let look = |args: &[&str]| {
         let output = place.run(args);
         for text in [output.stdout, output.stderr] {

@@ -4,7 +4,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::place::Place;
+use crate::project::Project;
 
 /// Returns what is below a directory, and itself, with its permissions.
 fn permissions(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
@@ -20,7 +20,7 @@ fn permissions(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
 #[test]
 fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
     for mask in ["000", "022", "077", "277"] {
-        let place = Place::new();
+        let place = Project::new();
         let script = format!("umask {mask}; {} up", env!("CARGO_BIN_EXE_site"));
         let output = Command::new("bash").args(["-c", &script]).current_dir(place.path()).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -40,11 +40,11 @@ fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
 
 #[test]
 fn a_lock_that_a_machine_which_is_gone_left_is_broken_by_name_and_one_of_a_living_process_is_not() {
-    let place = Place::new();
+    let place = Project::new();
     place.good(&["up"]);
     place.write("wait", "");
     let mut run = place.command(&["force", "moody/wait"]).stdout(std::process::Stdio::null()).spawn().unwrap();
-    crate::place::until("the task waits", || place.file("waiting").exists());
+    test_kit::until("the task waits", || place.file("waiting").exists());
     let refused = place.run(&["unlock", "moody"]);
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(refused.status.code() == Some(1) && errors.contains("is alive, so the lock stays"), "{errors}");

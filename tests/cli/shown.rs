@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::place::Place;
+use crate::project::Project;
 
 /// Every command that says something about objects and tasks.
 const COMMANDS: [&[&str]; 22] = [
@@ -31,7 +31,7 @@ const COMMANDS: [&[&str]; 22] = [
 ];
 
 /// What commands say, with the command in front.
-fn said(place: &Place, commands: &[&[&str]]) -> Vec<(String, String)> {
+fn said(place: &Project, commands: &[&[&str]]) -> Vec<(String, String)> {
     let run = |args: &&[&str]| {
         let output = place.run(args);
         let said = [output.stdout, output.stderr].concat();
@@ -47,9 +47,9 @@ fn steers(c: char) -> bool {
 
 #[test]
 fn no_command_says_anything_that_steers_a_terminal() {
-    let place = Place::new();
+    let place = Project::new();
     let hostile = ["a\x1b]0;owned\x07b", "c\u{9b}31md", "e\u{202e}f", "g\u{200b}h\u{2028}i", "j\rk"];
-    place.write("odd.txt", &hostile.join("\n"));
+    place.write("odd.txt", hostile.join("\n"));
     let id = hostile[0];
     let task = format!("{id}/b");
     let named: [&[&str]; 10] = [
@@ -108,7 +108,7 @@ fn no_command_and_no_file_shows_a_secret_in_any_spelling() {
     ];
     let text = format!("say {} now", spellings.join(" and\n"));
     for way in ["", "panic", "thread", "fail"] {
-        let place = Place::new();
+        let place = Project::new();
         place.write("password", &password);
         place.write("leak", &text);
         place.write("leak.way", way);

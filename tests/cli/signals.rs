@@ -2,7 +2,9 @@
 
 use std::process::Command;
 
-use crate::place::{Place, guard_process, until};
+use test_kit::{guard_process, until};
+
+use crate::project::Project;
 use crate::terminal::Terminal;
 
 /// A command line, and where its nap is: in a task, a check, or while the layout is built.
@@ -39,7 +41,7 @@ const CASES: [Case; 17] = [
 
 /// A run that has come to its nap.
 struct Nap {
-    place: Place,
+    place: Project,
     /// An argument of every process of the nap.
     name: String,
     terminal: Terminal,
@@ -53,8 +55,8 @@ impl Case {
     }
 
     /// Begins the command, and waits until it naps.
-    fn begin(&self, run: fn(&Place, &[&str]) -> Terminal) -> Nap {
-        let place = Place::new();
+    fn begin(&self, run: fn(&Project, &[&str]) -> Terminal) -> Nap {
+        let place = Project::new();
         place.write("sleeper", "");
         // A hash and an invalidator are asked for where there is a stamp.
         let is_stamped = self.nap != "task";
@@ -62,14 +64,14 @@ impl Case {
             place.good(&["up", "--include", "sleeper"]);
         }
         let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
-        place.write(&format!("nap.{}", self.nap), &name);
+        place.write(format!("nap.{}", self.nap), &name);
         let terminal = run(&place, self.args);
         until(&format!("{} naps", self.text()), || place.file("napping").exists());
         Nap { place, name, terminal, is_stamped }
     }
 }
 
-fn plainly(place: &Place, args: &[&str]) -> Terminal {
+fn plainly(place: &Project, args: &[&str]) -> Terminal {
     Terminal::run(place, args, true)
 }
 
@@ -108,7 +110,7 @@ impl Nap {
 }
 
 /// Removes the cause of the nap: stamps are right, and the next run does what is due.
-fn wakes(place: &Place, is_stamped: bool, case: &Case) {
+fn wakes(place: &Project, is_stamped: bool, case: &Case) {
     let of_task = |task: &str| {
         let status: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
         let objects = status["objects"].as_array().unwrap().clone();
@@ -116,7 +118,7 @@ fn wakes(place: &Place, is_stamped: bool, case: &Case) {
         let mut tasks = sleeper["tasks"].as_array().unwrap().clone().into_iter();
         tasks.find(|found| found["task"] == task).unwrap()
     };
-    std::fs::remove_file(place.file(&format!("nap.{}", case.nap))).unwrap();
+    std::fs::remove_file(place.file(format!("nap.{}", case.nap))).unwrap();
     let (sleep, get_up) = (of_task("sleep"), of_task("get_up"));
     if is_stamped {
         assert_eq!(sleep["state"], "up_to_date", "{}: {sleep}", case.text());
@@ -147,7 +149,7 @@ fn one_ctrl_c_lets_running_tasks_end_and_everything_else_stops_at_once() {
         let (code, shown) = terminal.end();
         // A check is no task: where nothing is left to do, nothing was stopped.
         assert_eq!(code, if is_stamped { 0 } else { 130 }, "{}: {shown}", case.text());
-        std::fs::remove_file(place.file(&format!("nap.{}", case.nap))).unwrap();
+        std::fs::remove_file(place.file(format!("nap.{}", case.nap))).unwrap();
         let said = place.good(&["up", "--include", "sleeper"]);
         let expected = if is_stamped { "up to date: 1 object" } else { "done: 1 object; 2 tasks ran, 2 up to date" };
         assert!(said.contains(expected), "{}: {said}", case.text());
@@ -217,7 +219,7 @@ fn ctrl_z_stops_and_continues_commands_together_with_the_run() {
 }
 
 /// Begins a run that holds the lock of the object `moody` until a file `go` exists.
-fn holder(place: &Place) -> std::process::Child {
+fn holder(place: &Project) -> std::process::Child {
     place.write("wait", "");
     let holder = place.command(&["up", "--include", "moody"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     until("the task waits", || place.file("waiting").exists());
@@ -226,7 +228,7 @@ fn holder(place: &Place) -> std::process::Child {
 
 #[test]
 fn a_wait_for_another_process_ends_at_a_signal() {
-    let place = Place::new();
+    let place = Project::new();
     let mut holder = holder(&place);
     for args in [&["up", "--include", "moody"][..], &["force", "moody"], &["watch", "--include", "moody"]] {
         for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
@@ -259,7 +261,7 @@ fn has_locks_open(pid: u32) -> bool {
 
 #[test]
 fn a_watch_that_waits_ends_well_at_ctrl_c_and_with_its_number_at_another_signal() {
-    let place = Place::new();
+    let place = Project::new();
     for (signal, expected) in [("INT", 0), ("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
         let terminal = Terminal::run(&place, &["watch"], true);
         terminal.until("for changes; Ctrl-C ends");
@@ -273,7 +275,7 @@ fn a_watch_that_waits_ends_well_at_ctrl_c_and_with_its_number_at_another_signal(
 
 #[test]
 fn a_command_that_does_not_want_to_end_is_killed() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("sleeper", "");
     let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
     place.write("nap.task", &name);
@@ -302,7 +304,7 @@ fn a_run_that_was_stopped_ends_its_commands_too() {
 
 #[test]
 fn a_closed_terminal_ends_the_run_and_its_commands() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("sleeper", "");
     let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
     place.write("nap.task", &name);
@@ -321,7 +323,7 @@ fn a_closed_terminal_ends_the_run_and_its_commands() {
 
 #[test]
 fn a_run_under_nohup_survives_its_terminal() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     let mut run = Command::new("nohup");
     run.arg(env!("CARGO_BIN_EXE_site")).args(["up", "--include", "moody"]).current_dir(place.path());
@@ -335,7 +337,7 @@ fn a_run_under_nohup_survives_its_terminal() {
 
 #[test]
 fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     // The leader of the terminal's session has no shell above it.
     let mut terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
@@ -347,7 +349,7 @@ fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
 
 #[test]
 fn work_that_blocks_its_thread_does_not_keep_a_signal_that_ends_at_once() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("block", "");
     let terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
     until("the task blocks", || place.file("blocking").exists());
@@ -359,7 +361,7 @@ fn work_that_blocks_its_thread_does_not_keep_a_signal_that_ends_at_once() {
 
 #[test]
 fn with_json_a_run_that_is_ended_says_so() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     let mut run = place.command(&["up", "--include", "moody", "--json"]);
     let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
@@ -374,7 +376,7 @@ fn with_json_a_run_that_is_ended_says_so() {
 
 #[test]
 fn a_reader_that_reads_nothing_keeps_no_signal() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     let (_reader, mut writer) = std::io::pipe().unwrap();
     // As much as fits: the next byte waits for the reader.

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use portable_pty::{Child, CommandBuilder, PtySize, native_pty_system};
 
-use crate::place::{Place, guard_process, until};
+use test_kit::{guard_process, until};
+
+use crate::project::Project;
 
 /// The binary on a terminal.
 pub struct Terminal {
@@ -18,14 +20,14 @@ pub struct Terminal {
 }
 
 impl Terminal {
-    pub fn run(place: &Place, args: &[&str], no_color: bool) -> Self {
+    pub fn run(place: &Project, args: &[&str], no_color: bool) -> Self {
         let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_site"));
         command.args(args);
         Self::start(place, command, no_color)
     }
 
     /// The same as a job of a shell, which says how the job was stopped and ended, and continues it at the end of a line.
-    pub fn run_as_job(place: &Place, args: &[&str]) -> Self {
+    pub fn run_as_job(place: &Project, args: &[&str]) -> Self {
         let mut command = CommandBuilder::new("bash");
         let script = r#"set -m; "$@"; echo "<stopped with $?>"; read -r; fg; echo "<ended with $?>""#;
         command.args(["-c", script, "bash", env!("CARGO_BIN_EXE_site")]);
@@ -33,7 +35,7 @@ impl Terminal {
         Self::start(place, command, true)
     }
 
-    fn start(place: &Place, mut command: CommandBuilder, no_color: bool) -> Self {
+    fn start(place: &Project, mut command: CommandBuilder, no_color: bool) -> Self {
         let size = PtySize { rows: 40, cols: 110, pixel_width: 0, pixel_height: 0 };
         let pty = native_pty_system().openpty(size).unwrap();
         command.cwd(place.path());
@@ -99,7 +101,7 @@ impl Terminal {
 
 #[test]
 fn progress_shows_what_runs_how_much_is_done_and_how_long_the_rest_takes() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("slow", "");
     place.good(&["up"]);
     place.good(&["clear", "moody"]);
@@ -121,7 +123,7 @@ fn progress_shows_what_runs_how_much_is_done_and_how_long_the_rest_takes() {
 
 #[test]
 fn colours_are_on_a_terminal_and_obey_no_color() {
-    let place = Place::new();
+    let place = Project::new();
     let (code, _, written) = Terminal::run(&place, &["up"], false).end_with_all();
     assert!(code == 0 && written.contains("\x1b[32mdone"), "{written:?}");
     place.good(&["clear", "*"]);
@@ -139,7 +141,7 @@ fn colours_are_on_a_terminal_and_obey_no_color() {
 
 #[test]
 fn one_ctrl_c_lets_what_runs_end_and_begins_nothing_more() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     let mut terminal = Terminal::run(&place, &["up"], false);
     terminal.until("Wait for a sign");
@@ -162,7 +164,7 @@ fn one_ctrl_c_lets_what_runs_end_and_begins_nothing_more() {
 
 #[test]
 fn two_ctrl_cs_stop_at_once_and_leave_no_stamp_and_no_process() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("wait", "");
     let mut terminal = Terminal::run(&place, &["up"], false);
     until("the task waits", || place.file("waiting").exists());
@@ -182,7 +184,7 @@ fn two_ctrl_cs_stop_at_once_and_leave_no_stamp_and_no_process() {
 
 #[test]
 fn a_task_that_blocks_its_thread_does_not_keep_a_second_ctrl_c() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("block", "");
     let mut terminal = Terminal::run(&place, &["up"], false);
     until("the task blocks", || place.file("blocking").exists());
@@ -197,7 +199,7 @@ fn a_task_that_blocks_its_thread_does_not_keep_a_second_ctrl_c() {
 
 #[test]
 fn off_a_terminal_nothing_moves() {
-    let place = Place::new();
+    let place = Project::new();
     let output = place.run(&["up"]);
     let text = String::from_utf8(output.stdout).unwrap() + std::str::from_utf8(&output.stderr).unwrap();
     assert!(!text.contains('\x1b') && !text.contains('\r'), "{text:?}");
@@ -207,7 +209,7 @@ fn off_a_terminal_nothing_moves() {
 
 #[test]
 fn a_command_that_asks_at_the_terminal_fails_at_once_and_says_why() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", "read word < /dev/tty");
     let (code, shown) = Terminal::run(&place, &["up", "--include", "scripted"], false).end();
     assert_eq!(code, 1, "{shown}");
@@ -221,7 +223,7 @@ const ASK: &str = "printf 'which word? '; read word; echo \"$word\" > answer";
 
 #[test]
 fn an_interactive_command_has_the_terminal_while_all_else_keeps_still() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", ASK);
     place.write("way", "interactive");
     let mut terminal = Terminal::run(&place, &["up"], false);
@@ -242,7 +244,7 @@ fn an_interactive_command_has_the_terminal_while_all_else_keeps_still() {
 
 #[test]
 fn a_ctrl_c_is_for_the_command_that_has_the_terminal() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", "printf 'which word? '; read word");
     place.write("way", "interactive");
     let mut terminal = Terminal::run(&place, &["up"], false);
@@ -255,7 +257,7 @@ fn a_ctrl_c_is_for_the_command_that_has_the_terminal() {
 
 #[test]
 fn a_ctrl_z_stops_an_interactive_command_together_with_the_run() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", ASK);
     place.write("way", "interactive");
     let mut terminal = Terminal::run_as_job(&place, &["up", "--include", "scripted"]);
@@ -271,7 +273,7 @@ fn a_ctrl_z_stops_an_interactive_command_together_with_the_run() {
 
 #[test]
 fn without_a_terminal_an_interactive_command_is_an_error_with_help() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("script", ASK);
     place.write("way", "interactive");
     // In a session of its own.

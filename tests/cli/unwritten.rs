@@ -5,7 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::process::{Output, Stdio};
 
 use crate::logs::interrupt;
-use crate::place::{Place, guard};
+use test_kit::guard;
+
+use crate::project::Project;
 
 /// A command line of every command that prints something, and of every form that it prints.
 pub const COMMANDS: &[&[&str]] = &[
@@ -48,8 +50,8 @@ fn full() -> File {
     File::options().write(true).open("/dev/full").unwrap()
 }
 
-fn place() -> Place {
-    let place = Place::new();
+fn place() -> Project {
+    let place = Project::new();
     place.write("sleeper", "");
     place.good(&["up"]);
     place
@@ -88,7 +90,7 @@ fn a_reader_that_goes_away_is_no_error_of_any_command() {
 
 #[test]
 fn the_run_is_not_harmed_by_an_output_that_cannot_be_written() {
-    let place = Place::new();
+    let place = Project::new();
     let output = place.command(&["up"]).stdout(full()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(place.good(&["up"]).starts_with("up to date: 4 objects"));

@@ -4,16 +4,18 @@ use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
 
 use crate::logs::interrupt;
-use crate::place::{Place, guard};
+use test_kit::guard;
+
+use crate::project::Project;
 
 struct Watch(Child, Lines<BufReader<ChildStdout>>);
 
 impl Watch {
-    fn begin(place: &Place, options: &[&str]) -> Self {
+    fn begin(place: &Project, options: &[&str]) -> Self {
         Self::begin_in(place, ".", options)
     }
 
-    fn begin_in(place: &Place, directory: &str, options: &[&str]) -> Self {
+    fn begin_in(place: &Project, directory: &str, options: &[&str]) -> Self {
         let mut command = place.command(&["watch", "--jobs", "1"]);
         command.current_dir(place.file(directory));
         let mut child = command.args(options).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
@@ -44,7 +46,7 @@ impl Drop for Watch {
 
 #[test]
 fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() {
-    let place = Place::new();
+    let place = Project::new();
     place.write("site.txt", "ada\n");
     let mut watch = Watch::begin(&place, &[]);
     assert!(watch.run().last().unwrap().starts_with("done: 3 objects;"));
@@ -81,7 +83,7 @@ fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() 
 
 #[test]
 fn with_json_the_standard_output_is_for_programs_alone() {
-    let place = Place::new();
+    let place = Project::new();
     let mut watch = Watch::begin(&place, &["--json"]);
     let mut events = watch.1.by_ref().map(|line| serde_json::from_str::<serde_json::Value>(&line.unwrap()).unwrap());
     let mut run = || events.by_ref().find(|event| event["event"] == "run_ended").unwrap();
@@ -96,10 +98,10 @@ fn with_json_the_standard_output_is_for_programs_alone() {
 
 #[test]
 fn the_name_of_the_directory_that_inputs_are_in_is_no_pattern() {
-    let place = Place::new();
+    let place = Project::new();
     for directory in ["site[1]", "site1"] {
         std::fs::create_dir_all(place.file(directory).join("more")).unwrap();
-        place.write(&format!("{directory}/wanted.txt"), "bread\n");
+        place.write(format!("{directory}/wanted.txt"), "bread\n");
     }
     let mut watch = Watch::begin_in(&place, "site[1]", &[]);
     watch.run();

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use crate::place::{Numbers, Place, setting};
+use test_kit::{Numbers, setting};
+
+use crate::trial::Trial;
 
 /// Runs that are killed, each finished by one that is not.
 fn kill_and_finish(kills: u64, settings: &[(&'static str, &str)], seed: u64) {
-    let place = Place::new(settings);
+    let place = Trial::new(settings);
     let mut numbers = Numbers::new(seed);
     let (mut interrupted, mut longest) = (0, 30_000);
     for round in 0..kills {

@@ -4,16 +4,18 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use crate::place::{Numbers, Place, setting};
+use test_kit::{Numbers, setting};
 
-fn database(place: &Place) -> std::path::PathBuf {
+use crate::trial::Trial;
+
+fn database(place: &Trial) -> std::path::PathBuf {
     place.path().join(".setup-tasks/cache/.setup-tasks/stamps.sqlite")
 }
 
 #[test]
 fn ten_thousand_objects_need_no_more_than_256_open_files() {
     let objects = setting("MANY_OBJECTS", 10_000).to_string();
-    let place = Place::new(&[("OBJECTS", &objects), ("PAUSE_US", "0"), ("SYNC", "0"), ("JOBS", "64"), ("CHAIN", "10")]);
+    let place = Trial::new(&[("OBJECTS", &objects), ("PAUSE_US", "0"), ("SYNC", "0"), ("JOBS", "64"), ("CHAIN", "10")]);
     let script = "ulimit -n 256; exec \"$0\" \"$@\"";
     let limited = |mode: &str| {
         let inner = place.command(mode);
@@ -30,7 +32,7 @@ fn ten_thousand_objects_need_no_more_than_256_open_files() {
 
 #[test]
 fn a_database_of_random_bytes_or_cut_off_anywhere_is_an_error_that_names_it_and_never_a_panic() {
-    let place = Place::new(&[("PAUSE_US", "0")]);
+    let place = Trial::new(&[("PAUSE_US", "0")]);
     place.good("run");
     let (path, mut numbers) = (database(&place), Numbers::new(4));
     let whole = fs::read(&path).unwrap();
@@ -73,7 +75,7 @@ fn as_nobody(command: &Command) -> Command {
 
 #[test]
 fn a_directory_that_may_not_be_written_is_an_error_that_names_it_and_what_is_there_can_be_read() {
-    let place = Place::new(&[("PAUSE_US", "0")]);
+    let place = Trial::new(&[("PAUSE_US", "0")]);
     place.good("run");
     let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";
     place.set_generation(0, 7);

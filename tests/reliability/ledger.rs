@@ -15,6 +15,7 @@ use setup_tasks::run::TaskStatus;
 use setup_tasks::stamp::FilesStore;
 use setup_tasks::{Config, Deferred, InjectionKey, Layout};
 use setup_tasks_templates::RootedDirectory;
+use test_kit::setting;
 
 /// Has three tasks, the second of which depends on the generation; the last on another object's second.
 #[derive(SetupTasks)]
@@ -67,10 +68,6 @@ const INSTALLED_LINES: usize = 3000;
 /// How long a task takes for each half of its work, in microseconds.
 fn pause() -> Duration {
     Duration::from_micros(setting("PAUSE_US", 300))
-}
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
 }
 
 /// The length of a line of the ledger with its line feed, in bytes.

@@ -5,7 +5,7 @@
 
 mod crashes;
 mod faults;
-mod place;
 mod power;
 mod processes;
 mod sources;
+mod trial;

@@ -9,7 +9,9 @@ use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use crate::place::{Numbers, Place, setting};
+use test_kit::{Numbers, setting};
+
+use crate::trial::Trial;
 
 const PAGE: usize = 4096;
 
@@ -145,7 +147,7 @@ impl Disk {
 
 fn lose_power(times: u64, durable: bool, seed: u64) {
     let settings: &[(&'static str, &str)] = if durable { &[("DURABLE", "1")] } else { &[("DURABLE", "0")] };
-    let place = Place::new(settings);
+    let place = Trial::new(settings);
     let (records, mut numbers, mut disk) = (tempfile::tempdir().unwrap(), Numbers::new(seed), Disk::default());
     let mut lost = 0;
     for round in 0..times {
@@ -226,7 +228,7 @@ fn installed(file: &Path) -> Option<u64> {
 #[test]
 #[cfg(target_os = "linux")]
 fn a_loss_of_power_leaves_installed_files_whole_and_those_that_were_made_there() {
-    let (times, place) = (setting("POWER_LOSSES", 20), Place::new(&[]));
+    let (times, place) = (setting("POWER_LOSSES", 20), Trial::new(&[]));
     let (records, mut numbers, mut disk) = (tempfile::tempdir().unwrap(), Numbers::new(7), Disk::default());
     let (mut from, mut found) = (0, 0);
     for round in 0..times {

@@ -4,10 +4,12 @@ use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::place::{Numbers, Place, setting};
+use test_kit::{Numbers, setting};
+
+use crate::trial::Trial;
 
 /// A process that begins its run when its standard input ends.
-fn ready(place: &Place) -> (Child, BufReader<ChildStdout>) {
+fn ready(place: &Trial) -> (Child, BufReader<ChildStdout>) {
     let mut command = place.command("run");
     command.env("WAIT", "1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
@@ -19,7 +21,7 @@ fn ready(place: &Place) -> (Child, BufReader<ChildStdout>) {
 }
 
 fn at_once(count: usize, settings: &[(&'static str, &str)]) {
-    let place = Place::new(settings);
+    let place = Trial::new(settings);
     for round in 1..=3 {
         (0..6).for_each(|object| place.set_generation(object, round));
         let mut children: Vec<_> = (0..count).map(|_| ready(&place)).collect();
@@ -62,7 +64,7 @@ fn processes_whose_objects_all_name_each_other_run_each_task_once() {
 fn of_processes_whose_objects_name_each_other_one_is_killed_and_the_others_finish() {
     let mut numbers = Numbers::new(15);
     for round in 0..setting("ROUNDS", 10) {
-        let place = Place::new(&[("PAUSE_US", "5000"), ("MUTUAL", "1")]);
+        let place = Trial::new(&[("PAUSE_US", "5000"), ("MUTUAL", "1")]);
         let mut children: Vec<_> = (0..3).map(|_| ready(&place)).collect();
         for (child, _) in &mut children {
             drop(child.stdin.take());
@@ -84,7 +86,7 @@ fn of_processes_whose_objects_name_each_other_one_is_killed_and_the_others_finis
 
 #[test]
 fn a_killed_holder_frees_its_locks() {
-    let place = Place::new(&[("PAUSE_US", "60000000"), ("OBJECTS", "1")]);
+    let place = Trial::new(&[("PAUSE_US", "60000000"), ("OBJECTS", "1")]);
     let mut holder = place.command("run").stdout(Stdio::null()).spawn().unwrap();
     while place.ledger().is_empty() {
         std::thread::sleep(Duration::from_millis(5));

@@ -1,49 +1,31 @@
-//! A directory that the ledger is run in, and what must hold in it.
+//! A directory that the binary `ledger` is run in, and the checks that must hold there.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-/// A sequence of numbers that looks random and is the same for a seed.
-pub struct Numbers(u64);
+use test_kit::Scratch;
 
-impl Numbers {
-    pub fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    pub fn below(&mut self, limit: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % limit
-    }
-}
-
-/// A number that may be set from outside, for longer runs.
-pub fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(default)
-}
-
-pub struct Place {
-    pub directory: tempfile::TempDir,
+/// A directory and the settings that the binary is run with.
+pub struct Trial {
+    pub directory: Scratch,
     pub settings: Vec<(&'static str, String)>,
 }
 
-/// What a task's ledger says.
+/// The entries in the ledger of one task.
 #[derive(Clone, Debug, Default)]
 pub struct Account {
     pub begun: Vec<String>,
     pub ended: Vec<String>,
-    /// Whether the last word is that it began.
+    /// Whether the last entry says that the task began.
     pub is_open: bool,
 }
 
-impl Place {
+impl Trial {
     pub fn new(settings: &[(&'static str, &str)]) -> Self {
         let settings = settings.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        let place = Self { directory: tempfile::tempdir().unwrap(), settings };
+        let place = Self { directory: Scratch::new(), settings };
         fs::create_dir_all(place.path().join("generations")).unwrap();
         place
     }
@@ -52,12 +34,9 @@ impl Place {
         self.directory.path()
     }
 
-    /// The same in another directory.
+    /// Returns a copy in another directory.
     pub fn copy(&self) -> Self {
-        let copy = Self { directory: tempfile::tempdir().unwrap(), settings: self.settings.clone() };
-        let copied = Command::new("cp").arg("-a").arg(self.path().join(".")).arg(copy.path()).status();
-        assert!(copied.unwrap().success());
-        copy
+        Self { directory: self.directory.copy(), settings: self.settings.clone() }
     }
 
     pub fn command(&self, mode: &str) -> Command {
@@ -70,7 +49,7 @@ impl Place {
         self.command(mode).output().unwrap()
     }
 
-    /// Runs to the end, and expects all to be well.
+    /// Runs the binary, and returns its output. Fails if it does.
     pub fn good(&self, mode: &str) -> String {
         let output = self.output(mode);
         let errors = String::from_utf8_lossy(&output.stderr);
@@ -87,7 +66,7 @@ impl Place {
         fs::read_to_string(self.path().join("generations").join(object)).unwrap_or_else(|_| "0".to_owned())
     }
 
-    /// The stamps that are believed: what each says, and its time.
+    /// Returns the text and the time of every valid stamp.
     pub fn stamps(&self) -> BTreeMap<String, (String, u64)> {
         let lines = self.good("look");
         let parse = |line: &str| {
@@ -98,7 +77,7 @@ impl Place {
         lines.lines().map(parse).collect()
     }
 
-    /// The tasks that would run.
+    /// Returns the tasks that would run.
     pub fn plan(&self) -> BTreeSet<String> {
         self.good("plan").lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
     }
@@ -124,19 +103,19 @@ impl Place {
         paths.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), account(&path))).collect()
     }
 
-    /// No stamp is believed whose work is not there, or whose task was interrupted.
+    /// Checks that no stamp is valid whose work is missing or whose task was interrupted.
     pub fn check_truth(&self, context: &str) {
         let ledger = self.ledger();
         for (task, (generation, _)) in self.stamps() {
             let effect = fs::read_to_string(self.path().join("effects").join(&task)).unwrap_or_default();
-            assert_eq!(effect, generation, "{context}: `{task}` is believed done without its work");
+            assert_eq!(effect, generation, "{context}: `{task}` has a valid stamp without its work");
             let account = &ledger[&task];
-            assert!(!account.is_open, "{context}: `{task}` is believed done, and was interrupted: {account:?}");
+            assert!(!account.is_open, "{context}: `{task}` has a valid stamp, and was interrupted: {account:?}");
             assert_eq!(account.ended.last(), Some(&generation), "{context}: `{task}`");
         }
     }
 
-    /// Runs to the end: just what the plan says runs, once; then nothing does.
+    /// Runs to the end, and checks that each planned task ran once, that no other did, and that nothing is left to do.
     pub fn check_finish(&self, context: &str) {
         let (before, text) = (self.ledger(), self.good("plan"));
         let planned: BTreeSet<_> = text.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();
