@@ -97,7 +97,7 @@ async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() 
 
 #[tokio::test]
 async fn every_store_refuses_a_write_whose_fence_is_older_than_one_that_it_has_seen() {
-    let place = Place::new();
+    let place = Scratch::new();
     let change = |text: &str| {
         let stamp = Stamp { time: Timestamp(1_795_554_000_000_000_000), contents: text.to_owned(), ..Stamp::default() };
         vec![Change::Retime { task: "t".to_owned(), entry: Entry::completed(stamp) }]
