@@ -3,7 +3,7 @@
 use syn::parse::{Parse, ParseStream};
 use syn::{Expr, Ident, LitStr, Token};
 
-/// What is written in the macro.
+/// The arguments of one `template!`.
 pub struct Args {
     /// The template, then further files and directories.
     pub files: Vec<LitStr>,
@@ -17,7 +17,7 @@ pub struct Provided {
     pub value: Expr,
 }
 
-/// Where its value comes from.
+/// The source of a variable's value.
 #[derive(Clone, Copy)]
 pub enum Kind {
     /// `name = value`
@@ -33,7 +33,7 @@ impl Parse for Args {
             if input.peek(LitStr) && args.provided.is_empty() {
                 args.files.push(input.parse()?);
             } else if input.peek(LitStr) {
-                return Err(explain(input.span(), "files stand ahead of values", "move this one to the front"));
+                return Err(explain(input.span(), "files come before values", "move this one to the front"));
             } else {
                 args.provide(input.parse()?)?;
             }
@@ -42,8 +42,8 @@ impl Parse for Args {
             }
         }
         if args.files.is_empty() {
-            let help = "write `template!(\"motd.tera\")`, with its path from this file's directory";
-            return Err(explain(input.span(), "this names no template", help));
+            let help = "write `template!(\"motd.tera\")`, with the path from this file's directory";
+            return Err(explain(input.span(), "expected the path of a template", help));
         }
         Ok(args)
     }
@@ -53,12 +53,12 @@ impl Args {
     fn provide(&mut self, provided: Provided) -> syn::Result<()> {
         let name = provided.name.to_string();
         if name == "instance" {
-            let help = "give the value another name";
+            let help = "rename the value";
             return Err(explain(provided.name.span(), "`instance` is the model itself", help));
         }
         if self.provided.iter().any(|other| other.name == name) {
             let what = format!("`{name}` is provided twice");
-            return Err(explain(provided.name.span(), &what, "take one of the two away"));
+            return Err(explain(provided.name.span(), &what, "remove one of the two"));
         }
         self.provided.push(provided);
         Ok(())
@@ -68,7 +68,7 @@ impl Args {
 impl Parse for Provided {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let help = "write `name = value`, or `name: KEY` for a key of the injector";
-        let name: Ident = input.parse().map_err(|error| explain(error.span(), "this is no name", help))?;
+        let name: Ident = input.parse().map_err(|error| explain(error.span(), "expected a name", help))?;
         let kind = if input.peek(Token![=]) {
             input.parse::<Token![=]>()?;
             Kind::Value
@@ -82,7 +82,7 @@ impl Parse for Provided {
     }
 }
 
-/// An error of two lines.
+/// Returns an error of two lines: the mistake, and the help.
 pub fn explain(at: proc_macro2::Span, what: &str, help: &str) -> syn::Error {
     syn::Error::new(at, format!("{what}\nhelp: {help}"))
 }

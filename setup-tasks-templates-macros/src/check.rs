@@ -1,11 +1,11 @@
-//! What can be known of a template at compile time: its syntax, and whether all that it uses is provided.
+//! The checks of a template at compile time: its syntax, and that every variable it uses has a value.
 
 use tera::{ErrorKind, Tera};
 
 use crate::args::{Args, explain};
 use crate::files::Source;
 
-/// Checks the template, if its files can be looked at.
+/// Checks the template. A template whose files cannot be read is not checked.
 pub fn check(args: &Args, sources: &[Source]) -> syn::Result<()> {
     let texts: Option<Vec<_>> =
         sources.iter().map(|source| source.text.as_ref().map(|text| (source.name.as_str(), text))).collect();
@@ -13,7 +13,7 @@ pub fn check(args: &Args, sources: &[Source]) -> syn::Result<()> {
     let mut tera = Tera::new();
     if let Err(error) = tera.add_raw_templates(texts) {
         let file = failing_file(error.kind()).and_then(|name| args.files.iter().find(|file| file.value() == name));
-        let help = "see Tera's documentation; filters and functions are those that it has itself";
+        let help = "see Tera's documentation; only Tera's own filters and functions are available";
         return Err(explain(file.unwrap_or(main).span(), &plain(&error.to_string()), help));
     }
     let name = main.value();
@@ -24,7 +24,7 @@ pub fn check(args: &Args, sources: &[Source]) -> syn::Result<()> {
     let mut error: Option<syn::Error> = None;
     for variable in missing {
         let (file, line) = first_use(variable, sources).unwrap_or((&name, 0));
-        let what = format!("{file}:{line} uses `{variable}`, which nothing provides");
+        let what = format!("{file}:{line} uses `{variable}`, which has no value");
         let next = explain(main.span(), &what, &help(variable, args));
         match &mut error {
             Some(error) => error.combine(next),
@@ -42,7 +42,7 @@ fn failing_file(kind: &ErrorKind) -> Option<&str> {
     }
 }
 
-/// Without the word that rustc says itself.
+/// Removes the word `error` from a report, since rustc prints it as well.
 fn plain(report: &str) -> String {
     report.strip_prefix("error: ").unwrap_or(report).to_owned()
 }
@@ -56,7 +56,7 @@ fn help(variable: &str, args: &Args) -> String {
     }
 }
 
-/// The first line that has the variable as a word, inside of braces.
+/// Returns the file and the number of the first line that contains the variable as a word inside braces.
 fn first_use<'s>(variable: &str, sources: &'s [Source]) -> Option<(&'s str, usize)> {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let has_word = |line: &str| {

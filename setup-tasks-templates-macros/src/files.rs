@@ -1,4 +1,4 @@
-//! The files of a template, found beside the file that names them.
+//! The files of a template, by paths from the directory of the source file.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,24 +7,24 @@ use syn::LitStr;
 
 use crate::args::explain;
 
-/// A file.
+/// One file of a template.
 pub struct Source {
-    /// What templates call it.
+    /// The name by which templates refer to it.
     pub name: String,
-    /// For `include_str!`, which looks beside the file that the literal stands in.
+    /// The path for `include_str!`, which resolves it from the file that contains the literal.
     pub path: LitStr,
-    /// `None` if it cannot be looked at.
+    /// The contents, or `None` if the compiler runs where the macro cannot find the file.
     pub text: Option<String>,
 }
 
 impl Source {
-    /// A file that cannot be looked at.
+    /// Returns a file without its contents.
     pub fn unread(path: &LitStr) -> Self {
         Self { name: path.value(), path: LitStr::new(&path.value(), path.span()), text: None }
     }
 }
 
-/// Reads the files, and in the place of a directory all that are in it, at any depth.
+/// Reads the files. A directory stands for every file in it, at any depth.
 pub fn read(file: &Path, named: &[LitStr]) -> syn::Result<Vec<Source>> {
     let directory = file.parent().unwrap_or(Path::new("."));
     let mut sources = Vec::new();
@@ -35,7 +35,7 @@ pub fn read(file: &Path, named: &[LitStr]) -> syn::Result<Vec<Source>> {
                 let inner = inner.strip_prefix(directory).unwrap_or(&inner);
                 let Some(inner) = inner.to_str() else {
                     let what = format!("the name of `{}` is not UTF-8", inner.display());
-                    return Err(explain(literal.span(), &what, "give the file another name"));
+                    return Err(explain(literal.span(), &what, "rename the file"));
                 };
                 sources.push(read_one(directory, &inner.replace('\\', "/"), literal)?);
             }
@@ -49,7 +49,7 @@ pub fn read(file: &Path, named: &[LitStr]) -> syn::Result<Vec<Source>> {
 fn read_one(directory: &Path, name: &str, literal: &LitStr) -> syn::Result<Source> {
     let (path, failed) = (directory.join(name), |error: &io::Error| unreadable(literal, name, error));
     let meta = std::fs::metadata(&path).map_err(|error| failed(&error))?;
-    // A FIFO would keep the compiler waiting.
+    // Opening a FIFO would block the compiler.
     if !meta.is_file() {
         let what = if meta.is_dir() { "it is a directory" } else { "it is neither a file nor a directory" };
         return Err(failed(&io::Error::other(what)));
@@ -71,12 +71,12 @@ fn unreadable(literal: &LitStr, name: &str, error: &io::Error) -> syn::Error {
         }
         _ => {
             let what = format!("`{name}` cannot be read: {error}");
-            explain(literal.span(), &what, "see whether it is a text file, and its permissions")
+            explain(literal.span(), &what, "check its permissions, and that it is a text file")
         }
     }
 }
 
-/// In the order of their names, so that every build is the same.
+/// Returns the files of a directory in the order of their names, so that builds are reproducible.
 fn files_in(directory: &Path, literal: &LitStr) -> syn::Result<Vec<PathBuf>> {
     let failed = |error: io::Error| unreadable(literal, &directory.display().to_string(), &error);
     let entries = std::fs::read_dir(directory).map_err(failed)?;
@@ -94,8 +94,8 @@ fn files_in(directory: &Path, literal: &LitStr) -> syn::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
-/// Returns whether an editor keeps such a file while another one is edited: locks and automatic saves of Emacs (`.#x`, `#x#`),
-/// backups (`x~`), swap files of Vim (`.x.swp`) and the file by which it finds out whether it may write (`4913`).
+/// Returns whether an editor makes such a file while another one is edited: locks and automatic saves of Emacs (`.#x`, `#x#`),
+/// backups (`x~`), swap files of Vim (`.x.swp`) and the file with which Vim tests whether it can write (`4913`).
 fn is_of_an_editor(name: &str) -> bool {
     let is_swap = || {
         let ending = name.strip_prefix('.').and_then(|name| name.rsplit_once('.')).map(|(_, ending)| ending);

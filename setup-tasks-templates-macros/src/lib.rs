@@ -1,4 +1,4 @@
-//! The macro of setup-tasks-templates. Depend on that crate, which re-exports and documents it.
+//! The macro of the crate `setup-tasks-templates`, which exports and documents it. Depend on that crate.
 
 mod args;
 mod check;
@@ -14,7 +14,7 @@ pub fn template(input: TokenStream) -> TokenStream {
         Ok(args) => args,
         Err(error) => return broken(&error),
     };
-    // Some editors do not say where the file is; they are told what rustc will check.
+    // Some editors expand macros without the path of the file. There, only rustc checks the template.
     let sources = match proc_macro::Span::call_site().local_file() {
         Some(file) => match files::read(&file, &args.files) {
             Ok(sources) => sources,
@@ -28,7 +28,7 @@ pub fn template(input: TokenStream) -> TokenStream {
     expand(&args, &sources).into()
 }
 
-/// The error, and something of the right type.
+/// Returns the error with a value of the right type, so that the compiler reports nothing else.
 fn broken(error: &syn::Error) -> TokenStream {
     let error = error.to_compile_error();
     quote!({

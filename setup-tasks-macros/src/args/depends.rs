@@ -106,6 +106,6 @@ fn depends_on(tokens: TokenStream, span: Span, errors: &Errors) -> Option<Depend
     {
         return Some(DependsOn::Task { owner: Box::new(owner), target });
     }
-    errors.add(span, "this names no task of another type", help);
+    errors.add(span, "expected a task of another type", help);
     None
 }

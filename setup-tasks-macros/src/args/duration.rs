@@ -10,7 +10,7 @@ const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_
 pub fn parse(text: &LitStr, errors: &Errors) -> Option<u64> {
     let parsed = total(&text.value()).filter(|&milliseconds| milliseconds > 0);
     if parsed.is_none() {
-        let what = format_args!("{:?} is no length of time", text.value()).to_string();
+        let what = format_args!("{:?} is not a duration", text.value()).to_string();
         errors.add(
             text.span(),
             what,

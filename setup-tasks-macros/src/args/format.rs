@@ -143,13 +143,13 @@ fn read(text: &str, span: Span) -> Result<Format, String> {
             rest = after;
             continue;
         }
-        let Some(open) = brace.strip_prefix('{') else { return Err("a `}` has no `{`".to_owned()) };
-        let Some((field, after)) = open.split_once('}') else { return Err("a `{` has no `}`".to_owned()) };
+        let Some(open) = brace.strip_prefix('{') else { return Err("unmatched `}`".to_owned()) };
+        let Some((field, after)) = open.split_once('}') else { return Err("unmatched `{`".to_owned()) };
         let (path, spec) =
             field.split_once(':').map_or((field, String::new()), |(path, spec)| (path, format!(":{spec}")));
         let path: Vec<_> = path.trim().split('.').map(str::to_owned).collect();
         if !path.iter().all(|part| is_member(part)) {
-            return Err(format!("`{{{field}}}` names no field"));
+            return Err(format!("`{{{field}}}` is not a field"));
         }
         if !before_field.is_empty() {
             parts.push(Part::Text(std::mem::take(&mut before_field)));

@@ -80,7 +80,7 @@ pub fn read_keys<A>(tokens: TokenStream, keys: &[Key<A>], place: Place, args: &m
             continue;
         };
         if given.iter().any(|(_, other)| other.key == arg.key) {
-            errors.add(arg.key.span(), format_args!("`{}` is given twice", key.name), "take one of the two away");
+            errors.add(arg.key.span(), format_args!("`{}` is given twice", key.name), "remove one of the two");
             continue;
         }
         arg.example = key.form.example(key.name);

@@ -29,7 +29,7 @@ impl Parse for Arg {
     fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
         let key: Ident = input
             .call(syn::ext::IdentExt::parse_any)
-            .map_err(|error| explain(error.span(), "this is no argument", "write `key` or `key = value`"))?;
+            .map_err(|error| explain(error.span(), "expected a key", "write `key` or `key = value`"))?;
         let place = input.cursor().span();
         let value = if input.is_empty() {
             Value::Flag
@@ -37,7 +37,7 @@ impl Parse for Arg {
             input.parse::<Token![=]>()?;
             let value: TokenStream = input.parse()?;
             if value.is_empty() {
-                return Err(explain(place, &format!("`{key}` has no value"), "write one behind the `=`"));
+                return Err(explain(place, &format!("`{key}` has no value"), "write a value after the `=`"));
             }
             Value::Is(value)
         } else if input.peek(syn::token::Paren) {
@@ -144,7 +144,7 @@ pub fn runtime(arg: &Arg, errors: &Errors) -> Option<crate::names::Runtime> {
     if path.leading_colon.is_none() && first.as_deref() != Some("crate") {
         errors.add(
             path.segments.first().map_or_else(Span::call_site, |segment| segment.ident.span()),
-            "the path of the runtime must be absolute, since generated code stands in more than one module",
+            "the path of the runtime must be absolute, because generated code uses it in several modules",
             "write `crate = ::name` or `crate = crate::path`",
         );
         return None;

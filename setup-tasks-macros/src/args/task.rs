@@ -15,7 +15,7 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         name: "order",
         form: Form::Value("150"),
         places: &[Place::Task],
-        excludes: (&["before", "after"], "a number and a neighbour are two places"),
+        excludes: (&["before", "after"], "a number and a neighbour are two different places"),
         read: |args, arg, errors| args.order = order(arg, errors),
         meaning: "the task's place, a literal or a constant expression of type `i64`. Tasks without a number are 100 \
                   apart in the order of declaration, and those that follow in the block come behind this number",
@@ -219,7 +219,7 @@ fn is_description_key(piece: &TokenStream, errors: &Errors) -> bool {
     let is_key = key == "description" || key == "desc" || key == "name";
     if is_key {
         let help = "write `#[setup_task(\"description\", key = value)]`; the name is the method's";
-        errors.add(key.span(), "the description is the first argument, and has no key", help);
+        errors.add(key.span(), "the description is the first argument and has no key", help);
     }
     is_key
 }
@@ -238,7 +238,7 @@ fn order(arg: &Arg, errors: &Errors) -> Option<Expr> {
         return None;
     }
     if let Some(place) = find_ident(quote::quote!(#expr), "self") {
-        let what = "the order is fixed at compile time, without any `self`";
+        let what = "the order is a constant and cannot use `self`";
         errors.add(place, what, "write a number, or a constant expression such as `Self::LATE + 10`");
         return None;
     }
@@ -258,7 +258,7 @@ fn is_late_description(piece: &TokenStream, errors: &Errors) -> bool {
     let Ok(text) = syn::parse2::<LitStr>(piece.clone()) else { return false };
     errors.add(
         text.span(),
-        "the description does not stand first",
+        "the description must be the first argument",
         "write `#[setup_task(\"description\", key = value)]`",
     );
     true

@@ -71,7 +71,7 @@ impl Block {
         match item {
             Item::Impl(block) if block.trait_.is_none() => Some(Self::inherent(block, errors)),
             Item::Impl(block) => {
-                let what = "`#[setup_tasks]` cannot stand on the implementation of a trait";
+                let what = "`#[setup_tasks]` cannot be used on the implementation of a trait";
                 errors.add(
                     block.impl_token.span,
                     what,
@@ -81,7 +81,7 @@ impl Block {
             }
             Item::Trait(item) => Some(Self::of_trait(item, errors)),
             Item::Struct(item) => {
-                let what = "`#[setup_tasks]` stands above `#[derive(SetupTasks)]`, or without it";
+                let what = "`#[setup_tasks]` on a struct needs `#[derive(SetupTasks)]` above it";
                 errors.add(
                     item.struct_token.span,
                     what,
@@ -90,7 +90,7 @@ impl Block {
                 None
             }
             other => {
-                let what = "`#[setup_tasks]` cannot stand on this item";
+                let what = "`#[setup_tasks]` cannot be used on this item";
                 errors.add(other.span(), what, "put it on the impl block, or on the trait, that holds the tasks");
                 None
             }
@@ -315,7 +315,7 @@ fn take_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
     let mark = attrs.remove(at);
     while let Some(second) = attrs.iter().position(is_mark) {
         let second = attrs.remove(second);
-        errors.add(second.path().span(), "this is marked twice", "put all keys into one `#[setup_task(…)]`");
+        errors.add(second.path().span(), "`#[setup_task]` is given twice", "put all keys in one `#[setup_task(…)]`");
     }
     Some(mark)
 }
@@ -349,7 +349,7 @@ fn is_task_alone(mark: &Attribute, relations: &[BlockRelation], errors: &Errors)
 
 fn refuse_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {
     if let Some(mark) = take_mark(attrs, errors) {
-        errors.add(mark.path().span(), "a setup task is a method or a constant", "take the attribute away");
+        errors.add(mark.path().span(), "a setup task is a method or a constant", "remove the attribute");
     }
     true
 }

@@ -75,7 +75,7 @@ pub fn accessor(relation: &Relation, named: Option<&Ident>, runtime: &Runtime) -
     let place = named.map_or(*span, Ident::span);
     let name = named.cloned().unwrap_or_else(|| relation.field());
     let (private, model) = (runtime.private_at(place), related_model(args, runtime));
-    let doc = format!("What the relationship `{}` holds.", relation.field());
+    let doc = format!("Returns the value of the relationship field `{}`.", relation.field());
     quote_spanned! {at(place)=>
         #[doc = #doc]
         #[must_use]

@@ -16,12 +16,12 @@ pub fn mixins(mixins: &mut Vec<Mixin>, owner: Option<&Ident>, errors: &Errors) {
         let last = mixin.path.segments.last().map(|last| &last.ident);
         if here && mixin.path.segments.len() <= 2 && owner.is_some() && last == owner {
             let what = format!("`{}` lists itself as a mixin", mixin.path.to_token_stream());
-            errors.add(mixin.path.span(), what, "take it out of `mixins(…)`: a trait has its own tasks");
+            errors.add(mixin.path.span(), what, "remove it from `mixins(…)`: a trait always has its own tasks");
             return false;
         }
         let text = mixin.path.to_token_stream().to_string();
         if seen.contains(&text) {
-            errors.add(mixin.path.span(), format!("`{text}` is listed twice"), "take one of the two away");
+            errors.add(mixin.path.span(), format!("`{text}` is listed twice"), "remove one of the two");
             return false;
         }
         seen.push(text);

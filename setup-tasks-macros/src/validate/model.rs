@@ -10,15 +10,15 @@ use crate::names::handle;
 /// Checks a model. A format string over a field that is not there is taken away, so that rustc says nothing more of it.
 pub fn model(model: &mut Model, errors: &Errors) {
     if !model.is_struct {
-        errors.add(model.ident.span(), "a model is a struct", "put the enum or union into a field of a struct");
+        errors.add(model.ident.span(), "a model is a struct", "put the enum or union in a field of a struct");
         return;
     }
     for lifetime in model.generics.lifetimes() {
-        let what = "a model owns its data: it has no lifetimes";
+        let what = "a model cannot have lifetimes, because it owns its data";
         errors.add(lifetime.lifetime.span(), what, "hold the value itself, or share it with an `Arc`");
     }
     if !model.args.has_subdir {
-        let what = format_args!("`{}` has no `subdir`: where would its stamps be?", model.ident).to_string();
+        let what = format_args!("the model `{}` needs a `subdir` for its stamps", model.ident).to_string();
         errors.add(
             model.ident.span(),
             what,
@@ -44,11 +44,11 @@ fn subdir_problem(subdir: &Format) -> Option<&'static str> {
     let literal = subdir.with_fields_as('\u{e000}');
     let mut parts = literal.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
     match parts.peek() {
-        _ if literal.contains('\0') => Some("holds a NUL"),
+        _ if literal.contains('\0') => Some("contains a NUL"),
         _ if literal.starts_with('/') => Some("is absolute"),
         None => Some("is empty"),
-        Some(&".setup-tasks") => Some("is where setup-tasks keeps its own files"),
-        Some(_) => parts.any(|part| part == "..").then_some("holds `..`"),
+        Some(&".setup-tasks") => Some("is reserved for the files of setup-tasks itself"),
+        Some(_) => parts.any(|part| part == "..").then_some("contains `..`"),
     }
 }
 
@@ -65,10 +65,10 @@ fn relations(model: &mut Model, errors: &Errors) {
         };
         if *first == field && *other == task {
             let what = format!("`{field}` depends on `{task}` twice");
-            errors.add(relation.args.on.span(), what, "take one of the two `#[depends_on(…)]` away");
+            errors.add(relation.args.on.span(), what, "remove one of the two `#[depends_on(…)]`");
         } else {
             let what = format!("two relationships of `{type_name}` are called `{name}`");
-            let help = "give one of the fields another name: a relationship has its field's and its task's";
+            let help = "rename one of the fields: a relationship is named after its field and its task";
             errors.add(relation.args.on.span(), what, help);
         }
         false
@@ -81,8 +81,8 @@ fn accessors(model: &Model, errors: &Errors) -> Vec<Member> {
     for relation in &model.relations {
         let Some(named) = &relation.args.accessor else { continue };
         if let Some((first, _)) = seen.iter().find(|(_, member)| **member == relation.member) {
-            let what = format!("the accessor of `{}` is called `{first}` already", relation.field());
-            errors.add(named.span(), what, "take one of the two `accessor` keys away");
+            let what = format!("the accessor of `{}` is already called `{first}`", relation.field());
+            errors.add(named.span(), what, "remove one of the two `accessor` keys");
         } else {
             seen.push((named.clone(), &relation.member));
         }
@@ -114,7 +114,7 @@ fn has_fields(model: &Model, format: &Format, errors: &Errors) -> bool {
     let known = || model.fields.iter().map(String::as_str);
     for field in format.fields().filter(|field| known().all(|name| name != *field)) {
         let help = suggest(field, known()).unwrap_or_else(|| match model.fields.len() {
-            0 => "it has no fields at all".to_owned(),
+            0 => "it has no fields".to_owned(),
             _ => format!("its fields are {}", list(known())),
         });
         errors.add(format.span(), format_args!("`{}` has no field `{field}`", model.ident), help);

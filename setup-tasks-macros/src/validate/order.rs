@@ -49,12 +49,12 @@ pub fn cycles(block: &Block, errors: &Errors) {
         let key = path.iter().flat_map(|&i| keys(&block.tasks[i])).find(within);
         let span = key.map_or_else(|| block.tasks[start].span(), Target::span);
         if let [only] = &*path {
-            let what = format!("`{}` would run before itself", block.tasks[*only].name);
-            errors.add(span, what, "name another task here, or take the key away");
+            let what = format!("`{}` cannot run before itself", block.tasks[*only].name);
+            errors.add(span, what, "name another task here, or remove the key");
             continue;
         }
         let what = format!("these tasks run before each other: {}", names.join(" -> "));
-        errors.add(span, what, "take one of their `before` or `after` keys away");
+        errors.add(span, what, "remove one of their `before` or `after` keys");
     }
 }
 

@@ -24,7 +24,7 @@ pub fn method(method: &Method, role: &str, errors: &Errors) -> bool {
     match signature.inputs.first() {
         Some(FnArg::Receiver(receiver)) if is_shared(receiver) => {}
         Some(FnArg::Receiver(receiver)) => {
-            let what = format!("{role} borrows its model: it takes `&self`, and no other form of `self`");
+            let what = format!("{role} takes `&self`, not another form of `self`");
             errors.add(receiver.self_token.span, what, USAGE);
         }
         _ => errors.add(signature.ident.span(), format_args!("{role} takes `&self`"), USAGE),
@@ -35,26 +35,30 @@ pub fn method(method: &Method, role: &str, errors: &Errors) -> bool {
             GenericParam::Type(parameter) => ("type", parameter.ident.span()),
             GenericParam::Const(parameter) => ("const", parameter.ident.span()),
         };
-        let what = format!("{role} has no {kind} parameters: nobody would choose them when it runs");
+        let what = format!("{role} cannot have {kind} parameters, because a run cannot choose them");
         errors.add(span, what, "put the parameter on the model, or name a type");
     }
     for ty in &method.args {
         if let Type::Reference(ty) = ty
             && let Some(mutability) = ty.mutability
         {
-            let what = format!("{role} shares its context: it takes `&TaskContext`, and no `&mut`");
+            let what = format!("{role} takes `&TaskContext`, not `&mut`");
             errors.add(mutability.span, what, "write `cx: &TaskContext`");
         }
         if let Type::ImplTrait(ty) = ty {
-            let what = format!("{role} takes extractors, whose types are known: `impl Trait` is none");
+            let what = format!("an argument of {role} cannot be `impl Trait`");
             errors.add(ty.impl_token.span, what, "name a type that implements `setup_tasks::task::Extract`");
         }
     }
     if let Safety::Unsafe(token) = &signature.safety {
-        errors.add(token.span, format_args!("{role} is not `unsafe`: the run could not keep its promises"), USAGE);
+        errors.add(
+            token.span,
+            format_args!("{role} cannot be `unsafe`, because a run cannot check its conditions"),
+            USAGE,
+        );
     }
     if let Some(abi) = &signature.abi {
-        errors.add(abi.extern_token.span, format_args!("{role} has no foreign ABI"), USAGE);
+        errors.add(abi.extern_token.span, format_args!("{role} cannot have a foreign ABI"), USAGE);
     }
     errors.count() == before
 }

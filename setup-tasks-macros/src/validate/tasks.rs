@@ -26,7 +26,7 @@ pub fn distinct(block: &Block, sound: &mut [bool], errors: &Errors) {
     for (task, sound) in block.tasks.iter().zip(sound) {
         if !seen.insert(&task.name) {
             let what = format_args!("two tasks of `{}` are called `{}`", block.name(), task.name).to_string();
-            errors.add(task.span(), what, "give one of them another name: stamps go by name");
+            errors.add(task.span(), what, "rename one of them: stamps are stored by task name");
             *sound = false;
         }
     }
@@ -37,9 +37,8 @@ pub fn timeouts(block: &Block, errors: &Errors) {
     for task in &block.tasks {
         let (Some(timeout), Action::Method(at)) = (&task.args.timeout, &task.action) else { continue };
         if let Some(method) = block.methods.get(*at).filter(|method| !method.is_async) {
-            let what = format_args!("`{}` is a plain `fn`: nothing could end it when its time is over", method.ident)
-                .to_string();
-            let help = format!("make it `async fn {}`, and let it `.await` what takes long", method.ident);
+            let what = format_args!("`{}` is a plain `fn`, which a timeout cannot cancel", method.ident).to_string();
+            let help = format!("make it `async fn {}`, and `.await` its slow parts", method.ident);
             errors.add(timeout.span, what, help);
         }
     }
@@ -54,15 +53,15 @@ pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
         let handle = handle(name, place);
         let methods = block.methods.iter().map(|method| &method.ident);
         if let Some(taken) = block.constants.iter().chain(methods).find(|taken| **taken == handle) {
-            let what = format!("`{taken}` is the handle of the task `{name}`");
-            errors.add(taken.span(), what, "give this one another name");
+            let what = format!("`{taken}` is already the handle of the task `{name}`");
+            errors.add(taken.span(), what, "rename this one");
             return false;
         }
         match seen.entry(handle.to_string()) {
             Entry::Occupied(other) if *other.get() == name => false,
             Entry::Occupied(other) => {
                 let what = format!("the tasks `{}` and `{name}` have the same handle, `{handle}`", other.get());
-                errors.add(place, what, "give one of them another name");
+                errors.add(place, what, "rename one of them");
                 false
             }
             Entry::Vacant(entry) => {
@@ -90,7 +89,7 @@ pub fn relation(relation: &BlockRelation, block: &Block, errors: &Errors) -> boo
         errors.add(
             relation.args.on.span(),
             what,
-            "give the method another name: a relationship has its and the task's",
+            "rename the method: a relationship is named after its method and its task",
         );
         return false;
     }
@@ -107,7 +106,7 @@ fn helper(role: &str, ident: &Ident, task: &Task, block: &Block, errors: &Errors
         return signature::method(method, role, errors);
     }
     if block.absent.contains(ident) {
-        let what = format!("`{ident}` is not part of this build: its `#[cfg]` leaves it out");
+        let what = format!("`{ident}` is not part of this build, because its `#[cfg]` excludes it");
         errors.add(
             ident.span(),
             what,

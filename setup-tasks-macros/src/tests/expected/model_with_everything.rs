@@ -73,14 +73,14 @@ const _: () = {
         pub const MIRRORS_UPDATE_FILES: rt::TaskHandle<Self> = rt::TaskHandle::new(
             "mirrors_update_files",
         );
-        ///What the relationship `fileserver` holds.
+        ///Returns the value of the relationship field `fileserver`.
         #[must_use]
         fn fileserver(
             &self,
         ) -> <Object<FileServer> as rt::Related<FileServer>>::Access<'_> {
             rt::access::<FileServer, Object<FileServer>>(&self.fileserver)
         }
-        ///What the relationship `mirrors` holds.
+        ///Returns the value of the relationship field `mirrors`.
         #[must_use]
         fn mirrors(
             &self,

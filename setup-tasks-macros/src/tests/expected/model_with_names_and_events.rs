@@ -41,7 +41,7 @@ const _: () = {
         pub const FILESERVER_UPDATE_FILES: rt::TaskHandle<Self> = rt::TaskHandle::new(
             "fileserver_update_files",
         );
-        ///What the relationship `fileserver` holds.
+        ///Returns the value of the relationship field `fileserver`.
         #[must_use]
         pub fn server(&self) -> <AnyObject as rt::Related<rt::AnyModel>>::Access<'_> {
             rt::access::<rt::AnyModel, AnyObject>(&self.fileserver)
