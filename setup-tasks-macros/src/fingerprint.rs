@@ -1,8 +1,8 @@
-//! A fingerprint of source: the same for the same tokens, whatever the white space, comments and documentation.
+//! A fingerprint of source text. It depends on the tokens alone, not on white space, comments and documentation.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
-/// FNV-1a with 64 bits over the tokens' own text. Source: draft-eastlake-fnv, section 2.
+/// A 64-bit FNV-1a hash over the text of the tokens, as draft-eastlake-fnv defines it in section 2.
 pub struct Fingerprint(u64);
 
 impl Default for Fingerprint {
@@ -12,7 +12,7 @@ impl Default for Fingerprint {
 }
 
 impl Fingerprint {
-    /// Adds tokens.
+    /// Adds tokens to the hash.
     pub fn add(&mut self, tokens: TokenStream) {
         for token in tokens {
             match token {
@@ -35,13 +35,13 @@ impl Fingerprint {
     }
 
     fn text(&mut self, text: &str) {
-        // The zero tells `ab c` from `a bc`.
+        // The zero distinguishes `ab c` from `a bc`.
         for byte in text.bytes().chain([0]) {
             self.0 = (self.0 ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
 
-    /// The fingerprint.
+    /// Returns the fingerprint.
     pub fn finish(&self) -> u64 {
         self.0
     }

@@ -1,7 +1,7 @@
-//! The macros of setup-tasks. Depend on the crate `setup-tasks`, which re-exports and documents them.
+//! The macros of the crate `setup-tasks`, which exports and documents them. Depend on that crate.
 //!
-//! Each macro goes through the same stages: parse (`args`, `ast`), validate, expand. Errors are gathered on the way, and
-//! what the user wrote always comes out again.
+//! Each macro has the same stages: parse (`args`, `ast`), validate, expand. Errors are collected on the way, and the user's item
+//! is always part of the output.
 
 mod args;
 mod ast;
@@ -28,14 +28,14 @@ pub fn setup_tasks(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::block::attribute(args.into(), item.into()).into()
 }
 
-/// Expands a block whose conditions the compiler has evaluated; generated code alone uses it.
+/// Expands a block whose conditions the compiler has evaluated. Only generated code uses it.
 #[doc(hidden)]
 #[proc_macro_derive(__Configured, attributes(__setup_tasks))]
 pub fn derive_configured(item: TokenStream) -> TokenStream {
     expand::configured::expand(item.into()).into()
 }
 
-/// Takes an item away; generated code alone uses it.
+/// Removes an item. Only generated code uses it.
 #[doc(hidden)]
 #[proc_macro_attribute]
 pub fn __discard(_args: TokenStream, _item: TokenStream) -> TokenStream {

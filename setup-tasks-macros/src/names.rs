@@ -1,16 +1,16 @@
-//! Every name that generated code uses and no user wrote.
+//! The names that the macros choose for generated code.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{ToTokens, format_ident, quote};
 use syn::Ident;
 use syn::ext::IdentExt;
 
-/// How generated code names the runtime crate.
+/// The paths by which generated code refers to the runtime crate.
 #[derive(Clone)]
 pub struct Runtime {
-    /// The crate, by a path that is right in every module.
+    /// The crate, by a path that works in every module.
     path: TokenStream,
-    /// Its hidden module: the same kind of path, or the name that a block imports it under.
+    /// The hidden module of the crate, by a path or by the name under which a block imports it.
     private: TokenStream,
 }
 
@@ -36,7 +36,7 @@ impl Runtime {
         self.private.clone()
     }
 
-    /// Returns the path of the hidden module with a span in the user's text, where errors about what follows are reported.
+    /// Returns the path of the hidden module with a span in the user's text, where the compiler reports errors about the call.
     pub fn private_at(&self, span: Span) -> TokenStream {
         let span = at(span);
         let tokens = self.private().into_iter().map(|mut token| {
@@ -67,19 +67,20 @@ pub fn find_ident(tokens: TokenStream, name: &str) -> Option<Span> {
     })
 }
 
-/// A place in the user's text for generated tokens: errors point there, and lints see that a macro wrote them.
-pub fn at(place: Span) -> Span {
-    Span::call_site().located_at(place)
+/// Returns a span for generated tokens that refer to the user's text. Errors point there, and lints see that a macro wrote the
+/// tokens.
+pub fn at(span: Span) -> Span {
+    Span::call_site().located_at(span)
 }
 
-/// The task's name for a method or a constant: `mount` for `mount`, `motd` for `MOTD`, `type` for `r#type`.
+/// Returns the task's name for a method or a constant: `mount` for `mount`, `motd` for `MOTD`, `type` for `r#type`.
 pub fn task_name(ident: &Ident) -> String {
     ident.unraw().to_string().to_lowercase()
 }
 
-/// The constant that is a task's handle: `MOUNT` for `mount`. A name that upper case leaves as it is gets `_TASK` behind it, since
-/// a method and a constant cannot share one. A task that is named by a string may have characters in its name that no name in Rust
-/// has.
+/// Returns the name of a task's handle: `MOUNT` for `mount`. A name without an upper case of its own gets `_TASK` behind it, since a
+/// method and a constant cannot share a name. Characters that no identifier may contain become `_`: the name of a related task can
+/// be any string.
 pub fn handle(name: &str, span: Span) -> Ident {
     let may_follow =
         |c: char| c == '_' || c.is_ascii_alphanumeric() || syn::parse_str::<Ident>(&format!("a{c}")).is_ok();
@@ -90,7 +91,7 @@ pub fn handle(name: &str, span: Span) -> Ident {
     Ident::new(&text, at(span))
 }
 
-/// The constant that a value task's row borrows: `__MOTD` for `MOTD`.
+/// Returns the name of the constant that the row of a value task borrows: `__MOTD` for `MOTD`.
 pub fn kind(ident: &Ident) -> Ident {
     format_ident!("__{}", ident.unraw(), span = ident.span())
 }

@@ -4,8 +4,8 @@ use proc_macro2::{Span, TokenStream};
 use syn::{Ident, LitStr, Path};
 
 use super::Target;
+use super::argument::split;
 use super::key::{Form, Key, NOTHING, Place, read_keys};
-use super::list::split;
 use crate::errors::Errors;
 
 /// The keys of `#[depends_on]`.

@@ -1,4 +1,4 @@
-//! Lengths of time such as `"5m"` or `"1h 30m"`.
+//! Durations such as `"5m"` or `"1h 30m"`.
 
 use syn::LitStr;
 
@@ -6,7 +6,7 @@ use crate::errors::Errors;
 
 const UNITS: [(&str, u64); 5] = [("ms", 1), ("s", 1000), ("m", 60_000), ("h", 3_600_000), ("d", 86_400_000)];
 
-/// In milliseconds.
+/// Parses a duration and returns it in milliseconds.
 pub fn parse(text: &LitStr, errors: &Errors) -> Option<u64> {
     let parsed = total(&text.value()).filter(|&milliseconds| milliseconds > 0);
     if parsed.is_none() {

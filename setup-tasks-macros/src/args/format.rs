@@ -7,7 +7,7 @@ use syn::{Ident, Index, LitStr};
 use crate::errors::Errors;
 use crate::names::{Runtime, at};
 
-/// A format string, read.
+/// A parsed format string.
 pub struct Format {
     span: Span,
     parts: Vec<Part>,
@@ -15,7 +15,7 @@ pub struct Format {
 
 enum Part {
     Text(String),
-    /// A field, and how it is formatted: empty, or as in `:04`.
+    /// A field, with a format specification such as `:04`, or an empty one.
     Field {
         path: Vec<String>,
         spec: String,
@@ -23,7 +23,7 @@ enum Part {
 }
 
 impl Format {
-    /// Reads it.
+    /// Parses a format string.
     pub fn parse(text: &LitStr, errors: &Errors) -> Option<Self> {
         read(&text.value(), text.span())
             .map_err(|what| {
@@ -32,7 +32,7 @@ impl Format {
             .ok()
     }
 
-    /// The fields that it starts from.
+    /// Returns the fields of the model that it uses.
     pub fn fields(&self) -> impl Iterator<Item = &str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Text(_) => None,
@@ -40,7 +40,7 @@ impl Format {
         })
     }
 
-    /// Its text, with a character in the place of each field.
+    /// Returns its text with one character in place of each field.
     pub fn with_fields_as(&self, field: char) -> String {
         let parts = self.parts.iter().map(|part| match part {
             Part::Text(text) => text.clone(),
@@ -49,12 +49,12 @@ impl Format {
         parts.collect()
     }
 
-    /// Where it stands.
+    /// Returns the span of the literal.
     pub fn span(&self) -> Span {
         self.span
     }
 
-    /// An expression of type `String`, over a model called `model`.
+    /// Returns an expression of type `String` over the model `model`.
     pub fn expand(&self, model: &TokenStream, runtime: &Runtime) -> TokenStream {
         let private = runtime.private();
         if self.fields().next().is_none() {
@@ -77,7 +77,7 @@ impl Format {
         quote_spanned!(at(self.span)=> #private::format!(#literal, #(#fields),*))
     }
 
-    /// An expression of type `PathPattern`, over a model called `model`: texts can be globs, and values cannot.
+    /// Returns an expression of type `PathPattern` over the model `model`. Its texts can be globs, the values of fields cannot.
     pub fn expand_pattern(&self, model: &TokenStream, runtime: &Runtime) -> TokenStream {
         let private = runtime.private();
         let mut parts = self.parts.iter().peekable();

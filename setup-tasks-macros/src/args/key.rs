@@ -2,7 +2,7 @@
 
 use proc_macro2::TokenStream;
 
-use super::list::{Arg, read_args};
+use super::argument::{Arg, read_args};
 use crate::errors::{Errors, list, suggest};
 
 /// One key of an attribute whose arguments are read into an `A`.

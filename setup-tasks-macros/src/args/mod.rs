@@ -1,10 +1,10 @@
-//! The arguments of our attributes. An argument that cannot be read is reported, and the others are still read.
+//! The arguments of our attributes. Invalid ones are reported, and the others are still read.
 
+pub mod argument;
 pub mod depends;
 mod duration;
 pub mod format;
 pub mod key;
-pub mod list;
 pub mod model;
 pub mod target;
 pub mod task;

@@ -5,8 +5,8 @@ use syn::parse::{Parse, ParseStream, Parser};
 use syn::{Ident, LitStr, Path};
 
 use super::Format;
+use super::argument::{Arg, runtime, split};
 use super::key::{Form, Key, NOTHING, Place, read_keys};
-use super::list::{Arg, runtime, split};
 use crate::errors::Errors;
 use crate::names::Runtime;
 

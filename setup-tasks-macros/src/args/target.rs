@@ -1,4 +1,4 @@
-//! A task named by another: `mount`, `DebianMachine::apt_update`, `Self::fileserver_update_files`.
+//! The path of a task in the arguments of another: `mount`, `DebianMachine::apt_update`, `Self::fileserver_update_files`.
 
 use proc_macro2::Span;
 use syn::parse::{Parse, ParseStream};
@@ -7,19 +7,19 @@ use syn::{Ident, Path};
 
 use crate::names::task_name;
 
-/// A task, and the type or trait that it belongs to if that is said.
+/// A task, and the type or trait that it belongs to, if the path has one.
 pub struct Target {
     pub owner: Option<Path>,
     pub ident: Ident,
 }
 
 impl Target {
-    /// The task's name.
+    /// Returns the task's name.
     pub fn name(&self) -> String {
         task_name(&self.ident)
     }
 
-    /// Where the task's name stands.
+    /// Returns the span of the task's name.
     pub fn span(&self) -> Span {
         self.ident.span()
     }

@@ -3,8 +3,8 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::{Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, UnOp};
 
+use super::argument::{Arg, split};
 use super::key::{Form, Key, NOTHING, Place, read_keys};
-use super::list::{Arg, split};
 use super::{Format, Target, duration};
 use crate::errors::Errors;
 use crate::names::find_ident;

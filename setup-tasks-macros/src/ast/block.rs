@@ -1,4 +1,4 @@
-//! An impl block or a trait: its tasks, its helpers, and itself without our attributes.
+//! An impl block or a trait: the item without our attributes, and the tasks and helpers in it.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
@@ -16,7 +16,7 @@ use crate::args::task::TaskArgs;
 use crate::errors::Errors;
 use crate::names::{at, task_name};
 
-/// What holds tasks.
+/// An item that contains tasks.
 pub struct Block {
     pub kind: Kind,
     pub tasks: Vec<Task>,
@@ -24,13 +24,13 @@ pub struct Block {
     pub relations: Vec<BlockRelation>,
     /// Every method, tasks included.
     pub methods: Vec<Method>,
-    /// Every constant that is no task.
+    /// Every constant that is not a task.
     pub constants: Vec<Ident>,
-    /// The members that `#[cfg]` leaves out of this build.
+    /// The members that `#[cfg]` excludes from this build.
     pub absent: Vec<Ident>,
 }
 
-/// Where the tasks stand.
+/// The kind of item that contains the tasks.
 pub enum Kind {
     Inherent(Box<ItemImpl>),
     Trait(Box<ItemTrait>),
@@ -41,7 +41,7 @@ pub struct Task {
     pub name: String,
     pub ident: Ident,
     pub args: TaskArgs,
-    /// Whether a description was given and reported.
+    /// Whether there is a description that was reported as invalid.
     pub has_bad_description: bool,
     pub action: Action,
     pub docs: Vec<Attribute>,
@@ -50,23 +50,23 @@ pub struct Task {
 
 /// One `#[depends_on]` on a method.
 pub struct BlockRelation {
-    /// The name of its row: the method's and the task's.
+    /// The name of its row, made of the method's and the task's.
     pub name: String,
-    /// Its place in [`Block::methods`].
+    /// The index of the method in [`Block::methods`].
     pub method: usize,
     pub args: DependsArgs,
     pub vis: Visibility,
 }
 
-/// What a task is made of.
+/// The work of a task.
 pub enum Action {
-    /// The method at this place of [`Block::methods`].
+    /// The method at this index in [`Block::methods`].
     Method(usize),
     Value(Box<(Type, Expr)>),
 }
 
 impl Block {
-    /// Reads the item, or reports that the attribute cannot stand on it.
+    /// Reads the item, or reports that it cannot have the attribute.
     pub fn read(item: Item, errors: &Errors) -> Option<Self> {
         match item {
             Item::Impl(block) if block.trait_.is_none() => Some(Self::inherent(block, errors)),
@@ -103,8 +103,8 @@ impl Block {
         item.items.retain_mut(|item| match item {
             ImplItem::Fn(method) => {
                 let found = take_relations(&mut method.attrs, &method.sig.ident, &method.vis, methods.len(), errors);
-                if let Some(attr) = take_mark(&mut method.attrs, errors)
-                    && is_task_alone(&attr, &found, errors)
+                if let Some(attr) = take_task_attribute(&mut method.attrs, errors)
+                    && is_only_task(&attr, &found, errors)
                 {
                     tasks.push(Task::method(
                         &attr,
@@ -120,7 +120,7 @@ impl Block {
                 true
             }
             ImplItem::Const(constant) => {
-                let Some(attr) = take_mark(&mut constant.attrs, errors) else {
+                let Some(attr) = take_task_attribute(&mut constant.attrs, errors) else {
                     constants.push(constant.ident.clone());
                     return true;
                 };
@@ -128,7 +128,7 @@ impl Block {
                 tasks.push(Task::value(&attr, &constant.attrs, &constant.ident, &constant.vis, value, errors));
                 false
             }
-            ImplItem::Type(item) => refuse_mark(&mut item.attrs, errors),
+            ImplItem::Type(item) => refuse_task_attribute(&mut item.attrs, errors),
             _ => true,
         });
         Self { kind: Kind::Inherent(Box::new(item)), tasks, relations, methods, constants, absent: Vec::new() }
@@ -141,8 +141,8 @@ impl Block {
         item.items.retain_mut(|item| match item {
             TraitItem::Fn(method) => {
                 let found = take_relations(&mut method.attrs, &method.sig.ident, &vis, methods.len(), errors);
-                if let Some(attr) = take_mark(&mut method.attrs, errors)
-                    && is_task_alone(&attr, &found, errors)
+                if let Some(attr) = take_task_attribute(&mut method.attrs, errors)
+                    && is_only_task(&attr, &found, errors)
                 {
                     tasks.push(Task::method(&attr, &method.attrs, &method.sig.ident, &vis, methods.len(), errors));
                 }
@@ -151,7 +151,7 @@ impl Block {
                 true
             }
             TraitItem::Const(constant) => {
-                let Some(attr) = take_mark(&mut constant.attrs, errors) else {
+                let Some(attr) = take_task_attribute(&mut constant.attrs, errors) else {
                     constants.push(constant.ident.clone());
                     return true;
                 };
@@ -170,16 +170,16 @@ impl Block {
                 ));
                 false
             }
-            TraitItem::Type(item) => refuse_mark(&mut item.attrs, errors),
+            TraitItem::Type(item) => refuse_task_attribute(&mut item.attrs, errors),
             _ => true,
         });
         Self { kind: Kind::Trait(Box::new(item)), tasks, relations, methods, constants, absent: Vec::new() }
     }
 
-    /// Whether `#[cfg]` leaves out the member that a task called `name` would be made of.
+    /// Returns whether `#[cfg]` excludes the member of the task called `name`.
     pub fn leaves_out(&self, name: &str) -> bool {
         self.absent.iter().map(task_name).any(|absent| {
-            // A relationship has the method's name and the task's.
+            // The name of a relationship begins with the method's.
             name.strip_prefix(&absent).is_some_and(|rest| rest.is_empty() || rest.starts_with('_'))
         })
     }
@@ -190,12 +190,12 @@ impl Block {
         self.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after)).chain(of_relations)
     }
 
-    /// The helper called `name`.
+    /// Returns the method called `name`.
     pub fn method(&self, name: &Ident) -> Option<&Method> {
         self.methods.iter().find(|method| method.ident == *name)
     }
 
-    /// The type or trait, for messages.
+    /// Returns the name of the type or trait for messages.
     pub fn name(&self) -> String {
         match &self.kind {
             Kind::Inherent(item) => type_name(&item.self_ty),
@@ -203,7 +203,8 @@ impl Block {
         }
     }
 
-    /// What its methods are called on: a trait says which, since another may have methods of the same names.
+    /// Returns the path through which its methods are called. A trait's is qualified, since another trait may have methods of the
+    /// same names.
     pub fn owner(&self, place: Span) -> TokenStream {
         match &self.kind {
             Kind::Inherent(_) => quote_spanned!(at(place)=> Self),
@@ -214,7 +215,7 @@ impl Block {
         }
     }
 
-    /// Its generic parameters.
+    /// Returns its generic parameters.
     pub fn generics(&self) -> &Generics {
         match &self.kind {
             Kind::Inherent(item) => &item.generics,
@@ -223,7 +224,7 @@ impl Block {
     }
 }
 
-/// A type's last segment.
+/// Returns the last segment of a type's path.
 pub fn type_name(ty: &Type) -> String {
     match ty {
         Type::Path(path) => path.path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default(),
@@ -272,7 +273,7 @@ impl Task {
         Self { name: task_name(ident), ident: ident.clone(), args, has_bad_description, action, docs, vis: vis.clone() }
     }
 
-    /// Where the task's name stands.
+    /// Returns the span of the task's name.
     pub fn span(&self) -> Span {
         self.ident.span()
     }
@@ -286,7 +287,7 @@ fn first_line(doc: &Attribute) -> Option<String> {
     Some(line.trim_end_matches('.').to_owned())
 }
 
-/// The arguments of an attribute, none if it has no parentheses.
+/// Returns the arguments of an attribute. An attribute without parentheses has none.
 pub fn arguments(attr: &Attribute, errors: &Errors) -> TokenStream {
     match &attr.meta {
         Meta::Path(_) => TokenStream::new(),
@@ -303,24 +304,24 @@ pub fn arguments(attr: &Attribute, errors: &Errors) -> TokenStream {
     }
 }
 
-/// Whether an attribute is `#[setup_task]`, however it was reached.
-fn is_mark(attr: &Attribute) -> bool {
+/// Returns whether an attribute is `#[setup_task]`, by its name or by a path.
+fn is_task_attribute(attr: &Attribute) -> bool {
     let path = attr.path();
     path.segments.len() <= 2 && path.segments.last().is_some_and(|last| last.ident == "setup_task")
 }
 
-/// Takes `#[setup_task]` off an item; a second one is an error.
-fn take_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
-    let at = attrs.iter().position(is_mark)?;
-    let mark = attrs.remove(at);
-    while let Some(second) = attrs.iter().position(is_mark) {
+/// Removes `#[setup_task]` from an item and reports a second one.
+fn take_task_attribute(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
+    let at = attrs.iter().position(is_task_attribute)?;
+    let attribute = attrs.remove(at);
+    while let Some(second) = attrs.iter().position(is_task_attribute) {
         let second = attrs.remove(second);
         errors.add(second.path().span(), "`#[setup_task]` is given twice", "put all keys in one `#[setup_task(…)]`");
     }
-    Some(mark)
+    Some(attribute)
 }
 
-/// Takes every `#[depends_on]` off a method.
+/// Removes every `#[depends_on]` from a method.
 fn take_relations(
     attrs: &mut Vec<Attribute>,
     ident: &Ident,
@@ -338,18 +339,18 @@ fn take_relations(
     taken.iter().filter_map(relation).collect()
 }
 
-/// Whether a marked method is a task, and not a relationship as well.
-fn is_task_alone(mark: &Attribute, relations: &[BlockRelation], errors: &Errors) -> bool {
+/// Checks that a task's method is not a relationship as well.
+fn is_only_task(attribute: &Attribute, relations: &[BlockRelation], errors: &Errors) -> bool {
     if !relations.is_empty() {
         let what = "a method is a setup task or a relationship, not both";
-        errors.add(mark.path().span(), what, "put `#[depends_on]` on a method that returns the related object");
+        errors.add(attribute.path().span(), what, "put `#[depends_on]` on a method that returns the related object");
     }
     relations.is_empty()
 }
 
-fn refuse_mark(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {
-    if let Some(mark) = take_mark(attrs, errors) {
-        errors.add(mark.path().span(), "a setup task is a method or a constant", "remove the attribute");
+fn refuse_task_attribute(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {
+    if let Some(attribute) = take_task_attribute(attrs, errors) {
+        errors.add(attribute.path().span(), "a setup task is a method or a constant", "remove the attribute");
     }
     true
 }

@@ -1,4 +1,4 @@
-//! Methods: a task's, or a helper's.
+//! Methods of tasks, and helper methods.
 
 use proc_macro2::{Span, TokenStream};
 use quote::ToTokens;
@@ -10,23 +10,23 @@ use crate::fingerprint::Fingerprint;
 /// A method of a block or a trait.
 pub struct Method {
     pub ident: Ident,
-    /// The types of what it takes besides `&self`.
+    /// The types of its parameters, without `&self`.
     pub args: Vec<Type>,
     pub is_async: bool,
-    /// Where its return type stands, or its name if it returns nothing.
-    pub answer: Span,
+    /// The span of its return type, or of its name if it returns nothing.
+    pub output_span: Span,
     pub signature: Signature,
     pub body: Option<Block>,
 }
 
 impl Method {
-    /// Reads a method; only its signature matters, and its body for the fingerprint.
+    /// Reads a method. Its body is part of the fingerprint only.
     pub fn read(signature: &Signature, body: Option<&Block>) -> Self {
         let args = signature.inputs.iter().filter_map(|arg| match arg {
             FnArg::Typed(arg) => Some((*arg.ty).clone()),
             FnArg::Receiver(_) => None,
         });
-        let answer = match &signature.output {
+        let output_span = match &signature.output {
             ReturnType::Default => signature.ident.span(),
             ReturnType::Type(_, ty) => ty.span(),
         };
@@ -34,30 +34,30 @@ impl Method {
             ident: signature.ident.clone(),
             args: args.collect(),
             is_async: signature.asyncness.is_some() || returns_future(&signature.output),
-            answer,
+            output_span,
             signature: signature.clone(),
             body: body.cloned(),
         }
     }
 
-    /// Whether it can be called without a future and without a context.
+    /// Returns whether it can be called without a future and without a context.
     pub fn is_plain(&self) -> bool {
         !self.is_async && self.args.is_empty()
     }
 
-    /// Whether what it takes must be made first.
-    pub fn extracts(&self) -> bool {
+    /// Returns whether it has extractors, which are awaited before the call.
+    pub fn has_extractors(&self) -> bool {
         self.args.iter().any(|ty| !matches!(ty, Type::Reference(_)))
     }
 
-    /// Adds its tokens.
+    /// Adds its tokens to a fingerprint.
     pub fn fingerprint(&self, fingerprint: &mut Fingerprint) {
         fingerprint.add(self.signature.to_token_stream());
         fingerprint.add(self.body.as_ref().map_or_else(TokenStream::new, ToTokens::to_token_stream));
     }
 }
 
-/// `-> impl Future<…>`, as a trait may write it.
+/// Returns whether the return type is `impl Future<…>`, as a trait may write it.
 fn returns_future(output: &ReturnType) -> bool {
     let ReturnType::Type(_, ty) = output else { return false };
     let Type::ImplTrait(ty) = &**ty else { return false };

@@ -1,4 +1,4 @@
-//! The items that our attributes stand on, in our own terms.
+//! The items that have our attributes, in the terms of this crate.
 
 pub mod block;
 pub mod method;

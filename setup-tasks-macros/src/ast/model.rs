@@ -12,14 +12,14 @@ use crate::args::model::ModelArgs;
 use crate::errors::Errors;
 use crate::names::task_name;
 
-/// A struct, with what our attributes say about it.
+/// A struct and the arguments of our attributes on it.
 pub struct Model {
     pub ident: Ident,
     pub generics: Generics,
     pub args: ModelArgs,
     pub fields: Vec<String>,
     pub relations: Vec<Relation>,
-    /// The fields whose accessor would have the name of another.
+    /// The fields whose accessor would have a name that is taken.
     pub without_accessor: Vec<Member>,
     pub is_struct: bool,
 }
@@ -34,7 +34,7 @@ pub struct Relation {
 }
 
 impl Model {
-    /// Reads the item.
+    /// Reads the struct and its fields.
     pub fn read(input: DeriveInput, errors: &Errors) -> Self {
         let mut tokens = proc_macro2::TokenStream::new();
         for attr in input.attrs.iter().filter(|attr| attr.path().is_ident("setup_tasks")) {
@@ -72,12 +72,12 @@ impl Model {
 }
 
 impl Relation {
-    /// The name of its row: the field's and the task's.
+    /// Returns the name of its row, made of the field's and the task's.
     pub fn name(&self) -> String {
         format!("{}_{}", task_name(&self.field()), self.args.on.name())
     }
 
-    /// The field's name, or one for its number.
+    /// Returns the field's name, or a name made of its number.
     pub fn field(&self) -> Ident {
         match &self.member {
             Member::Named(ident) => ident.clone(),

@@ -16,8 +16,8 @@ use crate::errors::Errors;
 use crate::names::{self, Runtime, at};
 use crate::validate;
 
-/// The attribute: what the user wrote, its table, and what is wrong with it. An item in which `#[cfg]` decides about
-/// something goes through the compiler first, which leaves what this build has.
+/// Expands the attribute to the item, its table and its errors. An item with `#[cfg]` in it goes through the compiler first,
+/// which removes everything that is not part of this build.
 pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     if configured::is_conditional(&item)
         && let Ok(parsed) = syn::parse2::<Item>(item.clone())
@@ -28,7 +28,7 @@ pub fn attribute(args: TokenStream, item: TokenStream) -> TokenStream {
     block(args, item, Vec::new())
 }
 
-/// Expands an item without conditions. `absent` names the members that conditions left out of it.
+/// Expands an item without conditions. `absent` names the members that conditions removed from it.
 pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenStream {
     let errors = Errors::default();
     let user = quote!(#args #item);
@@ -42,13 +42,13 @@ pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenS
                 validate::mixins(&mut args.mixins, Some(&item.ident), &errors);
             }
             let handles = validate::handles(&block, &errors);
-            let sound = validate::block(&block, &errors);
-            let sound_relations = validate::relations(&block, &errors);
-            let found = Found { sound, sound_relations, handles, any_error: errors.count() > 0 };
+            let tasks = validate::block(&block, &errors);
+            let relations = validate::relations(&block, &errors);
+            let validated = Validated { tasks, relations, handles, any_error: errors.count() > 0 };
             let import = args.runtime.import(&user);
             Some(match &block.kind {
-                Kind::Inherent(item) => expand_impl(item, &block, &found, import),
-                Kind::Trait(item) => expand_trait(item, &block, &found, &args, import),
+                Kind::Inherent(item) => expand_impl(item, &block, &validated, import),
+                Kind::Trait(item) => expand_trait(item, &block, &validated, &args, import),
             })
         })
         .unwrap_or(item);
@@ -56,37 +56,37 @@ pub fn block(args: TokenStream, item: TokenStream, absent: Vec<Ident>) -> TokenS
     quote!(#expanded #errors)
 }
 
-/// What validation found: rustc is not told a second time what is wrong.
-pub struct Found {
-    /// For each task, whether a row can be made of it.
-    sound: Vec<bool>,
-    /// For each relationship.
-    sound_relations: Vec<bool>,
-    /// For each task and then for each relationship, whether its handle can be declared.
+/// The result of validation. Nothing is generated for an invalid part, so that the compiler does not report it again.
+pub struct Validated {
+    /// Whether each task can have a row.
+    tasks: Vec<bool>,
+    /// Whether each relationship can have a row.
+    relations: Vec<bool>,
+    /// Whether each task, and then each relationship, can have a handle.
     handles: Vec<bool>,
     any_error: bool,
 }
 
-impl Found {
-    /// The relationships that rows and handles can be made of.
-    fn relations<'b>(&self, block: &'b Block) -> impl Iterator<Item = &'b BlockRelation> {
-        let relations = block.relations.iter().zip(&self.sound_relations);
-        relations.filter_map(|(relation, sound)| sound.then_some(relation))
+impl Validated {
+    /// Returns the relationships that can have a row.
+    fn relations_of<'b>(&self, block: &'b Block) -> impl Iterator<Item = &'b BlockRelation> {
+        let relations = block.relations.iter().zip(&self.relations);
+        relations.filter_map(|(relation, valid)| valid.then_some(relation))
     }
 }
 
 fn expand_impl(
     item: &ItemImpl,
     block: &Block,
-    found: &Found,
+    validated: &Validated,
     (import, runtime): (TokenStream, Runtime),
 ) -> TokenStream {
     let private = runtime.private();
     let (generics, self_ty) = (&item.generics, &item.self_ty);
     let (impl_generics, _, where_clause) = generics.split_for_impl();
-    let rows = rows(block, found, &runtime);
-    let constants = constants(block, found, &runtime);
-    let checks = checks(item, block, found, &runtime);
+    let rows = rows(block, validated, &runtime);
+    let constants = constants(block, validated, &runtime);
+    let checks = checks(item, block, validated, &runtime);
     quote! {
         #item
 
@@ -104,38 +104,38 @@ fn expand_impl(
     }
 }
 
-/// The rows that can be made: relationships go ahead of tasks.
-pub fn rows(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
-    let relations = found.relations(block).map(|relation| method_row(relation, block, runtime));
-    // The row of a value borrows its constant.
+/// Returns the rows of all valid relationships, then those of all valid tasks.
+pub fn rows(block: &Block, validated: &Validated, runtime: &Runtime) -> TokenStream {
+    let relations = validated.relations_of(block).map(|relation| method_row(relation, block, runtime));
+    // The row of a value borrows its constant, which exists only together with its handle.
     let can_have_row = |i: usize, task: &Task| match task.action {
         Action::Method(_) => true,
-        Action::Value(_) => found.handles.get(i) == Some(&true),
+        Action::Value(_) => validated.handles.get(i) == Some(&true),
     };
-    let rows = block.tasks.iter().zip(&found.sound).enumerate();
-    let rows = rows.filter(|(i, (task, sound))| **sound && can_have_row(*i, task)).map(|(_, row)| row);
-    relations.chain(rows.map(|(task, _)| row(task, block, !found.any_error, runtime))).collect()
+    let rows = block.tasks.iter().zip(&validated.tasks).enumerate();
+    let rows = rows.filter(|(i, (task, valid))| **valid && can_have_row(*i, task)).map(|(_, row)| row);
+    relations.chain(rows.map(|(task, _)| row(task, block, !validated.any_error, runtime))).collect()
 }
 
 /// Returns the constants of all tasks and relationships.
-pub fn constants(block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
-    let (of_tasks, of_relations) = found.handles.split_at(block.tasks.len());
+pub fn constants(block: &Block, validated: &Validated, runtime: &Runtime) -> TokenStream {
+    let (of_tasks, of_relations) = validated.handles.split_at(block.tasks.len());
     let tasks = block.tasks.iter().zip(of_tasks).filter(|(_, free)| **free);
     let tasks = tasks.map(|(task, _)| constant(task, block, runtime));
-    let relations = block.relations.iter().zip(&found.sound_relations).zip(of_relations);
-    let relations = relations.filter(|((_, sound), free)| **sound && **free).map(|((relation, _), _)| {
+    let relations = block.relations.iter().zip(&validated.relations).zip(of_relations);
+    let relations = relations.filter(|((_, valid), free)| **valid && **free).map(|((relation, _), _)| {
         let BlockRelation { name, vis, args, .. } = relation;
         handle("relationship", name, &names::handle(name, args.on.span()), vis, runtime)
     });
     let constants = tasks.chain(relations);
     match block.kind {
         Kind::Inherent(_) => constants.collect(),
-        // A trait has no place for an attribute on all of them.
+        // An attribute on the trait itself would cover the user's items, too.
         Kind::Trait(_) => constants.map(|constant| quote!(#[allow(dead_code)] #constant)).collect(),
     }
 }
 
-/// Returns the handle of a task. A value task has the value as well, which its row borrows.
+/// Returns the handle of a task. A value task also gets a constant with the value, which its row borrows.
 fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let Task { name, vis, docs, .. } = task;
@@ -146,7 +146,7 @@ fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
             let (ty, expr) = &**value;
             let value = Ident::new(&name.to_uppercase(), task.span());
             let kind = kind_constant(task, ty, block, runtime);
-            // Upper case leaves some names as they are. Then the handle is another constant than the value.
+            // If the name has no upper case of its own, the handle has another name than the value.
             let handle = (ident != value).then(|| handle("task", name, &ident, vis, runtime));
             quote! {
                 #(#docs)*
@@ -158,8 +158,8 @@ fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
     }
 }
 
-/// Returns the constant that names a row. All of it has the span of the row's name, where the compiler then reports another
-/// constant of the same name.
+/// Returns the constant that names a row. It has the span of the row's name, where the compiler reports a second constant of that
+/// name.
 pub fn handle(what: &str, name: &str, ident: &Ident, vis: &syn::Visibility, runtime: &Runtime) -> TokenStream {
     let (private, doc) = (runtime.private(), format!("The handle of the {what} `{name}`."));
     quote_spanned! {ident.span()=>
@@ -168,8 +168,8 @@ pub fn handle(what: &str, name: &str, ident: &Ident, vis: &syn::Visibility, runt
     }
 }
 
-/// Returns the statements beside the table: the type is a model, and has the tasks that paths name.
-fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> TokenStream {
+/// Returns the statements beside the table, which check that the type is a model and has the tasks that paths name.
+fn checks(item: &ItemImpl, block: &Block, validated: &Validated, runtime: &Runtime) -> TokenStream {
     let (private, ty) = (runtime.private_at(span_of(&item.self_ty)), &item.self_ty);
     if !is_concrete(&block.generics().params) {
         let (impl_generics, _, where_clause) = item.generics.split_for_impl();
@@ -179,18 +179,18 @@ fn checks(item: &ItemImpl, block: &Block, found: &Found, runtime: &Runtime) -> T
             }
         };
     }
-    if found.any_error {
+    if validated.any_error {
         return TokenStream::new();
     }
     let mut checks = Checks::new(runtime);
-    // Validation has looked up those without a path.
+    // Validation has already looked up targets without a path.
     checks.own_tasks(ty, &block.name(), block.targets().filter(|target| target.owner.is_some()));
     checks.related_tasks(block.relations.iter().map(|relation| &relation.args));
     let is_model = quote_spanned!(at(span_of(ty))=> #private::require_model::<#ty>(););
     quote!(#is_model #checks)
 }
 
-/// Whether there is nothing to choose: no parameter but lifetimes, which a model has none of.
+/// Returns whether the item has no type or const parameters. A model never has lifetimes.
 pub fn is_concrete<'a>(params: impl IntoIterator<Item = &'a syn::GenericParam>) -> bool {
     params.into_iter().all(|param| matches!(param, syn::GenericParam::Lifetime(_)))
 }

@@ -1,14 +1,15 @@
-//! Blocks with `#[cfg]` and `#[cfg_attr]`. An attribute macro sees conditions as they are written, a derive macro sees the item
-//! that they leave. So a block with conditions is wrapped into an item with a derive, which unwraps and expands what is left.
+//! Blocks with `#[cfg]` and `#[cfg_attr]`. An attribute macro receives conditions as they are written, whereas a derive macro
+//! receives the item after the compiler has evaluated them. A block with conditions is therefore wrapped in an item with a derive,
+//! which unwraps the block and expands it.
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use quote::quote;
 use syn::{Attribute, Ident, ImplItem, Item, TraitItem};
 
 use super::block::block;
-use crate::args::list::crate_path;
+use crate::args::argument::crate_path;
 
-/// Whether a condition stands anywhere in the item, bodies included.
+/// Returns whether the item contains a condition, bodies included.
 pub fn is_conditional(item: &TokenStream) -> bool {
     let mut after_hash = false;
     item.clone().into_iter().any(|token| match token {
@@ -74,14 +75,14 @@ fn unwrap(item: TokenStream) -> Option<(TokenStream, Vec<Ident>, TokenStream)> {
     Some((args, conditional.collect(), quote!(#item)))
 }
 
-/// The methods and constants that a condition may leave out.
+/// Returns the names of the methods and constants that have a condition.
 fn conditional_members(item: &Item) -> Vec<Ident> {
     let is_condition = |attr: &Attribute| attr.path().is_ident("cfg") || attr.path().is_ident("cfg_attr");
     let members = members(item).into_iter().filter(|(attrs, _)| attrs.iter().any(is_condition));
     members.map(|(_, ident)| ident.clone()).collect()
 }
 
-/// The attributes and the name of each method and constant.
+/// Returns the attributes and the name of each method and constant.
 fn members(item: &Item) -> Vec<(&[Attribute], &Ident)> {
     match item {
         Item::Impl(item) => item.items.iter().filter_map(of_impl).collect(),

@@ -8,17 +8,17 @@ use syn::{
     parse_quote,
 };
 
-use super::block::{Found, constants, is_concrete, rows};
+use super::block::{Validated, constants, is_concrete, rows};
 use super::checks::Checks;
 use crate::args::model::{Mixin, ModelArgs};
 use crate::ast::block::Block;
 use crate::names::{Runtime, task_name};
 
-/// The trait, with models as its implementors, futures that are `Send`, handles and its rows.
+/// Returns the trait with its handles and rows. Only models can implement it, and the futures of its methods are `Send`.
 pub fn expand_trait(
     item: &ItemTrait,
     block: &Block,
-    found: &Found,
+    validated: &Validated,
     args: &ModelArgs,
     (import, imported): (TokenStream, Runtime),
 ) -> TokenStream {
@@ -37,8 +37,8 @@ pub fn expand_trait(
             make_send(method);
         }
     }
-    let rows = rows(block, found, &imported);
-    let constants = constants(block, found, runtime);
+    let rows = rows(block, validated, &imported);
+    let constants = constants(block, validated, runtime);
     let (name, mixins, rt) = (item.ident.to_string(), mixins(&args.mixins, &imported), imported.private());
     let table = quote! {
         #constants
@@ -49,7 +49,7 @@ pub fn expand_trait(
         };
     };
     item.items.push(TraitItem::Verbatim(table));
-    // The related types, which the trait's parameters have no part in, can be checked beside it.
+    // The related types do not depend on the trait's parameters, so their tasks can be checked beside it.
     let mut checks = Checks::new(runtime);
     if is_concrete(&item.generics.params) {
         checks.related_tasks(block.relations.iter().map(|relation| &relation.args));
@@ -59,8 +59,8 @@ pub fn expand_trait(
     quote!(#item #id #checks)
 }
 
-/// A constant of the trait's name, which is imported together with the trait: what the trait asks of the types that implement it,
-/// and what the types that list it have.
+/// Returns a constant of the trait's name, which an import of the trait brings along. The trait requires `Lists` with the number of
+/// this constant, and a type that lists the mixin implements it.
 fn id(item: &ItemTrait, list: &[Mixin], runtime: &Runtime) -> TokenStream {
     let (private, vis, ident, name) = (runtime.private(), &item.vis, &item.ident, item.ident.to_string());
     let ids = ids(list);
@@ -71,7 +71,7 @@ fn id(item: &ItemTrait, list: &[Mixin], runtime: &Runtime) -> TokenStream {
     }
 }
 
-/// The constants that stand beside mixins.
+/// Returns references to the constants of mixins.
 fn ids(list: &[Mixin]) -> TokenStream {
     let constant = |Mixin { path, .. }: &Mixin| {
         let mut path = path.clone();
@@ -81,10 +81,10 @@ fn ids(list: &[Mixin]) -> TokenStream {
     list.iter().map(constant).collect()
 }
 
-/// How many mixins are looked for within those that a model lists.
+/// The number of nested mixins, within those that a model lists itself, that can be found.
 const NESTED: usize = 8;
 
-/// Returns the implementations that say which mixins a model lists, those within them included.
+/// Returns one implementation of `Lists` per mixin that a model lists, nested mixins included.
 pub fn lists(
     ident: &Ident,
     (impl_generics, ty_generics, where_clause): &(ImplGenerics<'_>, TypeGenerics<'_>, Option<&WhereClause>),
@@ -106,7 +106,7 @@ pub fn lists(
     })
 }
 
-/// The mixins of a block, each with what is left out of it.
+/// Returns the mixins of a block, each with the tasks that are skipped.
 pub fn mixins(mixins: &[Mixin], runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let mixins = mixins.iter().map(|Mixin { path, skip }| {
@@ -118,7 +118,7 @@ pub fn mixins(mixins: &[Mixin], runtime: &Runtime) -> TokenStream {
     mixins.collect()
 }
 
-/// Turns `async fn` into a function that returns a future which can go to another thread, as tasks must.
+/// Turns an `async fn` into a function that returns a `Send` future, since tasks move between threads.
 fn make_send(method: &mut TraitItemFn) {
     let Some(asyncness) = method.sig.asyncness.take() else { return };
     let output = match &method.sig.output {

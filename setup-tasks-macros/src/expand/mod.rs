@@ -1,4 +1,4 @@
-//! From what was validated to tokens: the user's item, then a row a task. Nothing is decided here.
+//! The generated code: the user's item, then one row per task. Everything is already validated here.
 
 pub mod block;
 mod checks;
@@ -13,7 +13,7 @@ use quote::quote;
 
 use crate::errors::Errors;
 
-/// `#[setup_task]` outside a block: an error, and the item as it was.
+/// Expands `#[setup_task]` outside a block to an error and the item itself.
 pub fn misplaced(item: &TokenStream) -> TokenStream {
     let errors = Errors::default();
     let what = "`#[setup_task]` works only inside an impl block, or a trait, with `#[setup_tasks]`";

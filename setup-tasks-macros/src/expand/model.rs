@@ -86,7 +86,7 @@ fn implementation(
     }
 }
 
-/// Returns the type's mixins and rows. A type without a block has the rows of the trait `NoBlock`, which are none. The block of a
+/// Returns the type's mixins and rows. A type without a block gets an empty list of rows from the trait `NoBlock`. The block of a
 /// generic type may have bounds for which that look-up would silently miss it, so such a type needs a block.
 fn block(model: &Model, runtime: &Runtime) -> TokenStream {
     let (private, ident, name) = (runtime.private(), &model.ident, model.ident.to_string());
@@ -105,7 +105,7 @@ fn block(model: &Model, runtime: &Runtime) -> TokenStream {
     quote!(&#private::Block::new(#private::module_path!(), #name, &[#mixins], &[&[#relations], #rows]))
 }
 
-/// Returns a method of the trait for each key that says what it does.
+/// Returns the methods of the trait that keys define.
 fn methods(model: &Model, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let subdir = match &model.args.subdir {

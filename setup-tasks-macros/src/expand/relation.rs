@@ -1,4 +1,4 @@
-//! One relationship as one row, with its handle and its check; of a field also its accessor.
+//! The row of one relationship, and the accessor of a relationship field.
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
@@ -11,8 +11,7 @@ use crate::ast::block::{Block, BlockRelation};
 use crate::ast::model::Relation;
 use crate::names::{Runtime, at};
 
-/// Returns the row of a field. Where no check stands beside the table, since the type is generic, the task is looked up at run
-/// time.
+/// Returns the row of a field. A generic type has no check beside its table, so the runtime looks up the task by name.
 pub fn field_row(relation: &Relation, is_checked: bool, runtime: &Runtime) -> TokenStream {
     let (member, args) = (&relation.member, &relation.args);
     let (here, model) = (runtime.private_at(relation.span), related_model(args, runtime));
@@ -24,13 +23,13 @@ pub fn field_row(relation: &Relation, is_checked: bool, runtime: &Runtime) -> To
 pub fn method_row(relation: &BlockRelation, block: &Block, runtime: &Runtime) -> TokenStream {
     let Some(method) = block.methods.get(relation.method) else { return TokenStream::new() };
     let (args, owner) = (&relation.args, block.owner(method.ident.span()));
-    let (here, model) = (runtime.private_at(method.answer), related_model(args, runtime));
-    let answer = quote_spanned!(at(method.answer)=> #here::relatives::<#model>);
+    let (here, model) = (runtime.private_at(method.output_span), related_model(args, runtime));
+    let convert = quote_spanned!(at(method.output_span)=> #here::relatives::<#model>);
     let ident = &method.ident;
     let (head, relatives) = if method.is_plain() {
-        ("method", quote_spanned!(at(ident.span())=> |this| #answer(#owner::#ident(this))))
+        ("method", quote_spanned!(at(ident.span())=> |this| #convert(#owner::#ident(this))))
     } else {
-        ("async_method", call(method, &answer, block, runtime))
+        ("async_method", call(method, &convert, block, runtime))
     };
     let is_checked = is_concrete(&block.generics().params);
     row(head, &relation.name, &quote!(#ident), &relatives, is_checked, args, runtime)
@@ -46,19 +45,22 @@ fn row(
     runtime: &Runtime,
 ) -> TokenStream {
     let (private, head) = (runtime.private(), Ident::new(head, Span::call_site()));
-    let target = args.on.name();
+    let DependsArgs { on, ready, run_if_needed, before, accessor: _ } = args;
+    let target = on.name();
     let description = format!("Depend on {target} of {member}");
-    let mut keys = TokenStream::new();
-    keys.extend(args.ready.then(|| quote!(.ready())));
-    keys.extend(args.run_if_needed.map(|run| quote!(.run_if_needed(#run))));
-    let by_name = matches!(args.on, DependsOn::Name(_)) || !is_checked;
-    keys.extend(by_name.then(|| quote!(.by_name())));
-    let before = args.before.iter().map(crate::args::Target::name);
-    keys.extend((!args.before.is_empty()).then(|| quote!(.before(&[#(#before),*]))));
-    quote!(#private::task(#name, #description).#head(#target, #relatives) #keys,)
+    let by_name = matches!(on, DependsOn::Name(_)) || !is_checked;
+    let names = before.iter().map(crate::args::Target::name);
+    let calls = [
+        ready.then(|| quote!(.ready())),
+        run_if_needed.map(|run| quote!(.run_if_needed(#run))),
+        by_name.then(|| quote!(.by_name())),
+        (!before.is_empty()).then(|| quote!(.before(&[#(#names),*]))),
+    ];
+    let calls: TokenStream = calls.into_iter().flatten().collect();
+    quote!(#private::task(#name, #description).#head(#target, #relatives) #calls,)
 }
 
-/// The model whose task is depended on, or what stands for all of them.
+/// Returns the type of the related model, or the type that stands for any model.
 fn related_model(args: &DependsArgs, runtime: &Runtime) -> TokenStream {
     match &args.on {
         DependsOn::Task { owner, .. } => quote!(#owner),
@@ -69,7 +71,7 @@ fn related_model(args: &DependsArgs, runtime: &Runtime) -> TokenStream {
     }
 }
 
-/// The method that gives what a relationship field holds, as visible as the field.
+/// Returns the method that returns the value of a relationship field. It is as visible as the field.
 pub fn accessor(relation: &Relation, named: Option<&Ident>, runtime: &Runtime) -> TokenStream {
     let Relation { member, ty, vis, span, args } = relation;
     let place = named.map_or(*span, Ident::span);

@@ -1,4 +1,4 @@
-//! One task as one row: a call of the runtime, with a method for each key.
+//! The row of one task: a call into the runtime, and one method call per key.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
@@ -13,7 +13,7 @@ use crate::expand::block::is_concrete;
 use crate::fingerprint::Fingerprint;
 use crate::names::{Runtime, at, handle, kind};
 
-/// The row, with a comma; without `places`, nothing says where it goes, since that was found wrong.
+/// Returns the row with a comma behind it. Without `places`, the row has no `before` and `after`, because one of them is invalid.
 pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let name = &task.name;
@@ -32,7 +32,7 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
     quote!(#private::task(#name, #description) #action #keys,)
 }
 
-/// Returns a call for each key. The pattern has no `..`, so that a key without a call does not compile.
+/// Returns one call per key. The pattern has no `..`, so a key without a call does not compile.
 fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let TaskArgs {
         description: _,
@@ -57,13 +57,13 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
         order.as_ref().map(|order| quote!(.order(#order))),
         targets("before", before, block, runtime).filter(|_| places),
         targets("after", after, block, runtime).filter(|_| places),
-        ask("hash", "hash_text", hash.as_ref(), block, runtime),
-        ask("invalidator", "valid", invalidator.as_ref(), block, runtime),
-        ask("slow_invalidator", "valid", slow_invalidator.as_ref(), block, runtime),
-        ask("check_completed", "completion", check_completed.as_ref(), block, runtime),
+        helper("hash", "hash_text", hash.as_ref(), block, runtime),
+        helper("invalidator", "valid", invalidator.as_ref(), block, runtime),
+        helper("slow_invalidator", "valid", slow_invalidator.as_ref(), block, runtime),
+        helper("check_completed", "completion", check_completed.as_ref(), block, runtime),
         paths("inputs", inputs, runtime),
         paths("outputs", outputs, runtime),
-        system(depend_on, runtime),
+        depend_on_call(depend_on, runtime),
         dependencies_always.then(|| quote!(.dependencies_always())),
         timeout
             .as_ref()
@@ -76,38 +76,40 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
     calls.into_iter().flatten().collect()
 }
 
-/// The function of the runtime that takes what a method answers.
-fn answer(name: &str, method: &Method, runtime: &Runtime) -> TokenStream {
-    let (private, name) = (runtime.private_at(method.answer), Ident::new(name, at(method.answer)));
-    quote_spanned!(at(method.answer)=> #private::#name)
+/// Returns the path of the runtime's function that converts a method's return value. It has the span of the return type, where the
+/// compiler reports a type that the function does not take.
+fn conversion(name: &str, method: &Method, runtime: &Runtime) -> TokenStream {
+    let (private, name) = (runtime.private_at(method.output_span), Ident::new(name, at(method.output_span)));
+    quote_spanned!(at(method.output_span)=> #private::#name)
 }
 
-/// Returns the closure that calls a task's method. Where nothing must be awaited first it has no async block of its own, since
-/// each costs the compiler about as much as the method. A generic block has one all the same: it spares the parameters a bound.
+/// Returns the closure that calls a task's method. It has no async block of its own unless an extractor must be awaited, since an
+/// async block takes the compiler about as long as the method itself. In a generic block it always has one: without it, the
+/// block's parameters would need more bounds.
 fn run(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
-    if method.extracts() || !is_concrete(&block.generics().params) {
-        return call(method, &answer("outcome", method, runtime), block, runtime);
+    if method.has_extractors() || !is_concrete(&block.generics().params) {
+        return call(method, &conversion("outcome", method, runtime), block, runtime);
     }
-    let (cx, called, span) = (cx(method), called(method, block, runtime), at(method.ident.span()));
-    let run = answer(if method.is_async { "run_async" } else { "run_sync" }, method, runtime);
+    let (cx, called, span) = (context_parameter(method), method_call(method, block, runtime), at(method.ident.span()));
+    let run = conversion(if method.is_async { "run_async" } else { "run_sync" }, method, runtime);
     quote_spanned!(span=> |this, #cx| #run(#called))
 }
 
-/// A closure that calls a method with what it extracts, and hands its answer over.
-pub fn call(method: &Method, answer: &TokenStream, block: &Block, runtime: &Runtime) -> TokenStream {
-    let (cx, called) = (cx(method), called(method, block, runtime));
+/// Returns a closure that extracts a method's arguments, calls it, and converts its return value.
+pub fn call(method: &Method, convert: &TokenStream, block: &Block, runtime: &Runtime) -> TokenStream {
+    let (cx, called) = (context_parameter(method), method_call(method, block, runtime));
     let (span, private) = (at(method.ident.span()), runtime.private_at(method.ident.span()));
     let wait = method.is_async.then(|| quote_spanned!(span=> .await));
-    let body = quote_spanned!(span=> async move { #answer(#called #wait) });
+    let body = quote_spanned!(span=> async move { #convert(#called #wait) });
     quote_spanned!(span=> |this, #cx| #private::boxed(#body))
 }
 
-fn cx(method: &Method) -> TokenStream {
+fn context_parameter(method: &Method) -> TokenStream {
     if method.args.is_empty() { quote!(_) } else { quote!(cx) }
 }
 
-/// The call itself.
-fn called(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
+/// Returns the call of a method.
+fn method_call(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
     let (owner, ident, span) = (block.owner(method.ident.span()), &method.ident, at(method.ident.span()));
     let args = method.args.iter().map(|ty| {
         let (place, private) = (at(ty.span()), runtime.private_at(ty.span()));
@@ -119,22 +121,23 @@ fn called(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
     quote_spanned!(span=> #owner::#ident(this, #(#args),*))
 }
 
-/// A key that names a helper: called at once if it needs neither a future nor a context.
-fn ask(key: &str, convert: &str, helper: Option<&Ident>, block: &Block, runtime: &Runtime) -> Option<TokenStream> {
-    let method = block.method(helper?)?;
-    let answer = answer(convert, method, runtime);
+/// Returns the call for a key that names a helper method. A helper without a future and a context is called directly.
+fn helper(key: &str, convert: &str, name: Option<&Ident>, block: &Block, runtime: &Runtime) -> Option<TokenStream> {
+    let method = block.method(name?)?;
+    let convert = conversion(convert, method, runtime);
     if !method.is_plain() {
         let key = Ident::new(key, proc_macro2::Span::call_site());
-        let call = call(method, &answer, block, runtime);
+        let call = call(method, &convert, block, runtime);
         return Some(quote!(.#key(#call)));
     }
     let owner = block.owner(method.ident.span());
     let (key, ident) = (quote::format_ident!("{key}_now"), &method.ident);
-    let ask = quote_spanned!(at(method.ident.span())=> |this| #answer(#owner::#ident(this)));
-    Some(quote!(.#key(#ask)))
+    let closure = quote_spanned!(at(method.ident.span())=> |this| #convert(#owner::#ident(this)));
+    Some(quote!(.#key(#closure)))
 }
 
-/// Targets by name. In a trait or a generic block, where no check can stand beside the table, rustc looks the handle up.
+/// Returns the call for `before` or `after`, with the names of the tasks. In a trait or a generic block no check can stand beside
+/// the table, so the code refers to the handle and the compiler looks it up.
 fn targets(key: &str, targets: &[Target], block: &Block, runtime: &Runtime) -> Option<TokenStream> {
     if targets.is_empty() {
         return None;
@@ -167,8 +170,8 @@ fn paths(key: &str, formats: &[Format], runtime: &Runtime) -> Option<TokenStream
     Some(quote!(.#key(|#model| #private::list([#(#formats),*]))))
 }
 
-/// Expressions over `self`, in a closure that has the model as `this`.
-fn system(dependencies: &[Expr], runtime: &Runtime) -> Option<TokenStream> {
+/// Returns the call for `depend_on`: a closure in which `this` stands for the `self` of the expressions.
+fn depend_on_call(dependencies: &[Expr], runtime: &Runtime) -> Option<TokenStream> {
     if dependencies.is_empty() {
         return None;
     }
@@ -222,7 +225,7 @@ fn fingerprint(task: &Task, block: &Block) -> u64 {
     fingerprint.finish()
 }
 
-/// The constant that a value task's row borrows.
+/// Returns the constant that the row of a value task borrows.
 pub fn kind_constant(task: &Task, ty: &Type, block: &Block, runtime: &Runtime) -> TokenStream {
     let (private, owner) = (runtime.private_at(ty.span()), block.owner(ty.span()));
     let (kind, value) = (kind(&task.ident), Ident::new(&task.name.to_uppercase(), task.span()));

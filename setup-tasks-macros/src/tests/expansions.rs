@@ -1,4 +1,4 @@
-//! What each shape of item becomes, as files in `expected`. `UPDATE_EXPECT=1 cargo test -p setup-tasks-macros` writes them.
+//! The expansion of each shape of item, as files in `expected`. `UPDATE_EXPECT=1 cargo test -p setup-tasks-macros` writes them.
 
 use expect_test::expect_file;
 use proc_macro2::TokenStream;
@@ -191,7 +191,7 @@ model!(
     }
 );
 
-/// What the compiler hands back of `conditional_block` on Unix.
+/// The macro's second call for `conditional_block`, after the compiler has evaluated its conditions on Unix.
 #[test]
 fn conditional_block_on_unix() {
     let expanded = pretty(configured::expand(quote! {
@@ -226,7 +226,7 @@ fn a_task_outside_a_block_survives() {
     expect_file!["expected/misplaced.rs"].assert_eq(&expanded);
 }
 
-/// The fixture that `cargo expand` is compared on: `tests/behaviour/generated.rs` reads the same file.
+/// Writes the snapshot that `tests/behaviour/generated.rs` compares with the output of `cargo expand`.
 #[test]
 fn the_fixture() {
     let source = include_str!("../../../tests/fixtures/upstream/src/lib.rs");

@@ -7,7 +7,7 @@ use syn::spanned::Spanned;
 use crate::args::model::Mixin;
 use crate::errors::Errors;
 
-/// A list names each mixin once, and a mixin does not list itself. What is wrong is taken away.
+/// Checks that a list names each mixin once, and that a mixin does not list itself. Invalid entries are removed.
 pub fn mixins(mixins: &mut Vec<Mixin>, owner: Option<&Ident>, errors: &Errors) {
     let mut seen: Vec<String> = Vec::new();
     mixins.retain(|mixin| {

@@ -1,4 +1,4 @@
-//! Every rule about what was read, a function each.
+//! The rules about items, one function per rule.
 
 mod mixins;
 mod model;
@@ -12,26 +12,26 @@ pub use model::model;
 use crate::ast::block::Block;
 use crate::errors::Errors;
 
-/// Checks a block. The answer says, for each task, whether a row can be made of it.
+/// Checks a block. Returns whether each task can have a row.
 pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::described(block, errors);
     tasks::timeouts(block, errors);
-    let mut sound: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
-    for (task, sound) in block.tasks.iter().zip(&mut sound) {
-        *sound &= tasks::helpers(task, block, errors);
+    let mut valid: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
+    for (task, valid) in block.tasks.iter().zip(&mut valid) {
+        *valid &= tasks::helpers(task, block, errors);
     }
-    tasks::distinct(block, &mut sound, errors);
+    tasks::distinct(block, &mut valid, errors);
     order::targets(block, errors);
     order::cycles(block, errors);
-    sound
+    valid
 }
 
-/// Checks the handles of a block. The answer says, for each task and then for each relationship, whether there can be one.
+/// Checks the handles of a block. Returns whether each task, and then each relationship, can have one.
 pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::handles(block, errors)
 }
 
-/// Checks the relationships of a block. The answer says, for each, whether a row can be made of it.
+/// Checks the relationships of a block. Returns whether each can have a row.
 pub fn relations(block: &Block, errors: &Errors) -> Vec<bool> {
     block.relations.iter().map(|relation| tasks::relation(relation, block, errors)).collect()
 }

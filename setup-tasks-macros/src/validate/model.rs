@@ -7,7 +7,7 @@ use crate::ast::model::Model;
 use crate::errors::{Errors, list, suggest};
 use crate::names::handle;
 
-/// Checks a model. A format string over a field that is not there is taken away, so that rustc says nothing more of it.
+/// Checks a model. A format string with an unknown field is removed, so that the compiler does not report it again.
 pub fn model(model: &mut Model, errors: &Errors) {
     if !model.is_struct {
         errors.add(model.ident.span(), "a model is a struct", "put the enum or union in a field of a struct");
@@ -38,9 +38,9 @@ pub fn model(model: &mut Model, errors: &Errors) {
     model.args.id = id.filter(|format| has_fields(model, format, errors));
 }
 
-/// What is wrong with a subdir whatever its fields hold: the rules of `setup_tasks::paths`, as far as they can be seen here.
+/// Returns the mistake in a subdir that is one for all values of its fields. The rules are those of `setup_tasks::paths`.
 fn subdir_problem(subdir: &Format) -> Option<&'static str> {
-    // A private character stands for a field, which may hold anything.
+    // A character for private use stands for a field, which may have any value.
     let literal = subdir.with_fields_as('\u{e000}');
     let mut parts = literal.split('/').filter(|part| !matches!(*part, "" | ".")).peekable();
     match parts.peek() {
@@ -52,7 +52,7 @@ fn subdir_problem(subdir: &Format) -> Option<&'static str> {
     }
 }
 
-/// Each relationship has a name of its own; a second one is taken away, so that rustc says nothing more of it.
+/// Checks that each relationship has a name of its own. A second one is removed, so that the compiler does not report it again.
 fn relations(model: &mut Model, errors: &Errors) {
     let mut seen: Vec<(String, Ident, String)> = Vec::new();
     let type_name = &model.ident;
@@ -75,7 +75,7 @@ fn relations(model: &mut Model, errors: &Errors) {
     });
 }
 
-/// Each accessor has a name of its own, and a field has one. The answer is the fields whose accessor's name is taken.
+/// Checks that a field has one accessor, with a name of its own. Returns the fields whose accessor's name is taken.
 fn accessors(model: &Model, errors: &Errors) -> Vec<Member> {
     let mut seen: Vec<(Ident, &Member)> = Vec::new();
     for relation in &model.relations {

@@ -1,10 +1,10 @@
-//! Rules about `before` and `after` that one block can see; the rest is checked in const evaluation.
+//! Rules about `before` and `after` within one block. The compiler evaluates the checks across blocks.
 
 use crate::args::Target;
 use crate::ast::block::{Block, Task};
 use crate::errors::{Errors, list, suggest};
 
-/// A target without a path is a task of the block.
+/// Checks that every target without a path is a task of the block.
 pub fn targets(block: &Block, errors: &Errors) {
     let relations = || block.relations.iter();
     let names = || block.tasks.iter().map(|task| task.name.as_str()).chain(relations().map(|r| r.name.as_str()));
@@ -24,7 +24,7 @@ fn keys(task: &Task) -> impl Iterator<Item = &Target> {
     task.args.before.iter().chain(&task.args.after)
 }
 
-/// No tasks of the block wait for each other.
+/// Checks that no tasks of the block wait for each other.
 pub fn cycles(block: &Block, errors: &Errors) {
     let count = block.tasks.len();
     let mut later: Vec<Vec<usize>> = vec![Vec::new(); count];
@@ -44,7 +44,7 @@ pub fn cycles(block: &Block, errors: &Errors) {
         }
         path.iter().for_each(|&i| reported[i] = true);
         let names: Vec<_> = path.iter().chain([&start]).map(|&i| block.tasks[i].name.as_str()).collect();
-        // At the first key of a member that names another member.
+        // The error stands at the first key of a member that names another member.
         let within = |target: &&Target| find(block, target).is_some_and(|i| path.contains(&i));
         let key = path.iter().flat_map(|&i| keys(&block.tasks[i])).find(within);
         let span = key.map_or_else(|| block.tasks[start].span(), Target::span);
@@ -63,7 +63,7 @@ fn find(block: &Block, target: &Target) -> Option<usize> {
     block.tasks.iter().position(|task| task.name == name).filter(|_| target.owner.is_none())
 }
 
-/// A shortest way from a task back to itself.
+/// Returns a shortest path from a task back to itself.
 fn path_back(start: usize, later: &[Vec<usize>]) -> Option<Vec<usize>> {
     let mut from: Vec<Option<usize>> = vec![None; later.len()];
     let mut queue = std::collections::VecDeque::from([start]);

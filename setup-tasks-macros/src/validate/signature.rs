@@ -1,4 +1,4 @@
-//! What a task's or a helper's signature may be: said here, before rustc complains about generated code.
+//! Rules about the signatures of tasks and helpers. An error here comes before one about generated code.
 
 use syn::{FnArg, GenericParam, Receiver, ReceiverKind, Safety, Type};
 
@@ -9,7 +9,7 @@ use crate::errors::Errors;
 const USAGE: &str =
     "write `async fn name(&self, cx: &TaskContext) -> Result<()>`, or `fn`, with any number of extractors";
 
-/// Whether a row can call the task.
+/// Checks that a row can call the task.
 pub fn task(task: &Task, block: &Block, errors: &Errors) -> bool {
     match task.action {
         Action::Value(_) => true,
@@ -17,7 +17,7 @@ pub fn task(task: &Task, block: &Block, errors: &Errors) -> bool {
     }
 }
 
-/// Whether a row can call the method; `role` is what it is.
+/// Checks that a row can call the method. `role` is the method's role in messages.
 pub fn method(method: &Method, role: &str, errors: &Errors) -> bool {
     let signature = &method.signature;
     let before = errors.count();

@@ -10,7 +10,7 @@ use crate::ast::block::{Action, Block, BlockRelation, Task};
 use crate::errors::{Errors, list, suggest};
 use crate::names::handle;
 
-/// A method that is a task has a description; a value may leave it to its kind.
+/// Checks that every method has a description. A value may have the description of its kind.
 pub fn described(block: &Block, errors: &Errors) {
     for task in &block.tasks {
         if task.args.description.is_none() && matches!(task.action, Action::Method(_)) && !task.has_bad_description {
@@ -20,19 +20,19 @@ pub fn described(block: &Block, errors: &Errors) {
     }
 }
 
-/// No two tasks of a block have one name.
-pub fn distinct(block: &Block, sound: &mut [bool], errors: &Errors) {
+/// Checks that the names of a block's tasks are distinct.
+pub fn distinct(block: &Block, valid: &mut [bool], errors: &Errors) {
     let mut seen: HashSet<&str> = HashSet::new();
-    for (task, sound) in block.tasks.iter().zip(sound) {
+    for (task, valid) in block.tasks.iter().zip(valid) {
         if !seen.insert(&task.name) {
             let what = format_args!("two tasks of `{}` are called `{}`", block.name(), task.name).to_string();
             errors.add(task.span(), what, "rename one of them: stamps are stored by task name");
-            *sound = false;
+            *valid = false;
         }
     }
 }
 
-/// Only what waits can be ended when its time is over: a timeout is of an async method, or of a value.
+/// Checks that every task with a timeout is an async method or a value: only a future can be cancelled.
 pub fn timeouts(block: &Block, errors: &Errors) {
     for task in &block.tasks {
         let (Some(timeout), Action::Method(at)) = (&task.args.timeout, &task.action) else { continue };
@@ -44,7 +44,7 @@ pub fn timeouts(block: &Block, errors: &Errors) {
     }
 }
 
-/// No constant, no method and no other task has the name of a handle. The answer says which tasks can have theirs.
+/// Checks that no constant, method or other task has the name of a handle. Returns whether each handle's name is free.
 pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
     let tasks = block.tasks.iter().map(|task| (task.name.as_str(), task.span()));
     let relations = block.relations.iter().map(|relation| (relation.name.as_str(), relation.args.on.span()));
@@ -76,10 +76,10 @@ pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
 /// Checks that the helpers of a task are methods of its block that the row can call.
 pub fn helpers(task: &Task, block: &Block, errors: &Errors) -> bool {
     let checks = task.args.helpers().map(|(role, ident)| helper(role, ident, task, block, errors));
-    checks.fold(true, |sound, one| sound & one)
+    checks.fold(true, |valid, one| valid & one)
 }
 
-/// A relationship's method can be called, and returns something; no other row of the block has its name.
+/// Checks that the row of a relationship can call its method, and that no other row of the block has its name.
 pub fn relation(relation: &BlockRelation, block: &Block, errors: &Errors) -> bool {
     let Some(method) = block.methods.get(relation.method) else { return false };
     let same = |other: &&BlockRelation| other.name == relation.name;

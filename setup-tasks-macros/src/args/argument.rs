@@ -1,4 +1,4 @@
-//! A list of arguments: `"text", flag, key = value, key(values)`, split at commas before anything is parsed.
+//! Arguments of the forms `key`, `key = value` and `key(values)`. A list is split at commas before its parts are parsed.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use syn::parse::Parser;
@@ -11,11 +11,11 @@ use crate::errors::Errors;
 pub struct Arg {
     pub key: Ident,
     value: Value,
-    /// How the key is written; empty until the key is found in its table.
+    /// An example for messages, which the table of keys provides.
     pub example: String,
 }
 
-/// What stands behind an argument's key.
+/// The part of an argument behind its key.
 enum Value {
     /// `key`
     Flag,
@@ -107,7 +107,7 @@ impl Arg {
     }
 }
 
-/// `item` or `[item, item]`.
+/// Parses `item` or `[item, item]`.
 fn one_or_list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
     if !input.peek(syn::token::Bracket) {
         return Ok(vec![input.parse()?]);
@@ -117,7 +117,7 @@ fn one_or_list<T: Parse>(input: ParseStream<'_>) -> syn::Result<Vec<T>> {
     Ok(inner.parse_terminated(T::parse, Token![,])?.into_iter().collect())
 }
 
-/// Splits tokens at their top-level commas; an empty piece at the end is none.
+/// Splits tokens at their top-level commas. A comma at the end is allowed.
 pub fn split(tokens: TokenStream) -> Vec<TokenStream> {
     let mut pieces = vec![TokenStream::new()];
     for token in tokens {
@@ -132,12 +132,12 @@ pub fn split(tokens: TokenStream) -> Vec<TokenStream> {
     pieces
 }
 
-/// Reads a list of arguments. A piece that is no argument is reported, and the others are still read.
+/// Reads a list of arguments. Invalid ones are reported, and the others are still read.
 pub fn read_args(tokens: TokenStream, errors: &Errors) -> impl Iterator<Item = Arg> {
     split(tokens).into_iter().filter_map(|piece| errors.ok(syn::parse2(piece)))
 }
 
-/// The runtime's path, from the `crate` key.
+/// Parses the path of the runtime from the `crate` key.
 pub fn runtime(arg: &Arg, errors: &Errors) -> Option<crate::names::Runtime> {
     let path: syn::Path = arg.parse_with(syn::Path::parse_mod_style, errors)?;
     let first = path.segments.first().map(|segment| segment.ident.to_string());
@@ -152,7 +152,7 @@ pub fn runtime(arg: &Arg, errors: &Errors) -> Option<crate::names::Runtime> {
     Some(crate::names::Runtime::renamed(&path))
 }
 
-/// The runtime's path as the arguments give it, right or wrong: they are read again, and wrong ones reported, by another macro.
+/// Returns the path of the runtime without reporting errors: another macro reads the same arguments again and reports them.
 pub fn crate_path(args: &TokenStream) -> crate::names::Runtime {
     let errors = Errors::default();
     let args = split(args.clone()).into_iter().filter_map(|piece| syn::parse2::<Arg>(piece).ok());
