@@ -67,7 +67,7 @@ fn time(mut render: impl FnMut()) -> Duration {
     began.elapsed()
 }
 
-/// How long Mako takes, and what it renders; nothing if it is not there.
+/// Returns the time that Mako takes and the text that it renders, or `None` if Mako is missing.
 fn mako(data: &str) -> Option<(Duration, String)> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches");
     let mut python = Command::new("python3")

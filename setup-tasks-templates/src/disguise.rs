@@ -1,31 +1,31 @@
-//! Other secrets: a text depends on a secret if it is another one when it is rendered with other secrets.
+//! Renderings with other secrets. A text depends on a secret if another secret changes the text.
 
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use setup_tasks::secret;
 
-/// Whether, and with what, secrets are replaced while values are serialized.
+/// The replacement of secrets while values are serialized.
 #[derive(Debug)]
 pub struct Disguise {
     mask: Option<Mask>,
-    /// Whether a secret was met.
+    /// Whether a secret was serialized.
     met: AtomicBool,
 }
 
-/// What stands in the place of a secret.
+/// The kind of text that replaces a secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Mask {
     /// A text of the same length, with each letter and digit replaced by another of its kind.
     SameLength,
-    /// A text of the same kind that is longer.
+    /// A longer text of the same kind.
     Longer,
-    /// Nothing, or of a number zero.
+    /// An empty text, or zero for a number.
     Empty,
 }
 
 impl Mask {
-    /// All masks: a text that is the same with each of them does not depend on what is masked.
+    /// All masks. A text that is the same with each of them does not depend on the masked secrets.
     pub(crate) const ALL: [Self; 3] = [Self::SameLength, Self::Longer, Self::Empty];
 
     fn text(self, text: &str) -> String {
@@ -41,7 +41,7 @@ impl Mask {
         let same_length: String = text.chars().map(other).collect();
         match self {
             Self::SameLength => same_length,
-            // What is a number stays one.
+            // A number remains a number.
             Self::Longer if text.parse::<f64>().is_ok() => format!("1{same_length}"),
             Self::Longer => format!("{same_length} {same_length}"),
             Self::Empty => String::new(),
@@ -62,12 +62,12 @@ macro_rules! integers {
 }
 
 impl Disguise {
-    /// Replaces nothing.
+    /// Returns a disguise that keeps every secret.
     pub(crate) const fn none() -> Self {
         Self { mask: None, met: AtomicBool::new(false) }
     }
 
-    /// Replaces secrets.
+    /// Returns a disguise that replaces secrets.
     pub(crate) const fn with(mask: Mask) -> Self {
         Self { mask: Some(mask), met: AtomicBool::new(false) }
     }
@@ -77,23 +77,23 @@ impl Disguise {
         self.mask.is_none()
     }
 
-    /// Notes that a secret was met.
+    /// Records that a secret was serialized.
     pub(crate) fn note(&self) {
         self.met.store(true, Ordering::Relaxed);
     }
 
-    /// Returns whether a secret was met.
+    /// Returns whether a secret was serialized.
     pub(crate) fn has_met_secrets(&self) -> bool {
         self.met.load(Ordering::Relaxed)
     }
 
-    /// Returns the text, or another one in its place.
+    /// Returns the text with secrets replaced.
     pub(crate) fn text<'t>(&self, text: &'t str, in_secret: bool) -> Cow<'t, str> {
         if in_secret {
             self.note();
             return self.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)));
         }
-        // The program may have made a plain text of a secret.
+        // The program may have copied a secret into a plain text.
         if !secret::holds(text) {
             return Cow::Borrowed(text);
         }
@@ -101,7 +101,7 @@ impl Disguise {
         self.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)))
     }
 
-    /// Returns the bytes, or others in their place.
+    /// Returns the bytes with secrets replaced.
     pub(crate) fn bytes<'b>(&self, bytes: &'b [u8], in_secret: bool) -> Cow<'b, [u8]> {
         match std::str::from_utf8(bytes).map(|text| self.text(text, in_secret)) {
             Ok(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),

@@ -1,4 +1,4 @@
-//! Templates, compiled once and kept: one engine for each set of embedded files.
+//! Compiled templates. Each set of embedded files is compiled once per process.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -20,19 +20,19 @@ const HASH: &str = "hash";
 /// The length in bytes above which a whole text is kept as its hash.
 const LONG: usize = 64;
 
-/// By where the embedded files are.
+/// Engines by the address of the embedded files.
 type Engines = HashMap<usize, Arc<Tera>>;
 
 static ENGINES: RwLock<Option<Engines>> = RwLock::new(None);
 
-/// The compiled template.
+/// A compiled template.
 pub(crate) struct Engine {
     template: Template,
     tera: Arc<Tera>,
 }
 
 impl Engine {
-    /// The engine of a template, made when it is first asked for. With a directory of newer files it is made each time.
+    /// Returns the engine of a template, compiled at the first use. With a directory of newer files it is compiled each time.
     pub(crate) fn of(template: Template, overriding: Option<&Path>) -> Result<Self, TemplateError> {
         if let Some(directory) = overriding {
             let newer =
@@ -53,13 +53,13 @@ impl Engine {
         Ok(Self { template, tera })
     }
 
-    /// The whole text.
+    /// Renders the whole text.
     pub(crate) fn render(&self, context: &Context) -> Result<String, TemplateError> {
         self.tera.render(self.template.name(), context).map_err(|error| render_error(self.template, &error))
     }
 
-    /// Returns the text that tells one rendering from another: the rendering of the component `hash` if there is one, else the
-    /// whole text, a long one as its BLAKE3 hash, since every run would read it from the store.
+    /// Returns a text that changes with the rendering. It is the rendering of the component `hash`, if there is one, or else the
+    /// whole text. A long text is replaced by its BLAKE3 hash, because every run reads it from the store.
     pub(crate) fn hash(&self, context: &Context) -> Result<String, TemplateError> {
         let Some(component) = self.tera.get_component_definition(HASH) else {
             let text = self.render(context)?;
@@ -94,7 +94,7 @@ fn compile<T: AsRef<str>>(
     files: impl Iterator<Item = (&'static str, T)>,
 ) -> Result<Tera, TemplateError> {
     let mut tera = Tera::new();
-    // These are no web pages.
+    // Configuration files need no escapes for HTML.
     tera.autoescape_on(Vec::<&str>::new());
     tera.add_raw_templates(files).map_err(|error| render_error(template, &error))?;
     Ok(tera)

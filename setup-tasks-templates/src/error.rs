@@ -1,31 +1,31 @@
-//! Why a template is not rendered.
+//! Errors of templates.
 
 use std::io;
 use std::path::PathBuf;
 
-/// Why a template is not rendered.
+/// An error of a template task.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
-    /// Its text cannot be made. The report says where: template, line, and what is wrong there.
+    /// The template cannot be rendered. The report names the file, the line and the mistake.
     #[error("the template `{template}` cannot be rendered\n{report}")]
     Render {
         /// The template.
         template: &'static str,
-        /// Tera's own report.
+        /// The report of Tera.
         report: String,
     },
-    /// A value that it is rendered with cannot be had, or cannot be serialized.
+    /// A variable of the template cannot be injected, or cannot be serialized.
     #[error("the template `{template}` cannot have its `{variable}`")]
     Variable {
         /// The template.
         template: &'static str,
-        /// What the template calls it.
+        /// The variable's name in the template.
         variable: &'static str,
-        /// Why not.
+        /// The cause.
         source: anyhow::Error,
     },
-    /// What it is made into is no path under the object's directory.
+    /// The output is not a path under the object's directory.
     #[error(
         "the output `{output}` of the template `{template}` leads out of the object's directory\nhelp: write a relative path without `..`"
     )]
@@ -35,14 +35,14 @@ pub enum TemplateError {
         /// The output.
         output: String,
     },
-    /// Its file cannot be written or read.
+    /// A file of the template cannot be written or read.
     #[error("cannot {action} `{}`", path.display())]
     Io {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
 }

@@ -1,4 +1,4 @@
-//! Filesystems of machines, which files are installed into.
+//! Filesystems of machines, into which files are installed.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -19,11 +19,11 @@ use crate::task::Rendered;
 
 /// A machine that files can be installed on.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no machine that templates can be installed on",
+    message = "`{Self}` is not a machine on which templates can be installed",
     label = "implement `setup_tasks_templates::FilesystemAccess` for `{Self}`"
 )]
 pub trait FilesystemAccess: Sync {
-    /// Its filesystem.
+    /// The type of its filesystem.
     type Filesystem: Filesystem;
 
     /// Opens the filesystem: mounts it, connects to it. It is opened in every run if
@@ -33,75 +33,75 @@ pub trait FilesystemAccess: Sync {
 
 /// A filesystem that files can be installed into.
 pub trait Filesystem: Send + Sync {
-    /// Whether a look at a file costs about as much as a system call. Then files that were installed are looked at in every run,
-    /// through [`local`](Self::local), and installed again where they are not as they were left.
+    /// Whether checking a file costs about as much as a system call. Then every run checks the installed files, through
+    /// [`local`](Self::local), and installs again any that has changed.
     const IS_CHEAP: bool = false;
 
     /// Returns the content of a file, or `None` if there is none. This changes nothing, also where the filesystem itself is not
     /// there yet. Anything other than a file is an error, and is never opened.
     fn read(&self, path: &Path) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
 
-    /// Makes a file of that content and those permissions, whole or not at all, with its directories, unless there is one
-    /// that has both. Whether it was made. `path` is relative, without `..`.
+    /// Writes a file with this content and these permissions, whole or not at all, and creates its directories. A file that has
+    /// both already is not written. Returns whether it was written. `path` is relative and without `..`.
     fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> impl Future<Output = Result<bool>> + Send;
 
-    /// Returns the directory of this machine that the filesystem is, if it is one.
+    /// Returns the directory of this machine that the filesystem stands for, if there is one.
     fn local(&self) -> Option<&RootedDirectory> {
         None
     }
 }
 
-/// A directory of this machine as the root of a filesystem: nothing that is installed leads out of it, whatever symbolic links
-/// are in it, and whoever changes them meanwhile.
+/// A directory of this machine as the root of a filesystem. No installed file can land outside of it, whatever symbolic links it
+/// contains, even if another process changes them meanwhile.
 #[derive(Debug)]
 pub struct RootedDirectory {
     root: PathBuf,
 }
 
-/// Why a file cannot be installed.
+/// An error of an installation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InstallError {
-    /// The path is no plain relative one.
-    #[error("`{}` is no path to install at\nhelp: write a relative path without `..`", path.display())]
+    /// The path is absolute or contains `..`.
+    #[error("`{}` is not a path for an installed file\nhelp: write a relative path without `..`", path.display())]
     Outside {
         /// The path.
         path: PathBuf,
     },
-    /// Something other than a file is there.
+    /// Something other than a file is at the path.
     #[error("cannot {action} `{}`: it is {kind}\nhelp: move it away, or choose another path", root.join(path).display())]
     InPlace {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
         /// The root of the filesystem.
         root: PathBuf,
-        /// What is there.
+        /// The kind of thing at the path.
         kind: &'static str,
     },
     /// The operating system refused, or a symbolic link leads out of the root.
     #[error("cannot {action} `{}` under `{}`", path.display(), root.display())]
     Io {
-        /// What was tried.
+        /// The action.
         action: &'static str,
-        /// On what.
+        /// The path.
         path: PathBuf,
         /// The root of the filesystem.
         root: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
-/// A file that is as it should be.
+/// The result of an installation.
 pub(crate) struct Put {
     pub(crate) was_written: bool,
     pub(crate) stamp: FileStamp,
 }
 
 impl RootedDirectory {
-    /// The directory of that path, which is created when something is installed.
+    /// Returns the filesystem of a directory. The directory is created at the first installation.
     pub fn new(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -114,11 +114,11 @@ impl RootedDirectory {
         InstallError::InPlace { action, path: path.to_owned(), root: self.root.clone(), kind }
     }
 
-    /// As [`Filesystem::read`], without a future.
+    /// Reads a file as [`Filesystem::read`] does, without a future.
     ///
     /// # Errors
     ///
-    /// As [`install_now`](Self::install_now).
+    /// Returns the errors of [`install_now`](Self::install_now).
     pub fn read_now(&self, path: &Path) -> Result<Option<Vec<u8>>, InstallError> {
         let Some(mut file) = self.open(path)? else { return Ok(None) };
         let mut content = Vec::new();
@@ -126,7 +126,7 @@ impl RootedDirectory {
         Ok(Some(content))
     }
 
-    /// Opens a file for reading, symbolic links within the root followed; `None` if there is none.
+    /// Opens a file for reading, through symbolic links within the root, or returns `None` if there is none.
     fn open(&self, path: &Path) -> Result<Option<fs::File>, InstallError> {
         require_plain(path)?;
         let error = self.error("read", path);
@@ -143,17 +143,17 @@ impl RootedDirectory {
         if kind.is_file() { Ok(Some(file)) } else { Err(self.in_place("read", path, kind_of(kind))) }
     }
 
-    /// As [`Filesystem::install`], without a future.
+    /// Installs a file as [`Filesystem::install`] does, without a future.
     ///
     /// # Errors
     ///
-    /// A path that leads out, by itself or by symbolic links; something other than a file in its place; what the operating
-    /// system refuses.
+    /// Fails if the path leads out of the root, by itself or by a symbolic link, if something other than a file is at the path, or
+    /// if the operating system refuses.
     pub fn install_now(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool, InstallError> {
         Ok(self.put(path, content, mode)?.was_written)
     }
 
-    /// Makes a file, unless there is one that has the content and the mode.
+    /// Writes a file, unless one has the content and the mode already.
     pub(crate) fn put(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<Put, InstallError> {
         require_plain(path)?;
         let error = |action| self.error(action, path);
@@ -165,7 +165,7 @@ impl RootedDirectory {
         let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
         let existing = found(root.symlink_metadata(path)).map_err(error("look at"))?;
         match existing {
-            // The link itself is replaced, wherever in the root it leads.
+            // The file replaces the link itself, not its target.
             Some(meta) if meta.is_symlink() => require_inside(&root, path).map_err(error("follow"))?,
             Some(meta) if !meta.is_file() => return Err(self.in_place("write", path, file_type(&meta))),
             Some(meta) if meta.len() == content.len() as u64 && mode.is_none_or(|mode| has_mode(&meta, mode)) => {
@@ -175,7 +175,7 @@ impl RootedDirectory {
             }
             Some(_) | None => {}
         }
-        // From here on the directory is held by its handle: what its name becomes meanwhile does not matter.
+        // From here on the directory is open by its handle, so renaming it has no effect.
         let directory = if parent.as_os_str().is_empty() {
             root
         } else {
@@ -192,11 +192,11 @@ impl RootedDirectory {
         let mut now = Vec::with_capacity(content.len());
         file.read_to_end(&mut now).map_err(self.error("read", path))?;
         let meta = file.metadata().map_err(self.error("read", path))?;
-        // Whoever writes to it just now gives it times that the stamp does not vouch for.
+        // A concurrent writer gives the file times other than those in the stamp.
         Ok((now == content).then(|| FileStamp::new(&meta, content)))
     }
 
-    /// Returns how a file differs from the one that was left there: by one look, and by its content only where that shows a change.
+    /// Returns how a file differs from the one that the task left. The content is read only if the file's metadata has changed.
     pub(crate) fn differences(
         &self,
         path: &Path,
@@ -229,8 +229,8 @@ impl RootedDirectory {
         Ok(differences)
     }
 
-    /// Returns what writing a text would change in a file. Texts that depend on a secret are hidden: of the old one,
-    /// by what was kept about the file, or where nothing is known, by its permissions.
+    /// Returns the change that writing a text would make in a file. Texts that depend on a secret are hidden. For the old text, the
+    /// record about the file decides, or the file's permissions if there is none.
     pub(crate) fn change(
         &self,
         path: &Path,
@@ -238,7 +238,7 @@ impl RootedDirectory {
         mode: Option<u32>,
         kept: &[&[u8]],
     ) -> Result<FileChange, InstallError> {
-        // A link is replaced by a new file.
+        // A new file replaces a link.
         let meta = self.look(path)?.filter(|meta| !meta.is_symlink());
         let before = if meta.is_some() { self.read_now(path)? } else { None };
         let now = meta.as_ref().and_then(mode_of);
@@ -251,7 +251,7 @@ impl RootedDirectory {
         })
     }
 
-    /// Returns what is at a path, without following a link there; nothing is opened.
+    /// Returns the kind of thing at a path, without following a link there or opening anything.
     pub(crate) fn look(&self, path: &Path) -> Result<Option<fs::Metadata>, InstallError> {
         require_plain(path)?;
         found(fs::symlink_metadata(self.root.join(path))).map_err(self.error("look at", path))
@@ -279,7 +279,7 @@ pub(crate) fn is_private(mode: u32) -> bool {
     (mode & 0o077).count_ones() == 0
 }
 
-/// Returns the change from what a file holds to a rendering; where one of them depends on a secret, without the texts.
+/// Returns the change from a file's content to a rendering. If one of them depends on a secret, the texts are left out.
 pub(crate) fn file_change(
     path: &str,
     before: Option<&[u8]>,
@@ -297,7 +297,7 @@ fn require_plain(path: &Path) -> Result<(), InstallError> {
     if crate::output::is_plain(path) { Ok(()) } else { Err(InstallError::Outside { path: path.to_owned() }) }
 }
 
-/// Fails if a symbolic link leads out of the root. One that leads in a circle or nowhere stays within.
+/// Fails if a symbolic link leads out of the root. A link that leads in a circle or nowhere stays within.
 fn require_inside(root: &Dir, path: &Path) -> io::Result<()> {
     match root.metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(error),
@@ -305,7 +305,7 @@ fn require_inside(root: &Dir, path: &Path) -> io::Result<()> {
     }
 }
 
-/// Makes the directories that are not there, each on the disk before what is in it.
+/// Creates the missing directories. Each is durable before its entries are.
 fn make_directories(root: &Dir, path: &Path) -> io::Result<()> {
     if root.is_dir(path) {
         return Ok(());
@@ -370,7 +370,7 @@ pub(crate) const USUAL: u32 = 0o644;
 mod system {
     use super::{Dir, Metadata, OpenOptions, fs, io};
 
-    /// Reading without waiting for the other end of a FIFO that took the file's place just now.
+    /// Opens without blocking, since a FIFO may have replaced the file just now.
     pub(super) fn reading() -> OpenOptions {
         use cap_std::fs::OpenOptionsExt;
         let mut options = OpenOptions::new();

@@ -14,11 +14,11 @@ use crate::filesystem::{Filesystem, FilesystemAccess, RootedDirectory, file_chan
 use crate::kept::{self, KeptFile};
 use crate::task::TemplateTask;
 
-const NO_FILESYSTEM: &str = "the machine's filesystem cannot be had";
+const NO_FILESYSTEM: &str = "cannot open the machine's filesystem";
 
-/// A task of a machine that copies the rendered templates of an object, another or its own, into the machine's filesystem: each
-/// to the path of its output, with its permissions. A file that is the same already is left alone. Where looks are cheap
-/// ([`Filesystem::IS_CHEAP`]), files that are not as they were left are installed again.
+/// A task of a machine that copies the rendered templates of an object into the machine's filesystem. The object can be the machine
+/// itself. Each file goes to the path of its output, with its permissions; an identical file is left alone. If checks are cheap
+/// ([`Filesystem::IS_CHEAP`]), the task also runs when an installed file has changed.
 ///
 /// ```
 /// use serde::Serialize;
@@ -63,36 +63,36 @@ const NO_FILESYSTEM: &str = "the machine's filesystem cannot be had";
 /// ```
 #[derive(Debug)]
 pub struct InstallTemplates<H, M: SetupTasks> {
-    /// `None` for the machine's own.
+    /// The object, or `None` for the machine itself.
     of: Option<fn(&H) -> Object<M>>,
     cross_dependency: bool,
     relationship_ready: bool,
 }
 
 impl<H, M: SetupTasks> InstallTemplates<H, M> {
-    /// The templates of another object.
+    /// Returns a task for the templates of another object.
     pub const fn of(of: fn(&H) -> Object<M>) -> Self {
         Self { of: Some(of), cross_dependency: true, relationship_ready: true }
     }
 
-    /// Whether the task runs again when a template of the object was rendered again: by default it does. (Its own templates are
-    /// earlier tasks, and always count.)
+    /// Sets whether the task runs again after a template of the object was rendered again. The default is `true`. (The machine's own
+    /// templates are earlier tasks and always count.)
     pub const fn cross_dependency(mut self, cross_dependency: bool) -> Self {
         self.cross_dependency = cross_dependency;
         self
     }
 
-    /// Whether the object is brought to ready first, so that all that its templates use is there: by default it is. Otherwise
-    /// it is run as far as its templates.
+    /// Sets whether the object is brought to ready first, so that its templates find everything that they use. The default is
+    /// `true`. Otherwise the object runs up to its templates.
     ///
     /// # Panics
     ///
-    /// For its own templates, since a machine cannot wait for itself: in a constant, that is a compile error.
+    /// Panics for the machine's own templates, since a machine cannot wait for itself. In a constant, this is a compile error.
     #[track_caller]
     pub const fn relationship_ready(mut self, relationship_ready: bool) -> Self {
         assert!(
             self.of.is_some() || !relationship_ready,
-            "a machine that installs its own templates cannot be brought to ready first\nhelp: take `relationship_ready` away"
+            "a machine that installs its own templates cannot be brought to ready first\nhelp: remove `relationship_ready`"
         );
         self.relationship_ready = relationship_ready;
         self
@@ -100,18 +100,18 @@ impl<H, M: SetupTasks> InstallTemplates<H, M> {
 }
 
 impl<T: SetupTasks> InstallTemplates<T, T> {
-    /// The machine's own templates, whose tasks stand before this one.
+    /// Returns a task for the machine's own templates, whose tasks come before this one.
     pub const fn own() -> Self {
         Self { of: None, cross_dependency: true, relationship_ready: false }
     }
 }
 
 impl<H: SetupTasks, M: SetupTasks> InstallTemplates<H, M> {
-    /// The object whose templates are installed.
+    /// Returns the object whose templates are installed.
     fn object(&self, model: &H, cx: &TaskContext) -> Result<Object<M>> {
         match self.of {
             Some(of) => Ok(of(model)),
-            None => cx.object().downcast().context("the machine is something else"),
+            None => cx.object().downcast().context("the machine has another type"),
         }
     }
 }
@@ -126,7 +126,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         })
     }
 
-    /// Compares with what would be rendered, whether or not it has been.
+    /// Returns the changes that the renderings would make, whether or not they are on the disk already.
     async fn changes(&self, model: &H, cx: &TaskContext) -> Result<Vec<FileChange>> {
         let object = self.object(model, cx)?;
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;

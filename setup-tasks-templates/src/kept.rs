@@ -1,4 +1,4 @@
-//! What is kept beside a stamp about the files that a task left: described in docs/src/formats.md.
+//! The record beside a stamp about the files that a task left. docs/src/formats.md describes its format.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -15,12 +15,12 @@ pub(crate) struct KeptFile {
     /// Whether its text depends on a secret.
     pub(crate) is_secret: bool,
     pub(crate) mode: Option<u32>,
-    /// `None` if the filesystem does not tell.
+    /// The stamp of the file, or `None` if the filesystem has none.
     pub(crate) stamp: Option<FileStamp>,
 }
 
 impl KeptFile {
-    /// Records a file that a task left. Of a text that depends on a secret, only a keyed hash is kept.
+    /// Returns the record of a file. For a text that depends on a secret, it contains only a keyed hash.
     pub(crate) fn new(
         path: &str,
         is_secret: bool,
@@ -35,7 +35,7 @@ impl KeptFile {
         Ok(Self { path: path.to_owned(), is_secret, mode, stamp })
     }
 
-    /// Returns whether the file held this when it was left.
+    /// Returns whether the file had this content when the task left it.
     pub(crate) fn held(&self, content: &[u8], cx: &TaskContext) -> Result<bool> {
         let Some(stamp) = &self.stamp else { return Ok(false) };
         if self.is_secret {
@@ -47,24 +47,22 @@ impl KeptFile {
 
 pub(crate) fn encode(files: &[KeptFile]) -> Result<Vec<u8>> {
     let mut bytes = vec![VERSION];
-    bytes.extend(postcard::to_stdvec(files).context("what a task left cannot be kept")?);
+    bytes.extend(postcard::to_stdvec(files).context("cannot record the files of a task")?);
     Ok(bytes)
 }
 
-/// Returns the files that were kept; none if nothing was.
+/// Returns the recorded files, or none if there is no record.
 pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<KeptFile>> {
     match bytes.split_first() {
         None => Ok(Vec::new()),
-        Some((&VERSION, files)) => {
-            postcard::from_bytes(files).context("what is kept about the files of a task is damaged")
-        }
+        Some((&VERSION, files)) => postcard::from_bytes(files).context("the record of a task's files is damaged"),
         Some((version, _)) => {
-            anyhow::bail!("what is kept about the files of a task has version {version}, not {VERSION}")
+            anyhow::bail!("the record of a task's files has version {version}, not {VERSION}")
         }
     }
 }
 
-/// Returns whether a file depended on a secret, by what several tasks kept; `None` if none of them knows the file.
+/// Returns whether a file depended on a secret according to the records of several tasks, or `None` if none of them has the file.
 pub(crate) fn was_secret(kept: &[&[u8]], path: &str) -> Option<bool> {
     let known = kept.iter().filter_map(|bytes| decode(bytes).ok()?.into_iter().find(|file| file.path == path));
     known.map(|file| file.is_secret).reduce(|one, other| one || other)

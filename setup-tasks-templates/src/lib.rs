@@ -1,8 +1,8 @@
 //! Tera templates as setup tasks.
 //!
-//! A [`TemplateTask`] is a [kind of task](setup_tasks::task::TaskKind): a constant of a model's block. It renders a template, embedded
-//! and checked by [`template!`], over the model into a file under the object's `stamp_path`, and again when what it renders
-//! changes. [`InstallTemplates`] copies what was rendered into the filesystem of a machine.
+//! A [`TemplateTask`] is a [kind of task](setup_tasks::task::TaskKind): a constant of a model's block. It renders a template with the
+//! model into a file under the object's `stamp_path`, and runs again when the rendering changes. [`template!`] embeds the template
+//! and checks it. [`InstallTemplates`] copies rendered files into the filesystem of a machine.
 //!
 //! ```
 //! use serde::Serialize;
@@ -38,8 +38,8 @@
 #![doc = include_str!("docs/hosts.tera")]
 //! ```
 //!
-//! In a template, `instance` is the model, as serde serializes it. Nothing is escaped. What is not defined is an error. Filters
-//! and functions are those of Tera itself.
+//! In a template, `instance` is the model, as serde serializes it. Nothing is escaped. An undefined variable is an error. The filters
+//! and functions are those of Tera.
 //!
 //! A rendering is the same in every process: structs, `BTreeMap`, `IndexMap` and `serde_json` values keep their order; other maps,
 //! such as `HashMap`, are sorted by their keys, and hashed sets by their elements. An [`Object`](setup_tasks::Object) is
@@ -67,19 +67,20 @@ pub use install::InstallTemplates;
 pub use task::{TEMPLATE_DIRECTORY, TemplateTask};
 pub use template::Template;
 
-/// Embeds a template, and checks it at compile time:
+/// Embeds a template and checks it at compile time:
 /// `template!("dnsmasq.conf.tera", "partials/", lease = "12h", network: NETWORK)`.
 ///
-/// The first file is the template; then come files, or directories with all that is in them, that it extends, includes or takes
-/// components from, each called as it is written here (`partials/header.tera`). All are found from the directory of the source
-/// file, as with `include_str!`. Then comes what the template uses besides `instance`: `name = value`, or `name: KEY` for a
-/// value that is asked for at the object's injector when the template is rendered. The model and `value` are serialized each
-/// time; a value of the injector once, for all that is rendered with it (what changes within itself belongs into the model).
-/// Files that editors keep beside those that are edited (`.#x`, `#x#`, `x~`, `.x.swp`) are left out of a directory.
+/// The first file is the template. The files and directories behind it are those that it extends, includes or takes components
+/// from. Templates refer to each by its path here, such as `partials/header.tera`. As with `include_str!`, paths start from the
+/// directory of the source file. Temporary files of editors (`.#x`, `#x#`, `x~`, `.x.swp`) in a directory are left out.
+///
+/// The remaining arguments are the template's variables besides `instance`: `name = value`, or `name: KEY` for a value of the
+/// object's injector. The model and `value` are serialized for each rendering. A value of the injector is serialized once, so a
+/// value that changes internally belongs in the model.
 ///
 /// # Errors
 ///
-/// At compile time: a file that is not there, a mistake in a template's syntax, an unknown filter, an unknown template or
-/// component, a variable that nothing provides, each with the template's line; a file that is not UTF-8 or cannot be read. (A file that is new in a directory is seen when
-/// this crate is next compiled.)
+/// These mistakes are compile errors, with the line in the template: a mistake in the syntax, an unknown filter, an unknown template
+/// or component, a variable without a value. A file that is missing, is not UTF-8 or cannot be read is one as well. (The compiler
+/// notices a new file in a directory when it next compiles the crate.)
 pub use setup_tasks_templates_macros::template;

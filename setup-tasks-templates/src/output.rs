@@ -1,8 +1,8 @@
-//! Paths of the files that templates are rendered into: relative, without a way out.
+//! Paths of rendered files, which are relative and stay within the object's directory.
 
 use std::path::{Component, Path};
 
-/// Whether an output is a plain relative path, known at compile time.
+/// Returns whether an output is a relative path without `.` and `..`. Constants evaluate it at compile time.
 pub(crate) const fn is_inside(output: &str) -> bool {
     let bytes = output.as_bytes();
     let (mut start, mut i) = (0, 0);
@@ -24,7 +24,7 @@ pub(crate) const fn is_inside(output: &str) -> bool {
     true
 }
 
-/// Whether a path, as it is at run time, stays where it begins.
+/// Returns whether a path stays within the directory from which it starts.
 pub(crate) fn is_plain(output: &Path) -> bool {
     let mut components = output.components().peekable();
     components.peek().is_some() && components.all(|component| matches!(component, Component::Normal(_)))
@@ -45,7 +45,7 @@ mod tests {
         }
     }
 
-    /// `FUZZ=1000` multiplies the cases.
+    /// `FUZZ=1000` multiplies the number of cases.
     #[test]
     fn fuzz_what_is_inside_at_compile_time_is_inside_at_run_time() {
         use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Values of the injector as templates see them: each is serialized once, for all the outputs that share it.
+//! Serialized values of the injector. Each value is serialized once for all templates that use it.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ use tera::Value;
 use crate::disguise::Disguise;
 use crate::value::to_value;
 
-/// By type and place; the weak reference tells whether the value at that place is still the same.
+/// Serialized values by the value's type and address. The weak reference shows whether the value at the address is still the same.
 type Kept = HashMap<(TypeId, usize), (Weak<dyn Any + Send + Sync>, Serialized)>;
 
 #[derive(Clone)]
@@ -22,7 +22,7 @@ struct Serialized {
 
 static KEPT: RwLock<Option<Kept>> = RwLock::new(None);
 
-/// The value, serialized when it is first asked for, and again only if it is another one.
+/// Returns the serialized value. It is serialized at the first use, and again only if the injector has another value.
 pub(crate) fn shared<T: Serialize + Send + Sync + 'static>(value: &Arc<T>, disguise: &Disguise) -> Result<Value> {
     let Serialized { value: serialized, has_secrets } = kept(value)?;
     if has_secrets {
@@ -37,7 +37,7 @@ pub(crate) fn shared<T: Serialize + Send + Sync + 'static>(value: &Arc<T>, disgu
 fn kept<T: Serialize + Send + Sync + 'static>(value: &Arc<T>) -> Result<Serialized> {
     let key = (TypeId::of::<T>(), Arc::as_ptr(value).addr());
     let kept = KEPT.read().unwrap_or_else(PoisonError::into_inner);
-    // While it can be upgraded, nothing else is at its place.
+    // As long as the reference can be upgraded, no other value has the address.
     if let Some((alive, known)) = kept.as_ref().and_then(|kept| kept.get(&key))
         && alive.strong_count() > 0
     {
@@ -50,7 +50,7 @@ fn kept<T: Serialize + Send + Sync + 'static>(value: &Arc<T>) -> Result<Serializ
     let weak: Weak<dyn Any + Send + Sync> = Arc::downgrade(&(value.clone() as Arc<dyn Any + Send + Sync>));
     let mut kept = KEPT.write().unwrap_or_else(PoisonError::into_inner);
     let kept = kept.get_or_insert_default();
-    // Not each time: many values are made in a row.
+    // Removing them each time would be slow if many values are created one after the other.
     if kept.len() == kept.capacity() {
         kept.retain(|_, (alive, _)| alive.strong_count() > 0);
     }

@@ -1,4 +1,4 @@
-//! Templates as tasks.
+//! The task that renders a template.
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -17,15 +17,16 @@ use crate::kept::{self, KeptFile};
 use crate::output;
 use crate::template::Template;
 
-/// Provide a directory for this key, in development, and templates are read from it, each by its name, where it has them: an
-/// edit counts without a build. Without it, as in what is shipped, the embedded texts are used.
+/// The directory from which templates are read during development, so that an edit takes effect without a build. Each template is
+/// read by its name, if the directory has it. Without a value for this key, as in a release, the embedded texts are used.
 pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = InjectionKey::named("setup-tasks-templates directory");
 
 /// A task that renders a template into a file under the object's `stamp_path`.
 ///
-/// It runs again when its hash changes: the rendering of the template's component `hash`, if it defines one
-/// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`), else the whole rendering; and when its file is
-/// not as it was left: removed, edited, or with other permissions. A file that has the text already is left alone. See the [crate's page](crate) for an example.
+/// It runs again when its hash changes, and when its file was removed or edited or has other permissions. The hash is the whole
+/// rendering, or that of the template's component `hash` if it defines one
+/// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`). A file that has the text already is left alone. See
+/// the [crate's page](crate) for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct TemplateTask {
     template: Template,
@@ -40,16 +41,16 @@ pub(crate) struct Rendered {
 }
 
 impl TemplateTask {
-    /// Renders the template into a file of its name, less `.tera`.
+    /// Returns a task that renders into a file of the template's name, without `.tera`.
     pub const fn new(template: Template) -> Self {
         Self { template, output: None, mode: None }
     }
 
-    /// The file, relative to the object's `stamp_path`; its directories are created.
+    /// Sets the file, relative to the object's `stamp_path`. Its directories are created.
     ///
     /// # Panics
     ///
-    /// If it is absolute or leads out: in a constant, that is a compile error.
+    /// Panics if the path is absolute or contains `..`. In a constant, this is a compile error.
     #[track_caller]
     pub const fn output(mut self, output: &'static str) -> Self {
         assert!(
@@ -60,18 +61,18 @@ impl TemplateTask {
         self
     }
 
-    /// The file's permissions, on Unix; without this, 0644, or 0600 if its text depends on a [`Secret`](setup_tasks::Secret).
+    /// Sets the file's permissions on Unix. The default is 0644, or 0600 if the text depends on a [`Secret`](setup_tasks::Secret).
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
     }
 
-    /// The template.
+    /// Returns the template.
     pub const fn template(&self) -> Template {
         self.template
     }
 
-    /// The file, relative to the object's `stamp_path`.
+    /// Returns the file's path, relative to the object's `stamp_path`.
     pub fn output_name(&self) -> &'static str {
         self.output.unwrap_or_else(|| {
             let name = self.template.name();
@@ -80,7 +81,7 @@ impl TemplateTask {
         })
     }
 
-    /// Returns the directory that the file is under, and its path there. Nothing is made on the disk.
+    /// Returns the directory of the output, and the file's path in it, without creating either.
     fn place(&self, cx: &TaskContext) -> Result<(RootedDirectory, &'static Path)> {
         let (template, output) = (self.template.name(), self.output_name());
         if !output::is_plain(output.as_ref()) {
@@ -89,12 +90,12 @@ impl TemplateTask {
         Ok((RootedDirectory::new(cx.stamp_path_unmade()), output.as_ref()))
     }
 
-    /// The mode of the file: a text that depends on a secret is private, unless the task has a mode.
+    /// Returns the mode of the file. A text that depends on a secret is private unless the task sets a mode.
     pub(crate) fn mode_of(&self, rendered: &Rendered) -> u32 {
         self.mode.unwrap_or(if rendered.is_secret { 0o600 } else { USUAL })
     }
 
-    /// Renders the template over a model.
+    /// Renders the template with a model.
     pub(crate) async fn render<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<Rendered> {
         let (engine, plain) = (self.engine(cx).await?, Disguise::none());
         let text = engine.render(&self.template.context(model, cx, &plain).await?)?;
@@ -102,7 +103,7 @@ impl TemplateTask {
         if plain.has_met_secrets() {
             for mask in Mask::ALL {
                 let context = self.template.context(model, cx, &Disguise::with(mask)).await?;
-                // A template that accepts no other secret depends on the one that it has.
+                // A template that fails with another secret depends on the secret.
                 is_secret |= engine.render(&context).ok().is_none_or(|other| other != text);
             }
         }
@@ -138,7 +139,7 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         let plain = Disguise::none();
         let context = self.template.context(model, cx, &plain).await?;
         let hash = self.engine(cx).await?.hash(&context)?;
-        // No spelling of a secret is kept, whatever filters it went through.
+        // A hash is kept instead of the text, since filters can change a secret beyond recognition.
         if !plain.has_met_secrets() {
             return Ok(hash);
         }
@@ -153,7 +154,7 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         if let Some(file @ KeptFile { stamp: Some(_), mode, .. }) = left {
             return root.differences(output, file, self.mode.or(*mode), cx);
         }
-        // It was declared done, or an older version rendered it: that the file is there is all that is known.
+        // The task was marked as done, or an older version rendered it. All that can be checked is that the file exists.
         let is = match root.look(output)? {
             Some(meta) if meta.is_file() => return Ok(Vec::new()),
             Some(meta) => format!("is {}", kind_of(meta.file_type())),

@@ -1,4 +1,4 @@
-//! A template with all that it is rendered from, save the model.
+//! A template with its files and its variables.
 
 use serde::Serialize;
 use setup_tasks::{BoxFuture, Result, TaskContext};
@@ -8,7 +8,7 @@ use crate::disguise::Disguise;
 use crate::error::TemplateError;
 use crate::value::to_value;
 
-/// A template and what it is rendered from; [`template!`](crate::template) makes it.
+/// A template with its files and its variables. [`template!`](crate::template) returns it.
 #[derive(Clone, Copy, Debug)]
 pub struct Template {
     name: &'static str,
@@ -43,7 +43,7 @@ impl Provided {
 }
 
 impl Template {
-    /// A template; [`template!`](crate::template) calls this.
+    /// Returns a template. Only [`template!`](crate::template) calls this.
     #[doc(hidden)]
     pub const fn new(
         name: &'static str,
@@ -53,17 +53,17 @@ impl Template {
         Self { name, files, provided }
     }
 
-    /// Its name: its path as it was written.
+    /// Returns its name: the path that `template!` was given.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Name and text of its files, itself the first.
+    /// Returns the names and texts of its files. The template itself is the first.
     pub(crate) const fn files(&self) -> &'static [(&'static str, &'static str)] {
         self.files
     }
 
-    /// What it is rendered with: the model, as `instance`, and what is provided.
+    /// Returns the variables of a rendering: the model as `instance`, and the provided values.
     pub(crate) async fn context<M: Serialize>(
         &self,
         model: &M,
@@ -73,26 +73,27 @@ impl Template {
         let mut context = self.context_of_values(model, disguise)?;
         for Provided { name, source } in self.provided {
             if let Source::InjectKey(inject) = source {
-                context.insert_value(*name, inject(cx, disguise).await.map_err(|error| self.not_had(name, error))?);
+                context
+                    .insert_value(*name, inject(cx, disguise).await.map_err(|error| self.variable_error(name, error))?);
             }
         }
         Ok(context)
     }
 
-    /// As [`context`](Self::context), without what is injected.
+    /// Returns the variables of [`context`](Self::context) without those of the injector.
     pub(crate) fn context_of_values<M: Serialize>(&self, model: &M, disguise: &Disguise) -> Result<Context> {
         let mut context = Context::new();
-        let instance = to_value(model, disguise).map_err(|error| self.not_had("instance", error.into()))?;
+        let instance = to_value(model, disguise).map_err(|error| self.variable_error("instance", error.into()))?;
         context.insert_value("instance", instance);
         for Provided { name, source } in self.provided {
             if let Source::Value(value) = source {
-                context.insert_value(*name, value(disguise).map_err(|error| self.not_had(name, error))?);
+                context.insert_value(*name, value(disguise).map_err(|error| self.variable_error(name, error))?);
             }
         }
         Ok(context)
     }
 
-    fn not_had(&self, variable: &'static str, source: anyhow::Error) -> TemplateError {
+    fn variable_error(&self, variable: &'static str, source: anyhow::Error) -> TemplateError {
         TemplateError::Variable { template: self.name, variable, source }
     }
 }

@@ -1,8 +1,8 @@
-//! The values of templates: what serde says of the program's own, in an order that is the same in every process.
+//! The values of templates: the program's values, serialized in an order that is the same in every process.
 //!
 //! Tera keeps the entries of a map in the order in which they come. A `HashMap` gives them in another order in each process, so
-//! they are sorted on their way to Tera's serializer. Serde does not say whether a map has an order: the types that have one are
-//! known by their names, and all others are sorted.
+//! they are sorted on their way to Tera's serializer. Serde has no means to ask whether a map has an order. The types that
+//! have one are listed by name here, and all others are sorted.
 
 use std::any::type_name;
 use std::fmt::Display;
@@ -35,12 +35,12 @@ const ORDERED_MAPS: &[&str] = &[
 const UNORDERED_SETS: &[&str] =
     &["std::collections::hash::set::HashSet<", "hashbrown::set::HashSet<", "dashmap::set::DashSet<"];
 
-/// Returns a value as templates see it.
+/// Serializes a value for a template.
 pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, disguise: &Disguise) -> tera::TeraResult<Value> {
     Value::try_from_serializable(&Stable { value, place: Place { disguise, in_secret: false } })
 }
 
-/// Where in a value the serializer is.
+/// The position of the serializer within a value.
 #[derive(Clone, Copy)]
 struct Place<'d> {
     disguise: &'d Disguise,
@@ -73,7 +73,7 @@ fn is_one_of(mut name: &str, types: &[&str]) -> bool {
     types.iter().any(|ty| name.starts_with(ty))
 }
 
-/// Sorts on the way to another serializer.
+/// A serializer that sorts maps and sets before it passes them to another serializer.
 struct Ordering<'d, S> {
     to: S,
     place: Place<'d>,
@@ -84,7 +84,7 @@ struct Ordering<'d, S> {
 macro_rules! numbers {
     ($($method:ident: $ty:ty,)*) => {
         $(fn $method(self, number: $ty) -> Result<S::Ok, S::Error> {
-            // A number within a secret, such as a pin.
+            // The number is part of a secret, such as a PIN.
             let number = if self.place.in_secret { self.place.disguise.$method(number) } else { number };
             self.to.$method(number)
         })*
@@ -221,7 +221,7 @@ impl<'d, S: Serializer> Serializer for Ordering<'d, S> {
         Ok(Parts { to: self.to.serialize_struct_variant(name, index, variant, len)?, place: self.place })
     }
 
-    /// The maps of the standard library and of most crates come here, whatever holds them.
+    /// Serializes the maps of the standard library and of most crates, which all call this method.
     fn collect_map<K: Serialize, V: Serialize, I: IntoIterator<Item = (K, V)>>(
         self,
         map: I,
@@ -254,7 +254,7 @@ fn exact((low, high): (usize, Option<usize>)) -> Option<usize> {
     (high == Some(low)).then_some(low)
 }
 
-/// What has its order.
+/// The parts of a value whose order is fixed.
 struct Parts<'d, P> {
     to: P,
     place: Place<'d>,
@@ -285,7 +285,7 @@ parts! {
     SerializeStructVariant::serialize_field(name),
 }
 
-/// The elements of a sequence: as they come, or of a set without an order gathered and sorted.
+/// The elements of a sequence. Those of a set without an order are collected and sorted.
 enum Elements<'d, S: Serializer> {
     InOrder(Parts<'d, S::SerializeSeq>),
     Sorted { to: S, place: Place<'d>, elements: Vec<Value> },
@@ -319,7 +319,7 @@ impl<S: Serializer> SerializeSeq for Elements<'_, S> {
         match self {
             Self::InOrder(Parts { to, .. }) => to.end(),
             Self::Sorted { to, mut elements, .. } => {
-                // Tera compares no maps; what they look like as text is the same in every process by now.
+                // Tera cannot compare maps. Their texts are already the same in every process.
                 elements.sort_by_cached_key(|element| (element.clone(), element.to_string()));
                 to.collect_seq(elements)
             }
@@ -327,7 +327,7 @@ impl<S: Serializer> SerializeSeq for Elements<'_, S> {
     }
 }
 
-/// The entries of a map: as they come, or of a map without an order gathered and sorted by their keys.
+/// The entries of a map. Those of a map without an order are collected and sorted by their keys.
 enum Entries<'d, S: Serializer> {
     InOrder(Parts<'d, S::SerializeMap>),
     Sorted { to: S, place: Place<'d>, key: Option<Value>, entries: Vec<(Value, Value)> },

@@ -1,4 +1,4 @@
-//! What generated code may call: this list and nothing else. Not subject to semantic versioning.
+//! The items that generated code uses. It uses nothing else, and these are not subject to semantic versioning.
 
 pub use ::inventory;
 pub use setup_tasks_macros::{__Configured, __discard};
@@ -29,7 +29,7 @@ use std::sync::Arc;
 
 use crate::TaskContext;
 
-/// The name of a task of `T`, from its handle: rustc checks that there is one.
+/// Returns the name of a task of `T` from its handle. The compiler checks that the handle exists.
 pub const fn named<T: 'static>(handle: TaskHandle<T>) -> &'static str {
     handle.name()
 }
@@ -37,12 +37,12 @@ pub const fn named<T: 'static>(handle: TaskHandle<T>) -> &'static str {
 /// Fails the build unless the type is a model.
 pub const fn require_model<T: crate::SetupTasks>() {}
 
-/// Boxes a future; a task's future must be `Send`.
+/// Boxes the future of a task, which must be `Send`.
 pub fn boxed<'a, F: Future + Send + 'a>(future: F) -> BoxFuture<'a, F::Output> {
     Box::pin(future)
 }
 
-/// Boxes the answer of a task's plain method.
+/// Boxes the return value of a task's plain method.
 pub fn run_sync<'a>(answer: impl IntoOutcome) -> BoxFuture<'a, Result<Outcome>> {
     Box::pin(std::future::ready(answer.into_outcome()))
 }
@@ -52,57 +52,57 @@ pub fn run_async<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> B
     Box::pin(async move { future.await.into_outcome() })
 }
 
-/// Makes an argument of a task or helper method.
+/// Extracts an argument of a task or helper method.
 pub fn extract<T, E: ExtractFor<T>>(cx: &TaskContext) -> impl Future<Output = Result<E>> + use<'_, T, E> {
     E::extract_for(cx)
 }
 
-/// The argument of a method that takes a reference.
+/// Returns the context for a method that takes it by reference.
 pub fn context<C: IsContext + ?Sized>(cx: &TaskContext) -> &C {
     C::of(cx)
 }
 
-/// What a task returned.
+/// Converts the return value of a task.
 pub fn outcome(answer: impl IntoOutcome) -> Result<Outcome> {
     answer.into_outcome()
 }
 
-/// What a hash function returned.
+/// Converts the return value of a hash function.
 pub fn hash_text(answer: impl IntoHashText) -> Result<String> {
     answer.into_hash_text()
 }
 
-/// What an invalidator returned.
+/// Converts the return value of an invalidator.
 pub fn valid(answer: impl IntoValid) -> Result<bool> {
     answer.into_valid()
 }
 
-/// What a completion check returned.
+/// Converts the return value of a completion check.
 pub fn completion(answer: impl IntoCompletion) -> Result<Completion> {
     answer.into_completion()
 }
 
-/// Paths, or dependencies.
+/// Collects paths or dependencies.
 pub fn list<A, const N: usize>(items: [A; N]) -> Vec<A> {
     Vec::from(items)
 }
 
-/// The objects of a relationship field.
+/// Returns the objects of a relationship field.
 pub fn related<M>(field: &impl Related<M>) -> Result<Relatives> {
     Ok(Relatives::of(field))
 }
 
-/// The objects that a relationship method gives.
+/// Converts the return value of a relationship method.
 pub fn relatives<M>(answer: impl IntoRelatives<M>) -> Result<Relatives> {
     answer.into_relatives()
 }
 
-/// What the accessor of a relationship field gives.
+/// Returns the value of the accessor of a relationship field.
 pub fn access<M, R: Related<M>>(field: &R) -> R::Access<'_> {
     field.access()
 }
 
-/// A system dependency of a task.
+/// Wraps a system dependency of a task.
 pub fn system(dependency: impl SystemDependency) -> Arc<dyn SystemDependency> {
     Arc::new(dependency)
 }
