@@ -12,7 +12,7 @@ use setup_tasks::fleet::FleetError;
 use setup_tasks::run::RunError;
 use setup_tasks::{Layout, Result};
 
-use crate::args::{Choice, Command};
+use crate::args::{Command, RunArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::{interrupt, logging, output, start};
@@ -21,7 +21,7 @@ use crate::{interrupt, logging, output, start};
 const ABOUT: &str =
     "Bring things into the state they should be in, step by step, and again only where something changed";
 
-/// How long what runs in the background may take to end once all is said.
+/// ExecArgs long what runs in the background may take to end once all is said.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// A binary with options, and perhaps commands, of its own.
@@ -64,7 +64,7 @@ pub struct App<O> {
     build: Build<O>,
     about: Option<String>,
     version: Option<String>,
-    commands: Vec<Own<O>>,
+    commands: Vec<UserCommand<O>>,
 }
 
 /// A binary without options of its own.
@@ -75,7 +75,7 @@ type Build<O> = Rc<dyn Fn(&O) -> Result<Layout>>;
 type Answer = Pin<Box<dyn Future<Output = Result<ExitCode>>>>;
 
 /// A command of the binary's own.
-struct Own<O> {
+struct UserCommand<O> {
     name: String,
     about: String,
     run: Rc<dyn Fn(Session<O>) -> Answer>,
@@ -85,7 +85,7 @@ struct Own<O> {
 pub struct Session<O> {
     layout: Layout,
     options: Rc<O>,
-    choice: Choice,
+    args: RunArgs,
 }
 
 impl<O> Session<O> {
@@ -105,13 +105,13 @@ impl<O> Session<O> {
     ///
     /// If it cannot begin. What fails within is said, and shows in the exit code.
     pub async fn up(&self) -> Result<ExitCode> {
-        Ok(commands::up::up(&self.layout, &self.choice).await?.into())
+        Ok(commands::up::up(&self.layout, &self.args).await?.into())
     }
 }
 
 #[derive(Parser)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
-struct Line<O: Args> {
+struct Cli<O: Args> {
     #[command(flatten)]
     options: O,
     #[command(subcommand)]
@@ -154,7 +154,7 @@ impl<O: Args + 'static> App<O> {
         F: Future<Output = Result<ExitCode>> + 'static,
     {
         let run: Rc<dyn Fn(Session<O>) -> Answer> = Rc::new(move |session| Box::pin(run(session)));
-        self.commands.push(Own { name: name.into(), about: about.into(), run });
+        self.commands.push(UserCommand { name: name.into(), about: about.into(), run });
         self
     }
 
@@ -199,14 +199,14 @@ impl<O: Args + 'static> App<O> {
     fn clap(&self, program: Option<&OsString>) -> clap::Command {
         let name = program.and_then(|program| Path::new(program).file_name()).map(|name| name.to_string_lossy());
         let name = name.map_or_else(|| "setup-tasks".to_owned(), std::borrow::Cow::into_owned);
-        let mut command = Line::<O>::command().name(name.clone()).bin_name(name);
+        let mut command = Cli::<O>::command().name(name.clone()).bin_name(name);
         command = command.about(self.about.as_deref().unwrap_or(ABOUT).to_owned());
         if let Some(version) = &self.version {
             command = command.version(version.clone()).propagate_version(true);
         }
         for own in &self.commands {
             // What the options say of themselves is not what the command does.
-            let options = Choice::augment_args(clap::Command::new(own.name.clone()));
+            let options = RunArgs::augment_args(clap::Command::new(own.name.clone()));
             command = command.subcommand(options.about(own.about.clone()).long_about(None));
         }
         command
@@ -219,13 +219,13 @@ impl<O: Args + 'static> App<O> {
             Some((own, matches))
         });
         if let Some((own, matches)) = own {
-            let choice = Choice::from_arg_matches(matches)?;
+            let args = RunArgs::from_arg_matches(matches)?;
             let build = || (self.build)(&options);
-            let layout = if choice.dry_run { Layout::open_to_plan(build)? } else { build()? };
-            let obeying = interrupt::obey(layout.stop());
-            let ended = (own.run)(Session { layout, options, choice }).await;
+            let layout = if args.dry_run { Layout::open_to_plan(build)? } else { build()? };
+            let guard = interrupt::stop_run_on_interrupt(layout.stop());
+            let ended = (own.run)(Session { layout, options, args }).await;
             return match ended {
-                Err(error) if obeying.is_asked() => {
+                Err(error) if guard.is_asked() => {
                     output::error(&error);
                     Ok(Exit::Interrupted.into())
                 }
@@ -237,8 +237,8 @@ impl<O: Args + 'static> App<O> {
         let look = || Layout::open_to_plan(build);
         let open = |dry_run| if dry_run { look() } else { build() };
         Ok(match Command::from_arg_matches(matches)? {
-            Command::Up { choice } => commands::up::up(&open(choice.dry_run)?, &choice).await?,
-            Command::Plan { choice, exit_code } => commands::plan::plan(&look()?, &choice, exit_code).await?,
+            Command::Up { args } => commands::up::up(&open(args.dry_run)?, &args).await?,
+            Command::Plan { args, exit_code } => commands::plan::plan(&look()?, &args, exit_code).await?,
             Command::Why { target } => commands::why::why(&look()?, &target).await?,
             Command::List { json } => commands::list::list(&look()?, json)?,
             Command::Types { json } => commands::types::types(json)?,
@@ -247,14 +247,12 @@ impl<O: Args + 'static> App<O> {
             Command::Logs(what) => commands::logs::logs(&look()?, &what).await?,
             Command::Graph(what) => commands::graph::graph(&look()?, &what).await?,
             Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
-            Command::Force { targets, choice } => {
-                commands::force::force(&open(choice.dry_run)?, targets, choice).await?
-            }
+            Command::Force { targets, args } => commands::force::force(&open(args.dry_run)?, targets, args).await?,
             Command::MarkDone { targets } => commands::mark_done::mark_done(&build()?, &targets).await?,
             Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref())?,
             #[cfg(unix)]
             Command::Ps { json } => commands::ps::ps(&look()?, json)?,
-            Command::Watch { choice } => commands::watch::watch(&|| open(choice.dry_run), &choice).await?,
+            Command::Watch { args } => commands::watch::watch(&|| open(args.dry_run), &args).await?,
             Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => commands::completions::completions(shell, command),
         }

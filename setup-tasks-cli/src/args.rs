@@ -13,12 +13,12 @@ pub(crate) enum Command {
     /// Run what must run, on many objects at once
     Up {
         #[command(flatten)]
-        choice: Choice,
+        args: RunArgs,
     },
     /// Say what would run, and why; change nothing
     Plan {
         #[command(flatten)]
-        choice: Choice,
+        args: RunArgs,
         /// End with 3 if something would run
         #[arg(long)]
         exit_code: bool,
@@ -68,7 +68,7 @@ pub(crate) enum Command {
         #[arg(value_name = "OBJECT[/TASK]", required = true)]
         targets: Vec<String>,
         #[command(flatten)]
-        choice: ForceChoice,
+        args: ForceArgs,
     },
     /// Declare tasks done without running them
     #[command(alias = "mark")]
@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// Run, and run again whenever an input changes
     Watch {
         #[command(flatten)]
-        choice: Choice,
+        args: RunArgs,
     },
     /// Look for mistakes in objects, tasks and templates; run nothing
     Check {
@@ -112,9 +112,9 @@ pub(crate) enum Command {
     },
 }
 
-/// Which objects and tasks are run, and how.
+/// Which objects and tasks are run, and exec.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Choice {
+pub(crate) struct RunArgs {
     /// Say what would run, and why, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -125,15 +125,15 @@ pub(crate) struct Choice {
     #[arg(long, value_name = "OBJECT[/TASK]", num_args = 0..=1, default_missing_value = "", action = ArgAction::Append)]
     pub(crate) force: Vec<String>,
     #[command(flatten)]
-    pub(crate) how: How,
+    pub(crate) exec: ExecArgs,
     #[command(flatten)]
-    pub(crate) filter: Filter,
+    pub(crate) filter: FilterArgs,
 }
 
-/// How tasks are run, and how that is told.
+/// ExecArgs tasks are run, and how that is told.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct How {
-    /// How many objects are run at once
+pub(crate) struct ExecArgs {
+    /// ExecArgs many objects are run at once
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
     /// After a failure, go on with all that does not depend on it; this is what happens anyway
@@ -149,7 +149,7 @@ pub(crate) struct How {
 
 /// Which objects are run.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct Filter {
+pub(crate) struct FilterArgs {
     /// Only these objects (`*` and `?` stand for any text), and what they depend on as far as they need it
     #[arg(long, short, value_name = "OBJECT")]
     pub(crate) include: Vec<String>,
@@ -167,14 +167,14 @@ pub(crate) struct Filter {
     pub(crate) only_forced: bool,
 }
 
-/// How forced tasks are run.
+/// ExecArgs forced tasks are run.
 #[derive(Args, Clone, Debug, Default)]
-pub(crate) struct ForceChoice {
+pub(crate) struct ForceArgs {
     /// Say what would run, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) how: How,
+    pub(crate) exec: ExecArgs,
 }
 
 #[derive(Args)]
@@ -224,19 +224,19 @@ pub(crate) enum GraphFormat {
     Dot,
     /// For Markdown with Mermaid
     Mermaid,
-    /// A picture
+    /// A diagram
     Svg,
 }
 
-impl Choice {
+impl RunArgs {
     /// The fleet that is chosen.
     pub(crate) fn fleet(&self, layout: &Layout) -> FleetRun {
-        let Self { dry_run, diff, force, how, filter } = self;
+        let Self { dry_run, diff, force, exec, filter } = self;
         let mut fleet = layout.run();
-        if let Some(jobs) = how.jobs {
+        if let Some(jobs) = exec.jobs {
             fleet = fleet.jobs(jobs.get());
         }
-        if how.fail_fast {
+        if exec.fail_fast {
             fleet = fleet.fail_fast();
         }
         for pattern in force {

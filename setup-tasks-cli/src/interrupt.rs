@@ -18,9 +18,9 @@ use tokio::sync::watch;
 
 use crate::output::{WOULD, note};
 
-/// How long commands may take to end once they are asked to.
+/// ExecArgs long commands may take to end once they are asked to.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the work itself may take to end. Work that blocks its thread is left as it is.
+/// ExecArgs long the work itself may take to end. Work that blocks its thread is left as it is.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// The number of SIGINT, everywhere.
@@ -31,53 +31,53 @@ static SIGNALS: OnceLock<Signals> = OnceLock::new();
 struct Signals {
     /// The signal that ends the process at once.
     ending: watch::Sender<Option<i32>>,
-    obeying: Mutex<Vec<Arc<Obeyed>>>,
-    progress: Mutex<Progress>,
+    interruptible: Mutex<Vec<Arc<Interruptible>>>,
+    progress: Mutex<Shutdown>,
     changed: Condvar,
 }
 
-/// How far the end of the process has come.
+/// ExecArgs far the end of the process has come.
 #[derive(Default)]
-struct Progress {
+struct Shutdown {
     commands_have_ended: bool,
     work_has_ended: bool,
 }
 
 /// Work that a first Ctrl-C asks to stop.
-struct Obeyed {
+struct Interruptible {
     stop: Stop,
     /// Whether it runs tasks: the user is told that these come to their end.
     is_run: bool,
 }
 
 /// Work that ends in its own time at a first Ctrl-C, for as long as this is held.
-pub(crate) struct Obeying(Arc<Obeyed>);
+pub(crate) struct InterruptGuard(Arc<Interruptible>);
 
 /// Says that runs obey a stop: a first Ctrl-C asks for it.
-pub(crate) fn obey(stop: &Stop) -> Obeying {
+pub(crate) fn stop_run_on_interrupt(stop: &Stop) -> InterruptGuard {
     enter(stop, true)
 }
 
 /// Says that a wait for something obeys a stop.
-pub(crate) fn obey_waiting(stop: &Stop) -> Obeying {
+pub(crate) fn stop_wait_on_interrupt(stop: &Stop) -> InterruptGuard {
     enter(stop, false)
 }
 
-fn enter(stop: &Stop, is_run: bool) -> Obeying {
-    let obeyed = Arc::new(Obeyed { stop: stop.clone(), is_run });
-    signals().obeying().push(obeyed.clone());
-    Obeying(obeyed)
+fn enter(stop: &Stop, is_run: bool) -> InterruptGuard {
+    let work = Arc::new(Interruptible { stop: stop.clone(), is_run });
+    signals().interruptible().push(work.clone());
+    InterruptGuard(work)
 }
 
-impl Obeying {
+impl InterruptGuard {
     pub(crate) fn is_asked(&self) -> bool {
         self.0.stop.is_asked()
     }
 }
 
-impl Drop for Obeying {
+impl Drop for InterruptGuard {
     fn drop(&mut self) {
-        signals().obeying().retain(|other| !Arc::ptr_eq(other, &self.0));
+        signals().interruptible().retain(|other| !Arc::ptr_eq(other, &self.0));
     }
 }
 
@@ -98,7 +98,7 @@ async fn ended() {
 pub(crate) async fn or_end<T>(work: impl Future<Output = T>) -> Option<T> {
     let end = async {
         ended().await;
-        if !signals().obeying().is_empty() {
+        if !signals().interruptible().is_empty() {
             tokio::time::sleep(PATIENCE).await;
         }
     };
@@ -131,33 +131,33 @@ fn code(signal: i32) -> u8 {
 fn signals() -> &'static Signals {
     SIGNALS.get_or_init(|| Signals {
         ending: watch::Sender::new(None),
-        obeying: Mutex::default(),
+        interruptible: Mutex::default(),
         progress: Mutex::default(),
         changed: Condvar::new(),
     })
 }
 
 impl Signals {
-    fn obeying(&self) -> MutexGuard<'_, Vec<Arc<Obeyed>>> {
-        self.obeying.lock().unwrap_or_else(PoisonError::into_inner)
+    fn interruptible(&self) -> MutexGuard<'_, Vec<Arc<Interruptible>>> {
+        self.interruptible.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn progress(&self) -> MutexGuard<'_, Progress> {
+    fn progress(&self) -> MutexGuard<'_, Shutdown> {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks all work to stop. Returns whether some of it was not asked before.
     fn ask(&self) -> bool {
-        let obeying = self.obeying();
-        let unasked: Vec<_> = obeying.iter().filter(|obeyed| !obeyed.stop.is_asked()).collect();
-        for obeyed in &unasked {
-            obeyed.stop.ask();
+        let interruptible = self.interruptible();
+        let unasked: Vec<_> = interruptible.iter().filter(|work| !work.stop.is_asked()).collect();
+        for work in &unasked {
+            work.stop.ask();
         }
         !unasked.is_empty()
     }
 
     fn has_run(&self) -> bool {
-        self.obeying().iter().any(|obeyed| obeyed.is_run)
+        self.interruptible().iter().any(|work| work.is_run)
     }
 
     /// Answers a Ctrl-C; returns whether the process ends at once.
@@ -265,7 +265,7 @@ mod unix {
 
     use crate::output;
 
-    /// How long the bars may take to go from the terminal.
+    /// ExecArgs long the bars may take to go from the terminal.
     const CLEARED: std::time::Duration = std::time::Duration::from_millis(200);
 
     /// A signal that is listened for.

@@ -226,7 +226,10 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
         "loop/x",
     ] {
         let error = chain(install(path).unwrap_err());
-        assert!(error.contains("cannot ") || error.contains("is not a path for an installed file"), "{path:?}: {error}");
+        assert!(
+            error.contains("cannot ") || error.contains("is not a path for an installed file"),
+            "{path:?}: {error}"
+        );
     }
     let names: Vec<_> = std::fs::read_dir(&outside).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!((names.len(), std::fs::read_to_string(outside.join("passwd")).unwrap()), (1, "theirs".to_owned()));

@@ -10,26 +10,26 @@ use setup_tasks::{AnyObject, Layout, Result};
 use super::target;
 use crate::args::{GraphArgs, GraphFormat};
 use crate::exit::{Exit, UsageError};
-use crate::graph::{self, Picture};
+use crate::graph::{self, Diagram};
 use crate::output::{GOOD, line, shown};
 
 pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     let objects = target::objects(layout, &what.objects)?;
     let format = format(what)?;
     let plan = plan(layout, &objects).await?;
-    let picture = Picture::of(layout, &objects, &plan).await?;
+    let diagram = Diagram::of(layout, &objects, &plan).await?;
     let text = match format {
         GraphFormat::Text => {
-            let lines = graph::text(&picture);
+            let lines = graph::text(&diagram);
             if what.output.is_none() {
                 lines.into_iter().for_each(line);
                 return Ok(Exit::Done);
             }
             lines.iter().map(|line| format!("{}\n", anstream::adapter::strip_str(line))).collect()
         }
-        GraphFormat::Dot => graph::dot(&picture),
-        GraphFormat::Mermaid => graph::mermaid(&picture),
-        GraphFormat::Svg => graph::svg(&picture),
+        GraphFormat::Dot => graph::dot(&diagram),
+        GraphFormat::Mermaid => graph::mermaid(&diagram),
+        GraphFormat::Svg => graph::svg(&diagram),
     };
     match &what.output {
         None => line(text.trim_end()),

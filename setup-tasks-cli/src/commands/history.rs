@@ -18,7 +18,7 @@ use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, clock, table};
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Line<'e> {
+struct JsonEntry<'e> {
     version: u32,
     /// The object's id, where the layout has it; `object` is its name in the store.
     id: Option<&'e str>,
@@ -39,7 +39,7 @@ pub(crate) async fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit>
     let id = |entry: &HistoryEntry| ids.get(&entry.object).cloned();
     if what.json {
         for entry in &entries {
-            output::json(&Line { version: VERSION, id: id(entry).as_deref(), entry })?;
+            output::json(&JsonEntry { version: VERSION, id: id(entry).as_deref(), entry })?;
         }
         return Ok(Exit::Done);
     }

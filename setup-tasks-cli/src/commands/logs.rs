@@ -17,14 +17,14 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{self, FAINT, clock_time, printable, shown};
 
-/// How often a followed log is looked at: a file system tells no more reliably, and this costs little.
+/// ExecArgs often a followed log is looked at: a file system tells no more reliably, and this costs little.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
     let target = target::find(layout, &what.target)?;
     if what.follow {
         let stop = Stop::new();
-        let _obeying = interrupt::obey_waiting(&stop);
+        let _guard = interrupt::stop_wait_on_interrupt(&stop);
         tokio::select! {
             ended = follow(&target) => ended?,
             () = stop.asked() => {}

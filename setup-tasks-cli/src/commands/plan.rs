@@ -6,17 +6,17 @@ use setup_tasks::run::{FileChange, TaskReport};
 use setup_tasks::{Layout, Reason, Result};
 
 use super::up;
-use crate::args::Choice;
+use crate::args::RunArgs;
 use crate::causes::{Causes, words};
 use crate::exit::Exit;
 use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
 use crate::progress::Columns;
 
 /// Says what a run would do.
-pub(crate) async fn plan(layout: &Layout, choice: &Choice, exit_code: bool) -> Result<Exit> {
-    let fleet = choice.fleet(layout).dry_run();
+pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Result<Exit> {
+    let fleet = args.fleet(layout).dry_run();
     let report = fleet.await?;
-    if choice.how.json {
+    if args.exec.json {
         json(&report)?;
     } else {
         tell(layout, &report).await?;

@@ -37,36 +37,36 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
 }
 
 /// A task, and what stamps say of it.
-struct Known {
+struct PeekedTask {
     task: ObjectTaskInspector,
     decision: Option<Decision>,
     last_run: Option<Stamp>,
 }
 
 /// Returns the tasks that run, those of customizations in their place.
-async fn leaves(object: &AnyObject) -> Result<Vec<Known>> {
+async fn leaves(object: &AnyObject) -> Result<Vec<PeekedTask>> {
     let leaves = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
-    let mut known = Vec::new();
+    let mut peeked = Vec::new();
     for task in leaves.filter(|task| task.category() == TaskCategory::Task) {
         let (decision, last_run) = (task.peek().await?, task.last_run().await?);
-        known.push(Known { task, decision, last_run });
+        peeked.push(PeekedTask { task, decision, last_run });
     }
-    Ok(known)
+    Ok(peeked)
 }
 
 /// What stamps say of a task.
-enum State {
+enum Outlook {
     UpToDate,
     Runs(Reason),
     /// Only its completion check knows.
     Asks,
 }
 
-fn state(known: &Known) -> State {
-    match &known.decision {
-        Some(Decision::Run(reason)) => State::Runs(reason.clone()),
-        Some(_) => State::UpToDate,
-        None => State::Asks,
+fn outlook(peeked: &PeekedTask) -> Outlook {
+    match &peeked.decision {
+        Some(Decision::Run(reason)) => Outlook::Runs(reason.clone()),
+        Some(_) => Outlook::UpToDate,
+        None => Outlook::Asks,
     }
 }
 
@@ -74,7 +74,9 @@ async fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
     let tasks = leaves(object).await?;
     let runs: Vec<_> = tasks
         .iter()
-        .filter_map(|known| if let State::Runs(reason) = state(known) { Some((&known.task, reason)) } else { None })
+        .filter_map(
+            |peeked| if let Outlook::Runs(reason) = outlook(peeked) { Some((&peeked.task, reason)) } else { None },
+        )
         .collect();
     let failed = runs.iter().find(|(_, reason)| matches!(reason, Reason::Failed { .. } | Reason::Interrupted));
     let (style, what) = match (failed, runs.first()) {
@@ -86,9 +88,9 @@ async fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
         }
         (None, None) => (GOOD, "up to date".to_owned()),
     };
-    let last = tasks.iter().filter_map(|known| known.last_run.as_ref()).map(|stamp| stamp.time).max();
+    let last = tasks.iter().filter_map(|peeked| peeked.last_run.as_ref()).map(|stamp| stamp.time).max();
     // Completion checks leave no time.
-    let never = if tasks.iter().any(|known| known.decision.is_some()) { "never" } else { "" };
+    let never = if tasks.iter().any(|peeked| peeked.decision.is_some()) { "never" } else { "" };
     Ok([
         Cell::styled(NAME, object.id()),
         Cell::new(object.type_name()),
@@ -97,15 +99,15 @@ async fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
     ])
 }
 
-fn task_row(known: &Known) -> [Cell; 4] {
-    let (style, what) = match state(known) {
-        State::UpToDate => (GOOD, "up to date".to_owned()),
-        State::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, reason.to_string()),
-        State::Runs(reason) => (WOULD, format!("would run: {reason}")),
-        State::Asks => (FAINT, "its completion check decides".to_owned()),
+fn task_row(peeked: &PeekedTask) -> [Cell; 4] {
+    let (style, what) = match outlook(peeked) {
+        Outlook::UpToDate => (GOOD, "up to date".to_owned()),
+        Outlook::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, reason.to_string()),
+        Outlook::Runs(reason) => (WOULD, format!("would run: {reason}")),
+        Outlook::Asks => (FAINT, "its completion check decides".to_owned()),
     };
-    let task = &known.task;
-    let ran = known.last_run.as_ref().map(|stamp| {
+    let task = &peeked.task;
+    let ran = peeked.last_run.as_ref().map(|stamp| {
         let took = duration(std::time::Duration::from_micros(stamp.duration_us));
         format!("{}, in {took}", ago(stamp.time))
     });
@@ -118,15 +120,15 @@ fn task_row(known: &Known) -> [Cell; 4] {
 }
 
 async fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
-    let value = |known: &Known| {
-        let task = &known.task;
-        let (state, reason) = match state(known) {
-            State::UpToDate => ("up_to_date", None),
-            State::Runs(reason) => ("would_run", Some(reason)),
-            State::Asks => ("asks_its_check", None),
+    let value = |peeked: &PeekedTask| {
+        let task = &peeked.task;
+        let (state, reason) = match outlook(peeked) {
+            Outlook::UpToDate => ("up_to_date", None),
+            Outlook::Runs(reason) => ("would_run", Some(reason)),
+            Outlook::Asks => ("asks_its_check", None),
         };
         let (time, took): (Option<Timestamp>, _) =
-            known.last_run.as_ref().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
+            peeked.last_run.as_ref().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
         json!({
             "task": task.stamp_name(), "description": task.description(), "state": state, "reason": reason,
             "last_run": time, "duration_us": took,

@@ -5,38 +5,38 @@ use setup_tasks::text::duration;
 use setup_tasks::{Layout, Result};
 
 use super::plan;
-use crate::args::Choice;
+use crate::args::RunArgs;
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
 use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, line, note, printable};
 use crate::progress::Progress;
 
 /// Runs what must run. What fails within is said, and shows in the answer.
-pub(crate) async fn up(layout: &Layout, choice: &Choice) -> Result<Exit> {
-    if choice.diff && !choice.dry_run {
+pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
+    if args.diff && !args.dry_run {
         return Err(UsageError("`--diff` shows what would change\nhelp: add `--dry-run`".to_owned()).into());
     }
-    if !choice.how.json && (choice.dry_run || layout.is_dry_run()) {
-        return plan::plan(layout, choice, false).await;
+    if !args.exec.json && (args.dry_run || layout.is_dry_run()) {
+        return plan::plan(layout, args, false).await;
     }
-    run(layout, choice.fleet(layout), choice).await
+    run(layout, args.fleet(layout), args).await
 }
 
 /// Runs a fleet, and tells what happens.
-pub(crate) async fn run(layout: &Layout, fleet: FleetRun, choice: &Choice) -> Result<Exit> {
-    let progress = Progress::begin(layout, &fleet, choice).await?;
+pub(crate) async fn run(layout: &Layout, fleet: FleetRun, args: &RunArgs) -> Result<Exit> {
+    let progress = Progress::begin(layout, &fleet, args).await?;
     // Where no socket can be had, the run goes on without one. A dry run makes none.
     #[cfg(unix)]
-    let _published = (!choice.dry_run && !layout.is_dry_run())
+    let _published = (!args.dry_run && !layout.is_dry_run())
         .then(|| layout.publish_activities().inspect_err(|error| tracing::debug!("{error}")).ok());
-    let _obeying = interrupt::obey(layout.stop());
+    let _guard = interrupt::stop_run_on_interrupt(layout.stop());
     let report = tokio::select! {
         report = fleet.into_future() => Some(report?),
         () = interrupt::run_ended() => None,
     };
     progress.end(report.as_ref()).await?;
     let Some(report) = report else { return Ok(Exit::Interrupted) };
-    if !choice.how.json {
+    if !args.exec.json {
         tell(&report);
     }
     Ok(exit(&report))

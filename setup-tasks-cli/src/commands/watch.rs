@@ -13,7 +13,7 @@ use setup_tasks::{Layout, Result};
 use tokio::sync::mpsc;
 
 use super::up;
-use crate::args::Choice;
+use crate::args::RunArgs;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{self, FAINT, line, note, printable};
@@ -22,17 +22,17 @@ use crate::output::{self, FAINT, line, note, printable};
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Runs whenever something changes, until Ctrl-C. A layout that cannot be made is said, and waited for to be mended.
-pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, choice: &Choice) -> Result<Exit> {
+pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) -> Result<Exit> {
     let mut layout = build()?;
     let mut watched = Watched::of(&layout)?;
     // All the time: a Ctrl-C that comes between a run and the wait after it counts, too.
     let stop = Stop::new();
-    let _obeying = interrupt::obey_waiting(&stop);
+    let _guard = interrupt::stop_wait_on_interrupt(&stop);
     // With `--json`, the standard output is for programs.
-    let say: fn(String) = if choice.how.json { note } else { line };
+    let say: fn(String) = if args.exec.json { note } else { line };
     loop {
         // The watch begins before the run: what changes meanwhile is not missed.
-        if up::up(&layout, choice).await? == Exit::Interrupted {
+        if up::up(&layout, args).await? == Exit::Interrupted {
             return Ok(Exit::Interrupted);
         }
         say(format!("{FAINT}watching {} for changes; Ctrl-C ends{FAINT:#}", watched.describe()));

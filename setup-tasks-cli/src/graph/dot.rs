@@ -3,20 +3,20 @@
 use std::fmt::Write;
 
 use super::svg::{colour, escape};
-use super::{Picture, State};
+use super::{Diagram, TaskState};
 
 /// A table an object, a row a task.
-pub(crate) fn dot(picture: &Picture) -> String {
+pub(crate) fn dot(diagram: &Diagram) -> String {
     let mut out = String::from("digraph setup_tasks {\n  rankdir=LR;\n  node [shape=plain, fontname=\"Helvetica\"];\n");
-    for (i, object) in picture.objects.iter().enumerate() {
+    for (i, object) in diagram.objects.iter().enumerate() {
         let title = format!("<B>{}</B> ({})", escape(&object.id), escape(&object.kind()));
         let mut rows = format!("<TR><TD BGCOLOR=\"#eaeef2\">{title}</TD></TR>");
         for (row, task) in object.tasks.iter().enumerate() {
             let why = match &task.state {
-                State::WouldRun(reason) | State::Undecided(reason) => {
+                TaskState::WouldRun(reason) | TaskState::Undecided(reason) => {
                     format!("<BR ALIGN=\"LEFT\"/><I>{}</I>", escape(reason))
                 }
-                State::UpToDate | State::Unknown => String::new(),
+                TaskState::UpToDate | TaskState::Unknown => String::new(),
             };
             let (ink, paper) = colour(task);
             // Writing to a string does not fail.
@@ -29,7 +29,7 @@ pub(crate) fn dot(picture: &Picture) -> String {
         let _ =
             writeln!(out, "  o{i} [label=<<TABLE BORDER=\"0\" CELLBORDER=\"1\" CELLSPACING=\"0\">{rows}</TABLE>>];");
     }
-    for edge in &picture.edges {
+    for edge in &diagram.edges {
         let ((from, from_task), (to, to_task)) = (edge.from, edge.to);
         let _ = writeln!(out, "  o{to}:t{to_task}:e -> o{from}:t{from_task}:w;");
     }

@@ -14,17 +14,17 @@ const BEND: f64 = 44.0;
 const APART: f64 = 40.0;
 
 /// A point, or a size.
-pub(super) type Xy = (f64, f64);
+pub(super) type Point = (f64, f64);
 
 /// The middle of each object, and for each edge the points that it goes through between them.
 pub(super) struct Layers {
-    pub(super) middles: Vec<Xy>,
-    pub(super) ways: HashMap<(usize, usize), Vec<Xy>>,
-    pub(super) size: Xy,
+    pub(super) centers: Vec<Point>,
+    pub(super) routes: HashMap<(usize, usize), Vec<Point>>,
+    pub(super) size: Point,
 }
 
 /// Places boxes of these sizes, with an edge `(from, to)` going to the right.
-pub(super) fn place(sizes: &[Xy], edges: &BTreeSet<(usize, usize)>) -> Layers {
+pub(super) fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
     let straight: Vec<_> = edges.iter().filter(|(from, to)| from != to).copied().collect();
     let first = run(sizes, &straight);
     // An edge that passes a layer gets a place of its own there, so that it goes around what else is in it.
@@ -47,51 +47,52 @@ pub(super) fn place(sizes: &[Xy], edges: &BTreeSet<(usize, usize)>) -> Layers {
         all_edges.push((last, to));
         chains.insert((from, to), chain);
     }
-    let middles = if chains.values().all(Vec::is_empty) { first } else { run(&all_sizes, &all_edges) };
+    let centers = if chains.values().all(Vec::is_empty) { first } else { run(&all_sizes, &all_edges) };
     let mut widths: HashMap<i64, f64> = HashMap::new();
-    for ((x, _), (width, _)) in middles.iter().zip(&all_sizes) {
+    for ((x, _), (width, _)) in centers.iter().zip(&all_sizes) {
         let widest = widths.entry(column(*x)).or_default();
         *widest = widest.max(*width);
     }
     // Straight across its layer, so that it bends between layers alone.
     let across = |point: &usize| {
-        let (x, y) = middles[*point];
+        let (x, y) = centers[*point];
         let half = widths[&column(x)] / 2.0;
         [(x - half, y), (x + half, y)]
     };
-    let ways = chains.into_iter().map(|(edge, chain)| (edge, chain.iter().flat_map(across).collect()));
-    let ends = middles.iter().zip(&all_sizes).map(|((x, y), (width, height))| (x + width / 2.0, y + height / 2.0));
-    let size = ends.fold((0.0, 0.0), |most: Xy, end| (most.0.max(end.0), most.1.max(end.1)));
-    Layers { ways: ways.collect(), size, middles: middles[..sizes.len()].to_vec() }
+    let routes = chains.into_iter().map(|(edge, chain)| (edge, chain.iter().flat_map(across).collect()));
+    let ends = centers.iter().zip(&all_sizes).map(|((x, y), (width, height))| (x + width / 2.0, y + height / 2.0));
+    let size = ends.fold((0.0, 0.0), |most: Point, end| (most.0.max(end.0), most.1.max(end.1)));
+    Layers { routes: routes.collect(), size, centers: centers[..sizes.len()].to_vec() }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "a picture is not that wide")]
+#[expect(clippy::cast_possible_truncation, reason = "a diagram is not that wide")]
 fn column(x: f64) -> i64 {
     x.round() as i64
 }
 
-/// The middles, with nothing left of or above zero.
-fn run(sizes: &[Xy], edges: &[(usize, usize)]) -> Vec<Xy> {
+/// The centers, with nothing left of or above zero.
+fn run(sizes: &[Point], edges: &[(usize, usize)]) -> Vec<Point> {
     let number = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
     // Layers are stacked downwards there: width and height change places.
     let vertices: Vec<_> =
         sizes.iter().enumerate().map(|(i, (width, height))| (number(i), (*height, *width + BEND))).collect();
     let edges: Vec<_> = edges.iter().map(|&(from, to)| (number(from), number(to))).collect();
     let config = Config { vertex_spacing: GAP, dummy_vertices: true, ..Config::default() };
-    let mut middles = vec![(0.0, 0.0); sizes.len()];
+    let mut centers = vec![(0.0, 0.0); sizes.len()];
     let mut top = 0.0;
     for (graph, _, _) in from_vertices_and_edges(&vertices, &edges, &config) {
-        let edge = |at: &dyn Fn(usize, Xy) -> f64| graph.iter().map(|&(i, xy)| at(i, xy)).fold(f64::INFINITY, f64::min);
+        let edge =
+            |at: &dyn Fn(usize, Point) -> f64| graph.iter().map(|&(i, xy)| at(i, xy)).fold(f64::INFINITY, f64::min);
         let left = edge(&|i, (_, x)| x - sizes[i].0 / 2.0);
         let high = edge(&|i, (y, _)| y - sizes[i].1 / 2.0);
         let mut bottom: f64 = top;
         for &(i, (y, x)) in &graph {
-            middles[i] = (x - left, y - high + top);
-            bottom = bottom.max(middles[i].1 + sizes[i].1 / 2.0);
+            centers[i] = (x - left, y - high + top);
+            bottom = bottom.max(centers[i].1 + sizes[i].1 / 2.0);
         }
         top = bottom + APART;
     }
-    middles
+    centers
 }
 
 #[cfg(test)]
@@ -102,25 +103,25 @@ mod tests {
     fn what_is_depended_on_stands_left_and_nothing_overlaps() {
         let sizes = [(200.0, 100.0), (180.0, 60.0), (180.0, 260.0), (150.0, 40.0), (90.0, 50.0)];
         let edges = BTreeSet::from([(0, 1), (0, 2), (1, 3), (2, 3), (0, 3)]);
-        let layers = place(&sizes, &edges);
+        let layers = arrange(&sizes, &edges);
         for &(from, to) in &edges {
-            assert!(layers.middles[from].0 < layers.middles[to].0, "{:?}", layers.middles);
+            assert!(layers.centers[from].0 < layers.centers[to].0, "{:?}", layers.centers);
         }
         for a in 0..sizes.len() {
             for b in 0..a {
-                let ((ax, ay), (bx, by)) = (layers.middles[a], layers.middles[b]);
+                let ((ax, ay), (bx, by)) = (layers.centers[a], layers.centers[b]);
                 let apart_x = (ax - bx).abs() >= f64::midpoint(sizes[a].0, sizes[b].0);
                 let apart_y = (ay - by).abs() >= f64::midpoint(sizes[a].1, sizes[b].1);
-                assert!(apart_x || apart_y, "{a} and {b} overlap: {:?}", layers.middles);
+                assert!(apart_x || apart_y, "{a} and {b} overlap: {:?}", layers.centers);
             }
         }
-        assert_eq!(layers.ways[&(0, 3)].len(), 2, "an edge past a layer goes straight across it");
+        assert_eq!(layers.routes[&(0, 3)].len(), 2, "an edge past a layer goes straight across it");
     }
 
     #[test]
     fn circles_and_nothing_at_all_are_placed_too() {
-        assert!(place(&[], &BTreeSet::new()).middles.is_empty());
-        let layers = place(&[(10.0, 10.0), (10.0, 10.0)], &BTreeSet::from([(0, 1), (1, 0), (1, 1)]));
-        assert_eq!(layers.middles.len(), 2);
+        assert!(arrange(&[], &BTreeSet::new()).centers.is_empty());
+        let layers = arrange(&[(10.0, 10.0), (10.0, 10.0)], &BTreeSet::from([(0, 1), (1, 0), (1, 1)]));
+        assert_eq!(layers.centers.len(), 2);
     }
 }

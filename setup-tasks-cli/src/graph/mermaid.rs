@@ -4,21 +4,21 @@ use std::fmt::Write;
 
 use setup_tasks::text::one_line;
 
-use super::{Picture, State};
+use super::{Diagram, TaskState};
 
 /// A subgraph an object, a node a task, in run order.
-pub(crate) fn mermaid(picture: &Picture) -> String {
+pub(crate) fn mermaid(diagram: &Diagram) -> String {
     let mut out = String::from("flowchart LR\n");
     // Writing to a string does not fail.
-    for (i, object) in picture.objects.iter().enumerate() {
+    for (i, object) in diagram.objects.iter().enumerate() {
         let _ = writeln!(out, "  subgraph o{i}[\"{} ({})\"]", quote(&object.id), quote(&object.kind()));
         for (row, task) in object.tasks.iter().enumerate() {
             let (class, why) = match &task.state {
                 _ if task.is_relationship => ("relation", String::new()),
-                State::UpToDate => ("done", String::new()),
-                State::WouldRun(reason) => ("would", format!("<br/><i>{}</i>", quote(reason))),
-                State::Undecided(reason) => ("would", format!("<br/><i>undecided: {}</i>", quote(reason))),
-                State::Unknown => ("unknown", String::new()),
+                TaskState::UpToDate => ("done", String::new()),
+                TaskState::WouldRun(reason) => ("would", format!("<br/><i>{}</i>", quote(reason))),
+                TaskState::Undecided(reason) => ("would", format!("<br/><i>undecided: {}</i>", quote(reason))),
+                TaskState::Unknown => ("unknown", String::new()),
             };
             let _ = writeln!(out, "    o{i}t{row}[\"{}{why}\"]:::{class}", quote(task.label()));
         }
@@ -27,7 +27,7 @@ pub(crate) fn mermaid(picture: &Picture) -> String {
         }
         out.push_str("  end\n");
     }
-    for edge in &picture.edges {
+    for edge in &diagram.edges {
         let ((from, from_task), (to, to_task)) = (edge.from, edge.to);
         let _ = writeln!(out, "  o{to}t{to_task} -.-> o{from}t{from_task}");
     }

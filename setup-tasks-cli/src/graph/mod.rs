@@ -24,7 +24,7 @@ pub(crate) use text::text;
 
 /// What is drawn.
 #[derive(Debug)]
-pub(crate) struct Picture {
+pub(crate) struct Diagram {
     pub(crate) objects: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
 }
@@ -46,18 +46,18 @@ pub(crate) struct Task {
     pub(crate) name: String,
     pub(crate) description: String,
     pub(crate) is_relationship: bool,
-    pub(crate) state: State,
+    pub(crate) state: TaskState,
 }
 
 impl Task {
-    /// What it is called in a picture; the description of a relationship says no more than the edges.
+    /// What it is called in a diagram; the description of a relationship says no more than the edges.
     pub(crate) fn label(&self) -> &str {
         if self.is_relationship { &self.name } else { &self.description }
     }
 }
 
 #[derive(Debug, PartialEq)]
-pub(crate) enum State {
+pub(crate) enum TaskState {
     UpToDate,
     /// It would run, for this reason.
     WouldRun(String),
@@ -68,16 +68,16 @@ pub(crate) enum State {
 }
 
 /// A task, by the places of its object and its own.
-pub(crate) type Place = (usize, usize);
+pub(crate) type TaskIndex = (usize, usize);
 
 /// A task depends on another.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Edge {
-    pub(crate) from: Place,
-    pub(crate) to: Place,
+    pub(crate) from: TaskIndex,
+    pub(crate) to: TaskIndex,
 }
 
-impl Picture {
+impl Diagram {
     /// Of the objects, and of those that they depend on, as a plan sees them.
     pub(crate) async fn of(layout: &Layout, objects: &[AnyObject], plan: &FleetReport) -> Result<Self> {
         let (all, tasks) = with_dependencies(objects);
@@ -100,7 +100,7 @@ impl Picture {
         Ok(Self { objects: nodes, edges })
     }
 
-    pub(crate) fn task(&self, (object, task): Place) -> &Task {
+    pub(crate) fn task(&self, (object, task): TaskIndex) -> &Task {
         &self.objects[object].tasks[task]
     }
 }
@@ -147,13 +147,15 @@ impl Node {
             let undecided = planned.filter(|report| report.status == TaskStatus::Undecided);
             let undecided = undecided.and_then(|report| report.undecided.as_ref());
             let state = match planned.and_then(|report| report.reason.as_ref()) {
-                _ if undecided.is_some() => State::Undecided(undecided.map(ToString::to_string).unwrap_or_default()),
+                _ if undecided.is_some() => {
+                    TaskState::Undecided(undecided.map(ToString::to_string).unwrap_or_default())
+                }
                 Some(reason) => {
                     let words = words(reason, causes.behind(object, reason).await?.first());
-                    State::WouldRun(one_line(&words).into_owned())
+                    TaskState::WouldRun(one_line(&words).into_owned())
                 }
-                None if looked_at => State::UpToDate,
-                None => State::Unknown,
+                None if looked_at => TaskState::UpToDate,
+                None => TaskState::Unknown,
             };
             nodes.push(Task {
                 name: task.stamp_name().to_owned(),
@@ -177,7 +179,7 @@ pub(crate) mod tests {
     use super::*;
 
     /// Two objects, one that depends on the other, in every state; with characters that languages take for their own.
-    pub(crate) fn example() -> Picture {
+    pub(crate) fn example() -> Diagram {
         let task = |name: &str, description: &str, is_relationship, state| Task {
             name: name.to_owned(),
             description: description.to_owned(),
@@ -190,8 +192,13 @@ pub(crate) mod tests {
             readonly: false,
             error: None,
             tasks: vec![
-                task("key", "Make the \"key\" <now> & [here]", false, State::UpToDate),
-                task("publish", "Publish the share", false, State::WouldRun("its hash changed from a to b".to_owned())),
+                task("key", "Make the \"key\" <now> & [here]", false, TaskState::UpToDate),
+                task(
+                    "publish",
+                    "Publish the share",
+                    false,
+                    TaskState::WouldRun("its hash changed from a to b".to_owned()),
+                ),
             ],
         };
         let ada = Node {
@@ -200,8 +207,8 @@ pub(crate) mod tests {
             readonly: false,
             error: None,
             tasks: vec![
-                task("server_publish", "Depend on publish", true, State::UpToDate),
-                task("mount", "Mount the share", false, State::WouldRun("files/main/publish ran later".to_owned())),
+                task("server_publish", "Depend on publish", true, TaskState::UpToDate),
+                task("mount", "Mount the share", false, TaskState::WouldRun("files/main/publish ran later".to_owned())),
             ],
         };
         let bob = Node {
@@ -209,8 +216,8 @@ pub(crate) mod tests {
             type_name: "Client",
             readonly: true,
             error: None,
-            tasks: vec![task("mount", "Mount the share", false, State::Unknown)],
+            tasks: vec![task("mount", "Mount the share", false, TaskState::Unknown)],
         };
-        Picture { objects: vec![files, ada, bob], edges: vec![Edge { from: (1, 0), to: (0, 1) }] }
+        Diagram { objects: vec![files, ada, bob], edges: vec![Edge { from: (1, 0), to: (0, 1) }] }
     }
 }

@@ -5,8 +5,8 @@ use std::fmt::Write;
 
 use setup_tasks::text::one_line;
 
-use super::layers::{Xy, place};
-use super::{Node, Picture, State, Task};
+use super::layers::{Point, arrange};
+use super::{Diagram, Node, Task, TaskState};
 
 const MARGIN: f64 = 24.0;
 const HEAD: f64 = 40.0;
@@ -21,12 +21,12 @@ const NARROWEST: f64 = 170.0;
 const WIDEST: f64 = 380.0;
 
 /// A card an object, a line a task; what is depended on stands left.
-pub(crate) fn svg(picture: &Picture) -> String {
-    let sizes: Vec<_> = picture.objects.iter().map(size).collect();
-    let between: BTreeSet<_> = picture.edges.iter().map(|edge| (edge.to.0, edge.from.0)).collect();
-    let layers = place(&sizes, &between);
+pub(crate) fn svg(diagram: &Diagram) -> String {
+    let sizes: Vec<_> = diagram.objects.iter().map(size).collect();
+    let between: BTreeSet<_> = diagram.edges.iter().map(|edge| (edge.to.0, edge.from.0)).collect();
+    let layers = arrange(&sizes, &between);
     let corner = |i: usize| {
-        let ((x, y), (width, height)) = (layers.middles[i], sizes[i]);
+        let ((x, y), (width, height)) = (layers.centers[i], sizes[i]);
         (x - width / 2.0 + MARGIN, y - height / 2.0 + MARGIN)
     };
     let (width, height) = (layers.size.0 + 2.0 * MARGIN, layers.size.1 + 2.0 * MARGIN);
@@ -37,15 +37,15 @@ pub(crate) fn svg(picture: &Picture) -> String {
          orient=\"auto\"><path d=\"M0 0 8 4 0 8z\" fill=\"#8c959f\"/></marker></defs>\n\
          <rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n"
     );
-    for edge in &picture.edges {
+    for edge in &diagram.edges {
         let ((from, from_row), (to, to_row)) = (edge.to, edge.from);
-        let start = (corner(from).0 + sizes[from].0, corner(from).1 + middle(&picture.objects[from], from_row));
-        let end = (corner(to).0, corner(to).1 + middle(&picture.objects[to], to_row));
-        let points = layers.ways.get(&(from, to)).map(Vec::as_slice).unwrap_or_default();
+        let start = (corner(from).0 + sizes[from].0, corner(from).1 + row_center(&diagram.objects[from], from_row));
+        let end = (corner(to).0, corner(to).1 + row_center(&diagram.objects[to], to_row));
+        let points = layers.routes.get(&(from, to)).map(Vec::as_slice).unwrap_or_default();
         let points = points.iter().map(|(x, y)| (x + MARGIN, y + MARGIN));
-        way(&mut out, start, points, end);
+        curve(&mut out, start, points, end);
     }
-    for (i, object) in picture.objects.iter().enumerate() {
+    for (i, object) in diagram.objects.iter().enumerate() {
         card(&mut out, object, corner(i), sizes[i]);
     }
     out.push_str("</svg>\n");
@@ -53,7 +53,7 @@ pub(crate) fn svg(picture: &Picture) -> String {
 }
 
 /// What a card takes.
-fn size(object: &Node) -> Xy {
+fn size(object: &Node) -> Point {
     let width = |text: &str, character: f64| count(text) * character + 44.0;
     let title = width(&object.id, 7.6).max(width(&object.kind(), SMALL));
     let widest = object.tasks.iter().map(|task| width(task.label(), CHARACTER).max(width(reason(task), SMALL)));
@@ -69,20 +69,20 @@ fn count(text: &str) -> f64 {
 }
 
 fn reason(task: &Task) -> &str {
-    if let State::WouldRun(reason) | State::Undecided(reason) = &task.state { reason } else { "" }
+    if let TaskState::WouldRun(reason) | TaskState::Undecided(reason) = &task.state { reason } else { "" }
 }
 
 fn row_height(task: &Task) -> f64 {
     if reason(task).is_empty() { ROW } else { ROW + REASON }
 }
 
-/// How far down the line of a task is.
-fn middle(object: &Node, row: usize) -> f64 {
+/// ExecArgs far down the line of a task is.
+fn row_center(object: &Node, row: usize) -> f64 {
     HEAD + object.tasks[..row].iter().map(row_height).sum::<f64>() + ROW / 2.0
 }
 
 /// A curve through points, with a tip at its end.
-fn way(out: &mut String, start: Xy, points: impl Iterator<Item = Xy>, end: Xy) {
+fn curve(out: &mut String, start: Point, points: impl Iterator<Item = Point>, end: Point) {
     let mut path = format!("M{:.1} {:.1}", start.0, start.1);
     let mut at = start;
     for to in points.chain(std::iter::once(end)) {
@@ -98,8 +98,8 @@ fn way(out: &mut String, start: Xy, points: impl Iterator<Item = Xy>, end: Xy) {
     );
 }
 
-fn card(out: &mut String, object: &Node, (x, y): Xy, (width, height): Xy) {
-    let worst = object.tasks.iter().any(|task| matches!(task.state, State::WouldRun(_) | State::Undecided(_)));
+fn card(out: &mut String, object: &Node, (x, y): Point, (width, height): Point) {
+    let worst = object.tasks.iter().any(|task| matches!(task.state, TaskState::WouldRun(_) | TaskState::Undecided(_)));
     let frame = match (&object.error, worst) {
         (Some(_), _) => "#cf222e",
         (None, true) => "#bf8700",
@@ -141,13 +141,13 @@ fn line(out: &mut String, task: &Task, top: f64, width: f64) {
         _ if task.is_relationship => {
             format!("<path d=\"M18 {0:.1}h-8m3-3l-3 3 3 3\" fill=\"none\" stroke=\"{ink}\"/>", top + 11.0)
         }
-        State::UpToDate => {
+        TaskState::UpToDate => {
             format!("<path d=\"M10 {0:.1}l3 3 5-6\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.8\"/>", top + 11.0)
         }
-        State::WouldRun(_) | State::Undecided(_) => {
+        TaskState::WouldRun(_) | TaskState::Undecided(_) => {
             format!("<circle cx=\"14\" cy=\"{:.1}\" r=\"4\" fill=\"{ink}\"/>", top + 11.0)
         }
-        State::Unknown => {
+        TaskState::Unknown => {
             format!("<circle cx=\"14\" cy=\"{:.1}\" r=\"3\" fill=\"none\" stroke=\"{ink}\"/>", top + 11.0)
         }
     };
@@ -175,9 +175,9 @@ fn line(out: &mut String, task: &Task, top: f64, width: f64) {
 pub(super) fn colour(task: &Task) -> (&'static str, &'static str) {
     match task.state {
         _ if task.is_relationship => ("#59636e", "#ffffff"),
-        State::UpToDate => ("#1a7f37", "#ffffff"),
-        State::WouldRun(_) | State::Undecided(_) => ("#9a6700", "#fff8c5"),
-        State::Unknown => ("#8c959f", "#ffffff"),
+        TaskState::UpToDate => ("#1a7f37", "#ffffff"),
+        TaskState::WouldRun(_) | TaskState::Undecided(_) => ("#9a6700", "#fff8c5"),
+        TaskState::Unknown => ("#8c959f", "#ffffff"),
     }
 }
 

@@ -1,22 +1,22 @@
 //! As a tree of text.
 
-use super::{Picture, State, Task};
+use super::{Diagram, Task, TaskState};
 use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, printable, styled};
 
 /// A line an object, a line a task below it.
-pub(crate) fn text(picture: &Picture) -> Vec<String> {
+pub(crate) fn text(diagram: &Diagram) -> Vec<String> {
     let mut lines = Vec::new();
-    for (i, object) in picture.objects.iter().enumerate() {
+    for (i, object) in diagram.objects.iter().enumerate() {
         let kind = styled(FAINT, format!("({})", object.kind()));
         lines.push(format!("{} {kind}", styled(NAME, printable(&object.id))));
         for (row, task) in object.tasks.iter().enumerate() {
             let last = row + 1 == object.tasks.len() && object.error.is_none();
             let branch = if last { "└─" } else { "├─" };
-            let to = picture
+            let to = diagram
                 .edges
                 .iter()
                 .filter(|edge| edge.from == (i, row))
-                .map(|edge| format!("{}/{}", picture.objects[edge.to.0].id, picture.task(edge.to).name));
+                .map(|edge| format!("{}/{}", diagram.objects[edge.to.0].id, diagram.task(edge.to).name));
             lines.push(format!("{branch} {}", one(task, &to.collect::<Vec<_>>())));
         }
         if let Some(error) = &object.error {
@@ -37,10 +37,12 @@ fn one(task: &Task, depends_on: &[String]) -> String {
     }
     let on = if on.is_empty() { String::new() } else { format!(" ⇠ {on}") };
     let (mark, why) = match state {
-        State::UpToDate => (styled(GOOD, "✓"), String::new()),
-        State::WouldRun(reason) => (styled(WOULD, "●"), styled(WOULD, format!(": {}", printable(reason)))),
-        State::Undecided(reason) => (styled(WOULD, "?"), styled(WOULD, format!(": undecided: {}", printable(reason)))),
-        State::Unknown => (styled(FAINT, "·"), String::new()),
+        TaskState::UpToDate => (styled(GOOD, "✓"), String::new()),
+        TaskState::WouldRun(reason) => (styled(WOULD, "●"), styled(WOULD, format!(": {}", printable(reason)))),
+        TaskState::Undecided(reason) => {
+            (styled(WOULD, "?"), styled(WOULD, format!(": undecided: {}", printable(reason))))
+        }
+        TaskState::Unknown => (styled(FAINT, "·"), String::new()),
     };
     format!("{mark} {} {}{}{why}", printable(name), styled(FAINT, printable(description)), styled(FAINT, on))
 }

@@ -6,7 +6,7 @@ use setup_tasks::secret::redact;
 
 use super::{BAD, FAINT, note, printable, shown};
 
-/// How many of the last lines of a log are shown.
+/// ExecArgs many of the last lines of a log are shown.
 const LINES: usize = 10;
 
 /// An error with all its causes.

@@ -30,7 +30,7 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 pub(crate) const NAME: Style = Style::new().bold();
 pub(crate) const PLAIN: Style = Style::new();
 
-/// How often bars are drawn at the most.
+/// ExecArgs often bars are drawn at the most.
 const DRAWN_PER_SECOND: u8 = 20;
 
 /// The bars of this process: lines are printed above them.

@@ -11,17 +11,17 @@ use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout};
 
 use super::estimate::Estimate;
-use crate::args::Choice;
+use crate::args::RunArgs;
 use crate::output::{self, printable};
 
-/// How many running tasks have a line of their own.
+/// ExecArgs many running tasks have a line of their own.
 const SHOWN: usize = 8;
 const TICK: Duration = Duration::from_millis(100);
 
 #[derive(Clone)]
-pub(super) struct Bars(Arc<Shared>);
+pub(super) struct Bars(Arc<BarsInner>);
 
-struct Shared {
+struct BarsInner {
     all: ProgressBar,
     estimate: Arc<Mutex<Estimate>>,
     running: Mutex<Vec<Running>>,
@@ -36,21 +36,21 @@ struct Running {
 }
 
 impl Bars {
-    pub(super) async fn new(layout: &Layout, objects: &[AnyObject], choice: &Choice) -> Self {
-        let jobs = choice.how.jobs.map_or(usize::MAX, std::num::NonZero::get);
-        let estimate = Arc::new(Mutex::new(Estimate::new(layout, objects, &choice.filter.tags, jobs).await));
+    pub(super) async fn new(layout: &Layout, objects: &[AnyObject], args: &RunArgs) -> Self {
+        let jobs = args.exec.jobs.map_or(usize::MAX, std::num::NonZero::get);
+        let estimate = Arc::new(Mutex::new(Estimate::new(layout, objects, &args.filter.tags, jobs).await));
         let total = estimate.lock().unwrap_or_else(PoisonError::into_inner).total;
         let all = output::bars().add(ProgressBar::new(total as u64));
         let template = "{spinner:.cyan} [{bar:28.cyan/blue}] {pos}/{len} tasks{left} {wide_msg:.dim}";
         all.set_style(style(template).with_key("left", left(estimate.clone())).progress_chars("=> "));
-        let shared = Arc::new(Shared { all, estimate, running: Mutex::default() });
+        let shared = Arc::new(BarsInner { all, estimate, running: Mutex::default() });
         tick(&shared);
         Self(shared)
     }
 
     pub(super) fn follow(&self, layout: &Layout) -> Listening {
         let bars = self.clone();
-        layout.on_event(move |event| bars.hear(event))
+        layout.on_event(move |event| bars.record(event))
     }
 
     /// Takes the bars away.
@@ -61,10 +61,10 @@ impl Bars {
         self.0.all.finish_and_clear();
     }
 
-    fn hear(&self, event: &Event) {
+    fn record(&self, event: &Event) {
         let done = {
             let mut estimate = self.0.estimate.lock().unwrap_or_else(PoisonError::into_inner);
-            estimate.hear(event);
+            estimate.record(event);
             estimate.done
         };
         // Without the lock: what is drawn asks for the estimate.
@@ -118,7 +118,7 @@ impl Bars {
 }
 
 /// Redraws the bars at regular intervals. If no thread can be started for that, they are redrawn with each event only.
-fn tick(shared: &Arc<Shared>) {
+fn tick(shared: &Arc<BarsInner>) {
     let shared = Arc::downgrade(shared);
     let draw = move || {
         while let Some(shared) = shared.upgrade() {
@@ -146,7 +146,7 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// How long it has taken so far.
+/// ExecArgs long it has taken so far.
 fn took(began: Instant) -> impl ProgressTracker {
     move |_: &ProgressState, w: &mut dyn Write| {
         // What draws takes any text.
@@ -154,7 +154,7 @@ fn took(began: Instant) -> impl ProgressTracker {
     }
 }
 
-/// How long the rest takes.
+/// ExecArgs long the rest takes.
 fn left(estimate: Arc<Mutex<Estimate>>) -> impl ProgressTracker {
     move |_: &ProgressState, w: &mut dyn Write| {
         let left = estimate.lock().unwrap_or_else(PoisonError::into_inner).left();

@@ -1,4 +1,4 @@
-//! How much is still to do, and how long that takes, by what ran before.
+//! ExecArgs much is still to do, and how long that takes, by what ran before.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,7 +15,7 @@ const HISTORY: usize = 20_000;
 /// What is to do.
 pub(super) struct Estimate {
     objects: HashMap<String, Vec<Todo>>,
-    /// How many objects run at once.
+    /// ExecArgs many objects run at once.
     jobs: usize,
     pub(super) total: usize,
     pub(super) done: usize,
@@ -23,13 +23,13 @@ pub(super) struct Estimate {
 
 struct Todo {
     task: String,
-    /// How long it took when it last ran.
+    /// ExecArgs long it took when it last ran.
     took: Option<Duration>,
-    state: State,
+    state: TodoState,
 }
 
 #[derive(Clone, Copy, PartialEq)]
-enum State {
+enum TodoState {
     /// It will be looked at; as far as stamps tell, it is up to date.
     Perhaps,
     /// It will run.
@@ -52,7 +52,7 @@ impl Estimate {
                     continue;
                 }
                 let runs = matches!(task.peek().await, Ok(Some(Decision::Run(_))));
-                let state = if runs { State::Expected } else { State::Perhaps };
+                let state = if runs { TodoState::Expected } else { TodoState::Perhaps };
                 let name = task.stamp_name().to_owned();
                 let took = took.get(&(object.stamp_subdir().to_owned(), name.clone())).copied();
                 todo.push(Todo { task: name, took, state });
@@ -64,21 +64,21 @@ impl Estimate {
     }
 
     /// Takes what happened into account.
-    pub(super) fn hear(&mut self, event: &Event) {
+    pub(super) fn record(&mut self, event: &Event) {
         let Some(todo) = self.objects.get_mut(&*event.object) else { return };
         if matches!(event.kind, EventKind::ObjectReady | EventKind::ObjectFailed { .. }) {
-            for task in todo.iter_mut().filter(|task| task.state != State::Done) {
-                (task.state, self.done) = (State::Done, self.done + 1);
+            for task in todo.iter_mut().filter(|task| task.state != TodoState::Done) {
+                (task.state, self.done) = (TodoState::Done, self.done + 1);
             }
             return;
         }
         let Some(at) = todo.iter().position(|task| task.task == event.task) else { return };
         match event.kind {
-            EventKind::TaskStart { .. } => todo[at].state = State::Running(Instant::now()),
+            EventKind::TaskStart { .. } => todo[at].state = TodoState::Running(Instant::now()),
             EventKind::TaskRan { .. } => {
                 // What comes after it runs, too.
-                todo[at + 1..].iter_mut().filter(|task| task.state == State::Perhaps).for_each(|task| {
-                    task.state = State::Expected;
+                todo[at + 1..].iter_mut().filter(|task| task.state == TodoState::Perhaps).for_each(|task| {
+                    task.state = TodoState::Expected;
                 });
                 self.end(&event.object, at);
             }
@@ -91,15 +91,15 @@ impl Estimate {
 
     fn end(&mut self, object: &str, at: usize) {
         let task = self.objects.get_mut(object).and_then(|todo| todo.get_mut(at));
-        if let Some(task) = task.filter(|task| task.state != State::Done) {
-            (task.state, self.done) = (State::Done, self.done + 1);
+        if let Some(task) = task.filter(|task| task.state != TodoState::Done) {
+            (task.state, self.done) = (TodoState::Done, self.done + 1);
         }
     }
 
-    /// How long what will run takes, if that is known of half of it at least: the rest counts as much as that on average.
+    /// ExecArgs long what will run takes, if that is known of half of it at least: the rest counts as much as that on average.
     /// Objects run beside each other, the tasks of one after each other.
     pub(super) fn left(&self) -> Option<Duration> {
-        let will_run = |task: &&Todo| matches!(task.state, State::Expected | State::Running(_));
+        let will_run = |task: &&Todo| matches!(task.state, TodoState::Expected | TodoState::Running(_));
         let all: Vec<_> = self.objects.values().flatten().filter(will_run).collect();
         let known: Vec<_> = all.iter().filter_map(|task| task.took).collect();
         if known.is_empty() || known.len() * 2 < all.len() {
@@ -108,7 +108,7 @@ impl Estimate {
         let average = known.iter().sum::<Duration>() / u32::try_from(known.len()).unwrap_or(u32::MAX);
         let left = |task: &Todo| {
             let took = task.took.unwrap_or(average);
-            if let State::Running(since) = task.state { took.saturating_sub(since.elapsed()) } else { took }
+            if let TodoState::Running(since) = task.state { took.saturating_sub(since.elapsed()) } else { took }
         };
         let of_object = |todo: &Vec<Todo>| todo.iter().filter(will_run).map(left).sum::<Duration>();
         let each: Vec<_> = self.objects.values().map(of_object).filter(|left| !left.is_zero()).collect();
@@ -118,7 +118,7 @@ impl Estimate {
     }
 }
 
-/// How long each task took when it last did its work, by subdir and name.
+/// ExecArgs long each task took when it last did its work, by subdir and name.
 async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
     let filter = HistoryFilter { limit: Some(HISTORY), ..HistoryFilter::default() };
     let mut took = HashMap::new();
@@ -134,7 +134,7 @@ async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
 mod tests {
     use super::*;
 
-    type Row<'a> = (&'a str, Option<u64>, State);
+    type Row<'a> = (&'a str, Option<u64>, TodoState);
 
     fn estimate(objects: &[(&str, &[Row<'_>])], jobs: usize) -> Estimate {
         let todo = |&(task, took, state): &Row<'_>| {
@@ -152,28 +152,31 @@ mod tests {
 
     #[test]
     fn objects_run_beside_each_other_and_their_tasks_after_each_other() {
-        let long: &[_] = &[("a", Some(10), State::Expected), ("b", Some(20), State::Expected)];
-        let short: &[_] = &[("a", Some(6), State::Expected)];
+        let long: &[_] = &[("a", Some(10), TodoState::Expected), ("b", Some(20), TodoState::Expected)];
+        let short: &[_] = &[("a", Some(6), TodoState::Expected)];
         assert_eq!(estimate(&[("x", long), ("y", short)], 2).left(), Some(Duration::from_secs(30)));
         assert_eq!(estimate(&[("x", long), ("y", short)], 1).left(), Some(Duration::from_secs(36)));
     }
 
     #[test]
     fn what_comes_after_a_task_that_ran_will_run() {
-        let tasks: &[_] =
-            &[("a", Some(1), State::Expected), ("b", Some(7), State::Perhaps), ("c", Some(9), State::Perhaps)];
+        let tasks: &[_] = &[
+            ("a", Some(1), TodoState::Expected),
+            ("b", Some(7), TodoState::Perhaps),
+            ("c", Some(9), TodoState::Perhaps),
+        ];
         let mut estimate = estimate(&[("x", tasks)], 4);
         assert_eq!(estimate.left(), Some(Duration::from_secs(1)));
-        estimate.hear(&event("x", "a", EventKind::TaskRan { duration: Duration::ZERO }));
+        estimate.record(&event("x", "a", EventKind::TaskRan { duration: Duration::ZERO }));
         assert_eq!((estimate.left(), estimate.done), (Some(Duration::from_secs(16)), 1));
-        estimate.hear(&event("x", "", EventKind::ObjectReady));
+        estimate.record(&event("x", "", EventKind::ObjectReady));
         assert_eq!((estimate.done, estimate.total), (3, 3));
     }
 
     #[test]
     fn where_little_is_known_nothing_is_promised() {
         let tasks: &[_] =
-            &[("a", Some(5), State::Expected), ("b", None, State::Expected), ("c", None, State::Expected)];
+            &[("a", Some(5), TodoState::Expected), ("b", None, TodoState::Expected), ("c", None, TodoState::Expected)];
         assert_eq!(estimate(&[("x", tasks)], 1).left(), None);
         assert_eq!(estimate(&[("x", &tasks[..2])], 1).left(), Some(Duration::from_secs(10)));
     }

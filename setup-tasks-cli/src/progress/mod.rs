@@ -1,4 +1,4 @@
-//! What is told while a fleet runs: lines, and on a terminal bars below them; or JSON.
+//! What is listeners while a fleet runs: lines, and on a terminal bars below them; or JSON.
 
 mod bars;
 mod estimate;
@@ -13,44 +13,44 @@ use setup_tasks::fleet::{FleetReport, FleetRun};
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::{AnyObject, Layout, Result};
 
-use crate::args::Choice;
+use crate::args::RunArgs;
 use crate::output;
 
 /// Tells what happens, from when it is made until [`end`](Self::end).
 pub(crate) struct Progress {
-    told: Vec<Listening>,
+    listeners: Vec<Listening>,
     bars: Option<bars::Bars>,
     json: bool,
 }
 
 impl Progress {
     /// Begins to tell what the fleet does.
-    pub(crate) async fn begin(layout: &Layout, fleet: &FleetRun, choice: &Choice) -> Result<Self> {
+    pub(crate) async fn begin(layout: &Layout, fleet: &FleetRun, args: &RunArgs) -> Result<Self> {
         let objects = fleet.objects()?;
-        if choice.how.json {
-            return Ok(Self { told: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
+        if args.exec.json {
+            return Ok(Self { listeners: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
         }
-        let is_plan = choice.dry_run || layout.is_dry_run();
-        let bars = if is_plan || !is_terminal() { None } else { Some(bars::Bars::new(layout, &objects, choice).await) };
-        let mut told = vec![lines::follow(layout, Columns::of(&objects))];
-        told.extend(bars.as_ref().map(|bars| bars.follow(layout)));
-        Ok(Self { told, bars, json: false })
+        let is_plan = args.dry_run || layout.is_dry_run();
+        let bars = if is_plan || !is_terminal() { None } else { Some(bars::Bars::new(layout, &objects, args).await) };
+        let mut listeners = vec![lines::follow(layout, Columns::of(&objects))];
+        listeners.extend(bars.as_ref().map(|bars| bars.follow(layout)));
+        Ok(Self { listeners, bars, json: false })
     }
 
-    /// Waits until all is told, and takes the bars away.
+    /// Waits until all is listeners, and takes the bars away.
     pub(crate) async fn end(self, report: Option<&FleetReport>) -> Result<()> {
-        for told in &self.told {
-            told.flush().await;
+        for listeners in &self.listeners {
+            listeners.flush().await;
         }
         if let Some(bars) = &self.bars {
             bars.clear();
         }
-        let missed = self.told.iter().map(Listening::missed).max().unwrap_or_default();
+        let missed = self.listeners.iter().map(Listening::missed).max().unwrap_or_default();
         if self.json {
             return stream::end(report, missed);
         }
         if missed > 0 {
-            output::note(format!("{missed} events came too fast to be told; the report has them"));
+            output::note(format!("{missed} events came too fast to be listeners; the report has them"));
         }
         Ok(())
     }
@@ -61,7 +61,7 @@ fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// How wide the columns of lines are.
+/// ExecArgs wide the columns of lines are.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns {
     pub(crate) object: usize,

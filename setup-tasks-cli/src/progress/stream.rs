@@ -14,7 +14,7 @@ use crate::output::json;
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
-struct Line<T> {
+struct JsonLine<T> {
     version: u32,
     #[serde(flatten)]
     value: T,
@@ -30,7 +30,7 @@ enum Frame<'r> {
     },
     RunEnded {
         at: Timestamp,
-        /// How many events came too fast to be told.
+        /// ExecArgs many events came too fast to be told.
         missed: u64,
         /// Without one, the run was cut off.
         report: Option<&'r FleetReport>,
@@ -57,5 +57,5 @@ fn now() -> Timestamp {
 }
 
 fn tell(value: impl Serialize) -> Result<()> {
-    json(&Line { version: VERSION, value })
+    json(&JsonLine { version: VERSION, value })
 }
