@@ -82,6 +82,8 @@ pub mod secret;
 pub mod stamp;
 pub mod task;
 pub mod text;
+mod wait;
+mod work;
 
 #[doc(hidden)]
 #[path = "private.rs"]

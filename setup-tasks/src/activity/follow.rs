@@ -16,7 +16,7 @@ use super::ask::{ask_all, wait};
 use super::connect::connect;
 use super::protocol::{Ask, directory};
 use crate::layout::Layout;
-use crate::ready::ProcessWaits;
+use crate::wait::ProcessWaits;
 
 /// How long a process may take to answer: what the others say waits so long for one that is stopped.
 const PATIENCE: Duration = Duration::from_millis(150);

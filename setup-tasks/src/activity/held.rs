@@ -8,8 +8,8 @@ use std::time::SystemTime;
 
 use crate::layout::Layout;
 use crate::object::DynObject;
-use crate::ready::{HeldObject, PassedTask, ProcessWaits};
 use crate::text::duration;
+use crate::wait::{HeldObject, PassedTask, ProcessWaits};
 
 /// What is held by one layout.
 #[derive(Default)]

@@ -37,9 +37,10 @@ pub use socket::{PublishError, Published};
 use crate::decide::Reason;
 use crate::layout::Layout;
 use crate::object::AnyObject;
-pub use crate::ready::WorkKind;
-use crate::ready::{Current, WaitNode, Work};
 use crate::stamp::Timestamp;
+pub use crate::wait::WorkKind;
+use crate::wait::{WaitNode, Work};
+use crate::work::Current;
 
 /// The version of a snapshot as JSON.
 const VERSION: u32 = 1;
@@ -299,7 +300,7 @@ impl FoundNode {
 }
 
 /// A fleet that is listed while this is kept.
-pub(crate) struct ListedFleet(pub(crate) Layout, pub(crate) Arc<crate::fleet::FleetOptions>);
+pub(crate) struct ListedFleet(pub(crate) Layout, pub(crate) Arc<crate::work::FleetOptions>);
 
 impl Drop for ListedFleet {
     fn drop(&mut self) {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::layout::Layout;
 use crate::object::DynObject;
-use crate::ready::ProcessWaits;
+use crate::wait::ProcessWaits;
 
 #[derive(Default)]
 pub(crate) struct Neighbours;

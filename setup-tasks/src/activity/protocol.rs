@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Snapshot;
 use crate::config::Config;
-use crate::ready::ProcessWaits;
 use crate::stamp::RunId;
+use crate::wait::ProcessWaits;
 
 /// The version of questions. Version 1 had none, and answered whoever connected with a snapshot.
 pub(super) const VERSION: u32 = 2;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::object::{AnyObject, DynObject};
-use crate::ready::Epoch;
+use crate::work::Epoch;
 
 /// The related objects that the methods of one object gave in its last run and its last dry run.
 #[derive(Default)]

@@ -1,29 +1,24 @@
 //! Many objects: brought to ready together, dependencies first.
 
 mod name;
-mod options;
 mod path;
 mod prefetch;
 mod report;
 mod runner;
 mod schedule;
-mod stop;
 
 use std::any::TypeId;
 use std::time::SystemTime;
 
-use name::{ObjectName, TaskName};
-use options::CachePadded;
-pub(crate) use options::FleetOptions;
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
-pub use stop::Stop;
-pub(crate) use stop::Stops;
 
 use crate::BoxFuture;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
 use crate::stamp::StampError;
 use crate::text::name_help;
+pub use crate::work::Stop;
+use crate::work::{CachePadded, FleetOptions, ObjectName, Stops, TaskName};
 
 /// How many objects are run at once by default, for each processor.
 const A_PROCESSOR: usize = 8;
@@ -286,7 +281,7 @@ impl FleetRun {
             force,
             force_all: self.force_all,
             diff: self.diff,
-            stop: Stops::new(&self.layout, self.stop.clone()),
+            stop: Stops::new(self.layout.stop(), self.stop.clone()),
             since: SystemTime::now(),
             objects: objects.len(),
             prefetched: Vec::new(),

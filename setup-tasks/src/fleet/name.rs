@@ -8,42 +8,13 @@ use super::FleetError;
 use crate::layout::Layout;
 use crate::object::{AnyObject, DynObject};
 use crate::task::category::TaskCategory;
-
-/// Objects, as a filter names them. The id of an object that exists is never taken for a pattern: `web[1]` is that object, and
-/// not `web1`.
-#[derive(Debug)]
-pub(super) enum ObjectName {
-    Id(Box<str>),
-    Pattern(Pattern),
-}
-
-/// Tasks, as a filter names them: those of an object, one task, or what matches a pattern over `object/task`.
-#[derive(Debug)]
-pub(super) enum TaskName {
-    Object(ObjectName),
-    Task {
-        object: Box<str>,
-        task: Box<str>,
-    },
-    /// Tasks of an object whose id is taken as it is written, and objects whose ids begin with it.
-    Below {
-        prefix: Box<str>,
-        rest: Pattern,
-    },
-}
+use crate::work::{ObjectName, TaskName};
 
 impl ObjectName {
     pub(super) fn new(text: &str, layout: &Layout) -> Result<Self, FleetError> {
         match layout.get(text) {
             Some(_) => Ok(Self::Id(text.into())),
             None => part_of(text, text).map(Self::Pattern),
-        }
-    }
-
-    pub(super) fn matches(&self, id: &str) -> bool {
-        match self {
-            Self::Id(wanted) => **wanted == *id,
-            Self::Pattern(pattern) => pattern.matches(id),
         }
     }
 }
@@ -66,20 +37,6 @@ impl TaskName {
                 Ok(Self::Below { prefix: format!("{}/", object.id()).into(), rest: part_of(rest, text)? })
             }
             None => ObjectName::new(text, layout).map(Self::Object),
-        }
-    }
-
-    pub(super) fn matches(&self, id: &str, task: &str) -> bool {
-        match self {
-            Self::Object(ObjectName::Id(wanted)) => **wanted == *id,
-            Self::Object(ObjectName::Pattern(pattern)) => {
-                pattern.matches(id) || pattern.matches(&format!("{id}/{task}"))
-            }
-            Self::Task { object, task: wanted } => **object == *id && **wanted == *task,
-            Self::Below { prefix, rest } => {
-                let matches = |text: &str| text.strip_prefix(&**prefix).is_some_and(|text| rest.matches(text));
-                matches(id) || matches(&format!("{id}/{task}"))
-            }
         }
     }
 

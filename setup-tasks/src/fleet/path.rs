@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use crate::injector::InjectError;
-use crate::ready::ReadyError;
+use crate::object::ReadyError;
 use crate::run::{RelatedError, RunError};
 
 /// The objects along the causes of an error, each once: the object itself first, the one that failed on its own last.

@@ -3,8 +3,8 @@
 use foldhash::{HashMap, HashMapExt};
 
 use crate::object::AnyObject;
-use crate::ready::Epoch;
 use crate::stamp::StampStore;
+use crate::work::Epoch;
 
 /// The number of objects from which on one scan is faster than one read per object.
 const MANY: usize = 64;

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::object::AnyObject;
-use crate::ready::SharedError;
 use crate::run::{TaskReport, TaskStatus, explain, leaves, micros, with_status};
+use crate::work::SharedError;
 
 /// The version of the report as JSON.
 const VERSION: u32 = 1;

@@ -11,15 +11,15 @@ use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
-use super::options::CachePadded;
+use super::FleetRun;
 use super::path::{is_stop, path_of};
 use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::schedule::{FinishedObject, Next, Schedule, address};
-use super::{FleetOptions, FleetRun};
 use crate::object::{AnyObject, settle};
-use crate::ready::{Current, Epoch, SharedError, panicked};
 use crate::run::Done;
+use crate::work::{CachePadded, FleetOptions};
+use crate::work::{Current, Epoch, SharedError, panicked};
 
 /// The number of objects that a worker runs without a wait before it yields the thread.
 const IN_A_ROW: usize = 64;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use foldhash::{HashMap, HashMapExt};
 
 use crate::object::AnyObject;
-use crate::ready::SharedError;
+use crate::work::SharedError;
 
 /// The result of an object that a worker has run.
 pub(super) struct FinishedObject {

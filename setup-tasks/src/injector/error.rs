@@ -1,6 +1,8 @@
 //! Why an injector has no answer, or takes no value.
 
-use crate::ready::{Circle, ReadyError, SharedError};
+use crate::object::ReadyError;
+use crate::wait::Circle;
+use crate::work::SharedError;
 
 /// Why an injector has no answer, or takes no value.
 #[derive(Clone, Debug, thiserror::Error)]

@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use super::error::InjectError;
 use super::{Injector, Value};
-use crate::ready::{Current, OnceError, Reached, SharedError, SharedOnce, WorkKind};
+use crate::wait::WorkKind;
+use crate::work::{Current, OnceError, Reached, SharedError, SharedOnce};
 use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;

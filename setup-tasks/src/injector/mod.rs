@@ -18,7 +18,7 @@ use crate::Result;
 use crate::event::{Event, EventKey, EventStream, Listeners, Listening};
 use crate::flat::drop_flat;
 use crate::object::as_object;
-use crate::ready::Current;
+use crate::work::Current;
 
 /// Whether objects are readonly: `true` and nothing is run automatically on the objects at or below the injector, unless
 /// the object or its model says otherwise. It is looked up where nothing can be awaited: where a factory fails, or cannot

@@ -12,15 +12,16 @@ pub use object_builder::{AddError, Dependency, ObjectBuilder};
 use crate::activity::{ListedFleet, Neighbours};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
-use crate::fleet::{FleetOptions, FleetRun, Stop};
+use crate::fleet::FleetRun;
 use crate::injector::{InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::private_dir::RESERVED;
 use crate::private_dir::Roots;
-use crate::ready::Current;
 use crate::run::Locks;
 use crate::stamp::text::Texts;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore, Timestamp};
+use crate::work::Current;
+use crate::work::{FleetOptions, Stop};
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
 ///

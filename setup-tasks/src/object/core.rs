@@ -14,9 +14,10 @@ use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
-use crate::ready::{Current, Epoch, SharedOnce, WorkKind};
 use crate::run::{Course, Permit};
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError};
+use crate::wait::WorkKind;
+use crate::work::{Current, Epoch, SharedOnce};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {

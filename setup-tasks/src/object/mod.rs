@@ -4,6 +4,7 @@ mod any;
 mod core;
 mod model;
 mod placed;
+mod ready_error;
 mod settings;
 mod types;
 
@@ -17,6 +18,7 @@ pub(crate) use any::{Asked, DynObject, Features, Order};
 pub(crate) use core::{Host, ObjectCore, Placing};
 pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use placed::Placed;
+pub use ready_error::ReadyError;
 pub(crate) use settings::settle;
 pub(crate) use types::{as_object, note_type};
 
@@ -24,7 +26,6 @@ use serde::{Serialize, Serializer};
 
 use crate::customize::Customization;
 use crate::paths::PathError;
-use crate::ready::ReadyError;
 use crate::run::{Run, RunError};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, AddedRow, NewTask};

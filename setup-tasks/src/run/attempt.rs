@@ -15,14 +15,14 @@ use super::context::TaskContext;
 use super::session::Session;
 use crate::Result;
 use crate::event::EventKind;
-use crate::fleet::Stops;
 use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
-use crate::ready::panicked;
 use crate::secret;
 use crate::stamp::first_missing;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
+use crate::work::Stops;
+use crate::work::panicked;
 
 /// The last attempt of a task that failed.
 pub(crate) struct FailedAttempt {
@@ -64,7 +64,7 @@ pub(crate) async fn run_task(
             },
         };
         log.end(Some(&error), began.elapsed());
-        let stop = Stops::now(&object.core().layout);
+        let stop = Stops::now(object.core().layout.stop());
         let Some(wait) = waits.next().filter(|_| !stop.is_asked()) else {
             return Err(FailedAttempt { error, log: log.path() });
         };

@@ -9,9 +9,9 @@ use super::find_task;
 use crate::BoxFuture;
 use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject};
-use crate::ready::Current;
 use crate::stamp::{Inputs, first_missing};
 use crate::task::category::TaskCategory;
+use crate::work::Current;
 
 impl AnyObject {
     /// Every mistake in its tasks that shows without running one: relationships whose objects or tasks are not there, globs

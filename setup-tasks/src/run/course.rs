@@ -13,8 +13,9 @@ use super::error::RunError;
 use super::report::{ObjectReport, TaskReport};
 use crate::decide::Newest;
 use crate::object::DynObject;
-use crate::ready::{Current, Epoch, WaitCondition, WaitNode, WorkKind};
 use crate::stamp::Timestamp;
+use crate::wait::{WaitCondition, WaitNode, WorkKind};
+use crate::work::{Current, Epoch};
 
 /// One of the two ways through the tasks of an object.
 pub(crate) struct Course {

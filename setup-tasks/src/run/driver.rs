@@ -23,11 +23,11 @@ use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Fact, Newest, Question, Reason, decide};
 use crate::event::EventKind;
-use crate::fleet::{FleetOptions, Stops};
 use crate::object::{DynObject, Features, ObjectCore, Order};
-use crate::ready::{Current, Epoch, Reached};
 use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
+use crate::work::{Current, Epoch, Reached};
+use crate::work::{FleetOptions, Stops};
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
@@ -533,7 +533,7 @@ impl Driver<'_> {
     ) -> Result<Considered, RunError> {
         // A part of a running task is ended with that one.
         let may_stop = !self.is_plan() && self.running.is_none();
-        if may_stop && Stops::are_asked_now(&self.object.core().layout) {
+        if may_stop && Stops::are_asked_now(self.object.core().layout.stop()) {
             return Err(RunError::Stopped { object: self.object.core().id.to_string() });
         }
         let session = match self.begin(level, level.object.stamp_name(row)).await? {

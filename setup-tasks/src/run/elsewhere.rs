@@ -14,8 +14,8 @@ use super::lock::{LockError, ObjectLock};
 use crate::activity::{Followed, News, shared_clock};
 use crate::event::EventKind;
 use crate::object::DynObject;
-use crate::ready::{Circle, HeldObject, LockedElsewhere, find_circle};
 use crate::stamp::{Entry, Records};
+use crate::wait::{Circle, HeldObject, LockedElsewhere, find_circle};
 
 /// How long the lock and the stamps are not looked at: the system tells nobody that a lock is free, and a holder may be one that
 /// tells nothing either.

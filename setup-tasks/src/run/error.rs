@@ -7,8 +7,9 @@ use std::sync::Arc;
 use crate::decide::Reason;
 use crate::flat::Flat;
 use crate::paths::PathError;
-use crate::ready::{Circle, SharedError};
 use crate::stamp::StampError;
+use crate::wait::Circle;
+use crate::work::SharedError;
 
 use super::lock::LockError;
 
@@ -115,7 +116,7 @@ pub enum RunError {
     },
     /// A related object cannot be brought to ready.
     #[error(transparent)]
-    Ready(#[from] crate::ready::ReadyError),
+    Ready(#[from] crate::object::ReadyError),
     /// The fleet, or the layout, was asked to stop before the task was begun.
     #[error("`{object}` was stopped before its end")]
     Stopped {

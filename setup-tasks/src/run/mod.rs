@@ -47,11 +47,11 @@ pub(crate) use session::{Permit, Session};
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
-use crate::fleet::FleetOptions;
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
-use crate::ready::Current;
 use crate::stamp::Change;
 use crate::task::handle::TaskHandle;
+use crate::work::Current;
+use crate::work::FleetOptions;
 
 /// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
 ///

@@ -16,8 +16,9 @@ use super::report::{ObjectReport, TaskReport, TaskStatus};
 use super::session::Session;
 use crate::BoxFuture;
 use crate::object::DynObject;
-use crate::ready::{ActiveTask, Circle, Current};
 use crate::stamp::{Change, Records, StampError, Timestamp};
+use crate::wait::{ActiveTask, Circle};
+use crate::work::Current;
 
 /// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
 const LEVELS: u32 = 8;

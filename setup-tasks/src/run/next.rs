@@ -9,9 +9,9 @@ use super::gather::unasked_facts;
 use super::guard::unmark;
 use super::level::Level;
 use crate::decide::{Decision, Newest, decide};
-use crate::fleet::Stops;
 use crate::stamp::Timestamp;
 use crate::task::category::TaskCategory;
+use crate::work::Stops;
 
 impl Driver<'_> {
     /// The task after `task`, which ended at `time`, if it runs then whatever else is asked, and nothing is to be asked or brought
@@ -30,7 +30,8 @@ impl Driver<'_> {
         Newest::keep_later(&mut newest, Some(time), || Cow::Borrowed(task));
         let (forced, entry) = (self.is_forced(level, has.stamp_name), self.records.get(has.stamp_name));
         let decision = decide(&unasked_facts(object, &has, entry, forced, newest.as_ref()));
-        (matches!(decision, Decision::Run(_)) && !Stops::are_asked_now(&object.core().layout)).then_some(has.stamp_name)
+        (matches!(decision, Decision::Run(_)) && !Stops::are_asked_now(object.core().layout.stop()))
+            .then_some(has.stamp_name)
     }
 
     /// Takes back the mark of a task that did not begin after all: the run was asked to stop just then, or another task was added

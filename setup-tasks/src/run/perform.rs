@@ -15,9 +15,9 @@ use super::report::{TaskReport, TaskStatus};
 use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
-use crate::ready::ActiveTask;
 use crate::stamp::Timestamp;
 use crate::task::outcome::Outcome;
+use crate::wait::ActiveTask;
 
 /// A task that failed, or a run that cannot go on.
 enum Failure {

@@ -21,9 +21,10 @@ use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
 use crate::object::{AnyObject, DynObject};
-use crate::ready::{Current, WaitCondition};
 use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
+use crate::wait::WaitCondition;
+use crate::work::Current;
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.

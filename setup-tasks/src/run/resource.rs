@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::ready::Current;
+use crate::work::Current;
 use crate::{BoxFuture, Result};
 
 /// How a run ended, as its context is told.

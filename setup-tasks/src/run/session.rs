@@ -11,10 +11,10 @@ use super::elsewhere::{Patience, Wait, Waiting, Wanted};
 use super::error::RunError;
 use super::lock::ObjectLock;
 use crate::activity::Holding;
-use crate::fleet::Stops;
 use crate::layout::Layout;
 use crate::object::{DynObject, ObjectCore};
 use crate::stamp::{Fence, Records, StampError};
+use crate::work::Stops;
 
 /// The right to run tasks of an object and to change what is kept about it. A dry run has none, and cannot make one.
 pub(crate) struct Permit(());
@@ -83,7 +83,7 @@ impl Session {
             Err(holder) => holder,
         };
         let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
-        let stop = Stops::now(&core.layout);
+        let stop = Stops::now(core.layout.stop());
         let ended = match select(wait, pin!(stop.asked())).await {
             Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),

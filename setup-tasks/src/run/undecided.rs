@@ -7,8 +7,8 @@ use super::error::RunError;
 use super::level::Level;
 use super::report::{TaskReport, Undecided};
 use crate::event::EventKind;
-use crate::ready::{Current, Reached};
 use crate::stamp::Timestamp;
+use crate::work::{Current, Reached};
 
 /// Calls user code, noting in a plan the work that it asks for.
 pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -> F::Output {

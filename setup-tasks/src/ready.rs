@@ -1,53 +1,13 @@
-//! Work that is done once and waited for by many: readiness of objects, factories of injectors. A wait that would close a
-//! circle is an error.
-
-mod across;
-mod circle;
-mod current;
-mod node;
-mod once;
-mod reached;
-mod shared_error;
-#[cfg(all(test, feature = "__shuttle"))]
-mod shuttle_tests;
-mod sync;
+//! Readiness: an object is ready once its setup tasks, or what its model does instead, have run.
 
 use std::sync::Arc;
 
-pub(crate) use across::{HeldObject, PassedTask, ProcessWaits, find_circle};
-pub use circle::Circle;
-pub(crate) use current::{Current, Epoch};
-pub use node::WorkKind;
-pub(crate) use node::{ActiveTask, LockedElsewhere, WaitCondition, WaitNode, Work};
-pub(crate) use once::{OnceError, SharedOnce};
-pub(crate) use reached::Reached;
-pub use shared_error::SharedError;
-pub(crate) use shared_error::panicked;
-
 use crate::event::EventKind;
+pub use crate::object::ReadyError;
 use crate::object::{AnyObject, DynObject};
-
-/// Why an object is not ready. Shared by all who waited for the same attempt.
-#[derive(Clone, Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ReadyError {
-    /// Its run failed, or what its model does instead.
-    #[error("`{object}` cannot be brought to ready")]
-    Failed {
-        /// The object's id.
-        object: String,
-        /// What went wrong.
-        source: SharedError,
-    },
-    /// It waits for itself.
-    #[error("`{object}` cannot be brought to ready")]
-    Circle {
-        /// The object's id.
-        object: String,
-        /// The circle.
-        source: Circle,
-    },
-}
+pub use crate::wait::{Circle, WorkKind};
+pub use crate::work::SharedError;
+use crate::work::{Current, OnceError};
 
 /// Brings an object to ready, or waits for whoever does; once it is, it is. A plan says what that would run instead, and does not
 /// take the object to be ready afterwards.

@@ -1,21 +1,21 @@
-//! A circle of waits, and how it is found.
+//! Circles of waits, and the search for them within this process.
 
 use std::collections::HashMap;
 use std::fmt;
 
 use super::node::WaitNode;
 
-/// A circle of waits: each waits for the next, and the last for the first.
+/// A circle of waits: each member waits for the next, and the last for the first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Circle(Vec<String>);
 
 impl Circle {
-    /// An object's readiness waits for its run: one name stands for both.
+    /// Makes a circle of nodes. The readiness of an object waits for its run, and one name stands for both.
     fn new(path: &[WaitNode]) -> Self {
         Self::of_names(path.iter().map(WaitNode::title).collect())
     }
 
-    /// As [`new`](Self::new), of names.
+    /// Makes a circle of names, of which repeated ones count once.
     pub(super) fn of_names(mut names: Vec<String>) -> Self {
         names.dedup();
         if names.len() > 1 && names.first() == names.last() {
@@ -29,15 +29,13 @@ impl Circle {
         Self(titles)
     }
 
-    /// What is on the circle, each once.
+    /// Returns the members, each once.
     pub fn members(&self) -> &[String] {
         &self.0
     }
 
-    /// The circle that `waiter`, which waits for `target` now, is on, if `target` waits for it.
-    ///
-    /// The wait is entered before this is asked. Of two waits that close one circle at the same time, at least one sees
-    /// the other: each enters its own under its node's lock before it reads the other's under that one's.
+    /// Returns the circle that the wait of `waiter` for `target` closes, if `target` waits for `waiter` in turn. The wait must be
+    /// entered before.
     pub(super) fn find(waiter: &WaitNode, target: &WaitNode) -> Option<Self> {
         if waiter == target {
             return Some(Self::new(std::slice::from_ref(waiter)));
@@ -60,7 +58,7 @@ impl Circle {
     }
 }
 
-/// Follows where the search came from, and turns the way round: from `waiter` over `target` back to the one before it.
+/// Returns the way that the search came, in the order of the waits: from `waiter` over `target` to the node that waits for `waiter`.
 fn way_back(waiter: &WaitNode, target: &WaitNode, came: &HashMap<u64, WaitNode>) -> Vec<WaitNode> {
     let mut path = Vec::new();
     let mut at = waiter;

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::future::block_on;
 use shuttle::{check_pct, check_random, thread};
 
-use super::{Current, Epoch, SharedOnce, WaitNode, WorkKind};
+use super::{Current, Epoch, SharedOnce};
+use crate::wait::{WaitNode, WorkKind};
 
 /// How many orders are tried.
 const ORDERS: usize = 5000;

@@ -1,16 +1,14 @@
 //! What the work is for that runs now: handed down by the tokio task that runs it.
 
-use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll, ready};
+use std::sync::{Arc, Weak};
 
-use tokio::task::JoinHandle;
 use tracing::Instrument;
 
-use super::node::{WaitNode, WorkKind};
+use super::fleet_options::FleetOptions;
+use super::own_task::OwnTask;
 use super::reached::Reached;
-use crate::fleet::FleetOptions;
+use crate::wait::{Circle, Wait, WaitCondition, WaitNode, WorkKind};
 
 /// When something was asked for that was not asked for on behalf of something else; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -165,38 +163,18 @@ impl Current {
     }
 }
 
-/// A tokio task that is aborted when this is dropped. Awaited, it gives the output of the work and passes a panic on.
-pub(super) struct OwnTask<T>(Option<JoinHandle<T>>);
-
-impl<T: Send + 'static> OwnTask<T> {
-    pub(super) fn spawn(work: impl Future<Output = T> + Send + 'static) -> Self {
-        Self(Some(tokio::spawn(work)))
+impl WaitNode {
+    /// Lets the caller's work wait for this node.
+    ///
+    /// # Errors
+    ///
+    /// The circle that the wait would close.
+    pub(crate) fn wait(&self) -> Result<Wait, Circle> {
+        self.wait_until(None)
     }
-}
 
-impl<T> Future for OwnTask<T> {
-    type Output = T;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<T> {
-        let Some(handle) = &mut self.0 else { return Poll::Pending };
-        match ready!(Pin::new(handle).poll(cx)) {
-            Ok(output) => Poll::Ready(output),
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                // Only a runtime that shuts down ends the task early, and that polls nothing any more.
-                Err(_) => {
-                    self.0 = None;
-                    Poll::Pending
-                }
-            },
-        }
-    }
-}
-
-impl<T> Drop for OwnTask<T> {
-    fn drop(&mut self) {
-        if let Some(handle) = &self.0 {
-            handle.abort();
-        }
+    /// As [`wait`](Self::wait), until a part of the node's work is done.
+    pub(crate) fn wait_until(&self, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
+        self.wait_of(Current::worker(), until)
     }
 }

@@ -1,5 +1,5 @@
-//! Waits that lead through other processes, as data: each process says which objects it holds, how far it has come with them,
-//! and what they wait for. Whoever can deliver these statements (sockets, a shared database) can be searched for circles.
+//! Waits that lead through other processes, as data: each process states which objects it has locked, which of their tasks it has
+//! considered, and what their runs wait for.
 
 use serde::{Deserialize, Serialize};
 

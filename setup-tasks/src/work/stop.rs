@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::select;
 use tokio::sync::Notify;
 
-use crate::layout::Layout;
-use crate::ready::Current;
+use super::context::Current;
 
 /// A request to stop a fleet. Running tasks are brought to their end, and no other task begins. Clones share one state.
 ///
@@ -77,18 +76,18 @@ pub(crate) struct Stops {
 }
 
 impl Stops {
-    pub(crate) fn new(layout: &Layout, fleet: Option<Stop>) -> Self {
-        Self { layout: layout.stop().clone(), fleet }
+    pub(crate) fn new(layout: &Stop, fleet: Option<Stop>) -> Self {
+        Self { layout: layout.clone(), fleet }
     }
 
     /// Returns the stops that the caller's work obeys.
-    pub(crate) fn now(layout: &Layout) -> Self {
+    pub(crate) fn now(layout: &Stop) -> Self {
         Current::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
     }
 
     /// Returns whether the caller's work was asked to stop.
-    pub(crate) fn are_asked_now(layout: &Layout) -> bool {
-        Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_else(|| layout.stop().is_asked())
+    pub(crate) fn are_asked_now(layout: &Stop) -> bool {
+        Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_else(|| layout.is_asked())
     }
 
     pub(crate) fn is_asked(&self) -> bool {

@@ -1,5 +1,4 @@
-//! Something that is worked on and can be waited for, with those that it waits for itself. Each node has a lock of its own,
-//! which is taken only where somebody waits.
+//! The nodes of the wait graph and the edges that lead from them.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -9,13 +8,12 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::across::WaitElsewhere;
 use super::circle::Circle;
-use super::current::Current;
+use super::elsewhere::WaitElsewhere;
 use super::sync::{Mutex, MutexGuard};
 use crate::decide::Reason;
 
-/// What kind of work a node stands for.
+/// The kind of work that a node stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -30,8 +28,9 @@ pub enum WorkKind {
     Factory,
 }
 
-/// Whether a wait is over although nobody has been told yet: for those who look for circles meanwhile.
+/// The condition that ends a wait. The search for circles asks it, since the waiter may not have been polled yet.
 pub(crate) trait WaitCondition: Send + Sync {
+    /// Returns whether the wait is over.
     fn is_over(&self) -> bool;
 
     /// Returns the task of the node's object that is waited for, if another process that considers it ends the wait, too.
@@ -40,7 +39,7 @@ pub(crate) trait WaitCondition: Send + Sync {
     }
 }
 
-/// A cheap handle.
+/// A node of the wait graph: a cheap handle.
 #[derive(Clone)]
 pub(crate) struct WaitNode(Arc<NodeShared>);
 
@@ -48,26 +47,26 @@ struct NodeShared {
     id: u64,
     kind: WorkKind,
     name: Arc<str>,
-    /// `None` while it neither works nor waits, as most objects of a fleet at any time.
+    /// `None` while the node neither works nor waits, as most objects of a fleet at any time.
     state: Mutex<Option<Box<NodeState>>>,
 }
 
 #[derive(Default)]
 struct NodeState {
     work: Option<Work>,
-    /// As often as it waits, since its work may wait in several places at once.
+    /// One edge per wait, since its work may wait in several places at once.
     waits: Vec<Edge>,
-    /// How often it has waited: tells one edge from the others.
+    /// The number of waits so far, which numbers the edges.
     waited: u64,
-    /// The object's lock, which it waits for.
+    /// The lock of the object that the node waits for.
     locked: Option<LockedElsewhere>,
 }
 
-/// The work on a node, while it is under way.
+/// The work of a node while it is in progress.
 #[derive(Clone)]
 pub(crate) struct Work {
     pub(crate) since: SystemTime,
-    /// What it was begun for.
+    /// The node that the work was begun for.
     pub(crate) parent: Option<WaitNode>,
     pub(crate) step: Option<Box<ActiveTask>>,
 }
@@ -80,7 +79,7 @@ pub(crate) struct LockedElsewhere {
     pub(crate) subdir: Arc<str>,
 }
 
-/// The task that runs.
+/// The task that the work of a node runs.
 #[derive(Clone)]
 pub(crate) struct ActiveTask {
     pub(crate) task: &'static str,
@@ -104,7 +103,7 @@ impl NodeState {
         self.waited
     }
 
-    /// Takes something away; with the last thing goes the state.
+    /// Takes something away, and the state with the last thing.
     fn end<A>(state: &mut Option<Box<Self>>, take: impl FnOnce(&mut Self) -> Option<A>) -> Option<A> {
         let taken = state.as_mut().and_then(|state| take(state));
         let is_idle = |state: &Self| state.work.is_none() && state.waits.is_empty() && state.locked.is_none();
@@ -134,12 +133,12 @@ impl WaitNode {
         self.0.kind
     }
 
-    /// An object's id, or a factory's key.
+    /// Returns the id of the object, or the key of the factory.
     pub(crate) fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Its name in a sentence.
+    /// Returns the name as a sentence shows it.
     pub(crate) fn title(&self) -> String {
         match self.0.kind {
             WorkKind::Factory => self.0.name.to_string(),
@@ -151,26 +150,26 @@ impl WaitNode {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes what it works on, if it works.
+    /// Changes the work of the node, if it works.
     fn change_work(&self, change: impl FnOnce(&mut Work)) {
         if let Some(work) = self.state().as_mut().and_then(|state| state.work.as_mut()) {
             change(work);
         }
     }
 
-    /// The node is at work until the answer is dropped.
-    pub(super) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
+    /// Begins work of the node. It lasts until the answer is dropped.
+    pub(crate) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
         let work = Work { since: SystemTime::now(), parent, step: None };
         self.state().get_or_insert_default().work = Some(work);
         AtWork(self)
     }
 
-    /// What it works on, if it does.
+    /// Returns the work of the node, if it works.
     pub(crate) fn work(&self) -> Option<Work> {
         self.state().as_ref().and_then(|state| state.work.clone())
     }
 
-    /// Says which task runs.
+    /// Sets the task that runs.
     pub(crate) fn step(&self, step: Option<ActiveTask>) {
         self.change_work(|work| work.step = step.map(Box::new));
     }
@@ -181,7 +180,7 @@ impl WaitNode {
         WaitForLock(self)
     }
 
-    /// Returns the lock that it waits for, if it does.
+    /// Returns the lock that the node waits for, if it does.
     pub(crate) fn locked(&self) -> Option<LockedElsewhere> {
         self.state().as_ref().and_then(|state| state.locked.clone())
     }
@@ -210,31 +209,30 @@ impl WaitNode {
         found
     }
 
-    /// Those that it waits for, with since when.
+    /// Returns the nodes that it waits for, and since when.
     pub(crate) fn waits(&self) -> Vec<(Self, SystemTime)> {
         self.edges().map(|edge| (edge.to, edge.since)).collect()
     }
 
-    /// Those that it waits for.
+    /// Returns the nodes that it waits for.
     pub(super) fn waits_for(&self) -> impl Iterator<Item = Self> {
         self.edges().map(|edge| edge.to)
     }
 
-    /// Waits that are not over. Asked without the node's lock, since the answer may take others.
+    /// Returns the edges that are not over. Their conditions are asked without the node's lock, since they may take other locks.
     fn edges(&self) -> impl Iterator<Item = Edge> {
         let waits = self.state().as_ref().map_or_else(Vec::new, |state| state.waits.clone());
         let over = |edge: &Edge| edge.until.as_ref().and_then(Weak::upgrade).is_some_and(|until| until.is_over());
         waits.into_iter().filter(move |edge| !over(edge))
     }
 
-    /// Lets the work that runs now wait for this node, unless this node waits for that, whatever is in between.
-    pub(crate) fn wait(&self) -> Result<Wait, Circle> {
-        self.wait_until(None)
-    }
-
-    /// As [`wait`](Self::wait), for a part of the node's work.
-    pub(crate) fn wait_until(&self, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
-        let Some(waiter) = Current::worker() else { return Ok(Wait(None)) };
+    /// Enters a wait of `waiter` for this node, until `until` holds or the answer is dropped. Without a waiter, nothing is entered.
+    ///
+    /// # Errors
+    ///
+    /// The circle that the wait would close.
+    pub(crate) fn wait_of(&self, waiter: Option<Self>, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
+        let Some(waiter) = waiter else { return Ok(Wait(None)) };
         let id = waiter.state().get_or_insert_default().push(self.clone(), until);
         let wait = Wait(Some((waiter.clone(), id)));
         match Circle::find(&waiter, self) {
@@ -249,8 +247,8 @@ fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// Ends the work of a node.
-pub(super) struct AtWork<'n>(&'n WaitNode);
+/// The work of a node, which ends when this is dropped.
+pub(crate) struct AtWork<'n>(&'n WaitNode);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
@@ -260,11 +258,11 @@ impl Drop for AtWork<'_> {
     }
 }
 
-/// A wait for a lock; it ends when this is dropped.
+/// A wait for a lock, which ends when this is dropped.
 pub(crate) struct WaitForLock<'n>(&'n WaitNode);
 
 impl WaitForLock<'_> {
-    /// Says that another process holds the lock now.
+    /// Sets the process that holds the lock now.
     pub(crate) fn is_held_by(&self, holder: &str) {
         if let Some(locked) = self.0.state().as_mut().and_then(|state| state.locked.as_mut()) {
             holder.clone_into(&mut locked.holder);
@@ -278,7 +276,7 @@ impl Drop for WaitForLock<'_> {
     }
 }
 
-/// A wait under way; it ends when this is dropped.
+/// A wait, which ends when this is dropped.
 pub(crate) struct Wait(Option<(WaitNode, u64)>);
 
 impl Drop for Wait {

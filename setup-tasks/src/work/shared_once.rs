@@ -1,4 +1,4 @@
-//! Work that is done once, whoever asks, and shared while it is under way.
+//! Work that runs once and whose result is shared.
 
 use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
@@ -7,18 +7,18 @@ use std::sync::{Arc, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
-use super::circle::Circle;
-use super::current::{Current, Epoch, OwnTask};
-use super::node::{WaitNode, WorkKind};
+use super::context::{Current, Epoch};
+use super::own_task::OwnTask;
 use super::shared_error::{SharedError, panicked};
-use super::sync::{Mutex, MutexGuard};
 use crate::BoxFuture;
+use crate::wait::sync::{Mutex, MutexGuard};
+use crate::wait::{Circle, WaitNode, WorkKind};
 
-/// The result of some work: made by the first who asks, and kept. Nobody's giving up stops the work for the others; once all
-/// have given up, it is dropped, and who asks then begins anew. A panic is a failure.
+/// Work that runs once and whose result is kept. The first caller starts it. The work goes on while at least one caller waits; when
+/// the last one gives up, it is dropped, and a later caller starts it again. A panic is a failure.
 ///
-/// A failure is told to all who waited for it, and to all who ask later on behalf of something that was asked for before it
-/// failed: a graph of works in which one fails tries each once. Who asks anew tries again.
+/// A failure is returned to all waiters and to later callers of requests that began before it, so a graph of works tries each once.
+/// A new request retries.
 pub(crate) struct SharedOnce<V> {
     pub(crate) node: WaitNode,
     state: Arc<Mutex<OnceState<V>>>,
@@ -28,14 +28,14 @@ type Work<V> = Shared<BoxFuture<'static, Result<V, SharedError>>>;
 
 enum OnceState<V> {
     Idle,
-    /// Not kept by this: it goes with the last who waits for it.
+    /// Weak, so that the work is dropped with the last waiter.
     Running(WeakShared<BoxFuture<'static, Result<V, SharedError>>>),
     Failed(SharedError, Epoch),
     /// With the epoch that it was made in.
     Done(V, Epoch),
 }
 
-/// Why there is no result.
+/// The reason why there is no result.
 #[derive(Clone, Debug)]
 pub(crate) enum OnceError {
     Failed(SharedError),
@@ -43,12 +43,12 @@ pub(crate) enum OnceError {
 }
 
 impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
-    /// Work of that name.
+    /// Creates work with a name.
     pub(crate) fn new(kind: WorkKind, name: Arc<str>) -> Self {
         Self { node: WaitNode::new(kind, name), state: Arc::new(Mutex::new(OnceState::Idle)) }
     }
 
-    /// The result, if there is one.
+    /// Returns the result, if there is one.
     pub(crate) fn peek(&self) -> Option<V> {
         match &*lock(&self.state) {
             OnceState::Done(value, _) => Some(value.clone()),
@@ -70,7 +70,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         value
     }
 
-    /// The result, made now if need be.
+    /// Returns the result, and makes it if there is none.
     pub(crate) async fn get(
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
@@ -78,7 +78,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         self.get_as_of(None, make).await
     }
 
-    /// As [`get`](Self::get); a result of before the epoch of the asker is not good enough.
+    /// As [`get`](Self::get), but makes a result that is older than the caller's request anew.
     pub(crate) async fn renew(
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
@@ -111,7 +111,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         shallow(work).await.map_err(OnceError::Failed)
     }
 
-    /// The work, which keeps its own result.
+    /// Begins the work, which keeps its own result.
     fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, current: Current) -> Work<V> {
         let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
         let epoch = current.epoch();

@@ -3,15 +3,15 @@
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
-use super::Stops;
-use super::name::{ObjectName, TaskName};
+use super::fleet_names::{ObjectName, TaskName};
+use super::stop::Stops;
 
 /// The options of a fleet run that the runs of its objects need, and the progress of the fleet.
 pub(crate) struct FleetOptions {
-    pub(super) exclude: Vec<ObjectName>,
-    pub(super) tags: Vec<String>,
-    pub(super) force: Vec<TaskName>,
-    pub(super) force_all: bool,
+    pub(crate) exclude: Vec<ObjectName>,
+    pub(crate) tags: Vec<String>,
+    pub(crate) force: Vec<TaskName>,
+    pub(crate) force_all: bool,
     pub(crate) diff: bool,
     pub(crate) stop: Stops,
     pub(crate) since: SystemTime,

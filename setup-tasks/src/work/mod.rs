@@ -1,0 +1,22 @@
+//! Work that is done on behalf of something else: its context, results that many share, and errors that many receive.
+
+mod context;
+mod fleet_names;
+mod fleet_options;
+mod own_task;
+mod reached;
+mod shared_error;
+mod shared_once;
+#[cfg(all(test, feature = "__shuttle"))]
+mod shuttle_tests;
+mod stop;
+
+pub(crate) use context::{Current, Epoch};
+pub(crate) use fleet_names::{ObjectName, TaskName};
+pub(crate) use fleet_options::{CachePadded, FleetOptions};
+pub(crate) use reached::Reached;
+pub use shared_error::SharedError;
+pub(crate) use shared_error::panicked;
+pub(crate) use shared_once::{OnceError, SharedOnce};
+pub use stop::Stop;
+pub(crate) use stop::Stops;
