@@ -1,9 +1,9 @@
-//! Mistakes and what the compiler says about them: each file of `ui` is named for its mistake, its `.stderr` is what a user
-//! sees. `TRYBUILD=overwrite cargo test -p setup-tasks-tests --test ui` writes them anew.
+//! Mistakes and the compiler's messages about them. Each file in `ui` is named for its mistake, and its `.stderr` is the output that a
+//! user sees. `TRYBUILD=overwrite cargo test -p setup-tasks-tests --test ui` updates these files.
 
 use std::process::Command;
 
-/// The compiler whose words are in the files; another's differ.
+/// The compiler whose messages are in the files. Those of other versions differ.
 const COMPILER: &str = "rustc 1.95.0 ";
 
 #[test]

@@ -49,13 +49,13 @@ fn expand(args: &args::Args, sources: &[files::Source]) -> proc_macro2::TokenStr
         let value = &provided.value;
         match provided.kind {
             args::Kind::Value => quote! {
-                ::setup_tasks_templates::__private::value(#name, |disguise| {
-                    ::setup_tasks_templates::__private::to_value(&(#value), disguise)
+                ::setup_tasks_templates::__private::value(#name, |masking| {
+                    ::setup_tasks_templates::__private::to_value(&(#value), masking)
                 })
             },
             args::Kind::Key => quote! {
-                ::setup_tasks_templates::__private::injected(#name, |cx, disguise| {
-                    ::setup_tasks_templates::__private::inject(cx, #value, disguise)
+                ::setup_tasks_templates::__private::injected(#name, |cx, masking| {
+                    ::setup_tasks_templates::__private::inject(cx, #value, masking)
                 })
             },
         }

@@ -14,7 +14,7 @@ use setup_tasks::stamp::{FileStamp, kind_of};
 use setup_tasks::task::Difference;
 use setup_tasks::{Result, TaskContext};
 
-use crate::kept::{self, KeptFile};
+use crate::file_record::{self, FileRecord};
 use crate::task::Rendered;
 
 /// A machine that files can be installed on.
@@ -200,7 +200,7 @@ impl RootedDirectory {
     pub(crate) fn differences(
         &self,
         path: &Path,
-        file: &KeptFile,
+        file: &FileRecord,
         mode: Option<u32>,
         cx: &TaskContext,
     ) -> Result<Vec<Difference>> {
@@ -243,7 +243,7 @@ impl RootedDirectory {
         let before = if meta.is_some() { self.read_now(path)? } else { None };
         let now = meta.as_ref().and_then(mode_of);
         let shown = path.display().to_string();
-        let was_secret = || kept::was_secret(kept, &shown).unwrap_or(now.is_some_and(is_private));
+        let was_secret = || file_record::was_secret(kept, &shown).unwrap_or(now.is_some_and(is_private));
         let change = file_change(&shown, before.as_deref(), rendered, was_secret);
         Ok(match (now, mode) {
             (Some(now), Some(mode)) if before.is_some() => change.with_modes(now, mode),

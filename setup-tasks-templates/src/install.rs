@@ -10,8 +10,8 @@ use setup_tasks::run::FileChange;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext};
 
+use crate::file_record::{self, FileRecord};
 use crate::filesystem::{Filesystem, FilesystemAccess, RootedDirectory, file_change, is_private, mode_of};
-use crate::kept::{self, KeptFile};
 use crate::task::TemplateTask;
 
 const NO_FILESYSTEM: &str = "cannot open the machine's filesystem";
@@ -132,7 +132,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         let mut changes = Vec::new();
         for (task, template) in object.values_of::<TemplateTask>() {
-            let rendered = template.render(&*object, &TaskContext::of(&object.as_any(), task)).await?;
+            let rendered = template.render(&*object, &TaskContext::of(object.as_any(), task)).await?;
             let path = template.output_name();
             let stamp = object.check_stamp(task).await?;
             let kept = [cx.kept(), stamp.as_ref().map_or(&[][..], |stamp| &stamp.kept)];
@@ -140,7 +140,9 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
                 Some(root) => root.change(path.as_ref(), &rendered, Some(template.mode_of(&rendered)), &kept)?,
                 None => {
                     let before = filesystem.read(path.as_ref()).await?;
-                    file_change(path, before.as_deref(), &rendered, || kept::was_secret(&kept, path).unwrap_or(false))
+                    file_change(path, before.as_deref(), &rendered, || {
+                        file_record::was_secret(&kept, path).unwrap_or(false)
+                    })
                 }
             });
         }
@@ -152,7 +154,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         let Some(root) = filesystem.local() else { return Ok(Vec::new()) };
         let mut differences = Vec::new();
-        for file in kept::decode(cx.kept())? {
+        for file in file_record::decode(cx.kept())? {
             differences.extend(root.differences(file.path.as_ref(), &file, file.mode, cx)?);
         }
         Ok(differences)
@@ -196,11 +198,11 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
                 cx.log(format!("installed {}", output.display()));
             }
             let stamped = object.check_stamp(task).await?;
-            let was_secret = stamped.and_then(|stamp| kept::was_secret(&[&stamp.kept], template.output_name()));
+            let was_secret = stamped.and_then(|stamp| file_record::was_secret(&[&stamp.kept], template.output_name()));
             let is_secret = was_secret.unwrap_or(mode.is_some_and(is_private));
-            files.push(KeptFile::new(template.output_name(), is_secret, mode, stamp, cx)?);
+            files.push(FileRecord::new(template.output_name(), is_secret, mode, stamp, cx)?);
         }
-        cx.keep(kept::encode(&files)?);
+        cx.keep(file_record::encode(&files)?);
         Ok(Outcome::Done)
     }
 }

@@ -45,17 +45,17 @@
 //! such as `HashMap`, are sorted by their keys, and hashed sets by their elements. An [`Object`](setup_tasks::Object) is
 //! serialized as its model.
 
-mod disguise;
 mod engine;
 mod error;
+mod file_record;
 mod filesystem;
 mod install;
-mod kept;
+mod masking;
 mod output;
-mod shared;
 mod task;
 mod template;
 mod value;
+mod value_cache;
 
 #[doc(hidden)]
 #[path = "private.rs"]

@@ -7,10 +7,10 @@ use setup_tasks::{BoxFuture, InjectionKey, Result, TaskContext};
 use tera::{Context, Value};
 
 use crate::engine::Engine;
-use crate::shared::shared;
 use crate::template::Template;
+use crate::value_cache::cached;
 
-pub use crate::disguise::Disguise;
+pub use crate::masking::Masking;
 pub use crate::template::Provided;
 
 /// Renders a template with an instance and without values of an injector, for benchmarks.
@@ -20,7 +20,7 @@ pub use crate::template::Provided;
 /// Returns the errors of a [`TemplateTask`](crate::TemplateTask).
 pub fn render(template: Template, instance: &impl Serialize) -> Result<String> {
     let engine = Engine::of(template, None)?;
-    Ok(engine.render(&template.context_of_values(instance, &Disguise::none())?)?)
+    Ok(engine.render(&template.context_of_values(instance, &Masking::none())?)?)
 }
 
 /// Renders as [`render`] does, with an instance that is shared as the injector's values are.
@@ -31,19 +31,19 @@ pub fn render(template: Template, instance: &impl Serialize) -> Result<String> {
 pub fn render_shared<T: Serialize + Send + Sync + 'static>(template: Template, instance: &Arc<T>) -> Result<String> {
     let engine = Engine::of(template, None)?;
     let mut context = Context::new();
-    context.insert_value("instance", shared(instance, &Disguise::none())?);
+    context.insert_value("instance", cached(instance, &Masking::none())?);
     Ok(engine.render(&context)?)
 }
 
 /// Returns a variable with a value of the program.
-pub const fn value(name: &'static str, value: fn(&Disguise) -> Result<Value>) -> Provided {
+pub const fn value(name: &'static str, value: fn(&Masking) -> Result<Value>) -> Provided {
     Provided::value(name, value)
 }
 
 /// Returns a variable with a value of the injector.
 pub const fn injected(
     name: &'static str,
-    inject: for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>,
+    inject: for<'a> fn(&'a TaskContext, &'a Masking) -> BoxFuture<'a, Result<Value>>,
 ) -> Provided {
     Provided::injected(name, inject)
 }
@@ -53,15 +53,15 @@ pub const fn injected(
 /// # Errors
 ///
 /// Fails if the value cannot be serialized.
-pub fn to_value(value: &impl Serialize, disguise: &Disguise) -> Result<Value> {
-    crate::value::to_value(value, disguise).map_err(Into::into)
+pub fn to_value(value: &impl Serialize, masking: &Masking) -> Result<Value> {
+    crate::value::to_value(value, masking).map_err(Into::into)
 }
 
 /// Serializes the injector's value of a key for a template.
 pub fn inject<'a, T: Serialize + Send + Sync + 'static>(
     cx: &'a TaskContext,
     key: InjectionKey<T>,
-    disguise: &'a Disguise,
+    masking: &'a Masking,
 ) -> BoxFuture<'a, Result<Value>> {
-    Box::pin(async move { shared(&cx.injector().get(&key).await?, disguise) })
+    Box::pin(async move { cached(&cx.injector().get(&key).await?, masking) })
 }

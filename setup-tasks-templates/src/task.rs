@@ -9,11 +9,11 @@ use setup_tasks::stamp::kind_of;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{InjectionKey, Outcome, Result, TaskContext};
 
-use crate::disguise::{Disguise, Mask};
 use crate::engine::Engine;
 use crate::error::TemplateError;
+use crate::file_record::{self, FileRecord};
 use crate::filesystem::{RootedDirectory, USUAL};
-use crate::kept::{self, KeptFile};
+use crate::masking::{Mask, Masking};
 use crate::output;
 use crate::template::Template;
 
@@ -97,12 +97,12 @@ impl TemplateTask {
 
     /// Renders the template with a model.
     pub(crate) async fn render<M: Serialize>(&self, model: &M, cx: &TaskContext) -> Result<Rendered> {
-        let (engine, plain) = (self.engine(cx).await?, Disguise::none());
+        let (engine, plain) = (self.engine(cx).await?, Masking::none());
         let text = engine.render(&self.template.context(model, cx, &plain).await?)?;
         let mut is_secret = false;
-        if plain.has_met_secrets() {
+        if plain.has_secrets() {
             for mask in Mask::ALL {
-                let context = self.template.context(model, cx, &Disguise::with(mask)).await?;
+                let context = self.template.context(model, cx, &Masking::with(mask)).await?;
                 // A template that fails with another secret depends on the secret.
                 is_secret |= engine.render(&context).ok().is_none_or(|other| other != text);
             }
@@ -130,17 +130,17 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         let (root, output) = self.place(cx)?;
         let mode = self.mode_of(&rendered);
         let put = root.put(output, rendered.text.as_bytes(), Some(mode))?;
-        let file = KeptFile::new(self.output_name(), rendered.is_secret, Some(mode), Some(put.stamp), cx)?;
-        cx.keep(kept::encode(&[file])?);
+        let file = FileRecord::new(self.output_name(), rendered.is_secret, Some(mode), Some(put.stamp), cx)?;
+        cx.keep(file_record::encode(&[file])?);
         Ok(Outcome::Done)
     }
 
     async fn hash(&self, model: &M, cx: &TaskContext) -> Result<String> {
-        let plain = Disguise::none();
+        let plain = Masking::none();
         let context = self.template.context(model, cx, &plain).await?;
         let hash = self.engine(cx).await?.hash(&context)?;
         // A hash is kept instead of the text, since filters can change a secret beyond recognition.
-        if !plain.has_met_secrets() {
+        if !plain.has_secrets() {
             return Ok(hash);
         }
         let keyed = blake3::Hash::from(cx.keyed_hash(hash.as_bytes())?);
@@ -149,9 +149,9 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
 
     async fn differences(&self, _model: &M, cx: &TaskContext) -> Result<Vec<Difference>> {
         let (root, output) = self.place(cx)?;
-        let kept = kept::decode(cx.kept())?;
+        let kept = file_record::decode(cx.kept())?;
         let left = kept.iter().find(|file| file.path == self.output_name());
-        if let Some(file @ KeptFile { stamp: Some(_), mode, .. }) = left {
+        if let Some(file @ FileRecord { stamp: Some(_), mode, .. }) = left {
             return root.differences(output, file, self.mode.or(*mode), cx);
         }
         // The task was marked as done, or an older version rendered it. All that can be checked is that the file exists.

@@ -4,8 +4,8 @@ use serde::Serialize;
 use setup_tasks::{BoxFuture, Result, TaskContext};
 use tera::{Context, Value};
 
-use crate::disguise::Disguise;
 use crate::error::TemplateError;
+use crate::masking::Masking;
 use crate::value::to_value;
 
 /// A template with its files and its variables. [`template!`](crate::template) returns it.
@@ -25,18 +25,18 @@ pub struct Provided {
 
 #[derive(Clone, Copy, Debug)]
 enum Source {
-    Value(fn(&Disguise) -> Result<Value>),
-    InjectKey(for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>),
+    Value(fn(&Masking) -> Result<Value>),
+    InjectKey(for<'a> fn(&'a TaskContext, &'a Masking) -> BoxFuture<'a, Result<Value>>),
 }
 
 impl Provided {
-    pub(crate) const fn value(name: &'static str, value: fn(&Disguise) -> Result<Value>) -> Self {
+    pub(crate) const fn value(name: &'static str, value: fn(&Masking) -> Result<Value>) -> Self {
         Self { name, source: Source::Value(value) }
     }
 
     pub(crate) const fn injected(
         name: &'static str,
-        inject: for<'a> fn(&'a TaskContext, &'a Disguise) -> BoxFuture<'a, Result<Value>>,
+        inject: for<'a> fn(&'a TaskContext, &'a Masking) -> BoxFuture<'a, Result<Value>>,
     ) -> Self {
         Self { name, source: Source::InjectKey(inject) }
     }
@@ -68,26 +68,26 @@ impl Template {
         &self,
         model: &M,
         cx: &TaskContext,
-        disguise: &Disguise,
+        masking: &Masking,
     ) -> Result<Context> {
-        let mut context = self.context_of_values(model, disguise)?;
+        let mut context = self.context_of_values(model, masking)?;
         for Provided { name, source } in self.provided {
             if let Source::InjectKey(inject) = source {
                 context
-                    .insert_value(*name, inject(cx, disguise).await.map_err(|error| self.variable_error(name, error))?);
+                    .insert_value(*name, inject(cx, masking).await.map_err(|error| self.variable_error(name, error))?);
             }
         }
         Ok(context)
     }
 
     /// Returns the variables of [`context`](Self::context) without those of the injector.
-    pub(crate) fn context_of_values<M: Serialize>(&self, model: &M, disguise: &Disguise) -> Result<Context> {
+    pub(crate) fn context_of_values<M: Serialize>(&self, model: &M, masking: &Masking) -> Result<Context> {
         let mut context = Context::new();
-        let instance = to_value(model, disguise).map_err(|error| self.variable_error("instance", error.into()))?;
+        let instance = to_value(model, masking).map_err(|error| self.variable_error("instance", error.into()))?;
         context.insert_value("instance", instance);
         for Provided { name, source } in self.provided {
             if let Source::Value(value) = source {
-                context.insert_value(*name, value(disguise).map_err(|error| self.variable_error(name, error))?);
+                context.insert_value(*name, value(masking).map_err(|error| self.variable_error(name, error))?);
             }
         }
         Ok(context)

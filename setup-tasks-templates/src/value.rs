@@ -13,7 +13,7 @@ use serde::ser::{
 };
 use tera::Value;
 
-use crate::disguise::Disguise;
+use crate::masking::Masking;
 
 /// Names of types whose entries come in an order that does not depend on the process.
 const ORDERED_MAPS: &[&str] = &[
@@ -36,14 +36,14 @@ const UNORDERED_SETS: &[&str] =
     &["std::collections::hash::set::HashSet<", "hashbrown::set::HashSet<", "dashmap::set::DashSet<"];
 
 /// Serializes a value for a template.
-pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, disguise: &Disguise) -> tera::TeraResult<Value> {
-    Value::try_from_serializable(&Stable { value, place: Place { disguise, in_secret: false } })
+pub(crate) fn to_value<T: Serialize + ?Sized>(value: &T, masking: &Masking) -> tera::TeraResult<Value> {
+    Value::try_from_serializable(&Stable { value, place: Place { masking, in_secret: false } })
 }
 
 /// The position of the serializer within a value.
 #[derive(Clone, Copy)]
 struct Place<'d> {
-    disguise: &'d Disguise,
+    masking: &'d Masking,
     in_secret: bool,
 }
 
@@ -85,7 +85,7 @@ macro_rules! numbers {
     ($($method:ident: $ty:ty,)*) => {
         $(fn $method(self, number: $ty) -> Result<S::Ok, S::Error> {
             // The number is part of a secret, such as a PIN.
-            let number = if self.place.in_secret { self.place.disguise.$method(number) } else { number };
+            let number = if self.place.in_secret { self.place.masking.$method(number) } else { number };
             self.to.$method(number)
         })*
     };
@@ -129,7 +129,7 @@ impl<'d, S: Serializer> Serializer for Ordering<'d, S> {
     }
 
     fn serialize_str(self, value: &str) -> Result<S::Ok, S::Error> {
-        self.to.serialize_str(&self.place.disguise.text(value, self.place.in_secret))
+        self.to.serialize_str(&self.place.masking.text(value, self.place.in_secret))
     }
 
     fn collect_str<T: Display + ?Sized>(self, value: &T) -> Result<S::Ok, S::Error> {
@@ -137,7 +137,7 @@ impl<'d, S: Serializer> Serializer for Ordering<'d, S> {
     }
 
     fn serialize_bytes(self, value: &[u8]) -> Result<S::Ok, S::Error> {
-        self.to.serialize_bytes(&self.place.disguise.bytes(value, self.place.in_secret))
+        self.to.serialize_bytes(&self.place.masking.bytes(value, self.place.in_secret))
     }
 
     fn serialize_none(self) -> Result<S::Ok, S::Error> {
@@ -163,7 +163,7 @@ impl<'d, S: Serializer> Serializer for Ordering<'d, S> {
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, value: &T) -> Result<S::Ok, S::Error> {
         let is_secret = name == setup_tasks::secret::SERDE_NAME;
         if is_secret {
-            self.place.disguise.note();
+            self.place.masking.record_secret();
         }
         let place = Place { in_secret: self.place.in_secret || is_secret, ..self.place };
         self.to.serialize_newtype_struct(name, &place.stable(value))

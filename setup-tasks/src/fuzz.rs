@@ -1,5 +1,5 @@
-//! Whatever comes from outside, at random: bytes of a database, configuration, subdirs, texts with secrets. `FUZZ=1000` multiplies
-//! the number of cases.
+//! Fuzz tests of external input: bytes of a database, configuration, subdirs, texts with secrets. `FUZZ=1000` multiplies the number
+//! of cases.
 
 use std::path::{Component, Path};
 
@@ -12,7 +12,8 @@ use crate::secret::redact;
 use crate::stamp::codec::{decode, decode_body, encode};
 use crate::stamp::{Entry, Records, RunId, Stamp, Timestamp};
 
-/// So many cases, times what `FUZZ` says; said, so that a long run can be added up.
+/// Returns the configuration of a test, with the number of cases multiplied by `FUZZ`. The number is printed, so that the cases of a
+/// long run can be added up.
 fn cases(name: &str, ordinary: u32) -> ProptestConfig {
     let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     let cases = ordinary.saturating_mul(factor);
@@ -42,7 +43,7 @@ fn valid() -> Vec<u8> {
     encode("a/b", &records).unwrap()
 }
 
-/// Parts that configurations and paths are made of, so that many are nearly right.
+/// Makes texts from parts of configurations and paths, so that many texts are nearly valid.
 fn text(parts: &'static [&'static str]) -> impl Strategy<Value = String> {
     let part = prop_oneof![3 => prop::sample::select(parts).prop_map(str::to_owned), 1 => ".{0,3}"];
     vec(part, 0..8).prop_map(|parts| parts.concat())
@@ -68,7 +69,7 @@ fn fuzz_decoding_changed_records_is_an_error_and_never_a_panic() {
         if let Some(cut) = cut {
             bytes.truncate(cut.index(bytes.len()));
         }
-        // Two changes may undo each other.
+        // Two changes may cancel each other.
         prop_assert!(bytes == valid || decode("a/b", &bytes).is_err());
     });
 }

@@ -1,4 +1,4 @@
-//! What `cargo expand` prints is what the macros' snapshot of the fixture says.
+//! The output of `cargo expand` equals the macros' snapshot of the fixture.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! Attributes by path, `cfg`d tasks and keys that name them, several modules, lifetimes, a future by hand.
+//! Attributes by path, tasks with `cfg` and keys that name them, several modules, lifetimes, a future without `async fn`.
 
 mod model {
     #[derive(setup_tasks::SetupTasks)]

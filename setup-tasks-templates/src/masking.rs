@@ -7,10 +7,10 @@ use setup_tasks::secret;
 
 /// The replacement of secrets while values are serialized.
 #[derive(Debug)]
-pub struct Disguise {
+pub struct Masking {
     mask: Option<Mask>,
     /// Whether a secret was serialized.
-    met: AtomicBool,
+    has_secrets: AtomicBool,
 }
 
 /// The kind of text that replaces a secret.
@@ -61,15 +61,15 @@ macro_rules! integers {
     };
 }
 
-impl Disguise {
-    /// Returns a disguise that keeps every secret.
+impl Masking {
+    /// Returns a masking that leaves every secret.
     pub(crate) const fn none() -> Self {
-        Self { mask: None, met: AtomicBool::new(false) }
+        Self { mask: None, has_secrets: AtomicBool::new(false) }
     }
 
-    /// Returns a disguise that replaces secrets.
+    /// Returns a masking that replaces secrets.
     pub(crate) const fn with(mask: Mask) -> Self {
-        Self { mask: Some(mask), met: AtomicBool::new(false) }
+        Self { mask: Some(mask), has_secrets: AtomicBool::new(false) }
     }
 
     /// Returns whether nothing is replaced.
@@ -78,26 +78,26 @@ impl Disguise {
     }
 
     /// Records that a secret was serialized.
-    pub(crate) fn note(&self) {
-        self.met.store(true, Ordering::Relaxed);
+    pub(crate) fn record_secret(&self) {
+        self.has_secrets.store(true, Ordering::Relaxed);
     }
 
     /// Returns whether a secret was serialized.
-    pub(crate) fn has_met_secrets(&self) -> bool {
-        self.met.load(Ordering::Relaxed)
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.has_secrets.load(Ordering::Relaxed)
     }
 
     /// Returns the text with secrets replaced.
     pub(crate) fn text<'t>(&self, text: &'t str, in_secret: bool) -> Cow<'t, str> {
         if in_secret {
-            self.note();
+            self.record_secret();
             return self.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)));
         }
         // The program may have copied a secret into a plain text.
         if !secret::holds(text) {
             return Cow::Borrowed(text);
         }
-        self.note();
+        self.record_secret();
         self.mask.map_or(Cow::Borrowed(text), |mask| Cow::Owned(mask.text(text)))
     }
 
@@ -106,7 +106,7 @@ impl Disguise {
         match std::str::from_utf8(bytes).map(|text| self.text(text, in_secret)) {
             Ok(Cow::Owned(text)) => Cow::Owned(text.into_bytes()),
             Err(_) if in_secret => {
-                self.note();
+                self.record_secret();
                 self.mask.map_or(Cow::Borrowed(bytes), |_| Cow::Owned(bytes.iter().map(|byte| !byte).collect()))
             }
             Ok(Cow::Borrowed(_)) | Err(_) => Cow::Borrowed(bytes),

@@ -9,7 +9,7 @@ const VERSION: u8 = 1;
 
 /// A file that a task left.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) struct KeptFile {
+pub(crate) struct FileRecord {
     /// Its path, relative to the root that it was written under.
     pub(crate) path: String,
     /// Whether its text depends on a secret.
@@ -19,7 +19,7 @@ pub(crate) struct KeptFile {
     pub(crate) stamp: Option<FileStamp>,
 }
 
-impl KeptFile {
+impl FileRecord {
     /// Returns the record of a file. For a text that depends on a secret, it contains only a keyed hash.
     pub(crate) fn new(
         path: &str,
@@ -45,14 +45,14 @@ impl KeptFile {
     }
 }
 
-pub(crate) fn encode(files: &[KeptFile]) -> Result<Vec<u8>> {
+pub(crate) fn encode(files: &[FileRecord]) -> Result<Vec<u8>> {
     let mut bytes = vec![VERSION];
     bytes.extend(postcard::to_stdvec(files).context("cannot record the files of a task")?);
     Ok(bytes)
 }
 
 /// Returns the recorded files, or none if there is no record.
-pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<KeptFile>> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<FileRecord>> {
     match bytes.split_first() {
         None => Ok(Vec::new()),
         Some((&VERSION, files)) => postcard::from_bytes(files).context("the record of a task's files is damaged"),
