@@ -13,11 +13,8 @@ use crate::drift::Difference;
 use crate::injector::Injector;
 use crate::layout::{Dependency, Layout};
 use crate::paths::PathError;
-use crate::run::{
-    ByHand, DynRunContext, FileChange, LazyContext, LockBreak, LockError, ObjectReport, Permit, Run, RunError, Session,
-    TaskContext, TaskSnapshot, break_lock, stamp_by_hand,
-};
-use crate::stamp::{Change, PathPattern, Stamp, StampError};
+use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
+use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
 use crate::task::category::TaskCategory;
@@ -228,11 +225,6 @@ impl AnyObject {
         self.0.core().readonly()
     }
 
-    /// Runs the setup tasks as [`Object::run_setup_tasks`] does. Its options name tasks by text.
-    pub fn run_setup_tasks(&self) -> Run<Self> {
-        Run::new(self.0.clone())
-    }
-
     /// Returns the directory for files that can be made again, and creates it on first use.
     ///
     /// # Errors
@@ -261,24 +253,6 @@ impl AnyObject {
         self.0.core().log_path()
     }
 
-    /// Returns for each task what its stamp shows. This is cheap, since no method is called.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be read.
-    pub async fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
-        crate::run::peek(&self.0).await
-    }
-
-    /// Returns for each task whether it would run now, and why.
-    ///
-    /// # Errors
-    ///
-    /// As [`run_setup_tasks`](Self::run_setup_tasks).
-    pub async fn plan(&self) -> Result<ObjectReport, RunError> {
-        self.run_setup_tasks().dry_run().await
-    }
-
     /// Returns the stamp of a task, or another stamp that [`create_stamp`](Self::create_stamp) wrote. Returns `None` if there is no
     /// stamp, or if a later attempt failed or was interrupted.
     ///
@@ -287,72 +261,6 @@ impl AnyObject {
     /// The store cannot be read.
     pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
         self.0.core().stamp(name).await
-    }
-
-    /// Writes a stamp, which declares something done.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be written.
-    pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
-        let core = self.0.core();
-        let permit = Permit::to_stamp(core)?;
-        let hash = core.layout.texts().keep(contents.to_owned(), true)?;
-        stamp_by_hand(&*self.0, &permit, None, name, ByHand { hash, ..ByHand::default() }).await
-    }
-
-    /// Removes a stamp. A missing stamp is not an error.
-    ///
-    /// # Errors
-    ///
-    /// The store cannot be written.
-    pub async fn delete_stamp(&self, name: &str) -> Result<(), StampError> {
-        let core = self.0.core();
-        if core.load().await?.get(name).is_none() {
-            return Ok(());
-        }
-        core.change(&Permit::to_stamp(core)?, None, Change::Forget { task: name.to_owned() }).await
-    }
-
-    /// Removes the stamps and all files under [`stamp_path`](Self::stamp_path), so that every task runs again. The state and the
-    /// logs stay, and so do the directories of other objects of the layout. The stamps are removed first, so no stamp vouches for a
-    /// file that is gone.
-    ///
-    /// # Errors
-    ///
-    /// The object is read-only, the stamp path leads out of the cache directory, or something cannot be removed.
-    pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
-        crate::run::clear(&self.0).await
-    }
-
-    /// Breaks its lock, if its holder has ended: where machines share the cache directory, a file system may keep the lock of a
-    /// process that died while it ran the object. Where the system frees locks, they go with their holder.
-    ///
-    /// # Errors
-    ///
-    /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder runs,
-    /// [`LockError::Unknown`](crate::run::LockError::Unknown) if nothing proves that it has ended: it is in another container or on
-    /// another machine; if the lock's file cannot be replaced.
-    pub fn break_lock(&self) -> Result<LockBreak, LockError> {
-        self.break_lock_or(None)
-    }
-
-    /// As [`break_lock`](Self::break_lock), also if the holder is on the machine `host`, which the caller knows to be gone. A
-    /// process on this machine keeps its lock, whatever its container is called.
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub fn break_lock_of(&self, host: &str) -> Result<LockBreak, LockError> {
-        self.break_lock_or(Some(host))
-    }
-
-    fn break_lock_or(&self, gone: Option<&str>) -> Result<LockBreak, LockError> {
-        let core = self.0.core();
-        if core.is_dry_run() {
-            return Err(LockError::DryRun { object: core.id.to_string() });
-        }
-        break_lock(core.layout.locks(), (&core.id, &core.subdir), gone)
     }
 
     /// Adds a task that calls a closure to the object, as [`Object::add_setup_task`] does.

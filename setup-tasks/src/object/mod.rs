@@ -26,7 +26,6 @@ use serde::{Serialize, Serializer};
 
 use crate::customize::Customization;
 use crate::paths::PathError;
-use crate::run::{Run, RunError};
 use crate::stamp::{Stamp, StampError};
 use crate::task::added::{AddTaskError, AddedRow, NewTask};
 use crate::task::handle::TaskHandle;
@@ -137,20 +136,6 @@ impl<T: SetupTasks> Object<T> {
         self.add_setup_task(NewTask::value(name, Customization::with_model(model)))
     }
 
-    /// Runs the setup tasks that must run, in order. See [`Run`] for its options. It does nothing until it is awaited.
-    pub fn run_setup_tasks(&self) -> Run<T> {
-        Run::new(self.as_dyn().clone())
-    }
-
-    /// Brings the object to ready: [`AnyObject::ready`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn ready(&self) -> Result<(), ReadyError> {
-        self.any.ready().await
-    }
-
     /// Returns the directory for files that can be made again: [`AnyObject::stamp_path`].
     ///
     /// # Errors
@@ -185,33 +170,6 @@ impl<T: SetupTasks> Object<T> {
     /// As there.
     pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
         self.any.check_stamp(name).await
-    }
-
-    /// Writes a stamp: [`AnyObject::create_stamp`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn create_stamp(&self, name: &str, contents: &str) -> Result<Stamp, StampError> {
-        self.any.create_stamp(name, contents).await
-    }
-
-    /// Removes a stamp: [`AnyObject::delete_stamp`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn delete_stamp(&self, name: &str) -> Result<(), StampError> {
-        self.any.delete_stamp(name).await
-    }
-
-    /// Removes all stamps and the cache: [`AnyObject::clear_stamps_and_cache`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {
-        self.any.clear_stamps_and_cache().await
     }
 }
 
