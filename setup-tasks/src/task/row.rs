@@ -1,4 +1,4 @@
-//! A task is a row: what is known about it at compile time, and the functions that call the user's methods.
+//! The row of a task: the facts that are known at compile time, and the functions that call the user's methods.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::stamp::PathPattern;
 use crate::task::category::TaskCategory;
 use crate::{BoxFuture, Result};
 
-/// Calls a task's method.
+/// A function that calls a task's method.
 pub type RunFn<T> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
-/// Calls an async helper method, or one with extractors.
+/// A function that calls an async helper method, or one with extractors.
 pub type AskFn<T, A> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<A>>;
-/// Calls a helper method that is neither: no future, no context.
+/// A function that calls a helper method without a future and without a context.
 pub type AskNowFn<T, A> = fn(&T) -> Result<A>;
-/// Formats paths over the model's fields.
+/// A function that formats paths over the model's fields.
 pub type PathsFn<T> = fn(&T) -> Vec<PathPattern>;
-/// Makes the system dependencies of a task.
+/// A function that returns the system dependencies of a task.
 pub type SystemFn<T> = fn(&T) -> Vec<Arc<dyn SystemDependency>>;
 
 /// A helper method: a hash function, an invalidator or a completion check.
@@ -38,7 +38,7 @@ impl<T: 'static, A: 'static> Clone for Ask<T, A> {
 }
 impl<T: 'static, A: 'static> Copy for Ask<T, A> {}
 
-/// What a task does when it runs.
+/// The work of a task.
 pub(crate) enum Action<T: 'static> {
     Method(RunFn<T>),
     Value(&'static dyn DynTaskKind<T>),
@@ -52,7 +52,7 @@ impl<T: 'static> Clone for Action<T> {
 }
 impl<T: 'static> Copy for Action<T> {}
 
-/// What is known of a task without its model's type.
+/// The part of a row that does not depend on the model's type.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskMeta {
     pub(crate) place: TaskPosition<'static>,
@@ -80,7 +80,7 @@ impl TaskMeta {
     }
 }
 
-/// The row of one task of a type; made by the macros in const evaluation.
+/// The row of one task of a type. Generated code builds it in const evaluation.
 pub struct TaskDef<T: 'static> {
     pub(crate) meta: TaskMeta,
     pub(crate) action: Action<T>,
@@ -113,17 +113,17 @@ impl<T: 'static> TaskDef<T> {
         }
     }
 
-    /// The task's name: its method's, and that of its stamp.
+    /// Returns the task's name, which is that of its method and of its stamp.
     pub const fn name(&self) -> &'static str {
         self.meta.place.name
     }
 
-    /// What the task does, in the user's words; empty for a value task that leaves it to its kind.
+    /// Returns the user's description, or an empty text for a value task without one.
     pub const fn description(&self) -> &'static str {
         self.meta.description
     }
 
-    /// What the task does, in the user's words or else its kind's.
+    /// Returns the user's description, or that of the task's kind.
     pub(crate) fn describe(&self) -> Cow<'static, str> {
         match self.action {
             Action::Value(kind) if self.description().is_empty() => kind.describe_dyn(),
@@ -131,7 +131,7 @@ impl<T: 'static> TaskDef<T> {
         }
     }
 
-    /// What the task is made of.
+    /// Returns the task's category.
     pub(crate) fn category(&self) -> TaskCategory {
         match self.action {
             Action::Method(_) => TaskCategory::Task,
@@ -140,18 +140,18 @@ impl<T: 'static> TaskDef<T> {
         }
     }
 
-    /// The task's tags.
+    /// Returns the task's tags.
     pub const fn tags(&self) -> &'static [&'static str] {
         self.meta.tags
     }
 }
 
-/// Begins a row: generated code names the task, then says what it does, then adds a call for each key.
+/// Begins a row. Generated code continues with the work of the task and then with one call per key.
 pub const fn task(name: &'static str, description: &'static str) -> TaskHead {
     TaskHead { name, description }
 }
 
-/// The beginning of a row.
+/// A row without the work of its task.
 pub struct TaskHead {
     name: &'static str,
     description: &'static str,
@@ -191,10 +191,10 @@ impl TaskHead {
     }
 }
 
-/// The keys of `#[depends_on]`.
+/// One method per key of `#[depends_on]`.
 #[doc(hidden)]
 impl<T: 'static> TaskDef<T> {
-    /// `ready`
+    /// Sets the key `ready`.
     pub const fn ready(mut self) -> Self {
         if let Action::Relation(relation) = &mut self.action {
             relation.to.ready = true;
@@ -202,7 +202,7 @@ impl<T: 'static> TaskDef<T> {
         self
     }
 
-    /// `run_if_needed = false`
+    /// Sets the key `run_if_needed`.
     pub const fn run_if_needed(mut self, run_if_needed: bool) -> Self {
         if let Action::Relation(relation) = &mut self.action {
             relation.to.run_if_needed = run_if_needed;
@@ -219,118 +219,118 @@ impl<T: 'static> TaskDef<T> {
     }
 }
 
-/// The keys of `#[setup_task]`, a method each, so that generated rows read as the attribute does.
+/// One method per key of `#[setup_task]`, so that generated rows read like the attribute.
 #[doc(hidden)]
 impl<T: 'static> TaskDef<T> {
-    /// `order = N`
+    /// Sets the key `order`.
     pub const fn order(mut self, order: i64) -> Self {
         self.meta.place.order = Some(order);
         self
     }
 
-    /// `before = …`
+    /// Sets the key `before`.
     pub const fn before(mut self, names: &'static [&'static str]) -> Self {
         self.meta.place.before = names;
         self
     }
 
-    /// `after = …`
+    /// Sets the key `after`.
     pub const fn after(mut self, names: &'static [&'static str]) -> Self {
         self.meta.place.after = names;
         self
     }
 
-    /// `tags = […]`
+    /// Sets the key `tags`.
     pub const fn tagged(mut self, tags: &'static [&'static str]) -> Self {
         self.meta.tags = tags;
         self
     }
 
-    /// The fingerprint of the method's tokens and of its helpers'.
+    /// Sets the fingerprint of the tokens of the method and its helpers.
     pub const fn source(mut self, fingerprint: u64) -> Self {
         self.meta.source = Some(fingerprint);
         self
     }
 
-    /// `timeout = "…"`
+    /// Sets the key `timeout`.
     pub const fn timeout(mut self, milliseconds: u64) -> Self {
         self.meta.timeout = Some(Duration::from_millis(milliseconds));
         self
     }
 
-    /// `retries = N`
+    /// Sets the key `retries`.
     pub const fn retries(mut self, retries: u32) -> Self {
         self.meta.retries = retries;
         self
     }
 
-    /// `hash = f`, async or with extractors
+    /// Sets the key `hash` to a method that is async or has extractors.
     pub const fn hash(mut self, ask: AskFn<T, String>) -> Self {
         self.hash = Some(Ask::Later(ask));
         self
     }
 
-    /// `hash = f`
+    /// Sets the key `hash`.
     pub const fn hash_now(mut self, ask: AskNowFn<T, String>) -> Self {
         self.hash = Some(Ask::Now(ask));
         self
     }
 
-    /// `invalidator = f`, async or with extractors
+    /// Sets the key `invalidator` to a method that is async or has extractors.
     pub const fn invalidator(mut self, ask: AskFn<T, bool>) -> Self {
         self.invalidator = Some(Ask::Later(ask));
         self
     }
 
-    /// `invalidator = f`
+    /// Sets the key `invalidator`.
     pub const fn invalidator_now(mut self, ask: AskNowFn<T, bool>) -> Self {
         self.invalidator = Some(Ask::Now(ask));
         self
     }
 
-    /// `slow_invalidator = f`, async or with extractors
+    /// Sets the key `slow_invalidator` to a method that is async or has extractors.
     pub const fn slow_invalidator(mut self, ask: AskFn<T, bool>) -> Self {
         self.meta.slow_invalidator = true;
         self.invalidator(ask)
     }
 
-    /// `slow_invalidator = f`
+    /// Sets the key `slow_invalidator`.
     pub const fn slow_invalidator_now(mut self, ask: AskNowFn<T, bool>) -> Self {
         self.meta.slow_invalidator = true;
         self.invalidator_now(ask)
     }
 
-    /// `check_completed = f`, async or with extractors
+    /// Sets the key `check_completed` to a method that is async or has extractors.
     pub const fn check_completed(mut self, ask: AskFn<T, Completion>) -> Self {
         self.check_completed = Some(Ask::Later(ask));
         self
     }
 
-    /// `check_completed = f`
+    /// Sets the key `check_completed`.
     pub const fn check_completed_now(mut self, ask: AskNowFn<T, Completion>) -> Self {
         self.check_completed = Some(Ask::Now(ask));
         self
     }
 
-    /// `inputs = […]`
+    /// Sets the key `inputs`.
     pub const fn inputs(mut self, paths: PathsFn<T>) -> Self {
         self.inputs = Some(paths);
         self
     }
 
-    /// `outputs = […]`
+    /// Sets the key `outputs`.
     pub const fn outputs(mut self, paths: PathsFn<T>) -> Self {
         self.outputs = Some(paths);
         self
     }
 
-    /// `depend_on = […]`
+    /// Sets the key `depend_on`.
     pub const fn depend_on(mut self, system: SystemFn<T>) -> Self {
         self.depend_on = Some(system);
         self
     }
 
-    /// `dependencies_always`
+    /// Sets the key `dependencies_always`.
     pub const fn dependencies_always(mut self) -> Self {
         self.meta.dependencies_always = true;
         self
