@@ -4,15 +4,16 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote_spanned};
 use syn::spanned::Spanned;
 use syn::{
-    Attribute, Expr, ExprLit, Generics, Ident, ImplItem, Item, ItemImpl, ItemTrait, Lit, Meta, TraitItem, Type,
-    Visibility,
+    Attribute, Expr, Generics, Ident, ImplItem, ImplItemConst, ImplItemFn, Item, ItemImpl, ItemTrait, Signature,
+    TraitItem, TraitItemConst, TraitItemFn, Type, Visibility,
 };
 
+use super::attribute::{arguments, refuse_task_attribute, take_task_attribute};
 use super::method::Method;
+use super::task::{Action, Task};
 use crate::args::Target;
 use crate::args::depends::DependsArgs;
 use crate::args::key::Place;
-use crate::args::task::TaskArgs;
 use crate::errors::Errors;
 use crate::names::{at, task_name};
 
@@ -36,18 +37,6 @@ pub enum Kind {
     Trait(Box<ItemTrait>),
 }
 
-/// A marked method or constant.
-pub struct Task {
-    pub name: String,
-    pub ident: Ident,
-    pub args: TaskArgs,
-    /// Whether there is a description that was reported as invalid.
-    pub has_bad_description: bool,
-    pub action: Action,
-    pub docs: Vec<Attribute>,
-    pub vis: Visibility,
-}
-
 /// One `#[depends_on]` on a method.
 pub struct BlockRelation {
     /// The name of its row, made of the method's and the task's.
@@ -56,13 +45,6 @@ pub struct BlockRelation {
     pub method: usize,
     pub args: DependsArgs,
     pub vis: Visibility,
-}
-
-/// The work of a task.
-pub enum Action {
-    /// The method at this index in [`Block::methods`].
-    Method(usize),
-    Value(Box<(Type, Expr)>),
 }
 
 impl Block {
@@ -98,82 +80,36 @@ impl Block {
     }
 
     fn inherent(mut item: ItemImpl, errors: &Errors) -> Self {
-        let (mut tasks, mut methods, mut constants) = (Vec::new(), Vec::new(), Vec::new());
-        let mut relations = Vec::new();
+        let mut members = Members::new(errors);
         item.items.retain_mut(|item| match item {
-            ImplItem::Fn(method) => {
-                let found = take_relations(&mut method.attrs, &method.sig.ident, &method.vis, methods.len(), errors);
-                if let Some(attr) = take_task_attribute(&mut method.attrs, errors)
-                    && is_only_task(&attr, &found, errors)
-                {
-                    tasks.push(Task::method(
-                        &attr,
-                        &method.attrs,
-                        &method.sig.ident,
-                        &method.vis,
-                        methods.len(),
-                        errors,
-                    ));
-                }
-                relations.extend(found);
-                methods.push(Method::read(&method.sig, Some(&method.block)));
+            ImplItem::Fn(ImplItemFn { attrs, sig, vis, block, .. }) => {
+                members.method(attrs, sig, vis, Some(block));
                 true
             }
-            ImplItem::Const(constant) => {
-                let Some(attr) = take_task_attribute(&mut constant.attrs, errors) else {
-                    constants.push(constant.ident.clone());
-                    return true;
-                };
-                let value = (constant.ty.clone(), constant.expr.clone());
-                tasks.push(Task::value(&attr, &constant.attrs, &constant.ident, &constant.vis, value, errors));
-                false
+            ImplItem::Const(ImplItemConst { attrs, ident, vis, ty, expr, .. }) => {
+                members.constant(attrs, ident, vis, ty, Some(expr))
             }
             ImplItem::Type(item) => refuse_task_attribute(&mut item.attrs, errors),
             _ => true,
         });
-        Self { kind: Kind::Inherent(Box::new(item)), tasks, relations, methods, constants, absent: Vec::new() }
+        members.into_block(Kind::Inherent(Box::new(item)))
     }
 
     fn of_trait(mut item: ItemTrait, errors: &Errors) -> Self {
-        let (mut tasks, mut methods, mut constants) = (Vec::new(), Vec::new(), Vec::new());
-        let mut relations = Vec::new();
+        let mut members = Members::new(errors);
         let vis = Visibility::Inherited;
         item.items.retain_mut(|item| match item {
-            TraitItem::Fn(method) => {
-                let found = take_relations(&mut method.attrs, &method.sig.ident, &vis, methods.len(), errors);
-                if let Some(attr) = take_task_attribute(&mut method.attrs, errors)
-                    && is_only_task(&attr, &found, errors)
-                {
-                    tasks.push(Task::method(&attr, &method.attrs, &method.sig.ident, &vis, methods.len(), errors));
-                }
-                relations.extend(found);
-                methods.push(Method::read(&method.sig, method.default.as_ref()));
+            TraitItem::Fn(TraitItemFn { attrs, sig, default, .. }) => {
+                members.method(attrs, sig, &vis, default.as_ref());
                 true
             }
-            TraitItem::Const(constant) => {
-                let Some(attr) = take_task_attribute(&mut constant.attrs, errors) else {
-                    constants.push(constant.ident.clone());
-                    return true;
-                };
-                let Some((_, expr)) = constant.default.clone() else {
-                    let what = format_args!("the task `{}` has no value", constant.ident).to_string();
-                    errors.add(constant.ident.span(), what, "give it one: `const NAME: Kind = …;`");
-                    return true;
-                };
-                tasks.push(Task::value(
-                    &attr,
-                    &constant.attrs,
-                    &constant.ident,
-                    &vis,
-                    (constant.ty.clone(), expr),
-                    errors,
-                ));
-                false
+            TraitItem::Const(TraitItemConst { attrs, ident, ty, default, .. }) => {
+                members.constant(attrs, ident, &vis, ty, default.as_ref().map(|(_, value)| value))
             }
             TraitItem::Type(item) => refuse_task_attribute(&mut item.attrs, errors),
             _ => true,
         });
-        Self { kind: Kind::Trait(Box::new(item)), tasks, relations, methods, constants, absent: Vec::new() }
+        members.into_block(Kind::Trait(Box::new(item)))
     }
 
     /// Returns whether `#[cfg]` excludes the member of the task called `name`.
@@ -232,93 +168,67 @@ pub fn type_name(ty: &Type) -> String {
     }
 }
 
-impl Task {
+/// The members of an item, collected while our attributes are removed from them.
+struct Members<'e> {
+    tasks: Vec<Task>,
+    relations: Vec<BlockRelation>,
+    methods: Vec<Method>,
+    constants: Vec<Ident>,
+    errors: &'e Errors,
+}
+
+impl<'e> Members<'e> {
+    fn new(errors: &'e Errors) -> Self {
+        Self { tasks: Vec::new(), relations: Vec::new(), methods: Vec::new(), constants: Vec::new(), errors }
+    }
+
+    /// Reads a method.
     fn method(
-        attr: &Attribute,
-        attrs: &[Attribute],
-        ident: &Ident,
+        &mut self,
+        attrs: &mut Vec<Attribute>,
+        signature: &Signature,
         vis: &Visibility,
-        at: usize,
-        errors: &Errors,
-    ) -> Self {
-        Self::read(attr, attrs, ident, vis, Action::Method(at), errors)
-    }
-
-    fn value(
-        attr: &Attribute,
-        attrs: &[Attribute],
-        ident: &Ident,
-        vis: &Visibility,
-        (ty, expr): (Type, Expr),
-        errors: &Errors,
-    ) -> Self {
-        Self::read(attr, attrs, ident, vis, Action::Value(Box::new((ty, expr))), errors)
-    }
-
-    fn read(
-        attr: &Attribute,
-        attrs: &[Attribute],
-        ident: &Ident,
-        vis: &Visibility,
-        action: Action,
-        errors: &Errors,
-    ) -> Self {
-        let before = errors.count();
-        let mut args = TaskArgs::parse(arguments(attr, errors), errors);
-        let has_bad_description = args.description.is_none() && errors.count() > before;
-        let docs: Vec<_> = attrs.iter().filter(|attr| attr.path().is_ident("doc")).cloned().collect();
-        if args.description.is_none() {
-            args.description = docs.iter().find_map(first_line);
+        body: Option<&syn::Block>,
+    ) {
+        let index = self.methods.len();
+        let relations = take_relations(attrs, &signature.ident, vis, index, self.errors);
+        if let Some(attribute) = take_task_attribute(attrs, self.errors)
+            && is_only_task(&attribute, &relations, self.errors)
+        {
+            let action = Action::Method(index);
+            self.tasks.push(Task::read(&attribute, attrs, &signature.ident, vis, action, self.errors));
         }
-        Self { name: task_name(ident), ident: ident.clone(), args, has_bad_description, action, docs, vis: vis.clone() }
+        self.relations.extend(relations);
+        self.methods.push(Method::read(signature, body));
     }
 
-    /// Returns the span of the task's name.
-    pub fn span(&self) -> Span {
-        self.ident.span()
+    /// Reads a constant. Returns whether it stays in the item: the constant of a task is generated anew.
+    fn constant(
+        &mut self,
+        attrs: &mut Vec<Attribute>,
+        ident: &Ident,
+        vis: &Visibility,
+        ty: &Type,
+        value: Option<&Expr>,
+    ) -> bool {
+        let Some(attribute) = take_task_attribute(attrs, self.errors) else {
+            self.constants.push(ident.clone());
+            return true;
+        };
+        let Some(value) = value else {
+            let what = format_args!("the task `{ident}` has no value").to_string();
+            self.errors.add(ident.span(), what, "give it one: `const NAME: Kind = …;`");
+            return true;
+        };
+        let action = Action::Value(Box::new((ty.clone(), value.clone())));
+        self.tasks.push(Task::read(&attribute, attrs, ident, vis, action, self.errors));
+        false
     }
-}
 
-fn first_line(doc: &Attribute) -> Option<String> {
-    let Meta::NameValue(doc) = &doc.meta else { return None };
-    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = &doc.value else { return None };
-    let text = text.value();
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(line.trim_end_matches('.').to_owned())
-}
-
-/// Returns the arguments of an attribute. An attribute without parentheses has none.
-pub fn arguments(attr: &Attribute, errors: &Errors) -> TokenStream {
-    match &attr.meta {
-        Meta::Path(_) => TokenStream::new(),
-        Meta::List(list) => list.tokens.clone(),
-        Meta::NameValue(meta) => {
-            let name = meta.path.to_token_stream();
-            errors.add(
-                meta.eq_token.span,
-                format_args!("`{name}` takes its arguments in parentheses"),
-                format_args!("write `#[{name}(…)]`"),
-            );
-            TokenStream::new()
-        }
+    fn into_block(self, kind: Kind) -> Block {
+        let Self { tasks, relations, methods, constants, .. } = self;
+        Block { kind, tasks, relations, methods, constants, absent: Vec::new() }
     }
-}
-
-/// Returns whether an attribute is `#[setup_task]`, by its name or by a path.
-fn is_task_attribute(attr: &Attribute) -> bool {
-    let path = attr.path();
-    path.segments.len() <= 2 && path.segments.last().is_some_and(|last| last.ident == "setup_task")
-}
-
-/// Removes `#[setup_task]` from an item and reports a second one.
-fn take_task_attribute(attrs: &mut Vec<Attribute>, errors: &Errors) -> Option<Attribute> {
-    let at = attrs.iter().position(is_task_attribute)?;
-    let attribute = attrs.remove(at);
-    while let Some(second) = attrs.iter().position(is_task_attribute) {
-        let second = attrs.remove(second);
-        errors.add(second.path().span(), "`#[setup_task]` is given twice", "put all keys in one `#[setup_task(…)]`");
-    }
-    Some(attribute)
 }
 
 /// Removes every `#[depends_on]` from a method.
@@ -346,11 +256,4 @@ fn is_only_task(attribute: &Attribute, relations: &[BlockRelation], errors: &Err
         errors.add(attribute.path().span(), what, "put `#[depends_on]` on a method that returns the related object");
     }
     relations.is_empty()
-}
-
-fn refuse_task_attribute(attrs: &mut Vec<Attribute>, errors: &Errors) -> bool {
-    if let Some(attribute) = take_task_attribute(attrs, errors) {
-        errors.add(attribute.path().span(), "a setup task is a method or a constant", "remove the attribute");
-    }
-    true
 }

@@ -5,7 +5,7 @@ use quote::{ToTokens, format_ident};
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Generics, Ident, Member, Type, Visibility};
 
-use super::block::arguments;
+use super::attribute::arguments;
 use crate::args::depends::DependsArgs;
 use crate::args::key::Place;
 use crate::args::model::ModelArgs;

@@ -7,8 +7,9 @@ use syn::{Expr, Ident, Type};
 
 use crate::args::task::TaskArgs;
 use crate::args::{Format, Target};
-use crate::ast::block::{Action, Block, Kind, Task};
+use crate::ast::block::{Block, Kind};
 use crate::ast::method::Method;
+use crate::ast::task::{Action, Task};
 use crate::expand::block::is_concrete;
 use crate::fingerprint::Fingerprint;
 use crate::names::{Runtime, at, handle, kind};

@@ -1,7 +1,8 @@
 //! Rules about `before` and `after` within one block. The compiler evaluates the checks across blocks.
 
 use crate::args::Target;
-use crate::ast::block::{Block, Task};
+use crate::ast::block::Block;
+use crate::ast::task::Task;
 use crate::errors::{Errors, list, suggest};
 
 /// Checks that every target without a path is a task of the block.

@@ -2,8 +2,9 @@
 
 use syn::{FnArg, GenericParam, Receiver, ReceiverKind, Safety, Type};
 
-use crate::ast::block::{Action, Block, Task};
+use crate::ast::block::Block;
 use crate::ast::method::Method;
+use crate::ast::task::{Action, Task};
 use crate::errors::Errors;
 
 const USAGE: &str =

@@ -6,7 +6,8 @@ use std::collections::{HashMap, HashSet};
 use syn::{Ident, ReturnType};
 
 use super::signature;
-use crate::ast::block::{Action, Block, BlockRelation, Task};
+use crate::ast::block::{Block, BlockRelation};
+use crate::ast::task::{Action, Task};
 use crate::errors::{Errors, list, suggest};
 use crate::names::handle;
 
