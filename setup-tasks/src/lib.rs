@@ -57,6 +57,7 @@
 //! | know why a task runs | [`Reason`] |
 
 pub mod activity;
+mod assembly;
 pub mod command;
 pub mod config;
 pub mod customize;
@@ -73,6 +74,7 @@ pub mod injector;
 pub mod inspect;
 pub mod layout;
 pub mod log;
+mod neighbours;
 mod object;
 pub mod paths;
 mod private_dir;

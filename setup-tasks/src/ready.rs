@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::event::EventKind;
 pub use crate::object::ReadyError;
-use crate::object::{AnyObject, DynObject};
+use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 pub use crate::wait::{Circle, WorkKind};
 pub use crate::work::SharedError;
 use crate::work::{Current, OnceError};
@@ -69,5 +69,16 @@ impl AnyObject {
     /// to that task.
     pub async fn ready(&self) -> Result<(), ReadyError> {
         ready(&self.0).await
+    }
+}
+
+impl<T: SetupTasks> Object<T> {
+    /// Brings the object to ready: [`AnyObject::ready`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub async fn ready(&self) -> Result<(), ReadyError> {
+        self.as_any().ready().await
     }
 }

@@ -1,41 +1,22 @@
-//! Who is at work now, on what, and who waits for whom.
+//! The activities of this process: what is worked on, and what waits for what.
 
 #[cfg(unix)]
-mod ask;
-#[cfg(unix)]
-mod connect;
-#[cfg(unix)]
-mod follow;
-#[cfg(unix)]
-mod held;
-#[cfg(not(unix))]
-mod no_neighbours;
-#[cfg(unix)]
-mod protocol;
+mod other_processes;
 mod render;
-#[cfg(unix)]
-mod socket;
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
 #[cfg(unix)]
-pub use ask::{OtherProcesses, SilentProcess, of_other_processes};
-#[cfg(unix)]
-pub(crate) use follow::{Followed, News};
-#[cfg(unix)]
-pub(crate) use held::{Holding, shared_clock};
-#[cfg(not(unix))]
-pub(crate) use no_neighbours::{Followed, Holding, Neighbours, News, shared_clock};
-#[cfg(unix)]
-pub use socket::{PublishError, Published};
+pub use other_processes::{OtherProcesses, of_other_processes};
 
 use crate::decide::Reason;
 use crate::layout::Layout;
+#[cfg(unix)]
+pub use crate::neighbours::{PublishError, Published, SilentProcess};
 use crate::object::AnyObject;
 use crate::stamp::Timestamp;
 pub use crate::wait::WorkKind;
@@ -109,15 +90,6 @@ pub struct WaitsFor {
     pub id: u64,
     /// Since when.
     pub since: Timestamp,
-}
-
-/// The exchange of a layout with other processes that run the same objects.
-#[cfg(unix)]
-#[derive(Default)]
-pub(crate) struct Neighbours {
-    answering: socket::Answering,
-    holdings: held::Holdings,
-    following: follow::Following,
 }
 
 impl Snapshot {
@@ -299,11 +271,7 @@ impl FoundNode {
     }
 }
 
-/// A fleet that is listed while this is kept.
-pub(crate) struct ListedFleet(pub(crate) Layout, pub(crate) Arc<crate::work::FleetOptions>);
-
-impl Drop for ListedFleet {
-    fn drop(&mut self) {
-        self.0.unlist_fleet(&self.1);
-    }
+/// Returns the activities of a layout as JSON, for a process that asks.
+pub(crate) fn snapshot_as_json(layout: &Layout) -> serde_json::Result<String> {
+    serde_json::to_string(&layout.activities())
 }

@@ -105,8 +105,15 @@ pub enum FleetError {
     },
 }
 
+impl Layout {
+    /// Brings objects to ready, several at once, dependencies first. Await it; see [`FleetRun`] for its options.
+    pub fn run(&self) -> FleetRun {
+        FleetRun::new(self.clone())
+    }
+}
+
 impl FleetRun {
-    pub(crate) fn new(layout: Layout) -> Self {
+    fn new(layout: Layout) -> Self {
         Self {
             layout,
             jobs: None,

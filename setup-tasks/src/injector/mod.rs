@@ -185,7 +185,8 @@ impl Injector {
     ) -> Result<Option<Arc<T>>, InjectError> {
         let Some(value) = self.value(key).await? else { return Ok(None) };
         if let Some(object) = as_object(&*value) {
-            object.ready().await.map_err(|source| InjectError::NotReady { key: key.to_string(), source })?;
+            let ready = object.0.core().layout.hooks().ready;
+            ready(object.0.clone()).await.map_err(|source| InjectError::NotReady { key: key.to_string(), source })?;
         }
         Ok(value.downcast().ok())
     }

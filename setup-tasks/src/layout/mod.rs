@@ -1,25 +1,25 @@
 //! The layout: configuration, root injector, stamp store, clock, and every object by id.
 
+mod hooks;
 mod object_builder;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use foldhash::HashMap;
+pub(crate) use hooks::Hooks;
 pub use object_builder::{AddError, Dependency, ObjectBuilder};
 
-use crate::activity::{ListedFleet, Neighbours};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
-use crate::fleet::FleetRun;
 use crate::injector::{InjectionKey, Injector};
+use crate::neighbours::Neighbours;
 use crate::object::{AnyObject, Object, SetupTasks};
-use crate::private_dir::RESERVED;
 use crate::private_dir::Roots;
 use crate::run::Locks;
 use crate::stamp::text::Texts;
-use crate::stamp::{Clock, HistoryEntry, HistoryFilter, MemoryStore, RunId, StampError, StampStore, Timestamp};
+use crate::stamp::{Clock, HistoryEntry, HistoryFilter, RunId, StampError, StampStore, Timestamp};
 use crate::work::Current;
 use crate::work::{FleetOptions, Stop};
 
@@ -88,6 +88,7 @@ struct LayoutState {
     stop: Stop,
     /// The exchange with other processes that run the same objects.
     neighbours: Neighbours,
+    hooks: &'static Hooks,
     /// Removed with the layout; holds one that is in memory alone.
     scratch: Option<Scratch>,
 }
@@ -111,37 +112,14 @@ impl Objects {
 }
 
 impl Layout {
-    /// A layout with stamps in the embedded store under the cache directory.
-    #[cfg(feature = "sqlite")]
-    pub fn new(config: Config) -> Self {
-        let config = absolute(config);
-        let store = crate::stamp::SqliteStore::new(config.cache_dir().join(RESERVED).join("stamps.sqlite"));
-        let store = if config.durable_stamps { store.durable() } else { store };
-        Self::with_store(config, store)
-    }
-
-    /// A layout with stamps in a store of your choice.
-    pub fn with_store(config: Config, store: impl StampStore) -> Self {
-        Self::build(config, Arc::new(store), Clock::system(), None)
-    }
-
-    /// A layout with stamps in a store, and times from a clock, of your choice.
-    pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
-        Self::build(config, store, clock, None)
-    }
-
-    /// A layout with stamps in memory, and directories that go when the last handle of it does; for tests and examples.
-    ///
-    /// # Errors
-    ///
-    /// If no temporary directory can be made.
-    pub fn in_memory() -> std::io::Result<Self> {
-        let scratch = Scratch::new()?;
-        let config = Config { base_dir: scratch.0.clone(), ..Config::default() };
-        Ok(Self::build(config, Arc::new(MemoryStore::new()), Clock::system(), Some(scratch)))
-    }
-
-    fn build(config: Config, store: Arc<dyn StampStore>, clock: Clock, scratch: Option<Scratch>) -> Self {
+    /// Makes a layout. The hooks are the entry points of the floors above.
+    pub(crate) fn build(
+        config: Config,
+        store: Arc<dyn StampStore>,
+        clock: Clock,
+        scratch: Option<Scratch>,
+        hooks: &'static Hooks,
+    ) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let config = absolute(config);
         let refused = config.clone().settled().err();
@@ -168,6 +146,7 @@ impl Layout {
             fleets: Mutex::default(),
             stop: Stop::new(),
             neighbours: Neighbours::default(),
+            hooks,
             scratch,
         });
         Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
@@ -181,6 +160,10 @@ impl Layout {
     /// Returns whether other processes may run its objects, too: they cannot know of temporary directories.
     pub(crate) fn is_shared(&self) -> bool {
         self.inner.scratch.is_none()
+    }
+
+    pub(crate) fn hooks(&self) -> &'static Hooks {
+        self.inner.hooks
     }
 
     pub(crate) fn neighbours(&self) -> &Neighbours {
@@ -301,12 +284,6 @@ impl Layout {
         self.injector().events(EventKey::all())
     }
 
-    /// Brings objects to ready, as many at once as it may, dependencies first. Await it; see [`FleetRun`] for what can be
-    /// set before.
-    pub fn run(&self) -> FleetRun {
-        FleetRun::new(self.clone())
-    }
-
     /// Adds a model under the id that the model itself returns.
     ///
     /// # Errors
@@ -342,15 +319,10 @@ impl Layout {
         self.len() == 0
     }
 
-    /// Lists a fleet among those that run, while the answer is kept.
+    /// Lists a fleet among those that run, until the answer is dropped.
     pub(crate) fn list_fleet(&self, options: &Arc<FleetOptions>) -> ListedFleet {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).push(options.clone());
-        ListedFleet(self.of_object(), options.clone())
-    }
-
-    pub(crate) fn unlist_fleet(&self, options: &Arc<FleetOptions>) {
-        let mut fleets = self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner);
-        fleets.retain(|other| !Arc::ptr_eq(other, options));
+        ListedFleet { layout: self.of_object(), options: options.clone() }
     }
 
     pub(crate) fn fleets(&self) -> Vec<Arc<FleetOptions>> {
@@ -408,16 +380,29 @@ impl std::fmt::Debug for Layout {
 }
 
 /// Returns a configuration with an absolute base directory.
-fn absolute(mut config: Config) -> Config {
+pub(crate) fn absolute(mut config: Config) -> Config {
     config.base_dir = crate::fs::absolute(config.base_dir);
     config
 }
 
-/// A directory that goes when this is dropped.
-struct Scratch(PathBuf);
+/// A fleet that the layout lists until this is dropped.
+pub(crate) struct ListedFleet {
+    layout: Layout,
+    options: Arc<FleetOptions>,
+}
+
+impl Drop for ListedFleet {
+    fn drop(&mut self) {
+        let mut fleets = self.layout.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner);
+        fleets.retain(|other| !Arc::ptr_eq(other, &self.options));
+    }
+}
+
+/// A temporary directory, which is removed when this is dropped.
+pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
-    fn new() -> std::io::Result<Self> {
+    pub(crate) fn new() -> std::io::Result<Self> {
         use std::sync::atomic::{AtomicU64, Ordering};
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let parent = std::env::temp_dir();
@@ -433,6 +418,12 @@ impl Scratch {
                 Err(error) => return Err(error),
             }
         }
+    }
+}
+
+impl Scratch {
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
     }
 }
 

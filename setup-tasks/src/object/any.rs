@@ -7,13 +7,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::core::ObjectCore;
+use super::permit::Permit;
 use super::{Object, SetupTasks};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::injector::Injector;
 use crate::layout::{Dependency, Layout};
 use crate::paths::PathError;
-use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
+use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -73,8 +74,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn meta(&self, row: usize) -> TaskMeta;
     fn tags(&self, row: usize) -> Vec<&'static str>;
     fn describe(&self, row: usize) -> Cow<'static, str>;
-    /// Calls a task's method. Only a session, which a plan never has, may do that.
-    fn run<'a>(&'a self, session: &Session, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
+    /// Calls the method of a task. A plan never has the permit that this needs.
+    fn run<'a>(&'a self, permit: &Permit, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
     fn features(&self, row: usize) -> Features;
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
     fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;

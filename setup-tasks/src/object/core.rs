@@ -8,13 +8,14 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::{AnyObject, DynObject};
+use super::permit::Permit;
 use crate::config::Config;
 use crate::depends::KnownRelatives;
 use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
-use crate::run::{Course, Permit};
+use crate::run::Course;
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError};
 use crate::wait::WorkKind;
 use crate::work::{Current, Epoch, SharedOnce};

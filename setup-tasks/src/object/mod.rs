@@ -3,6 +3,7 @@
 mod any;
 mod core;
 mod model;
+mod permit;
 mod placed;
 mod ready_error;
 mod settings;
@@ -17,6 +18,7 @@ pub use any::AnyObject;
 pub(crate) use any::{Asked, DynObject, Features, Order};
 pub(crate) use core::{Host, ObjectCore, Placing};
 pub use model::{HasBlock, NoBlock, SetupTasks};
+pub(crate) use permit::Permit;
 pub(crate) use placed::Placed;
 pub use ready_error::ReadyError;
 pub(crate) use settings::settle;

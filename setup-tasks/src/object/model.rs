@@ -31,7 +31,8 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
 
     /// What [`Object::ready`] does, once: runs the setup tasks, or the method that the `ready` key names.
     fn bring_to_ready(object: &Object<Self>) -> impl Future<Output = Result<()>> + Send {
-        async { Ok(crate::run::bring_up(object.as_dyn().clone()).await?) }
+        let run = object.core().layout.hooks().run_setup_tasks;
+        async move { Ok(run(object.as_dyn().clone()).await?) }
     }
 
     /// What the object's events can be listened for by, besides its type and its id: the `event_keys` key.

@@ -6,12 +6,13 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::any::{Asked, DynObject, Features, Order};
 use super::core::ObjectCore;
+use super::permit::Permit;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::flat::Flat;
 use crate::layout::Dependency;
-use crate::run::{DynRunContext, FileChange, LazyContext, Session, TaskContext};
+use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
 use crate::stamp::PathPattern;
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -236,7 +237,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn run<'a>(&'a self, _session: &Session, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
+    fn run<'a>(&'a self, _permit: &Permit, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
         match self.row(row) {
             Row::Table(task) => match task.action {
                 Action::Method(run) => run(self.model(), cx),

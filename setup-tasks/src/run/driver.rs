@@ -10,19 +10,20 @@ use super::change::FileChange;
 use super::context::{LazyContext, TaskContext};
 use super::course::{Course, Start, UnderWay};
 use super::elsewhere::{Patience, Wanted};
-use super::error::RunError;
+use super::error::{RunError, explain};
 use super::gather::{Subject, Verdict, unasked_facts};
 use super::level::{Contexts, Level};
 use super::nested::{Done, RunningTask};
 use super::report::Undecided;
 use super::report::{ObjectReport, TaskReport};
 use super::resource::ContextExit;
-use super::session::{Begun, Permit, Session};
+use super::session::{Begun, Session};
 use super::undecided::noting;
 use super::{Options, related};
 use crate::BoxFuture;
 use crate::decide::{Decision, Fact, Newest, Question, Reason, decide};
 use crate::event::EventKind;
+use crate::object::Permit;
 use crate::object::{DynObject, Features, ObjectCore, Order};
 use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
@@ -668,10 +669,4 @@ impl Driver<'_> {
     pub(super) fn tell_failure(&self, level: &Level, row: usize, error: &RunError) {
         self.emit(level, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO, log: None });
     }
-}
-
-/// An error with its causes.
-pub(crate) fn explain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

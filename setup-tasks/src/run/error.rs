@@ -211,3 +211,9 @@ impl From<PathError> for RunError {
         Self::Path(Arc::new(error))
     }
 }
+
+/// Returns an error and its causes as one line.
+pub(crate) fn explain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |&error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

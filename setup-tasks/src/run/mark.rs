@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::error::RunError;
 use super::gather::Subject;
-use super::session::{Permit, Session};
+use super::session::Session;
 use super::{find_task, unknown_task};
+use crate::object::Permit;
 use crate::object::{AnyObject, DynObject};
 use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
 use crate::task::category::TaskCategory;

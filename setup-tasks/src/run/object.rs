@@ -2,10 +2,9 @@
 
 use super::lock::{LockBreak, LockError, break_lock};
 use super::mark::{ByHand, stamp_by_hand};
-use super::session::Permit;
+
 use super::{ObjectReport, Run, RunError, TaskSnapshot};
-use crate::object::{AnyObject, Object, SetupTasks};
-use crate::ready::ReadyError;
+use crate::object::{AnyObject, Object, Permit, SetupTasks};
 use crate::stamp::{Change, Stamp, StampError};
 
 impl AnyObject {
@@ -20,7 +19,7 @@ impl AnyObject {
     ///
     /// The store cannot be read.
     pub async fn peek(&self) -> Result<Vec<TaskSnapshot>, StampError> {
-        crate::run::peek(&self.0).await
+        super::peek::peek(&self.0).await
     }
 
     /// Returns for each task whether it would run now, and why.
@@ -103,15 +102,6 @@ impl<T: SetupTasks> Object<T> {
     /// Runs the setup tasks that must run, in order. See [`Run`] for its options. It does nothing until it is awaited.
     pub fn run_setup_tasks(&self) -> Run<T> {
         Run::new(self.as_dyn().clone())
-    }
-
-    /// Brings the object to ready: [`AnyObject::ready`].
-    ///
-    /// # Errors
-    ///
-    /// As there.
-    pub async fn ready(&self) -> Result<(), ReadyError> {
-        self.as_any().ready().await
     }
 
     /// Writes a stamp: [`AnyObject::create_stamp`].

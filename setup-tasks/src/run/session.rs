@@ -10,36 +10,16 @@ use super::context::TaskContext;
 use super::elsewhere::{Patience, Wait, Waiting, Wanted};
 use super::error::RunError;
 use super::lock::ObjectLock;
-use crate::activity::Holding;
 use crate::layout::Layout;
-use crate::object::{DynObject, ObjectCore};
-use crate::stamp::{Fence, Records, StampError};
+use crate::neighbours::Holding;
+use crate::object::{DynObject, Permit};
+use crate::stamp::{Fence, Records};
 use crate::work::Stops;
-
-/// The right to run tasks of an object and to change what is kept about it. A dry run has none, and cannot make one.
-pub(crate) struct Permit(());
-
-impl Permit {
-    /// Returns the right, unless the caller is in a dry run of any kind: by its configuration, because its layout only plans, or
-    /// because a plan called it.
-    pub(crate) fn of(core: &ObjectCore) -> Option<Self> {
-        (!core.is_dry_run()).then_some(Self(()))
-    }
-
-    /// Returns the right, or an error that says that `what` does not change in a dry run.
-    pub(crate) fn to_change(core: &ObjectCore, what: &'static str) -> Result<Self, RunError> {
-        Self::of(core).ok_or_else(|| RunError::DryRun { object: core.id.to_string(), what })
-    }
-
-    /// Returns the right, or an error that says that no stamp is written in a dry run.
-    pub(crate) fn to_stamp(core: &ObjectCore) -> Result<Self, StampError> {
-        Self::of(core).ok_or_else(|| StampError::DryRun { object: core.id.to_string() })
-    }
-}
 
 /// Holds the object's lock across processes, and knows the system dependencies that are up.
 pub(crate) struct Session {
     object: Arc<dyn DynObject>,
+    permit: Permit,
     up: Mutex<HashSet<String>>,
     /// Goes before others are told, who then find the lock free.
     lock: ObjectLock,
@@ -71,7 +51,7 @@ impl Session {
     /// As [`begin`](Self::begin); while another process holds the lock, what that does may spare this one the lock.
     pub(super) async fn begin_if_needed(
         object: &Arc<dyn DynObject>,
-        _permit: &Permit,
+        permit: &Permit,
         wanted: Wanted<'_>,
         patience: &mut Patience,
     ) -> Result<Begun, RunError> {
@@ -79,7 +59,7 @@ impl Session {
         // Before the lock is taken: whoever finds it held can ask by whom it is held, and why.
         core.layout.answer_others();
         let holder = match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
-            Ok(lock) => return Self::locked(object, lock).await,
+            Ok(lock) => return Self::locked(object, *permit, lock).await,
             Err(holder) => holder,
         };
         let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
@@ -89,16 +69,16 @@ impl Session {
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            Waiting::Locked(lock) => Self::locked(object, lock).await,
+            Waiting::Locked(lock) => Self::locked(object, *permit, lock).await,
             Waiting::Changed(records) => Ok(Begun::Changed(records)),
             Waiting::Passed => Ok(Begun::Passed),
         }
     }
 
-    async fn locked(object: &Arc<dyn DynObject>, lock: ObjectLock) -> Result<Begun, RunError> {
+    async fn locked(object: &Arc<dyn DynObject>, permit: Permit, lock: ObjectLock) -> Result<Begun, RunError> {
         let holding = Holding::begin(object);
         let records = object.core().load_to_change().await?;
-        Ok(Begun::Session(Self { object: object.clone(), up: Mutex::default(), lock, holding }, records))
+        Ok(Begun::Session(Self { object: object.clone(), permit, up: Mutex::default(), lock, holding }, records))
     }
 
     /// Returns the fence that the writes of the session carry: none, since the lock is a live one of the operating system. Nobody else
@@ -115,7 +95,7 @@ impl Session {
 
     /// Returns the right that the session was begun with.
     pub(crate) fn permit(&self) -> Permit {
-        Permit(())
+        self.permit
     }
 
     /// Refuses to end well where what the run wrote or relied on is not in its place any more: the stamps, the lock, and the

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::driver::{Considered, Driver, explain};
+use super::driver::{Considered, Driver};
 use super::error::RunError;
+use super::error::explain;
 use super::level::Level;
 use super::report::{TaskReport, Undecided};
 use crate::event::EventKind;

@@ -10,27 +10,11 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::Serialize;
 
+use super::PublishError;
 use super::connect::connect;
-use super::protocol::{Answer, Ask, directory, pid_of, socket_name};
-use super::{PublishError, Snapshot, VERSION};
-use crate::config::Config;
+use super::protocol::{Answer, Ask, pid_of, socket_name};
 use crate::fs::found;
 use crate::layout::Layout;
-
-/// How long processes may take to answer a user's question.
-const PATIENCE: Duration = Duration::from_secs(1);
-
-/// The answers of other processes.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct OtherProcesses {
-    /// The version of the format.
-    pub version: u32,
-    /// The snapshots of those that answered.
-    pub processes: Vec<Snapshot>,
-    /// Those that did not.
-    pub silent: Vec<SilentProcess>,
-}
 
 /// A process that is there and gave no answer that can be understood.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,29 +24,6 @@ pub struct SilentProcess {
     pub pid: u32,
     /// Why there is no answer.
     pub problem: String,
-}
-
-impl OtherProcesses {
-    /// Returns whether there is no other process.
-    pub fn is_empty(&self) -> bool {
-        self.processes.is_empty() && self.silent.is_empty()
-    }
-}
-
-/// Asks all other processes that publish their waits under a configuration's cache directory who waits for whom there. A process
-/// that does not answer within a second is listed as silent. Sockets of processes that have ended are removed.
-///
-/// # Errors
-///
-/// If the directory of the sockets cannot be read.
-pub fn of_other_processes(config: &Config) -> Result<OtherProcesses, PublishError> {
-    let own = format!("-{}.sock", std::process::id());
-    let is_other =
-        |path: &Path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().ends_with(own.as_bytes()));
-    let (mut processes, silent) = ask_all(&directory(config), is_other, &Ask::Snapshot, PATIENCE)?;
-    processes.sort_by_key(|(_, snapshot): &(PathBuf, Snapshot)| snapshot.pid);
-    let processes = processes.into_iter().map(|(_, snapshot)| snapshot).collect();
-    Ok(OtherProcesses { version: VERSION, processes, silent })
 }
 
 impl Layout {
@@ -75,8 +36,8 @@ impl Layout {
 
 type Answers<A> = (Vec<(PathBuf, A)>, Vec<SilentProcess>);
 
-/// Asks whoever listens in a directory.
-pub(super) fn ask_all<A: Answer>(
+/// Asks every process that listens in a directory.
+pub(crate) fn ask_all<A: Answer>(
     directory: &Path,
     is_asked: impl Fn(&Path) -> bool,
     ask: &Ask,

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::Snapshot;
 use crate::config::Config;
 use crate::stamp::RunId;
 use crate::wait::ProcessWaits;
@@ -30,7 +29,7 @@ pub(super) struct Question {
 /// What is asked for.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     /// A snapshot: who is at work, on what.
     Snapshot,
     /// The objects that the process holds, and what they wait for.
@@ -44,12 +43,9 @@ pub(super) enum Ask {
 }
 
 /// A document that answers.
-pub(super) trait Answer: DeserializeOwned {
+pub(crate) trait Answer: DeserializeOwned {
+    /// The version of the document.
     const VERSION: u32;
-}
-
-impl Answer for Snapshot {
-    const VERSION: u32 = super::VERSION;
 }
 
 impl Answer for ProcessWaits {
@@ -75,7 +71,7 @@ impl Ask {
 }
 
 /// Returns the directory of the sockets.
-pub(super) fn directory(config: &Config) -> PathBuf {
+pub(crate) fn directory(config: &Config) -> PathBuf {
     config.cache_dir().join(RUNS)
 }
 

@@ -11,13 +11,13 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
-use serde::Serialize;
 
 use super::ask::wait;
 use super::connect::{connect, listen};
 use super::protocol::{Ask, LONGEST_QUESTION, Question, RUNS, Refusal, VERSION, directory, socket_name};
 use crate::layout::{Layout, WeakLayout};
 use crate::private_dir::PrivateDir;
+use crate::run::explain;
 use crate::secret::redact;
 
 /// How long somebody who connected may take to ask, and then to read the answer. Both come at once unless they are stopped.
@@ -70,7 +70,7 @@ impl Answering {
 }
 
 impl Layout {
-    /// Lets other processes ask [`of_other_processes`](super::of_other_processes) who waits for whom, while the answer is kept.
+    /// Lets other processes ask [`of_other_processes`](crate::activity::of_other_processes) who waits for whom, while the answer is kept.
     /// Processes of the same user alone, as the directory's permissions have it. A layout that has changed something is asked
     /// until it goes, whether or not this was called.
     ///
@@ -97,7 +97,7 @@ impl Layout {
             Ok(Published { server }) => state.kept = Some(server),
             Err(error) => {
                 state.failed = true;
-                tracing::debug!("other processes cannot ask what this one does: {}", crate::run::explain(&error));
+                tracing::debug!("other processes cannot ask what this one does: {}", explain(&error));
             }
         }
     }
@@ -197,8 +197,12 @@ impl Client {
     fn answer(self, end: usize, layout: &WeakLayout) {
         let Some(layout) = layout.upgrade() else { return };
         match serde_json::from_slice(&self.received[..end]) {
-            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => self.respond(&layout.activities()),
-            Ok(Question { version: VERSION, ask: Ask::Waits }) => self.respond(&layout.process_waits()),
+            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => {
+                self.respond((layout.hooks().snapshot_as_json)(&layout).ok())
+            }
+            Ok(Question { version: VERSION, ask: Ask::Waits }) => {
+                self.respond(serde_json::to_string(&layout.process_waits()).ok())
+            }
             Ok(Question { version: VERSION, ask: Ask::Watch { object } }) => {
                 layout.neighbours().holdings.watch(object, self.stream);
             }
@@ -206,13 +210,13 @@ impl Client {
                 let pid = std::process::id();
                 let refusal =
                     format!("process {pid} understands questions of version {VERSION}; use the program that it runs");
-                self.respond(&Refusal { version: VERSION, refusal });
+                self.respond(serde_json::to_string(&Refusal { version: VERSION, refusal }).ok());
             }
         }
     }
 
-    fn respond(mut self, answer: &impl Serialize) {
-        let Ok(text) = serde_json::to_string(answer) else { return };
+    fn respond(mut self, answer: Option<String>) {
+        let Some(text) = answer else { return };
         // The other process does not know the secrets of this one.
         let text = redact(&text);
         // More than the system keeps for those who are slow is written as they read it.

@@ -1,0 +1,47 @@
+//! The constructors of layouts, which join the floors: each hands the entry points of the higher floors to the lower ones.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::layout::{Hooks, Layout, Scratch};
+use crate::stamp::{Clock, MemoryStore, StampStore};
+
+static HOOKS: Hooks = Hooks {
+    run_setup_tasks: |object| Box::pin(crate::run::bring_up(object)),
+    ready: |object| Box::pin(async move { crate::ready::ready(&object).await }),
+    snapshot_as_json: crate::activity::snapshot_as_json,
+};
+
+impl Layout {
+    /// Makes a layout with stamps in the embedded store under the cache directory.
+    #[cfg(feature = "sqlite")]
+    pub fn new(config: Config) -> Self {
+        let config = crate::layout::absolute(config);
+        let path = config.cache_dir().join(crate::private_dir::RESERVED).join("stamps.sqlite");
+        let store = crate::stamp::SqliteStore::new(path);
+        let store = if config.durable_stamps { store.durable() } else { store };
+        Self::with_store(config, store)
+    }
+
+    /// Makes a layout with stamps in a store of your choice.
+    pub fn with_store(config: Config, store: impl StampStore) -> Self {
+        Self::with_clock(config, Arc::new(store), Clock::system())
+    }
+
+    /// Makes a layout with stamps in a store, and times from a clock, of your choice.
+    pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
+        Self::build(config, store, clock, None, &HOOKS)
+    }
+
+    /// Makes a layout with stamps in memory and temporary directories, for tests and examples. The directories are removed with the
+    /// last handle of the layout.
+    ///
+    /// # Errors
+    ///
+    /// No temporary directory can be made.
+    pub fn in_memory() -> std::io::Result<Self> {
+        let scratch = Scratch::new()?;
+        let config = Config { base_dir: scratch.path().to_owned(), ..Config::default() };
+        Ok(Self::build(config, Arc::new(MemoryStore::new()), Clock::system(), Some(scratch), &HOOKS))
+    }
+}

@@ -1,0 +1,19 @@
+//! The entry points of higher floors, which lower floors call without importing them.
+
+use std::sync::Arc;
+
+use super::Layout;
+use crate::BoxFuture;
+use crate::object::{DynObject, ReadyError};
+use crate::run::RunError;
+
+/// The functions of higher floors that lower floors call. A layout gets them when it is made.
+pub(crate) struct Hooks {
+    /// Runs the setup tasks of an object on behalf of something larger.
+    pub(crate) run_setup_tasks: fn(Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>>,
+    /// Brings an object to ready.
+    pub(crate) ready: fn(Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), ReadyError>>,
+    /// Returns the activities of a layout as JSON.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "only sockets ask"))]
+    pub(crate) snapshot_as_json: fn(&Layout) -> serde_json::Result<String>,
+}
