@@ -1,4 +1,4 @@
-//! Configuration: defaults, then a TOML file, then environment variables, then code.
+//! Configuration from four sources: defaults, a TOML file, environment variables and code.
 
 mod environment;
 mod places;
@@ -20,28 +20,35 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// What `inputs` and `outputs` of tasks and the directories below are relative to. Default: the working directory. A
-    /// relative one is made absolute when the configuration is loaded or a layout is made with it, so that a task that changes
-    /// the working directory moves nothing.
+    /// The base of relative `inputs` and `outputs` of tasks and of the directories below. Default:
+    /// the working directory.
+    ///
+    /// A relative base is made absolute when the configuration is loaded or a layout is created
+    /// with it. A later change of the working directory therefore has no effect.
     pub base_dir: PathBuf,
-    /// Stamps and what can be made again. Default: `.setup-tasks/cache`.
+    /// The directory for stamps and other data that can be created again. Default:
+    /// `.setup-tasks/cache`.
     pub cache_dir: PathBuf,
-    /// Keys, tokens, assignments: what must not be lost. Default: `.setup-tasks/state`.
+    /// The directory for data that must not be lost, such as keys, tokens and assignments. Default:
+    /// `.setup-tasks/state`.
     pub state_dir: PathBuf,
-    /// Logs. Default: `.setup-tasks/log`.
+    /// The directory for logs. Default: `.setup-tasks/log`.
     pub log_dir: PathBuf,
     /// Whether every run is a dry run. Default: no.
     pub dry_run: bool,
-    /// Whether slow invalidators are asked. Default: no.
+    /// Whether slow invalidators are called. Default: no.
     pub slow_invalidators: bool,
-    /// Whether stamps survive a loss of power: each is synced to the disk before it counts. Default: no; the last ones can be
-    /// lost then, and their tasks run again.
+    /// Whether each stamp is synced to the disk before it is used, so that it survives a power
+    /// loss. Default: no. The latest stamps may then be lost, and their tasks run again.
     pub durable_stamps: bool,
-    /// For how many seconds a run waits for another process that runs the same object. Default: 600.
+    /// The number of seconds for which a run waits for another process that is running the same
+    /// object. Default: 600.
     pub lock_timeout_secs: u64,
-    /// How many KiB the log of an attempt holds; of a longer one, the head and the tail are kept. 0 is no limit. Default: 16384.
+    /// The maximum size of the log of an attempt, in KiB. A longer log keeps its head and its tail.
+    /// 0 means no limit. Default: 16384.
     pub log_limit_kib: u64,
-    /// How many KiB of a command's output are captured; a command that says more fails. 0 is no limit. Default: 16384.
+    /// The maximum size of a command's captured output, in KiB. A command that writes more fails. 0
+    /// means no limit. Default: 16384.
     pub output_limit_kib: u64,
 }
 
@@ -63,47 +70,49 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Loads configuration from several places.
+    /// Returns a builder that loads the configuration from several sources.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder { file: None, prefix: None, code: Vec::new() }
     }
 
-    /// Returns the same with an absolute base directory, or says why its directories cannot be used.
+    /// Returns the configuration with an absolute base directory, or an error if its directories
+    /// cannot be used.
     pub(crate) fn settled(self) -> Result<Self, ConfigError> {
         places::settle(self)
     }
 
-    /// The directory for stamps and what can be made again.
+    /// Returns the directory for stamps and other data that can be created again.
     pub fn cache_dir(&self) -> PathBuf {
         self.base_dir.join(&self.cache_dir)
     }
 
-    /// The directory for what must not be lost.
+    /// Returns the directory for data that must not be lost.
     pub fn state_dir(&self) -> PathBuf {
         self.base_dir.join(&self.state_dir)
     }
 
-    /// The directory for logs.
+    /// Returns the directory for logs.
     pub fn log_dir(&self) -> PathBuf {
         self.base_dir.join(&self.log_dir)
     }
 
-    /// Returns the directories that runs write to: they are not inputs of a task that has a directory above them as its input.
+    /// Returns the directories that runs write to. If a task has a parent of one as its input, the
+    /// directory is excluded from it.
     pub(crate) fn own_directories(&self) -> [PathBuf; 3] {
         [self.cache_dir(), self.state_dir(), self.log_dir()]
     }
 
-    /// How long a run waits for another process that runs the same object.
+    /// Returns how long a run waits for another process that is running the same object.
     pub fn lock_timeout(&self) -> Duration {
         Duration::from_secs(self.lock_timeout_secs)
     }
 
-    /// How many bytes the log of an attempt holds; 0 is no limit.
+    /// Returns the maximum number of bytes of an attempt's log, or 0 for no limit.
     pub(crate) fn log_limit(&self) -> u64 {
         self.log_limit_kib.saturating_mul(1024)
     }
 
-    /// How many bytes of a command's output are captured; `None` is no limit.
+    /// Returns the maximum number of bytes of a command's captured output, or `None` for no limit.
     pub(crate) fn output_limit(&self) -> Option<usize> {
         let limit = usize::try_from(self.output_limit_kib.saturating_mul(1024)).unwrap_or(usize::MAX);
         Some(limit).filter(|limit| *limit > 0)
@@ -112,14 +121,14 @@ impl Config {
 
 type Edit = Box<dyn FnOnce(&mut Config)>;
 
-/// Loads a [`Config`]: each later place overrides the earlier ones.
+/// A loader of a [`Config`]. Environment variables override the file, and code overrides both.
 pub struct ConfigBuilder {
     file: Option<PathBuf>,
     prefix: Option<String>,
     code: Vec<Edit>,
 }
 
-/// Why a configuration cannot be loaded.
+/// The error of a configuration that cannot be loaded.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{origin}: {problem}\nhelp: {help}")]
 pub struct ConfigError {
@@ -129,46 +138,47 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Returns an error whose help lists the keys.
+    /// Creates an error whose help lists the keys.
     fn of_key(origin: impl Into<String>, problem: impl Into<String>) -> Self {
         let keys: Vec<_> = defaults().keys().cloned().collect();
         Self { origin: origin.into(), problem: problem.into(), help: format!("the keys are {}", keys.join(", ")) }
     }
 
-    /// Returns an error about the directories.
+    /// Creates an error about the directories.
     fn of_places(problem: impl Into<String>) -> Self {
-        let help = "give cache_dir, state_dir and log_dir a directory each, beside each other and below no other one that is used; \
-                    by default they are in `.setup-tasks` in the base directory";
+        let help = "give cache_dir, state_dir and log_dir separate directories, none of which contains another or the base \
+                    directory; the defaults are in `.setup-tasks` in the base directory";
         Self { origin: "configuration".to_owned(), problem: problem.into(), help: help.to_owned() }
     }
 }
 
 impl ConfigBuilder {
-    /// Reads a TOML file, which must exist.
+    /// Sets a TOML file to read, which must exist.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
     }
 
-    /// Reads environment variables: with the prefix `LAB`, `LAB_CACHE_DIR` sets `cache_dir`. The value of a path is taken as it
-    /// is; a number or a boolean is read from its text.
+    /// Reads environment variables with a prefix. With the prefix `LAB`, `LAB_CACHE_DIR` sets
+    /// `cache_dir`. A path is used literally. Numbers and booleans are parsed.
     pub fn environment(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Sets values in code.
+    /// Adds a function that sets values. Such functions run last, in the order of adding.
     pub fn set(mut self, edit: impl FnOnce(&mut Config) + 'static) -> Self {
         self.code.push(Box::new(edit));
         self
     }
 
-    /// Loads.
+    /// Loads the configuration.
     ///
     /// # Errors
     ///
-    /// A file that is missing or is not TOML, an unknown key, a value of the wrong type: each names its origin. Directories
-    /// for cache, state and logs that are empty, or that are or contain each other or the base directory.
+    /// If the file is missing or not TOML, a key is unknown, or a value has the wrong type. Each of
+    /// these errors names its source. Also if a directory for cache, state or logs is empty, equals
+    /// another one or the base directory, or contains one of them.
     pub fn load(self) -> Result<Config, ConfigError> {
         let mut values = match &self.file {
             Some(path) => read_file(path)?,
@@ -188,15 +198,15 @@ impl ConfigBuilder {
 fn read_file(path: &Path) -> Result<toml::Table, ConfigError> {
     let refuse = |problem: String| ConfigError::of_key(path.display().to_string(), problem);
     let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
-    // Read as a configuration first, so that an error shows the line.
+    // A configuration is parsed first, so that an error contains the line.
     let checked: Result<Config, _> = toml::from_str(&text);
     checked.map_err(|error| refuse(error.to_string().trim_end().to_owned()))?;
     toml::from_str(&text).map_err(|error| refuse(error.to_string()))
 }
 
-/// Returns every key with its default value.
+/// Returns all keys with their default values.
 fn defaults() -> toml::Table {
-    // Every field of a configuration has a form in TOML.
+    // Every field of a configuration can be represented in TOML.
     toml::Table::try_from(Config::default()).unwrap_or_default()
 }
 

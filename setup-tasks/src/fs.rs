@@ -1,7 +1,8 @@
 //! Files that are written whole or not at all, and files that may be missing.
 //!
-//! A task that is killed while it writes a file must not leave half of it. [`WholeFile`] writes a draft beside the file and renames
-//! it, so that a reader finds the old content or the new one.
+//! A task that is killed while it writes a file must not leave a partial one. [`WholeFile`] writes
+//! a draft next to the file and renames it, so that a reader finds either the old content or the
+//! new one.
 //!
 //! ```
 //! use setup_tasks::fs::{WholeFile, found};
@@ -22,12 +23,12 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-/// The permissions of a draft that gets its final ones later.
+/// The permissions of a draft that gets its final permissions later.
 const PRIVATE: u32 = 0o600;
 /// The permissions of a new file before the process's mask is applied.
 const USUAL: u32 = 0o666;
 
-/// Returns `None` in place of the error that a file, or a directory on the way to it, does not exist.
+/// Returns `None` instead of the error that a file, or a directory on its path, does not exist.
 pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -55,13 +56,13 @@ enum Durability {
 }
 
 impl<'a> WholeFile<'a> {
-    /// Describes a file with this content.
+    /// Creates a description of a file with this content.
     pub fn new(content: &'a (impl AsRef<[u8]> + ?Sized)) -> Self {
         Self { content: content.as_ref(), mode: None, modified: None, durability: Durability::None }
     }
 
-    /// Sets the permissions, as `chmod` takes them. The default is `0o666` without the bits of the process's mask. Systems other
-    /// than Unix ignore this.
+    /// Sets the permissions, as `chmod` takes them. The default is `0o666` without the bits of the
+    /// process's mask. Systems other than Unix ignore this.
     pub fn mode(mut self, mode: u32) -> Self {
         self.mode = Some(mode);
         self
@@ -85,11 +86,12 @@ impl<'a> WholeFile<'a> {
         self
     }
 
-    /// Writes the file, and replaces what is at the path. A symbolic link there is replaced and not followed.
+    /// Writes the file and replaces an existing one. A symbolic link at the path is replaced and
+    /// not followed.
     ///
     /// # Errors
     ///
-    /// The error of the operating system. No draft is left then.
+    /// The error of the operating system. No draft is left in this case.
     pub fn write(&self, path: impl AsRef<Path>) -> io::Result<()> {
         let path = path.as_ref();
         let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
@@ -97,21 +99,22 @@ impl<'a> WholeFile<'a> {
         self.draft_in(directory)?.rename_to(name)
     }
 
-    /// Writes a draft with a name that no other file has. A process that is killed leaves its draft behind.
+    /// Writes a draft with a unique name. A process that is killed leaves its draft behind.
     #[doc(hidden)]
     pub fn draft_in<'d, D: Directory + ?Sized>(&self, directory: &'d D) -> io::Result<Draft<'d, D>> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         loop {
             let name = format!(".setup-tasks-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
             match self.create_draft(directory, name.into()) {
-                // A process with the same number may have been killed.
+                // A killed process with the same id may have left a draft.
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
                 draft => return draft,
             }
         }
     }
 
-    /// Writes a draft with this name. One that a killed process left is replaced, so only one writer may use the name at a time.
+    /// Writes a draft with this name. A draft that a killed process left is replaced, so only one
+    /// writer may use the name at a time.
     pub(crate) fn draft_named<'d, D: Directory + ?Sized>(
         &self,
         directory: &'d D,
@@ -140,7 +143,7 @@ impl<'a> WholeFile<'a> {
     }
 }
 
-/// A file that is written and does not have its name yet. Dropping it removes the file.
+/// A written file that does not have its final name yet. Dropping it removes the file.
 #[doc(hidden)]
 #[derive(Debug)]
 pub struct Draft<'d, D: Directory + ?Sized> {
@@ -157,7 +160,7 @@ impl<D: Directory + ?Sized> Draft<'_, D> {
         &self.file
     }
 
-    /// Gives the draft the name of the file, which it replaces.
+    /// Gives the draft its final name, and replaces an existing file.
     pub fn rename_to(&mut self, name: &OsStr) -> io::Result<()> {
         self.directory.rename_file(&self.name, name)?;
         self.is_renamed = true;
@@ -184,19 +187,21 @@ impl<D: Directory + ?Sized> Draft<'_, D> {
 impl<D: Directory + ?Sized> Drop for Draft<'_, D> {
     fn drop(&mut self) {
         if !self.is_renamed {
-            // Nothing reads a draft, and removing it may fail for the reason that writing it did.
+            // Nothing reads a draft, and removing it may fail for the same reason as writing it.
             let _ = self.directory.remove_file(&self.name);
         }
     }
 }
 
-/// A directory that files are written in, by its path or as an open handle. Names have one component.
+/// A directory in which files are written, given by its path or an open handle. Names have one
+/// component.
 #[doc(hidden)]
 pub trait Directory {
-    /// Creates a file that must not exist yet and opens it for writing. It has at most these permissions.
+    /// Creates a file that must not exist yet, with at most these permissions, and opens it for
+    /// writing.
     fn create_file(&self, name: &OsStr, mode: u32) -> io::Result<File>;
 
-    /// Renames a file and replaces one that has the new name.
+    /// Renames a file and replaces an existing one with the new name.
     fn rename_file(&self, from: &OsStr, to: &OsStr) -> io::Result<()>;
 
     /// Removes a file.
@@ -253,7 +258,8 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns a path that stays where it is when the working directory changes. Without a working directory, it stays relative.
+/// Returns an absolute path, so that a change of the working directory does not affect it. If the
+/// working directory is unknown, the path stays relative.
 pub(crate) fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }

@@ -1,4 +1,4 @@
-//! The three directories of an object: cache, state, log.
+//! The cache, state and log directories of an object.
 
 use std::io;
 use std::path::{Component, Path, PathBuf};
@@ -7,134 +7,139 @@ use std::sync::OnceLock;
 use crate::config::{Config, ConfigError};
 use crate::private_dir::{Identity, PrivateDir, RESERVED, Roots, help, is_in_place};
 
-/// Why a path of an object cannot be had.
+/// The error of a path of an object that is not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PathError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("cannot {action} `{}`\nhelp: {}", path.display(), help(source))]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On what.
+        /// The path of the operation.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The subdir is no plain relative path.
+    /// The subdir is not a plain relative path.
     #[error(
         "the subdir {subdir:?} {problem}\nhelp: a subdir is a relative path such as `hosts/gateway`; see `#[setup_tasks(subdir = \"…\")]` of its type"
     )]
     Subdir {
-        /// The subdir as its model gives it.
+        /// The subdir of the model.
         subdir: String,
-        /// What is wrong with it.
+        /// The problem with it.
         problem: &'static str,
     },
-    /// A directory is not where it was when the run began to use it.
-    #[error("`{}` was removed, moved or replaced while the run used it: what was kept there is lost\nhelp: put it back, or run again", path.display())]
+    /// A directory was removed, moved or replaced during the run.
+    #[error("`{}` was removed, moved or replaced while the run used it: the data in it is lost\nhelp: restore it, or run again", path.display())]
     Moved {
         /// The directory.
         path: PathBuf,
     },
-    /// The configuration that the object's injector provides cannot be used.
+    /// The configuration of the object's injector cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
 }
 
-/// A subdir in its one spelling: without `.` components and doubled or trailing slashes.
+/// Returns a subdir in its normal form, without `.` components and doubled or trailing slashes.
 pub(crate) fn normal_subdir(subdir: &str) -> Result<String, PathError> {
     if is_normal(subdir) {
         return Ok(subdir.to_owned());
     }
     let refuse = |problem| Err(PathError::Subdir { subdir: subdir.to_owned(), problem });
     if subdir.contains('\0') {
-        return refuse("holds a NUL");
+        return refuse("contains a NUL byte");
     }
     let mut parts = Vec::new();
     for component in Path::new(subdir).components() {
         match component {
             Component::Normal(part) => parts.extend(part.to_str()),
             Component::CurDir => {}
-            Component::ParentDir => return refuse("holds `..`"),
+            Component::ParentDir => return refuse("contains `..`"),
             Component::RootDir | Component::Prefix(_) => return refuse("is absolute"),
         }
     }
-    if parts.iter().any(|part| part.len() > LONGEST_PART) {
-        return refuse("has a part of more than 255 bytes, which is too long for a directory's name");
+    if parts.iter().any(|part| part.len() > MAX_NAME) {
+        return refuse("has a component of more than 255 bytes, which is too long for the name of a directory");
     }
-    if parts.iter().any(|part| is_a_stamps(part)) {
-        return refuse("has a part that is named as files of stamps are");
+    if parts.iter().any(|part| is_stamp_file(part)) {
+        return refuse("has a component that is named like a stamp file");
     }
     match parts.first() {
         None => refuse("is empty"),
-        Some(&RESERVED) => refuse("is where setup-tasks keeps its own files"),
+        Some(&RESERVED) => refuse("is reserved for files of setup-tasks"),
         Some(_) => Ok(parts.join("/")),
     }
 }
 
-/// The longest name that a directory may have.
-const LONGEST_PART: usize = 255;
+/// The maximum length of a directory's name, in bytes.
+const MAX_NAME: usize = 255;
 
-/// Returns whether a directory of that name, in another object's, could be taken for a file of its plain stamps.
-fn is_a_stamps(part: &str) -> bool {
+/// Returns whether a directory with this name, within another object's directory, could be mistaken
+/// for a stamp file.
+fn is_stamp_file(part: &str) -> bool {
     part.starts_with('.') && [".stamp-", ".detail-", ".attempt-"].iter().any(|prefix| part.starts_with(prefix))
 }
 
-/// Whether it is in its one spelling beyond doubt, as nearly all are: to take a path to pieces costs more than to see that.
+/// Returns whether a subdir is certainly in its normal form. Nearly all are, and this check is
+/// cheaper than splitting a path into components.
 fn is_normal(subdir: &str) -> bool {
     let is_plain =
-        |part: &str| !matches!(part, "" | "." | ".." | RESERVED) && part.len() <= LONGEST_PART && !is_a_stamps(part);
+        |part: &str| !matches!(part, "" | "." | ".." | RESERVED) && part.len() <= MAX_NAME && !is_stamp_file(part);
     !subdir.contains(['\0', '\\', ':']) && subdir.split('/').all(is_plain)
 }
 
-/// The directories of one object, made on first use.
+/// The directories of one object, which are created on first use.
 #[derive(Debug)]
 pub(crate) struct Paths {
     stamp: Lazy,
     state: Lazy,
     log: Lazy,
     subdir: Box<str>,
-    /// Why the configuration cannot be used, if it is one of the object's injector.
+    /// The error of the object's own configuration, if it cannot be used.
     refused: Option<ConfigError>,
 }
 
+/// A directory that is created on first use.
 #[derive(Debug)]
 struct Lazy {
-    /// The directory that the configuration names.
+    /// The configured directory.
     root: PathBuf,
     path: PathBuf,
-    /// The root's identity, once the directory was made.
-    made: OnceLock<Identity>,
+    /// The identity of the configured directory, once the object's directory was created in this
+    /// process.
+    identity: OnceLock<Identity>,
 }
 
 impl Lazy {
     fn new(root: PathBuf, subdir: &str) -> Self {
-        Self { path: root.join(subdir), root, made: OnceLock::new() }
+        Self { path: root.join(subdir), root, identity: OnceLock::new() }
     }
 
     fn make(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
-        let made = || -> io::Result<(PrivateDir, Identity)> {
+        let create = || -> io::Result<(PrivateDir, Identity)> {
             let root = roots.make(&self.root)?;
             Ok((root.make(subdir)?, root.identity()))
         };
         let io = |source| PathError::Io { action: "create the directory", path: self.path.clone(), source };
-        let (directory, identity) = made().map_err(io)?;
-        // Another thread may have made it meanwhile.
-        let _ = self.made.set(identity);
+        let (directory, identity) = create().map_err(io)?;
+        // Another thread may have created the directory in the meantime.
+        let _ = self.identity.set(identity);
         Ok(directory)
     }
 
     fn check(&self) -> Result<(), PathError> {
-        match self.made.get() {
-            Some(made) if !is_in_place(&self.root, *made) => Err(PathError::Moved { path: self.root.clone() }),
+        match self.identity.get() {
+            Some(identity) if !is_in_place(&self.root, *identity) => Err(PathError::Moved { path: self.root.clone() }),
             _ => Ok(()),
         }
     }
 }
 
 impl Paths {
-    /// The directories of an object. `is_checked` says whether the configuration is one that was looked at when it was loaded.
+    /// Creates the directories of an object. `is_checked` is true for a configuration that was
+    /// validated when it was loaded.
     pub(crate) fn new(config: &Config, subdir: &str, is_checked: bool) -> Self {
         let under = |root: PathBuf| Lazy::new(root, subdir);
         let refused = if is_checked { None } else { config.clone().settled().err() };
@@ -142,18 +147,18 @@ impl Paths {
         Self { stamp, state, log, subdir: subdir.into(), refused }
     }
 
-    /// The stamp path, whether or not it is there.
-    pub(crate) fn stamp_unmade(&self) -> &Path {
+    /// Returns the stamp path without creating it.
+    pub(crate) fn stamp_path(&self) -> &Path {
         &self.stamp.path
     }
 
-    /// The state path, whether or not it is there.
-    pub(crate) fn state_unmade(&self) -> &Path {
+    /// Returns the state path without creating it.
+    pub(crate) fn state_path(&self) -> &Path {
         &self.state.path
     }
 
-    /// The log path, whether or not it is there.
-    pub(crate) fn log_unmade(&self) -> &Path {
+    /// Returns the log path without creating it.
+    pub(crate) fn log_path(&self) -> &Path {
         &self.log.path
     }
 
@@ -169,20 +174,20 @@ impl Paths {
         self.get(&self.log, roots)
     }
 
-    /// Opens the log path, making it if it is missing.
+    /// Opens the log directory, and creates it if it is missing.
     pub(crate) fn open_log(&self, roots: &Roots) -> Result<PrivateDir, PathError> {
         self.refuse()?;
         self.log.make(&self.subdir, roots)
     }
 
-    /// Opens the log path, if it is there.
+    /// Opens the log directory if it exists.
     pub(crate) fn find_log(&self) -> io::Result<Option<PrivateDir>> {
         let root = PrivateDir::open(&self.log.root)?;
         root.map_or(Ok(None), |root| root.find(&*self.subdir))
     }
 
     fn get<'p>(&self, lazy: &'p Lazy, roots: &Roots) -> Result<&'p Path, PathError> {
-        if lazy.made.get().is_none() {
+        if lazy.identity.get().is_none() {
             self.refuse()?;
             lazy.make(&self.subdir, roots)?;
         }
@@ -193,12 +198,13 @@ impl Paths {
         self.refused.clone().map_or(Ok(()), |refused| Err(refused.into()))
     }
 
-    /// Refuses directories that are not where they were when they were first used.
+    /// Returns an error if a directory that was used is no longer in its place.
     pub(crate) fn check(&self) -> Result<(), PathError> {
         [&self.stamp, &self.state, &self.log].into_iter().try_for_each(Lazy::check)
     }
 
-    /// Removes what is under the stamp path, save the directories `keep`, which belong to other objects and are relative to it.
+    /// Removes everything under the stamp path except the directories `keep`, which belong to other
+    /// objects and are relative to it.
     pub(crate) fn clear(&self, keep: &[PathBuf]) -> Result<(), PathError> {
         self.refuse()?;
         let clear = || -> io::Result<()> {
@@ -230,11 +236,11 @@ mod tests {
             ("", "is empty"),
             (".", "is empty"),
             ("/etc", "is absolute"),
-            ("a/../../b", "holds `..`"),
-            ("a\0b", "holds a NUL"),
-            (".setup-tasks/locks", "keeps its own files"),
-            ("hosts/.stamp-mount", "named as files of stamps"),
-            (".attempt-x/y", "named as files of stamps"),
+            ("a/../../b", "contains `..`"),
+            ("a\0b", "contains a NUL byte"),
+            (".setup-tasks/locks", "is reserved for files"),
+            ("hosts/.stamp-mount", "named like a stamp file"),
+            (".attempt-x/y", "named like a stamp file"),
             (&"x".repeat(256), "more than 255 bytes"),
             (&format!("a/{}/b", "ü".repeat(128)), "more than 255 bytes"),
         ] {

@@ -126,7 +126,7 @@ async fn a_failure_has_the_status_and_the_last_lines_and_its_event_names_the_log
     };
     assert_eq!((status.code(), stderr.lines().count()), (Some(32), 10));
     let shown = format!("{error:#}");
-    assert!(shown.contains("exit status: 32\nit said last:\nline 41\n") && shown.ends_with("line 50"), "{shown}");
+    assert!(shown.contains("exit status: 32\nlast output:\nline 41\n") && shown.ends_with("line 50"), "{shown}");
     let failed = std::iter::from_fn(|| events.try_next()).find_map(|event| match &event.kind {
         EventKind::TaskFail { log, .. } => log.clone(),
         _ => None,
@@ -235,7 +235,7 @@ async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() 
     assert!(text(own).starts_with("# shell/script, attempt 1: never ran: $ sh -c '"), "{}", text(own));
     assert!(text(own).contains("\nstarted\n"), "{}", text(own));
     let task = logs.iter().find(|log| !log.detached).unwrap();
-    assert!(text(task).contains(&format!("# what it says is in {}", own.path.display())), "{}", text(task));
+    assert!(text(task).contains(&format!("# its output is in {}", own.path.display())), "{}", text(task));
     assert!(!text(task).contains("\nstarted"), "{}", text(task));
     let mode = std::os::unix::fs::PermissionsExt::mode(&own.path.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
@@ -266,7 +266,7 @@ async fn a_detached_command_that_fails_or_is_cancelled_leaves_nothing() {
     let place = Scratch::new();
     let shell = shell(&place.layout(), "echo no good >&2; exit 3", Way::Detached);
     let error = chain(shell.run_setup_tasks().await.unwrap_err());
-    assert!(error.contains("ended with exit status: 3\nit said last:\nno good"), "{error}");
+    assert!(error.contains("ended with exit status: 3\nlast output:\nno good"), "{error}");
 
     let place = Scratch::new();
     let (script, child) = family(&place);
@@ -282,7 +282,7 @@ async fn a_command_has_no_terminal_and_the_error_says_so() {
     let place = Scratch::new();
     let shell = shell(&place.layout(), "read word < /dev/tty", Way::Run);
     let error = chain(shell.run_setup_tasks().await.unwrap_err());
-    assert!(error.contains("help: a command of a task has no terminal that it could ask at"), "{error}");
+    assert!(error.contains("help: a task's command has no terminal to ask at"), "{error}");
 }
 
 #[tokio::test]

@@ -145,7 +145,7 @@ async fn a_directory_of_another_user_is_refused_and_named() {
         }
         let layout = layout();
         let machine = layout.add(Machine::new("m")).unwrap();
-        let said = format!("`{}` belongs to user 4711, not to user", cache.display());
+        let said = format!("`{}` belongs to user 4711, not to the current user", cache.display());
         for error in [
             chain(machine.run_setup_tasks().force_all().await.unwrap_err()),
             chain(machine.stamp_path().unwrap_err()),
@@ -160,7 +160,7 @@ async fn a_directory_of_another_user_is_refused_and_named() {
 fn subdirs_that_lead_elsewhere_are_refused_when_added() {
     let layout = Layout::in_memory().unwrap();
     for (subdir, problem) in
-        [("", "is empty"), ("/etc", "is absolute"), ("a/../b", "holds `..`"), ("a\0b", "holds a NUL")]
+        [("", "is empty"), ("/etc", "is absolute"), ("a/../b", "contains `..`"), ("a\0b", "contains a NUL byte")]
     {
         let error = layout.add(Anywhere(subdir, "x")).unwrap_err();
         assert!(matches!(error, AddError::Path { .. }) && error.to_string().contains(problem), "{error}");
@@ -232,7 +232,7 @@ async fn clearing_never_follows_a_link_wherever_it_is() {
             std::os::unix::fs::symlink(target, &path).unwrap();
             let error = chain(machine.clear_stamps_and_cache().await.unwrap_err());
             let said = format!("`{}` is a symbolic link, which is not followed", path.display());
-            assert!(error.contains(&said) && error.contains("help: see who made the link"), "{error}");
+            assert!(error.contains(&said) && error.contains("help: check who created the link"), "{error}");
             assert!(outside.join("m/precious").exists());
             if link == "machines/m" {
                 assert!(cache.join("machines/other/precious").exists());

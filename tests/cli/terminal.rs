@@ -215,7 +215,7 @@ fn a_command_that_asks_at_the_terminal_fails_at_once_and_says_why() {
     assert_eq!(code, 1, "{shown}");
     assert!(shown.contains("/dev/tty"), "{shown}");
     let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    assert!(words.contains("help: a command of a task has no terminal that it could ask at"), "{shown}");
+    assert!(words.contains("help: a task's command has no terminal to ask at"), "{shown}");
 }
 
 /// Asks for a word, and writes it into a file.
@@ -239,7 +239,7 @@ fn an_interactive_command_has_the_terminal_while_all_else_keeps_still() {
     assert_eq!(std::fs::read_to_string(place.file("answer")).unwrap(), "bread\n");
     assert!(shown.contains("which word? bread") && shown.contains("done: "), "{shown}");
     let log = place.good(&["logs", "scripted"]);
-    assert!(log.contains("# it has the terminal") && !log.contains("bread"), "{log}");
+    assert!(log.contains("# the command has the terminal") && !log.contains("bread"), "{log}");
 }
 
 #[test]

@@ -98,7 +98,7 @@ fn a_directory_that_may_not_be_written_is_an_error_that_names_it_and_what_is_the
     let errors = String::from_utf8_lossy(&failed.stderr);
     assert!(!failed.status.success() && errors.contains(place.path().to_str().unwrap()), "{errors}");
     // As root, another user runs it, whose directories these are not.
-    let problem = if is_root { "belongs to user 0, not to user" } else { "Permission denied" };
+    let problem = if is_root { "belongs to user 0, not to the current user" } else { "Permission denied" };
     assert!(errors.contains(problem) && !errors.contains("panicked"), "{errors}");
     place.check_finish("once it may be written again");
 }

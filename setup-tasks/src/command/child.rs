@@ -1,4 +1,4 @@
-//! A process that runs, followed to its end and never left behind.
+//! A running process, which is followed to its end and never left behind.
 
 use std::io;
 use std::pin::pin;
@@ -14,42 +14,46 @@ use super::running::{Running, Signal, Start, is_closed};
 use super::tail::Tail;
 use crate::log::{LogStream, TaskLog};
 
-/// How long what was asked to end may take before it is made to.
+/// The time between the request to end and the kill.
 const GRACE: Duration = Duration::from_secs(2);
-/// How long the output is waited for once the process has ended: what it left running may hold it open for ever.
+/// The time for reading output after the process has ended. A process that it left running may hold
+/// the pipe open forever.
 const DRAIN: Duration = Duration::from_millis(500);
 
 pub(super) struct Child {
     process: Process,
     running: Option<Running>,
+    /// A running process of a command. Dropping it kills the process, and all that it started, if
+    /// it has not ended.
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     outputs: Outputs,
     has_ended: bool,
 }
 
-/// Both outputs of a process, as far as they came.
+/// The two outputs of a process, as far as they have been read.
 struct Outputs {
     stdout: LogStream,
     stderr: LogStream,
     captured: Option<Vec<u8>>,
-    /// How much of the standard output may be captured.
+    /// The number of bytes of standard output that may be captured.
     limit: usize,
     last: Tail,
 }
 
-/// How following a process ended.
+/// The way in which a followed process ended.
 pub(super) enum Followed {
     Ended(ExitStatus),
-    /// It wrote more than may be captured, and was ended.
+    /// The process wrote more than may be captured and was killed.
     TooMuchOutput,
 }
 
-/// More was written than may be captured.
+/// The process wrote more than may be captured.
 struct TooMuchOutput;
 
 impl Child {
-    /// Starts a command whose outputs go to a log; `capture` is how much of its standard output may be captured, if any.
+    /// Starts a command whose outputs go to a log. `capture` is the number of bytes of standard
+    /// output that may be captured, or `None` to capture nothing.
     pub(super) fn start(mut command: Command, log: Option<Arc<TaskLog>>, capture: Option<usize>) -> io::Result<Self> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let outputs = Outputs {
@@ -62,7 +66,7 @@ impl Child {
         Self::spawn(command, outputs)
     }
 
-    /// Starts a command whose outputs go elsewhere.
+    /// Starts a command whose outputs are set already.
     pub(super) fn start_silent(command: Command) -> io::Result<Self> {
         let (stdout, stderr) = (LogStream::new(None), LogStream::new(None));
         Self::spawn(command, Outputs { stdout, stderr, captured: None, limit: 0, last: Tail::default() })
@@ -76,9 +80,9 @@ impl Child {
         Ok(Self { running, process, stdout, stderr, outputs, has_ended: false })
     }
 
-    /// Hands its input over and takes its output until it ends.
+    /// Writes the standard input and reads the outputs until the process ends.
     pub(super) async fn follow(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Followed> {
-        let Some(status) = self.talk(stdin).await? else {
+        let Some(status) = self.exchange(stdin).await? else {
             self.end().await;
             return Ok(Followed::TooMuchOutput);
         };
@@ -87,21 +91,22 @@ impl Child {
         Ok(Followed::Ended(status))
     }
 
-    /// Returns how it ended; `None` if it wrote more than may be captured.
-    async fn talk(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Option<ExitStatus>> {
+    /// Returns the exit status, or `None` if the process wrote more than may be captured.
+    async fn exchange(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Option<ExitStatus>> {
         let input = self.process.stdin.take();
         let feed = async move {
             if let (Some(mut input), Some(text)) = (input, stdin) {
-                // One that does not read to the end says with its exit status whether that is wrong.
+                // The process may stop reading early. Its exit status shows whether that is an
+                // error.
                 let _ = input.write_all(&text).await;
             }
             Ok(())
         };
         let read = read(&mut self.outputs, &mut self.stdout, &mut self.stderr);
-        let talk = pin!(async { tokio::try_join!(feed, read) });
-        Ok(match select(pin!(self.process.wait()), talk).await {
-            // What it wrote last may be under way.
-            Either::Left((status, talk)) => match tokio::time::timeout(DRAIN, talk).await {
+        let exchange = pin!(async { tokio::try_join!(feed, read) });
+        Ok(match select(pin!(self.process.wait()), exchange).await {
+            // The last output may not have been read yet.
+            Either::Left((status, exchange)) => match tokio::time::timeout(DRAIN, exchange).await {
                 Ok(Err(TooMuchOutput)) => None,
                 _ => Some(status?),
             },
@@ -110,16 +115,17 @@ impl Child {
         })
     }
 
-    /// Hands its input over.
+    /// Writes the standard input and closes it.
     pub(super) async fn feed(&mut self, stdin: Option<Vec<u8>>) {
         if let (Some(mut input), Some(text)) = (self.process.stdin.take(), stdin) {
             let _ = input.write_all(&text).await;
         }
     }
 
-    /// Asks it, and all that it started, to end; then makes them.
+    /// Asks the process and all that it started to end, and kills whatever is left after a grace
+    /// period.
     pub(super) async fn end(&mut self) {
-        self.signal(Signal::Ask);
+        self.signal(Signal::Terminate);
         let _ = tokio::time::timeout(GRACE, self.process.wait()).await;
         self.signal(Signal::Kill);
         self.has_ended = true;
@@ -132,17 +138,17 @@ impl Child {
         self.outputs.captured.take().unwrap_or_default()
     }
 
-    /// Returns the last lines of its standard error.
+    /// Returns the last lines of standard error.
     pub(super) fn stderr(&self) -> String {
         self.outputs.last.text()
     }
 
-    /// Returns its number, as long as it has not been waited for.
+    /// Returns the process id until the process has been waited for.
     pub(super) fn pid(&self) -> Option<u32> {
         self.process.id()
     }
 
-    /// Leaves it running for good.
+    /// Leaves the process running.
     pub(super) fn leave(mut self) {
         self.has_ended = true;
     }
@@ -157,7 +163,8 @@ impl Child {
 }
 
 impl Drop for Child {
-    /// A task that is cancelled leaves nothing behind. Where the process is about to end, so do all commands, each in its own time.
+    /// Kills the command of a cancelled task. If the whole process is about to end,
+    /// [`end`](super::running::end) ends all commands, each with its grace period.
     fn drop(&mut self) {
         if !self.has_ended && !is_closed() {
             self.signal(Signal::Kill);
@@ -165,7 +172,7 @@ impl Drop for Child {
     }
 }
 
-/// Takes both outputs until both are at their end.
+/// Reads both outputs to their ends.
 async fn read(
     outputs: &mut Outputs,
     stdout: &mut Option<ChildStdout>,
@@ -193,10 +200,10 @@ async fn read(
     }
 }
 
-/// Returns how much came; 0 at the end.
+/// Reads a part of an output and returns its length, which is 0 at the end.
 async fn part(from: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> usize {
     match from {
-        // What cannot be read any more has ended.
+        // A read error counts as the end.
         Some(from) => from.read_buf(into).await.unwrap_or(0),
         None => 0,
     }
@@ -220,7 +227,7 @@ impl Outputs {
         stderr.push(bytes, &mut |bytes| last.push(bytes));
     }
 
-    /// Writes what was held back.
+    /// Passes on the bytes that the secret filter still holds.
     fn finish(&mut self) {
         self.stdout.finish(&mut |_| ());
         let Self { stderr, last, .. } = self;

@@ -11,11 +11,13 @@ use super::{CommandError, TaskCommand};
 use crate::log::TaskLog;
 use crate::text::one_line;
 
-/// A command that may leave processes running, or is left running itself: [`TaskCommand::detached`].
+/// A command that may leave processes running, or is left running itself:
+/// [`TaskCommand::detached`].
 ///
-/// Its outputs go to a log of its own, straight to the file: nobody reads them on the way, so they can go on after the run has
-/// ended, no [secret](crate::Secret) is replaced in them, and they are not limited. The file is readable by its owner alone, and is
-/// listed by [`logs_of`](crate::log::logs_of) and the command `logs`, which show it without secrets.
+/// Its outputs go straight to a log file of its own, so they can continue after the run has ended.
+/// They are not limited in size, and [secrets](crate::Secret) in them are not replaced. Only the
+/// owner can read the file. [`logs_of`](crate::log::logs_of) and the command `logs` list the file,
+/// and show its text without secrets.
 #[derive(Debug)]
 #[must_use = "a command does nothing until it is run"]
 pub struct DetachedCommand(pub(super) TaskCommand);
@@ -24,15 +26,18 @@ pub struct DetachedCommand(pub(super) TaskCommand);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Detached {
-    /// Its number, which is also that of its process group and its session.
+    /// The process id, which is also the id of its process group and its session.
     pub pid: u32,
-    /// The log that it writes to.
+    /// The log that the process writes to.
     pub log: PathBuf,
 }
 
 impl DetachedCommand {
-    /// Runs the command to its end and returns its log; an exit status other than 0 is an error. What the command left running
-    /// goes on. When the task is cancelled or takes too long before that end, all of it is ended.
+    /// Runs the command to its end and returns the path of its log. An exit status other than 0 is
+    /// an error.
+    ///
+    /// Processes that the command left running continue. If the task is cancelled or the timeout
+    /// passes before the command ends, all of its processes are ended.
     ///
     /// # Errors
     ///
@@ -63,11 +68,11 @@ impl DetachedCommand {
         }
     }
 
-    /// Starts the command and leaves it running. What its standard input is given is written first.
+    /// Starts the command, writes its standard input, and leaves it running.
     ///
     /// # Errors
     ///
-    /// [`CommandError`] if it cannot be started. What becomes of it later is for others to see.
+    /// [`CommandError`] if it cannot be started. Its exit status is not observed.
     pub async fn start(mut self) -> Result<Detached, CommandError> {
         let (text, stdin) = (self.0.text(), self.0.stdin.take());
         let (mut child, log) = self.spawn(&text, stdin.is_some())?;
@@ -79,13 +84,13 @@ impl DetachedCommand {
 
     fn spawn(self, text: &str, has_stdin: bool) -> Result<(Child, OwnLog), CommandError> {
         let Some(log) = self.0.log.clone() else {
-            let problem = "a method that decides whether a task runs leaves no process running";
+            let problem = "a decision method cannot leave a process running";
             let source = std::io::Error::new(std::io::ErrorKind::Unsupported, problem);
             return Err(CommandError::Start { command: text.to_owned(), source });
         };
         let own = OwnLog::new(&log, text)?;
         log.line(&format!("$ {text}"));
-        log.line(&format!("# what it says is in {}", own.path.display()));
+        log.line(&format!("# its output is in {}", own.path.display()));
         let failed = |source| CommandError::Start { command: text.to_owned(), source };
         let (stdout, stderr) =
             own.file.try_clone().and_then(|file| Ok((file, own.file.try_clone()?))).map_err(failed)?;
@@ -104,14 +109,14 @@ struct OwnLog {
 
 impl OwnLog {
     fn new(log: &TaskLog, text: &str) -> Result<Self, CommandError> {
-        let made = log.make_detached().and_then(|(path, mut file)| {
+        let created = log.create_detached().and_then(|(path, mut file)| {
             writeln!(file, "# {}: $ {}", log.title(), one_line(text))?;
             Ok(Self { path, file })
         });
-        made.map_err(|source| CommandError::Log { command: text.to_owned(), path: log.directory(), source })
+        created.map_err(|source| CommandError::Log { command: text.to_owned(), path: log.directory(), source })
     }
 
-    /// Returns its last lines, or none if it cannot be read.
+    /// Returns the last lines, or an empty string if the file cannot be read.
     fn last_lines(mut self) -> String {
         let mut bytes = Vec::new();
         let from = self.file.metadata().map_or(0, |meta| meta.len().saturating_sub(Tail::MOST));

@@ -1,4 +1,5 @@
-//! Running a command within a task: what it says goes to the task's log, and it ends with the task.
+//! Commands that run within a task. Their output goes to the task's log, and they end with the
+//! task.
 
 mod child;
 mod detached;
@@ -28,15 +29,19 @@ use crate::secret::redact;
 
 /// A command that a task runs: [`TaskContext::command`].
 ///
-/// It has no standard input unless [`stdin`](Self::stdin) gives one. Its output and its errors go to the task's log while it
-/// runs. When the task is cancelled or takes too long, the command ends, and so does all that it started: its process group, its
-/// session, and (on Linux) its descendants. What has left all three is not found.
+/// Standard input is empty unless [`stdin`](Self::stdin) sets it. Standard output and standard
+/// error go to the task's log while the command runs.
 ///
-/// It has no controlling terminal: a program that asks for a password there fails at once.
+/// When the task is cancelled or exceeds its timeout, the command is ended together with everything
+/// that it started: its process group, its session, and (on Linux) its descendants. A process that
+/// has left all three is not found.
+///
+/// The command has no controlling terminal, so a program that asks for a password fails at once.
 /// [`interactive`](Self::interactive) hands the terminal over.
 ///
-/// What a command leaves running when it ends has 500 ms to write what it has to say; after that, writing to its outputs is an error
-/// to it (a broken pipe). [`detached`](Self::detached) gives it a log of its own.
+/// Processes that a command leaves running have 500 ms for their last output after the command has
+/// ended. A later write to the outputs fails with a broken pipe. [`detached`](Self::detached) gives
+/// such processes a log of their own.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -65,8 +70,9 @@ use crate::secret::redact;
 /// # Ok(()) }
 /// ```
 ///
-/// Its `Display` is the command as it would be typed, its `Debug` in addition the names of its variables and the directory. Neither
-/// shows standard input or values of the environment, nor [secrets](crate::Secret).
+/// `Display` shows the command as it would be typed. `Debug` also shows the names of its
+/// environment variables and its directory. Neither shows standard input, values of environment
+/// variables, or [secrets](crate::Secret).
 #[must_use = "a command does nothing until it is run"]
 pub struct TaskCommand {
     program: OsString,
@@ -75,13 +81,13 @@ pub struct TaskCommand {
     directory: Option<PathBuf>,
     stdin: Option<Vec<u8>>,
     timeout: Option<Duration>,
-    /// How much of its output is captured; `None` is no limit.
+    /// The maximum number of bytes that are captured, or `None` for no limit.
     output_limit: Option<usize>,
     log: Option<Arc<TaskLog>>,
 }
 
 impl TaskContext {
-    /// A command to run as a part of the task.
+    /// Returns a command that runs as a part of the task.
     pub fn command(&self, program: impl AsRef<OsStr>) -> TaskCommand {
         TaskCommand {
             program: program.as_ref().to_owned(),
@@ -109,61 +115,65 @@ impl TaskCommand {
         self
     }
 
-    /// Sets a variable of its environment.
+    /// Sets an environment variable.
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {
         self.envs.push((name.as_ref().to_owned(), value.as_ref().to_owned()));
         self
     }
 
-    /// The directory that it runs in; without this, that of the process.
+    /// Sets the working directory. The default is the directory of this process.
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {
         self.directory = Some(directory.into());
         self
     }
 
-    /// What it reads.
+    /// Sets the standard input.
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(text.into());
         self
     }
 
-    /// How long it may take; without this, as long as the task.
+    /// Sets the timeout. The default is the timeout of the task.
     pub fn timeout(mut self, limit: Duration) -> Self {
         self.timeout = Some(limit);
         self
     }
 
-    /// Limits how many bytes of its output [`output`](Self::output) captures; without this, `output_limit_kib` of the configuration.
+    /// Limits the number of bytes that [`output`](Self::output) captures. The default is
+    /// `output_limit_kib` of the configuration.
     pub fn output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = Some(bytes);
         self
     }
 
-    /// Lets what the command leaves running, or the command itself, outlive the task, with a log of its own.
+    /// Allows the command, or processes that it leaves running, to outlive the task, with a log of
+    /// its own.
     pub fn detached(self) -> DetachedCommand {
         DetachedCommand(self)
     }
 
-    /// Hands the terminal over to the command while it runs: for what asks a person.
+    /// Hands the terminal over to the command while it runs, so that the command can ask a person
+    /// for input.
     #[cfg(unix)]
     pub fn interactive(self) -> InteractiveCommand {
         InteractiveCommand(self)
     }
 
-    /// Runs it; an exit status other than 0 is an error.
+    /// Runs the command. An exit status other than 0 is an error.
     ///
     /// # Errors
     ///
-    /// [`CommandError`], with the exit status and the last lines of its standard error.
+    /// [`CommandError`], with the exit status and the last lines of standard error.
     pub async fn run(self) -> Result<(), CommandError> {
         running::unless_ending(self.finish(None)).await.map(drop)
     }
 
-    /// Runs it and gives its standard output, which goes to the log too. What is not UTF-8 in it is replaced.
+    /// Runs the command and returns its standard output, which also goes to the log. Invalid UTF-8
+    /// is replaced.
     ///
     /// # Errors
     ///
-    /// As [`run`](Self::run), and [`CommandError::TooMuchOutput`].
+    /// As for [`run`](Self::run), and [`CommandError::TooMuchOutput`].
     pub async fn output(self) -> Result<String, CommandError> {
         let limit = self.output_limit.unwrap_or(usize::MAX);
         let output = running::unless_ending(self.finish(Some(limit))).await?;
@@ -200,13 +210,14 @@ impl TaskCommand {
         }
     }
 
-    /// Returns the command as it is shown: as it would be typed, without secrets.
+    /// Returns the command as it would be typed, without secrets.
     fn text(&self) -> String {
         redact(&self.to_string()).into_owned()
     }
 
-    /// Makes the system's command, in a session of its own: it ends with all that it started, a Ctrl-C in the terminal is the run's
-    /// to answer, and it has no terminal to ask at.
+    /// Returns the system's command in a session of its own. A session allows the command to be
+    /// ended with everything that it started, leaves a Ctrl-C in the terminal to the run, and has
+    /// no terminal to ask at.
     fn prepare(self, has_stdin: bool) -> io::Result<tokio::process::Command> {
         let mut command = self.plain();
         command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
@@ -219,7 +230,7 @@ impl TaskCommand {
         Ok(command)
     }
 
-    /// Makes the system's command with the program, its arguments, its environment and its directory.
+    /// Returns the system's command with the program, arguments, environment and directory.
     fn plain(self) -> tokio::process::Command {
         let mut command = tokio::process::Command::new(self.program);
         command.args(self.args).envs(self.envs);
@@ -243,7 +254,7 @@ impl fmt::Debug for TaskCommand {
     }
 }
 
-/// As it would be typed.
+/// Writes the command as it would be typed.
 impl fmt::Display for TaskCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write_word(f, &self.program)?;
@@ -256,7 +267,7 @@ impl fmt::Display for TaskCommand {
 }
 
 fn write_word(f: &mut fmt::Formatter<'_>, word: &OsStr) -> fmt::Result {
-    // Before it is quoted.
+    // Secrets are replaced before the word is quoted.
     let word = word.to_string_lossy();
     let word = redact(&word);
     let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);

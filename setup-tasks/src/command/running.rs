@@ -1,7 +1,9 @@
-//! The commands that run now, all over the process: a signal that stops, continues or ends the process does the same to them.
+//! The registry of the commands that run in this process. A signal that stops, continues or ends
+//! the process is passed on to them.
 //!
-//! Commands have sessions of their own, so the signals that a terminal sends reach the process alone. The command line of
-//! `setup-tasks-cli` passes them on with the functions of this module; a binary with signal handlers of its own calls them, too.
+//! Each command has a session of its own, so the signals of a terminal reach only this process. The
+//! command line of `setup-tasks-cli` passes them on with the functions of this module. A binary
+//! with signal handlers of its own calls them itself.
 
 #[cfg(target_os = "linux")]
 use std::collections::BTreeMap;
@@ -10,15 +12,16 @@ use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
-/// How often [`end`] looks whether the commands have ended: the system tells a process about its children alone, and not about what
-/// these started.
-const LOOK: Duration = Duration::from_millis(5);
-/// How long [`end`] waits for what it killed.
-const KILLED: Duration = Duration::from_secs(1);
+/// The interval at which [`end`] checks whether the commands have ended. The system reports only
+/// the end of a process's own children, and not the end of processes that these started.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
+/// The time for which [`end`] waits after it has killed the commands.
+const KILL_WAIT: Duration = Duration::from_secs(1);
 
-/// Commands start under the read lock. Under the write lock, the set is complete and stays so.
+/// The gate for starting commands. Commands start under the read lock. Under the write lock, the
+/// set of commands is complete and does not grow.
 static GATE: RwLock<Gate> = RwLock::new(Gate { is_closed: false });
-/// The leaders of the commands' process groups.
+/// The leaders of the process groups of the running commands.
 static LEADERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 #[derive(Debug)]
@@ -26,12 +29,12 @@ struct Gate {
     is_closed: bool,
 }
 
-/// Stopped commands: they continue when this is dropped. Until then, no other command starts.
+/// Suspended commands. They continue when this is dropped, and no other command starts before that.
 #[derive(Debug)]
 #[must_use = "the commands continue when this is dropped"]
 pub struct Suspended(#[expect(dead_code, reason = "it is held")] RwLockWriteGuard<'static, Gate>);
 
-/// Stops every command that runs, with all that it started.
+/// Stops every running command, with everything that it started.
 pub fn suspend() -> Suspended {
     let gate = GATE.write().unwrap_or_else(PoisonError::into_inner);
     signal_all(Signal::Stop);
@@ -44,28 +47,29 @@ impl Drop for Suspended {
     }
 }
 
-/// Continues every command that was stopped.
+/// Continues every stopped command.
 pub fn resume() {
     signal_all(Signal::Continue);
 }
 
-/// Ends every command that runs, with all that it started, and starts no other from then on: for a process that is about to end.
-/// Commands are asked to end first, and killed after the time of grace.
+/// Ends every running command, with everything that it started, and prevents further starts. This
+/// is for a process that is about to end. Commands are asked to end first, and killed after the
+/// grace period.
 ///
-/// A task whose command is ended so never learns of it: what waits for the command waits for ever. So no task takes a command that
-/// was cut off for one that did its work, and the task counts as interrupted.
+/// The task of such a command is never notified: its future waits forever. A task therefore never
+/// mistakes a command that was cut off for a successful one, and counts as interrupted.
 pub fn end(grace: Duration) {
     GATE.write().unwrap_or_else(PoisonError::into_inner).is_closed = true;
-    signal_all(Signal::Ask);
-    // One that was stopped could not answer.
+    signal_all(Signal::Terminate);
+    // A stopped process cannot handle the request to end.
     signal_all(Signal::Continue);
     if !have_ended(grace) {
         signal_all(Signal::Kill);
-        have_ended(KILLED);
+        have_ended(KILL_WAIT);
     }
 }
 
-/// Waits until no command runs any more; returns whether that came true in time.
+/// Waits until no command is running. Returns whether this happened within the limit.
 fn have_ended(limit: Duration) -> bool {
     let since = Instant::now();
     loop {
@@ -76,18 +80,18 @@ fn have_ended(limit: Duration) -> bool {
         if since.elapsed() >= limit {
             return false;
         }
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }
 
-/// The right to start a command.
+/// The permission to start a command.
 pub(super) struct Start(RwLockReadGuard<'static, Gate>);
 
-/// A command that is known to run. It is forgotten when this is dropped.
+/// A registered command. Dropping it removes it from the registry.
 pub(super) struct Running(i32);
 
 impl Start {
-    /// Waits while commands are suspended.
+    /// Waits until commands are not suspended.
     ///
     /// # Errors
     ///
@@ -100,7 +104,7 @@ impl Start {
         Ok(Self(gate))
     }
 
-    /// Enters a command that has been started, by the number of its process, which is its group's, too.
+    /// Registers a started command by its process id, which is also the id of its process group.
     pub(super) fn enter(self, pid: Option<u32>) -> Option<Running> {
         let leader = pid.and_then(|pid| i32::try_from(pid).ok())?;
         leaders().insert(leader);
@@ -117,7 +121,7 @@ impl Running {
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // One that the end of the process ends must stay known until it is gone.
+        // While the process ends, `end` has to find the command until it is gone.
         if !is_closed() {
             leaders().remove(&self.0);
             forget(self.0);
@@ -125,12 +129,14 @@ impl Drop for Running {
     }
 }
 
-/// Returns whether the process is about to end: what becomes of commands is not up to their tasks any more.
+/// Returns whether the process is about to end. If it is, tasks no longer decide about their
+/// commands.
 pub(super) fn is_closed() -> bool {
     GATE.read().unwrap_or_else(PoisonError::into_inner).is_closed
 }
 
-/// Follows a command. Where the process is about to end, its task does not learn how the command ended.
+/// Waits for a command. If the process is about to end, waits forever, so that the task is not
+/// notified of the command's end.
 pub(super) async fn unless_ending<T>(command: impl Future<Output = T>) -> T {
     let ended = command.await;
     if is_closed() {
@@ -141,7 +147,7 @@ pub(super) async fn unless_ending<T>(command: impl Future<Output = T>) -> T {
 
 #[derive(Clone, Copy)]
 pub(super) enum Signal {
-    Ask,
+    Terminate,
     Kill,
     Stop,
     Continue,
@@ -162,14 +168,14 @@ fn signal_all(signal: Signal) {
 fn send(leader: i32, signal: Signal) {
     use rustix::process::{Pid, Signal as Number, kill_process_group};
     let number = match signal {
-        Signal::Ask => Number::TERM,
+        Signal::Terminate => Number::TERM,
         Signal::Kill => Number::KILL,
         Signal::Stop => Number::STOP,
         Signal::Continue => Number::CONT,
     };
     let groups = groups(leader).unwrap_or_else(|| BTreeSet::from([leader]));
     for group in groups.into_iter().filter_map(Pid::from_raw) {
-        // An error says that nobody is left in it.
+        // An error means that the group is empty.
         let _ = kill_process_group(group, number);
     }
 }
@@ -177,7 +183,7 @@ fn send(leader: i32, signal: Signal) {
 #[cfg(not(unix))]
 fn send(_leader: i32, _signal: Signal) {}
 
-/// Returns whether a process of a command is left.
+/// Returns whether any process of a command is alive.
 #[cfg(unix)]
 fn is_alive(leader: i32) -> bool {
     use rustix::process::{Pid, WaitOptions, test_kill_process_group, waitpid};
@@ -185,7 +191,7 @@ fn is_alive(leader: i32) -> bool {
         return !groups.is_empty();
     }
     let Some(pid) = Pid::from_raw(leader) else { return false };
-    // One that has ended and was not waited for counts as a process of its group.
+    // A zombie counts as a process of its group, so it is waited for first.
     let _ = waitpid(Some(pid), WaitOptions::NOHANG);
     test_kill_process_group(pid).is_ok()
 }
@@ -195,31 +201,33 @@ fn is_alive(_leader: i32) -> bool {
     false
 }
 
-/// A process that has not ended, as `/proc/PID/stat` describes it.
+/// A live process, as `/proc/PID/stat` describes it.
 #[cfg(target_os = "linux")]
 struct Process {
     pid: i32,
     parent: i32,
     group: i32,
     session: i32,
-    /// When it began: a number is given again once its process is gone.
+    /// The start time, which tells apart processes that reuse an id.
     began: u64,
 }
 
-/// Processes of a command that were seen, by the command's leader. One may leave the session at any moment, and its ancestors may end
-/// before it: then nothing else tells that it belongs to the command.
+/// The processes of each command that were seen, by the command's leader. A process may leave the
+/// session at any moment, and its ancestors may end before it. After that, only this record
+/// connects it with the command.
 #[cfg(target_os = "linux")]
 static SEEN: Mutex<BTreeMap<i32, BTreeSet<(i32, u64)>>> = Mutex::new(BTreeMap::new());
 
-/// Returns the process groups of a command in which something runs: its own, those that it made within its session, as a shell with
-/// job control or `timeout` does, and those of descendants that made a session of their own. Returns `None` where the system does not
-/// list its processes.
+/// Returns the process groups in which processes of a command are alive. These are its own group,
+/// groups that it created within its session (as a shell with job control or `timeout` does), and
+/// groups of descendants in sessions of their own. Returns `None` if the system does not list its
+/// processes.
 #[cfg(target_os = "linux")]
 fn groups(leader: i32) -> Option<BTreeSet<i32>> {
     let entries = std::fs::read_dir("/proc").ok()?.flatten();
     let mut others: Vec<_> = entries
         .filter(|entry| entry.file_name().as_encoded_bytes().first().is_some_and(u8::is_ascii_digit))
-        // One that has ended since has no such file.
+        // A process that has ended in the meantime has no such file.
         .filter_map(|entry| Process::parse(&std::fs::read_to_string(entry.path().join("stat")).ok()?))
         .collect();
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -241,7 +249,7 @@ fn groups(leader: i32) -> Option<BTreeSet<i32>> {
     }
 }
 
-/// Forgets the processes of a command.
+/// Removes the record of a command's processes.
 #[cfg(target_os = "linux")]
 fn forget(leader: i32) {
     SEEN.lock().unwrap_or_else(PoisonError::into_inner).remove(&leader);
@@ -257,9 +265,10 @@ fn groups(_leader: i32) -> Option<BTreeSet<i32>> {
 
 #[cfg(target_os = "linux")]
 impl Process {
-    /// Reads the line. The name of the program, in parentheses, may hold anything. Returns `None` of a process that has ended.
+    /// Parses the line, or returns `None` for a process that has ended. The name of the program, in
+    /// parentheses, may contain any characters.
     fn parse(stat: &str) -> Option<Self> {
-        /// How many fields stand between the session and the time of the beginning.
+        /// The number of fields between the session and the start time.
         const BETWEEN: usize = 15;
         let pid = stat.split_once(' ')?.0.parse().ok()?;
         let mut fields = stat.rsplit_once(") ")?.1.split_whitespace();

@@ -1,19 +1,20 @@
-//! The last lines of what goes by.
+//! The last lines of a stream.
 
-/// How many lines are kept, and of how many bytes at the most.
+/// The maximum number of lines that are kept, and the maximum number of their bytes.
 const LINES: usize = 10;
 const BYTES: usize = 4096;
 
+/// A buffer that keeps the last lines of a stream.
 #[derive(Default)]
 pub(super) struct Tail(Vec<u8>);
 
 impl Tail {
-    /// The bytes of which the last lines are kept.
+    /// The maximum number of bytes in the buffer.
     pub(super) const MOST: u64 = 2 * BYTES as u64;
 
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
-        // Seldom, so that each byte is moved once or twice at the most.
+        // The buffer is shortened seldom, so that each byte is moved at most twice.
         if self.0.len() > 2 * BYTES {
             self.0.drain(..self.0.len() - BYTES);
         }

@@ -1,4 +1,5 @@
-//! Configuration from environment variables. A variable is a text; only a key that is a number or a boolean is read as one.
+//! Configuration from environment variables. Only the values of numeric and boolean keys are
+//! parsed.
 
 use std::ffi::OsString;
 
@@ -7,7 +8,7 @@ use toml::{Table, Value};
 use super::{ConfigError, defaults};
 use crate::text::name_help;
 
-/// Reads the variables with a prefix, in whatever case.
+/// Reads the variables with a prefix. Names are case-insensitive.
 pub(super) fn read(
     prefix: &str,
     variables: impl IntoIterator<Item = (OsString, OsString)>,
@@ -30,7 +31,7 @@ pub(super) fn read(
     Ok(values)
 }
 
-/// Reads a text as a value of the default's type, or returns the name of that type.
+/// Parses a text as a value of the default's type, or returns the name of the expected type.
 fn parse(default: &Value, text: &str) -> Result<Value, &'static str> {
     match default {
         Value::Boolean(_) => match &*text.to_lowercase() {

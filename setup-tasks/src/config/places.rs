@@ -1,11 +1,12 @@
-//! The directories of a configuration: made absolute, and refused where the runtime's own would mix with each other or with
-//! the user's files.
+//! Validation of the configured directories. Directories that would mix with each other or with the
+//! user's files are rejected.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::{Config, ConfigError};
 
-/// Makes the base directory absolute, and checks the other directories against it and each other, with links resolved.
+/// Makes the base directory absolute. Checks the other directories against it and each other, with
+/// links resolved.
 pub(super) fn settle(mut config: Config) -> Result<Config, ConfigError> {
     if config.base_dir.as_os_str().is_empty() {
         return Err(ConfigError::of_places("`base_dir` is empty"));
@@ -17,7 +18,7 @@ pub(super) fn settle(mut config: Config) -> Result<Config, ConfigError> {
             return Err(ConfigError::of_places(format!("`{name}` is empty")));
         }
         if path.as_os_str().as_encoded_bytes().contains(&0) {
-            return Err(ConfigError::of_places(format!("`{name}` holds a NUL")));
+            return Err(ConfigError::of_places(format!("`{name}` contains a NUL byte")));
         }
     }
     let [cache, state, log] = own(&config).map(|(name, path)| ConfiguredDir::new(name, &config.base_dir.join(path)));
@@ -36,14 +37,16 @@ fn own(config: &Config) -> [(&'static str, &Path); 3] {
     [("cache_dir", &config.cache_dir), ("state_dir", &config.state_dir), ("log_dir", &config.log_dir)]
 }
 
-/// A directory by its key, its path without links, and the identities of it and all that it is in, as far as they exist.
+/// A directory with its key, its path without links, and the identities of itself and its
+/// ancestors, as far as they exist.
 struct ConfiguredDir {
     name: &'static str,
     path: PathBuf,
     within: Vec<Identity>,
 }
 
-/// The device and the number of a directory: a directory that is mounted in two places has one.
+/// The device number and the inode number of a directory. A directory that is mounted in two places
+/// has only one identity.
 type Identity = (u64, u64);
 
 impl ConfiguredDir {
@@ -65,7 +68,7 @@ impl ConfiguredDir {
     }
 }
 
-/// Returns a path without links and `..`, also where its end does not exist yet.
+/// Returns a path without links and `..`, even if its end does not exist yet.
 fn resolve(path: &Path) -> PathBuf {
     if let Ok(real) = path.canonicalize() {
         return real;
@@ -113,7 +116,7 @@ mod tests {
         is_refused(base, |c| c.cache_dir = "".into(), ["`cache_dir` is empty", ""]);
         is_refused(base, |c| c.state_dir = "".into(), ["`state_dir` is empty", ""]);
         is_refused(base, |c| c.log_dir = "".into(), ["`log_dir` is empty", ""]);
-        is_refused(base, |c| c.log_dir = "a\0b".into(), ["`log_dir` holds a NUL", ""]);
+        is_refused(base, |c| c.log_dir = "a\0b".into(), ["`log_dir` contains a NUL", ""]);
     }
 
     #[test]
@@ -186,7 +189,7 @@ mod tests {
             |c| c.cache_dir = base.clone(),
             ["`cache_dir` (", "is the same directory as `base_dir`"],
         );
-        // `..` behind a link leads out of where the link leads to.
+        // `..` after a link leaves the target of the link.
         std::os::unix::fs::symlink("real/inner", base.join("deep")).unwrap();
         is_refused(
             &base,

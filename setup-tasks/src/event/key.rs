@@ -1,4 +1,4 @@
-//! What events are listened for by.
+//! The keys by which listeners select events.
 
 use std::any::TypeId;
 use std::sync::Arc;
@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::injector::InjectionKey;
 use crate::object::SetupTasks;
 
-/// Chooses events: all, those of a type of objects, of one object, or of the objects whose model adds the key.
+/// A selection of events: all events, those of a type of objects, of one object, or of the objects
+/// whose model adds the key.
 ///
 /// ```
 /// use setup_tasks::{InjectionKey, prelude::*};
@@ -46,17 +47,17 @@ pub(super) enum Key {
 }
 
 impl EventKey {
-    /// Every event.
+    /// Returns the key of all events.
     pub const fn all() -> Self {
         Self(Key::All)
     }
 
-    /// The events of all objects of a type.
+    /// Returns the key of the events of all objects of a type.
     pub const fn of<M: SetupTasks>() -> Self {
         Self(Key::Named(TypeId::of::<M>(), None))
     }
 
-    /// The events of the object with an id.
+    /// Returns the key of the events of the object with an id.
     pub fn object(id: &str) -> Self {
         Self(Key::Object(id.into()))
     }
@@ -69,7 +70,7 @@ impl<T> From<InjectionKey<T>> for EventKey {
 }
 
 impl EventKey {
-    /// Whether every object of this id and type has it.
+    /// Returns whether the key applies to an object by its id or its type alone.
     pub(crate) fn fits(&self, id: &str, type_id: TypeId) -> bool {
         match &self.0 {
             Key::All => true,

@@ -1,5 +1,7 @@
-//! Listeners. Each has a queue of its own, and somebody of its own who empties it: one that stalls or panics harms neither a
-//! run nor the other listeners.
+//! Listeners of events.
+//!
+//! Each listener has its own queue and its own reader. A listener that stalls or panics therefore
+//! affects neither the run nor other listeners.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,20 +16,21 @@ use tokio::sync::oneshot;
 
 use super::{Event, EventKey};
 
-/// How many events may wait for one listener; those beyond are counted and lost.
+/// The maximum number of events in a listener's queue. Further events are counted and dropped.
 const QUEUE: usize = 1 << 16;
 
-/// What a queue holds.
+/// An element of a queue.
 enum Item {
     Event(Arc<Event>),
-    /// Answered once all before it was handled.
+    /// A request to answer once all earlier events were handled.
     Flush(oneshot::Sender<()>),
 }
 
 /// The listeners at one injector.
 pub(crate) struct Listeners {
     list: RwLock<Vec<Listener>>,
-    /// How many there are in all of the injector's tree: nobody listening costs one load.
+    /// The number of listeners in the whole tree of injectors. Without listeners, an event costs
+    /// one atomic load.
     in_tree: Arc<AtomicUsize>,
 }
 
@@ -38,21 +41,22 @@ struct Listener {
 }
 
 impl Listeners {
+    /// Returns the listeners of a root injector.
     pub(crate) fn root() -> Self {
         Self { list: RwLock::default(), in_tree: Arc::default() }
     }
 
-    /// Those of an injector below.
+    /// Returns the listeners of a child injector.
     pub(crate) fn child(&self) -> Self {
         Self { list: RwLock::default(), in_tree: self.in_tree.clone() }
     }
 
-    /// Whether anybody listens, anywhere in the tree.
+    /// Returns whether the tree of injectors has any listener.
     pub(crate) fn any(&self) -> bool {
         self.in_tree.load(Ordering::Acquire) > 0
     }
 
-    /// Hands an event to those here whose key is one of its object's.
+    /// Sends an event to the listeners of this injector whose key selects it.
     pub(crate) fn send(&self, event: &Arc<Event>, has: impl Fn(&EventKey) -> bool) {
         let mut ended = false;
         for listener in self.list.read().unwrap_or_else(PoisonError::into_inner).iter() {
@@ -68,7 +72,7 @@ impl Listeners {
         }
     }
 
-    /// A new listener.
+    /// Adds a listener and returns its events as a stream.
     pub(crate) fn listen(&self, key: EventKey) -> EventStream {
         self.add(key).0
     }
@@ -83,14 +87,15 @@ impl Listeners {
         (EventStream { receiver, missed }, listening)
     }
 
-    /// A new listener that calls a function, on a thread of its own.
+    /// Adds a listener that calls a function on a thread of its own.
     pub(crate) fn call(&self, key: EventKey, listener: impl Fn(&Event) + Send + 'static) -> Listening {
         let (stream, listening) = self.add(key);
         spawn_thread(move || stream.drive_blocking(&listener));
         listening
     }
 
-    /// A new listener that calls an async function, on the tokio runtime of the caller, or one of its own if there is none.
+    /// Adds a listener that calls an async function. It runs on the caller's tokio runtime, or on a
+    /// new one if the caller has none.
     pub(crate) fn call_async<F>(
         &self,
         key: EventKey,
@@ -120,7 +125,7 @@ fn spawn_thread(work: impl FnOnce() + Send + 'static) {
 }
 
 impl Listener {
-    /// Whether there is still somebody who listens.
+    /// Queues an event. Returns whether the listener still exists.
     fn send(&self, event: &Arc<Event>) -> bool {
         match self.queue.try_send(Item::Event(event.clone())) {
             Ok(()) => true,
@@ -135,7 +140,7 @@ impl Listener {
     }
 }
 
-/// Events as they happen, in order; a [`Stream`]. Dropping it ends it.
+/// A [`Stream`] of events in the order in which they happen. Dropping it removes the listener.
 #[derive(Debug)]
 pub struct EventStream {
     receiver: Receiver<Item>,
@@ -152,7 +157,7 @@ impl std::fmt::Debug for Item {
 }
 
 impl EventStream {
-    /// The next event; `None` once the injector is gone.
+    /// Waits for the next event. Returns `None` once the injector has been dropped.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         loop {
             if let Item::Event(event) = self.receiver.recv().await? {
@@ -161,7 +166,7 @@ impl EventStream {
         }
     }
 
-    /// The next event, if one has happened.
+    /// Returns the next event if there is one already.
     pub fn try_next(&mut self) -> Option<Arc<Event>> {
         loop {
             if let Item::Event(event) = self.receiver.try_recv().ok()? {
@@ -170,7 +175,7 @@ impl EventStream {
         }
     }
 
-    /// How many events were lost because too many waited.
+    /// Returns the number of events that were dropped because the queue was full.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
@@ -182,7 +187,7 @@ impl EventStream {
                     return panicked();
                 }
                 Item::Event(_) => {}
-                // Whoever waited for it may have given up.
+                // The caller of `flush` may have stopped waiting.
                 Item::Flush(done) => drop(done.send(())),
             }
         }
@@ -222,7 +227,7 @@ impl Stream for EventStream {
     }
 }
 
-/// A listener that is called. Dropping this leaves it on.
+/// A handle to a listener that calls a function. Dropping the handle does not remove the listener.
 #[derive(Debug)]
 pub struct Listening {
     queue: WeakSender<Item>,
@@ -230,17 +235,17 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// How many events were lost because too many waited.
+    /// Returns the number of events that were dropped because the queue was full.
     pub fn missed(&self) -> u64 {
         self.missed.load(Ordering::Relaxed)
     }
 
-    /// Waits until the listener has handled all that happened so far, or has ended.
+    /// Waits until the listener has handled all events so far, or has ended.
     pub async fn flush(&self) {
         let Some(queue) = self.queue.upgrade() else { return };
         let (done, handled) = oneshot::channel();
         if queue.send(Item::Flush(done)).await.is_ok() {
-            // An error says that it ended before.
+            // An error means that the listener ended before that.
             let _ = handled.await;
         }
     }

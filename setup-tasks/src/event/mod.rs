@@ -1,5 +1,7 @@
-//! What happens to objects and their tasks, told to whoever listens: at the object's injector and those above it, by the
-//! keys of the object. Progress, logs, the history of a test all read it.
+//! Events of objects and their tasks.
+//!
+//! An event is sent to the listeners at the object's injector and at its ancestors, selected by the
+//! keys of the object. Progress displays, logs and tests are listeners.
 
 mod key;
 mod listen;
@@ -19,26 +21,26 @@ use crate::decide::Reason;
 use crate::run::{Undecided, micros};
 use crate::stamp::Timestamp;
 
-/// Something that happened to a task or an object.
+/// An event of a task or an object.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// When it happened.
+    /// The time of the event.
     pub at: Timestamp,
-    /// The object's id.
+    /// The id of the object.
     #[serde(serialize_with = "text")]
     pub object: Arc<str>,
-    /// The task's name; empty for an event of the whole object.
+    /// The name of the task, or an empty string for an event of the whole object.
     pub task: &'static str,
-    /// What the task does, in words.
+    /// The description of the task.
     pub description: Cow<'static, str>,
-    /// What happened.
+    /// The kind of event and its details.
     #[serde(flatten)]
     pub kind: EventKind,
 }
 
 impl Event {
-    /// Something that happens now.
+    /// Creates an event with the current time.
     pub fn new(
         object: impl Into<Arc<str>>,
         task: &'static str,
@@ -50,79 +52,79 @@ impl Event {
     }
 }
 
-/// What happened.
+/// The kind of an event, with its details.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
-    /// It was decided that the task runs.
+    /// The task was found to need a run.
     TaskShouldRun {
-        /// Why.
+        /// The reason for the run.
         reason: Reason,
     },
-    /// An attempt of its method begins.
+    /// An attempt of the task starts.
     TaskStart {
-        /// Which attempt, from 1.
+        /// The number of the attempt, from 1.
         attempt: u32,
     },
-    /// It did its work and its stamp is written.
+    /// The task succeeded and its stamp is written.
     TaskRan {
-        /// How long its method took.
+        /// The duration of all attempts together.
         #[serde(rename = "duration_us", serialize_with = "micros")]
         duration: Duration,
     },
-    /// It failed for good, or a method that decides whether it runs did.
+    /// The task failed after its last attempt, or one of its decision methods failed.
     TaskFail {
         /// The error, with its causes.
         error: String,
-        /// How long its method took.
+        /// The duration of all attempts together, or zero if a decision method failed.
         #[serde(rename = "duration_us", serialize_with = "micros")]
         duration: Duration,
-        /// The log of its last attempt, if that wrote one.
+        /// The log of the last attempt, if it wrote one.
         log: Option<PathBuf>,
     },
-    /// An attempt failed; there will be another.
+    /// An attempt failed and another one follows.
     TaskRetry {
         /// The error, with its causes.
         error: String,
-        /// Which attempt failed, from 1.
+        /// The number of the failed attempt, from 1.
         attempt: u32,
-        /// How long the run waits before the next.
+        /// The delay before the next attempt.
         #[serde(rename = "wait_us", serialize_with = "micros")]
         wait: Duration,
     },
-    /// It is up to date.
+    /// The task is up to date.
     TaskAlreadyRun,
-    /// It asked to be skipped.
+    /// The task skipped itself.
     TaskSkipped,
-    /// It would run, were this not a dry run.
+    /// The task would run if this were not a dry run.
     TaskWouldRun {
-        /// Why.
+        /// The reason for the run.
         reason: Reason,
     },
-    /// A dry run cannot say whether it would run.
+    /// A dry run cannot determine whether the task would run.
     TaskUndecided {
-        /// Why.
+        /// The reason.
         #[serde(flatten)]
         undecided: Undecided,
     },
-    /// Its hash or its inputs changed while its method ran: the next run runs it again.
+    /// The task's hash or inputs changed while it ran, so the next run runs it again.
     ChangedWhileRunning,
-    /// The run waits for another process that runs the object.
+    /// The run waits for another process that is running the object.
     Waiting {
-        /// That process, as far as it is known.
+        /// A description of that process, as far as it is known.
         holder: String,
     },
-    /// The object was brought to ready.
+    /// The object is ready.
     ObjectReady,
-    /// The object could not be brought to ready.
+    /// The object could not be made ready.
     ObjectFailed {
         /// The error, with its causes.
         error: String,
     },
-    /// The task says something: [`TaskContext::log`](crate::TaskContext::log).
+    /// The task wrote a line with [`TaskContext::log`](crate::TaskContext::log).
     LogLine {
-        /// What it says.
+        /// The line.
         line: String,
     },
 }

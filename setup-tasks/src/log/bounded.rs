@@ -1,24 +1,26 @@
-//! A file that grows to a limit and then keeps its head and its tail.
+//! A file with a maximum size, which keeps its head and its tail.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 
-/// The least limit: a head and a tail that are worth reading.
+/// The smallest allowed limit, which leaves room for a useful head and tail.
 const LEAST: u64 = 16 * 1024;
-/// How far a line is followed to its end, so that whole lines are left out.
+/// The maximum distance to the end of a line, within which only whole lines are removed.
 const LINE: usize = 4 * 1024;
 const PART: usize = 64 * 1024;
 
-/// A file that holds at most its limit. What comes between its head and its tail is left out, and a line says how much that was.
+/// A file with a maximum size. The text between its head and its tail is removed, and one line
+/// states the number of removed bytes.
 ///
-/// The head is a half of the limit. When the file is full, the older half of the rest is dropped: the tail is moved within the file,
-/// so each byte is moved once at most, and no byte is kept in memory.
+/// The head takes half of the limit. When the file is full, the older half of the rest is removed
+/// by moving the tail within the file. Each byte is moved at most once, and no text is kept in
+/// memory.
 #[derive(Debug)]
 pub(super) struct BoundedFile {
     file: File,
     limit: u64,
     length: u64,
-    /// Where the tail begins, once something was left out.
+    /// The removed text between head and tail, if any.
     gap: Option<Gap>,
     ends_line: bool,
 }
@@ -30,20 +32,20 @@ struct Gap {
 }
 
 impl Gap {
-    /// The line that stands in the gap; its length is always the same.
+    /// Returns the line that stands in the gap. Its length is constant.
     fn line(self) -> String {
         format!("# … {:>20} bytes are left out here: the log has a limit …\n", self.left_out)
     }
 }
 
 impl BoundedFile {
-    /// Takes an empty file that is open for reading and writing. A limit of 0 is none.
+    /// Wraps an empty file that is open for reading and writing. A limit of 0 means no limit.
     pub(super) fn new(file: File, limit: u64) -> Self {
         let limit = if limit == 0 { u64::MAX } else { limit.max(LEAST) };
         Self { file, limit, length: 0, gap: None, ends_line: true }
     }
 
-    /// Adds bytes.
+    /// Appends bytes.
     pub(super) fn write(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         self.ends_line = bytes.last().map_or(self.ends_line, |byte| *byte == b'\n');
         while !bytes.is_empty() {
@@ -59,12 +61,12 @@ impl BoundedFile {
         Ok(())
     }
 
-    /// Returns whether the last byte was a line end.
+    /// Returns whether the last byte is a line end.
     pub(super) fn ends_line(&self) -> bool {
         self.ends_line
     }
 
-    /// Drops the older half of what comes behind the head.
+    /// Removes the older half of the text after the head.
     fn shorten(&mut self) -> io::Result<()> {
         let mut gap = match self.gap {
             Some(gap) => gap,
@@ -89,7 +91,8 @@ impl BoundedFile {
         Ok(())
     }
 
-    /// Returns where the line begins that a place is in; of a long line, where the character does.
+    /// Returns the start of the line that contains a position. In a long line, returns the start of
+    /// the character.
     fn line_before(&mut self, place: u64) -> io::Result<u64> {
         let from = place.saturating_sub(LINE as u64);
         let mut bytes = vec![0; usize::try_from(place - from).unwrap_or(LINE)];
@@ -100,7 +103,7 @@ impl BoundedFile {
         })
     }
 
-    /// Returns where the next line begins; of a long line, where the next character does.
+    /// Returns the start of the next line. In a long line, returns the start of the next character.
     fn line_behind(&mut self, place: u64) -> io::Result<u64> {
         let mut bytes = vec![0; usize::try_from(self.length - place).unwrap_or(LINE).min(LINE)];
         self.get(place, &mut bytes)?;
@@ -121,7 +124,7 @@ impl BoundedFile {
     }
 }
 
-/// Returns how many bytes come before a character that is cut off at the end.
+/// Returns the number of bytes before a character that is cut off at the end.
 fn whole_characters(bytes: &[u8]) -> usize {
     let begin = bytes.iter().rposition(|byte| !(0x80..0xc0).contains(byte)).unwrap_or_default();
     if std::str::from_utf8(&bytes[begin..]).is_ok() { bytes.len() } else { begin }

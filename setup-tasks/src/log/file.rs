@@ -1,4 +1,4 @@
-//! Logs as files: `TIME-TASK-ATTEMPT.log`, so that names sort by time.
+//! The files of logs, named `TIME-TASK-ATTEMPT.log` so that names sort by time.
 
 use std::fs::File;
 use std::io;
@@ -8,26 +8,27 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use crate::object::AnyObject;
 use crate::private_dir::{Creation, PrivateDir};
 
-/// The digits of the time in a name: microseconds since 1970, until the year 2286.
+/// The number of digits of the time in a name. It is in microseconds since 1970, which fit until
+/// the year 2286.
 const DIGITS: usize = 16;
 
-/// The log of one attempt, as it is on disk.
+/// The file of a log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LogFile {
-    /// The task's name.
+    /// The name of the task.
     pub task: String,
-    /// When its first line was written.
+    /// The time of the first line.
     pub began: SystemTime,
-    /// Which attempt it is of, from 1.
+    /// The number of the attempt, from 1.
     pub attempt: u32,
-    /// Whether a [detached](crate::command::TaskCommand::detached) command writes it.
+    /// Whether a [detached](crate::command::TaskCommand::detached) command writes the file.
     pub detached: bool,
-    /// The file.
+    /// The path of the file.
     pub path: PathBuf,
 }
 
-/// The end of the name of a log that a detached command writes.
+/// The end of the name of a detached command's log.
 const DETACHED: &str = ".detached";
 
 impl LogFile {
@@ -42,11 +43,11 @@ impl LogFile {
     }
 }
 
-/// The logs of an object, or of one of its tasks, oldest first.
+/// Returns the logs of an object or of one of its tasks, oldest first.
 ///
 /// # Errors
 ///
-/// If the directory is there and cannot be read.
+/// If the directory exists and cannot be read.
 pub fn logs_of(object: &AnyObject, task: Option<&str>) -> io::Result<Vec<LogFile>> {
     let Some(directory) = object.0.core().paths().find_log()? else { return Ok(Vec::new()) };
     let mut logs = within(&directory)?;
@@ -61,7 +62,8 @@ fn within(directory: &PrivateDir) -> io::Result<Vec<LogFile>> {
     Ok(logs)
 }
 
-/// Makes a log that nobody else has, readable by its owner alone: what tasks and commands say may hold secrets.
+/// Creates a log file with a unique name. Only its owner can read it, because the output of tasks
+/// and commands may contain secrets.
 pub(super) fn create(
     directory: &PrivateDir,
     task: &str,
@@ -69,12 +71,12 @@ pub(super) fn create(
     mut began: SystemTime,
     detached: bool,
 ) -> io::Result<(PathBuf, File)> {
-    // Both outputs of a detached command are appended, perhaps by many processes.
+    // Both outputs of a detached command are appended, possibly by several processes.
     let creation = if detached { Creation::NewToAppend } else { Creation::New };
     let end = if detached { DETACHED } else { "" };
     loop {
         let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        // A slash would lead to another directory.
+        // A slash would refer to another directory.
         let task = task.replace('%', "%25").replace('/', "%2F");
         let name = format!("{time:0DIGITS$}-{task}-{attempt}{end}.log");
         match directory.make_file(&name, creation) {
@@ -85,7 +87,8 @@ pub(super) fn create(
     }
 }
 
-/// Leaves the latest logs of a task of one kind. One that cannot be removed stays.
+/// Removes all but the latest logs of a task, separately for attempts and detached commands. A log
+/// that cannot be removed stays.
 pub(super) fn forget_old(directory: &PrivateDir, task: &str, detached: bool, keep: usize) {
     let mut logs = within(directory).unwrap_or_default();
     logs.retain(|log| log.task == task && log.detached == detached);

@@ -1,4 +1,5 @@
-//! What a task says while it runs: a file an attempt, under the object's `log_path`, made with its first line.
+//! The logs of tasks: one file per attempt under the object's `log_path`, created with its first
+//! line.
 
 mod bounded;
 mod file;
@@ -20,17 +21,18 @@ use crate::object::AnyObject;
 use crate::secret::redact;
 use crate::text::one_line;
 
-/// How many logs are kept of a task; older ones go when a new one is writer.
+/// The number of logs that are kept per task. Creating a log removes the oldest ones beyond it.
 const KEPT: usize = 20;
 
-/// The target of what tasks say through [`TaskContext::log`](crate::TaskContext::log): it is in their logs already.
+/// The tracing target of the lines of [`TaskContext::log`](crate::TaskContext::log). A subscriber
+/// can leave them out, since the task's log contains them already.
 pub const TARGET: &str = "setup_tasks::log";
 
 tokio::task_local! {
     static CURRENT: Arc<TaskLog>;
 }
 
-/// The log of one attempt of a task. Nothing is on disk before something is written.
+/// The log of one attempt of a task. The file is created by the first write.
 #[derive(Debug)]
 pub struct TaskLog {
     object: AnyObject,
@@ -44,7 +46,7 @@ pub struct TaskLog {
 enum LogState {
     NotCreated,
     Open(LogWriter),
-    /// A write failed. That was reported once, and no other write is tried.
+    /// A write failed. The failure was reported once, and nothing more is written.
     Failed,
 }
 
@@ -53,37 +55,37 @@ impl TaskLog {
         Self { object, task, attempt, reason, state: Mutex::new(LogState::NotCreated) }
     }
 
-    /// The log of the attempt that the caller is a part of.
+    /// Returns the log of the attempt that the caller is a part of.
     pub fn current() -> Option<Arc<Self>> {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// Does some work that [`current`](Self::current) is answered in.
+    /// Runs a future within which [`current`](Self::current) returns this log.
     pub(crate) async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
         CURRENT.scope(self, work).await
     }
 
-    /// Adds a line.
+    /// Writes a line.
     pub fn line(&self, line: &str) {
         self.write(format!("{line}\n").as_bytes());
     }
 
-    /// Adds bytes: control characters are spelled out, [secrets](crate::Secret) replaced. A log that cannot be written harms no
-    /// task: that is a warning.
+    /// Writes bytes, with [secrets](crate::Secret) replaced and control characters escaped. A
+    /// failed write is reported as a warning and does not fail the task.
     pub fn write(&self, bytes: &[u8]) {
         self.with(|log| log.write(bytes));
     }
 
-    /// Adds bytes that have passed a filter already.
+    /// Writes bytes that have passed a filter already.
     fn write_filtered(&self, bytes: &[u8]) {
         self.with(|log| log.write_filtered(bytes));
     }
 
-    /// Writes to the log, which is writer first if need be.
+    /// Calls `write` with the open log, which is created first if necessary.
     fn with(&self, write: impl FnOnce(&mut LogWriter) -> io::Result<()>) {
         let mut state = self.state();
         if let LogState::NotCreated = *state {
-            match self.make() {
+            match self.open() {
                 Ok(writer) => *state = LogState::Open(writer),
                 Err(error) => return self.give_up(state, &error),
             }
@@ -95,7 +97,7 @@ impl TaskLog {
         }
     }
 
-    /// Where it is, once something was written.
+    /// Returns the path of the file after the first write.
     pub fn path(&self) -> Option<PathBuf> {
         match &*self.state() {
             LogState::Open(writer) => Some(writer.path.clone()),
@@ -103,16 +105,16 @@ impl TaskLog {
         }
     }
 
-    /// Says how the attempt ended: in a log that there is, and of a failure in any case.
+    /// Writes the result of the attempt. A success is written only if the log exists already.
     pub(crate) fn end(&self, error: Option<&anyhow::Error>, took: Duration) {
         let is_open = match &mut *self.state() {
-            // A last line that has no end yet gets one.
+            // An incomplete last line is ended.
             LogState::Open(writer) => writer.end_line().is_ok(),
             LogState::NotCreated | LogState::Failed => false,
         };
         match error {
             Some(error) => {
-                // Before it is cut into lines.
+                // Secrets are replaced before the text is split into lines.
                 let error = redact(&format!("{error:#}")).replace('\n', "\n# ");
                 self.line(&format!("# failed after {took:.1?}: {error}"));
                 self.with(LogWriter::end_line);
@@ -122,7 +124,7 @@ impl TaskLog {
         }
     }
 
-    fn make(&self) -> io::Result<LogWriter> {
+    fn open(&self) -> io::Result<LogWriter> {
         let (path, file) = self.create(false)?;
         let limit = self.object.0.core().layout.config().log_limit();
         let mut writer = LogWriter::new(path, BoundedFile::new(file, limit));
@@ -130,8 +132,8 @@ impl TaskLog {
         Ok(writer)
     }
 
-    /// Makes a file for what a detached command says.
-    pub(crate) fn make_detached(&self) -> io::Result<(PathBuf, fs::File)> {
+    /// Creates a log file for a detached command.
+    pub(crate) fn create_detached(&self) -> io::Result<(PathBuf, fs::File)> {
         self.create(true)
     }
 
@@ -142,18 +144,19 @@ impl TaskLog {
         file::create(&directory, self.task, self.attempt, SystemTime::now(), detached)
     }
 
-    /// Returns what the first line of a log says: the attempt, and why there is one.
+    /// Returns the first line of a log: the attempt and the reason for it.
     pub(crate) fn title(&self) -> String {
         let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
         one_line(&format!("{}/{}, attempt {}{reason}", self.object.id(), self.task, self.attempt)).into_owned()
     }
 
-    /// Returns where its files are.
+    /// Returns the directory of the log files.
     pub(crate) fn directory(&self) -> PathBuf {
-        self.object.0.core().paths().log_unmade().to_owned()
+        self.object.0.core().paths().log_path().to_owned()
     }
 
-    /// Without the lock: whoever hears the warning may want to write it here.
+    /// Reports a failed write once. The lock is released first, because the subscriber of the
+    /// warning may write to this log.
     fn give_up(&self, mut state: MutexGuard<'_, LogState>, error: &io::Error) {
         *state = LogState::Failed;
         drop(state);
@@ -165,14 +168,15 @@ impl TaskLog {
     }
 }
 
-/// The last lines of a log, the runtime's own (`# …`) left out; of a long one, from its last part alone.
+/// Returns the last lines of a log, without the lines of the runtime itself (`# …`). Only the last
+/// 64 KiB of a longer file are read.
 ///
 /// # Errors
 ///
-/// If it cannot be read.
+/// If the file cannot be read.
 pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<String>> {
     use io::{Read, Seek};
-    /// Further back nobody looks for the last lines.
+    /// The size of the end of the file that is read.
     const PART: u64 = 64 * 1024;
     let mut file = fs::File::open(path)?;
     let length = file.metadata()?.len();

@@ -1,4 +1,4 @@
-//! The log of one attempt on disk, and the ways into it.
+//! The file of a log while an attempt runs, and the streams that write to it.
 
 use std::convert::Infallible;
 use std::io;
@@ -10,7 +10,7 @@ use super::bounded::BoundedFile;
 use crate::secret::Gate;
 use crate::text::escape::Escaper;
 
-/// A filter that text passes before it is in a log: secrets are replaced, what steers a terminal is spelled out.
+/// A filter that replaces secrets and escapes control characters before a text is written to a log.
 #[derive(Debug, Default)]
 pub(super) struct Filter {
     gate: Gate,
@@ -18,7 +18,7 @@ pub(super) struct Filter {
 }
 
 impl Filter {
-    /// Hands on what can be shown now.
+    /// Adds bytes, and passes on those that can be written now.
     pub(super) fn push(&mut self, bytes: &[u8], put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
         let Self { gate, escaper } = self;
@@ -28,7 +28,7 @@ impl Filter {
         result
     }
 
-    /// Hands on all that was held back.
+    /// Passes on the bytes that are held back.
     pub(super) fn finish(&mut self, put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
         let Self { gate, escaper } = self;
@@ -44,7 +44,7 @@ impl Filter {
 pub(super) struct LogWriter {
     pub(super) path: PathBuf,
     file: BoundedFile,
-    /// For what comes through [`TaskLog::write`].
+    /// The filter for [`TaskLog::write`].
     filter: Filter,
 }
 
@@ -53,17 +53,17 @@ impl LogWriter {
         Self { path, file, filter: Filter::default() }
     }
 
-    /// Adds bytes from the one source of [`TaskLog::write`].
+    /// Writes bytes of [`TaskLog::write`], the only source that uses the filter.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.filter.push(bytes, &mut |bytes| self.file.write(bytes))
     }
 
-    /// Adds bytes that have passed a filter.
+    /// Writes bytes that have passed a filter already.
     pub(super) fn write_filtered(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.file.write(bytes)
     }
 
-    /// Writes what is held back, and ends the last line.
+    /// Writes the bytes that are held back and ends the last line.
     pub(super) fn end_line(&mut self) -> io::Result<()> {
         self.filter.finish(&mut |bytes| self.file.write(bytes))?;
         if self.file.ends_line() { Ok(()) } else { self.file.write(b"\n") }
@@ -72,12 +72,12 @@ impl LogWriter {
 
 impl Drop for LogWriter {
     fn drop(&mut self) {
-        // Of an attempt that was cancelled, as much as there is.
+        // The log of a cancelled attempt keeps the bytes that are held back.
         let _ = self.filter.finish(&mut |bytes| self.file.write(bytes));
     }
 }
 
-/// One output of a command, on its way into a log.
+/// One output stream of a command, which writes to a log.
 #[derive(Debug)]
 pub(crate) struct LogStream {
     log: Option<Arc<TaskLog>>,
@@ -86,12 +86,13 @@ pub(crate) struct LogStream {
 }
 
 impl LogStream {
-    /// Makes the stream of one source. Without a log, only those who look at it see it.
+    /// Creates the stream of one source. Without a log, the bytes go only to the `see` functions.
     pub(crate) fn new(log: Option<Arc<TaskLog>>) -> Self {
         Self { log, gate: Gate::default(), escaper: Escaper::default() }
     }
 
-    /// Adds bytes; `see` is handed what can be shown of them, as it is before it is spelled out.
+    /// Adds bytes. `see` receives the bytes that can be shown, before control characters are
+    /// escaped.
     pub(crate) fn push(&mut self, bytes: &[u8], see: &mut impl FnMut(&[u8])) {
         let Self { log, gate, escaper } = self;
         gate.push(bytes, &mut |bytes| {
@@ -100,7 +101,7 @@ impl LogStream {
         });
     }
 
-    /// Writes what was held back.
+    /// Passes on the bytes that are held back.
     pub(crate) fn finish(&mut self, see: &mut impl FnMut(&[u8])) {
         let Self { log, gate, escaper } = self;
         gate.finish(&mut |bytes| {
@@ -117,7 +118,7 @@ impl Drop for LogStream {
     }
 }
 
-/// Hands a log to what spells out; a log that cannot be written has said so itself.
+/// Calls `spell` with a function that writes to the log. The log reports its own write errors.
 fn write(
     log: Option<&TaskLog>,
     spell: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), Infallible>) -> Result<(), Infallible>,

@@ -162,17 +162,17 @@ impl ObjectCore {
 
     /// Returns its place for what can be made again; in a dry run, it is named and not made.
     pub(crate) fn stamp_path(&self) -> Result<&Path, PathError> {
-        if self.is_dry_run() { Ok(self.paths().stamp_unmade()) } else { self.paths().stamp(self.layout.roots()) }
+        if self.is_dry_run() { Ok(self.paths().stamp_path()) } else { self.paths().stamp(self.layout.roots()) }
     }
 
     /// Returns its place for what must not be lost; in a dry run, it is named and not made.
     pub(crate) fn state_path(&self) -> Result<&Path, PathError> {
-        if self.is_dry_run() { Ok(self.paths().state_unmade()) } else { self.paths().state(self.layout.roots()) }
+        if self.is_dry_run() { Ok(self.paths().state_path()) } else { self.paths().state(self.layout.roots()) }
     }
 
     /// Returns its place for logs; in a dry run, it is named and not made.
     pub(crate) fn log_path(&self) -> Result<&Path, PathError> {
-        if self.is_dry_run() { Ok(self.paths().log_unmade()) } else { self.paths().log(self.layout.roots()) }
+        if self.is_dry_run() { Ok(self.paths().log_path()) } else { self.paths().log(self.layout.roots()) }
     }
 
     /// How far its runs, or its dry runs, have come.

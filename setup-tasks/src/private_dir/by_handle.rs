@@ -1,4 +1,4 @@
-//! Directories as handles, on Unix.
+//! Private directories as open handles, on Unix.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
@@ -17,19 +17,19 @@ use crate::private_dir::RESERVED;
 
 const DIRECTORY: Mode = Mode::RWXU;
 const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
-/// The rights of the group and of others.
+/// The permissions of the group and of others.
 const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
-/// As many links as Linux follows in one path.
+/// The maximum number of links on a path, as on Linux.
 const LINKS: usize = 40;
 
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// A directory on the way, which may be one that cannot be listed.
+/// The flags for a directory on the path, which may lack the permission to be listed.
 #[cfg(target_os = "linux")]
 const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]
 const PASS: OFlags = OPEN;
 
-/// An open directory of the runtime, with its path for errors.
+/// An open directory of the runtime. Its path is for error messages.
 #[derive(Debug)]
 pub(crate) struct PrivateDir {
     handle: OwnedFd,
@@ -38,41 +38,42 @@ pub(crate) struct PrivateDir {
 }
 
 impl PrivateDir {
-    /// Opens a directory that the configuration names, if it is there.
+    /// Opens a configured directory. Returns `None` if it does not exist.
     pub(crate) fn open(path: &Path) -> io::Result<Option<Self>> {
         let Some(handle) = Walk::new(path, false)?.walk()? else { return Ok(None) };
         Self::new(handle, path.to_owned()).map(Some)
     }
 
-    /// Opens a directory that the configuration names, making it and its parents if they are missing, and makes it private.
+    /// Opens a configured directory and makes it private. The directory and its parents are created
+    /// if they are missing.
     pub(crate) fn create(path: &Path) -> io::Result<Self> {
         let directory = Self::create_shared(path)?;
         directory.make_private()?;
         Ok(directory)
     }
 
-    /// As [`create`](Self::create), for a directory that may hold other files of the user: one that is there keeps its mode,
-    /// unless it is the runtime's by its name.
+    /// Like [`create`](Self::create), for a directory that may also contain files of the user. An
+    /// existing directory keeps its mode, unless it has the reserved name of the runtime.
     pub(crate) fn create_shared(path: &Path) -> io::Result<Self> {
         let handle = Walk::new(path, true)?.walk()?.ok_or(io::ErrorKind::NotFound)?;
-        // One that is reached step by step may have a path that is too long for everybody else.
+        // The step-by-step walk also reaches directories whose path is too long for other calls.
         fs::stat(path)?;
         Self::new(handle, path.to_owned())
     }
 
-    /// Refuses the directory of another user.
+    /// Wraps a handle. Rejects a directory of another user.
     fn new(handle: OwnedFd, path: PathBuf) -> io::Result<Self> {
         Ok(Self::with_mode(handle, path)?.0)
     }
 
-    /// As [`new`](Self::new), with the directory's mode.
+    /// Like [`new`](Self::new), and also returns the mode of the directory.
     fn with_mode(handle: OwnedFd, path: PathBuf) -> io::Result<(Self, Mode)> {
         let stat = fs::fstat(&handle)?;
         check_owner(stat.st_uid, || path.clone())?;
         Ok((Self { handle, path, identity: (stat.st_dev, stat.st_ino) }, Mode::from_raw_mode(stat.st_mode)))
     }
 
-    /// Opens a directory below this one, if it is there.
+    /// Opens a directory below this one. Returns `None` if it does not exist.
     pub(crate) fn find(&self, name: impl AsRef<Path>) -> io::Result<Option<Self>> {
         let name = name.as_ref();
         let path = self.path.join(name);
@@ -80,7 +81,8 @@ impl PrivateDir {
         handle.map(|handle| Self::new(handle, path)).transpose()
     }
 
-    /// Opens a directory below this one, making it and those on the way if they are missing. All of them become private.
+    /// Opens a directory below this one. It and its parents below this one are created if they are
+    /// missing, and made private.
     pub(crate) fn make(&self, name: impl AsRef<Path>) -> io::Result<Self> {
         let mut made: Option<Self> = None;
         for part in name.as_ref().components() {
@@ -91,7 +93,7 @@ impl PrivateDir {
     }
 
     fn make_one(&self, name: &OsStr) -> io::Result<Self> {
-        // The mask of the process may have removed the user's own rights from a new directory.
+        // The process's mask may have removed the user's own permissions from a new directory.
         let own = match fs::mkdirat(&self.handle, name, DIRECTORY) {
             Ok(()) => DIRECTORY,
             Err(Errno::EXIST) => Mode::empty(),
@@ -110,7 +112,8 @@ impl PrivateDir {
         &self.path
     }
 
-    /// Opens a file, or returns `None` if it is missing. A file that can be written becomes private.
+    /// Opens a file, or returns `None` if it is missing. A file that is opened for writing is made
+    /// private.
     pub(crate) fn find_file(&self, name: impl AsRef<OsStr>, access: Access) -> io::Result<Option<File>> {
         let flags = match access {
             Access::Read => OFlags::RDONLY,
@@ -119,7 +122,7 @@ impl PrivateDir {
         found(self.open_file(name.as_ref(), flags))
     }
 
-    /// Opens a file, and creates it if it is missing. It becomes private.
+    /// Opens a file, creates it if it is missing, and makes it private.
     pub(crate) fn make_file(&self, name: impl AsRef<OsStr>, creation: Creation) -> io::Result<File> {
         let flags = match creation {
             Creation::Write => OFlags::empty(),
@@ -144,7 +147,7 @@ impl PrivateDir {
         Ok(file)
     }
 
-    /// Returns the whole content of a file, or `None` if it is missing.
+    /// Returns the content of a file, or `None` if it is missing.
     pub(crate) fn read(&self, name: impl AsRef<OsStr>) -> io::Result<Option<Vec<u8>>> {
         let Some(mut file) = self.find_file(name, Access::Read)? else { return Ok(None) };
         let mut content = Vec::new();
@@ -152,12 +155,12 @@ impl PrivateDir {
         Ok(Some(content))
     }
 
-    /// Removes a file or a link, if it is there.
+    /// Removes a file or a link if it exists.
     pub(crate) fn remove(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         found(self.remove_file(name.as_ref())).map(|_| ())
     }
 
-    /// Returns whether a name is taken, be it by a link that leads nowhere.
+    /// Returns whether a name exists, even as a dangling link.
     pub(crate) fn has(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
         let stat = fs::statat(&self.handle, name.as_ref(), AtFlags::SYMLINK_NOFOLLOW);
         Ok(found(stat.map_err(io::Error::from))?.is_some())
@@ -166,7 +169,7 @@ impl PrivateDir {
     /// Returns the names in this directory.
     pub(crate) fn names(&self) -> io::Result<Vec<OsString>> {
         let mut names = Vec::new();
-        // Over a handle of its own, which begins at the first name.
+        // A handle of its own starts at the first entry.
         for entry in Dir::read_from(&self.handle)? {
             let name = entry?.file_name().to_bytes().to_vec();
             if name != b"." && name != b".." {
@@ -176,7 +179,7 @@ impl PrivateDir {
         Ok(names)
     }
 
-    /// Returns whether its path still leads to it.
+    /// Returns whether the path still refers to this directory.
     pub(crate) fn is_in_place(&self) -> bool {
         is_in_place(&self.path, self.identity)
     }
@@ -185,8 +188,9 @@ impl PrivateDir {
         self.identity
     }
 
-    /// Removes everything in this directory but the directories `keep`, which are relative to it. A link is removed and never
-    /// followed; where something is mounted, nothing is removed.
+    /// Removes everything in this directory except the directories `keep`, which are relative to
+    /// it. Links are removed without being followed. A mount point is an error and nothing below it
+    /// is removed.
     pub(crate) fn clear(&self, keep: &[&Path]) -> io::Result<()> {
         for name in self.names()? {
             if keep.iter().any(|kept| kept.as_os_str() == name) {
@@ -216,8 +220,9 @@ impl PrivateDir {
         Ok(())
     }
 
-    /// Refuses a file that is there and is not the runtime's own, and makes it private if it is to be written. It is not
-    /// opened: to close it again would take the locks that `SQLite` has on it in this process.
+    /// Checks that an existing file is safe to use, and makes it private if `is_written`. The file
+    /// is not opened, because closing it would release the locks that `SQLite` holds on it in this
+    /// process.
     pub(crate) fn check(&self, name: impl AsRef<OsStr>, is_written: bool, may_be_linked: bool) -> io::Result<()> {
         let name = name.as_ref();
         let path = || self.path.join(name);
@@ -235,7 +240,8 @@ impl PrivateDir {
             return Err(Refusal::HardLink(path()).into());
         }
         if is_written && Mode::from_raw_mode(stat.st_mode).intersects(OTHERS) {
-            // Nobody else can put a link in its place: the directory is the user's own.
+            // Nobody else can replace the file by a link, because the directory belongs to the
+            // user.
             fs::chmodat(&self.handle, name, FILE, AtFlags::empty()).map_err(|_| Refusal::Open(path()))?;
         }
         Ok(())
@@ -263,7 +269,7 @@ impl PrivateDir {
         Ok(())
     }
 
-    /// Says what a name is that could not be opened.
+    /// Returns an error that describes the kind of file at a name that could not be opened.
     fn explain(&self, name: &Path, error: Errno) -> io::Error {
         let is_link = |path: &Path| {
             fs::statat(&self.handle, path, AtFlags::SYMLINK_NOFOLLOW)
@@ -311,14 +317,14 @@ impl LinkDirectory for PrivateDir {
     }
 }
 
-/// Opens a directory below another one. No link is followed, wherever it is on the way.
+/// Opens a directory below another one. No link on the path is followed.
 fn open_below(at: &OwnedFd, name: &Path) -> rustix::io::Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     {
         use fs::ResolveFlags;
         let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
         match fs::openat2(at, name, OPEN, Mode::empty(), resolve) {
-            // An old kernel, or a sandbox that does not know the call.
+            // The kernel is old, or a sandbox does not support the call.
             Err(Errno::NOSYS | Errno::PERM) => {}
             opened => return opened,
         }
@@ -331,7 +337,7 @@ fn open_below(at: &OwnedFd, name: &Path) -> rustix::io::Result<OwnedFd> {
     handle.ok_or(Errno::INVAL)
 }
 
-/// Opens a directory in another one, unless something is mounted there.
+/// Opens a directory in another one unless it is a mount point.
 fn open_unmounted(at: &OwnedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     #[cfg(target_os = "linux")]
     {
@@ -346,7 +352,7 @@ fn open_unmounted(at: &OwnedFd, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     if fs::fstat(at)?.st_dev == fs::fstat(&handle)?.st_dev { Ok(handle) } else { Err(Errno::XDEV) }
 }
 
-/// Returns whether a path leads to the directory or file of that identity.
+/// Returns whether a path refers to the file or directory with this identity.
 pub(crate) fn is_in_place(path: &Path, identity: Identity) -> bool {
     fs::stat(path).is_ok_and(|now| (now.st_dev, now.st_ino) == identity)
 }
@@ -357,18 +363,18 @@ pub(crate) fn identity(file: &File) -> io::Result<Identity> {
     Ok((meta.dev(), meta.ino()))
 }
 
-/// Refuses what belongs neither to this user nor to root, who may do as they like anyway.
+/// Rejects an owner other than this user and root. Root can change everything anyway.
 fn check_owner(owner: u32, path: impl FnOnce() -> PathBuf) -> io::Result<()> {
     let own = rustix::process::geteuid().as_raw();
     if owner == own || owner == 0 { Ok(()) } else { Err(Refusal::Owner { path: path(), owner, own }.into()) }
 }
 
-/// Returns whether a mode gives nobody else a right, and the user the rights `own`.
+/// Returns whether a mode grants nothing to others and all of `own` to the user.
 fn is_private(mode: Mode, own: Mode) -> bool {
     !mode.intersects(OTHERS) && mode.contains(own)
 }
 
-/// Removes the rights of the group and of others, and adds the rights `own` of the user.
+/// Removes the permissions of the group and of others, and adds the permissions `own` of the user.
 fn make_private(handle: impl AsFd, own: Mode, path: impl Fn() -> PathBuf) -> io::Result<()> {
     let mode = || -> io::Result<Mode> { Ok(Mode::from_raw_mode(fs::fstat(&handle)?.st_mode)) };
     let is_private = |mode: Mode| is_private(mode, own);
@@ -388,11 +394,11 @@ fn make_private(handle: impl AsFd, own: Mode, path: impl Fn() -> PathBuf) -> io:
     }
 }
 
-/// The way to a directory, from the root, one component after the other.
+/// A walk to a directory from the root, one component at a time.
 struct Walk {
     at: OwnedFd,
     path: PathBuf,
-    /// The components that are left, the next one last.
+    /// The remaining components in reverse order.
     left: Vec<OsString>,
     links: usize,
     makes: bool,
@@ -413,7 +419,7 @@ impl Walk {
         }));
     }
 
-    /// Returns the directory, or `None` if it is missing and is not to be made.
+    /// Returns the directory, or `None` if it is missing and must not be created.
     fn walk(mut self) -> io::Result<Option<OwnedFd>> {
         while let Some(name) = self.left.pop() {
             match fs::openat(&self.at, &*name, PASS, Mode::empty()) {
@@ -436,7 +442,7 @@ impl Walk {
         let is_own = name == RESERVED;
         self.path.push(name);
         if is_own && self.makes {
-            // The handle of a directory on the way may not be one to change it by.
+            // The handle may be path-only, and such a handle cannot change the mode.
             let handle = fs::openat(&self.at, ".", OPEN, Mode::empty())?;
             PrivateDir::new(handle, self.path.clone())?.make_private()?;
         }
@@ -446,7 +452,7 @@ impl Walk {
     fn make(&mut self, name: OsString) -> io::Result<()> {
         match fs::mkdirat(&self.at, &*name, DIRECTORY) {
             Ok(()) => {
-                // The mask of the process may have taken the user's own rights.
+                // The process's mask may have removed the user's own permissions.
                 let handle = fs::openat(&self.at, &*name, OPEN, Mode::empty());
                 if let Ok(handle) = handle {
                     make_private(&handle, DIRECTORY, || self.path.join(&name))?;
@@ -459,14 +465,14 @@ impl Walk {
         Ok(())
     }
 
-    /// Goes on where a link leads, if it is one that may be followed.
+    /// Continues the walk at the target of a link, if the link may be followed.
     fn follow(&mut self, name: &OsStr) -> io::Result<()> {
         let path = self.path.join(name);
         let stat = fs::statat(&self.at, name, AtFlags::SYMLINK_NOFOLLOW)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
             return Err(Refusal::NoDirectory(path).into());
         }
-        // As Linux does in directories that others may write to (`fs.protected_symlinks`).
+        // Linux applies the same rule to world-writable directories (`fs.protected_symlinks`).
         let own = rustix::process::geteuid().as_raw();
         if ![own, 0, fs::fstat(&self.at)?.st_uid].contains(&stat.st_uid) {
             return Err(Refusal::ForeignLink { path, owner: stat.st_uid }.into());

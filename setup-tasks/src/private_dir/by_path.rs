@@ -1,4 +1,5 @@
-//! Directories by their paths, where the system has no handles for this. Links are followed, and rights are the system's.
+//! Private directories on systems without directory handles. Links are followed, and permissions
+//! are those of the system.
 
 #![allow(clippy::unnecessary_wraps, reason = "the signatures are those of the directories as handles")]
 
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 use super::{Access, Creation, Identity, Refusal, kept_within};
 use crate::fs::{Directory, LinkDirectory, found};
 
-/// A directory of the runtime, by its path.
+/// A directory of the runtime, given by its path.
 #[derive(Debug)]
 pub(crate) struct PrivateDir {
     path: PathBuf,

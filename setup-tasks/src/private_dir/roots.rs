@@ -1,4 +1,4 @@
-//! The directories that a layout's configuration names, each opened once for all objects.
+//! The configured directories of a layout, each opened once for all objects.
 
 use std::io;
 use std::path::Path;
@@ -6,23 +6,25 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::PrivateDir;
 
-/// Open directories, one per path. An object then makes its own directory below without the way from `/` to the root.
+/// The open directories, one per path. An object creates its own directory below one of them,
+/// without resolving the path from `/` again.
 #[derive(Debug, Default)]
 pub(crate) struct Roots(Mutex<Vec<Arc<PrivateDir>>>);
 
 impl Roots {
-    /// Returns the directory at `path`, making it and its parents if they are missing.
+    /// Returns the directory at `path`. The directory and its parents are created if they are
+    /// missing.
     pub(crate) fn make(&self, path: &Path) -> io::Result<Arc<PrivateDir>> {
         let opened = self.opened().iter().find(|root| root.path() == path).cloned();
-        // It may have been removed, moved or replaced since it was opened.
+        // The directory may have been removed, moved or replaced since it was opened.
         if let Some(root) = opened.filter(|root| root.is_in_place()) {
             return Ok(root);
         }
-        let made = Arc::new(PrivateDir::create(path)?);
+        let root = Arc::new(PrivateDir::create(path)?);
         let mut opened = self.opened();
         opened.retain(|root| root.path() != path);
-        opened.push(made.clone());
-        Ok(made)
+        opened.push(root.clone());
+        Ok(root)
     }
 
     fn opened(&self) -> MutexGuard<'_, Vec<Arc<PrivateDir>>> {

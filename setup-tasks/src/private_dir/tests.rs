@@ -15,7 +15,7 @@ fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
 }
 
-/// Gives a path, itself if it is a link, to another user. Only root can.
+/// Changes the owner of a path to another user, without following a link. Only root can do this.
 fn give_away(path: &Path) -> bool {
     let given = std::os::unix::fs::lchown(path, Some(4711), None).is_ok();
     assert!(given || std::env::var_os("CI").is_none(), "continuous integration runs as root");
@@ -98,7 +98,7 @@ fn links_are_never_opened_written_through_or_cleared_through() {
     assert!(text(directory.find("f/x")).contains("is a symbolic link"));
     directory.replace("f", b"own", None).unwrap();
     assert_eq!(directory.read("f").unwrap().unwrap(), b"own");
-    // The draft is not written through a link either.
+    // The draft is not written through a link.
     symlink(precious.join("file"), directory.path().join("g~")).unwrap();
     directory.replace("g", b"own", None).unwrap();
     directory.clear(&[]).unwrap();
@@ -162,7 +162,9 @@ fn what_belongs_to_another_user_is_refused() {
     if !give_away(&path.join("file")) || !give_away(&path.join("inner")) {
         return;
     }
-    assert!(text(directory.find_file("file", Access::Read)).contains("belongs to user 4711, not to user 0"));
+    assert!(
+        text(directory.find_file("file", Access::Read)).contains("belongs to user 4711, not to the current user 0")
+    );
     assert!(text(directory.find("inner")).contains("belongs to user 4711"));
     assert!(text(directory.make("inner/x")).contains("belongs to user 4711"));
     give_away(&path);

@@ -140,7 +140,7 @@ impl TaskContext {
 
     /// Returns the path of [`stamp_path`](Self::stamp_path) without making the directory, for methods that only look.
     pub fn stamp_path_unmade(&self) -> &Path {
-        self.object.0.core().paths().stamp_unmade()
+        self.object.0.core().paths().stamp_path()
     }
 
     /// The object's place for what must not be lost, private to its owner. In a dry run it is named and not made.

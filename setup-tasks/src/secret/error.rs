@@ -1,4 +1,4 @@
-//! Errors without secrets.
+//! Removal of secrets from errors.
 
 use std::error::Error;
 use std::fmt;
@@ -7,9 +7,10 @@ use super::gate::{holds, redact};
 use super::registry::any;
 use crate::flat::Flat;
 
-/// Returns an error whose messages hold no secret: itself, or its chain of messages without them.
+/// Returns the error unchanged if it contains no secret, and otherwise its chain of messages with
+/// the secrets replaced.
 pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
-    // Its `Debug` may show what its messages do not.
+    // `Debug` may show fields that the messages omit.
     if !any() || !(error.chain().any(|cause| holds(&cause.to_string())) || holds(&format!("{error:?}"))) {
         return error;
     }
@@ -21,7 +22,8 @@ pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
     chained.map_or(error, anyhow::Error::new)
 }
 
-/// An error of a chain, by its words alone. A chain of hundreds is dropped without recursion.
+/// One error of a redacted chain, reduced to its message. `Flat` drops a chain of hundreds of
+/// errors without recursion.
 struct Redacted {
     message: String,
     source: Option<Flat<Box<Redacted>>>,

@@ -1,4 +1,4 @@
-//! The gate: texts pass it before they are cut, quoted or escaped, and leave their secrets behind.
+//! Replacement of secrets in texts. Texts pass through it before they are cut, quoted or escaped.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -6,25 +6,27 @@ use std::ops::Range;
 use super::registry::{self, Known, any};
 use super::view::views;
 
-/// What stands in the place of a secret.
+/// The replacement for a secret.
 pub(super) const MASK: &str = "[secret]";
-/// A text of more than this passes in parts.
+/// The size above which a text is processed in parts.
 const PART: usize = 256 * 1024;
-/// A line of more than this is not held back for its end.
+/// The size above which a line is passed on before its end has arrived.
 const LONGEST_LINE: usize = 64 * 1024;
-/// A word of at least this length at the end of a line may go on in the next: programs wrap what they encode at 64 or 76 columns.
+/// The minimum length of a word at the end of a line for it to count as wrapped. Programs wrap
+/// encoded data at 64 or 76 columns.
 const WRAPPED_WORD: usize = 40;
-/// A pattern of this length is no chance where blanks were taken out.
+/// The minimum length of a pattern whose match in a text without blanks cannot be a coincidence.
 const CLEAR_WITHOUT_BLANKS: usize = 8;
-/// So many bytes of a secret at the end of a line are taken for its beginning, whatever the line is like.
+/// The number of bytes at the end of a line that count as the beginning of a secret if they match
+/// one, however long the last word is.
 const CLEAR_BEGINNING: usize = 4;
 
-/// Returns whether a text holds a secret, in any spelling that [`Secret`](crate::Secret) lists.
+/// Returns whether a text contains a secret in any spelling that [`Secret`](crate::Secret) lists.
 pub fn holds(text: &str) -> bool {
     any() && registry::with(|known| find(known, text.as_bytes(), &mut |_| true))
 }
 
-/// Returns a text without the secrets in it: `[secret]` stands in the place of each.
+/// Returns the text with each secret replaced by `[secret]`.
 pub fn redact(text: &str) -> Cow<'_, str> {
     if !any() {
         return Cow::Borrowed(text);
@@ -45,7 +47,8 @@ pub fn redact(text: &str) -> Cow<'_, str> {
     Cow::Owned(String::from_utf8_lossy(&out).into_owned())
 }
 
-/// Returns a JSON text without the secrets in its strings, which are read before they are searched.
+/// Returns a JSON text with the secrets in its strings replaced. Each string is decoded before it
+/// is searched.
 pub fn redact_json(json: &str) -> Cow<'_, str> {
     if !any() {
         return Cow::Borrowed(json);
@@ -67,7 +70,7 @@ pub fn redact_json(json: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Returns where secrets are, in order and without overlaps.
+/// Returns the ranges of the secrets in a text, in order and without overlaps.
 fn ranges(known: &Known, text: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
     find(known, text, &mut |range| {
@@ -85,7 +88,7 @@ fn ranges(known: &Known, text: &[u8]) -> Vec<Range<usize>> {
     found
 }
 
-/// Calls `f` with each place where a secret is, until it returns true; returns whether it did.
+/// Calls `f` with the range of each secret until `f` returns true. Returns whether it did.
 fn find(known: &Known, text: &[u8], f: &mut impl FnMut(Range<usize>) -> bool) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     views(text, &mut |view| {
@@ -96,7 +99,8 @@ fn find(known: &Known, text: &[u8], f: &mut impl FnMut(Range<usize>) -> bool) ->
                 end += usize::from(view.bytes.get(end).is_some_and(is_base64));
             }
             let (start, end) = view.place(start, end);
-            // Without blanks, neighbouring words may look like a short secret: it counts only where it was broken over lines.
+            // Without blanks, neighbouring words may look like a short secret. A short match counts
+            // only if the text has a line break there.
             let is_chance =
                 view.is_squeezed && pattern.text.len() < CLEAR_WITHOUT_BLANKS && !has_line_break(&text[start..end]);
             !is_chance && f(start..end)
@@ -108,7 +112,7 @@ fn has_line_break(text: &[u8]) -> bool {
     text.contains(&b'\n') || text.windows(2).any(|two| two == b"\\n")
 }
 
-/// Hands on a text with the mask in the place of ranges.
+/// Passes on a text with each of the ranges replaced by the mask.
 fn mask(text: &[u8], ranges: &[Range<usize>], put: &mut impl FnMut(&[u8])) {
     let mut at = 0;
     for range in ranges {
@@ -119,22 +123,24 @@ fn mask(text: &[u8], ranges: &[Range<usize>], put: &mut impl FnMut(&[u8])) {
     put(&text[at..]);
 }
 
-/// The gate for a text that comes in parts. It holds back what may be the beginning of a secret: a line without its end, and lines
-/// that a secret of several lines begins with.
+/// A filter that replaces secrets in a text that arrives in parts.
+///
+/// The gate holds back bytes that may be the beginning of a secret: an incomplete line, and
+/// complete lines that match the first lines of a secret.
 #[derive(Debug, Default)]
 pub(crate) struct Gate {
     held: Vec<u8>,
 }
 
 impl Gate {
-    /// Hands on what can be shown now.
+    /// Adds bytes, and passes on everything that is certain not to begin a secret.
     pub(crate) fn push(&mut self, bytes: &[u8], put: &mut impl FnMut(&[u8])) {
         if self.held.is_empty() && !any() {
             return put(bytes);
         }
         self.held.extend_from_slice(bytes);
         registry::with(|known| {
-            // The longest spelling of a byte is an escape within an escape; colours may stand between.
+            // The longest spelling of a byte is a nested escape, and colours may stand in between.
             let window = known.longest() * 12 + 1024;
             let is_full = self.held.len() > LONGEST_LINE.max(2 * window);
             if is_full || bytes.contains(&b'\n') {
@@ -143,6 +149,8 @@ impl Gate {
         });
     }
 
+    /// Passes on the complete lines that cannot begin a secret. A full buffer is passed on up to
+    /// the last `window` bytes.
     fn pass(&mut self, known: &Known, window: usize, is_full: bool, put: &mut impl FnMut(&[u8])) {
         let end = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let mut end = begun(known, &self.held[..end], window);
@@ -158,7 +166,7 @@ impl Gate {
         self.held.drain(..end);
     }
 
-    /// Hands on what was held back.
+    /// Passes on the rest of the text.
     pub(crate) fn finish(&mut self, put: &mut impl FnMut(&[u8])) {
         let rest = std::mem::take(&mut self.held);
         if !rest.is_empty() {
@@ -168,7 +176,8 @@ impl Gate {
     }
 }
 
-/// Returns the end of the lines that can be handed on: the last ones may be the beginning of a secret.
+/// Returns the end of the lines that can be passed on. The lines after it may be the beginning of a
+/// secret.
 fn begun(known: &Known, lines: &[u8], window: usize) -> usize {
     let tail = lines.len().saturating_sub(window);
     let last_word = lines.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
@@ -181,14 +190,14 @@ fn begun(known: &Known, lines: &[u8], window: usize) -> usize {
             known.begins(text, |pattern| text.len() >= least || pattern.spans)
         };
         let longest = bytes.len().saturating_sub(known.longest());
-        // Patterns have no line ends: a view that ends with one has no part of a pattern there.
+        // Patterns contain no line ends, so a view that ends with one cannot end within a pattern.
         let at = (longest..bytes.len()).find(begins).filter(|_| bytes.last() != Some(&b'\n'));
         if let Some(at) = at {
             first = first.min(tail + view.place(at, bytes.len()).0);
         }
         false
     });
-    // Lines are handed on whole: other streams write to the same log.
+    // Only whole lines are passed on, because other streams write to the same log.
     if first == lines.len() {
         first
     } else {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::Secret;
 
-/// Everything that a gate hands on of a text in parts of some size.
+/// Returns the output of a gate for a text that arrives in parts of the given size.
 fn through(text: &[u8], size: usize) -> String {
     let mut gate = Gate::default();
     let mut out = Vec::new();

@@ -1,4 +1,4 @@
-//! Secrets: values whose text appears in no log, event, diff, error or stamp, whoever says it.
+//! Secret values, whose text is replaced in logs, events, diffs, errors, stamps and reports.
 
 mod error;
 mod gate;
@@ -15,28 +15,38 @@ pub(crate) use gate::Gate;
 pub use gate::{holds, redact, redact_json};
 pub(crate) use registry::any;
 
-/// A value that is not to be shown: a password, a token, a key.
+/// A value that must not be shown, such as a password, a token or a key.
 ///
-/// Its `Debug` shows nothing of it, and it has no `Display`. Beyond that, its text is known to the process from then on: where it
-/// appears in what a task or a command says, in an event, an error, a panic, a diff, a record or a report, `[secret]` stands in its
-/// place. An error that held it keeps its chain of messages, and loses its types. An object whose id or subdir holds a secret is
-/// refused, since both are names of files.
+/// `Debug` shows nothing of the value, and there is no `Display`. The process remembers the text of
+/// each secret for its lifetime. Wherever the text appears in the output of a task or a command, in
+/// an event, an error, a panic, a diff, a record or a report, it is replaced by `[secret]`. An
+/// error that contains a secret keeps its chain of messages and loses its types. An object whose id
+/// or subdir contains a secret is rejected, because both become names of files.
 ///
 /// The text is recognised
 ///
-/// - as it is, and quoted for a shell, escaped as in Rust's `{:?}`, JSON, XML or a URL, up to three of these within each other;
-/// - in base64 (both alphabets, also in the middle of a longer text), in hexadecimal, and as a list of decimal numbers;
-/// - with colours of a terminal in the middle, indented, and broken over lines, also where a command says it in parts.
+/// - as it is, and quoted for a shell or escaped as in Rust's `{:?}`, JSON, XML or a URL, with up
+///   to three of these nested;
+/// - in base64 (both alphabets, also in the middle of a longer text), in hexadecimal, and as a list
+///   of decimal numbers;
+/// - with terminal colours in the middle, indented, and broken over lines, even if a command writes
+///   it in several parts.
 ///
-/// Of a text with several lines, each line of 8 bytes or more is recognised by itself; shorter ones are recognised beside the lines
-/// before and after them. Text of less than 4 characters is not looked for: too much else would go with it.
+/// In a secret with several lines, each line of at least 8 bytes is also recognised alone. Shorter
+/// lines are recognised only next to the lines before and after them. Texts of less than 4
+/// characters are not searched for, because this would replace too much other text.
 ///
-/// Serialized, it is its value: that is how it gets into a template. A rendered file that holds a secret is readable by its owner
-/// alone unless the task says otherwise. Of a hash text that holds a secret, only a hash is kept.
+/// A secret serializes as its value, so that templates can use it. Unless the task specifies
+/// another mode, only the owner can read a rendered file that contains a secret. If the input text
+/// of a hash contains a secret, only the hash is stored.
 ///
-/// Not covered are what the process does not see (arguments in the system's list of processes: hand a secret to a command by its
-/// standard input or its environment; the log of a [detached](crate::command::TaskCommand::detached) process, which writes it
-/// itself), other encodings and ciphers, and what a task itself writes into files.
+/// The following is not covered:
+///
+/// - data that does not pass through this process: the arguments in the system's process list (pass
+///   a secret to a command by its standard input or its environment), and the log of a
+///   [detached](crate::command::TaskCommand::detached) process, which the process writes itself;
+/// - other encodings and ciphers;
+/// - files that a task writes itself.
 ///
 /// ```
 /// use setup_tasks::{Secret, prelude::*};
@@ -66,7 +76,7 @@ pub(crate) use registry::any;
 pub struct Secret<T>(T);
 
 impl<T: AsRef<str>> Secret<T> {
-    /// Makes a value a secret.
+    /// Wraps a value and registers its text as a secret for the lifetime of the process.
     pub fn new(value: T) -> Self {
         registry::register(value.as_ref());
         Self(value)
@@ -74,7 +84,7 @@ impl<T: AsRef<str>> Secret<T> {
 }
 
 impl<T> Secret<T> {
-    /// The value, to be used.
+    /// Returns the value.
     pub const fn expose(&self) -> &T {
         &self.0
     }
@@ -86,7 +96,7 @@ impl<T> fmt::Debug for Secret<T> {
     }
 }
 
-/// The name of the newtype that a [`Secret`] is to serde, by which templates know that a text is one.
+/// The name under which a [`Secret`] is serialized as a newtype. Templates recognise secrets by it.
 #[doc(hidden)]
 pub const SERDE_NAME: &str = "$setup_tasks::Secret";
 

@@ -1,4 +1,4 @@
-//! The secrets that this process knows.
+//! The secrets that are registered in this process.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -8,18 +8,22 @@ use aho_corasick::AhoCorasick;
 
 use super::spelling::{Pattern, patterns};
 
-/// How many bytes of a pattern are searched for; the rest is compared. It bounds the memory that long secrets take.
+/// The number of leading bytes of a pattern that the automaton searches for. The rest is compared
+/// directly, which bounds the memory for long secrets.
 const KEY: usize = 16;
 
 static KNOWN: RwLock<Option<Known>> = RwLock::new(None);
-/// Whether there are any: where nobody has secrets, nothing is looked for.
+/// Whether any pattern is registered. Without one, no text is searched.
 static ANY: AtomicBool = AtomicBool::new(false);
 
-/// All patterns, in groups of which each is at least twice as large as the next: one more secret rarely builds much anew.
+/// All registered patterns.
+///
+/// The patterns are in groups, each at least twice as large as the next. A further secret therefore
+/// seldom rebuilds many of them.
 #[derive(Default)]
 pub(super) struct Known {
     seen: HashSet<Box<str>>,
-    /// Patterns that no group has yet.
+    /// The patterns that are not in a group yet.
     fresh: Vec<Pattern>,
     groups: Vec<Group>,
     longest: usize,
@@ -27,11 +31,11 @@ pub(super) struct Known {
 
 struct Group {
     keys: AhoCorasick,
-    /// In the order of their texts.
+    /// The patterns, sorted by their texts.
     patterns: Vec<Pattern>,
 }
 
-/// Makes a secret known, for the life of the process.
+/// Registers a secret for the lifetime of the process.
 pub(super) fn register(secret: &str) {
     let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
     let known = known.get_or_insert_default();
@@ -44,12 +48,12 @@ pub(super) fn register(secret: &str) {
     ANY.store(known.longest > 0, Ordering::Release);
 }
 
-/// Returns whether any secret is known: if not, a text can be shown as it comes.
+/// Returns whether any secret is registered. If not, texts can be shown unchanged.
 pub(crate) fn any() -> bool {
     ANY.load(Ordering::Acquire)
 }
 
-/// Calls `f` with the known patterns.
+/// Calls `f` with the registered patterns.
 pub(super) fn with<R>(f: impl FnOnce(&Known) -> R) -> R {
     {
         let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
@@ -64,6 +68,8 @@ pub(super) fn with<R>(f: impl FnOnce(&Known) -> R) -> R {
 }
 
 impl Known {
+    /// Builds a group of the new patterns, merged with the groups that are too small to stand
+    /// before it.
     fn build(&mut self) {
         let mut patterns = std::mem::take(&mut self.fresh);
         while let Some(group) = self.groups.pop_if(|group| group.patterns.len() < 2 * patterns.len()) {
@@ -75,11 +81,11 @@ impl Known {
             return;
         }
         let keys = AhoCorasick::new(patterns.iter().map(|pattern| &pattern.text[..pattern.text.len().min(KEY)]));
-        // It fails only for more patterns than memory holds.
+        // Building fails only for more patterns than fit into memory.
         self.groups.extend(keys.ok().map(|keys| Group { keys, patterns }));
     }
 
-    /// Calls `f` with each place where a pattern is, until it returns true; returns whether it did.
+    /// Calls `f` with each occurrence of a pattern until `f` returns true. Returns whether it did.
     pub(super) fn find(&self, text: &[u8], f: &mut impl FnMut(&Pattern, usize) -> bool) -> bool {
         self.groups.iter().any(|group| {
             group.keys.find_overlapping_iter(text).any(|found| {
@@ -89,7 +95,7 @@ impl Known {
         })
     }
 
-    /// Returns whether a text is the beginning of a pattern for which `is_meant` holds.
+    /// Returns whether a text is a proper prefix of a pattern for which `is_meant` returns true.
     pub(super) fn begins(&self, text: &[u8], is_meant: impl Fn(&Pattern) -> bool) -> bool {
         self.groups.iter().any(|group| {
             let first = group.patterns.partition_point(|pattern| &*pattern.text < text);

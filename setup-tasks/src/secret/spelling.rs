@@ -1,26 +1,28 @@
-//! How a secret may be spelled: the patterns that are looked for.
+//! The patterns under which a secret is searched for.
 //!
-//! What an escape changes (shell quotes, `{:?}`, JSON, XML, URLs, colours, line breaks) is undone in the text that is searched, see
-//! [`view`](super::view). What changes every byte is a pattern of its own: base64, hexadecimal and decimal numbers.
+//! Escapes (shell quotes, `{:?}`, JSON, XML, URLs, colours, line breaks) are decoded in the
+//! searched text, see [`view`](super::view). Each encoding that changes every byte has a pattern of
+//! its own: base64, hexadecimal and decimal numbers.
 
 use std::fmt::Write;
 
-/// The least number of characters of a text that is looked for.
+/// The minimum number of characters of a pattern.
 pub(super) const SHORTEST: usize = 4;
-/// The least number of bytes of a line of a secret that is looked for by itself.
+/// The minimum number of bytes of a line of a secret that is searched for alone.
 pub(super) const SHORTEST_LINE: usize = 8;
 
-/// A spelling of a secret.
+/// One spelling of a secret.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pattern {
     pub(super) text: Box<[u8]>,
-    /// Whether the characters around a match hold bits of the secret, too: base64.
+    /// Whether the characters next to a match also contain bits of the secret, as in base64.
     pub(super) spills: bool,
-    /// Whether the secret has several lines, so that the pattern may begin in one and end in a later one.
+    /// Whether the secret has several lines, so that a match may begin in one line and end in a
+    /// later one.
     pub(super) spans: bool,
 }
 
-/// Returns all patterns of a secret; none if it is too short to be looked for.
+/// Returns all patterns of a secret. A secret that is too short has none.
 pub(super) fn patterns(secret: &str) -> Vec<Pattern> {
     let secret = secret.trim();
     if secret.chars().count() < SHORTEST {
@@ -32,10 +34,10 @@ pub(super) fn patterns(secret: &str) -> Vec<Pattern> {
     texts.extend(
         lines.iter().filter(|line| line.len() >= SHORTEST_LINE && !line.starts_with("-----")).map(|&l| l.into()),
     );
-    // As it is found where line breaks and blanks are taken out.
+    // The spelling that remains when line breaks and blanks are removed.
     let squeezed = texts.iter().map(|text| text.split([' ', '\t']).collect::<String>());
     texts.extend(squeezed.collect::<Vec<_>>());
-    // Forms of web pages write a blank as a plus.
+    // Web forms encode a blank as a plus.
     texts.extend(texts.clone().iter().filter(|text| text.contains(' ')).map(|text| text.replace(' ', "+")));
     texts.retain(|text| text.chars().count() >= SHORTEST);
     let numbers = [hex(secret, false), hex(secret, true), decimal(secret, ", "), decimal(secret, ",")];
@@ -61,8 +63,8 @@ fn decimal(text: &str, between: &str) -> String {
     text.bytes().map(|byte| byte.to_string()).collect::<Vec<_>>().join(between)
 }
 
-/// Returns the characters of base64 that the bytes decide alone, whatever stands before and behind them, at each of the three
-/// alignments and in both alphabets.
+/// Returns the base64 characters that depend only on the given bytes, whatever stands before and
+/// after them. They are computed for each of the three alignments and both alphabets.
 fn base64(bytes: &[u8]) -> Vec<Vec<u8>> {
     const ALPHABETS: [&[u8; 64]; 2] = [
         b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
@@ -70,7 +72,7 @@ fn base64(bytes: &[u8]) -> Vec<Vec<u8>> {
     ];
     let mut all = Vec::new();
     for before in 0..3 {
-        // Bits before the first character that lies within the bytes.
+        // The bits before the first character that lies within the bytes.
         let skipped = (6 - before * 8 % 6) % 6;
         let bit = |at: usize| bytes[at / 8] >> (7 - at % 8) & 1;
         let count = (bytes.len() * 8 - skipped) / 6;

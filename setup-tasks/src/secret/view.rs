@@ -1,26 +1,27 @@
-//! Texts with escapes undone, and where each of their bytes came from.
+//! Views of a text with escapes decoded, which map each byte back to its place in the text.
 
 use std::borrow::Cow;
 
-/// How many escapes within each other are undone: JSON in a URL in a `{:?}`, broken over lines.
+/// The number of nested encodings that are decoded, such as JSON in a URL in a `{:?}`, broken over
+/// lines.
 const DEPTH: usize = 4;
 
-/// A text as it reads once some escapes are undone.
+/// A text with some escapes decoded.
 pub(super) struct View<'t> {
     pub(super) bytes: Cow<'t, [u8]>,
-    /// Where each byte begins and ends in the text; empty if nothing was undone.
+    /// The range in the text that each byte comes from. The list is empty if nothing was decoded.
     places: Vec<(u32, u32)>,
-    /// Whether blanks and line breaks were taken out.
+    /// Whether blanks and line breaks were removed.
     pub(super) is_squeezed: bool,
 }
 
 impl<'t> View<'t> {
-    /// Makes a view of a text as it is.
+    /// Returns a view of a text as it is.
     pub(super) fn new(text: &'t [u8]) -> Self {
         Self { bytes: Cow::Borrowed(text), places: Vec::new(), is_squeezed: false }
     }
 
-    /// Returns where a part of the view lies in the text.
+    /// Returns the range in the text that a range of the view comes from.
     pub(super) fn place(&self, start: usize, end: usize) -> (usize, usize) {
         if self.places.is_empty() || start >= end {
             return (start, end);
@@ -28,7 +29,7 @@ impl<'t> View<'t> {
         (self.places[start].0 as usize, self.places[end - 1].1 as usize)
     }
 
-    /// Undoes one kind of escape; `None` if there is none of that kind.
+    /// Decodes one kind of escape. Returns `None` if the view contains none of that kind.
     fn undo(&self, kind: Kind) -> Option<View<'static>> {
         if !kind.may_be_in(&self.bytes) {
             return None;
@@ -62,7 +63,7 @@ impl<'t> View<'t> {
     }
 }
 
-/// Calls `f` with each view of a text, until it returns true; returns whether it did.
+/// Calls `f` with each view of a text until `f` returns true. Returns whether it did.
 pub(super) fn views(text: &[u8], f: &mut impl FnMut(&View<'_>) -> bool) -> bool {
     with_views(&View::new(text), DEPTH, f)
 }
@@ -78,7 +79,7 @@ fn with_views(view: &View<'_>, depth: usize, f: &mut impl FnMut(&View<'_>) -> bo
 /// A kind of escape.
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
-    /// Colours and other sequences of terminals.
+    /// Colours and other control sequences of terminals.
     Terminal,
     /// `'\''` and `'"'"'` within a quoted word of a shell.
     Shell,
@@ -88,13 +89,14 @@ enum Kind {
     Xml,
     /// `%26`.
     Percent,
-    /// Line breaks, and with them all blanks: where a line was broken at a blank, nobody knows whether it was the secret's own.
+    /// Line breaks together with all blanks. If a line was broken at a blank, the blank may or may
+    /// not have belonged to the secret.
     Blanks,
 }
 
 const ESCAPES: [Kind; 6] = [Kind::Blanks, Kind::Terminal, Kind::Shell, Kind::Backslash, Kind::Xml, Kind::Percent];
 
-/// What some bytes stand for.
+/// The bytes that an escape stands for.
 enum Meaning {
     Itself,
     Nothing,
@@ -115,7 +117,7 @@ impl Kind {
         text.contains(&byte)
     }
 
-    /// Returns the length and the meaning of what the text begins with.
+    /// Returns the length and the meaning of the first byte or escape of a text.
     fn read(self, text: &[u8]) -> (usize, Meaning) {
         let read = match self {
             Self::Terminal => sequence(text).map(|length| (length, Meaning::Nothing)),
@@ -135,7 +137,7 @@ fn byte(value: u32) -> Meaning {
     u8::try_from(value).map_or(Meaning::Itself, Meaning::Byte)
 }
 
-/// Returns the length of a sequence that a terminal obeys.
+/// Returns the length of a control sequence of a terminal.
 fn sequence(text: &[u8]) -> Option<usize> {
     let parameters = |from: usize| {
         let count = text[from..].iter().take_while(|byte| (0x20..0x40).contains(*byte)).count();
@@ -181,7 +183,7 @@ fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
     }
 }
 
-/// Reads the digits of `\u00e9`, or of a pair of surrogates.
+/// Decodes the digits of `\u00e9`, or of a pair of surrogates.
 fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
     let first = hex(rest.get(..4))?;
     if let Some(c) = char::from_u32(first) {
@@ -211,7 +213,7 @@ fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
     Some((end + 1, Meaning::Char(char::from_u32(value)?)))
 }
 
-/// Returns the value of hexadecimal digits, all of which must be some.
+/// Returns the value of hexadecimal digits, or `None` if there are no digits or other characters.
 fn hex(digits: Option<&[u8]>) -> Option<u32> {
     let digits = digits.filter(|digits| !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit))?;
     u32::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
