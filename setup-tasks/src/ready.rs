@@ -7,13 +7,13 @@ pub use crate::object::ReadyError;
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
 pub use crate::wait::{Circle, WorkKind};
 pub use crate::work::SharedError;
-use crate::work::{Current, OnceError};
+use crate::work::{OnceError, WorkContext};
 
 /// Brings an object to ready, or waits for whoever does; once it is, it is. A plan says what that would run instead, and does not
 /// take the object to be ready afterwards.
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     // As it is; that is not kept, since it holds for the fleet alone.
-    if Current::ask_fleet(|fleet| fleet.leaves_out(&object.core().id)).unwrap_or_default() {
+    if WorkContext::ask_fleet(|fleet| fleet.leaves_out(&object.core().id)).unwrap_or_default() {
         return Ok(());
     }
     if object.core().is_dry_run() {
@@ -32,7 +32,7 @@ async fn plan(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     planned.map_err(|error| not_ready(object, OnceError::Failed(anyhow::Error::new(error).into())))
 }
 
-/// Brings an object to ready anew, once an epoch of the asker.
+/// Brings an object to ready anew, once a request of the query.
 pub(crate) async fn renew(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     let made = object.core().ready.renew(|| bring_up(object)).await;
     made.map_err(|error| not_ready(object, error))

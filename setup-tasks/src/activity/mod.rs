@@ -21,7 +21,7 @@ use crate::object::AnyObject;
 use crate::stamp::Timestamp;
 pub use crate::wait::WorkKind;
 use crate::wait::{WaitNode, Work};
-use crate::work::Current;
+use crate::work::WorkContext;
 
 /// The version of a snapshot as JSON.
 const VERSION: u32 = 1;
@@ -174,7 +174,7 @@ impl Layout {
 /// ```
 pub fn current() -> Vec<Activity> {
     let mut nodes = Nodes::default();
-    let mut at = Current::worker();
+    let mut at = WorkContext::worker();
     while let Some(node) = at.filter(|node| !nodes.known.contains(&node.id())) {
         let work = node.work();
         at = work.as_ref().and_then(|work| work.parent.clone());
@@ -203,7 +203,7 @@ impl Nodes {
     fn add_object(&mut self, object: &AnyObject) {
         let core = object.0.core();
         let plan = core.plan().map(|plan| &plan.node);
-        for node in [&core.ready.node, &core.course(false).node].into_iter().chain(plan) {
+        for node in [&core.ready.node, &core.progress(false).node].into_iter().chain(plan) {
             if let Some(work) = node.work() {
                 self.put(node.clone(), Some(object.clone()), Some(work), None);
             }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::object::{AnyObject, DynObject};
-use crate::work::Epoch;
+use crate::work::RequestId;
 
 /// The related objects that the methods of one object gave in its last run and its last dry run.
 #[derive(Default)]
@@ -13,7 +13,7 @@ struct Answer {
     row: usize,
     is_plan: bool,
     /// The request that the method was called for.
-    epoch: Epoch,
+    request: RequestId,
     /// Not kept alive: objects that name each other would keep each other.
     objects: Vec<Weak<dyn DynObject>>,
 }
@@ -31,21 +31,21 @@ impl KnownRelatives {
     }
 
     /// Returns the answer that the method of a row gave in a request.
-    pub(crate) fn of(&self, row: usize, is_plan: bool, epoch: Epoch) -> Option<Vec<AnyObject>> {
+    pub(crate) fn of(&self, row: usize, is_plan: bool, request: RequestId) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
-        answers.iter().find(|known| (known.row, known.is_plan, known.epoch) == (row, is_plan, epoch))?.objects()
+        answers.iter().find(|known| (known.row, known.is_plan, known.request) == (row, is_plan, request))?.objects()
     }
 
     /// Returns the latest answer of the method of a row.
     pub(crate) fn latest(&self, row: usize) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
-        answers.iter().filter(|known| known.row == row).max_by_key(|known| known.epoch)?.objects()
+        answers.iter().filter(|known| known.row == row).max_by_key(|known| known.request)?.objects()
     }
 
     /// Keeps an answer in the place of the one before.
-    pub(crate) fn keep(&self, row: usize, is_plan: bool, epoch: Epoch, objects: &[AnyObject]) {
+    pub(crate) fn keep(&self, row: usize, is_plan: bool, request: RequestId, objects: &[AnyObject]) {
         let objects = objects.iter().map(|object| std::sync::Arc::downgrade(&object.0)).collect();
-        let answer = Answer { row, is_plan, epoch, objects };
+        let answer = Answer { row, is_plan, request, objects };
         let mut answers = self.answers();
         match answers.iter_mut().find(|known| (known.row, known.is_plan) == (row, is_plan)) {
             Some(known) => *known = answer,

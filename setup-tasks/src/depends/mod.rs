@@ -12,7 +12,7 @@ pub(crate) use related::Relative;
 pub use related::{AnyModel, IntoRelatives, Related, Relatives};
 
 use crate::run::TaskContext;
-use crate::task::row::Ask;
+use crate::task::row::HelperFn;
 use crate::{BoxFuture, Result};
 
 /// A part of the system that a task needs while it runs: a machine that is up, a network that is there. The dependencies
@@ -37,7 +37,7 @@ impl<D: SystemDependency + ?Sized> SystemDependency for Arc<D> {
 
 /// The row of a relationship: whose task, which task, and what to do about it.
 pub struct Relation<T: 'static> {
-    pub(crate) relatives: Ask<T, Relatives>,
+    pub(crate) relatives: HelperFn<T, Relatives>,
     pub(crate) to: RelatedTask,
 }
 

@@ -4,14 +4,14 @@ use foldhash::{HashMap, HashMapExt};
 
 use crate::object::AnyObject;
 use crate::stamp::StampStore;
-use crate::work::Epoch;
+use crate::work::RequestId;
 
 /// The number of objects from which on one scan is faster than one read per object.
 const MANY: usize = 64;
 
 /// Reads the records of the objects if they are many, and gives each object the range of its own. After a failure, each run reads
 /// for itself and reports what is wrong.
-pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject], epoch: Epoch) -> Vec<u8> {
+pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject], request: RequestId) -> Vec<u8> {
     let mut bytes = Vec::new();
     if objects.len() < MANY {
         return bytes;
@@ -24,7 +24,7 @@ pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject
         if let Some(&i) = by_subdir.get(subdir) {
             let begin = bytes.len();
             bytes.extend_from_slice(records);
-            objects[i].0.core().prefetch(Some((epoch, begin..bytes.len())));
+            objects[i].0.core().prefetch(Some((request, begin..bytes.len())));
             found[i] = true;
         }
     };
@@ -33,7 +33,7 @@ pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject
         // The store has no records of the objects that the scan did not find.
         Ok(true) => {
             let others = objects.iter().zip(found).filter(|(_, found)| !found);
-            others.for_each(|(object, _)| object.0.core().prefetch(Some((epoch, 0..0))));
+            others.for_each(|(object, _)| object.0.core().prefetch(Some((request, 0..0))));
         }
         Ok(false) => {}
         Err(error) => {

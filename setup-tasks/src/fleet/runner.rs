@@ -17,9 +17,9 @@ use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::schedule::{FinishedObject, Next, Schedule, address};
 use crate::object::{AnyObject, settle};
-use crate::run::Done;
+use crate::run::RequestResults;
 use crate::work::{CachePadded, FleetOptions};
-use crate::work::{Current, Epoch, SharedError, panicked};
+use crate::work::{RequestId, SharedError, WorkContext, panicked};
 
 /// The number of objects that a worker runs without a wait before it yields the thread.
 const IN_A_ROW: usize = 64;
@@ -28,9 +28,9 @@ const IN_A_ROW: usize = 64;
 pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: FleetOptions) -> FleetReport {
     let began = Instant::now();
     let is_plan = fleet.is_plan();
-    let (current, epoch) = (Current::get(), Epoch::now());
+    let (current, request) = (WorkContext::get(), RequestId::new());
     settle(&objects);
-    options.prefetched = prefetch_stamps(fleet.layout.store_for(is_plan), &objects, epoch).await;
+    options.prefetched = prefetch_stamps(fleet.layout.store_for(is_plan), &objects, request).await;
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);
     let workers = fleet.workers(objects.len());
@@ -43,7 +43,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     });
     let mut running = JoinSet::new();
     for _ in 0..workers {
-        let of_fleet = current.of_fleet(shared.options.clone(), epoch);
+        let of_fleet = current.of_fleet(shared.options.clone(), request);
         running.spawn(of_fleet.carry(work(shared.clone())));
     }
     while let Some(ended) = running.join_next().await {
@@ -54,10 +54,10 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     }
     let ended = std::mem::take(&mut shared.schedule().finished);
     let chosen = shared.objects.iter().zip(ended);
-    let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, epoch, is_plan)).collect();
+    let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, request, is_plan)).collect();
     let stopped = shared.options.stop.is_asked() && results.iter().any(ObjectResult::is_failure);
     if results.len() < fleet.layout.len() {
-        results.extend(pulled(fleet, &shared.objects, epoch, is_plan));
+        results.extend(pulled(fleet, &shared.objects, request, is_plan));
     }
     FleetReport { dry_run: is_plan, stopped, duration: began.elapsed(), objects: results }
 }
@@ -138,10 +138,10 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
     result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }
 
-fn result(object: &AnyObject, ended: Option<FinishedObject>, epoch: Epoch, is_plan: bool) -> ObjectResult {
+fn result(object: &AnyObject, ended: Option<FinishedObject>, request: RequestId, is_plan: bool) -> ObjectResult {
     let core = object.0.core();
-    let course = core.course(is_plan || core.is_dry_run());
-    let Done { tasks, up_to_date, .. } = course.take_done(epoch).unwrap_or_default();
+    let progress = core.progress(is_plan || core.is_dry_run());
+    let RequestResults { tasks, up_to_date, .. } = progress.take_results(request).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
     match ended {
         None => result.outcome = ObjectStatus::NotTried,
@@ -168,11 +168,11 @@ fn fail(result: &mut ObjectResult, error: SharedError) {
 }
 
 /// Returns the results of objects that were not selected but ran because others needed them.
-fn pulled(fleet: &FleetRun, chosen: &[AnyObject], epoch: Epoch, is_plan: bool) -> Vec<ObjectResult> {
+fn pulled(fleet: &FleetRun, chosen: &[AnyObject], request: RequestId, is_plan: bool) -> Vec<ObjectResult> {
     let chosen: HashSet<_> = chosen.iter().map(address).collect();
     let others = fleet.layout.all().into_iter().filter(|object| !chosen.contains(&address(object)));
     let pulled = others.filter_map(|object| {
-        let done = object.0.core().course(is_plan).take_done(epoch)?;
+        let done = object.0.core().progress(is_plan).take_results(request)?;
         let mut result = ObjectResult::new(&object, done.tasks, done.up_to_date);
         result.chosen = false;
         if let Some(error) = done.failed {

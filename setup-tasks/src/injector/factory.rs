@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::error::InjectError;
 use super::{Injector, Value};
 use crate::wait::WorkKind;
-use crate::work::{Current, OnceError, Reached, SharedError, SharedOnce};
+use crate::work::{OnceError, Reached, SharedError, SharedOnce, WorkContext};
 use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
@@ -46,7 +46,7 @@ impl Factory {
     pub(super) async fn get(&self, at: Injector) -> Result<Value, InjectError> {
         let name = at.name().to_owned();
         let key = || self.key.clone();
-        let made = if Current::is_plan() { self.plan(at).await } else { self.made.get(|| (self.make)(at)).await };
+        let made = if WorkContext::is_plan() { self.plan(at).await } else { self.made.get(|| (self.make)(at)).await };
         made.map_err(|error| match error {
             OnceError::Failed(source) => InjectError::Factory { key: key(), at: name, source },
             OnceError::Circle(source) => InjectError::Circle { key: key(), at: name, source },
@@ -63,12 +63,12 @@ impl Factory {
             self.planned.get_or_init(|| Box::new(SharedOnce::new(WorkKind::Factory, self.key.as_str().into())));
         let make = || -> BoxFuture<'static, Result<Planned>> {
             let reached = Arc::<Reached>::default();
-            let making = Current::reaching(reached.clone(), (self.make)(at));
+            let making = WorkContext::reaching(reached.clone(), (self.make)(at));
             Box::pin(async move { Ok(Planned { result: making.await.map_err(SharedError::from), reached }) })
         };
         let Planned { result, reached } = planned.renew(make).await?;
         if reached.is_any() {
-            Current::note_planned(|| reached.would_run().map(str::to_owned));
+            WorkContext::note_planned(|| reached.would_run().map(str::to_owned));
             return result.map_err(OnceError::Failed);
         }
         result.map(|value| self.made.offer(value)).map_err(OnceError::Failed)

@@ -18,7 +18,7 @@ use crate::Result;
 use crate::event::{Event, EventKey, EventStream, Listeners, Listening};
 use crate::flat::drop_flat;
 use crate::object::as_object;
-use crate::work::Current;
+use crate::work::WorkContext;
 
 /// Whether objects are readonly: `true` and nothing is run automatically on the objects at or below the injector, unless
 /// the object or its model says otherwise. It is looked up where nothing can be awaited: where a factory fails, or cannot
@@ -212,7 +212,7 @@ impl Injector {
     fn missing<T>(&self, key: &InjectionKey<T>) -> InjectError {
         InjectError::Missing {
             key: key.to_string(),
-            asker: Current::worker().map(|worker| worker.title()),
+            asker: WorkContext::worker().map(|worker| worker.title()),
             searched: self.chain().map(|injector| injector.0.name.clone()).collect(),
         }
     }
@@ -237,7 +237,7 @@ impl Injector {
             return Ok(given);
         }
         // On the stack, however deep the caller is: a tokio task of its own would not be done now.
-        match Current::detached().carry(self.value(key)).now_or_never() {
+        match WorkContext::detached().carry(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
             None => Err(InjectError::WouldBlock { key: key.to_string() }),
         }

@@ -20,7 +20,7 @@ use crate::private_dir::Roots;
 use crate::run::Locks;
 use crate::stamp::text::Texts;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, RunId, StampError, StampStore, Timestamp};
-use crate::work::Current;
+use crate::work::WorkContext;
 use crate::work::{FleetOptions, Stop};
 
 /// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
@@ -127,7 +127,7 @@ impl Layout {
         let locks = Locks::new(&config.cache_dir());
         let texts = Texts::new(config.state_dir());
         // What a plan makes has no more rights than the plan, also when it is used later or by spawned work.
-        let plans_only = AtomicBool::new(config.dry_run || Current::is_plan());
+        let plans_only = AtomicBool::new(config.dry_run || WorkContext::is_plan());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
         let inner = Arc::new(LayoutState {
@@ -211,7 +211,7 @@ impl Layout {
     ///
     /// As `build`.
     pub fn open_to_plan<E>(build: impl FnOnce() -> Result<Self, E>) -> Result<Self, E> {
-        let layout = Current::planning(build)?;
+        let layout = WorkContext::planning(build)?;
         layout.plan_only();
         Ok(layout)
     }
@@ -219,7 +219,7 @@ impl Layout {
     /// Returns whether nothing of the layout runs or changes now: its configuration says `dry_run`, or
     /// [`plan_only`](Self::plan_only) was called, or the caller is a helper method that a plan asks.
     pub fn is_dry_run(&self) -> bool {
-        self.inner.plans_only.load(Ordering::Relaxed) || Current::is_plan()
+        self.inner.plans_only.load(Ordering::Relaxed) || WorkContext::is_plan()
     }
 
     /// The root injector. It provides the [`Config`].

@@ -127,11 +127,11 @@ impl Layout {
 
 fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> HeldObject {
     let core = object.core();
-    let course = core.course(false);
-    let waits = course.node.waits_elsewhere();
+    let progress = core.progress(false);
+    let waits = progress.node.waits_elsewhere();
     let passed_at = passed_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let at = |row| passed_at.iter().rev().find(|(other, _)| *other == row).map_or(0, |(_, at)| *at);
-    let passed = course.passed_while_under_way().into_iter().map(|(row, time)| PassedTask {
+    let passed = progress.recorded_by_current_run().into_iter().map(|(row, time)| PassedTask {
         task: object.stamp_name(row).to_owned(),
         time,
         at: at(row),
@@ -148,7 +148,7 @@ fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> 
 
 /// Says what the run of an object does, as the rest of a sentence.
 fn doing(object: &Arc<dyn DynObject>) -> String {
-    let node = &object.core().course(false).node;
+    let node = &object.core().progress(false).node;
     let others = node.waits_elsewhere();
     let work = node.work();
     let step = work.as_ref().and_then(|work| work.step.as_ref());

@@ -15,10 +15,10 @@ use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
-use crate::run::Course;
+use crate::run::ObjectProgress;
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError};
 use crate::wait::WorkKind;
-use crate::work::{Current, Epoch, SharedOnce};
+use crate::work::{RequestId, SharedOnce, WorkContext};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -40,12 +40,12 @@ pub(crate) struct ObjectCore {
     /// The answers of its relationship methods.
     pub(crate) relatives: KnownRelatives,
     /// Its part of what was read prefetched when a fleet began, until its run in that fleet takes it.
-    prefetched: Mutex<Option<(Epoch, Range<usize>)>>,
+    prefetched: Mutex<Option<(RequestId, Range<usize>)>>,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
     paths: OnceLock<Box<Paths>>,
-    real: Course,
-    plan: OnceLock<Box<Course>>,
+    real: ObjectProgress,
+    plan: OnceLock<Box<ObjectProgress>>,
 }
 
 /// Returns a configuration whose base directory does not move with the working directory.
@@ -89,7 +89,7 @@ impl ObjectCore {
             readonly: OnceLock::new(),
             config: OnceLock::new(),
             paths: OnceLock::new(),
-            real: Course::new(WorkKind::Run, id.clone()),
+            real: ObjectProgress::new(WorkKind::Run, id.clone()),
             plan: OnceLock::new(),
             id,
             subdir,
@@ -176,17 +176,17 @@ impl ObjectCore {
     }
 
     /// How far its runs, or its dry runs, have come.
-    pub(crate) fn course(&self, is_plan: bool) -> &Course {
+    pub(crate) fn progress(&self, is_plan: bool) -> &ObjectProgress {
         if is_plan {
-            self.plan.get_or_init(|| Box::new(Course::new(WorkKind::Plan, self.id.clone())))
+            self.plan.get_or_init(|| Box::new(ObjectProgress::new(WorkKind::Plan, self.id.clone())))
         } else {
             &self.real
         }
     }
 
-    /// The course of dry runs, if there was one.
-    pub(crate) fn plan(&self) -> Option<&Course> {
-        self.plan.get().map(|course| &**course)
+    /// The progress of dry runs, if there was one.
+    pub(crate) fn plan(&self) -> Option<&ObjectProgress> {
+        self.plan.get().map(|progress| &**progress)
     }
 
     /// Of a customization, what it is applied to.
@@ -210,16 +210,16 @@ impl ObjectCore {
         self.layout.store().write(&self.subdir, fence, vec![change]).await
     }
 
-    /// As [`load`](Self::load), for a run of an epoch to decide by: as of when its fleet began, if that read prefetched. What it then
+    /// As [`load`](Self::load), for a run of a request to decide by: as of when its fleet began, if that read prefetched. What it then
     /// changes, it looks at again under the object's lock.
-    pub(crate) async fn load_for(&self, epoch: Epoch, is_plan: bool) -> Result<Records, StampError> {
-        let prefetched = self.prefetched().take().filter(|(of, _)| *of == epoch);
+    pub(crate) async fn load_for(&self, request: RequestId, is_plan: bool) -> Result<Records, StampError> {
+        let prefetched = self.prefetched().take().filter(|(of, _)| *of == request);
         let decode = |bytes: &[u8]| match bytes {
             [] => Ok(Records::default()),
             bytes => self.layout.store().decode(&self.subdir, bytes),
         };
         let read = prefetched
-            .and_then(|(_, part)| Current::ask_fleet(|fleet| fleet.prefetched.get(part).map(decode)).flatten());
+            .and_then(|(_, part)| WorkContext::ask_fleet(|fleet| fleet.prefetched.get(part).map(decode)).flatten());
         let records = match read {
             Some(read) => read?,
             None => self.layout.store_for(is_plan).load(&self.subdir).await?,
@@ -228,11 +228,11 @@ impl ObjectCore {
     }
 
     /// Keeps where its part is of what a fleet read prefetched, or with `None` forgets it.
-    pub(crate) fn prefetch(&self, prefetched: Option<(Epoch, Range<usize>)>) {
+    pub(crate) fn prefetch(&self, prefetched: Option<(RequestId, Range<usize>)>) {
         *self.prefetched() = prefetched;
     }
 
-    fn prefetched(&self) -> MutexGuard<'_, Option<(Epoch, Range<usize>)>> {
+    fn prefetched(&self) -> MutexGuard<'_, Option<(RequestId, Range<usize>)>> {
         self.prefetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

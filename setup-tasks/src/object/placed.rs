@@ -21,7 +21,7 @@ use crate::task::helpers::AddedAsk;
 use crate::task::kind::{DynTaskKind, KindFeatures};
 use crate::task::name::with_stem;
 use crate::task::outcome::Outcome;
-use crate::task::row::{Action, Ask, TaskDef, TaskMeta};
+use crate::task::row::{Action, HelperFn, TaskDef, TaskMeta};
 use crate::task::table::TaskTable;
 use crate::{BoxFuture, Result};
 
@@ -107,11 +107,11 @@ impl<T: SetupTasks> Placed<T> {
         self.extra().stamp_names.get(i).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))
     }
 
-    fn ask<'a, A>(&'a self, ask: Option<Ask<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
+    fn ask<'a, A>(&'a self, ask: Option<HelperFn<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
         match ask {
             None => Asked::Absent,
-            Some(Ask::Now(ask)) => Asked::Now(ask(self.model())),
-            Some(Ask::Later(ask)) => Asked::Later(ask(self.model(), cx.get())),
+            Some(HelperFn::Now(ask)) => Asked::Now(ask(self.model())),
+            Some(HelperFn::Later(ask)) => Asked::Later(ask(self.model(), cx.get())),
         }
     }
 
@@ -264,7 +264,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
             Row::Table(task) => Features {
                 dependencies,
                 hash: hash || task.hash.is_some(),
-                hash_now: matches!(task.hash, Some(Ask::Now(_))),
+                hash_now: matches!(task.hash, Some(HelperFn::Now(_))),
                 invalidator: invalidator || task.invalidator.is_some(),
                 completion: completion || task.check_completed.is_some(),
                 inputs: task.inputs.is_some(),

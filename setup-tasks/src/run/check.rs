@@ -11,7 +11,7 @@ use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject};
 use crate::stamp::{Inputs, first_missing};
 use crate::task::category::TaskCategory;
-use crate::work::Current;
+use crate::work::WorkContext;
 
 impl AnyObject {
     /// Every mistake in its tasks that shows without running one: relationships whose objects or tasks are not there, globs
@@ -19,13 +19,13 @@ impl AnyObject {
     /// cannot be rendered). Runs no task, asks no hash function and no invalidator, changes nothing on disk.
     pub async fn check(&self) -> Vec<RunError> {
         let mut problems = Vec::new();
-        Current::in_plan(level(&self.0, &self.0, &mut problems)).await;
+        WorkContext::in_plan(frame(&self.0, &self.0, &mut problems)).await;
         problems
     }
 }
 
 /// The tasks of the object itself, or of one of its customizations.
-fn level<'a>(
+fn frame<'a>(
     host: &'a Arc<dyn DynObject>,
     object: &'a Arc<dyn DynObject>,
     problems: &'a mut Vec<RunError>,
@@ -37,7 +37,7 @@ fn level<'a>(
             match object.category(row) {
                 TaskCategory::Relationship => problems.extend(relation(host, object, row).await.err()),
                 TaskCategory::Customization => match object.clone().customization(row) {
-                    Ok(inner) => level(host, &inner, problems).await,
+                    Ok(inner) => frame(host, &inner, problems).await,
                     Err(error) => problems.push(failed("customization", error)),
                 },
                 TaskCategory::Task => {

@@ -8,18 +8,18 @@ use std::time::Duration;
 use super::attempt::ask;
 use super::change::FileChange;
 use super::context::{LazyContext, TaskContext};
-use super::course::{Course, Start, UnderWay};
-use super::elsewhere::{Patience, Wanted};
 use super::error::{RunError, explain};
-use super::gather::{Subject, Verdict, unasked_facts};
-use super::level::{Contexts, Level};
+use super::frame::{ContextStack, Frame};
+use super::lock_wait::{Patience, Wanted};
 use super::nested::{Done, RunningTask};
+use super::probe::{TaskProbe, Verdict, unasked_facts};
+use super::progress::{ObjectProgress, ResumePoint, RunGuard};
 use super::report::Undecided;
 use super::report::{ObjectReport, TaskReport};
 use super::resource::ContextExit;
 use super::session::{Begun, Session};
 use super::undecided::noting;
-use super::{Options, related};
+use super::{Options, relationship};
 use crate::BoxFuture;
 use crate::decide::{Decision, Fact, Newest, Question, Reason, decide};
 use crate::event::EventKind;
@@ -27,28 +27,28 @@ use crate::object::Permit;
 use crate::object::{DynObject, Features, ObjectCore, Order};
 use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
-use crate::work::{Current, Epoch, Reached};
 use crate::work::{FleetOptions, Stops};
+use crate::work::{Reached, RequestId, WorkContext};
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
     let core = object.core();
-    if options.only.is_none() && core.readonly() {
+    if options.single_task.is_none() && core.readonly() {
         return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
     let permit = if options.dry_run { None } else { Permit::of(core) };
     // A customization is run within its host: both have one lock, and one turn.
     let root = object.host_root();
-    let course = root.as_ref().unwrap_or(&object).core().course(permit.is_none());
+    let progress = root.as_ref().unwrap_or(&object).core().progress(permit.is_none());
     // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
-    let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
-    let _turn = course.turn().await;
+    let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
+    let _lock = progress.run_lock().await;
     let is_plan = permit.is_none();
-    let result = drive_in_turn(&object, &options, permit).await;
+    let result = drive_locked(&object, &options, permit).await;
     if is_plan {
         let would_run = || result.as_ref().ok().and_then(|report| first_that_would_run(core, report));
-        Current::note_planned(would_run);
+        WorkContext::note_planned(would_run);
     }
     result
 }
@@ -56,39 +56,39 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
 /// Returns the first task that would run by a plan, or by what the plan went on from, as `object/task`.
 fn first_that_would_run(core: &ObjectCore, report: &ObjectReport) -> Option<String> {
     let of_report = report.would_run().next().map(|task| Cow::Borrowed(task.task));
-    let which = of_report.or_else(|| core.course(true).would_run(Current::epoch_now()))?;
+    let which = of_report.or_else(|| core.progress(true).would_run(WorkContext::request_now()))?;
     Some(if which.contains('/') { which.into_owned() } else { format!("{}/{which}", core.id) })
 }
 
 /// As [`drive`], by whoever has the turn. Without a permit, it is a dry run.
-pub(super) async fn drive_in_turn(
+pub(super) async fn drive_locked(
     object: &Arc<dyn DynObject>,
     options: &Options,
     permit: Option<Permit>,
 ) -> Result<ObjectReport, RunError> {
     let is_plan = permit.is_none();
-    let course = object.core().course(is_plan);
-    let current = Current::get();
-    let epoch = current.epoch();
+    let progress = object.core().progress(is_plan);
+    let current = WorkContext::get();
+    let request = current.request();
     // One task alone is no part of the way.
-    let under_way = options.only.is_none().then_some(UnderWay(course));
-    let start = match under_way {
-        Some(_) => course.begin(epoch, options.is_part, object.order().len())?,
-        None => Start::default(),
+    let guard = options.single_task.is_none().then_some(RunGuard(progress));
+    let resume = match guard {
+        Some(_) => progress.begin(request, options.nested, object.order().len())?,
+        None => ResumePoint::default(),
     };
     let mut driver = Driver {
         object,
         options,
-        course: under_way.is_some().then_some(course),
+        progress: guard.is_some().then_some(progress),
         mode: permit.map_or(Mode::Plan, |permit| Mode::Apply(permit, None)),
-        records: object.core().load_for(epoch, is_plan).await?,
+        records: object.core().load_for(request, is_plan).await?,
         cursor: 0,
-        takes_all: options.only.is_some() || Current::ask_fleet(FleetOptions::takes_all).unwrap_or(true),
+        takes_all: options.single_task.is_some() || WorkContext::ask_fleet(FleetOptions::takes_all).unwrap_or(true),
         forces_none: options.forces_none(),
         follower: None,
         marked: None,
-        newest: start.newest.clone(),
-        contexts: Contexts::default(),
+        newest: resume.newest.clone(),
+        contexts: ContextStack::default(),
         running: None,
         done: Vec::new(),
         nested_reports: Vec::new(),
@@ -96,27 +96,27 @@ pub(super) async fn drive_in_turn(
         up_to_date: 0,
         patience: Patience::default(),
     };
-    let host = Level { object: object.clone(), forced: false, chosen: false, is_host: true };
+    let host = Frame { object: object.clone(), forced: false, selected: false, is_host: true };
     // Most runs of a fleet end here: they need no future, no edge of the wait graph and no context, which would be a third of
     // their time. A plan needs them, since it says so to whatever listens.
-    let pending = if driver.is_plan() { Ok(Some(0)) } else { driver.pass_by_stamps(&host, &start) };
+    let pending = if driver.is_plan() { Ok(Some(0)) } else { driver.pass_by_stamps(&host, &resume) };
     let result = match pending {
         Ok(Some(from)) => {
             // Boxed, or every future around it would be as large.
-            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&host, &start, from));
+            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&host, &resume, from));
             let root = object.host_root();
-            current.within(&root.as_ref().unwrap_or(object).core().course(is_plan).node, epoch, walk).await
+            current.within(&root.as_ref().unwrap_or(object).core().progress(is_plan).node, request, walk).await
         }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     object.core().considered.store(0, Ordering::Relaxed);
     let report = driver.report();
-    if Current::ask_fleet(|_| ()).is_some() {
-        course.keep_for_fleet(epoch, &report);
+    if WorkContext::ask_fleet(|_| ()).is_some() {
+        progress.keep_for_fleet(request, &report);
     }
-    if under_way.is_some() {
-        course.end(result.as_ref().err());
+    if guard.is_some() {
+        progress.end(result.as_ref().err());
     }
     result.map(|()| report)
 }
@@ -163,7 +163,7 @@ enum Asks {
 
 /// A task that may have to run.
 struct Pending {
-    /// Its place in the order of its level.
+    /// Its place in the order of its frame.
     at: usize,
     row: usize,
     has: Features,
@@ -182,7 +182,7 @@ pub(super) struct Driver<'r> {
     pub(super) object: &'r Arc<dyn DynObject>,
     options: &'r Options,
     /// Told of every task of the object itself, unless only one is run.
-    course: Option<&'r Course>,
+    progress: Option<&'r ObjectProgress>,
     pub(super) mode: Mode,
     pub(super) records: Records,
     cursor: usize,
@@ -194,12 +194,12 @@ pub(super) struct Driver<'r> {
     /// What the store has a mark of already, written with the stamp of the task before it.
     pub(super) marked: Option<&'static str>,
     pub(super) newest: Option<Newest>,
-    pub(super) contexts: Contexts,
+    pub(super) contexts: ContextStack,
     /// The task whose method runs these tasks through a handle.
     pub(super) running: Option<Arc<RunningTask>>,
     /// Tasks that other tasks ran through their handles: they are not considered again.
     pub(super) done: Vec<Done>,
-    /// The reports on them, until the walk is at the level of the object itself.
+    /// The reports on them, until the walk is at the frame of the object itself.
     pub(super) nested_reports: Vec<TaskReport>,
     pub(super) tasks: Vec<TaskReport>,
     up_to_date: usize,
@@ -217,7 +217,7 @@ impl<'r> Driver<'r> {
         Ok(Driver {
             object,
             options,
-            course: None,
+            progress: None,
             mode: Mode::Apply(running.session.permit(), Some(running.session.clone())),
             records: object.core().load().await?,
             cursor: 0,
@@ -226,7 +226,7 @@ impl<'r> Driver<'r> {
             follower: None,
             marked: None,
             newest: None,
-            contexts: Contexts::within(running.resources.clone()),
+            contexts: ContextStack::within(running.resources.clone()),
             running: Some(running.clone()),
             done: Vec::new(),
             nested_reports: Vec::new(),
@@ -245,18 +245,18 @@ impl Driver<'_> {
     }
 
     /// Walks the tasks from a place on, within the run's context.
-    pub(super) async fn run(&mut self, host: &Level, start: &Start, mut from: usize) -> Result<(), RunError> {
+    pub(super) async fn run(&mut self, host: &Frame, resume: &ResumePoint, mut from: usize) -> Result<(), RunError> {
         self.contexts.push(self.options.context.clone());
         let mut result = Ok(());
         loop {
-            match self.walk(host, start, from).await {
+            match self.walk(host, resume, from).await {
                 Ok(Step::Next) => break,
                 Ok(Step::Restart) if self.is_passed_elsewhere() => break,
                 Ok(Step::Restart) => {
-                    (self.cursor, self.newest, self.up_to_date, from) = (0, start.newest.clone(), 0, 0);
+                    (self.cursor, self.newest, self.up_to_date, from) = (0, resume.newest.clone(), 0, 0);
                     self.tasks.clear();
-                    if let Some(course) = self.course {
-                        course.rewind(start);
+                    if let Some(progress) = self.progress {
+                        progress.rewind(resume);
                     }
                 }
                 Err(error) => {
@@ -275,19 +275,19 @@ impl Driver<'_> {
         result.and(self.unmark().await).and(left).and(in_place)
     }
 
-    /// Considers the tasks of a level from a place in their order on.
-    pub(super) async fn walk(&mut self, level: &Level, start: &Start, from: usize) -> Result<Step, RunError> {
-        let (mut order, mut at) = (level.object.order(), from);
-        while let Some(pending) = self.pass_up_to_date((level, &order), at, start, Asks::Now)? {
+    /// Considers the tasks of a frame from a place in their order on.
+    pub(super) async fn walk(&mut self, frame: &Frame, resume: &ResumePoint, from: usize) -> Result<Step, RunError> {
+        let (mut order, mut at) = (frame.object.order(), from);
+        while let Some(pending) = self.pass_up_to_date((frame, &order), at, resume, Asks::Now)? {
             let row = pending.row;
             at = pending.at + 1;
-            let follower = (at < self.end(level, &order)).then(|| order.row(at));
-            self.follower = follower.filter(|&row| !self.is_passed_over(level, row, start));
-            if let Step::Restart = self.consider(level, pending).await? {
+            let follower = (at < self.end(frame, &order)).then(|| order.row(at));
+            self.follower = follower.filter(|&row| !self.is_passed_over(frame, row, resume));
+            if let Step::Restart = self.consider(frame, pending).await? {
                 return Ok(Step::Restart);
             }
             // A task may have added another.
-            let now = level.object.order();
+            let now = frame.object.order();
             if now.len() != order.len() {
                 order = now;
                 at = order.iter().position(|other| other == row).map_or(at, |at| at + 1);
@@ -296,23 +296,23 @@ impl Driver<'_> {
         Ok(Step::Next)
     }
 
-    /// Returns the place in a level's order after the last task that this run considers.
-    fn end(&self, level: &Level, order: &Order) -> usize {
-        let last = self.options.stop_after.as_deref().filter(|_| level.is_host);
-        let last = last.and_then(|last| order.iter().position(|row| level.object.name(row) == last));
+    /// Returns the place in a frame's order after the last task that this run considers.
+    fn end(&self, frame: &Frame, order: &Order) -> usize {
+        let last = self.options.stop_after.as_deref().filter(|_| frame.is_host);
+        let last = last.and_then(|last| order.iter().position(|row| frame.object.name(row) == last));
         last.map_or(order.len(), |last| last + 1)
     }
 
     /// Returns whether this run leaves a row alone: it was considered before, or another task alone was asked for.
-    fn is_passed_over(&self, level: &Level, row: usize, start: &Start) -> bool {
-        let is_other = |only: &str| !level.forced && !level.leads_to(row, only);
-        (level.is_host && start.has(row)) || self.options.only.as_deref().is_some_and(is_other)
+    fn is_passed_over(&self, frame: &Frame, row: usize, resume: &ResumePoint) -> bool {
+        let is_other = |only: &str| !frame.forced && !frame.leads_to(row, only);
+        (frame.is_host && resume.has(row)) || self.options.single_task.as_deref().is_some_and(is_other)
     }
 
     /// Considers the first tasks of an object as long as their stamps alone say that they are up to date. Returns the place of
     /// the first one that needs more.
-    fn pass_by_stamps(&mut self, host: &Level, start: &Start) -> Result<Option<usize>, RunError> {
-        let pending = self.pass_up_to_date((host, &host.object.order()), 0, start, Asks::Nothing)?;
+    fn pass_by_stamps(&mut self, host: &Frame, resume: &ResumePoint) -> Result<Option<usize>, RunError> {
+        let pending = self.pass_up_to_date((host, &host.object.order()), 0, resume, Asks::Nothing)?;
         Ok(pending.map(|pending| pending.at))
     }
 
@@ -320,27 +320,27 @@ impl Driver<'_> {
     /// the first that may not be. The tasks are recorded together: a lock for each would be a tenth of a run with nothing to do.
     fn pass_up_to_date(
         &mut self,
-        (level, order): (&Level, &Order),
+        (frame, order): (&Frame, &Order),
         from: usize,
-        start: &Start,
+        resume: &ResumePoint,
         asks: Asks,
     ) -> Result<Option<Pending>, RunError> {
-        let (end, now) = (self.end(level, order), Epoch::latest());
+        let (end, now) = (self.end(frame, order), RequestId::latest());
         let (mut passed, mut pending) = (Vec::new(), Ok(None));
         for at in from..end {
             let row = order.row(at);
-            if self.is_passed_over(level, row, start) {
+            if self.is_passed_over(frame, row, resume) {
                 continue;
             }
-            let has = level.object.features(row);
+            let has = frame.object.features(row);
             let name = has.stamp_name;
             let time = if let Some(done) = self.done.iter().find(|done| done.name == name).copied() {
                 self.pass_on(done.time, || Cow::Borrowed(name));
                 done.time
             } else {
-                match self.verdict_now(level, row, &has, asks) {
+                match self.verdict_now(frame, row, &has, asks) {
                     Ok(Known::UpToDate(time)) => {
-                        self.up_to_date(level, row, name, time);
+                        self.up_to_date(frame, row, name, time);
                         time
                     }
                     Ok(Known::Hash(hash)) => {
@@ -348,13 +348,13 @@ impl Driver<'_> {
                         break;
                     }
                     Err(error) => {
-                        self.tell_failure(level, row, &error);
+                        self.tell_failure(frame, row, &error);
                         pending = Err(error);
                         break;
                     }
                 }
             };
-            if level.is_host {
+            if frame.is_host {
                 if passed.capacity() == 0 {
                     passed.reserve_exact(end - at);
                 }
@@ -366,19 +366,19 @@ impl Driver<'_> {
     }
 
     /// Says that a task is up to date if that is known without waiting for anything, else what is known of it.
-    fn verdict_now(&mut self, level: &Level, row: usize, has: &Features, asks: Asks) -> Result<Known, RunError> {
+    fn verdict_now(&mut self, frame: &Frame, row: usize, has: &Features, asks: Asks) -> Result<Known, RunError> {
         let waits = has.category != TaskCategory::Task || has.dependencies || has.dependencies_always;
-        if waits || !self.is_chosen(level, row) {
+        if waits || !self.is_selected(frame, row) {
             return Ok(Known::Hash(None));
         }
-        let (forced, before) = (self.is_forced(level, has.stamp_name), self.cursor);
+        let (forced, before) = (self.is_forced(frame, has.stamp_name), self.cursor);
         let entry = self.records.get_next(has.stamp_name, &mut self.cursor);
-        let mut facts = unasked_facts(&level.object, has, entry, forced, self.newest.as_ref());
+        let mut facts = unasked_facts(&frame.object, has, entry, forced, self.newest.as_ref());
         let mut decision = decide(&facts);
         // In a plan, what a helper asks for is noted, which takes a future.
         if decision == Decision::Ask(Question::Hash) && has.hash_now && asks == Asks::Now && !self.is_plan() {
-            let subject = Subject { object: &level.object, i: row, entry, resources: Vec::new() };
-            facts.hash = subject.hash_now()?.map_or(Fact::Absent, Fact::Known);
+            let probe = TaskProbe { object: &frame.object, i: row, entry, resources: Vec::new() };
+            facts.hash = probe.hash_now()?.map_or(Fact::Absent, Fact::Known);
             decision = decide(&facts);
         }
         Ok(match decision {
@@ -390,44 +390,44 @@ impl Driver<'_> {
         })
     }
 
-    async fn consider(&mut self, level: &Level, pending: Pending) -> Result<Step, RunError> {
+    async fn consider(&mut self, frame: &Frame, pending: Pending) -> Result<Step, RunError> {
         let Pending { row, has, .. } = pending;
-        level.object.core().considered.store(row + 1, Ordering::Relaxed);
+        frame.object.core().considered.store(row + 1, Ordering::Relaxed);
         let mut is_considered = true;
         let considered = match has.category {
-            TaskCategory::Relationship => Box::pin(self.relation(level, row)).await?,
-            TaskCategory::Customization => Box::pin(self.customization(level, row)).await?,
-            TaskCategory::Task if self.is_chosen(level, row) => self.task(level, row, has, pending.hash).await?,
+            TaskCategory::Relationship => Box::pin(self.relation(frame, row)).await?,
+            TaskCategory::Customization => Box::pin(self.customization(frame, row)).await?,
+            TaskCategory::Task if self.is_selected(frame, row) => self.task(frame, row, has, pending.hash).await?,
             TaskCategory::Task => {
                 is_considered = false;
-                Considered::At(self.left_out(has))
+                Considered::At(self.unselected(has))
             }
         };
         let Considered::At(time) = considered else { return Ok(Step::Restart) };
-        self.passed(level, row, time, is_considered);
+        self.passed(frame, row, time, is_considered);
         Ok(Step::Next)
     }
 
     /// A task was considered, or left out: who waits for it is told.
-    fn passed(&self, level: &Level, row: usize, time: Option<Timestamp>, is_considered: bool) {
-        if level.is_host {
+    fn passed(&self, frame: &Frame, row: usize, time: Option<Timestamp>, is_considered: bool) {
+        if frame.is_host {
             self.tell(row, time, is_considered);
         }
     }
 
     /// Tells those who wait for a row of the object itself that it was considered.
     pub(super) fn tell(&self, row: usize, time: Option<Timestamp>, is_considered: bool) {
-        let Some(course) = self.course else { return };
-        course.advance(row, time, is_considered, self.newest.as_ref());
+        let Some(progress) = self.progress else { return };
+        progress.record(row, time, is_considered, self.newest.as_ref());
         if let Mode::Apply(_, Some(session)) = &self.mode {
             session.passed(row);
         }
     }
 
     /// As [`tell`](Self::tell), for tasks that were considered one after another since `now` without a wait.
-    fn tell_all(&self, passed: &[(usize, Option<Timestamp>)], now: Epoch) {
-        let Some(course) = self.course.filter(|_| !passed.is_empty()) else { return };
-        course.advance_all(passed, now, self.newest.as_ref());
+    fn tell_all(&self, passed: &[(usize, Option<Timestamp>)], now: RequestId) {
+        let Some(progress) = self.progress.filter(|_| !passed.is_empty()) else { return };
+        progress.record_all(passed, now, self.newest.as_ref());
         if let Mode::Apply(_, Some(session)) = &self.mode {
             passed.iter().for_each(|&(row, _)| session.passed(row));
         }
@@ -435,23 +435,23 @@ impl Driver<'_> {
 
     /// Whether another process has considered the task that the run is for.
     fn is_passed_elsewhere(&self) -> bool {
-        let wanted = self.options.wanted.zip(self.course);
-        wanted.is_some_and(|((asker, row), course)| course.known(asker, row).is_some())
+        let wanted = self.options.wanted.zip(self.progress);
+        wanted.is_some_and(|((query, row), progress)| progress.result(query, row).is_some())
     }
 
     /// Whether a fleet that chooses by tag takes the task.
-    pub(super) fn is_chosen(&self, level: &Level, row: usize) -> bool {
+    pub(super) fn is_selected(&self, frame: &Frame, row: usize) -> bool {
         self.takes_all
-            || level.chosen
-            || Current::ask_fleet(|fleet| fleet.takes(|| level.object.tags(row))).unwrap_or(true)
+            || frame.selected
+            || WorkContext::ask_fleet(|fleet| fleet.takes(|| frame.object.tags(row))).unwrap_or(true)
     }
 
-    pub(super) fn is_forced(&self, level: &Level, name: &str) -> bool {
-        level.forced || (!self.forces_none && self.options.forces(self.object, name))
+    pub(super) fn is_forced(&self, frame: &Frame, name: &str) -> bool {
+        frame.forced || (!self.forces_none && self.options.forces(self.object, name))
     }
 
     /// Passes on the time of a task that is not looked at: by its stamp, or by when it last changed something.
-    fn left_out(&mut self, has: Features) -> Option<Timestamp> {
+    fn unselected(&mut self, has: Features) -> Option<Timestamp> {
         let name = has.stamp_name;
         let time = self.records.get(name).and_then(|entry| entry.last_run(has.completion));
         self.pass_on(time, || Cow::Borrowed(name));
@@ -461,64 +461,64 @@ impl Driver<'_> {
     /// A task.
     async fn task(
         &mut self,
-        level: &Level,
+        frame: &Frame,
         row: usize,
         has: Features,
         hash: Option<String>,
     ) -> Result<Considered, RunError> {
-        let (object, name) = (&level.object, has.stamp_name);
+        let (object, name) = (&frame.object, has.stamp_name);
         if has.dependencies_always {
-            match self.begin(level, name).await? {
+            match self.begin(frame, name).await? {
                 Right::Plan => {}
                 Right::Restart => return Ok(Considered::Restart),
-                Right::Session(session) => drop(Box::pin(self.prepare(&session, level, row, None)).await?),
+                Right::Session(session) => drop(Box::pin(self.prepare(&session, frame, row, None)).await?),
             }
         }
         let dependencies = if has.dependencies { object.dependencies(row) } else { Vec::new() };
         for dependency in dependencies {
             let (other, to) = dependency.parts();
             let (others, is_plan) = ([other], self.is_plan());
-            let newest = related::check(self.object, &others, &to, is_plan);
+            let newest = relationship::check(self.object, &others, &to, is_plan);
             if let Some(Newest { time, which }) = Box::pin(newest).await? {
                 self.pass_on(Some(time), || which);
             }
         }
         let resources = self.contexts.resources();
-        let forced = self.is_forced(level, name);
+        let forced = self.is_forced(frame, name);
         let entry = self.records.get_next(name, &mut self.cursor);
-        let subject = Subject { object, i: row, entry, resources };
+        let probe = TaskProbe { object, i: row, entry, resources };
         let reached = self.reached();
         let newest = self.newest.as_ref();
         // Outside of a plan, `noting` would copy the future, for each task that is asked for its hash.
         let decided = match &reached {
-            None => subject.decide(&has, forced, newest, hash).await,
-            Some(_) => noting(reached.as_ref(), Box::pin(subject.decide(&has, forced, newest, hash))).await,
+            None => probe.decide(&has, forced, newest, hash).await,
+            Some(_) => noting(reached.as_ref(), Box::pin(probe.decide(&has, forced, newest, hash))).await,
         };
         let decided = match decided {
             Ok(decided) => decided,
-            Err(error) => return self.fail_or_wait(level, row, reached.as_ref(), error),
+            Err(error) => return self.fail_or_wait(frame, row, reached.as_ref(), error),
         };
         match decided.verdict {
             Verdict::UpToDate(time) => {
-                self.up_to_date(level, row, name, time);
+                self.up_to_date(frame, row, name, time);
                 Ok(Considered::At(time))
             }
-            Verdict::Run(reason) => Box::pin(self.run_or_plan(level, row, reason, decided.hash)).await,
+            Verdict::Run(reason) => Box::pin(self.run_or_plan(frame, row, reason, decided.hash)).await,
         }
     }
 
     /// A check failed. In a plan, it may have come too early.
     pub(super) fn fail_or_wait(
         &mut self,
-        level: &Level,
+        frame: &Frame,
         row: usize,
         reached: Option<&Arc<Reached>>,
         error: RunError,
     ) -> Result<Considered, RunError> {
         match self.undecided_by(reached, &error) {
-            Some(undecided) => Ok(self.undecided(level, row, undecided)),
+            Some(undecided) => Ok(self.undecided(frame, row, undecided)),
             None => {
-                self.tell_failure(level, row, &error);
+                self.tell_failure(frame, row, &error);
                 Err(error)
             }
         }
@@ -527,7 +527,7 @@ impl Driver<'_> {
     /// Runs a task that must run; a plan says so.
     async fn run_or_plan(
         &mut self,
-        level: &Level,
+        frame: &Frame,
         row: usize,
         reason: Reason,
         hash: Option<String>,
@@ -537,33 +537,33 @@ impl Driver<'_> {
         if may_stop && Stops::are_asked_now(self.object.core().layout.stop()) {
             return Err(RunError::Stopped { object: self.object.core().id.to_string() });
         }
-        let session = match self.begin(level, level.object.stamp_name(row)).await? {
-            Right::Plan => return self.plan(level, row, reason).await,
+        let session = match self.begin(frame, frame.object.stamp_name(row)).await? {
+            Right::Plan => return self.plan(frame, row, reason).await,
             Right::Restart => return Ok(Considered::Restart),
             Right::Session(session) => session,
         };
-        let ended = Box::pin(self.perform(&session, level, row, &reason, hash)).await?;
-        self.report_nested(level);
-        let name = level.object.stamp_name(row);
+        let ended = Box::pin(self.execute(&session, frame, row, &reason, hash)).await?;
+        self.report_nested(frame);
+        let name = frame.object.stamp_name(row);
         let time = ended.time;
         self.pass_on(time, || Cow::Borrowed(name));
-        self.tasks.push(TaskReport { description: level.object.describe(row), reason: Some(reason), ..ended });
+        self.tasks.push(TaskReport { description: frame.object.describe(row), reason: Some(reason), ..ended });
         Ok(Considered::At(time))
     }
 
     /// Says that a task would run.
-    async fn plan(&mut self, level: &Level, row: usize, reason: Reason) -> Result<Considered, RunError> {
-        let (object, name) = (&level.object, level.object.stamp_name(row));
+    async fn plan(&mut self, frame: &Frame, row: usize, reason: Reason) -> Result<Considered, RunError> {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let newest = self.newest.as_ref().map(|newest| newest.time);
         if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
             let until = which.clone().into_owned();
-            return Ok(self.undecided(level, row, Undecided { until, error: None }));
+            return Ok(self.undecided(frame, row, Undecided { until, error: None }));
         }
-        self.emit(level, row, || EventKind::TaskWouldRun { reason: reason.clone() });
+        self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
         let mut report = TaskReport::would_run(name, object.describe(row), reason);
-        if self.options.diff || Current::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
+        if self.options.diff || WorkContext::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
             let reached = self.reached();
-            match noting(reached.as_ref(), self.changes(level, row)).await {
+            match noting(reached.as_ref(), self.changes(frame, row)).await {
                 Ok(changes) => report.changes = changes,
                 Err(error) => report.undecided = Some(self.undecided_by(reached.as_ref(), &error).ok_or(error)?),
             }
@@ -574,33 +574,33 @@ impl Driver<'_> {
     }
 
     /// What a task would change in files.
-    async fn changes(&self, level: &Level, row: usize) -> Result<Vec<FileChange>, RunError> {
-        let (object, name) = (&level.object, level.object.stamp_name(row));
+    async fn changes(&self, frame: &Frame, row: usize) -> Result<Vec<FileChange>, RunError> {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
         let changes = ask(|| object.changes(row, &cx)).await;
         let failed = |source| RunError::check(&self.object.core().id, name, "preview", source);
         Ok(changes.map_err(failed)?.unwrap_or_default())
     }
 
-    /// Reports the tasks that others ran through their handles, at the level of the object itself.
-    pub(super) fn report_nested(&mut self, level: &Level) {
-        if level.is_host {
+    /// Reports the tasks that others ran through their handles, at the frame of the object itself.
+    pub(super) fn report_nested(&mut self, frame: &Frame) {
+        if frame.is_host {
             self.tasks.append(&mut self.nested_reports);
         }
     }
 
     /// There is nothing to do for a task.
-    fn up_to_date(&mut self, level: &Level, row: usize, name: &'static str, time: Option<Timestamp>) {
-        self.emit(level, row, || EventKind::TaskAlreadyRun);
+    fn up_to_date(&mut self, frame: &Frame, row: usize, name: &'static str, time: Option<Timestamp>) {
+        self.emit(frame, row, || EventKind::TaskAlreadyRun);
         self.pass_on(time, || Cow::Borrowed(name));
-        self.report_up_to_date(level, row, time);
+        self.report_up_to_date(frame, row, time);
     }
 
-    pub(super) fn report_up_to_date(&mut self, level: &Level, row: usize, time: Option<Timestamp>) {
+    pub(super) fn report_up_to_date(&mut self, frame: &Frame, row: usize, time: Option<Timestamp>) {
         self.up_to_date += 1;
         // What a fleet is not told of is not kept, unless a customization's time depends on it.
-        if !self.options.is_part || !level.is_host {
-            let object = &level.object;
+        if !self.options.nested || !frame.is_host {
+            let object = &frame.object;
             self.tasks.push(TaskReport::up_to_date(object.stamp_name(row), object.describe(row), time));
         }
     }
@@ -612,8 +612,8 @@ impl Driver<'_> {
 
     /// Takes the right to change things, for a task that must run. What another process did while this one waited for it starts the
     /// walk anew.
-    async fn begin(&mut self, level: &Level, task: &'static str) -> Result<Right, RunError> {
-        let is_forced = self.is_forced(level, task);
+    async fn begin(&mut self, frame: &Frame, task: &'static str) -> Result<Right, RunError> {
+        let is_forced = self.is_forced(frame, task);
         let Mode::Apply(permit, session) = &mut self.mode else { return Ok(Right::Plan) };
         if let Some(session) = session {
             return Ok(Right::Session(session.clone()));
@@ -638,35 +638,35 @@ impl Driver<'_> {
     pub(super) async fn prepare(
         &mut self,
         session: &Session,
-        level: &Level,
+        frame: &Frame,
         row: usize,
         reason: Option<&Reason>,
     ) -> Result<TaskContext, RunError> {
-        let name = level.object.stamp_name(row);
-        let mut cx = TaskContext::new(&level.object, name, self.records.get(name));
+        let name = frame.object.stamp_name(row);
+        let mut cx = TaskContext::new(&frame.object, name, self.records.get(name));
         if let Some(reason) = reason {
             cx = cx.with_reason(reason.clone());
         }
         self.contexts.enter(session, &self.object.core().id).await?;
         cx = cx.with_resources(self.contexts.resources());
-        session.bring_up(&level.object, row, &cx).await?;
+        session.bring_up(&frame.object, row, &cx).await?;
         Ok(cx)
     }
 
     /// Returns whether one task was asked for by its handle.
-    pub(super) fn is_only(&self) -> bool {
-        self.options.only.is_some()
+    pub(super) fn is_single_task(&self) -> bool {
+        self.options.single_task.is_some()
     }
 
     pub(super) fn is_plan(&self) -> bool {
         matches!(self.mode, Mode::Plan)
     }
 
-    pub(super) fn emit(&self, level: &Level, row: usize, kind: impl FnOnce() -> EventKind) {
-        level.object.emit(row, kind);
+    pub(super) fn emit(&self, frame: &Frame, row: usize, kind: impl FnOnce() -> EventKind) {
+        frame.object.emit(row, kind);
     }
 
-    pub(super) fn tell_failure(&self, level: &Level, row: usize, error: &RunError) {
-        self.emit(level, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO, log: None });
+    pub(super) fn tell_failure(&self, frame: &Frame, row: usize, error: &RunError) {
+        self.emit(frame, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO, log: None });
     }
 }

@@ -4,21 +4,21 @@ mod attempt;
 mod change;
 mod check;
 mod context;
-mod course;
 mod driver;
-mod elsewhere;
 mod error;
-mod gather;
+mod execute;
+mod frame;
 mod guard;
-mod level;
 mod lock;
-mod mark;
+mod lock_wait;
+mod mark_ahead;
+mod mark_done;
 mod nested;
-mod next;
 mod object;
 mod peek;
-mod perform;
-mod related;
+mod probe;
+mod progress;
+mod relationship;
 mod report;
 mod resource;
 mod session;
@@ -31,12 +31,12 @@ use std::sync::Arc;
 pub use change::FileChange;
 pub(crate) use context::LazyContext;
 pub use context::TaskContext;
-pub(crate) use course::{Course, Done};
 pub(crate) use error::explain;
 pub use error::{RelatedError, RunError};
 pub use lock::{LockBreak, LockError};
 pub(crate) use lock::{Locks, this_process};
 pub use peek::TaskSnapshot;
+pub(crate) use progress::{ObjectProgress, RequestResults};
 pub use report::{ObjectReport, TaskReport, TaskStatus, Undecided};
 pub(crate) use report::{leaves, micros, with_status};
 pub(crate) use resource::DynRunContext;
@@ -49,8 +49,8 @@ use crate::event::EventKind;
 use crate::object::{AnyObject, DynObject, Object, Permit, SetupTasks};
 use crate::stamp::Change;
 use crate::task::handle::TaskHandle;
-use crate::work::Current;
 use crate::work::FleetOptions;
+use crate::work::WorkContext;
 
 /// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
 ///
@@ -75,16 +75,16 @@ pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
     /// The stamp name of this task alone, whether or not it must and also on a readonly object.
-    pub(crate) only: Option<Name>,
+    pub(crate) single_task: Option<Name>,
     pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
     pub(crate) dry_run: bool,
     /// Whether a dry run says what would change in files.
     pub(crate) diff: bool,
     /// A part of something larger, of which each task is considered once: it goes on from where the last part ended.
-    pub(crate) is_part: bool,
+    pub(crate) nested: bool,
     /// For whom it is run, and up to which row: no further than another process has come already.
-    wanted: Option<(course::Asker, usize)>,
+    wanted: Option<(progress::ProgressQuery, usize)>,
 }
 
 type Name = Cow<'static, str>;
@@ -153,7 +153,7 @@ impl<T> IntoFuture for Run<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(Current::nest(driver::drive(self.object, self.options)))
+        Box::pin(WorkContext::nest(driver::drive(self.object, self.options)))
     }
 }
 
@@ -161,17 +161,18 @@ impl Options {
     /// Whether a task of `object` is run in any case.
     fn forces(&self, object: &Arc<dyn DynObject>, task: &str) -> bool {
         self.force_all
-            || self.only.as_deref() == Some(task)
+            || self.single_task.as_deref() == Some(task)
             || self.force.iter().any(|name| name == task)
-            || (self.is_part && Current::ask_fleet(|fleet| fleet.forces(&object.core().id, task)).unwrap_or_default())
+            || (self.nested
+                && WorkContext::ask_fleet(|fleet| fleet.forces(&object.core().id, task)).unwrap_or_default())
     }
 
     /// Whether no task is forced by name, neither by these nor by the fleet that the run is a part of.
     fn forces_none(&self) -> bool {
         !self.force_all
-            && self.only.is_none()
+            && self.single_task.is_none()
             && self.force.is_empty()
-            && (!self.is_part || Current::ask_fleet(FleetOptions::forces_none).unwrap_or(true))
+            && (!self.nested || WorkContext::ask_fleet(FleetOptions::forces_none).unwrap_or(true))
     }
 
     /// Refuses names that the object does not have.
@@ -201,13 +202,13 @@ fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
 
 /// Runs the setup tasks on behalf of something larger: each is considered once, whoever else asks for it.
 pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError> {
-    driver::drive(object, Options { is_part: true, ..Options::default() }).await.map(drop)
+    driver::drive(object, Options { nested: true, ..Options::default() }).await.map(drop)
 }
 
 /// Says what [`bring_up`] would do. Boxed, since a plan within a plan would hold itself.
 pub(crate) fn plan_part(object: Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>> {
-    let options = Options { is_part: true, dry_run: true, ..Options::default() };
-    Box::pin(Current::nest(async move { driver::drive(object, options).await.map(drop) }))
+    let options = Options { nested: true, dry_run: true, ..Options::default() };
+    Box::pin(WorkContext::nest(async move { driver::drive(object, options).await.map(drop) }))
 }
 
 impl<T: SetupTasks> TaskHandle<T> {
@@ -226,7 +227,7 @@ impl<T: SetupTasks> TaskHandle<T> {
 pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> Result<TaskReport, RunError> {
     let name = object.stamp_name(find_task(&object, task)?);
     let root = object.root();
-    let options = Options { only: Some(Cow::Borrowed(name)), ..Options::default() };
+    let options = Options { single_task: Some(Cow::Borrowed(name)), ..Options::default() };
     let report = match RunningTask::of(&root) {
         Some(running) => running.run(options).await?,
         None => driver::drive(root, options).await?,
@@ -242,9 +243,9 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     }
     let permit = Permit::to_change(core, "the cache")?;
     let root = object.root();
-    let course = root.core().course(false);
-    let _wait = course.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
-    let _turn = course.turn().await;
+    let progress = root.core().progress(false);
+    let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
+    let _lock = progress.run_lock().await;
     let nested = core.layout.nested_in(&core.subdir);
     let (session, records) = Session::begin(object, &permit).await?;
     core.prefetch(None);

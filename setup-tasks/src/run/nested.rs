@@ -4,21 +4,21 @@
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::MutexGuard as TurnGuard;
+use tokio::sync::MutexGuard as RunLockGuard;
 
 use super::Options;
 use super::context::Resources;
-use super::course::Start;
 use super::driver::Driver;
 use super::error::RunError;
-use super::level::Level;
+use super::frame::Frame;
+use super::progress::ResumePoint;
 use super::report::{ObjectReport, TaskReport, TaskStatus};
 use super::session::Session;
 use crate::BoxFuture;
 use crate::object::DynObject;
 use crate::stamp::{Change, Records, StampError, Timestamp};
 use crate::wait::{ActiveTask, Circle};
-use crate::work::Current;
+use crate::work::WorkContext;
 
 /// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
 const LEVELS: u32 = 8;
@@ -87,7 +87,7 @@ impl RunningTask {
     /// Returns the task of `object` that the caller is the method of.
     pub(super) fn of(object: &Arc<dyn DynObject>) -> Option<Arc<Self>> {
         let running = RUNNING.try_with(Clone::clone).ok().flatten()?;
-        let is_own = Current::worker().is_some_and(|worker| worker == object.core().course(false).node);
+        let is_own = WorkContext::worker().is_some_and(|worker| worker == object.core().progress(false).node);
         (is_own && Arc::ptr_eq(&running.object, object)).then_some(running)
     }
 
@@ -113,7 +113,7 @@ impl RunningTask {
         Err(RunError::circle(id, Circle::of(names)))
     }
 
-    async fn turn(&self) -> TurnGuard<'_, ()> {
+    async fn turn(&self) -> RunLockGuard<'_, ()> {
         self.turn.lock().await
     }
 
@@ -129,22 +129,22 @@ impl RunningTask {
 
     /// Runs a task of the same object, for the method that calls its handle.
     pub(super) async fn run(self: Arc<Self>, options: Options) -> Result<ObjectReport, RunError> {
-        self.refuse_circle(options.only.as_deref().unwrap_or_default())?;
+        self.refuse_circle(options.single_task.as_deref().unwrap_or_default())?;
         let is_deep = self.level % LEVELS == LEVELS - 1;
-        let work: BoxFuture<'static, _> = Box::pin(async move { self.run_in_turn(&options).await });
-        if is_deep { Current::apart(work).await } else { work.await }
+        let work: BoxFuture<'static, _> = Box::pin(async move { self.run_locked(&options).await });
+        if is_deep { WorkContext::apart(work).await } else { work.await }
     }
 
-    async fn run_in_turn(self: &Arc<Self>, options: &Options) -> Result<ObjectReport, RunError> {
-        let _turn = self.turn().await;
+    async fn run_locked(self: &Arc<Self>, options: &Options) -> Result<ObjectReport, RunError> {
+        let _lock = self.turn().await;
         self.nested().began = true;
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
-        let host = Level { object: self.object.clone(), forced: false, chosen: false, is_host: true };
+        let host = Frame { object: self.object.clone(), forced: false, selected: false, is_host: true };
         let mut driver = Driver::nested(&self.object, options, self).await?;
-        let result = RUNNING.scope(None, driver.run(&host, &Start::default(), 0)).await;
+        let result = RUNNING.scope(None, driver.run(&host, &ResumePoint::default(), 0)).await;
         core.considered.store(considered, Ordering::Relaxed);
-        core.course(false).node.step(Some(self.step.clone()));
+        core.progress(false).node.step(Some(self.step.clone()));
         let report = driver.report();
         let mut nested = self.nested();
         nested.done.append(&mut driver.done);

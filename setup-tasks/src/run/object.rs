@@ -1,7 +1,7 @@
 //! The methods of objects that need the engine. An object itself knows nothing of runs.
 
 use super::lock::{LockBreak, LockError, break_lock};
-use super::mark::{ByHand, stamp_by_hand};
+use super::mark_done::{ByHand, stamp_by_hand};
 
 use super::{ObjectReport, Run, RunError, TaskSnapshot};
 use crate::object::{AnyObject, Object, Permit, SetupTasks};

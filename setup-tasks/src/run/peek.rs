@@ -28,12 +28,12 @@ pub struct TaskSnapshot {
 
 /// Looks at every task of an object.
 pub(crate) async fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
-    Ok(level(object, &object.core().load().await?, &mut None, false))
+    Ok(frame(object, &object.core().load().await?, &mut None, false))
 }
 
 /// Looks at the tasks of an object or a customization. With `rests`, nothing of it would run: it is a customization whose model
 /// is readonly, or within one.
-fn level(
+fn frame(
     object: &Arc<dyn DynObject>,
     records: &Records,
     newest: &mut Option<Newest>,
@@ -56,7 +56,7 @@ fn one(
         // One that cannot be made is reported by the run.
         TaskCategory::Customization => object.clone().customization(row).map(|custom| {
             let rests = rests || custom.core().model_readonly == Some(true);
-            level(&custom, records, newest, rests)
+            frame(&custom, records, newest, rests)
         }),
         TaskCategory::Task | TaskCategory::Relationship => Ok(Vec::new()),
     };

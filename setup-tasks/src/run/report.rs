@@ -99,7 +99,7 @@ impl ObjectReport {
         self.tasks.iter().all(|task| task.status == TaskStatus::UpToDate)
     }
 
-    /// Returns the report on a task of any level, by its stamp name.
+    /// Returns the report on a task of any frame, by its stamp name.
     pub(crate) fn find(&self, name: &str) -> Option<&TaskReport> {
         fn find<'t>(tasks: &'t [TaskReport], name: &str) -> Option<&'t TaskReport> {
             tasks.iter().find_map(|task| if task.task == name { Some(task) } else { find(&task.subtasks, name) })

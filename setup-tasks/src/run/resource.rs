@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::sync::Arc;
 
-use crate::work::Current;
+use crate::work::WorkContext;
 use crate::{BoxFuture, Result};
 
 /// How a run ended, as its context is told.
@@ -115,7 +115,7 @@ impl Entered {
             // In a task of its own, so that a run that is dropped now does not leave it half left.
             // What it waits for, the run waits for.
             Some(context) => {
-                match tokio::spawn(Current::get().carry(context.leave_dyn(self.resource.clone(), outcome))).await {
+                match tokio::spawn(WorkContext::get().carry(context.leave_dyn(self.resource.clone(), outcome))).await {
                     Ok(left) => left,
                     Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
                 }

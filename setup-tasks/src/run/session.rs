@@ -7,9 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::future::{Either, join_all, select};
 
 use super::context::TaskContext;
-use super::elsewhere::{Patience, Wait, Waiting, Wanted};
 use super::error::RunError;
 use super::lock::ObjectLock;
+use super::lock_wait::{Patience, Wait, Waiting, Wanted};
 use crate::layout::Layout;
 use crate::neighbours::Holding;
 use crate::object::{DynObject, Permit};

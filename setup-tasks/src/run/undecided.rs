@@ -5,16 +5,16 @@ use std::sync::Arc;
 use super::driver::{Considered, Driver};
 use super::error::RunError;
 use super::error::explain;
-use super::level::Level;
+use super::frame::Frame;
 use super::report::{TaskReport, Undecided};
 use crate::event::EventKind;
 use crate::stamp::Timestamp;
-use crate::work::{Current, Reached};
+use crate::work::{Reached, WorkContext};
 
 /// Calls user code, noting in a plan the work that it asks for.
 pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -> F::Output {
     match reached {
-        Some(reached) => Current::reaching(reached.clone(), call).await,
+        Some(reached) => WorkContext::reaching(reached.clone(), call).await,
         None => call.await,
     }
 }
@@ -35,9 +35,9 @@ impl Driver<'_> {
     }
 
     /// Says that a task is undecided. Later tasks run if it does.
-    pub(super) fn undecided(&mut self, level: &Level, row: usize, undecided: Undecided) -> Considered {
-        let (object, name) = (&level.object, level.object.stamp_name(row));
-        self.emit(level, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
+    pub(super) fn undecided(&mut self, frame: &Frame, row: usize, undecided: Undecided) -> Considered {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
+        self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
         self.pass_on(Some(Timestamp::UNDECIDED), || name.into());
         self.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
         Considered::At(Some(Timestamp::UNDECIDED))

@@ -26,17 +26,17 @@ pub type PathsFn<T> = fn(&T) -> Vec<PathPattern>;
 pub type SystemFn<T> = fn(&T) -> Vec<Arc<dyn SystemDependency>>;
 
 /// A helper method: a hash function, an invalidator or a completion check.
-pub(crate) enum Ask<T: 'static, A: 'static> {
+pub(crate) enum HelperFn<T: 'static, A: 'static> {
     Now(AskNowFn<T, A>),
     Later(AskFn<T, A>),
 }
 
-impl<T: 'static, A: 'static> Clone for Ask<T, A> {
+impl<T: 'static, A: 'static> Clone for HelperFn<T, A> {
     fn clone(&self) -> Self {
         *self
     }
 }
-impl<T: 'static, A: 'static> Copy for Ask<T, A> {}
+impl<T: 'static, A: 'static> Copy for HelperFn<T, A> {}
 
 /// The work of a task.
 pub(crate) enum Action<T: 'static> {
@@ -84,9 +84,9 @@ impl TaskMeta {
 pub struct TaskDef<T: 'static> {
     pub(crate) meta: TaskMeta,
     pub(crate) action: Action<T>,
-    pub(crate) hash: Option<Ask<T, String>>,
-    pub(crate) invalidator: Option<Ask<T, bool>>,
-    pub(crate) check_completed: Option<Ask<T, Completion>>,
+    pub(crate) hash: Option<HelperFn<T, String>>,
+    pub(crate) invalidator: Option<HelperFn<T, bool>>,
+    pub(crate) check_completed: Option<HelperFn<T, Completion>>,
     pub(crate) inputs: Option<PathsFn<T>>,
     pub(crate) outputs: Option<PathsFn<T>>,
     pub(crate) depend_on: Option<SystemFn<T>>,
@@ -174,19 +174,19 @@ impl TaskHead {
 
     /// Returns the row of a relationship with a task of the objects that a field holds.
     pub const fn field<T: 'static>(self, task: &'static str, relatives: AskNowFn<T, Relatives>) -> TaskDef<T> {
-        let (relatives, to) = (Ask::Now(relatives), RelatedTask::new(task));
+        let (relatives, to) = (HelperFn::Now(relatives), RelatedTask::new(task));
         self.with(Action::Relation(Relation { relatives, to }))
     }
 
     /// Returns the row of a relationship with a task of the objects that a plain method returns.
     pub const fn method<T: 'static>(self, task: &'static str, relatives: AskNowFn<T, Relatives>) -> TaskDef<T> {
-        let (relatives, to) = (Ask::Now(relatives), RelatedTask::of_method(task));
+        let (relatives, to) = (HelperFn::Now(relatives), RelatedTask::of_method(task));
         self.with(Action::Relation(Relation { relatives, to }))
     }
 
     /// Returns the row of a relationship with a task of the objects that a method returns which is async or has extractors.
     pub const fn async_method<T: 'static>(self, task: &'static str, relatives: AskFn<T, Relatives>) -> TaskDef<T> {
-        let (relatives, to) = (Ask::Later(relatives), RelatedTask::of_method(task));
+        let (relatives, to) = (HelperFn::Later(relatives), RelatedTask::of_method(task));
         self.with(Action::Relation(Relation { relatives, to }))
     }
 }
@@ -266,25 +266,25 @@ impl<T: 'static> TaskDef<T> {
 
     /// Sets the key `hash` to a method that is async or has extractors.
     pub const fn hash(mut self, ask: AskFn<T, String>) -> Self {
-        self.hash = Some(Ask::Later(ask));
+        self.hash = Some(HelperFn::Later(ask));
         self
     }
 
     /// Sets the key `hash`.
     pub const fn hash_now(mut self, ask: AskNowFn<T, String>) -> Self {
-        self.hash = Some(Ask::Now(ask));
+        self.hash = Some(HelperFn::Now(ask));
         self
     }
 
     /// Sets the key `invalidator` to a method that is async or has extractors.
     pub const fn invalidator(mut self, ask: AskFn<T, bool>) -> Self {
-        self.invalidator = Some(Ask::Later(ask));
+        self.invalidator = Some(HelperFn::Later(ask));
         self
     }
 
     /// Sets the key `invalidator`.
     pub const fn invalidator_now(mut self, ask: AskNowFn<T, bool>) -> Self {
-        self.invalidator = Some(Ask::Now(ask));
+        self.invalidator = Some(HelperFn::Now(ask));
         self
     }
 
@@ -302,13 +302,13 @@ impl<T: 'static> TaskDef<T> {
 
     /// Sets the key `check_completed` to a method that is async or has extractors.
     pub const fn check_completed(mut self, ask: AskFn<T, Completion>) -> Self {
-        self.check_completed = Some(Ask::Later(ask));
+        self.check_completed = Some(HelperFn::Later(ask));
         self
     }
 
     /// Sets the key `check_completed`.
     pub const fn check_completed_now(mut self, ask: AskNowFn<T, Completion>) -> Self {
-        self.check_completed = Some(Ask::Now(ask));
+        self.check_completed = Some(HelperFn::Now(ask));
         self
     }
 

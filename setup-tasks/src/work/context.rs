@@ -12,20 +12,20 @@ use crate::wait::{Circle, Wait, WaitCondition, WaitNode, WorkKind};
 
 /// When something was asked for that was not asked for on behalf of something else; later ones are greater.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Epoch(u64);
+pub(crate) struct RequestId(u64);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
-impl Epoch {
+impl RequestId {
     /// Before all others.
     pub(crate) const NEVER: Self = Self(0);
 
     /// One that begins now.
-    pub(crate) fn now() -> Self {
+    pub(crate) fn new() -> Self {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What happens now is later than every epoch that has begun.
+    /// What happens now is later than every request that has begun.
     pub(crate) fn latest() -> Self {
         Self(NEXT.load(Ordering::Relaxed))
     }
@@ -33,10 +33,10 @@ impl Epoch {
 
 /// What the work is for that runs now.
 #[derive(Clone, Default)]
-pub(crate) struct Current {
+pub(crate) struct WorkContext {
     /// The work itself: what waits when it waits. `None` for a fleet that nobody's work began.
     pub(crate) node: Option<WaitNode>,
-    epoch: Option<Epoch>,
+    request: Option<RequestId>,
     /// The fleet that it is a part of, with what that one leaves out or forces.
     fleet: Option<Arc<FleetHandle>>,
     /// Whether it is a dry run: nothing on disk may change.
@@ -57,43 +57,43 @@ struct FleetHandle(Arc<FleetOptions>);
 const NESTED: u32 = 4;
 
 tokio::task_local! {
-    static CURRENT: Current;
+    static WORK: WorkContext;
 }
 
-impl Current {
+impl WorkContext {
     /// What the caller's work is for; nothing, if it is nobody's.
     pub(crate) fn get() -> Self {
-        CURRENT.try_get().unwrap_or_default()
+        WORK.try_get().unwrap_or_default()
     }
 
     /// Asks the fleet that the caller's work is a part of, if it is of one.
     pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&FleetOptions) -> A) -> Option<A> {
-        CURRENT.try_with(|current| current.fleet.as_deref().map(|part| ask(&part.0))).ok().flatten()
+        WORK.try_with(|current| current.fleet.as_deref().map(|part| ask(&part.0))).ok().flatten()
     }
 
     /// The node of the caller's work.
     pub(crate) fn worker() -> Option<WaitNode> {
-        CURRENT.try_with(|current| current.node.clone()).ok().flatten()
+        WORK.try_with(|current| current.node.clone()).ok().flatten()
     }
 
-    /// The epoch that it belongs to: that of what it is for, else one that begins now.
-    pub(crate) fn epoch(&self) -> Epoch {
-        self.epoch.unwrap_or_else(Epoch::now)
+    /// The request that it belongs to: that of what it is for, else one that begins now.
+    pub(crate) fn request(&self) -> RequestId {
+        self.request.unwrap_or_else(RequestId::new)
     }
 
     /// The same of the caller's work.
-    pub(crate) fn epoch_now() -> Epoch {
-        CURRENT.try_with(|current| current.epoch).ok().flatten().unwrap_or_else(Epoch::now)
+    pub(crate) fn request_now() -> RequestId {
+        WORK.try_with(|current| current.request).ok().flatten().unwrap_or_else(RequestId::new)
     }
 
     /// The same for a worker of a fleet.
-    pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, epoch: Epoch) -> Self {
-        Self { epoch: Some(epoch), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
+    pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, request: RequestId) -> Self {
+        Self { request: Some(request), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
     }
 
     /// Whether the caller's work is a dry run.
     pub(crate) fn is_plan() -> bool {
-        CURRENT.try_with(|current| current.is_plan).unwrap_or_default()
+        WORK.try_with(|current| current.is_plan).unwrap_or_default()
     }
 
     /// Waits for work that is a part of the caller's, on the stack or in a tokio task of its own, which ends when this is
@@ -102,7 +102,7 @@ impl Current {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        if CURRENT.try_with(|current| current.depth < NESTED).unwrap_or(true) {
+        if WORK.try_with(|current| current.depth < NESTED).unwrap_or(true) {
             return work.await;
         }
         Self::apart(work).await
@@ -119,18 +119,18 @@ impl Current {
 
     /// Does some work for it, wherever that is polled.
     pub(crate) async fn carry<F: Future>(self, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+        WORK.scope(self, work).await
     }
 
     /// Does some work as a dry run does: nothing on disk changes.
     pub(crate) async fn in_plan<F: Future>(work: F) -> F::Output {
         let current = Self::get();
-        Self { is_plan: true, epoch: Some(current.epoch()), ..current }.carry(work).await
+        Self { is_plan: true, request: Some(current.request()), ..current }.carry(work).await
     }
 
     /// Calls a function as a dry run does: nothing on disk changes.
     pub(crate) fn planning<A>(call: impl FnOnce() -> A) -> A {
-        CURRENT.sync_scope(Self { is_plan: true, ..Self::get() }, call)
+        WORK.sync_scope(Self { is_plan: true, ..Self::get() }, call)
     }
 
     /// Calls user code within a plan; `reached` notes the work that it asks for.
@@ -141,7 +141,7 @@ impl Current {
     /// Notes that work which the caller asked for was planned instead of done; `would_run` names the first task that would run.
     pub(crate) fn note_planned(would_run: impl FnOnce() -> Option<String>) {
         // Within a real run, or outside of all runs, nobody takes a plan for the work.
-        let noted = CURRENT.try_with(|current| current.reached.clone());
+        let noted = WORK.try_with(|current| current.reached.clone());
         if let Ok(Some(reached)) = noted {
             reached.note(would_run());
         }
@@ -150,16 +150,16 @@ impl Current {
     /// Returns what nobody's work is for, in a plan if the caller is in one.
     pub(crate) fn detached() -> Self {
         let (is_plan, reached) =
-            CURRENT.try_with(|current| (current.is_plan, current.reached.clone())).unwrap_or_default();
+            WORK.try_with(|current| (current.is_plan, current.reached.clone())).unwrap_or_default();
         Self { is_plan, reached, ..Self::default() }
     }
 
     /// Does the work of a node for it; the node is at work until it ends or is dropped.
-    pub(crate) async fn within<F: Future>(self, node: &WaitNode, epoch: Epoch, work: F) -> F::Output {
+    pub(crate) async fn within<F: Future>(self, node: &WaitNode, request: RequestId, work: F) -> F::Output {
         let _at_work = node.begin(self.node);
         let is_plan = self.is_plan || node.kind() == WorkKind::Plan;
-        let (node, epoch, depth) = (Some(node.clone()), Some(epoch), self.depth + 1);
-        CURRENT.scope(Self { node, epoch, fleet: self.fleet, is_plan, reached: None, depth }, work).await
+        let (node, request, depth) = (Some(node.clone()), Some(request), self.depth + 1);
+        WORK.scope(Self { node, request, fleet: self.fleet, is_plan, reached: None, depth }, work).await
     }
 }
 
@@ -175,6 +175,6 @@ impl WaitNode {
 
     /// As [`wait`](Self::wait), until a part of the node's work is done.
     pub(crate) fn wait_until(&self, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
-        self.wait_of(Current::worker(), until)
+        self.wait_of(WorkContext::worker(), until)
     }
 }

@@ -11,7 +11,7 @@ mod shared_once;
 mod shuttle_tests;
 mod stop;
 
-pub(crate) use context::{Current, Epoch};
+pub(crate) use context::{RequestId, WorkContext};
 pub(crate) use fleet_names::{ObjectName, TaskName};
 pub(crate) use fleet_options::{CachePadded, FleetOptions};
 pub(crate) use reached::Reached;

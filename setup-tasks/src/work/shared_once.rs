@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use futures_util::FutureExt;
 use futures_util::future::{Shared, WeakShared};
 
-use super::context::{Current, Epoch};
+use super::context::{RequestId, WorkContext};
 use super::own_task::OwnTask;
 use super::shared_error::{SharedError, panicked};
 use crate::BoxFuture;
@@ -30,9 +30,9 @@ enum OnceState<V> {
     Idle,
     /// Weak, so that the work is dropped with the last waiter.
     Running(WeakShared<BoxFuture<'static, Result<V, SharedError>>>),
-    Failed(SharedError, Epoch),
-    /// With the epoch that it was made in.
-    Done(V, Epoch),
+    Failed(SharedError, RequestId),
+    /// With the request that it was made in.
+    Done(V, RequestId),
 }
 
 /// The reason why there is no result.
@@ -64,7 +64,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
             OnceState::Done(kept, _) => return kept.clone(),
             OnceState::Running(work) if work.upgrade().is_some() => {}
             OnceState::Idle | OnceState::Failed(..) | OnceState::Running(_) => {
-                *state = OnceState::Done(value.clone(), Epoch::NEVER);
+                *state = OnceState::Done(value.clone(), RequestId::NEVER);
             }
         }
         value
@@ -83,26 +83,26 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
-        self.get_as_of(Some(Current::epoch_now()), make).await
+        self.get_as_of(Some(WorkContext::request_now()), make).await
     }
 
     async fn get_as_of(
         &self,
-        least: Option<Epoch>,
+        least: Option<RequestId>,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
         let work = {
             let mut state = lock(&self.state);
             let running = match &*state {
                 OnceState::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
-                OnceState::Failed(error, since) if *since > Current::epoch_now() => {
+                OnceState::Failed(error, since) if *since > WorkContext::request_now() => {
                     return Err(OnceError::Failed(error.clone()));
                 }
                 OnceState::Running(work) => work.upgrade(),
                 OnceState::Idle | OnceState::Failed(..) | OnceState::Done(..) => None,
             };
             running.unwrap_or_else(|| {
-                let work = self.begin(make(), Current::get());
+                let work = self.begin(make(), WorkContext::get());
                 *state = work.downgrade().map_or(OnceState::Idle, OnceState::Running);
                 work
             })
@@ -112,17 +112,17 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
     }
 
     /// Begins the work, which keeps its own result.
-    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, current: Current) -> Work<V> {
+    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, current: WorkContext) -> Work<V> {
         let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
-        let epoch = current.epoch();
+        let request = current.request();
         let work = async move {
-            let nested = async move { current.within(&node, epoch, work).await };
-            let result = AssertUnwindSafe(Current::nest(nested)).catch_unwind().await;
+            let nested = async move { current.within(&node, request, work).await };
+            let result = AssertUnwindSafe(WorkContext::nest(nested)).catch_unwind().await;
             let result = result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {
-                    Ok(value) => OnceState::Done(value.clone(), epoch),
-                    Err(error) => OnceState::Failed(error.clone(), Epoch::now()),
+                    Ok(value) => OnceState::Done(value.clone(), request),
+                    Err(error) => OnceState::Failed(error.clone(), RequestId::new()),
                 };
             }
             result

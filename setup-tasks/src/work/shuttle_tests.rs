@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use shuttle::future::block_on;
 use shuttle::{check_pct, check_random, thread};
 
-use super::{Current, Epoch, SharedOnce};
+use super::{RequestId, SharedOnce, WorkContext};
 use crate::wait::{WaitNode, WorkKind};
 
 /// How many orders are tried.
@@ -25,7 +25,7 @@ fn wait_at_once(count: usize, waits: &'static [(usize, usize)]) -> Vec<bool> {
         .map(|&(from, to)| {
             let (from, to) = (nodes[from].clone(), nodes[to].clone());
             let wait = async move { to.wait() };
-            thread::spawn(move || block_on(Current::default().within(&from, Epoch::now(), wait)))
+            thread::spawn(move || block_on(WorkContext::default().within(&from, RequestId::new(), wait)))
         })
         .collect();
     // Waits last until all have begun.

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::select;
 use tokio::sync::Notify;
 
-use super::context::Current;
+use super::context::WorkContext;
 
 /// A request to stop a fleet. Running tasks are brought to their end, and no other task begins. Clones share one state.
 ///
@@ -82,12 +82,12 @@ impl Stops {
 
     /// Returns the stops that the caller's work obeys.
     pub(crate) fn now(layout: &Stop) -> Self {
-        Current::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
+        WorkContext::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
     }
 
     /// Returns whether the caller's work was asked to stop.
     pub(crate) fn are_asked_now(layout: &Stop) -> bool {
-        Current::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_else(|| layout.is_asked())
+        WorkContext::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_else(|| layout.is_asked())
     }
 
     pub(crate) fn is_asked(&self) -> bool {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::error::RunError;
-use super::gather::Subject;
+use super::probe::TaskProbe;
 use super::session::Session;
 use super::{find_task, unknown_task};
 use crate::object::Permit;
@@ -58,9 +58,9 @@ impl AnyObject {
     /// A task that the object does not have; one without a stamp (with a completion check, a relationship, a
     /// customization); a hash or inputs that cannot be had; a lock or a store that cannot be had.
     pub async fn mark_done(&self, task: &str) -> Result<Stamp, RunError> {
-        let (level, row) = find(&self.0, task)?;
+        let (frame, row) = find(&self.0, task)?;
         let no_stamp = |what| RunError::NoStamp { object: self.id().to_owned(), task: task.to_owned(), what };
-        let has = level.features(row);
+        let has = frame.features(row);
         match has.category {
             TaskCategory::Relationship => return Err(no_stamp("relationship")),
             TaskCategory::Customization => return Err(no_stamp("customization")),
@@ -71,14 +71,14 @@ impl AnyObject {
         }
         let permit = Permit::to_change(self.0.core(), "the stamp")?;
         let root = self.0.root();
-        let course = root.core().course(false);
-        let _wait = course.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
-        let _turn = course.turn().await;
+        let progress = root.core().progress(false);
+        let _wait = progress.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
+        let _lock = progress.run_lock().await;
         let (session, records) = Session::begin(&self.0, &permit).await?;
         let name = has.stamp_name;
-        let subject = Subject { object: &level, i: row, entry: records.get(name), resources: Vec::new() };
-        let hash = subject.hash().await?.unwrap_or_default();
-        let by_hand = ByHand { hash, source: has.source, inputs: subject.record_inputs()? };
+        let probe = TaskProbe { object: &frame, i: row, entry: records.get(name), resources: Vec::new() };
+        let hash = probe.hash().await?.unwrap_or_default();
+        let by_hand = ByHand { hash, source: has.source, inputs: probe.record_inputs()? };
         Ok(stamp_by_hand(&*self.0, &permit, session.fence(), name, by_hand).await?)
     }
 }

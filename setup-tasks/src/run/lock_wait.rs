@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
-use super::course::{Asker, Course};
 use super::error::RunError;
 use super::lock::{LockError, ObjectLock};
+use super::progress::{ObjectProgress, ProgressQuery};
 use crate::event::EventKind;
 use crate::neighbours::{Followed, News, shared_clock};
 use crate::object::DynObject;
@@ -32,7 +32,7 @@ pub(super) struct Wanted<'w> {
     /// process can do what is to be done.
     pub(super) task: Option<(&'static str, &'w Records)>,
     /// The task that the run is for, and for whom.
-    pub(super) asked: Option<(Asker, usize)>,
+    pub(super) asked: Option<(ProgressQuery, usize)>,
 }
 
 /// What has become of the waits of one run for other processes.
@@ -66,8 +66,8 @@ pub(super) struct Wait<'w> {
 }
 
 impl Wait<'_> {
-    fn course(&self) -> &Course {
-        self.object.core().course(false)
+    fn progress(&self) -> &ObjectProgress {
+        self.object.core().progress(false)
     }
 
     /// Waits, for at most the configured time.
@@ -76,7 +76,7 @@ impl Wait<'_> {
         let timeout = core.config().lock_timeout();
         let (since, _) = *self.patience.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
         let locked = LockedElsewhere { holder: self.holder.clone(), subdir: core.subdir.clone() };
-        let node = &core.course(false).node;
+        let node = &core.progress(false).node;
         // Entered before others are asked: of two processes whose waits close a circle, one sees the other's.
         let entered = node.wait_for_lock(locked);
         let mut followed = core.layout.follow(&core.subdir);
@@ -145,7 +145,7 @@ impl Wait<'_> {
         } else {
             self.suspected = None;
         }
-        if self.wanted.asked.is_some_and(|(asker, row)| self.course().known(asker, row).is_some()) {
+        if self.wanted.asked.is_some_and(|(query, row)| self.progress().result(query, row).is_some()) {
             return Ok(Some(Waiting::Passed));
         }
         Ok(if may_come_further { Some(Waiting::Changed(core.load().await?)) } else { None })
@@ -166,7 +166,7 @@ impl Wait<'_> {
             if passed.at > since
                 && let Some(row) = self.object.row(&passed.task)
             {
-                self.object.core().course(false).hear(row, passed.time);
+                self.object.core().progress(false).record_elsewhere(row, passed.time);
             }
         }
         may_come_further
@@ -188,7 +188,7 @@ impl Wait<'_> {
                 let task = wait.task.as_deref();
                 let passed = task.and_then(|task| holders().find_map(|held| held.passed(task)));
                 match passed.and_then(|passed| Some((self.object.row(&passed.task)?, passed.time))) {
-                    Some((row, time)) => self.course().hear(row, time),
+                    Some((row, time)) => self.progress().record_elsewhere(row, time),
                     None => found = Some(circle),
                 }
             }

@@ -9,11 +9,11 @@ use futures_util::future::{Either, select};
 use super::Options;
 use super::attempt::ask;
 use super::context::LazyContext;
-use super::course::{Asker, TaskPassed};
-use super::driver::{Considered, Driver, drive_in_turn};
+use super::driver::{Considered, Driver, drive_locked};
 use super::error::RunError;
-use super::gather::{Subject, Verdict};
-use super::level::Level;
+use super::frame::Frame;
+use super::probe::{TaskProbe, Verdict};
+use super::progress::{ProgressQuery, TaskRecorded};
 use super::report::ObjectReport;
 use super::undecided::noting;
 use crate::BoxFuture;
@@ -24,36 +24,36 @@ use crate::object::{AnyObject, DynObject};
 use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
 use crate::wait::WaitCondition;
-use crate::work::Current;
+use crate::work::WorkContext;
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.
-    pub(super) async fn relation(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
-        let object = &level.object;
+    pub(super) async fn relation(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
+        let object = &frame.object;
         let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
         let reached = self.reached();
-        let others = match noting(reached.as_ref(), self.relatives(level, row, &to)).await {
+        let others = match noting(reached.as_ref(), self.relatives(frame, row, &to)).await {
             Ok(others) => others,
-            Err(error) => return self.fail_or_wait(level, row, reached.as_ref(), error),
+            Err(error) => return self.fail_or_wait(frame, row, reached.as_ref(), error),
         };
         let newest = check(self.object, &others, &to, self.is_plan()).await?;
         let time = newest.as_ref().map(|newest| newest.time);
         if let Some(Newest { which, .. }) = newest {
             self.pass_on(time, || which);
         }
-        self.report_up_to_date(level, row, time);
+        self.report_up_to_date(frame, row, time);
         Ok(Considered::At(time))
     }
 
     /// Returns the related objects. A relationship method is called once per request, and awaited to its end.
-    async fn relatives(&self, level: &Level, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
-        let (known, is_plan, epoch) = (&level.object.core().relatives, self.is_plan(), Current::epoch_now());
+    async fn relatives(&self, frame: &Frame, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
+        let (known, is_plan, request) = (&frame.object.core().relatives, self.is_plan(), WorkContext::request_now());
         if to.by_method
-            && let Some(others) = known.of(row, is_plan, epoch)
+            && let Some(others) = known.of(row, is_plan, request)
         {
             return Ok(others);
         }
-        let (object, name) = (&level.object, level.object.stamp_name(row));
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let failed = |source| RunError::check(&self.object.core().id, name, "relationship", source);
         let cx = LazyContext::new(object, name, None, self.contexts.resources());
         let relatives = ask(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
@@ -65,7 +65,7 @@ impl Driver<'_> {
             );
         }
         if to.by_method {
-            known.keep(row, is_plan, epoch, &others);
+            known.keep(row, is_plan, request, &others);
         }
         Ok(others)
     }
@@ -93,8 +93,8 @@ pub(super) async fn check(
 
 async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Result<Option<Timestamp>, RunError> {
     let row = super::find_task(&other.0, related.task)?;
-    let left_out = Current::ask_fleet(|fleet| fleet.leaves_out(other.id())).unwrap_or_default();
-    if left_out || other.readonly() {
+    let unselected = WorkContext::ask_fleet(|fleet| fleet.leaves_out(other.id())).unwrap_or_default();
+    if unselected || other.readonly() {
         return last_run(&other.0, row).await;
     }
     let permit = if is_plan { None } else { Permit::of(other.0.core()) };
@@ -111,7 +111,7 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Res
     last_run(&other.0, row).await
 }
 
-/// The time of a task, considered since the asker began: already, now, or by a run that is under way, of which only that much
+/// The time of a task, considered since the query began: already, now, or by a run that is under way, of which only that much
 /// is waited for.
 async fn considered(
     other: &Arc<dyn DynObject>,
@@ -119,34 +119,35 @@ async fn considered(
     permit: Option<Permit>,
 ) -> Result<Option<Timestamp>, RunError> {
     let is_plan = permit.is_none();
-    let (core, asker) = (other.core(), Asker::of(&**other, row));
-    let course = core.course(is_plan);
-    let watching = course.watch();
+    let (core, query) = (other.core(), ProgressQuery::of(&**other, row));
+    let progress = core.progress(is_plan);
+    let waiter = progress.waiter();
     loop {
         // Before it is looked at, so that nothing is missed in between.
-        let mut advanced = pin!(watching.advanced());
-        advanced.as_mut().enable();
-        if let Some(known) = course.known(asker, row) {
+        let mut changed = pin!(waiter.changed());
+        changed.as_mut().enable();
+        if let Some(known) = progress.result(query, row) {
             return known;
         }
-        let until: Arc<dyn WaitCondition> = Arc::new(TaskPassed { object: Arc::downgrade(other), is_plan, asker, row });
-        let _wait = match course.node.wait_until(Some(Arc::downgrade(&until))) {
+        let until: Arc<dyn WaitCondition> =
+            Arc::new(TaskRecorded { object: Arc::downgrade(other), is_plan, query, row });
+        let _wait = match progress.node.wait_until(Some(Arc::downgrade(&until))) {
             Ok(wait) => wait,
             Err(source) => {
-                let running = course.known(Asker { takes_running: true, ..asker }, row);
+                let running = progress.result(ProgressQuery { takes_running: true, ..query }, row);
                 return running.unwrap_or(Err(RunError::circle(&core.id, source)));
             }
         };
-        let Either::Left((turn, _)) = select(pin!(course.turn()), advanced).await else { continue };
-        if let Some(known) = course.known(asker, row) {
+        let Either::Left((lock, _)) = select(pin!(progress.run_lock()), changed).await else { continue };
+        if let Some(known) = progress.result(query, row) {
             return known;
         }
         let stop_after = Some(Cow::Borrowed(other.name(row)));
-        let wanted = Some((asker, row));
-        let options = Options { stop_after, is_part: true, wanted, ..Options::default() };
+        let wanted = Some((query, row));
+        let options = Options { stop_after, nested: true, wanted, ..Options::default() };
         drive_boxed(other.clone(), options, permit).await?;
-        drop(turn);
-        return match course.known(asker, row) {
+        drop(lock);
+        return match progress.result(query, row) {
             Some(known) => known,
             None => last_run(other, row).await,
         };
@@ -159,7 +160,7 @@ fn drive_boxed(
     options: Options,
     permit: Option<Permit>,
 ) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
-    Box::pin(Current::nest(async move { drive_in_turn(&object, &options, permit).await }))
+    Box::pin(WorkContext::nest(async move { drive_locked(&object, &options, permit).await }))
 }
 
 /// Returns when a task last completed, without running anything.
@@ -185,8 +186,8 @@ pub(super) fn last_run_by<'a>(
                 newest_by(&inner, records).await
             }
             TaskCategory::Task if has.completion => {
-                let subject = Subject { object, i: row, entry, resources: Vec::new() };
-                match subject.decide(&has, false, None, None).await?.verdict {
+                let probe = TaskProbe { object, i: row, entry, resources: Vec::new() };
+                match probe.decide(&has, false, None, None).await?.verdict {
                     Verdict::UpToDate(time) => Ok(time),
                     Verdict::Run(_) => Ok(None),
                 }

@@ -1,14 +1,14 @@
 //! The rows of one object in a walk: the host's own, or those of a customization, whose stamps are the host's. Contexts are
-//! entered a level at a time.
+//! entered a frame at a time.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::context::Resources;
-use super::course::Start;
 use super::driver::{Considered, Driver, Step};
 use super::error::RunError;
-use super::related::newest_by;
+use super::progress::ResumePoint;
+use super::relationship::newest_by;
 use super::report::TaskReport;
 use super::resource::{ContextExit, DynRunContext, Entered};
 use super::session::Session;
@@ -16,19 +16,19 @@ use crate::BoxFuture;
 use crate::object::DynObject;
 use crate::task::category::TaskCategory;
 
-/// A level of a walk.
+/// A frame of a walk.
 #[derive(Clone)]
-pub(super) struct Level {
+pub(super) struct Frame {
     pub(super) object: Arc<dyn DynObject>,
     /// Whether everything in it runs.
     pub(super) forced: bool,
     /// Whether a fleet that chooses by tag takes everything in it.
-    pub(super) chosen: bool,
+    pub(super) selected: bool,
     /// Whether it is the host's own.
     pub(super) is_host: bool,
 }
 
-impl Level {
+impl Frame {
     /// Returns whether a row is the task of that stamp name, or the customization that it is one of.
     pub(super) fn leads_to(&self, row: usize, task: &str) -> bool {
         let rest = task.strip_prefix(self.object.stamp_name(row));
@@ -40,7 +40,7 @@ impl Level {
 
 /// The contexts of the levels of a walk, the outermost first.
 #[derive(Default)]
-pub(super) struct Contexts {
+pub(super) struct ContextStack {
     /// Those of the task that runs this one through its handle.
     outer: Resources,
     slots: Vec<Slot>,
@@ -51,7 +51,7 @@ struct Slot {
     entered: Option<Entered>,
 }
 
-impl Contexts {
+impl ContextStack {
     pub(super) fn within(outer: Resources) -> Self {
         Self { outer, slots: Vec::new() }
     }
@@ -89,8 +89,8 @@ impl Contexts {
 impl Driver<'_> {
     /// Walks the tasks of a customization in the place of one. Its time is that of its newest. If its own model is readonly,
     /// nothing of it runs unless it was asked for by its handle, and its tasks count by when they last ran.
-    pub(super) async fn customization(&mut self, level: &Level, row: usize) -> Result<Considered, RunError> {
-        let (object, name) = (level.object.clone(), level.object.stamp_name(row));
+    pub(super) async fn customization(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
+        let (object, name) = (frame.object.clone(), frame.object.stamp_name(row));
         let core = self.object.core();
         // The context of a customization whose task runs this one is entered already.
         let is_within = self.running.as_ref().is_some_and(|running| running.is_within(name));
@@ -102,16 +102,16 @@ impl Driver<'_> {
             Ok(made) => made,
             Err(error) => {
                 let error = RunError::check(&core.id, name, "customization", error);
-                return self.fail_or_wait(level, row, None, error);
+                return self.fail_or_wait(frame, row, None, error);
             }
         };
-        let inner = Level {
+        let inner = Frame {
             object: inner,
-            forced: self.is_forced(level, name),
-            chosen: self.is_chosen(level, row),
+            forced: self.is_forced(frame, name),
+            selected: self.is_selected(frame, row),
             is_host: false,
         };
-        if !(level.is_host && self.is_only()) && inner.object.core().model_readonly == Some(true) {
+        if !(frame.is_host && self.is_single_task()) && inner.object.core().model_readonly == Some(true) {
             let time = newest_by(&inner.object, &self.records).await?;
             self.pass_on(time, || Cow::Borrowed(name));
             return Ok(Considered::At(time));
@@ -126,14 +126,14 @@ impl Driver<'_> {
         if let Ok(Step::Restart) = walked {
             return Ok(Considered::Restart);
         }
-        self.report_nested(level);
+        self.report_nested(frame);
         let time = subtasks.iter().filter_map(|task| task.time).max();
         self.tasks.push(TaskReport::of_subtasks(name, object.describe(row), subtasks, time));
         walked.map(|_| Considered::At(time))
     }
 
-    fn walk_boxed<'d>(&'d mut self, level: &'d Level) -> BoxFuture<'d, Result<Step, RunError>> {
-        Box::pin(async move { self.walk(level, &Start::default(), 0).await })
+    fn walk_boxed<'d>(&'d mut self, frame: &'d Frame) -> BoxFuture<'d, Result<Step, RunError>> {
+        Box::pin(async move { self.walk(frame, &ResumePoint::default(), 0).await })
     }
 }
 

@@ -7,10 +7,10 @@ use super::attempt::{FailedAttempt, run_task};
 use super::context::TaskContext;
 use super::driver::Driver;
 use super::error::RunError;
-use super::gather::Subject;
+use super::frame::Frame;
 use super::guard::{Guard, Keeps, Success};
-use super::level::Level;
 use super::nested::RunningTask;
+use super::probe::TaskProbe;
 use super::report::{TaskReport, TaskStatus};
 use super::session::Session;
 use crate::decide::Reason;
@@ -35,35 +35,35 @@ type Ran = Result<(TaskStatus, Option<Timestamp>), Failure>;
 
 impl Driver<'_> {
     /// Runs a task, and reports how it ended.
-    pub(super) async fn perform(
+    pub(super) async fn execute(
         &mut self,
         session: &Arc<Session>,
-        level: &Level,
+        frame: &Frame,
         row: usize,
         reason: &Reason,
         hash: Option<String>,
     ) -> Result<TaskReport, RunError> {
-        let (core, task) = (self.object.core(), level.object.stamp_name(row));
-        self.emit(level, row, || EventKind::TaskShouldRun { reason: reason.clone() });
+        let (core, task) = (self.object.core(), frame.object.stamp_name(row));
+        self.emit(frame, row, || EventKind::TaskShouldRun { reason: reason.clone() });
         tracing::debug!(object = %core.id, task, %reason, "running");
-        let (description, node) = (level.object.describe(row), &core.course(false).node);
+        let (description, node) = (frame.object.describe(row), &core.progress(false).node);
         let (of_step, since) = (Some(reason.clone()), SystemTime::now());
         let step = ActiveTask { task, description: description.clone(), reason: of_step, since };
         node.step(Some(step.clone()));
-        let cx = self.prepare(session, level, row, Some(reason)).await?;
+        let cx = self.prepare(session, frame, row, Some(reason)).await?;
         let started = Instant::now();
-        let ended = self.run_guarded(session, (level, row), &cx, reason, (hash, started), step).await;
+        let ended = self.run_guarded(session, (frame, row), &cx, reason, (hash, started), step).await;
         node.step(None);
         let duration = started.elapsed();
         match ended {
             Ok((status, time)) => {
                 let ran = status == TaskStatus::Ran;
-                self.emit(level, row, || if ran { EventKind::TaskRan { duration } } else { EventKind::TaskSkipped });
+                self.emit(frame, row, || if ran { EventKind::TaskRan { duration } } else { EventKind::TaskSkipped });
                 Ok(TaskReport { status, duration, ..TaskReport::up_to_date(task, description, time) })
             }
             Err(Failure::Run(error)) => Err(error),
             Err(Failure::Task(FailedAttempt { error: source, log })) => {
-                self.emit(level, row, || EventKind::TaskFail { error: format!("{source:#}"), duration, log });
+                self.emit(frame, row, || EventKind::TaskFail { error: format!("{source:#}"), duration, log });
                 let (object, description) = (core.id.to_string(), description.into_owned());
                 Err(RunError::Task {
                     object,
@@ -80,20 +80,20 @@ impl Driver<'_> {
     async fn run_guarded(
         &mut self,
         session: &Arc<Session>,
-        (level, row): (&Level, usize),
+        (frame, row): (&Frame, usize),
         cx: &TaskContext,
         reason: &Reason,
         (hash, started): (Option<String>, Instant),
         step: ActiveTask,
     ) -> Ran {
-        let (object, name) = (&level.object, cx.task());
+        let (object, name) = (&frame.object, cx.task());
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
-        let subject = Subject { object, i: row, entry: entry.as_ref(), resources: self.contexts.resources() };
+        let probe = TaskProbe { object, i: row, entry: entry.as_ref(), resources: self.contexts.resources() };
         let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
         // A completion check decides alone: nothing else is compared with the next run.
-        let hash = if hash.is_some() || has.completion { hash } else { subject.hash().await? };
-        let inputs = if has.completion { Vec::new() } else { subject.record_inputs()? };
+        let hash = if hash.is_some() || has.completion { hash } else { probe.hash().await? };
+        let inputs = if has.completion { Vec::new() } else { probe.record_inputs()? };
         let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
         // The mark of another task, which this one may run through its handle.
         self.unmark().await?;
@@ -105,8 +105,8 @@ impl Driver<'_> {
             Ok(Outcome::Done) => {
                 let duration = started.elapsed();
                 // A check that fails now will fail again, and loudly, when the next run asks it.
-                let same_hash = hash.is_none() || subject.hash().await.is_ok_and(|after| after == hash);
-                let same_inputs = has.completion || !subject.inputs_changed(&inputs).unwrap_or(true);
+                let same_hash = hash.is_none() || probe.hash().await.is_ok_and(|after| after == hash);
+                let same_inputs = has.completion || !probe.inputs_changed(&inputs).unwrap_or(true);
                 let changed_while_running = !same_hash || !same_inputs;
                 if changed_while_running {
                     object.emit(row, || EventKind::ChangedWhileRunning);
@@ -116,7 +116,7 @@ impl Driver<'_> {
                 let success = Success { time, hash, source: has.source, inputs, changed_while_running, kept, duration };
                 let retimed = nested.iter_mut().filter_map(|done| done.retime(time, &self.records)).collect();
                 self.done.extend(&nested);
-                let next = self.next_for_sure(level, name, time);
+                let next = self.next_for_sure(frame, name, time);
                 guard.complete(&mut self.records, success, retimed, next).await?;
                 self.marked = self.marked.or(next);
                 self.tell_nested(&nested);

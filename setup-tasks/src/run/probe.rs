@@ -10,7 +10,7 @@ use crate::object::{DynObject, Features};
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 
 /// One task, while it is decided and run.
-pub(crate) struct Subject<'a> {
+pub(crate) struct TaskProbe<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
     pub(crate) i: usize,
     pub(crate) entry: Option<&'a Entry>,
@@ -29,7 +29,7 @@ pub(crate) struct Decided {
     pub(crate) hash: Option<String>,
 }
 
-impl Subject<'_> {
+impl TaskProbe<'_> {
     fn task(&self) -> &'static str {
         self.object.name(self.i)
     }
