@@ -1,4 +1,4 @@
-//! The constructors of layouts, which join the floors: each hands the entry points of the higher floors to the lower ones.
+//! The constructors of layouts. They pass the entry points of the higher floors to the lower ones.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ static HOOKS: Hooks = Hooks {
 };
 
 impl Layout {
-    /// Makes a layout with stamps in the embedded store under the cache directory.
+    /// Creates a layout with its stamps in the embedded store, within the cache directory.
     #[cfg(feature = "sqlite")]
     pub fn new(config: Config) -> Self {
         let config = crate::layout::absolute(config);
@@ -23,22 +23,22 @@ impl Layout {
         Self::with_store(config, store)
     }
 
-    /// Makes a layout with stamps in a store of your choice.
+    /// Creates a layout with the given stamp store.
     pub fn with_store(config: Config, store: impl StampStore) -> Self {
         Self::with_clock(config, Arc::new(store), Clock::system())
     }
 
-    /// Makes a layout with stamps in a store, and times from a clock, of your choice.
+    /// Creates a layout with the given stamp store and clock.
     pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
         Self::build(config, store, clock, None, &HOOKS)
     }
 
-    /// Makes a layout with stamps in memory and temporary directories, for tests and examples. The directories are removed with the
-    /// last handle of the layout.
+    /// Creates a layout with its stamps in memory, for tests and examples. Its directories are
+    /// temporary and are removed with its last handle.
     ///
     /// # Errors
     ///
-    /// No temporary directory can be made.
+    /// If no temporary directory can be created.
     pub fn in_memory() -> std::io::Result<Self> {
         let scratch = Scratch::new()?;
         let config = Config { base_dir: scratch.path().to_owned(), ..Config::default() };

@@ -1,10 +1,10 @@
-//! Drift: how the state that a task made differs from what is there.
+//! Drift: differences between the state that a task created and the current state.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One difference between the state that a task made and the one that is there.
+/// One difference between the state that a task created and the current state.
 ///
 /// ```
 /// use setup_tasks::task::Difference;
@@ -19,14 +19,14 @@ use serde::{Deserialize, Serialize};
 pub struct Difference {
     /// The thing that differs, such as a path.
     pub what: String,
-    /// Its state.
+    /// The current state.
     pub is: String,
-    /// The state that it should have, if that can be said in a few words.
+    /// The state that the thing should have, if it can be described in a few words.
     pub should_be: Option<String>,
 }
 
 impl Difference {
-    /// Returns a difference of a thing, with its state. The texts must not hold what is secret.
+    /// Creates a difference of a thing with its current state. The texts must not contain secrets.
     pub fn new(what: impl Into<String>, is: impl Into<String>) -> Self {
         Self { what: what.into(), is: is.into(), should_be: None }
     }
@@ -46,7 +46,7 @@ impl fmt::Display for Difference {
     }
 }
 
-/// Writes the first differences, and how many more there are.
+/// Writes the first differences and the number of further ones.
 pub(crate) fn summary(differences: &[Difference], f: &mut fmt::Formatter<'_>) -> fmt::Result {
     const SHOWN: usize = 3;
     for (i, difference) in differences.iter().take(SHOWN).enumerate() {

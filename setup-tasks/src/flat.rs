@@ -1,7 +1,8 @@
-//! Drops long chains without recursion. A model holds objects, whose models hold others: dropping the first of 200,000 would
-//! need a stack as deep.
+//! Drops of long chains without recursion.
 //!
-//! The outermost drop of a thread works off a queue, and each drop within it puts its value there instead.
+//! A model holds objects, whose models hold other objects. A recursive drop of a chain of 200,000
+//! would overflow the stack. Instead, the outermost drop of a thread works through a queue, and
+//! each drop within it adds its value to the queue.
 
 use std::any::Any;
 use std::cell::RefCell;
@@ -9,7 +10,7 @@ use std::fmt;
 use std::ops::Deref;
 
 thread_local! {
-    /// The values that wait to be dropped; `None` while nothing is being dropped.
+    /// The values that wait to be dropped, or `None` while nothing is being dropped.
     static QUEUE: RefCell<Option<Vec<Box<dyn Any + Send>>>> = const { RefCell::new(None) };
 }
 
@@ -48,7 +49,7 @@ impl<T: Send + fmt::Debug> fmt::Debug for Flat<T> {
     }
 }
 
-/// Drops a value now, or where another drop of the thread is under way, after that one.
+/// Drops a value now, or after the current drop if the thread is in one.
 pub(crate) fn drop_flat<T: Send + 'static>(value: T) {
     let mut value = Some(value);
     let is_outermost = QUEUE.try_with(|queue| match &mut *queue.borrow_mut() {
@@ -61,12 +62,12 @@ pub(crate) fn drop_flat<T: Send + 'static>(value: T) {
             true
         }
     });
-    // Without its queue, a thread that ends drops as it would without this.
+    // A thread that is ending has no queue any more. It drops the value directly.
     let _rest = is_outermost.unwrap_or_default().then(|| Rest);
     drop(value);
 }
 
-/// Drops the rest of the queue, also after a panic.
+/// A guard that drops the rest of the queue, also after a panic.
 struct Rest;
 
 impl Drop for Rest {
@@ -74,13 +75,13 @@ impl Drop for Rest {
         while let Some(next) = next() {
             let rest = Self;
             drop(next);
-            // This loop is the rest, unless it was left by a panic.
+            // This loop drops the rest, unless a panic leaves it.
             std::mem::forget(rest);
         }
     }
 }
 
-/// Takes a value from the queue; with the last one the queue goes.
+/// Takes a value from the queue. An empty queue is removed.
 fn next() -> Option<Box<dyn Any + Send>> {
     QUEUE.with(|queue| {
         let mut queue = queue.borrow_mut();

@@ -1,4 +1,4 @@
-//! Related objects that are looked up by key when they are needed.
+//! Relationships with objects that are looked up by key on use.
 
 use std::fmt;
 
@@ -6,7 +6,8 @@ use crate::injector::{InjectError, InjectionKey, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::{BoxFuture, Result};
 
-/// A relationship with an object that is looked up by its key when it is needed, so that two objects can name each other.
+/// A relationship with an object that is looked up by its key on use, which allows two objects to
+/// refer to each other.
 ///
 /// ```
 /// use setup_tasks::{InjectionKey, Deferred, prelude::*};
@@ -46,21 +47,21 @@ pub struct Deferred<M: SetupTasks> {
 }
 
 impl<M: SetupTasks> Deferred<M> {
-    /// The object that will be provided for a key.
+    /// Creates a reference to the object that will be provided for a key.
     pub const fn new(key: InjectionKey<Object<M>>) -> Self {
         Self { key }
     }
 
-    /// The key.
+    /// Returns the key.
     pub const fn key(&self) -> InjectionKey<Object<M>> {
         self.key
     }
 
-    /// The object, as an injector or one above it provides it. It is not brought to ready.
+    /// Returns the object that the injector or an ancestor provides. The object is not brought to ready.
     ///
     /// # Errors
     ///
-    /// As [`Injector::get_not_ready`].
+    /// As for [`Injector::get_not_ready`].
     pub async fn find(&self, injector: &Injector) -> Result<Object<M>, InjectError> {
         Ok((*injector.get_not_ready(&self.key).await?).clone())
     }
@@ -82,7 +83,7 @@ impl<M: SetupTasks> fmt::Debug for Deferred<M> {
 
 type FindFuture = BoxFuture<'static, Result<AnyObject, InjectError>>;
 
-/// [`Deferred`] without the model's type.
+/// A [`Deferred`] without the model's type.
 #[derive(Clone, Copy)]
 pub(crate) struct DeferredKey {
     pub(super) name: Option<&'static str>,

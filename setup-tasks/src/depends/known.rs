@@ -1,25 +1,27 @@
-//! The answers of relationship methods, so that each is called once per request.
+//! The results of relationship methods, kept so that each method is called once per request.
 
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::object::{AnyObject, DynObject};
 use crate::work::RequestId;
 
-/// The related objects that the methods of one object gave in its last run and its last dry run.
+/// The related objects that the methods of one object returned in its last run and its last dry
+/// run.
 #[derive(Default)]
 pub(crate) struct KnownRelatives(Mutex<Vec<Answer>>);
 
 struct Answer {
     row: usize,
     is_plan: bool,
-    /// The request that the method was called for.
+    /// The request for which the method was called.
     request: RequestId,
-    /// Not kept alive: objects that name each other would keep each other.
+    /// The related objects. The references are weak, because objects that refer to each other would
+    /// keep each other alive.
     objects: Vec<Weak<dyn DynObject>>,
 }
 
 impl Answer {
-    /// Returns the objects, or `None` if one of them is gone.
+    /// Returns the objects, or `None` if one of them has been dropped.
     fn objects(&self) -> Option<Vec<AnyObject>> {
         self.objects.iter().map(|object| object.upgrade().map(AnyObject)).collect()
     }
@@ -30,19 +32,19 @@ impl KnownRelatives {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the answer that the method of a row gave in a request.
+    /// Returns the result of a row's method within a request.
     pub(crate) fn of(&self, row: usize, is_plan: bool, request: RequestId) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
         answers.iter().find(|known| (known.row, known.is_plan, known.request) == (row, is_plan, request))?.objects()
     }
 
-    /// Returns the latest answer of the method of a row.
+    /// Returns the latest result of a row's method.
     pub(crate) fn latest(&self, row: usize) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
         answers.iter().filter(|known| known.row == row).max_by_key(|known| known.request)?.objects()
     }
 
-    /// Keeps an answer in the place of the one before.
+    /// Stores a result in place of the previous one.
     pub(crate) fn keep(&self, row: usize, is_plan: bool, request: RequestId, objects: &[AnyObject]) {
         let objects = objects.iter().map(|object| std::sync::Arc::downgrade(&object.0)).collect();
         let answer = Answer { row, is_plan, request, objects };

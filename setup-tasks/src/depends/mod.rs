@@ -1,4 +1,4 @@
-//! What a task needs besides itself: tasks of related objects, and parts of the system.
+//! The dependencies of a task: tasks of related objects, and parts of the system.
 
 mod deferred;
 mod known;
@@ -15,13 +15,14 @@ use crate::run::TaskContext;
 use crate::task::row::HelperFn;
 use crate::{BoxFuture, Result};
 
-/// A part of the system that a task needs while it runs: a machine that is up, a network that is there. The dependencies
-/// of a task are brought up together before its method is called, each once a run.
+/// A part of the system that a task needs while it runs, such as a machine or a network. The
+/// dependencies of a task are brought up concurrently before its method is called, each once per
+/// run.
 pub trait SystemDependency: Send + Sync + 'static {
-    /// Its name; two dependencies with one name are the same.
+    /// Returns the name. Dependencies with the same name count as the same.
     fn name(&self) -> String;
 
-    /// Brings it up; it may be up already.
+    /// Brings the dependency up. It may be up already.
     fn bring_up<'a>(&'a self, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>>;
 }
 
@@ -35,7 +36,7 @@ impl<D: SystemDependency + ?Sized> SystemDependency for Arc<D> {
     }
 }
 
-/// The row of a relationship: whose task, which task, and what to do about it.
+/// The data of a relationship: the related objects, and the request for their task.
 pub struct Relation<T: 'static> {
     pub(crate) relatives: HelperFn<T, Relatives>,
     pub(crate) to: RelatedTask,
@@ -48,16 +49,17 @@ impl<T: 'static> Clone for Relation<T> {
 }
 impl<T: 'static> Copy for Relation<T> {}
 
-/// What a relationship asks of each related object.
+/// The request of a relationship to each related object.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct RelatedTask {
     pub(crate) task: &'static str,
     pub(crate) ready: bool,
     pub(crate) run_if_needed: bool,
-    /// Whether nobody has looked yet if there is such a task.
+    /// Whether the task is named by a string, and its existence was not checked yet.
     pub(crate) by_name: bool,
-    /// Whether a method gives the related objects: user code, which is called when a walk reaches it and not before.
+    /// Whether a method returns the related objects. A method is user code and is called only when
+    /// a walk reaches it.
     pub(crate) by_method: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a relationship may hold or return.
+//! The types that a relationship field may have or a relationship method may return.
 
 use super::deferred::{Deferred, DeferredKey};
 use crate::Result;
@@ -6,26 +6,26 @@ use crate::injector::{InjectError, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::task::outcome::IntoTaskError;
 
-/// What a relationship may be: an [`Object<M>`](Object), a [`Deferred<M>`](Deferred), or an `Option` or a `Vec` of those; with
-/// [`AnyModel`] for `M`, any object.
+/// A type of relationship: an [`Object<M>`](Object), a [`Deferred<M>`](Deferred), or an `Option` or
+/// a `Vec` of those. With [`AnyModel`] for `M`, it is an object of any type.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a relationship with a `{M}`",
     label = "a relationship is an `Object<{M}>`, a `Deferred<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
 )]
 pub trait Related<M> {
-    /// What its accessor gives.
+    /// The return type of the field's accessor.
     type Access<'a>
     where
         Self: 'a;
 
-    /// The related object or objects, as they can be borrowed.
+    /// Returns the related object or objects by reference.
     fn access(&self) -> Self::Access<'_>;
 
-    /// Adds the related objects.
+    /// Adds the related objects to a list.
     fn related(&self, relatives: &mut Relatives);
 }
 
-/// Stands for every model in [`Related`], where the task is named by a string.
+/// A placeholder for any model in [`Related`], for relationships that name their task by a string.
 #[derive(Debug)]
 pub enum AnyModel {}
 
@@ -53,7 +53,7 @@ impl<M: SetupTasks> Related<M> for Object<M> {
     }
 }
 
-/// With a task that is named by a string, as plug-ins' are.
+/// For a task that is named by a string, as those of plug-ins are.
 impl<M: SetupTasks> Related<AnyModel> for Object<M> {
     type Access<'a> = &'a Self;
 
@@ -66,7 +66,7 @@ impl<M: SetupTasks> Related<AnyModel> for Object<M> {
     }
 }
 
-/// With a task that is named by a string.
+/// For a task that is named by a string.
 impl<M: SetupTasks> Related<AnyModel> for Deferred<M> {
     type Access<'a> = &'a Self;
 
@@ -115,11 +115,11 @@ impl<M, R: Related<M> + 'static> Related<M> for Vec<R> {
     }
 }
 
-/// Related objects, in order.
+/// The related objects in order.
 #[derive(Default)]
 pub struct Relatives(pub(crate) Vec<Relative>);
 
-/// A related object, or where it will be.
+/// A related object, or the key by which it is looked up.
 #[derive(Clone)]
 pub(crate) enum Relative {
     Object(AnyObject),
@@ -127,7 +127,7 @@ pub(crate) enum Relative {
 }
 
 impl Relative {
-    /// The object, looked up at an injector if need be.
+    /// Returns the object. A deferred one is looked up at the injector.
     pub(crate) async fn find(self, injector: &Injector) -> Result<AnyObject, InjectError> {
         match self {
             Self::Object(object) => Ok(object),
@@ -135,7 +135,7 @@ impl Relative {
         }
     }
 
-    /// The object, if it is known.
+    /// Returns the object if it exists already.
     pub(crate) fn peek(self, injector: &Injector) -> Option<AnyObject> {
         match self {
             Self::Object(object) => Some(object),
@@ -144,7 +144,7 @@ impl Relative {
     }
 }
 
-/// What a relationship method may return: related objects, or a `Result` of them.
+/// A return type of a relationship method: related objects, or a `Result` of them.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a relationship with a `{M}`",
     label = "a relationship is an `Object<{M}>`, a `Deferred<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
@@ -155,7 +155,7 @@ pub trait IntoRelatives<M> {
 }
 
 impl Relatives {
-    /// What a relationship holds.
+    /// Returns the related objects of a relationship.
     pub(crate) fn of<M, R: Related<M>>(related: &R) -> Self {
         let mut relatives = Self::default();
         related.related(&mut relatives);
@@ -163,7 +163,8 @@ impl Relatives {
     }
 }
 
-// One for each type that is `Related`: one for all of them would leave none for `Result`.
+// Each type that is `Related` has its own implementation. A blanket implementation would conflict
+// with the one for `Result`.
 
 impl<M> IntoRelatives<M> for AnyObject
 where

@@ -117,7 +117,7 @@ pub enum EventKind {
     },
     /// The object is ready.
     ObjectReady,
-    /// The object could not be made ready.
+    /// The object could not be brought to ready.
     ObjectFailed {
         /// The error, with its causes.
         error: String,

@@ -1,14 +1,14 @@
-//! Why an injector has no answer, or takes no value.
+//! The errors of injectors.
 
 use crate::object::ReadyError;
 use crate::wait::Circle;
 use crate::work::SharedError;
 
-/// Why an injector has no answer, or takes no value.
+/// The error of an injector that cannot return or accept a value.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum InjectError {
-    /// Nobody provides the key.
+    /// No injector provides the key.
     #[error(
         "nothing provides {key}{}; searched {}\nhelp: `provide` it at one of these before it is asked for",
         asker.as_ref().map(|asker| format!(", which {asker} asks for")).unwrap_or_default(),
@@ -17,12 +17,12 @@ pub enum InjectError {
     Missing {
         /// The key.
         key: String,
-        /// Who asked.
+        /// The task or other work that requested the key.
         asker: Option<String>,
-        /// The injectors that were searched, the nearest first.
+        /// The injectors that were searched, nearest first.
         searched: Vec<String>,
     },
-    /// The key is provided already.
+    /// The injector already provides the key.
     #[error("{at} provides {key} already\nhelp: use `replace` to put another value in its place")]
     Provided {
         /// The key.
@@ -30,7 +30,7 @@ pub enum InjectError {
         /// The injector.
         at: String,
     },
-    /// The key's factory failed. Shared by all who waited for the same attempt.
+    /// The key's factory failed. All callers that waited for the same attempt share the error.
     #[error("{key} cannot be made at {at}")]
     Factory {
         /// The key.
@@ -40,7 +40,7 @@ pub enum InjectError {
         /// The factory's error.
         source: SharedError,
     },
-    /// The key's factory would have to be waited for, where nothing can be.
+    /// The key's factory has not created the value yet, and the caller cannot wait for it.
     #[error("{key} is asked for where nothing can be awaited, and its factory has not made it\nhelp: provide a value")]
     WouldBlock {
         /// The key.
@@ -51,10 +51,10 @@ pub enum InjectError {
     NotReady {
         /// The key.
         key: String,
-        /// Why not.
+        /// The reason.
         source: ReadyError,
     },
-    /// The key's factory needs itself.
+    /// The key's factory depends on its own value.
     #[error("{key} cannot be made at {at}")]
     Circle {
         /// The key.
@@ -67,7 +67,7 @@ pub enum InjectError {
 }
 
 impl InjectError {
-    /// Adds who asked.
+    /// Adds the name of the work that requested the key.
     pub(crate) fn asked_by(mut self, who: String) -> Self {
         if let Self::Missing { asker, .. } = &mut self {
             *asker = Some(who);

@@ -1,4 +1,4 @@
-//! Factories: values that are made when the first asks, once.
+//! Factories, which create a value once, on the first request.
 
 use std::sync::{Arc, OnceLock};
 
@@ -10,20 +10,20 @@ use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
 
-/// A function that makes a value, and the value once it is made.
+/// A function that creates a value, and the value after its creation.
 pub(super) struct Factory {
     key: String,
     make: Make,
     made: SharedOnce<Value>,
-    /// The values of plans, each good for the request that it was made for.
+    /// The values that plans created, each valid for one request.
     planned: OnceLock<Box<SharedOnce<Planned>>>,
 }
 
-/// The result of a factory that a plan called.
+/// The result of a factory call within a plan.
 #[derive(Clone)]
 struct Planned {
     result: Result<Value, SharedError>,
-    /// The work that the factory asked for, and that was planned instead of done.
+    /// The work that the factory requested and that was planned instead of done.
     reached: Arc<Reached>,
 }
 
@@ -34,7 +34,7 @@ impl Factory {
         F: Future<Output = Result<T>> + Send + 'static,
     {
         let make = Arc::new(make);
-        // Called within the future, so that all of it belongs to the work that the factory does.
+        // The function is called within the future, so that all of its work belongs to the factory.
         let make: Make = Box::new(move |injector| {
             let make = make.clone();
             Box::pin(async move { Ok(Arc::new(make(injector).await?) as Value) })
@@ -42,7 +42,7 @@ impl Factory {
         Self { made: SharedOnce::new(WorkKind::Factory, key.as_str().into()), planned: OnceLock::new(), key, make }
     }
 
-    /// The value, made at the injector that provides it.
+    /// Returns the value, which is created with the injector that provides it if necessary.
     pub(super) async fn get(&self, at: Injector) -> Result<Value, InjectError> {
         let name = at.name().to_owned();
         let key = || self.key.clone();
@@ -53,8 +53,8 @@ impl Factory {
         })
     }
 
-    /// Makes the value for a plan. A value that was made without the work that the factory asked for is not kept: a run makes its
-    /// own.
+    /// Creates the value for a plan. If the factory requested work that was only planned, the value
+    /// is not kept, and a run creates its own.
     async fn plan(&self, at: Injector) -> Result<Value, OnceError> {
         if let Some(value) = self.made.peek() {
             return Ok(value);
@@ -74,7 +74,7 @@ impl Factory {
         result.map(|value| self.made.offer(value)).map_err(OnceError::Failed)
     }
 
-    /// The value, if it was made.
+    /// Returns the value if it exists already.
     pub(super) fn peek(&self) -> Option<Value> {
         self.made.peek()
     }

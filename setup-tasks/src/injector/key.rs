@@ -1,27 +1,27 @@
-//! Keys: a type, and a name where one type has several values.
+//! Keys of values: a type, and a name if there are several values of the type.
 
 use std::any::{TypeId, type_name};
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Names a value of type `T` in an injector.
+/// The key of a value of type `T` in an injector.
 pub struct InjectionKey<T: 'static> {
     name: Option<&'static str>,
     value: PhantomData<fn() -> T>,
 }
 
 impl<T: 'static> InjectionKey<T> {
-    /// The key of the type alone.
+    /// Returns the key of the type alone.
     pub const fn of() -> Self {
         Self { name: None, value: PhantomData }
     }
 
-    /// The key of the type and a name.
+    /// Returns the key of the type with a name.
     pub const fn named(name: &'static str) -> Self {
         Self { name: Some(name), value: PhantomData }
     }
 
-    /// Its name, if it has one.
+    /// Returns the name, if the key has one.
     pub const fn name(&self) -> Option<&'static str> {
         self.name
     }
@@ -54,7 +54,8 @@ impl<T: 'static> fmt::Debug for InjectionKey<T> {
     }
 }
 
-/// A key as a type, so that an extractor can name it; [`injection_key!`](crate::injection_key) declares them.
+/// A key as a type, which an extractor can name. [`injection_key!`](crate::injection_key) declares
+/// such types.
 pub trait KeyName: 'static {
     /// The type of the value.
     type Value: Send + Sync + 'static;
@@ -62,7 +63,9 @@ pub trait KeyName: 'static {
     const NAME: &'static str;
 }
 
-/// Declares a key as a type, for [`InjectKey`](crate::InjectKey): `injection_key!(pub Domain = "domain": String)`.
+/// Declares a key as a type, for [`InjectKey`](crate::InjectKey).
+///
+/// For example, `injection_key!(pub Domain = "domain": String)` declares the type `Domain`.
 #[macro_export]
 macro_rules! injection_key {
     ($(#[$meta:meta])* $vis:vis $key:ident = $name:literal : $value:ty) => {
@@ -71,7 +74,7 @@ macro_rules! injection_key {
         $vis enum $key {}
 
         impl $key {
-            /// The key.
+            /// Returns the key.
             #[allow(dead_code)]
             $vis const fn key() -> $crate::InjectionKey<$value> {
                 $crate::InjectionKey::named($name)

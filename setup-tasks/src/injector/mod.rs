@@ -1,5 +1,5 @@
-//! Values that tasks ask for, found by key along a chain of parents: given as they are, or made by a factory when the first
-//! asks.
+//! Dependency injection: values that are found by key along a chain of injectors. A value is
+//! provided directly, or created by a factory on the first request.
 
 mod error;
 mod factory;
@@ -20,15 +20,18 @@ use crate::flat::drop_flat;
 use crate::object::as_object;
 use crate::work::WorkContext;
 
-/// Whether objects are readonly: `true` and nothing is run automatically on the objects at or below the injector, unless
-/// the object or its model says otherwise. It is looked up where nothing can be awaited: where a factory fails, or cannot
-/// make it at once, objects count as readonly.
+/// The key of the flag that makes objects readonly.
+///
+/// If the value is `true`, no task runs automatically on objects at or below the injector, unless
+/// the object or its model sets the flag itself. The flag is read by code that cannot wait. If a
+/// factory fails, or cannot create the value immediately, the objects count as readonly.
 pub const READONLY: InjectionKey<bool> = InjectionKey::named("readonly");
 
 type Value = Arc<dyn Any + Send + Sync>;
 type Id = (TypeId, Option<&'static str>);
 
-/// A place where values are provided, with a parent that is asked for what it lacks. A cheap handle.
+/// A provider of values, with a parent that is searched for missing keys. A handle is cheap to
+/// clone.
 ///
 /// ```
 /// use setup_tasks::{InjectionKey, Injector};
@@ -56,7 +59,8 @@ struct InjectorState {
     listeners: Listeners,
 }
 
-/// A parent and a value may hold more injectors and objects: a chain of them is dropped without recursion.
+/// A parent or a value may hold more injectors and objects, so a chain of them is dropped without
+/// recursion.
 impl Drop for InjectorState {
     fn drop(&mut self) {
         let provided = std::mem::take(self.provided.get_mut().unwrap_or_else(PoisonError::into_inner));
@@ -69,10 +73,10 @@ impl Drop for InjectorState {
     }
 }
 
-/// What is provided for a key.
+/// The entry of a key.
 #[derive(Clone)]
 struct Provided {
-    /// The key, for people.
+    /// The text of the key for messages.
     key: String,
     maker: Maker,
 }
@@ -83,16 +87,16 @@ enum Maker {
     Factory(Arc<Factory>),
 }
 
-/// A factory makes the value.
+/// The error of a value that a factory would have to create first.
 pub(crate) struct MadeOnDemand;
 
 impl Injector {
-    /// An injector without a parent; `name` is for errors.
+    /// Creates an injector without a parent. `name` appears in errors.
     pub fn root(name: impl Into<String>) -> Self {
         Self::new(name.into(), None, Listeners::root())
     }
 
-    /// An injector below this one.
+    /// Creates an injector with this one as its parent.
     pub fn child(&self, name: impl Into<String>) -> Self {
         Self::new(name.into(), Some(self.clone()), self.0.listeners.child())
     }
@@ -101,12 +105,12 @@ impl Injector {
         Self(Arc::new(InjectorState { name, parent, provided: RwLock::default(), listeners }))
     }
 
-    /// Its name.
+    /// Returns the name of the injector.
     pub fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Provides a value here; those below see it too.
+    /// Provides a value at this injector, and thereby at its descendants.
     ///
     /// # Errors
     ///
@@ -115,11 +119,12 @@ impl Injector {
         self.add(key, Maker::Value(Arc::new(value)))
     }
 
-    /// Provides what a function makes when the first asks. It is given this injector, whoever asks.
+    /// Provides a value that a function creates on the first request. The function receives this
+    /// injector, also if a descendant was asked for the value.
     ///
     /// # Errors
     ///
-    /// As [`provide`](Self::provide).
+    /// As for [`provide`](Self::provide).
     pub fn provide_with<T: Send + Sync + 'static>(
         &self,
         key: InjectionKey<T>,
@@ -128,12 +133,13 @@ impl Injector {
         self.provide_async(key, move |injector| std::future::ready(make(injector)))
     }
 
-    /// Provides what an async function makes when the first asks. Who asks meanwhile waits for the same; a failure is told
-    /// to all of them, and who asks later tries again.
+    /// Provides a value that an async function creates on the first request. Concurrent requests
+    /// wait for the same call. If it fails, all of them receive the error, and a later request
+    /// calls the function again.
     ///
     /// # Errors
     ///
-    /// As [`provide`](Self::provide).
+    /// As for [`provide`](Self::provide).
     pub fn provide_async<T, F, M>(&self, key: InjectionKey<T>, make: M) -> Result<(), InjectError>
     where
         T: Send + Sync + 'static,
@@ -152,7 +158,7 @@ impl Injector {
         Ok(())
     }
 
-    /// Provides a value here in the place of what this injector itself has, if anything.
+    /// Provides a value at this injector. A value that it already provides for the key is replaced.
     pub fn replace<T: Send + Sync + 'static>(&self, key: InjectionKey<T>, value: T) {
         self.replace_shared(key, Arc::new(value));
     }
@@ -163,22 +169,24 @@ impl Injector {
         provided.insert(key.id(), Provided { key: key.to_string(), maker });
     }
 
-    /// The value of the nearest injector, from this one up, that provides the key; made now if need be. An
-    /// [`Object`](crate::Object) is brought to ready.
+    /// Returns the value of the nearest injector that provides the key, starting with this one. A
+    /// factory creates the value if necessary. An [`Object`](crate::Object) is brought to ready.
     ///
     /// # Errors
     ///
-    /// [`InjectError::Missing`] if none does; [`InjectError::Factory`] if its factory fails; [`InjectError::Circle`] if its
-    /// factory needs itself; [`InjectError::NotReady`] if it is an object that cannot be brought to ready.
+    /// - [`InjectError::Missing`] if no injector provides the key;
+    /// - [`InjectError::Factory`] if its factory fails;
+    /// - [`InjectError::Circle`] if its factory depends on its own value;
+    /// - [`InjectError::NotReady`] if it is an object that cannot be brought to ready.
     pub async fn get<T: Send + Sync + 'static>(&self, key: &InjectionKey<T>) -> Result<Arc<T>, InjectError> {
         self.get_optional(key).await?.ok_or_else(|| self.missing(key))
     }
 
-    /// As [`get`](Self::get), and `None` if nobody provides the key.
+    /// Like [`get`](Self::get), and returns `None` if no injector provides the key.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), but for a missing key.
+    /// As for [`get`](Self::get), except for a missing key.
     pub async fn get_optional<T: Send + Sync + 'static>(
         &self,
         key: &InjectionKey<T>,
@@ -191,11 +199,11 @@ impl Injector {
         Ok(value.downcast().ok())
     }
 
-    /// As [`get`](Self::get), and an object is as ready as it is.
+    /// Like [`get`](Self::get), without bringing an object to ready.
     ///
     /// # Errors
     ///
-    /// As [`get`](Self::get), but for objects that are not ready.
+    /// As for [`get`](Self::get), except for objects that are not ready.
     pub async fn get_not_ready<T: Send + Sync + 'static>(&self, key: &InjectionKey<T>) -> Result<Arc<T>, InjectError> {
         let value = self.value(key).await?.ok_or_else(|| self.missing(key))?;
         value.downcast().map_err(|_| self.missing(key))
@@ -217,8 +225,8 @@ impl Injector {
         }
     }
 
-    /// As [`get_optional`](Self::get_optional), without waiting: a factory that has not made its value counts as nothing,
-    /// and an object is as ready as it is.
+    /// Like [`get_optional`](Self::get_optional), without waiting. A value that its factory has not
+    /// created counts as missing, and an object is not brought to ready.
     pub fn peek<T: Send + Sync + 'static>(&self, key: &InjectionKey<T>) -> Option<Arc<T>> {
         let value = match self.find(key.id())?.1 {
             Maker::Value(value) => value,
@@ -227,8 +235,8 @@ impl Injector {
         value.downcast().ok()
     }
 
-    /// As [`peek`](Self::peek), and a factory that has not made its value makes it now. `Err` if it fails or would have to
-    /// be waited for.
+    /// Like [`peek`](Self::peek), and calls the factory if necessary. Returns an error if the
+    /// factory fails or cannot create the value immediately.
     pub(crate) fn get_now<T: Send + Sync + 'static>(
         &self,
         key: &InjectionKey<T>,
@@ -236,14 +244,15 @@ impl Injector {
         if let Ok(given) = self.given(key) {
             return Ok(given);
         }
-        // On the stack, however deep the caller is: a tokio task of its own would not be done now.
+        // The future is polled here, however deep the stack is. A spawned tokio task would not
+        // finish now.
         match WorkContext::detached().carry(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
             None => Err(InjectError::WouldBlock { key: key.to_string() }),
         }
     }
 
-    /// What is provided for a key, if anything and if it need not be made.
+    /// Returns the value of a key if it exists already, or `None` if no injector provides the key.
     pub(crate) fn given<T: Send + Sync + 'static>(
         &self,
         key: &InjectionKey<T>,
@@ -255,12 +264,13 @@ impl Injector {
         }
     }
 
-    /// Whether they are one and the same.
+    /// Returns whether both handles refer to the same injector.
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    /// Every key of a type that this injector, or one above it, provides: its own first, each name once, as in `get`.
+    /// Returns the keys of a type that this injector or an ancestor provides. The keys of nearer
+    /// injectors come first, and each name appears once, as in [`get`](Self::get).
     pub fn filter<T: 'static>(&self) -> Vec<InjectionKey<T>> {
         let mut keys: Vec<InjectionKey<T>> = Vec::new();
         for injector in self.chain() {
@@ -274,13 +284,15 @@ impl Injector {
         keys
     }
 
-    /// Calls `listener`, on a thread of its own, with every event of the key, from now on, of objects at or below this
-    /// injector. However long it takes, no run waits for it; one that panics is not called again.
+    /// Calls `listener` with every later event that `key` selects, of objects at or below this
+    /// injector. The listener runs on its own thread. A slow listener delays no run, and a listener
+    /// that panics is not called again.
     pub fn on_event(&self, key: impl Into<EventKey>, listener: impl Fn(&Event) + Send + 'static) -> Listening {
         self.0.listeners.call(key.into(), listener)
     }
 
-    /// As [`on_event`](Self::on_event), with an async function, on the tokio runtime that this is called in.
+    /// Like [`on_event`](Self::on_event), with an async function on the tokio runtime of the
+    /// caller.
     pub fn on_event_async<F>(
         &self,
         key: impl Into<EventKey>,
@@ -292,12 +304,14 @@ impl Injector {
         self.0.listeners.call_async(key.into(), listener)
     }
 
-    /// The events of the key, from now on, of objects at or below this injector, as a stream.
+    /// Returns a stream of every later event that `key` selects, of objects at or below this
+    /// injector.
     pub fn events(&self, key: impl Into<EventKey>) -> EventStream {
         self.0.listeners.listen(key.into())
     }
 
-    /// Makes an event, if anybody listens, and hands it to those, here and above, whose key `has` says is its object's.
+    /// Creates an event if there is any listener, and sends it to the listeners at this injector
+    /// and its ancestors. `has` returns whether the event's object has a key.
     pub(crate) fn emit(&self, event: impl FnOnce() -> Event, has: impl Fn(&EventKey) -> bool) {
         if !self.0.listeners.any() {
             return;
@@ -306,7 +320,7 @@ impl Injector {
         self.chain().for_each(|injector| injector.0.listeners.send(&event, &has));
     }
 
-    /// The nearest injector that provides something for a key, and what.
+    /// Returns the nearest injector that provides a key, and its value or factory.
     fn find(&self, id: Id) -> Option<(Self, Maker)> {
         self.chain().find_map(|injector| {
             let provided = injector.0.provided.read().unwrap_or_else(PoisonError::into_inner);
@@ -314,7 +328,7 @@ impl Injector {
         })
     }
 
-    /// What this injector itself provides, for people.
+    /// Returns the texts of the keys that this injector itself provides.
     fn keys(&self) -> Vec<String> {
         let provided = self.0.provided.read().unwrap_or_else(PoisonError::into_inner);
         let mut keys: Vec<_> = provided.values().map(|provided| provided.key.clone()).collect();
@@ -327,7 +341,8 @@ impl Injector {
     }
 }
 
-/// An object's own injector, made when somebody first wants it: most objects provide nothing, and nobody listens at them.
+/// The injector of an object, which is created on first use. Most objects provide nothing and have
+/// no listeners.
 pub(crate) struct OwnInjector {
     parent: Injector,
     own: OnceLock<Injector>,
@@ -338,12 +353,13 @@ impl OwnInjector {
         Self { parent, own: OnceLock::new() }
     }
 
-    /// The injector; `name` is what it is called if it is made now.
+    /// Returns the injector. If it is created now, it is called `name`.
     pub(crate) fn get(&self, name: &str) -> &Injector {
         self.own.get_or_init(|| self.parent.child(name))
     }
 
-    /// Whatever it finds, this finds: one that was not made provides nothing.
+    /// Returns the object's injector, or its parent if the object has none yet. Lookups give the
+    /// same result at both.
     pub(crate) fn nearest(&self) -> &Injector {
         self.own.get().unwrap_or(&self.parent)
     }

@@ -7,7 +7,7 @@ use crate::BoxFuture;
 use crate::object::{DynObject, ReadyError};
 use crate::run::RunError;
 
-/// The functions of higher floors that lower floors call. A layout gets them when it is made.
+/// The functions of higher floors that lower floors call. They are passed to the constructor of a layout.
 pub(crate) struct Hooks {
     /// Runs the setup tasks of an object on behalf of something larger.
     pub(crate) run_setup_tasks: fn(Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>>,

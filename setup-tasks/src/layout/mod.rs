@@ -1,4 +1,5 @@
-//! The layout: configuration, root injector, stamp store, clock, and every object by id.
+//! The layout, which holds the configuration, the root injector, the stamp store, the clock and all
+//! objects.
 
 mod hooks;
 mod object_builder;
@@ -23,7 +24,8 @@ use crate::stamp::{Clock, HistoryEntry, HistoryFilter, RunId, StampError, StampS
 use crate::work::WorkContext;
 use crate::work::{FleetOptions, Stop};
 
-/// The root of everything: a cheap handle. With the last one its objects go, save those that somebody has a handle of.
+/// The collection of objects and of everything that they share. A handle is cheap to clone. With
+/// the last handle, the layout drops its objects, except those that have handles of their own.
 ///
 /// ```
 /// use setup_tasks::{Config, Layout, prelude::*};
@@ -42,34 +44,35 @@ use crate::work::{FleetOptions, Stop};
 #[derive(Clone)]
 pub struct Layout {
     inner: Arc<LayoutState>,
-    /// `None` in the handles that objects have, so that objects do not keep the layout that keeps them.
+    /// `None` in the handles of objects, so that the objects do not keep their layout alive.
     _owner: Option<Arc<Owner>>,
 }
 
-/// A handle that does not keep the layout.
+/// A handle that does not keep the layout alive.
 pub(crate) struct WeakLayout(Weak<LayoutState>);
 
 impl WeakLayout {
-    /// Returns the layout, as long as somebody else keeps it.
+    /// Returns the layout if it is still alive.
     pub(crate) fn upgrade(&self) -> Option<Layout> {
         self.0.upgrade().map(|inner| Layout { inner, _owner: None })
     }
 }
 
-/// What the handles outside of objects share: the last of them lets the objects go.
+/// The owner that all handles outside of objects share. Dropping it drops the objects.
 struct Owner(Arc<LayoutState>);
 
 impl Drop for Owner {
     fn drop(&mut self) {
         let objects = std::mem::take(&mut *self.0.objects.lock().unwrap_or_else(PoisonError::into_inner));
-        // Without the lock: a model may hold more of the layout.
+        // The lock is released first, because a model may use the layout.
         drop(objects);
     }
 }
 
 struct LayoutState {
     config: Arc<Config>,
-    /// Why the configuration cannot be used, if it was not loaded but written in code. No object is added then.
+    /// The error of a configuration that cannot be used. It was built in code and not loaded. No
+    /// object can be added in this case.
     refused: Option<ConfigError>,
     injector: Injector,
     store: Arc<dyn StampStore>,
@@ -81,30 +84,30 @@ struct LayoutState {
     /// Whether every run is a dry run.
     plans_only: AtomicBool,
     objects: Mutex<Objects>,
-    /// The files that it was made from.
+    /// The files from which the layout was built.
     sources: Mutex<Vec<PathBuf>>,
-    /// Those that run.
+    /// The running fleets.
     fleets: Mutex<Vec<Arc<FleetOptions>>>,
     stop: Stop,
     /// The exchange with other processes that run the same objects.
     neighbours: Neighbours,
     hooks: &'static Hooks,
-    /// Removed with the layout; holds one that is in memory alone.
+    /// The temporary directory of a layout in memory. It is removed with the layout.
     scratch: Option<Scratch>,
 }
 
 #[derive(Default)]
 struct Objects {
-    /// In the order of adding.
+    /// The objects in the order of adding.
     all: Vec<AnyObject>,
-    /// Places among all.
+    /// The indices in `all` by id.
     by_id: HashMap<Arc<str>, usize>,
-    /// Of those whose subdir is not their id.
+    /// The indices of objects whose subdir differs from their id, by subdir.
     by_subdir: HashMap<Arc<str>, usize>,
 }
 
 impl Objects {
-    /// The object with a subdir.
+    /// Returns the object with a subdir.
     fn at(&self, subdir: &str) -> Option<&AnyObject> {
         let with_id = || self.by_id.get(subdir).filter(|&&at| self.all[at].stamp_subdir() == subdir);
         self.by_subdir.get(subdir).or_else(with_id).map(|&at| &self.all[at])
@@ -112,7 +115,7 @@ impl Objects {
 }
 
 impl Layout {
-    /// Makes a layout. The hooks are the entry points of the floors above.
+    /// Creates a layout. The hooks are the entry points of the higher floors.
     pub(crate) fn build(
         config: Config,
         store: Arc<dyn StampStore>,
@@ -126,7 +129,7 @@ impl Layout {
         let injector = Injector::root("the layout");
         let locks = Locks::new(&config.cache_dir());
         let texts = Texts::new(config.state_dir());
-        // What a plan makes has no more rights than the plan, also when it is used later or by spawned work.
+        // A layout that a plan creates can only plan, also in later use and in spawned work.
         let plans_only = AtomicBool::new(config.dry_run || WorkContext::is_plan());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
@@ -152,12 +155,13 @@ impl Layout {
         Self { _owner: Some(Arc::new(Owner(inner.clone()))), inner }
     }
 
-    /// Returns a handle that keeps nothing.
+    /// Returns a handle that does not keep the layout alive.
     pub(crate) fn downgrade(&self) -> WeakLayout {
         WeakLayout(Arc::downgrade(&self.inner))
     }
 
-    /// Returns whether other processes may run its objects, too: they cannot know of temporary directories.
+    /// Returns whether other processes may run the same objects. They do not know a temporary
+    /// directory.
     pub(crate) fn is_shared(&self) -> bool {
         self.inner.scratch.is_none()
     }
@@ -170,12 +174,12 @@ impl Layout {
         &self.inner.neighbours
     }
 
-    /// A handle that does not keep the layout's objects.
+    /// Returns a handle that does not keep the layout's objects alive.
     fn of_object(&self) -> Self {
         Self { inner: self.inner.clone(), _owner: None }
     }
 
-    /// Its configuration.
+    /// Returns the configuration.
     pub fn config(&self) -> &Config {
         &self.inner.config
     }
@@ -184,8 +188,9 @@ impl Layout {
         self.inner.config.clone()
     }
 
-    /// Takes from the layout the right to run and to change anything, for good: every run of it is a dry run from here on, whoever
-    /// begins it, also work that a task or a helper method spawned. `dry_run = true` in the configuration does the same.
+    /// Makes every later run of the layout a dry run. This cannot be undone. It also applies to
+    /// work that a task or a helper method has spawned. `dry_run = true` in the configuration has
+    /// the same effect.
     ///
     /// ```
     /// use setup_tasks::prelude::*;
@@ -204,35 +209,36 @@ impl Layout {
         self.inner.plans_only.store(true, Ordering::Relaxed);
     }
 
-    /// Makes a layout that [only plans](Self::plan_only) from the beginning: what `build` asks for is planned, too. Commands that only
-    /// look at a layout open it so.
+    /// Calls `build` to create a layout that [only plans](Self::plan_only) from the start. Runs
+    /// that `build` itself starts are dry runs, too. Commands that only inspect a layout use this.
     ///
     /// # Errors
     ///
-    /// As `build`.
+    /// As for `build`.
     pub fn open_to_plan<E>(build: impl FnOnce() -> Result<Self, E>) -> Result<Self, E> {
         let layout = WorkContext::planning(build)?;
         layout.plan_only();
         Ok(layout)
     }
 
-    /// Returns whether nothing of the layout runs or changes now: its configuration says `dry_run`, or
-    /// [`plan_only`](Self::plan_only) was called, or the caller is a helper method that a plan asks.
+    /// Returns whether runs change nothing at present. This is so if the configuration sets
+    /// `dry_run`, [`plan_only`](Self::plan_only) was called, or the caller is a helper method
+    /// within a plan.
     pub fn is_dry_run(&self) -> bool {
         self.inner.plans_only.load(Ordering::Relaxed) || WorkContext::is_plan()
     }
 
-    /// The root injector. It provides the [`Config`].
+    /// Returns the root injector. It provides the [`Config`].
     pub fn injector(&self) -> &Injector {
         &self.inner.injector
     }
 
-    /// Its stamp store. In a dry run, that leaves no trace on disk.
+    /// Returns the stamp store. In a dry run, the store leaves no trace on the disk.
     pub fn store(&self) -> &dyn StampStore {
         self.store_for(self.is_dry_run())
     }
 
-    /// The stamp store for a run or for a dry run.
+    /// Returns the stamp store for a run or for a dry run.
     pub(crate) fn store_for(&self, is_plan: bool) -> &dyn StampStore {
         let store = &*self.inner.store;
         if is_plan { store.without_trace().unwrap_or(store) } else { store }
@@ -246,7 +252,7 @@ impl Layout {
         &self.inner.texts
     }
 
-    /// Returns the open directories of the configuration.
+    /// Returns the open configured directories.
     pub(crate) fn roots(&self) -> &Roots {
         &self.inner.roots
     }
@@ -255,31 +261,31 @@ impl Layout {
         &self.inner.locks
     }
 
-    /// The run of this process, as stamps and the history name it.
+    /// Returns the identity of this process's run in stamps and in the history.
     pub fn run_id(&self) -> RunId {
         self.inner.run
     }
 
-    /// The clock sees the latest time in the store: what is stamped from now on is later than all that was stamped before,
-    /// by whatever process and clock.
+    /// Advances the clock to the latest time in the store. Later stamps then have later times than
+    /// all existing ones, whichever process and clock wrote those.
     pub(crate) async fn observe_store(&self, is_plan: bool) -> Result<(), StampError> {
         self.observe(self.store_for(is_plan).latest().await?);
         Ok(())
     }
 
-    /// The clock sees a time that was read, if there was one.
+    /// Advances the clock to a time that was read.
     pub(crate) fn observe(&self, seen: Option<Timestamp>) {
         if let Some(seen) = seen {
             self.clock().observe(seen);
         }
     }
 
-    /// Calls `listener` with every event from now on; see [`Injector::on_event`].
+    /// Calls `listener` with every later event. See [`Injector::on_event`].
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + 'static) -> Listening {
         self.injector().on_event(EventKey::all(), listener)
     }
 
-    /// Every event from now on, as a stream; see [`Injector::events`].
+    /// Returns a stream of every later event. See [`Injector::events`].
     pub fn events(&self) -> EventStream {
         self.injector().events(EventKey::all())
     }
@@ -288,7 +294,8 @@ impl Layout {
     ///
     /// # Errors
     ///
-    /// [`AddError`]: a taken id or subdir, a subdir that is no plain relative path.
+    /// [`AddError`], for example if the id or the subdir is taken, or if the subdir is not a plain
+    /// relative path.
     pub fn add<T: SetupTasks>(&self, model: T) -> Result<Object<T>, AddError> {
         self.object_builder(model).add()
     }
@@ -298,28 +305,28 @@ impl Layout {
         ObjectBuilder::new(self, model)
     }
 
-    /// The object with an id.
+    /// Returns the object with an id.
     pub fn get(&self, id: &str) -> Option<AnyObject> {
         let objects = self.objects();
         objects.by_id.get(id).map(|&at| objects.all[at].clone())
     }
 
-    /// Every object, in the order of adding.
+    /// Returns all objects in the order of adding.
     pub fn all(&self) -> Vec<AnyObject> {
         self.objects().all.clone()
     }
 
-    /// How many objects there are.
+    /// Returns the number of objects.
     pub fn len(&self) -> usize {
         self.objects().all.len()
     }
 
-    /// Whether there is no object.
+    /// Returns whether there is no object.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Lists a fleet among those that run, until the answer is dropped.
+    /// Lists a fleet as running until the returned value is dropped.
     pub(crate) fn list_fleet(&self, options: &Arc<FleetOptions>) -> ListedFleet {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).push(options.clone());
         ListedFleet { layout: self.of_object(), options: options.clone() }
@@ -329,23 +336,24 @@ impl Layout {
         self.inner.fleets.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Returns what stops every run of the layout for good, of fleets as of single objects: tasks that run are brought to their end,
-    /// and no other is begun.
+    /// Returns the switch that stops all runs of the layout permanently, of fleets and of single
+    /// objects. Running tasks are completed, and no other task starts.
     pub fn stop(&self) -> &Stop {
         &self.inner.stop
     }
 
-    /// Says that it was made from a file: whoever watches it makes it anew when the file changes.
+    /// Registers a file from which the layout was built. A watching command rebuilds the layout
+    /// when the file changes.
     pub fn add_source(&self, path: impl Into<PathBuf>) {
         self.inner.sources.lock().unwrap_or_else(PoisonError::into_inner).push(path.into());
     }
 
-    /// The files that it was made from, as far as it was told.
+    /// Returns the registered files from which the layout was built.
     pub fn sources(&self) -> Vec<PathBuf> {
         self.inner.sources.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// What happened in this and earlier runs, latest first.
+    /// Returns the history of this and earlier runs, latest first.
     ///
     /// # Errors
     ///
@@ -354,14 +362,14 @@ impl Layout {
         self.store().history(filter).await
     }
 
-    /// The subdirs of other objects inside `subdir`, relative to it.
+    /// Returns the subdirs of other objects inside `subdir`, relative to it.
     pub(crate) fn nested_in(&self, subdir: &str) -> Vec<PathBuf> {
         let inside = format!("{subdir}/");
         let objects = self.objects();
         objects.all.iter().filter_map(|other| other.stamp_subdir().strip_prefix(&*inside)).map(PathBuf::from).collect()
     }
 
-    /// Returns why no object can be added, if the configuration cannot be used.
+    /// Returns the error of a configuration that cannot be used.
     fn refused(&self) -> Option<&ConfigError> {
         self.inner.refused.as_ref()
     }
@@ -379,7 +387,7 @@ impl std::fmt::Debug for Layout {
     }
 }
 
-/// Returns a configuration with an absolute base directory.
+/// Returns the configuration with an absolute base directory.
 pub(crate) fn absolute(mut config: Config) -> Config {
     config.base_dir = crate::fs::absolute(config.base_dir);
     config
@@ -398,7 +406,7 @@ impl Drop for ListedFleet {
     }
 }
 
-/// A temporary directory, which is removed when this is dropped.
+/// A temporary directory that is removed when this is dropped.
 pub(crate) struct Scratch(PathBuf);
 
 impl Scratch {
@@ -429,7 +437,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        // A temporary directory that cannot be removed is the system's to clean.
+        // The system cleans up a temporary directory that cannot be removed.
         let _ = std::fs::remove_dir_all(&self.0);
     }
 }

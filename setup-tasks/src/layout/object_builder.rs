@@ -1,4 +1,4 @@
-//! Placing models in a layout: what can be said of one beforehand, and why it may be refused.
+//! The builder that adds a model to a layout, and its errors.
 
 use std::sync::Arc;
 
@@ -13,44 +13,45 @@ use crate::task::added::{AddTaskError, AddedRow, NewPosition};
 use crate::task::name::intern;
 use crate::task::plugin::{PlugInError, table_of};
 
-/// Why an object cannot be placed.
+/// The error of an object that cannot be added.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddError {
-    /// The layout's configuration, written in code, cannot be used.
+    /// The layout's configuration cannot be used. It was built in code and not loaded.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Its id is taken.
+    /// Another object has the id.
     #[error("two objects have the id `{id}`: a {first} and a {second}\nhelp: give one of them another id")]
     Id {
         /// The id.
         id: String,
-        /// The type of the first.
+        /// The type of the existing object.
         first: &'static str,
-        /// The type of the second.
+        /// The type of the new object.
         second: &'static str,
     },
-    /// Its subdir is another object's.
+    /// Another object has the subdir.
     #[error(
         "`{first}` and `{second}` have the same subdir `{subdir}`: their stamps and files would mix\nhelp: name a field that tells them apart in `subdir`"
     )]
     Subdir {
-        /// The object that has it.
+        /// The id of the existing object.
         first: String,
-        /// The one that was to be added.
+        /// The id of the new object.
         second: String,
         /// The subdir.
         subdir: String,
     },
-    /// Its subdir is no plain relative path.
+    /// The subdir is not a plain relative path.
     #[error("`{id}` cannot be added: {source}")]
     Path {
         /// The object's id.
         id: String,
-        /// What is wrong.
+        /// The problem with the subdir.
         source: PathError,
     },
-    /// Its id or its subdir holds a [secret](crate::Secret): both are names of files, and shown everywhere.
+    /// The id or the subdir contains a [secret](crate::Secret). Both are names of files and are
+    /// shown in many places.
     #[error(
         "an object of type {type_name} cannot be added: a secret is in its {what} `{shown}`\nhelp: make the {what} of something that may be seen"
     )]
@@ -59,30 +60,31 @@ pub enum AddError {
         type_name: &'static str,
         /// `id` or `subdir`.
         what: &'static str,
-        /// The name without the secret.
+        /// The name with the secret replaced.
         shown: String,
     },
-    /// Tasks that another crate adds to its type do not fit.
+    /// Tasks that a plug-in adds to the type cannot be added.
     #[error(transparent)]
     PlugIn(#[from] PlugInError),
-    /// A dependency of the object itself does not fit.
+    /// A dependency of the object cannot be added.
     #[error(transparent)]
     Dependency(#[from] AddTaskError),
-    /// It depends on a task that the related object does not have.
+    /// The object depends on a task that the related object does not have.
     #[error("`{id}` depends on task `{other}/{task}`, but `{other}` has no setup task `{task}`; it has {known}")]
     UnknownTask {
         /// The object's id.
         id: String,
         /// The related object's id.
         other: String,
-        /// The name that was not found.
+        /// The unknown task name.
         task: String,
-        /// The names that there are.
+        /// The existing task names.
         known: String,
     },
 }
 
-/// A builder that adds a model to a layout with more settings than [`Layout::add`] has. [`add`](Self::add) ends it.
+/// A builder that adds a model to a layout with more settings than [`Layout::add`] has.
+/// [`add`](Self::add) completes it.
 #[must_use = "a builder does nothing until `add`"]
 pub struct ObjectBuilder<'l, T> {
     layout: &'l Layout,
@@ -93,7 +95,7 @@ pub struct ObjectBuilder<'l, T> {
     dependencies: Vec<Dependency>,
 }
 
-/// A dependency of one object on a task of another, by name: [`AnyObject::depends_on`].
+/// A dependency of one object on a named task of another one: [`AnyObject::depends_on`].
 #[derive(Clone, Debug)]
 #[must_use = "a dependency does nothing until an object is placed with it"]
 pub struct Dependency {
@@ -115,24 +117,26 @@ impl Dependency {
         self
     }
 
-    /// Whether the other object's tasks are run up to the named one if that must run; by default they are.
+    /// Sets whether the other object's tasks up to the named one run if the named one must run. The
+    /// default is true.
     pub fn run_if_needed(mut self, run: bool) -> Self {
         self.leave = !run;
         self
     }
 
-    /// The task of the object that it stands ahead of; by default the first of the type's own.
+    /// Sets the task of the object before which the dependency stands in the order. The default is
+    /// the first task of the type itself.
     pub fn before(mut self, task: impl Into<String>) -> Self {
         self.before.push(task.into());
         self
     }
 
-    /// Returns the other object, and the name of its task.
+    /// Returns the other object and the name of its task.
     pub(crate) fn names(&self) -> (&AnyObject, &str) {
         (&self.other, &self.task)
     }
 
-    /// The other object, and what is asked of it.
+    /// Returns the other object and the request for its task.
     pub(crate) fn parts(self) -> (AnyObject, RelatedTask) {
         let task = RelatedTask::new(intern(&self.task));
         (self.other, RelatedTask { ready: self.ready, run_if_needed: !self.leave, by_name: true, ..task })
@@ -157,35 +161,36 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
         Self { layout, model, id: None, readonly: None, injector: None, dependencies: Vec::new() }
     }
 
-    /// Another id than the model's own.
+    /// Sets an id in place of the model's own.
     pub fn id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());
         self
     }
 
-    /// The object's own flag, which goes before its model's and its injectors'.
+    /// Sets the readonly flag of the object, which takes precedence over the flags of its model and
+    /// its injectors.
     pub fn readonly(mut self, readonly: bool) -> Self {
         self.readonly = Some(readonly);
         self
     }
 
-    /// The injector that the object's own is a child of; without it the layout's.
+    /// Sets the parent of the object's injector. The default is the injector of the layout.
     pub fn under(mut self, injector: &Injector) -> Self {
         self.injector = Some(injector.clone());
         self
     }
 
-    /// Makes it depend on a task of another object, by name.
+    /// Adds a dependency on a named task of another object.
     pub fn depends_on(mut self, dependency: Dependency) -> Self {
         self.dependencies.push(dependency);
         self
     }
 
-    /// Places it.
+    /// Adds the object to the layout.
     ///
     /// # Errors
     ///
-    /// As [`Layout::add`]; and if it depends on a task that there is not.
+    /// As for [`Layout::add`], and if a dependency names a task that does not exist.
     pub fn add(self) -> Result<Object<T>, AddError> {
         if let Some(refused) = self.layout.refused() {
             return Err(refused.clone().into());
@@ -231,7 +236,8 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     }
 }
 
-/// Whether every task that a relationship names by a string is there, as far as the related objects are known.
+/// Checks that every task that a relationship names by a string exists, as far as the related
+/// objects are known.
 fn check_names(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
     if !object.relates() {
         return Ok(());

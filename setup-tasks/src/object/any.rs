@@ -1,4 +1,4 @@
-//! Objects without their model's type.
+//! Objects without the type of their model.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -23,7 +23,8 @@ use crate::task::outcome::{IntoOutcome, Outcome};
 use crate::task::row::TaskMeta;
 use crate::{BoxFuture, Result};
 
-/// What a helper method answers: nothing if there is none, at once if it needs neither a future nor a context.
+/// The answer of a helper method: absent without a method, immediate if it needs neither a future
+/// nor a context, or a future.
 pub(crate) enum Asked<'a, A> {
     Absent,
     Now(Result<A>),
@@ -32,9 +33,9 @@ pub(crate) enum Asked<'a, A> {
 
 /// The rows of an object in run order.
 pub(crate) enum Order {
-    /// Those of its type's table.
+    /// The rows of the type's table, given by their number.
     Table(usize),
-    /// Those and added ones.
+    /// The rows of the table together with added rows.
     Merged(Arc<[usize]>),
 }
 
@@ -58,23 +59,24 @@ impl Order {
     }
 }
 
-/// An object as the driver sees it. Tasks are named by their rows, which never change: those of the type's table by their
-/// place in it, added ones behind them.
+/// An object as the driver uses it. Tasks are identified by their rows, which never change. The
+/// rows of the type's table come first, followed by the added ones.
 pub(crate) trait DynObject: Send + Sync {
     fn core(&self) -> &ObjectCore;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
     fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>>;
     fn order(&self) -> Order;
-    /// Whether one of its tasks may depend on other objects.
+    /// Returns whether a task of the object may depend on other objects.
     fn relates(&self) -> bool;
     fn name(&self, row: usize) -> &'static str;
-    /// What its stamp is called: its name, and of a customization's task its stem first.
+    /// Returns the name of the task in stamps. For a customization's task, it is the stem followed
+    /// by the task's name.
     fn stamp_name(&self, row: usize) -> &'static str;
     fn category(&self, row: usize) -> TaskCategory;
     fn meta(&self, row: usize) -> TaskMeta;
     fn tags(&self, row: usize) -> Vec<&'static str>;
     fn describe(&self, row: usize) -> Cow<'static, str>;
-    /// Calls the method of a task. A plan never has the permit that this needs.
+    /// Calls a task's method. This needs a session, which a plan never has.
     fn run<'a>(&'a self, permit: &Permit, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
     fn features(&self, row: usize) -> Features;
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
@@ -87,29 +89,29 @@ pub(crate) trait DynObject: Send + Sync {
     fn outputs(&self, row: usize) -> Option<Vec<PathPattern>>;
     fn related(&self, row: usize) -> Option<RelatedTask>;
     fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
-    /// Tasks of other objects that a task made of a value depends on.
+    /// Returns the tasks of other objects on which a task made from a value depends.
     fn dependencies(&self, row: usize) -> Vec<Dependency>;
     fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>>;
-    /// Of the row of a customization, its object, made once.
+    /// Returns the object of a customization's row. It is created once.
     fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>>;
     fn customization_context(self: Arc<Self>, row: usize) -> Result<Option<Arc<dyn DynRunContext>>>;
     fn add_closure(&self, task: NewTask<ClosureTask<AnyClosure>>) -> Result<(), AddTaskError>;
 }
 
-/// What a walk needs to know of a task, asked at once, and which questions can be asked.
+/// The properties of a task that a walk needs, in one value, and the helpers that the task has.
 #[derive(Clone, Copy, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub(crate) struct Features {
-    /// As [`DynObject::stamp_name`].
+    /// The result of [`DynObject::stamp_name`].
     pub(crate) stamp_name: &'static str,
     pub(crate) category: TaskCategory,
     pub(crate) source: Option<u64>,
     pub(crate) slow_invalidator: bool,
     pub(crate) dependencies_always: bool,
-    /// Whether it may depend on tasks of other objects.
+    /// Whether the task may depend on tasks of other objects.
     pub(crate) dependencies: bool,
     pub(crate) hash: bool,
-    /// Whether its hash function answers without a future and without a context.
+    /// Whether the hash function needs neither a future nor a context.
     pub(crate) hash_now: bool,
     pub(crate) invalidator: bool,
     pub(crate) completion: bool,
@@ -119,7 +121,7 @@ pub(crate) struct Features {
 }
 
 impl Features {
-    /// As far as it does not depend on what the task is made of.
+    /// Returns the properties that do not depend on how the task is implemented.
     pub(crate) fn of(stamp_name: &'static str, category: TaskCategory, meta: &TaskMeta) -> Self {
         let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;
         Self {
@@ -141,7 +143,7 @@ impl Features {
 }
 
 impl dyn DynObject {
-    /// Returns the object that a customization is applied to in the end.
+    /// Returns the object to which a customization is applied, through nested customizations.
     pub(crate) fn host_root(&self) -> Option<Arc<Self>> {
         let AnyObject(mut root) = self.core().host()?;
         while let Some(AnyObject(host)) = root.core().host() {
@@ -150,18 +152,19 @@ impl dyn DynObject {
         Some(root)
     }
 
-    /// Returns the same, and of an object that is no customization itself.
+    /// Returns the object to which a customization is applied, or the object itself if it is not a
+    /// customization.
     pub(crate) fn root(self: &Arc<Self>) -> Arc<Self> {
         self.host_root().unwrap_or_else(|| self.clone())
     }
 
-    /// The row of a task, by its name.
+    /// Returns the row of a task by its name.
     pub(crate) fn row(&self, task: &str) -> Option<usize> {
         self.order().iter().find(|&row| self.name(row) == task)
     }
 
-    /// Returns the tasks of other objects that a row depends on, each with its object, as far as they are known beforehand. No
-    /// relationship method is called.
+    /// Returns the tasks of other objects on which a row depends, each with its object, as far as
+    /// they are known in advance. No relationship method is called.
     pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<(AnyObject, RelatedTask)> {
         let has = self.features(row);
         match has.category {
@@ -177,7 +180,8 @@ impl dyn DynObject {
         }
     }
 
-    /// Returns the objects of a relationship field, as far as they are known without waiting; of a relationship method, none.
+    /// Returns the objects of a relationship field, as far as they are known without waiting. The
+    /// result is empty for a relationship method.
     pub(crate) fn relatives_now(self: &Arc<Self>, row: usize, to: &RelatedTask) -> impl Iterator<Item = AnyObject> {
         let cx = LazyContext::new(self, self.name(row), None, Vec::new());
         let relatives = match (!to.by_method).then(|| self.relatives(row, &cx)) {
@@ -188,13 +192,13 @@ impl dyn DynObject {
         relatives.into_iter().filter_map(|relative| relative.peek(injector))
     }
 
-    /// The names of its tasks in run order, for a message.
+    /// Returns the names of the tasks in run order, for a message.
     pub(crate) fn known_tasks(&self) -> String {
         crate::text::list(self.order().iter().map(|row| self.name(row)))
     }
 }
 
-/// A cheap handle of an object whose model's type is not known.
+/// A handle of an object without the type of its model. It is cheap to clone.
 #[derive(Clone)]
 pub struct AnyObject(pub(crate) Arc<dyn DynObject>);
 
@@ -209,24 +213,25 @@ impl AnyObject {
         self.0.core().type_name
     }
 
-    /// Returns the part of the object's paths that is its own. It is also the name of the object in the stamp store.
+    /// Returns the object's own part of its paths, which is also its name in the stamp store.
     pub fn stamp_subdir(&self) -> &str {
         &self.0.core().subdir
     }
 
-    /// Returns the names of the tasks in run order, including those of plug-ins and added ones.
+    /// Returns the names of the tasks in run order, including those of plug-ins and added tasks.
     pub fn task_names(&self) -> Vec<&'static str> {
         self.0.order().iter().map(|row| self.0.name(row)).collect()
     }
 
-    /// Returns whether no task runs automatically on the object. Its own flag decides, then the `readonly` key of the model, then
-    /// [`READONLY`](crate::injector::READONLY) of the nearest injector. The answer is fixed at the first call, at the latest at the
-    /// start of a fleet with the object.
+    /// Returns whether no task runs automatically on the object. The object's own flag takes
+    /// precedence, then the `readonly` key of the model, then
+    /// [`READONLY`](crate::injector::READONLY) of the nearest injector. The answer is fixed by the
+    /// first call, or by the start of a fleet that includes the object.
     pub fn readonly(&self) -> bool {
         self.0.core().readonly()
     }
 
-    /// Returns the directory for files that can be made again, and creates it on first use.
+    /// Returns the directory for files that can be created again, and creates it on first use.
     ///
     /// # Errors
     ///
@@ -235,8 +240,9 @@ impl AnyObject {
         self.0.core().stamp_path()
     }
 
-    /// Returns the directory for files that must not be lost, such as keys, tokens and assignments, and creates it on first use.
-    /// It is private to its owner (0700) and is never cleared with the cache.
+    /// Returns the directory for files that must not be lost, such as keys, tokens and assignments,
+    /// and creates it on first use. It is private to its owner (0700) and is never cleared with the
+    /// cache.
     ///
     /// # Errors
     ///
@@ -259,7 +265,7 @@ impl AnyObject {
     ///
     /// # Errors
     ///
-    /// The store cannot be read.
+    /// If the store cannot be read.
     pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
         self.0.core().stamp(name).await
     }
@@ -268,7 +274,7 @@ impl AnyObject {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`Object::add_setup_task`].
     pub fn add_setup_task<F, A>(&self, task: NewTask<ClosureTask<F>>) -> Result<(), AddTaskError>
     where
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
@@ -278,22 +284,23 @@ impl AnyObject {
         self.0.add_closure(task.erase())
     }
 
-    /// What a relationship with one of its tasks is made of: [`ObjectBuilder::depends_on`](crate::layout::ObjectBuilder::depends_on).
+    /// Returns a dependency on one of the object's tasks, for
+    /// [`ObjectBuilder::depends_on`](crate::layout::ObjectBuilder::depends_on).
     pub fn depends_on(&self, task: impl Into<String>) -> Dependency {
         Dependency::new(self.clone(), task.into())
     }
 
-    /// The layout that it is placed in.
+    /// Returns the layout of the object.
     pub fn layout(&self) -> &Layout {
         &self.0.core().layout
     }
 
-    /// Its injector.
+    /// Returns the injector of the object.
     pub fn injector(&self) -> &Injector {
         self.0.core().injector()
     }
 
-    /// The typed handle, if the model is a `T`.
+    /// Returns the typed handle, if the model is a `T`.
     pub fn downcast<T: SetupTasks>(&self) -> Option<Object<T>> {
         self.0.clone().into_any().downcast().ok().map(Object::new)
     }

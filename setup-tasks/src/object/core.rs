@@ -1,4 +1,4 @@
-//! What an object is besides its model.
+//! The part of an object that does not depend on its model's type.
 
 use std::any::TypeId;
 use std::borrow::Cow;
@@ -28,18 +28,19 @@ pub(crate) struct ObjectCore {
     pub(crate) type_id: TypeId,
     pub(crate) layout: Layout,
     injector: OwnInjector,
-    /// Of a customization: what it is applied to, and what its stamps are called under.
+    /// The object to which a customization is applied, and the stem of its stamps.
     pub(crate) host: Option<Host>,
-    /// Those that its model adds to its type and its id.
+    /// The keys that the model adds to its type and its id.
     pub(crate) event_keys: Vec<EventKey>,
     pub(crate) ready: SharedOnce<()>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
-    /// The row of the task that is considered now, and 1; 0 if none is.
+    /// The row of the current task plus 1, or 0 without a current task.
     pub(crate) considered: AtomicUsize,
-    /// The answers of its relationship methods.
+    /// The results of the relationship methods.
     pub(crate) relatives: KnownRelatives,
-    /// Its part of what was read prefetched when a fleet began, until its run in that fleet takes it.
+    /// The object's part of the records that a fleet read at its start, until the object's run in
+    /// that fleet takes it.
     prefetched: Mutex<Option<(RequestId, Range<usize>)>>,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
@@ -48,7 +49,8 @@ pub(crate) struct ObjectCore {
     plan: OnceLock<Box<ObjectProgress>>,
 }
 
-/// Returns a configuration whose base directory does not move with the working directory.
+/// Returns the configuration with an absolute base directory, so that a change of the working
+/// directory has no effect.
 fn absolute(config: Arc<Config>) -> Arc<Config> {
     if config.base_dir.is_absolute() {
         return config;
@@ -56,18 +58,18 @@ fn absolute(config: Arc<Config>) -> Arc<Config> {
     Arc::new(Config { base_dir: crate::fs::absolute(config.base_dir.clone()), ..(*config).clone() })
 }
 
-/// What a customization is applied to.
+/// The object to which a customization is applied.
 pub(crate) struct Host {
     pub(crate) object: Weak<dyn DynObject>,
     pub(crate) stem: &'static str,
 }
 
-/// What an object is placed with.
+/// The settings with which an object is created.
 pub(crate) struct Placing {
     pub(crate) id: Arc<str>,
     pub(crate) subdir: Arc<str>,
     pub(crate) layout: Layout,
-    /// What its own injector is a child of.
+    /// The parent of the object's injector.
     pub(crate) parent: Injector,
     pub(crate) host: Option<Host>,
     pub(crate) readonly: Option<bool>,
@@ -99,13 +101,13 @@ impl ObjectCore {
         }
     }
 
-    /// Its injector.
+    /// Returns the injector of the object.
     pub(crate) fn injector(&self) -> &Injector {
         self.injector.get(&self.id)
     }
 
-    /// The object's own flag, else its model's, else the nearest injector's, else false; looked up once. A customization's
-    /// is its host's.
+    /// Returns the readonly flag of the object, of its model or of the nearest injector, in this
+    /// order, or false. It is looked up once. A customization has the flag of its host.
     pub(crate) fn readonly(&self) -> bool {
         self.readonly_or(|| match self.injector.nearest().get_now(&READONLY) {
             Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
@@ -120,7 +122,7 @@ impl ObjectCore {
         *self.readonly.get_or_init(|| self.own_readonly.or(self.model_readonly).unwrap_or_else(nearest))
     }
 
-    /// The nearest injector's configuration; looked up once.
+    /// Returns the configuration of the nearest injector. It is looked up once.
     pub(crate) fn config(&self) -> &Config {
         self.config.get_or_init(|| match self.injector.nearest().get_now(&InjectionKey::<Config>::of()) {
             Ok(Some(config)) => absolute(config),
@@ -132,12 +134,12 @@ impl ObjectCore {
         })
     }
 
-    /// Its own injector, or if that was not made the one that it would be a child of.
+    /// Returns the object's injector, or its parent if the object has none yet.
     pub(super) fn nearest_injector(&self) -> &Injector {
         self.injector.nearest()
     }
 
-    /// Takes what its nearest injector says, unless that was looked up before.
+    /// Sets the values of the nearest injector, unless they were looked up before.
     pub(super) fn settle(&self, readonly: Option<bool>, config: Option<&Arc<Config>>) {
         if let Some(readonly) = readonly {
             self.readonly_or(|| readonly);
@@ -147,7 +149,7 @@ impl ObjectCore {
         }
     }
 
-    /// Returns whether nothing of the object runs or changes now.
+    /// Returns whether runs of the object change nothing at present.
     pub(crate) fn is_dry_run(&self) -> bool {
         self.layout.is_dry_run() || self.config().dry_run
     }
@@ -160,22 +162,22 @@ impl ObjectCore {
         })
     }
 
-    /// Returns its place for what can be made again; in a dry run, it is named and not made.
+    /// Returns the directory for files that can be created again. A dry run does not create it.
     pub(crate) fn stamp_path(&self) -> Result<&Path, PathError> {
         if self.is_dry_run() { Ok(self.paths().stamp_path()) } else { self.paths().stamp(self.layout.roots()) }
     }
 
-    /// Returns its place for what must not be lost; in a dry run, it is named and not made.
+    /// Returns the directory for files that must not be lost. A dry run does not create it.
     pub(crate) fn state_path(&self) -> Result<&Path, PathError> {
         if self.is_dry_run() { Ok(self.paths().state_path()) } else { self.paths().state(self.layout.roots()) }
     }
 
-    /// Returns its place for logs; in a dry run, it is named and not made.
+    /// Returns the directory for logs. A dry run does not create it.
     pub(crate) fn log_path(&self) -> Result<&Path, PathError> {
         if self.is_dry_run() { Ok(self.paths().log_path()) } else { self.paths().log(self.layout.roots()) }
     }
 
-    /// How far its runs, or its dry runs, have come.
+    /// Returns the progress of the object's runs or dry runs.
     pub(crate) fn progress(&self, is_plan: bool) -> &ObjectProgress {
         if is_plan {
             self.plan.get_or_init(|| Box::new(ObjectProgress::new(WorkKind::Plan, self.id.clone())))
@@ -184,22 +186,22 @@ impl ObjectCore {
         }
     }
 
-    /// The progress of dry runs, if there was one.
+    /// Returns the progress of dry runs, if there was one.
     pub(crate) fn plan(&self) -> Option<&ObjectProgress> {
         self.plan.get().map(|progress| &**progress)
     }
 
-    /// Of a customization, what it is applied to.
+    /// Returns the object to which a customization is applied.
     pub(crate) fn host(&self) -> Option<AnyObject> {
         self.host.as_ref()?.object.upgrade().map(AnyObject)
     }
 
-    /// A stamp that is to be believed.
+    /// Returns a valid stamp.
     pub(crate) async fn stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
         Ok(self.load().await?.get(name).and_then(Entry::valid).cloned())
     }
 
-    /// Makes a change to the object's records, under the fence of a session if there is one.
+    /// Changes the object's records, under the fence of a session if there is one.
     pub(crate) async fn change(
         &self,
         _permit: &Permit,
@@ -210,8 +212,9 @@ impl ObjectCore {
         self.layout.store().write(&self.subdir, fence, vec![change]).await
     }
 
-    /// As [`load`](Self::load), for a run of a request to decide by: as of when its fleet began, if that read prefetched. What it then
-    /// changes, it looks at again under the object's lock.
+    /// Like [`load`](Self::load), for the decisions of a run. Returns the records that the fleet
+    /// read at its start if there are any. The run reads them again under the object's lock before
+    /// it changes them.
     pub(crate) async fn load_for(&self, request: RequestId, is_plan: bool) -> Result<Records, StampError> {
         let prefetched = self.prefetched().take().filter(|(of, _)| *of == request);
         let decode = |bytes: &[u8]| match bytes {
@@ -227,7 +230,7 @@ impl ObjectCore {
         Ok(self.seen(records))
     }
 
-    /// Keeps where its part is of what a fleet read prefetched, or with `None` forgets it.
+    /// Sets the object's part of the records that a fleet read at its start, or removes it.
     pub(crate) fn prefetch(&self, prefetched: Option<(RequestId, Range<usize>)>) {
         *self.prefetched() = prefetched;
     }
@@ -236,13 +239,13 @@ impl ObjectCore {
         self.prefetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is kept about the object now; the clock sees its times.
+    /// Loads the object's current records and advances the clock to their times.
     pub(crate) async fn load(&self) -> Result<Records, StampError> {
         Ok(self.seen(self.layout.store().load(&self.subdir).await?))
     }
 
-    /// As [`load`](Self::load), for whoever holds the object's lock: what is stamped from then on is later than all that was
-    /// stamped before, of whatever object.
+    /// Like [`load`](Self::load), for the holder of the object's lock. Also advances the clock to
+    /// the latest time in the store, so that later stamps have later times than all existing ones.
     pub(crate) async fn load_to_change(&self) -> Result<Records, StampError> {
         let (records, latest) = self.layout.store().load_and_latest(&self.subdir).await?;
         self.layout.observe(latest);
@@ -254,12 +257,13 @@ impl ObjectCore {
         records
     }
 
-    /// An event of the whole object, or of one of its tasks.
+    /// Emits an event of the object or of one of its tasks.
     pub(crate) fn emit(&self, task: &'static str, kind: impl FnOnce() -> EventKind) {
         self.emit_about(|| (task, Cow::Borrowed("")), kind);
     }
 
-    /// As [`emit`](Self::emit); the task's name and description are asked for if anybody listens.
+    /// Like [`emit`](Self::emit). The task's name and description are computed only if there is a
+    /// listener.
     pub(crate) fn emit_about(
         &self,
         task: impl FnOnce() -> (&'static str, Cow<'static, str>),

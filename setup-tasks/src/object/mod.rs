@@ -33,7 +33,7 @@ use crate::task::added::{AddTaskError, AddedRow, NewTask};
 use crate::task::handle::TaskHandle;
 use crate::task::kind::TaskKind;
 
-/// A cheap handle of a model in a layout. It derefs to the model.
+/// A cheap handle of a model in a layout, which derefs to the model.
 ///
 /// # Methods
 ///
@@ -67,7 +67,7 @@ use crate::task::kind::TaskKind;
 /// ```
 pub struct Object<T: SetupTasks> {
     placed: Arc<Placed<T>>,
-    /// The same object without its type, so that it can be borrowed.
+    /// The same object without its type, kept here so that it can be borrowed.
     any: AnyObject,
 }
 
@@ -80,7 +80,7 @@ impl<T: SetupTasks> Object<T> {
         &self.placed.core
     }
 
-    /// Adds a row of a task.
+    /// Adds the row of a task.
     pub(crate) fn add_row(&self, row: AddedRow<T>) -> Result<(), AddTaskError> {
         self.placed.add(row)
     }
@@ -94,13 +94,13 @@ impl<T: SetupTasks> Object<T> {
         &self.any
     }
 
-    /// Returns the tasks that are made of a value of type `K`, each with its name, in run order.
+    /// Returns the tasks made from a value of type `K`, each with its name, in run order.
     pub fn values_of<K: Clone + 'static>(&self) -> Vec<(&'static str, K)> {
         self.placed.values_of()
     }
 
-    /// Adds a task to this object, at its place in the order. A run that is in progress also considers the task. Added tasks are
-    /// not kept: each process adds them again.
+    /// Adds a task to this object at its place in the order. A run in progress also considers the
+    /// task. Added tasks are not stored, so each process adds them again.
     ///
     /// ```
     /// use setup_tasks::{NewTask, prelude::*};
@@ -120,7 +120,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// # Errors
     ///
-    /// The name is taken, a neighbour does not exist, or the order has a cycle.
+    /// If the name is taken, a neighbour does not exist, or the order has a cycle.
     pub fn add_setup_task<K: TaskKind<T>>(&self, task: NewTask<K>) -> Result<TaskHandle<T>, AddTaskError> {
         let row = task.into_row();
         let handle = TaskHandle::new(row.name());
@@ -128,21 +128,22 @@ impl<T: SetupTasks> Object<T> {
         Ok(handle)
     }
 
-    /// Applies another model to this object. Its tasks run in the place of one task called `name`. Their stamps belong to this
-    /// object, with that name as a stem. See [`Customization`](crate::Customization).
+    /// Applies another model to this object. Its tasks run in place of one task called `name`.
+    /// Their stamps belong to this object and have this name as a stem. See
+    /// [`Customization`](crate::Customization).
     ///
     /// # Errors
     ///
-    /// As [`add_setup_task`](Self::add_setup_task).
+    /// As for [`add_setup_task`](Self::add_setup_task).
     pub fn add_customization<C: SetupTasks>(&self, name: &str, model: C) -> Result<TaskHandle<T>, AddTaskError> {
         self.add_setup_task(NewTask::value(name, Customization::with_model(model)))
     }
 
-    /// Returns the directory for files that can be made again: [`AnyObject::stamp_path`].
+    /// Returns the directory for files that can be created again: [`AnyObject::stamp_path`].
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`AnyObject::stamp_path`].
     pub fn stamp_path(&self) -> Result<&Path, PathError> {
         self.any.stamp_path()
     }
@@ -151,7 +152,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`AnyObject::state_path`].
     pub fn state_path(&self) -> Result<&Path, PathError> {
         self.any.state_path()
     }
@@ -160,7 +161,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`AnyObject::log_path`].
     pub fn log_path(&self) -> Result<&Path, PathError> {
         self.any.log_path()
     }
@@ -169,7 +170,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`AnyObject::check_stamp`].
     pub async fn check_stamp(&self, name: &str) -> Result<Option<Stamp>, StampError> {
         self.any.check_stamp(name).await
     }
@@ -189,7 +190,7 @@ impl<T: SetupTasks> Clone for Object<T> {
     }
 }
 
-/// An object is serialized as its model is, so that templates see what the model says.
+/// Serializes the model, so that templates can use an object like its model.
 impl<T: SetupTasks + Serialize> Serialize for Object<T> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.placed.model().serialize(serializer)

@@ -1,4 +1,5 @@
-//! A model in its place: the rows of its type, and those that were added to the object, as the driver sees them.
+//! A model in a layout: the rows of its type and the rows that were added to the object, as the
+//! driver uses them.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -25,7 +26,7 @@ use crate::task::row::{Action, HelperFn, TaskDef, TaskMeta};
 use crate::task::table::TaskTable;
 use crate::{BoxFuture, Result};
 
-/// A model with what places it.
+/// A model with the core of its object.
 pub(crate) struct Placed<T: SetupTasks> {
     pub(crate) core: ObjectCore,
     pub(crate) table: &'static TaskTable<T>,
@@ -41,15 +42,15 @@ struct Contents<T: SetupTasks> {
 
 struct Extra<T: SetupTasks> {
     added: RwLock<Added<T>>,
-    /// The objects of customizations, by their rows.
+    /// The objects of customizations with their rows.
     customized: Mutex<Vec<(usize, Arc<dyn DynObject>)>>,
-    /// Of a customization's object, what the stamps of the table's tasks are called.
+    /// The stamp names of the table's tasks, in the object of a customization.
     stamp_names: Box<[&'static str]>,
 }
 
 type AskKind<T, A> = for<'k> fn(&'k dyn DynTaskKind<T>, &'k T, &'k TaskContext) -> Option<BoxFuture<'k, Result<A>>>;
 
-/// A row of the table, or an added one.
+/// A row of the table or an added row.
 enum Row<T: 'static> {
     Table(&'static TaskDef<T>),
     Added(Arc<AddedRow<T>>),
@@ -81,7 +82,7 @@ impl<T: SetupTasks> Placed<T> {
         added.add(self.table, &self.core.id, row)
     }
 
-    /// The tasks that are made of a value of type `K`, in run order.
+    /// Returns the tasks made from a value of type `K`, in run order.
     pub(crate) fn values_of<K: Clone + 'static>(&self) -> Vec<(&'static str, K)> {
         let value = |row| {
             let value = self.row(row).with_kind(|kind| kind.as_any().downcast_ref::<K>().cloned());
@@ -115,7 +116,7 @@ impl<T: SetupTasks> Placed<T> {
         }
     }
 
-    /// Asks a kind of the table, or of an added row, which the future keeps.
+    /// Calls a helper of a task kind. The future keeps the kind of an added row alive.
     fn ask_kind<'a, A: Send + 'a>(
         &'a self,
         row: &Row<T>,
@@ -144,7 +145,7 @@ impl<T: SetupTasks> Placed<T> {
     }
 }
 
-/// Asks a closure of an added task.
+/// Calls a helper closure of an added task.
 fn ask_added<'a, A>(ask: Option<&AddedAsk<A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
     ask.map_or(Asked::Absent, |ask| Asked::Later(ask(cx.get().clone())))
 }
@@ -167,7 +168,7 @@ impl<T: SetupTasks> Row<T> {
         }
     }
 
-    /// The kind of a task made of a value.
+    /// Calls a function with the kind of a task made from a value. Returns `None` for other tasks.
     fn with_kind<A>(&self, ask: impl FnOnce(&dyn DynTaskKind<T>) -> A) -> Option<A> {
         match self {
             Self::Table(TaskDef { action: Action::Value(kind), .. }) => Some(ask(*kind)),

@@ -3,19 +3,20 @@
 use crate::wait::Circle;
 use crate::work::SharedError;
 
-/// The reason why an object is not ready. All that waited for the same attempt share it.
+/// The error of an object that cannot be brought to ready. All callers that waited for the same attempt
+/// share it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadyError {
-    /// Its run failed, or what its model does instead.
+    /// The run of the object failed, or the method that replaces it.
     #[error("`{object}` cannot be brought to ready")]
     Failed {
         /// The object's id.
         object: String,
-        /// What went wrong.
+        /// The cause.
         source: SharedError,
     },
-    /// It waits for itself.
+    /// The object waits for itself.
     #[error("`{object}` cannot be brought to ready")]
     Circle {
         /// The object's id.

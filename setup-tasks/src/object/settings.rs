@@ -1,4 +1,4 @@
-//! What injectors say to the objects below them: whether those are readonly, and how they are configured.
+//! The settings that objects inherit from their injectors: the readonly flag and the configuration.
 
 use std::sync::Arc;
 
@@ -7,15 +7,15 @@ use super::core::ObjectCore;
 use crate::config::Config;
 use crate::injector::{InjectionKey, Injector, READONLY};
 
-/// What one injector says, as far as it says it without making anything.
+/// The settings of one injector. A setting is `None` if a factory would have to create it.
 struct Settings<'o> {
     injector: &'o Injector,
     readonly: Option<bool>,
     config: Option<Arc<Config>>,
 }
 
-/// Looks at the flags and the configuration of objects that are about to run: once an injector, and not by several threads at
-/// once. What a factory has still to make is left to whoever wants it.
+/// Sets the flags and the configuration of objects that are about to run. Each injector is read
+/// once, on one thread. A setting that a factory still has to create is left to its first use.
 pub(crate) fn settle(objects: &[AnyObject]) {
     let mut last: Option<Settings<'_>> = None;
     for object in objects {

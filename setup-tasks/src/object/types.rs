@@ -1,4 +1,4 @@
-//! The types of objects, so that a value of which nothing is known can be seen to be an object.
+//! The types of objects, by which a value of unknown type can be recognised as an object.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -8,10 +8,10 @@ use super::{AnyObject, Object, SetupTasks};
 
 type AsObject = fn(&(dyn Any + Send + Sync)) -> Option<AnyObject>;
 
-/// Every type of which there was an object.
+/// The types of all objects that were created.
 static TYPES: RwLock<Option<HashMap<TypeId, AsObject>>> = RwLock::new(None);
 
-/// Says that there is an object of a type.
+/// Registers the type of an object.
 pub(crate) fn note_type<T: SetupTasks>() {
     let id = TypeId::of::<Object<T>>();
     let known = TYPES.read().unwrap_or_else(PoisonError::into_inner);
@@ -23,7 +23,7 @@ pub(crate) fn note_type<T: SetupTasks>() {
     TYPES.write().unwrap_or_else(PoisonError::into_inner).get_or_insert_default().insert(id, as_object);
 }
 
-/// The object that a value is a handle of, if it is one.
+/// Returns the object to which a value is a handle, or `None` for other values.
 pub(crate) fn as_object(value: &(dyn Any + Send + Sync)) -> Option<AnyObject> {
     if let Some(object) = value.downcast_ref::<AnyObject>() {
         return Some(object.clone());
