@@ -164,7 +164,7 @@ fn keys_are_private_and_outlast_clearing_the_cache() {
     }
     assert_eq!(
         lab.lines(&["clear", "authority"]),
-        ["cleared: the stamps and the cache of authority; its state and its logs stay"]
+        ["cleared: stamps and cache of authority; its state and logs are kept"]
     );
     lab.lines(&["clear", "ada"]);
     let up = lab.lines(&["up"]);
@@ -189,8 +189,8 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
     );
     let why = lab.lines(&["why", "gateway"]);
     let of = |task: &str| &why[why.iter().position(|line| line.contains(task)).unwrap() + 1];
-    assert!(of("Make the key").starts_with("  up to date since "), "{why:?}");
-    assert_eq!(of("Write the files"), "  would run, because: hosts would run first");
+    assert!(of("Make the key").starts_with("  up to date; last ran "), "{why:?}");
+    assert_eq!(of("Write the files"), "  would run because hosts would run first");
     assert_eq!(untimed(lab.lines(&["up", "--dry-run"])), untimed(plan));
     let up = lab.lines(&["up"]);
     assert_eq!(hosts_that_ran(&up), ["gateway"]);
@@ -286,7 +286,7 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
     let lab = Lab::new();
     lab.edit("name = \"files\"", "name = \"files\"\nwait_for = \"go/files\"");
     lab.edit("name = \"grace\"", "name = \"grace\"\nwait_for = \"go/grace\"");
-    assert_eq!(lab.lines(&["ps"]), ["nobody is at work"]);
+    assert_eq!(lab.lines(&["ps"]), ["nothing is running"]);
     let mut child =
         lab.command(&["up", "--include", "ada", "--include", "grace"]).stdout(Stdio::piped()).spawn().unwrap();
     let pid = child.id();
@@ -314,7 +314,7 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
     assert!(!lines.iter().any(|line| line.contains("ada") || line.contains("files")), "{lines:?}");
     fs::write(lab.path("go/grace"), "").unwrap();
     assert!(child.wait().unwrap().success());
-    assert_eq!(lab.lines(&["ps"]), ["nobody is at work"]);
+    assert_eq!(lab.lines(&["ps"]), ["nothing is running"]);
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn a_certificate_close_to_its_end_is_renewed() {
 
     let why = lab.lines(&["why", "ada"]);
     let at = why.iter().position(|line| line == "ada/certificate Get a certificate signed").unwrap();
-    assert_eq!(why[at + 1], "  would run, because: its invalidator says it no longer holds");
+    assert_eq!(why[at + 1], "  would run because its invalidator says it no longer holds");
     assert_eq!(hosts_that_ran(&lab.lines(&["up"])), ["ada"]);
     is_certified(&lab, "ada", "ada.lab.example").unwrap();
     assert!(lab.lines(&["up"])[0].starts_with("up to date"));

@@ -1,4 +1,4 @@
-//! The binary: its options and commands, and what each is given.
+//! A binary with its options and commands.
 
 use std::ffi::OsString;
 use std::path::Path;
@@ -17,14 +17,14 @@ use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::{interrupt, logging, output, start};
 
-/// What a binary is for that does not say it itself.
+/// The description of a binary that has none of its own.
 const ABOUT: &str =
     "Bring things into the state they should be in, step by step, and again only where something changed";
 
-/// ExecArgs long what runs in the background may take to end once all is said.
+/// The time that background work has to end after all output is written.
 const SHUTDOWN: Duration = Duration::from_secs(1);
 
-/// A binary with options, and perhaps commands, of its own.
+/// A binary with its own options and commands.
 ///
 /// ```no_run
 /// use std::process::ExitCode;
@@ -67,21 +67,21 @@ pub struct App<O> {
     commands: Vec<UserCommand<O>>,
 }
 
-/// A binary without options of its own.
+/// The options of a binary that has none of its own.
 #[derive(Args, Debug)]
 pub struct NoOptions {}
 
 type Build<O> = Rc<dyn Fn(&O) -> Result<Layout>>;
 type Answer = Pin<Box<dyn Future<Output = Result<ExitCode>>>>;
 
-/// A command of the binary's own.
+/// A command that the binary adds.
 struct UserCommand<O> {
     name: String,
     about: String,
     run: Rc<dyn Fn(Session<O>) -> Answer>,
 }
 
-/// What a command of the binary's own is given: the layout, and the options that `up` has.
+/// The layout and the arguments of a command that the binary adds. The arguments are those of `up`.
 pub struct Session<O> {
     layout: Layout,
     options: Rc<O>,
@@ -89,21 +89,21 @@ pub struct Session<O> {
 }
 
 impl<O> Session<O> {
-    /// The layout.
+    /// Returns the layout.
     pub fn layout(&self) -> &Layout {
         &self.layout
     }
 
-    /// The binary's own options.
+    /// Returns the binary's own options.
     pub fn options(&self) -> &O {
         &self.options
     }
 
-    /// What the command `up` does, with the options that this one was given.
+    /// Runs the layout as the command `up` does, with the arguments of this command.
     ///
     /// # Errors
     ///
-    /// If it cannot begin. What fails within is said, and shows in the exit code.
+    /// If the run cannot start. A failure within the run is printed and shows in the exit code.
     pub async fn up(&self) -> Result<ExitCode> {
         Ok(commands::up::up(&self.layout, &self.args).await?.into())
     }
@@ -119,31 +119,31 @@ struct Cli<O: Args> {
 }
 
 impl App<NoOptions> {
-    /// A binary whose layout is made by `build`.
+    /// Creates a binary with the layout that `build` returns.
     pub fn new(build: impl Fn() -> Result<Layout> + 'static) -> Self {
         Self::with_options(move |_| build())
     }
 }
 
 impl<O: Args + 'static> App<O> {
-    /// A binary whose layout is made by `build` from options of its own.
+    /// Creates a binary with the layout that `build` makes from the binary's own options.
     pub fn with_options(build: impl Fn(&O) -> Result<Layout> + 'static) -> Self {
         Self { build: Rc::new(build), about: None, version: None, commands: Vec::new() }
     }
 
-    /// What the binary is for: the first line of its help.
+    /// Sets the first line of the help.
     pub fn about(mut self, about: impl Into<String>) -> Self {
         self.about = Some(about.into());
         self
     }
 
-    /// What `--version` says.
+    /// Sets the version that `--version` prints.
     pub fn version(mut self, version: impl Into<String>) -> Self {
         self.version = Some(version.into());
         self
     }
 
-    /// Adds a command. It has the options of `up`, and all of that in its [`Session`].
+    /// Adds a command. It takes the arguments of `up`, which its [`Session`] has.
     pub fn command<F>(
         mut self,
         name: impl Into<String>,
@@ -158,19 +158,19 @@ impl<O: Args + 'static> App<O> {
         self
     }
 
-    /// Does what the command line says.
+    /// Runs the command of the process's command line.
     pub fn run(self) -> ExitCode {
         self.run_with(std::env::args_os())
     }
 
-    /// As [`run`](Self::run), with a command line from elsewhere; its first word is the binary's name.
+    /// Runs the command of this command line. Its first word is the binary's name.
     pub fn run_with(self, line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
         let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
         let mut command = self.clap(line.first());
         let matches = match command.try_get_matches_from_mut(line) {
             Ok(matches) => matches,
             Err(error) => {
-                // Help and version go to the standard output, and are no error.
+                // Help and version go to the standard output and are not errors.
                 output::clap(&error);
                 return written(if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() });
             }
@@ -191,7 +191,7 @@ impl<O: Args + 'static> App<O> {
             output::error(&error);
             if is_usage(&error) { Exit::Usage.into() } else { Exit::Failed.into() }
         });
-        // A task that blocks its thread is not waited for: what it has not finished runs again.
+        // A task that blocks its thread is abandoned. It runs again next time.
         runtime.shutdown_timeout(SHUTDOWN);
         interrupt::finish().unwrap_or_else(|| written(code))
     }
@@ -205,7 +205,7 @@ impl<O: Args + 'static> App<O> {
             command = command.version(version.clone()).propagate_version(true);
         }
         for own in &self.commands {
-            // What the options say of themselves is not what the command does.
+            // The help of the options is not the help of the command.
             let options = RunArgs::augment_args(clap::Command::new(own.name.clone()));
             command = command.subcommand(options.about(own.about.clone()).long_about(None));
         }
@@ -233,7 +233,7 @@ impl<O: Args + 'static> App<O> {
             };
         }
         let build = || (self.build)(&options);
-        // Commands that only look have no right to run anything, whatever code of the user they call.
+        // Commands that change nothing have no right to run tasks, whatever code of the user they call.
         let look = || Layout::open_to_plan(build);
         let open = |dry_run| if dry_run { look() } else { build() };
         Ok(match Command::from_arg_matches(matches)? {
@@ -260,20 +260,20 @@ impl<O: Args + 'static> App<O> {
     }
 }
 
-/// Returns the exit code, or that of a failure if something that was printed could not be written.
+/// Returns the exit code, or that of a failure if some output could not be written.
 fn written(code: ExitCode) -> ExitCode {
     let is_well = [Exit::Done, Exit::WouldChange].map(ExitCode::from).contains(&code);
     if !output::finish() && is_well { Exit::Failed.into() } else { code }
 }
 
-/// Whether the command line is at fault.
+/// Returns whether the error is a mistake in the command line.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<UsageError>()
         || matches!(error.downcast_ref(), Some(FleetError::Pattern { .. } | FleetError::Nothing { .. }))
         || matches!(error.downcast_ref(), Some(RunError::UnknownTask { .. } | RunError::NoStamp { .. }))
 }
 
-/// So that what the derive gives is known to be whole.
+/// The derived command line is checked as a whole.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,4 +1,4 @@
-//! The command line.
+//! The arguments of the command line.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,118 +10,118 @@ use setup_tasks::fleet::FleetRun;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Run what must run, on many objects at once
+    /// Run the tasks that are not up to date, on many objects at once
     Up {
         #[command(flatten)]
         args: RunArgs,
     },
-    /// Say what would run, and why; change nothing
+    /// Show which tasks would run and why, and change nothing
     Plan {
         #[command(flatten)]
         args: RunArgs,
-        /// End with 3 if something would run
+        /// Exit with code 3 if a task would run
         #[arg(long)]
         exit_code: bool,
     },
-    /// Say why tasks would run, or since when they are up to date, with the chain of causes
+    /// Show why tasks would run, or why they last ran, with the chain of causes
     Why {
-        /// An object, or one of its tasks
+        /// An object or one of its tasks
         #[arg(value_name = "OBJECT[/TASK]")]
         target: String,
     },
     /// List the objects
     List {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// List the types of objects that this program knows, and their tasks
+    /// List the types of objects in this program and their tasks
     Types {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Say how things stand by what was recorded, without asking any method
+    /// Show the state of tasks from their stamps, without calling any method
     Status {
-        /// These objects alone, task by task (`*` and `?` stand for any text)
+        /// Show each task of these objects (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT")]
         objects: Vec<String>,
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Say what ran when, why, for how long, and how it ended
+    /// List when tasks ran, why, for how long, and how they ended
     History(HistoryArgs),
-    /// Show what tasks, and the commands that they ran, said
+    /// Show the output of tasks and of their commands
     Logs(LogsArgs),
-    /// Draw objects, tasks and what they depend on, with state and reason
+    /// Draw objects, tasks and dependencies, with state and reason
     Graph(GraphArgs),
-    /// Forget stamps and cached files, so that all tasks run again; state and logs stay
+    /// Remove stamps and cached files so that all tasks run again, and keep state and logs
     Clear {
-        /// The objects (`*` and `?` stand for any text)
+        /// Clear these objects (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT", required = true)]
         objects: Vec<String>,
     },
-    /// Run tasks whether or not they must
+    /// Run tasks even if they are up to date
     Force {
-        /// Objects, or tasks of them (`*` and `?` stand for any text)
+        /// Run these objects or tasks (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT[/TASK]", required = true)]
         targets: Vec<String>,
         #[command(flatten)]
         args: ForceArgs,
     },
-    /// Declare tasks done without running them
+    /// Mark tasks as done without running them
     #[command(alias = "mark")]
     MarkDone {
-        /// The tasks
+        /// Mark these tasks
         #[arg(value_name = "OBJECT/TASK", required = true)]
         targets: Vec<String>,
     },
     /// Break the locks of objects whose holder has ended
     Unlock {
-        /// The objects (`*` and `?` stand for any text)
+        /// Unlock these objects (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT", required = true)]
         objects: Vec<String>,
-        /// Break also those that a process on this machine held, which is gone for good
+        /// Also break locks that a process on this machine held, if the machine is gone for good
         #[arg(long, value_name = "MACHINE")]
         gone: Option<String>,
     },
-    /// Show what runs in other processes, and what waits for what
+    /// Show running tasks of other processes and what they wait for
     #[cfg(unix)]
     #[command(alias = "waiting")]
     Ps {
-        /// As JSON, with one snapshot per process
+        /// Print one JSON value per process
         #[arg(long)]
         json: bool,
     },
-    /// Run, and run again whenever an input changes
+    /// Run tasks again whenever an input changes
     Watch {
         #[command(flatten)]
         args: RunArgs,
     },
-    /// Look for mistakes in objects, tasks and templates; run nothing
+    /// Look for mistakes in objects, tasks and templates without running anything
     Check {
-        /// As JSON
+        /// Print JSON
         #[arg(long)]
         json: bool,
     },
-    /// Print a script that completes this command line in a shell
+    /// Print a completion script for a shell
     Completions {
-        /// The shell
+        /// Complete for this shell
         shell: Shell,
     },
 }
 
-/// Which objects and tasks are run, and exec.
+/// The objects and tasks of a run, and how it runs.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunArgs {
-    /// Say what would run, and why, and change nothing
+    /// Show which tasks would run and why, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// In a dry run, show what would change in files
+    /// Show changes of files in a dry run
     #[arg(long)]
     pub(crate) diff: bool,
-    /// Run all tasks, or those that match, whether or not they must
+    /// Run all tasks, or the tasks that match, even if they are up to date
     #[arg(long, value_name = "OBJECT[/TASK]", num_args = 0..=1, default_missing_value = "", action = ArgAction::Append)]
     pub(crate) force: Vec<String>,
     #[command(flatten)]
@@ -130,47 +130,47 @@ pub(crate) struct RunArgs {
     pub(crate) filter: FilterArgs,
 }
 
-/// ExecArgs tasks are run, and how that is told.
+/// How tasks are executed and how progress is reported.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ExecArgs {
-    /// ExecArgs many objects are run at once
+    /// Run this many objects at once
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// After a failure, go on with all that does not depend on it; this is what happens anyway
+    /// Continue after a failure with all that does not depend on it (this is the default)
     #[arg(long, conflicts_with = "fail_fast")]
     pub(crate) keep_going: bool,
-    /// After a failure, begin no further object
+    /// Start no further object after a failure
     #[arg(long)]
     pub(crate) fail_fast: bool,
-    /// Tell what happens as JSON, an event a line
+    /// Report progress as JSON, one event per line
     #[arg(long)]
     pub(crate) json: bool,
 }
 
-/// Which objects are run.
+/// The selection of objects and tasks.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct FilterArgs {
-    /// Only these objects (`*` and `?` stand for any text), and what they depend on as far as they need it
+    /// Select these objects (`*` and `?` stand for any text) and the tasks that they depend on
     #[arg(long, short, value_name = "OBJECT")]
     pub(crate) include: Vec<String>,
-    /// Not these objects, not even for others
+    /// Exclude these objects, even as dependencies
     #[arg(long, short = 'x', value_name = "OBJECT")]
     pub(crate) exclude: Vec<String>,
-    /// Only objects of these types
+    /// Select objects of these types
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) types: Vec<String>,
-    /// Only tasks with these tags
+    /// Select tasks with these tags
     #[arg(long = "tag", short, value_name = "TAG")]
     pub(crate) tags: Vec<String>,
-    /// Only objects of which a task is forced.
+    /// Whether only objects with a forced task are selected.
     #[arg(skip)]
     pub(crate) only_forced: bool,
 }
 
-/// ExecArgs forced tasks are run.
+/// How forced tasks run.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ForceArgs {
-    /// Say what would run, and change nothing
+    /// Show which tasks would run, and change nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
     #[command(flatten)]
@@ -179,57 +179,57 @@ pub(crate) struct ForceArgs {
 
 #[derive(Args)]
 pub(crate) struct HistoryArgs {
-    /// Of this object, or this task, alone
+    /// Show only this object or task
     #[arg(value_name = "OBJECT[/TASK]")]
     pub(crate) target: Option<String>,
-    /// At most so many entries, the latest
+    /// Show this many of the latest entries
     #[arg(long, short = 'n', value_name = "N", default_value = "20")]
     pub(crate) limit: NonZeroUsize,
-    /// As JSON, an entry a line
+    /// Print one JSON value per entry
     #[arg(long)]
     pub(crate) json: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct LogsArgs {
-    /// An object: the latest log of each of its tasks; or a task
+    /// Show the latest log of each task of an object, or the logs of a task
     #[arg(value_name = "OBJECT[/TASK]")]
     pub(crate) target: String,
-    /// Go on as more is said, also in later attempts, until Ctrl-C
+    /// Follow the log and later attempts until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,
-    /// All logs that are kept, not only the latest of each task
+    /// Show all logs that are kept, not only the latest of each task
     #[arg(long, conflicts_with = "follow")]
     pub(crate) all: bool,
 }
 
 #[derive(Args)]
 pub(crate) struct GraphArgs {
-    /// These objects (`*` and `?` stand for any text), and those that they depend on
+    /// Draw these objects (`*` and `?` stand for any text) and their dependencies
     #[arg(value_name = "OBJECT")]
     pub(crate) objects: Vec<String>,
-    /// In which language; by default that of the file's name, else text
+    /// Use this format (default: by the file's name, else text)
     #[arg(long, short)]
     pub(crate) format: Option<GraphFormat>,
-    /// Into this file
+    /// Write to this file
     #[arg(long, short, value_name = "FILE")]
     pub(crate) output: Option<PathBuf>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum GraphFormat {
-    /// A tree
+    /// A text tree
     Text,
-    /// For Graphviz
+    /// A Graphviz graph
     Dot,
-    /// For Markdown with Mermaid
+    /// A Mermaid graph for Markdown
     Mermaid,
-    /// A diagram
+    /// An image
     Svg,
 }
 
 impl RunArgs {
-    /// The fleet that is chosen.
+    /// Returns the selected fleet.
     pub(crate) fn fleet(&self, layout: &Layout) -> FleetRun {
         let Self { dry_run, diff, force, exec, filter } = self;
         let mut fleet = layout.run();

@@ -1,4 +1,4 @@
-//! Why a task runs, or ran: the chain of causes to its root.
+//! The chain of causes of a task's run, down to the root.
 
 use std::collections::HashSet;
 
@@ -11,14 +11,14 @@ use setup_tasks::{AnyObject, Layout, Reason, Result};
 
 use crate::output::{ago, clock};
 
-/// A link of the chain: a task, what becomes or became of it, and why.
+/// A link of the chain: a task, when it ran or would run, and its reason.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Cause {
     /// `object/task`.
     pub(crate) task: String,
     pub(crate) description: String,
     pub(crate) when: When,
-    /// In words; without one, nobody knows.
+    /// The reason as a clause that follows `because`. `None` if it is not known.
     pub(crate) reason: Option<String>,
 }
 
@@ -26,20 +26,21 @@ pub(crate) struct Cause {
 pub(crate) enum When {
     /// It would run.
     WouldRun,
-    /// It ran then.
+    /// It ran at this time.
     Ran(Timestamp),
-    /// It was declared done then.
+    /// It was marked as done at this time.
     Marked(Timestamp),
 }
 
-/// Looks in a plan first: what would run is the cause of what would run; then in the history.
+/// A search for causes in a plan and in the history. If the plan has a task that would run, its run is the cause. Otherwise the
+/// history has it.
 pub(crate) struct Causes<'a> {
     pub(crate) layout: &'a Layout,
     pub(crate) plan: Option<&'a FleetReport>,
 }
 
 impl Causes<'_> {
-    /// What lies behind the reason that a task of an object has, the nearest first; nothing, if the reason is the root.
+    /// Returns the chain of causes behind a reason, the nearest first. The chain is empty if the reason is the root.
     pub(crate) async fn behind(&self, object: &AnyObject, reason: &Reason) -> Result<Vec<Cause>> {
         let (mut chain, mut reasons) = (Vec::<Cause>::new(), Vec::new());
         let mut seen = HashSet::new();
@@ -56,13 +57,14 @@ impl Causes<'_> {
         }
         for at in 0..chain.len() {
             if let Some(reason) = &reasons[at] {
-                chain[at].reason = Some(words(reason, chain.get(at + 1)));
+                let has_run = chain[at].when != When::WouldRun;
+                chain[at].reason = Some(clause(reason, chain.get(at + 1), has_run));
             }
         }
         Ok(chain)
     }
 
-    /// The last time that a task ran or was marked, and what lies behind that.
+    /// Returns the last run or mark of a task, followed by its causes.
     pub(crate) async fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
         let Some((cause, reason)) = self.recorded(object, task).await? else { return Ok(Vec::new()) };
         let behind = match reason {
@@ -72,7 +74,7 @@ impl Causes<'_> {
         Ok(std::iter::once(cause).chain(behind).collect())
     }
 
-    /// `object/task`, or a task of the same object.
+    /// Resolves `object/task`, or the name of a task of the same object.
     fn resolve(&self, object: &AnyObject, which: &str) -> Option<(AnyObject, String)> {
         match which.rsplit_once('/') {
             None => Some((object.clone(), which.to_owned())),
@@ -85,14 +87,14 @@ impl Causes<'_> {
         match planned.filter(|task| task.status == TaskStatus::WouldRun) {
             Some(planned) => {
                 let reason = planned.reason.clone();
-                let words = reason.as_ref().map(ToString::to_string);
-                Ok(Some((Cause::new(object, task, When::WouldRun, words), reason)))
+                let because = reason.as_ref().map(|reason| clause(reason, None, false));
+                Ok(Some((Cause::new(object, task, When::WouldRun, because), reason)))
             }
             None => self.recorded(object, task).await,
         }
     }
 
-    /// As the history has it.
+    /// Returns the last run or mark of a task in the history.
     async fn recorded(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
         let (subdir, task_name) = (object.stamp_subdir().to_owned(), task.to_owned());
         let filter = HistoryFilter { object: Some(subdir), task: Some(task_name), limit: None };
@@ -100,18 +102,32 @@ impl Causes<'_> {
         let done = entries.into_iter().find(|entry| matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Marked));
         Ok(done.map(|entry| {
             let when = if entry.ended == AttemptEnd::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
-            (Cause::new(object, task, when, Some(entry.reason)), entry.why)
+            let reason = entry.why.as_ref().map_or(entry.reason, |why| clause(why, None, true));
+            (Cause::new(object, task, when, Some(reason)), entry.why)
         }))
     }
 }
 
-/// A reason in words; what lies behind it says whether that has happened or would.
+/// Returns a reason as text. A dependency that has not run yet would run first.
 pub(crate) fn words(reason: &Reason, behind: Option<&Cause>) -> String {
     match (reason, behind) {
         (Reason::DependencyNewer { which }, Some(Cause { when: When::WouldRun, .. })) => {
             format!("{which} would run first")
         }
         _ => reason.to_string(),
+    }
+}
+
+/// Returns a reason as a clause that follows `because`.
+pub(crate) fn clause(reason: &Reason, behind: Option<&Cause>, has_run: bool) -> String {
+    match (reason, has_run) {
+        (Reason::NeverRan, true) => "it had never run".to_owned(),
+        (Reason::NeverRan, false) => "it has never run".to_owned(),
+        (Reason::Forced, true) => "it was forced".to_owned(),
+        (Reason::Forced, false) => "it is forced".to_owned(),
+        (Reason::Failed { .. }, _) => format!("it {reason}"),
+        (Reason::Interrupted, _) => format!("it was {reason}"),
+        _ => words(reason, behind),
     }
 }
 
@@ -127,16 +143,17 @@ impl Cause {
         Self { task: format!("{}/{task}", object.id()), description, when, reason }
     }
 
-    /// `files/publish (Publish the share) ran 2026-11-25 00:20:42 UTC, 5 min ago, since its hash changed from a to b`
+    /// Returns the cause as a sentence: `files/publish (Publish the share) ran 2026-11-25 00:20:42 UTC, 5 min ago, because its hash
+    /// changed from a to b`.
     pub(crate) fn sentence(&self) -> String {
         let Self { task, description, when, reason } = self;
         let did = match when {
             When::WouldRun => "would run".to_owned(),
             When::Ran(at) => format!("ran {}, {}", clock(*at), ago(*at)),
-            When::Marked(at) => format!("was declared done {}, {}", clock(*at), ago(*at)),
+            When::Marked(at) => format!("was marked as done {}, {}", clock(*at), ago(*at)),
         };
         let reason = reason.as_ref().filter(|_| !matches!(when, When::Marked(_)));
-        let reason = reason.map(|reason| format!(", because: {reason}")).unwrap_or_default();
+        let reason = reason.map(|reason| format!(", because {reason}")).unwrap_or_default();
         format!("{task} ({description}) {did}{reason}")
     }
 }

@@ -1,8 +1,8 @@
-//! What the shell is told.
+//! Exit codes.
 
 use std::process::ExitCode;
 
-/// ExecArgs a command ended.
+/// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
     Done,
@@ -19,7 +19,7 @@ impl Exit {
             Self::Failed => 1,
             Self::Usage => 2,
             Self::WouldChange => 3,
-            // 128 and the number of SIGINT, as shells have it. Other signals end the process at once: `interrupt::finish`.
+            // Shells use 128 plus the signal's number. SIGINT is 2. `interrupt::finish` handles the other signals.
             Self::Interrupted => 130,
         }
     }
@@ -31,7 +31,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// The command line names what is not there.
+/// A mistake in the command line, such as the name of an object that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct UsageError(pub(crate) String);

@@ -1,12 +1,12 @@
-//! Signals: what they do to runs, to the commands of tasks and checks, and to this process.
+//! Signals and their effect on runs, on the commands of tasks, and on this process.
 //!
-//! | signal | what it does |
+//! | signal | effect |
 //! |---|---|
-//! | SIGINT | asks runs to stop; if none is under way, or all were asked before, ends at once |
+//! | SIGINT | asks runs to stop; ends at once if none is running or all were asked before |
 //! | SIGTERM, SIGHUP, SIGQUIT | ends at once |
 //! | SIGTSTP | stops the commands and the process, until SIGCONT |
 //!
-//! A thread of its own listens for them: a task that blocks its thread, or a layout whose building never ends, may hold up all others.
+//! A separate thread handles signals, because a task that blocks or a layout that is never built may hold up all other threads.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -18,12 +18,12 @@ use tokio::sync::watch;
 
 use crate::output::{WOULD, note};
 
-/// ExecArgs long commands may take to end once they are asked to.
+/// The time that commands have to end after they are asked to.
 const GRACE: Duration = Duration::from_secs(2);
-/// ExecArgs long the work itself may take to end. Work that blocks its thread is left as it is.
+/// The time that work has to end. Work that blocks its thread is abandoned.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// The number of SIGINT, everywhere.
+/// The number of SIGINT on every system.
 const INTERRUPT: i32 = 2;
 
 static SIGNALS: OnceLock<Signals> = OnceLock::new();
@@ -36,7 +36,7 @@ struct Signals {
     changed: Condvar,
 }
 
-/// ExecArgs far the end of the process has come.
+/// The steps of the end of the process.
 #[derive(Default)]
 struct Shutdown {
     commands_have_ended: bool,
@@ -46,19 +46,19 @@ struct Shutdown {
 /// Work that a first Ctrl-C asks to stop.
 struct Interruptible {
     stop: Stop,
-    /// Whether it runs tasks: the user is told that these come to their end.
+    /// Whether it runs tasks, which the user is told about.
     is_run: bool,
 }
 
-/// Work that ends in its own time at a first Ctrl-C, for as long as this is held.
+/// A guard for work that a first Ctrl-C asks to stop while the guard exists.
 pub(crate) struct InterruptGuard(Arc<Interruptible>);
 
-/// Says that runs obey a stop: a first Ctrl-C asks for it.
+/// Makes a first Ctrl-C ask runs to stop.
 pub(crate) fn stop_run_on_interrupt(stop: &Stop) -> InterruptGuard {
     enter(stop, true)
 }
 
-/// Says that a wait for something obeys a stop.
+/// Makes a first Ctrl-C end a wait.
 pub(crate) fn stop_wait_on_interrupt(stop: &Stop) -> InterruptGuard {
     enter(stop, false)
 }
@@ -81,20 +81,20 @@ impl Drop for InterruptGuard {
     }
 }
 
-/// Waits for a signal that ends at once, and says what becomes of the run.
+/// Waits for a signal that ends the process at once, and prints what becomes of the run.
 pub(crate) async fn run_ended() {
     ended().await;
-    note(format!("{WOULD}stopped{WOULD:#}: what was running counts as interrupted and runs again"));
+    note(format!("{WOULD}stopped{WOULD:#}: interrupted tasks will run again"));
 }
 
-/// Waits for a signal that ends at once.
+/// Waits for a signal that ends the process at once.
 async fn ended() {
     let mut ending = signals().ending.subscribe();
     // The sender is never dropped.
     let _ = ending.wait_for(Option::is_some).await;
 }
 
-/// Does work until it ends, or until a signal ends it at once. Runs that are under way have a moment to say how far they came.
+/// Polls work until it ends or a signal ends the process at once. A run then has a moment to report how far it came.
 pub(crate) async fn or_end<T>(work: impl Future<Output = T>) -> Option<T> {
     let end = async {
         ended().await;
@@ -109,8 +109,8 @@ pub(crate) async fn or_end<T>(work: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-/// Says that all work has ended. After a signal that ends at once, waits until the commands have ended, too, and returns the exit
-/// code that tells of the signal.
+/// Records that all work has ended. After a signal that ends the process at once, waits until the commands have ended, and
+/// returns the exit code of the signal.
 pub(crate) fn finish() -> Option<ExitCode> {
     let signals = signals();
     let signal = (*signals.ending.borrow())?;
@@ -123,7 +123,7 @@ pub(crate) fn finish() -> Option<ExitCode> {
     Some(code(signal).into())
 }
 
-/// Returns the exit code that tells of a signal, as shells have it.
+/// Returns the exit code of a signal, as shells define it.
 fn code(signal: i32) -> u8 {
     u8::try_from(128 + signal).unwrap_or(u8::MAX)
 }
@@ -146,7 +146,7 @@ impl Signals {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks all work to stop. Returns whether some of it was not asked before.
+    /// Asks all work to stop. Returns whether some of it was asked for the first time.
     fn ask(&self) -> bool {
         let interruptible = self.interruptible();
         let unasked: Vec<_> = interruptible.iter().filter(|work| !work.stop.is_asked()).collect();
@@ -160,22 +160,24 @@ impl Signals {
         self.interruptible().iter().any(|work| work.is_run)
     }
 
-    /// Answers a Ctrl-C; returns whether the process ends at once.
+    /// Handles a Ctrl-C. Returns whether the process ends at once.
     fn interrupt(&self) -> bool {
         let has_run = self.has_run();
         if !self.ask() {
             return true;
         }
         if has_run {
-            // Not here: a terminal or a pipe may take nothing just then, and the next signal is to be heard all the same.
+            // A thread prints this, because a terminal or a pipe may block, and the next signal must still be handled.
             std::thread::spawn(|| {
-                note(format!("{WOULD}stopping{WOULD:#}: what runs comes to its end; Ctrl-C again stops at once"));
+                note(format!(
+                    "{WOULD}stopping{WOULD:#}: waiting for running tasks; press Ctrl-C again to stop at once"
+                ));
             });
         }
         false
     }
 
-    /// Ends the process: its commands first, and the work that waits for them.
+    /// Ends the process: its commands first, then the work that waits for them.
     fn end(&self, signal: i32) {
         let began = Instant::now();
         self.ask();
@@ -184,7 +186,7 @@ impl Signals {
         let mut progress = self.progress();
         progress.commands_have_ended = true;
         self.changed.notify_all();
-        // The work has a moment to say how far it came, and another one to be dropped.
+        // The work has a moment to report how far it came, and another to be dropped.
         let patience = (2 * PATIENCE + PATIENCE / 2).saturating_sub(began.elapsed());
         let waited = self.changed.wait_timeout_while(progress, patience, |progress| !progress.work_has_ended);
         let (progress, _) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -194,7 +196,7 @@ impl Signals {
     }
 }
 
-/// Listens to signals from now on, once for the process.
+/// Starts to handle signals, once per process.
 pub(crate) fn listen() {
     static LISTENING: OnceLock<()> = OnceLock::new();
     LISTENING.get_or_init(|| {
@@ -202,12 +204,12 @@ pub(crate) fn listen() {
         let thread = std::thread::Builder::new().name("setup-tasks signals".to_owned());
         let started = thread.spawn(move || match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime.block_on(answer(ready)),
-            Err(error) => tracing::warn!("signals cannot be listened for: {error}"),
+            Err(error) => tracing::warn!("signals cannot be handled: {error}"),
         });
         if let Err(error) = started {
-            tracing::warn!("signals cannot be listened for: {error}");
+            tracing::warn!("signals cannot be handled: {error}");
         }
-        // An error says that there is no such thread: signals do what they do by default.
+        // The error means that there is no such thread. Signals then have their default effect.
         let _ = listening.recv();
     });
 }
@@ -221,7 +223,7 @@ async fn answer(ready: std::sync::mpsc::Sender<()>) {
     let signals = signals();
     let [mut interrupt, mut terminate, mut hang_up, mut quit, mut suspend, mut resume] =
         [Signal::INT, Signal::TERM, Signal::HUP, Signal::QUIT, Signal::TSTP, Signal::CONT].map(Source::new);
-    // Whoever waits for it is there until it comes.
+    // The receiver waits until this is sent.
     let _ = ready.send(());
     loop {
         let ending = tokio::select! {
@@ -234,7 +236,7 @@ async fn answer(ready: std::sync::mpsc::Sender<()>) {
                 None
             }
             () = resume.next() => {
-                // Whoever stopped the process alone may have stopped its commands, too.
+                // A process that stopped this one may have stopped its commands, too.
                 running::resume();
                 None
             }
@@ -265,17 +267,17 @@ mod unix {
 
     use crate::output;
 
-    /// ExecArgs long the bars may take to go from the terminal.
+    /// The time that the bars have to leave the terminal.
     const CLEARED: std::time::Duration = std::time::Duration::from_millis(200);
 
-    /// A signal that is listened for.
+    /// A signal that may be handled.
     pub(super) struct Source(Option<Stream>);
 
     impl Source {
-        /// Listens, unless the process was started with the signal ignored, as `nohup` does it: then it stays so.
+        /// Starts to handle a signal, unless the process was started with the signal ignored, as by `nohup`.
         pub(super) fn new(wanted: Signal) -> Self {
             let is_ignored = ignored().is_some_and(|ignored| ignored >> (wanted.as_raw() - 1) & 1 == 1);
-            // A signal that cannot be listened for does what it does by default.
+            // A signal that cannot be handled has its default effect.
             Self((!is_ignored).then(|| signal(SignalKind::from_raw(wanted.as_raw())).ok()).flatten())
         }
 
@@ -287,7 +289,7 @@ mod unix {
         }
     }
 
-    /// Returns the signals that the process ignores, a bit for each, where the system tells.
+    /// Returns one bit per signal that the process ignores, if the system tells.
     fn ignored() -> Option<u64> {
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
@@ -296,11 +298,11 @@ mod unix {
 
     /// Stops the commands and the process until it is continued.
     pub(super) async fn suspend(resume: &mut Source) {
-        // Nobody could continue it. The system ignores the signal then, too, where nobody listens for it.
+        // No process could continue this one. The system ignores the signal in this case, too, if it is not handled.
         if resume.0.is_none() || is_orphaned() {
             return;
         }
-        // A terminal that takes nothing keeps its bars.
+        // The bars stay on a terminal that blocks.
         let (cleared, is_cleared) = std::sync::mpsc::channel();
         std::thread::spawn(move || {
             output::clear_bars();
@@ -315,8 +317,8 @@ mod unix {
         drop(suspended);
     }
 
-    /// Returns whether no process of the session could continue the process's group: a shell that does so is the parent of one of
-    /// the group, and in another group.
+    /// Returns whether no process of the session could continue this process group. A shell that could is the parent of a
+    /// process of the group and is in another group.
     fn is_orphaned() -> bool {
         let (group, session) = (getpgrp(), getsid(None));
         let mut ancestor = getppid();
@@ -330,10 +332,10 @@ mod unix {
         true
     }
 
-    /// Returns the parent of another process, where the system tells.
+    /// Returns the parent of another process, if the system tells.
     fn parent(pid: Pid) -> Option<Pid> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
-        // The name of the program, in parentheses, may hold anything.
+        // The name of the program stands in parentheses and may contain any character.
         let parent = stat.rsplit_once(") ")?.1.split(' ').nth(1)?;
         Pid::from_raw(parent.parse().ok()?)
     }

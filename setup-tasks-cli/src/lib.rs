@@ -1,4 +1,4 @@
-//! The command line of [setup-tasks](setup_tasks), for a binary of your own:
+//! A command line of [setup-tasks](setup_tasks) for your own binary:
 //!
 //! ```no_run
 //! use std::process::ExitCode;
@@ -29,25 +29,24 @@
 //! }
 //! ```
 //!
-//! `hosts up` then runs what must run, with progress on a terminal; `hosts plan` says what would run and why, `hosts why
-//! web/packages` the chain of causes, `hosts --help` all the rest. A binary with options or commands of its own makes an
+//! `hosts up` runs what must run and shows its progress. `hosts plan` shows what would run and why. `hosts why web/packages`
+//! shows the chain of causes, and `hosts --help` lists all commands. A binary with its own options or commands creates an
 //! [`App`].
 //!
-//! | exit code | says |
+//! | exit code | meaning |
 //! |---|---|
-//! | 0 | all is as it should be |
+//! | 0 | everything is up to date |
 //! | 1 | something failed, or an output could not be written |
-//! | 2 | the command line is wrong, or names what is not there |
-//! | 3 | `plan --exit-code`: something would change |
-//! | 130 | a Ctrl-C ended it early |
+//! | 2 | the command line is wrong, or names something that does not exist |
+//! | 3 | `plan --exit-code`: a task would run |
+//! | 130 | Ctrl-C ended the run early |
 //! | 128 + n | signal n ended it: 129 SIGHUP, 131 SIGQUIT, 143 SIGTERM |
 //!
-//! The first Ctrl-C lets the tasks that run come to their end, and begins no other. A second one stops at once, and so do SIGTERM,
-//! SIGHUP and SIGQUIT: every command that tasks and checks started ends, too. A command line that runs no tasks stops at once at the
-//! first Ctrl-C. Ctrl-Z stops and continues commands together with the run. None leaves a stamp that is not true: what was
-//! interrupted runs again.
+//! The first Ctrl-C waits for running tasks to end and starts no others. A second Ctrl-C, SIGTERM, SIGHUP and SIGQUIT stop at
+//! once and end all commands that tasks and checks started. A command that runs no tasks stops at the first Ctrl-C. Ctrl-Z stops
+//! and continues commands together with the run. No signal leaves a wrong stamp: interrupted tasks run again.
 //!
-//! An output that cannot be written, as on a full disk, is an error. A closed pipe is none.
+//! Output that cannot be written, for example to a full disk, is an error. A closed pipe is not.
 
 mod app;
 mod args;
@@ -68,7 +67,7 @@ use std::process::ExitCode;
 
 use setup_tasks::{Layout, Result};
 
-/// Does what the command line says with the layout that `build` makes; see the [crate's page](crate).
+/// Runs the command of the process's command line with the layout that `build` returns. See the [crate's page](crate).
 pub fn main(build: impl Fn() -> Result<Layout> + 'static) -> ExitCode {
     App::new(build).run()
 }

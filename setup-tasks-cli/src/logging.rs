@@ -1,4 +1,4 @@
-//! Tracing: what a task says goes to the log of its attempt, what is said elsewhere and matters to the terminal.
+//! Tracing. Messages of a task go to the log of its attempt. Other warnings and errors go to the terminal.
 
 use std::fmt::{self, Write};
 use std::sync::Arc;
@@ -16,34 +16,34 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::output::{BAD, WOULD, alarm, note, printable, time_of};
 
-/// A layer of [`tracing_subscriber`] that writes what is said within an attempt of a task, also by what it spawned in its
-/// span, to the attempt's [log](setup_tasks::log). [`main`](crate::main) installs it; a binary with a subscriber of its own,
-/// installed before, adds it there.
+/// A layer of [`tracing_subscriber`] that writes messages of a task to the [log](setup_tasks::log) of its attempt. Spawned work
+/// counts as part of the task if it runs in the task's span. [`main`](crate::main) installs the layer. A binary that installs
+/// its own subscriber first can add the layer to it.
 #[derive(Debug, Default)]
 pub struct TaskLogs {
-    /// Whether warnings and errors from elsewhere go to the standard error.
+    /// Whether warnings and errors outside of tasks go to the standard error.
     prints: bool,
 }
 
 /// The log of the attempt that a span belongs to.
 struct Log(Arc<TaskLog>);
 
-/// Installs the subscriber, unless the binary has one. `RUST_LOG` says what is written, by default what is `info` or worse.
+/// Installs the subscriber, unless the binary has one. `RUST_LOG` sets the level, which is `info` by default.
 pub(crate) fn install() {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse().ok());
     let targets: Targets = wanted.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
-    // An error says that there is one.
+    // The error means that the binary has installed one.
     let _ = tracing_subscriber::registry().with(TaskLogs { prints: true }.with_filter(targets)).try_init();
 }
 
-/// A panic within a task is told as its failure: where it happened goes to its log. Others go to the standard error. Neither shows
-/// a secret.
+/// Installs a panic hook. A panic within a task is reported as the task's failure, so its location goes to the task's log. Other
+/// panics go to the standard error. Secrets are replaced in both.
 pub(crate) fn install_panic_hook() {
     std::panic::set_hook(Box::new(|panic| {
         let text = panic.to_string();
         match TaskLog::current() {
             Some(log) => log.line(&text),
-            // As a whole, before it is cut into lines.
+            // Secrets may span lines, so they are replaced before the text is split.
             None => redact(&text).lines().for_each(|line| alarm(printable(line))),
         }
     }));
@@ -76,7 +76,7 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for TaskLogs {
     }
 }
 
-/// The message, then the other fields.
+/// Returns the message, followed by the other fields.
 fn text(event: &Event<'_>) -> String {
     let mut text = Text::default();
     event.record(&mut text);

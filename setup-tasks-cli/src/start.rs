@@ -1,4 +1,4 @@
-//! The threads that a command runs on.
+//! The threads of the async runtime.
 
 use std::io;
 use std::panic::{set_hook, take_hook};
@@ -8,16 +8,17 @@ use tokio::runtime::{Builder, Runtime};
 use crate::exit::Exit;
 use crate::output;
 
-/// The system refuses threads.
+/// The error that the system refuses to start a thread.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "cannot start: the system gives this process too few threads\nhelp: see how many processes and threads this user may have (`ulimit -u`), and how many there are"
+    "cannot start: the system refuses to start threads\nhelp: compare the number of processes and threads of this user with the limit (`ulimit -u`)"
 )]
 struct TooFewThreads;
 
-/// Starts the threads that tasks run on. If the system refuses one, the process ends with an error.
+/// Starts the async runtime. If the system refuses a thread, the process ends with an error.
 pub(crate) fn runtime() -> io::Result<Runtime> {
-    // Tokio panics then, and while it unwinds it waits without end for the threads that it has started. Nothing else has begun.
+    // Tokio panics if a thread cannot be started. While it unwinds, it waits forever for the threads that it has started. A
+    // panic hook therefore ends the process, which has not begun any work.
     let hook = take_hook();
     set_hook(Box::new(|_| {
         output::error(&TooFewThreads.into());

@@ -170,7 +170,7 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
     assert_eq!(serde_json::from_str::<Snapshot>(&json).unwrap(), snapshot);
     gate.open();
     assert!(fleet.await.unwrap().unwrap().is_success());
-    assert_eq!(layout.activities().to_string(), "nobody is at work\n");
+    assert_eq!(layout.activities().to_string(), "nothing is running\n");
 }
 
 fn redact(line: &str) -> String {

@@ -161,8 +161,8 @@ async fn after_a_failure_what_is_independent_goes_on_and_dependents_say_the_way_
         [
             "bad failed: `bad` cannot be brought to ready: task `bad/first` (Do the first) failed; it ran because: never \
              ran: cannot write: the disk is on fire",
-            "one depends on what failed: one -> bad",
-            "behind depends on what failed: behind -> one -> bad",
+            "one depends on a failed object: one -> bad",
+            "behind depends on a failed object: behind -> one -> bad",
             "failed: 1 of 5 objects; 2 depend on what failed, 5 tasks ran, 3 up to date",
         ]
     );

@@ -124,7 +124,7 @@ fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() 
     for (args, text) in [
         (&["up"][..], "up to date: "),
         (&["force", "moody"], "would run: "),
-        (&["mark-done", "moody/act", "ada/mount"], "would mark: ada/mount; this is a dry run"),
+        (&["mark-done", "moody/act", "ada/mount"], "would mark as done: ada/mount; this is a dry run"),
         (&["clear", "*"], "would clear: moody; this is a dry run"),
         (&["unlock", "moody"], "would unlock: moody, if its holder is gone; this is a dry run"),
         (&["up", "--json", "--force"], "\"would_run\""),

@@ -142,7 +142,7 @@ fn one_ctrl_c_lets_running_tasks_end_and_everything_else_stops_at_once() {
             nap.ends_at_once(case, 130);
             continue;
         }
-        nap.terminal.until("what runs comes to its end; Ctrl-C again stops at once");
+        nap.terminal.until("waiting for running tasks; press Ctrl-C again to stop at once");
         assert!(!nap.states().is_empty(), "{}: it still naps", case.text());
         nap.place.write("go", "");
         let Nap { place, terminal, is_stamped, .. } = nap;
@@ -161,7 +161,7 @@ fn two_ctrl_cs_stop_at_once() {
     for case in CASES.iter().filter(|case| case.is_run) {
         let mut nap = case.begin(plainly);
         nap.terminal.ctrl_c();
-        nap.terminal.until("Ctrl-C again stops at once");
+        nap.terminal.until("press Ctrl-C again to stop at once");
         nap.terminal.ctrl_c();
         nap.ends_at_once(case, 130);
     }
@@ -233,7 +233,7 @@ fn a_wait_for_another_process_ends_at_a_signal() {
     for args in [&["up", "--include", "moody"][..], &["force", "moody"], &["watch", "--include", "moody"]] {
         for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
             let mut terminal = Terminal::run(&place, args, true);
-            terminal.until("moody waits for process");
+            terminal.until("moody is locked by process");
             terminal.press(key);
             let (code, shown) = terminal.end();
             assert_eq!(code, expected, "{args:?}: {shown}");

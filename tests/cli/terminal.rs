@@ -147,7 +147,7 @@ fn one_ctrl_c_lets_what_runs_end_and_begins_nothing_more() {
     terminal.until("Wait for a sign");
     until("the task waits", || place.file("waiting").exists());
     terminal.ctrl_c();
-    terminal.until("stopping: what runs comes to its end; Ctrl-C again stops at once");
+    terminal.until("stopping: waiting for running tasks; press Ctrl-C again to stop at once");
     place.write("go", "");
     let (code, shown) = terminal.end();
     assert_eq!(code, 130, "{shown}");
@@ -170,11 +170,11 @@ fn two_ctrl_cs_stop_at_once_and_leave_no_stamp_and_no_process() {
     until("the task waits", || place.file("waiting").exists());
     let pid = std::fs::read_to_string(place.file("waiting")).unwrap().trim().to_owned();
     terminal.ctrl_c();
-    terminal.until("Ctrl-C again stops at once");
+    terminal.until("press Ctrl-C again to stop at once");
     terminal.ctrl_c();
     let (code, shown) = terminal.end();
     assert_eq!(code, 130, "{shown}");
-    assert!(shown.contains("what was running counts as interrupted"), "{shown}");
+    assert!(shown.contains("interrupted tasks will run again"), "{shown}");
     until("the command ends", || !std::path::Path::new("/proc").join(&pid).exists());
     let status = place.good(&["status", "moody"]);
     assert!(status.contains("interrupted last time"), "{status}");
@@ -189,7 +189,7 @@ fn a_task_that_blocks_its_thread_does_not_keep_a_second_ctrl_c() {
     let mut terminal = Terminal::run(&place, &["up"], false);
     until("the task blocks", || place.file("blocking").exists());
     terminal.ctrl_c();
-    terminal.until("Ctrl-C again stops at once");
+    terminal.until("press Ctrl-C again to stop at once");
     terminal.ctrl_c();
     assert_eq!(terminal.end().0, 130);
     assert!(place.good(&["status", "moody"]).contains("interrupted last time"));

@@ -1,4 +1,4 @@
-//! `check`: looks for mistakes; runs nothing.
+//! The command `check`, which looks for mistakes and runs nothing.
 
 use serde_json::json;
 use setup_tasks::{Layout, Result};
@@ -19,7 +19,7 @@ pub(crate) async fn check(layout: &Layout, as_json: bool) -> Result<Exit> {
         let problems: Vec<_> = problems.iter().map(|problem| format!("{problem:#}")).collect();
         output::json(&json!({ "version": 1, "objects": objects.len(), "tasks": tasks, "problems": problems }))?;
     } else if problems.is_empty() {
-        line(format!("{GOOD}sound{GOOD:#}: {} objects, {tasks} tasks, no mistake found", objects.len()));
+        line(format!("{GOOD}ok{GOOD:#}: {} objects, {tasks} tasks, no mistakes found", objects.len()));
     } else {
         problems.iter().for_each(error);
     }

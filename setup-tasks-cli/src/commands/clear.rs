@@ -1,4 +1,4 @@
-//! `clear`: forgets stamps and cached files.
+//! The command `clear`, which removes stamps and cached files.
 
 use setup_tasks::{Layout, Result};
 
@@ -15,7 +15,7 @@ pub(crate) async fn clear(layout: &Layout, patterns: &[String]) -> Result<Exit> 
         }
         match object.clear_stamps_and_cache().await {
             Ok(()) => line(format!(
-                "{GOOD}cleared{GOOD:#}: the stamps and the cache of {}; its state and its logs stay",
+                "{GOOD}cleared{GOOD:#}: stamps and cache of {}; its state and logs are kept",
                 printable(object.id())
             )),
             Err(failed) => {

@@ -1,4 +1,4 @@
-//! `completions`: a script for a shell.
+//! The command `completions`, which prints a completion script for a shell.
 
 use clap_complete::Shell;
 

@@ -1,4 +1,4 @@
-//! `force`: runs tasks whether or not they must.
+//! The command `force`, which runs tasks even if they are up to date.
 
 use setup_tasks::{Layout, Result};
 
@@ -6,9 +6,9 @@ use super::{target, up};
 use crate::args::{FilterArgs, ForceArgs, RunArgs};
 use crate::exit::Exit;
 
-/// Runs the objects of the named tasks, these in any case.
+/// Runs the objects of the named tasks and forces these tasks.
 pub(crate) async fn force(layout: &Layout, names: Vec<String>, how: ForceArgs) -> Result<Exit> {
-    // A name that cannot be a pattern gets the error that knows what there is instead.
+    // A name that is not a pattern gets the error that suggests other names.
     for name in names.iter().filter(|name| !name.contains(['*', '?', '['])) {
         target::find(layout, name)?;
     }

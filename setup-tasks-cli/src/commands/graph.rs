@@ -1,4 +1,4 @@
-//! `graph`: draws objects, tasks and what they depend on.
+//! The command `graph`, which draws objects, tasks and dependencies.
 
 use std::path::Path;
 
@@ -41,12 +41,13 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Plans the objects and all that they depend on. A relationship method says what it depends on once a plan has called it.
+/// Plans the objects and all that they depend on. The dependencies of a relationship method are known only after a plan has
+/// called it, so the plan is repeated until it finds no further objects.
 async fn plan(layout: &Layout, objects: &[AnyObject]) -> Result<FleetReport> {
     let mut known = graph::with_dependencies(objects).0;
     loop {
         let fleet = known.iter().map(AnyObject::id).fold(layout.run(), FleetRun::include);
-        // Without a filter, it is all of them, also where there are none.
+        // A fleet without a filter has all objects, even if there are none.
         let fleet = if known.len() == layout.len() { layout.run() } else { fleet };
         let report = fleet.dry_run().await?;
         let reached = graph::with_dependencies(objects).0;
@@ -57,17 +58,17 @@ async fn plan(layout: &Layout, objects: &[AnyObject]) -> Result<FleetReport> {
     }
 }
 
-/// Writes a file, whole or not at all. What is no file, as `/dev/stdout`, is written to.
+/// Writes a file whole. If the path is not a regular file, such as `/dev/stdout`, writes to it directly.
 fn write_whole(path: &Path, text: &str) -> std::io::Result<()> {
     if std::fs::metadata(path).is_ok_and(|meta| !meta.is_file()) {
         return std::fs::write(path, text);
     }
-    // A link stays one.
+    // A symbolic link stays, and its target is replaced.
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
     WholeFile::new(text).write(path)
 }
 
-/// As told, else as the file's name says.
+/// Returns the format that was asked for, or the one that the file name implies.
 fn format(what: &GraphArgs) -> Result<GraphFormat> {
     if let Some(format) = what.format {
         return Ok(format);
@@ -79,9 +80,11 @@ fn format(what: &GraphArgs) -> Result<GraphFormat> {
         Some("mmd" | "mermaid") => Ok(GraphFormat::Mermaid),
         Some("txt") => Ok(GraphFormat::Text),
         _ => {
-            let text = format!("`{}` does not say which format it is to have", path.display());
-            Err(UsageError(format!("{text}\nhelp: give `--format`, or a name that ends in .svg, .dot, .mmd or .txt"))
-                .into())
+            let text = format!("`{}` does not imply a format", path.display());
+            Err(UsageError(format!(
+                "{text}\nhelp: add `--format`, or use a name that ends in .svg, .dot, .mmd or .txt"
+            ))
+            .into())
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `history`: what ran when, why, for how long, and how it ended.
+//! The command `history`, which lists the attempts of tasks.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -14,13 +14,13 @@ use crate::args::HistoryArgs;
 use crate::exit::Exit;
 use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, clock, table};
 
-/// The version of an entry as JSON.
+/// The version of the JSON format.
 const VERSION: u32 = 1;
 
 #[derive(Serialize)]
 struct JsonEntry<'e> {
     version: u32,
-    /// The object's id, where the layout has it; `object` is its name in the store.
+    /// The object's id if the layout has the object. `object` is its name in the store.
     id: Option<&'e str>,
     #[serde(flatten)]
     entry: &'e HistoryEntry,
@@ -43,12 +43,12 @@ pub(crate) async fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit>
         }
         return Ok(Exit::Done);
     }
-    // The latest stands last, next to the prompt.
+    // The latest entry stands last, next to the prompt.
     let rows: Vec<_> =
         entries.iter().rev().map(|entry| row(entry, &id(entry).unwrap_or_else(|| entry.object.clone()))).collect();
     table(&rows);
     if rows.is_empty() {
-        output::line("nothing ran yet");
+        output::line("nothing has run yet");
     }
     Ok(Exit::Done)
 }

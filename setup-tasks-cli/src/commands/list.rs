@@ -1,4 +1,4 @@
-//! `list`: the objects.
+//! The command `list`, which lists the objects.
 
 use serde_json::json;
 use setup_tasks::{Layout, Result};

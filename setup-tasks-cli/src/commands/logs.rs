@@ -1,4 +1,4 @@
-//! `logs`: what tasks, and the commands that they ran, said.
+//! The command `logs`, which prints the output of tasks and of their commands.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{self, FAINT, clock_time, printable, shown};
 
-/// ExecArgs often a followed log is looked at: a file system tells no more reliably, and this costs little.
+/// The interval between two looks at a followed log. Events of file systems are less reliable, and a look is cheap.
 const LOOK: Duration = Duration::from_millis(100);
 
 pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
@@ -36,7 +36,7 @@ pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
         logs = latest(logs);
     }
     if logs.is_empty() {
-        output::line("nothing was said: a log is made with its first line");
+        output::line("there are no logs: a log is created with its first line");
     }
     for log in &logs {
         let mut reader = Reader::open(log)?;
@@ -51,14 +51,14 @@ fn list(target: &Target) -> Result<Vec<LogFile>> {
     logs.with_context(|| format!("cannot read the logs of `{}`", target.object.id()))
 }
 
-/// The latest of each task, oldest first.
+/// Returns the latest log of each task, the oldest first.
 fn latest(logs: Vec<LogFile>) -> Vec<LogFile> {
     let kind = |log: &LogFile| (log.task.clone(), log.detached);
     let last: HashMap<_, _> = logs.iter().map(|log| (kind(log), log.path.clone())).collect();
     logs.into_iter().filter(|log| last.get(&kind(log)) == Some(&log.path)).collect()
 }
 
-/// Prints the newest log as it grows, and goes on to newer ones.
+/// Prints the newest log as it grows, and continues with newer logs.
 async fn follow(target: &Target) -> Result<()> {
     let mut current: Option<Reader> = None;
     loop {
@@ -72,7 +72,7 @@ async fn follow(target: &Target) -> Result<()> {
         };
         for log in newer {
             if let Some(old) = &mut current {
-                // It may have grown between the two looks.
+                // The log may have grown since the last look.
                 old.print()?;
                 old.end();
             }
@@ -91,7 +91,7 @@ async fn follow(target: &Target) -> Result<()> {
 struct Reader {
     log: LogFile,
     file: File,
-    /// The last line, as long as its end has not been seen.
+    /// The last line until its end has been read.
     rest: Vec<u8>,
 }
 
@@ -102,7 +102,7 @@ impl Reader {
         Ok(Self { log: log.clone(), file, rest: Vec::new() })
     }
 
-    /// Prints what there is and was not printed.
+    /// Prints the new lines.
     fn print(&mut self) -> Result<()> {
         let read = self.skip_what_was_left_out().and_then(|()| self.file.read_to_end(&mut self.rest));
         read.with_context(|| format!("cannot read `{}`", self.log.path.display()))?;
@@ -113,18 +113,18 @@ impl Reader {
         Ok(())
     }
 
-    /// Goes on at the end of a log that became shorter, because it reached its limit and left its middle out.
+    /// Continues at the end of a log that became shorter. A log that reaches its limit drops its middle.
     fn skip_what_was_left_out(&mut self) -> std::io::Result<()> {
         let (at, length) = (self.file.stream_position()?, self.file.metadata()?.len());
         if at > length {
             self.rest.clear();
             self.file.seek(SeekFrom::End(0))?;
-            output::line(format!("{FAINT}… the log has reached its limit: this goes on at its end …{FAINT:#}"));
+            output::line(format!("{FAINT}… the log has reached its limit; its end follows …{FAINT:#}"));
         }
         Ok(())
     }
 
-    /// Prints a last line that has no end.
+    /// Prints a last line without a line end.
     fn end(&mut self) {
         if !self.rest.is_empty() {
             let mut rest = std::mem::take(&mut self.rest);
@@ -134,7 +134,7 @@ impl Reader {
     }
 
     fn write(bytes: &[u8]) {
-        // The log of a detached command has passed no gate yet. As a whole, before it is cut into lines.
+        // The log of a detached command may contain secrets. They may span lines, so they are replaced before the text is split.
         for text in redact(&String::from_utf8_lossy(bytes)).lines() {
             output::line(printable(text));
         }

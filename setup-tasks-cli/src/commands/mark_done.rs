@@ -1,4 +1,4 @@
-//! `mark-done`: declares tasks done without running them.
+//! The command `mark-done`, which marks tasks as done without running them.
 
 use setup_tasks::{Layout, Result};
 
@@ -7,15 +7,15 @@ use crate::exit::Exit;
 use crate::output::{GOOD, WOULD, line, printable};
 
 pub(crate) async fn mark_done(layout: &Layout, names: &[String]) -> Result<Exit> {
-    // All names first: a mistake in the last leaves the first as it was.
+    // All names are resolved before the first task is marked, so that a mistake changes nothing.
     let tasks = names.iter().map(|name| target::find_task(layout, name)).collect::<Result<Vec<_>>>()?;
     for (object, task) in &tasks {
         if layout.is_dry_run() {
-            line(format!("{WOULD}would mark{WOULD:#}: {}/{task}; this is a dry run", printable(object.id())));
+            line(format!("{WOULD}would mark as done{WOULD:#}: {}/{task}; this is a dry run", printable(object.id())));
             continue;
         }
         object.mark_done(task).await?;
-        line(format!("{GOOD}marked{GOOD:#}: {}/{task} counts as done now", printable(object.id())));
+        line(format!("{GOOD}marked as done{GOOD:#}: {}/{task}", printable(object.id())));
     }
     Ok(Exit::Done)
 }

@@ -1,4 +1,4 @@
-//! What the command line can be told to do, a file a command.
+//! The commands, one file per command.
 
 pub(crate) mod check;
 pub(crate) mod clear;

@@ -1,4 +1,4 @@
-//! `plan`: what would run, and why.
+//! The command `plan`, which shows what would run and why.
 
 use setup_tasks::fleet::FleetReport;
 use setup_tasks::run::TaskStatus;
@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
 use crate::progress::Columns;
 
-/// Says what a run would do.
+/// Shows what a run would do.
 pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Result<Exit> {
     let fleet = args.fleet(layout).dry_run();
     let report = fleet.await?;
@@ -22,7 +22,7 @@ pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Re
         tell(layout, &report).await?;
         up::tell(&report);
     }
-    // What is undecided may change something, too.
+    // A task that is undecided may change something, too.
     let would = report.count(TaskStatus::WouldRun) + report.count(TaskStatus::Undecided) > 0;
     Ok(match up::exit(&report) {
         Exit::Done if exit_code && would => Exit::WouldChange,
@@ -30,11 +30,11 @@ pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Re
     })
 }
 
-/// Every task that would run, and why.
+/// Prints every task that would run, and the reason.
 async fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
     let columns = Columns::of(&layout.all());
     let causes = Causes { layout, plan: Some(report) };
-    // What was not chosen runs first: the others need it.
+    // Objects that were not selected run first, because the others depend on them.
     let (chosen, pulled): (Vec<_>, Vec<_>) = report.objects.iter().partition(|result| result.chosen);
     for result in pulled.into_iter().chain(chosen) {
         for task in result.leaves() {
@@ -58,7 +58,7 @@ async fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
     Ok(())
 }
 
-/// Why a task would run; where another object's task is the cause, also why that one would, or did.
+/// Returns why a task would run. If a task of another object is the cause, the text includes the reason of that task.
 async fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<String> {
     let Some(reason) = &task.reason else { return Ok(String::new()) };
     let (Reason::DependencyNewer { which }, Some(object)) = (reason, causes.layout.get(id)) else {
@@ -67,13 +67,15 @@ async fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<Stri
     let chain = causes.behind(&object, reason).await?;
     let root = chain.last().filter(|_| which.contains('/')).and_then(|root| {
         let reason = root.reason.as_ref()?;
-        let root = if chain.len() == 1 { String::new() } else { format!(" in the end {}", root.task) };
-        Some(format!("; because{root}: {reason}"))
+        Some(match chain.len() {
+            1 => format!(", because {reason}"),
+            _ => format!(", in the end because {reason} ({})", root.task),
+        })
     });
     Ok(words(reason, chain.first()) + &root.unwrap_or_default())
 }
 
-/// What would change in a file.
+/// Prints the changes of a file.
 fn diff(change: &FileChange) {
     for text in change.unified().lines() {
         let style = match text.as_bytes().first() {

@@ -1,4 +1,4 @@
-//! `ps`: shows what other processes do now.
+//! The command `ps`, which shows what other processes do now.
 
 use setup_tasks::activity::{self, OtherProcesses};
 use setup_tasks::secret::redact;
@@ -14,7 +14,7 @@ pub(crate) fn ps(layout: &Layout, as_json: bool) -> Result<Exit> {
         return Ok(Exit::Done);
     }
     if others.is_empty() {
-        line("nobody is at work");
+        line("nothing is running");
     }
     let OtherProcesses { processes, silent, .. } = others;
     for snapshot in processes {

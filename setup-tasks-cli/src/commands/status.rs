@@ -1,4 +1,4 @@
-//! `status`: how things stand by what was recorded, without asking any method.
+//! The command `status`, which shows the state of tasks from their stamps, without calling methods of models.
 
 use serde_json::json;
 use setup_tasks::decide::Decision;
@@ -36,14 +36,14 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
     Ok(Exit::Done)
 }
 
-/// A task, and what stamps say of it.
+/// A task and its state by its stamp.
 struct PeekedTask {
     task: ObjectTaskInspector,
     decision: Option<Decision>,
     last_run: Option<Stamp>,
 }
 
-/// Returns the tasks that run, those of customizations in their place.
+/// Returns the tasks in run order, with those of customizations in their place.
 async fn leaves(object: &AnyObject) -> Result<Vec<PeekedTask>> {
     let leaves = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
     let mut peeked = Vec::new();
@@ -54,11 +54,11 @@ async fn leaves(object: &AnyObject) -> Result<Vec<PeekedTask>> {
     Ok(peeked)
 }
 
-/// What stamps say of a task.
+/// The state of a task by its stamp.
 enum Outlook {
     UpToDate,
     Runs(Reason),
-    /// Only its completion check knows.
+    /// The stamp is not enough: the task's completion check decides.
     Asks,
 }
 
@@ -89,7 +89,7 @@ async fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
         (None, None) => (GOOD, "up to date".to_owned()),
     };
     let last = tasks.iter().filter_map(|peeked| peeked.last_run.as_ref()).map(|stamp| stamp.time).max();
-    // Completion checks leave no time.
+    // A task with a completion check has no time.
     let never = if tasks.iter().any(|peeked| peeked.decision.is_some()) { "never" } else { "" };
     Ok([
         Cell::styled(NAME, object.id()),

@@ -1,4 +1,4 @@
-//! Objects and tasks, as they are named on the command line.
+//! Names of objects and tasks on the command line.
 
 use setup_tasks::fleet::FleetRun;
 use setup_tasks::inspect::ObjectTaskInspector;
@@ -7,13 +7,13 @@ use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::exit::UsageError;
 
-/// An object, or one of its tasks.
+/// An object or one of its tasks.
 pub(super) struct Target {
     pub(super) object: AnyObject,
     pub(super) task: Option<String>,
 }
 
-/// What `OBJECT` or `OBJECT/TASK` names. An id may hold slashes, too.
+/// Finds the object or task that `OBJECT` or `OBJECT/TASK` names. An id may contain slashes.
 pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
     if let Some(object) = layout.get(name) {
         return Ok(Target { object, task: None });
@@ -28,24 +28,24 @@ pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
     }
 }
 
-/// Finds the task that `OBJECT/TASK` names, also where an object has all of it as its id.
+/// Finds the task that `OBJECT/TASK` names, even if an object has the whole name as its id.
 pub(super) fn find_task(layout: &Layout, name: &str) -> Result<(AnyObject, String)> {
     if let Split::Task { object, task } = task(layout, name) {
         return Ok((object, task));
     }
     find(layout, name)?;
     let help = "write `OBJECT/TASK`; `status OBJECT` lists the tasks";
-    Err(UsageError(format!("`{name}` names no task\nhelp: {help}")).into())
+    Err(UsageError(format!("`{name}` is not a task\nhelp: {help}")).into())
 }
 
-/// A name, split into an object and one of its tasks.
+/// A name that is split into an object and one of its tasks.
 enum Split {
     Task { object: AnyObject, task: String },
     UnknownTask { object: AnyObject, task: String, known: Vec<String> },
     NoObject,
 }
 
-/// Splits a name at a slash. Ids and names of tasks may hold slashes, too: the last one that leads to a task counts.
+/// Splits a name at a slash. Ids and names of tasks may contain slashes, so the last split that leads to a task counts.
 fn task(layout: &Layout, name: &str) -> Split {
     let mut unknown = None;
     for (at, _) in name.rmatch_indices('/') {
@@ -59,12 +59,12 @@ fn task(layout: &Layout, name: &str) -> Split {
     unknown.unwrap_or(Split::NoObject)
 }
 
-/// Returns the objects that are named, or whose id matches one of the patterns; without any, all.
+/// Returns the objects with these names, or whose ids match one of these patterns. Without any, returns all objects.
 pub(super) fn objects(layout: &Layout, names: &[String]) -> Result<Vec<AnyObject>> {
     Ok(names.iter().fold(layout.run(), FleetRun::include).objects()?)
 }
 
-/// The names of the tasks' stamps, in run order; behind that of a customization those of its tasks.
+/// Returns the names of the tasks' stamps, in run order. The tasks of a customization follow it.
 fn task_names(tasks: &[ObjectTaskInspector]) -> Vec<String> {
     let names =
         |task: &ObjectTaskInspector| std::iter::once(task.stamp_name().to_owned()).chain(task_names(task.subtasks()));
@@ -114,7 +114,7 @@ pub(super) mod tests {
         const LAMP: Customization<Self, Lamp> = Customization::new(|_| Lamp);
     }
 
-    /// An object with a customization within a customization.
+    /// Returns an object with a customization within a customization.
     pub(in super::super) fn nested() -> Layout {
         let layout = Layout::in_memory().unwrap();
         layout.add(Desk).unwrap();

@@ -1,4 +1,4 @@
-//! `types`: the types of objects that the program knows.
+//! The command `types`, which lists the types of objects in the program.
 
 use serde_json::json;
 use setup_tasks::Result;

@@ -1,4 +1,4 @@
-//! `unlock`: breaks locks whose holder has ended.
+//! The command `unlock`, which breaks locks whose holder has ended.
 
 use setup_tasks::run::LockBreak;
 use setup_tasks::{Layout, Result};

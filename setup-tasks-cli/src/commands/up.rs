@@ -1,4 +1,4 @@
-//! `up`: runs what must run.
+//! The command `up`, which runs what must run.
 
 use setup_tasks::fleet::{FleetReport, FleetRun, ObjectStatus};
 use setup_tasks::text::duration;
@@ -11,7 +11,7 @@ use crate::interrupt;
 use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, line, note, printable};
 use crate::progress::Progress;
 
-/// Runs what must run. What fails within is said, and shows in the answer.
+/// Runs what must run. Failures are printed and show in the exit code.
 pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
     if args.diff && !args.dry_run {
         return Err(UsageError("`--diff` shows what would change\nhelp: add `--dry-run`".to_owned()).into());
@@ -22,10 +22,10 @@ pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
     run(layout, args.fleet(layout), args).await
 }
 
-/// Runs a fleet, and tells what happens.
+/// Runs a fleet and reports its progress.
 pub(crate) async fn run(layout: &Layout, fleet: FleetRun, args: &RunArgs) -> Result<Exit> {
     let progress = Progress::begin(layout, &fleet, args).await?;
-    // Where no socket can be had, the run goes on without one. A dry run makes none.
+    // A run continues without a socket if none can be created. A dry run creates none.
     #[cfg(unix)]
     let _published = (!args.dry_run && !layout.is_dry_run())
         .then(|| layout.publish_activities().inspect_err(|error| tracing::debug!("{error}")).ok());
@@ -50,7 +50,7 @@ pub(super) fn exit(report: &FleetReport) -> Exit {
     }
 }
 
-/// What went wrong, and one line that sums a run up.
+/// Prints the errors and a line that summarizes the run.
 pub(super) fn tell(report: &FleetReport) {
     for result in &report.objects {
         let name = printable(&result.object);
@@ -58,12 +58,12 @@ pub(super) fn tell(report: &FleetReport) {
             (ObjectStatus::Failed, Some(failure)) => error(failure.get()),
             (ObjectStatus::DependencyFailed, _) => {
                 note(format!(
-                    "{BAD}error{BAD:#}: {name} depends on what failed: {}",
+                    "{BAD}error{BAD:#}: {name} depends on a failed object: {}",
                     printable(&result.path.join(" -> "))
                 ));
             }
             (ObjectStatus::Readonly, _) => line(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
-            (ObjectStatus::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not begun{WOULD:#}")),
+            (ObjectStatus::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not started{WOULD:#}")),
             (ObjectStatus::Stopped, _) => {
                 line(format!("{NAME}{name}{NAME:#} {WOULD}was stopped before its last task{WOULD:#}"));
             }

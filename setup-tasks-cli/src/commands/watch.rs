@@ -1,4 +1,4 @@
-//! `watch`: runs, and runs again whenever an input changes.
+//! The command `watch`, which runs again whenever an input changes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,20 +18,20 @@ use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{self, FAINT, line, note, printable};
 
-/// What has changed is taken as it is once it has stayed so for this long: writing a file takes several steps.
+/// The time that inputs must stay unchanged before a run. Writing a file takes several steps.
 const QUIET: Duration = Duration::from_millis(200);
 
-/// Runs whenever something changes, until Ctrl-C. A layout that cannot be made is said, and waited for to be mended.
+/// Runs whenever an input changes, until Ctrl-C. If the layout cannot be built, prints the error and waits for the next change.
 pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) -> Result<Exit> {
     let mut layout = build()?;
     let mut watched = Watched::of(&layout)?;
-    // All the time: a Ctrl-C that comes between a run and the wait after it counts, too.
+    // The stop covers runs and waits, so a Ctrl-C between a run and a wait counts, too.
     let stop = Stop::new();
     let _guard = interrupt::stop_wait_on_interrupt(&stop);
     // With `--json`, the standard output is for programs.
     let say: fn(String) = if args.exec.json { note } else { line };
     loop {
-        // The watch begins before the run: what changes meanwhile is not missed.
+        // The watch starts before the run, so that no change during the run is missed.
         if up::up(&layout, args).await? == Exit::Interrupted {
             return Ok(Exit::Interrupted);
         }
@@ -49,7 +49,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) ->
                     .collect::<Vec<_>>()
                     .join(", ")
             ));
-            // The site may name other inputs now.
+            // The new layout may have other inputs.
             match build().and_then(|layout| Ok((Watched::of(&layout)?, layout))) {
                 Ok((mut now, made)) => {
                     now.inherit(&watched.states);
@@ -62,8 +62,8 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) ->
     }
 }
 
-/// The inputs as they are, and who tells that they may have changed. (They are looked at then: that a file was opened is told,
-/// too, also when it is opened to be looked at.)
+/// The inputs, their state, and a watcher that reports possible changes. An event may mean only that a file was opened, so the
+/// state decides.
 struct Watched {
     files: BTreeSet<PathBuf>,
     patterns: BTreeSet<InputPattern>,
@@ -73,16 +73,16 @@ struct Watched {
     watcher: RecommendedWatcher,
 }
 
-/// A pattern of input files, or a directory of them.
+/// A pattern of input files, or a directory with input files.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct InputPattern {
-    /// The directory that all of them are below.
+    /// The directory that contains all of them.
     root: PathBuf,
     base: PathBuf,
     pattern: PathPattern,
 }
 
-/// When each file was modified, how long it is, and which file it is.
+/// The modification time, size and inode of each file.
 type States = BTreeMap<PathBuf, (Option<SystemTime>, u64, u64)>;
 
 impl Watched {
@@ -103,7 +103,7 @@ impl Watched {
             anyhow::bail!("there is nothing to watch: no task declares inputs\nhelp: {help}");
         }
         let (told, events) = mpsc::channel(1);
-        // One that waits to be heard stands for all; nobody hears the last of it once this is over.
+        // The channel holds one event, which stands for all others. The receiver may be gone at the end.
         let tell = move |event: notify::Result<_>| drop(told.try_send(event.map(drop)));
         let watcher = notify::recommended_watcher(tell).context("cannot watch files")?;
         let (states, watching) = (States::new(), BTreeSet::new());
@@ -113,13 +113,13 @@ impl Watched {
         Ok(made)
     }
 
-    /// Watches what there is of the directories that inputs are in. Not the files: editors put a new one in the place of the old.
+    /// Watches the existing directories of inputs. Files are not watched themselves, because editors replace them.
     fn watch(&mut self) -> Result<()> {
         let files = self.files.iter().map(|file| (parent(file), false));
         let roots: Vec<_> = files.chain(self.patterns.iter().map(|pattern| (pattern.root.clone(), true))).collect();
         for (root, deep) in roots {
             let existing = root.ancestors().find(|path| path.is_dir()).unwrap_or(Path::new("/")).to_owned();
-            // What is not there yet shows where it would come to be.
+            // A missing directory is found through its nearest existing parent.
             let deep = deep && existing == root;
             if !self.watching.contains(&(existing.clone(), deep)) {
                 let mode = if deep { RecursiveMode::Recursive } else { RecursiveMode::NonRecursive };
@@ -131,11 +131,11 @@ impl Watched {
         Ok(())
     }
 
-    /// The inputs as they are now.
+    /// Returns the current state of the inputs.
     fn look(&self) -> States {
         let mut paths: Vec<_> = self.files.iter().cloned().collect();
         for pattern in &self.patterns {
-            // The run says what cannot be read.
+            // The run reports files that cannot be read.
             paths.extend(pattern.pattern.files(&pattern.base).unwrap_or_default());
         }
         let state = |path: PathBuf| {
@@ -145,7 +145,7 @@ impl Watched {
         paths.into_iter().filter_map(state).collect()
     }
 
-    /// The inputs as they are once they stay so.
+    /// Returns the state of the inputs after it has stayed the same for a while.
     async fn settled(&self) -> States {
         let mut now = self.look();
         let mut before = self.states.clone();
@@ -157,10 +157,10 @@ impl Watched {
         now
     }
 
-    /// Waits until an input changes; the changed ones.
+    /// Waits until inputs change, and returns the changed paths.
     async fn changed(&mut self) -> Result<Vec<PathBuf>> {
         loop {
-            // A directory may have come that is to be watched; what is in it by then is seen right after.
+            // A new directory may have to be watched. The look after that finds its files.
             self.watch()?;
             let now = self.settled().await;
             let all: BTreeSet<_> = self.states.keys().chain(now.keys()).collect();
@@ -175,7 +175,7 @@ impl Watched {
         }
     }
 
-    /// Compares with what was seen before the layout was made: what changed since then is not missed.
+    /// Takes over the state from before the layout was built, so that no change since then is missed.
     fn inherit(&mut self, before: &States) {
         for (path, state) in &mut self.states {
             if let Some(before) = before.get(path) {
@@ -224,7 +224,7 @@ fn inputs(layout: &Layout) -> BTreeSet<PathPattern> {
 
 fn absolute(path: &Path) -> Result<PathBuf> {
     let path = std::path::absolute(path).with_context(|| format!("`{}`", path.display()))?;
-    // Events name what a link leads to.
+    // Events name the target of a link.
     let real = path.parent().and_then(|parent| parent.canonicalize().ok());
     Ok(match (real, path.file_name()) {
         (Some(real), Some(name)) => real.join(name),

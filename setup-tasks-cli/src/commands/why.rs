@@ -1,4 +1,4 @@
-//! `why`: the chain of causes.
+//! The command `why`, which prints the chain of causes of a task.
 
 use setup_tasks::fleet::FleetReport;
 use setup_tasks::inspect::ObjectTaskInspector;
@@ -7,19 +7,19 @@ use setup_tasks::run::{TaskReport, Undecided};
 use setup_tasks::{AnyObject, Layout, Result};
 
 use super::{target, up};
-use crate::causes::{Cause, Causes, When, words};
+use crate::causes::{Cause, Causes, When, clause};
 use crate::exit::Exit;
 use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, error, line, printable};
 
-/// Says why tasks would run, or since when they are up to date.
+/// Prints why tasks would run, or why they last ran.
 pub(crate) async fn why(layout: &Layout, name: &str) -> Result<Exit> {
     let target = target::find(layout, name)?;
     let object = &target.object;
-    // A fleet of one: what it depends on is planned with it.
+    // A fleet also plans what the object depends on.
     let plan = layout.run().include(object.id()).dry_run().await?;
     let mut said = false;
     if object.readonly() {
-        line(format!("{NAME}{}{NAME:#} is readonly: nothing runs on it by itself", printable(object.id())));
+        line(format!("{NAME}{}{NAME:#} is readonly: no task runs on it", printable(object.id())));
         said = true;
     }
     for task in tasks(object, &plan) {
@@ -31,12 +31,12 @@ pub(crate) async fn why(layout: &Layout, name: &str) -> Result<Exit> {
     if let Some(failure) = plan.object(object.id()).and_then(|result| result.error.as_ref()) {
         error(failure.get());
     } else if !said {
-        line("nothing is known of it: it has no tasks");
+        line("it has no tasks");
     }
     Ok(up::exit(&plan))
 }
 
-/// A task, and what the plan says of it.
+/// A task and its report in the plan.
 struct Planned<'r> {
     name: String,
     description: String,
@@ -49,7 +49,7 @@ impl Planned<'_> {
     }
 }
 
-/// All tasks in run order, as far as they were looked at.
+/// Returns all tasks in run order, with their reports.
 fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
     let reports: Vec<_> = plan
         .object(object.id())
@@ -85,29 +85,26 @@ async fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Pl
             Some(reason) => causes.behind(object, reason).await?,
             None => Vec::new(),
         };
-        let words = reason.map(|reason| words(reason, behind.first())).unwrap_or_default();
-        line(format!("  {WOULD}would run{WOULD:#}, because: {}", printable(&words)));
+        let because = reason.map(|reason| clause(reason, behind.first(), false)).unwrap_or_default();
+        line(format!("  {WOULD}would run{WOULD:#} because {}", printable(&because)));
         chain(&behind);
         return Ok(());
     }
     let past = Causes { layout, plan: None }.last(object, &task.name).await?;
-    let since = past.first().and_then(|last| {
-        let (at, what) = match last.when {
-            When::WouldRun => return None,
-            When::Marked(at) => (at, "it was declared done by hand".to_owned()),
-            When::Ran(at) => {
-                (at, format!("it ran because: {}", printable(last.reason.as_deref().unwrap_or("unknown"))))
-            }
-        };
-        Some(format!(" since {}, {}; {what}", clock(at), ago(at)))
+    let last = past.first().and_then(|last| match last.when {
+        When::WouldRun => None,
+        When::Marked(at) => Some(format!("; marked as done {}, {}", clock(at), ago(at))),
+        When::Ran(at) => {
+            let because = last.reason.as_deref().map(|reason| format!(", because {}", printable(reason)));
+            Some(format!("; last ran {}, {}{}", clock(at), ago(at), because.unwrap_or_default()))
+        }
     });
-    let since = since.unwrap_or_default();
-    line(format!("  {GOOD}up to date{GOOD:#}{since}"));
+    line(format!("  {GOOD}up to date{GOOD:#}{}", last.unwrap_or_default()));
     chain(past.get(1..).unwrap_or_default());
     Ok(())
 }
 
-/// One cause below the other, each deeper.
+/// Prints the causes, each deeper than the one before.
 fn chain(causes: &[Cause]) {
     for (depth, cause) in causes.iter().enumerate() {
         let indent = "   ".repeat(depth);

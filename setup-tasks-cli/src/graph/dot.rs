@@ -1,11 +1,12 @@
-//! In Graphviz's language. Source: <https://graphviz.org/doc/info/lang.html>, <https://graphviz.org/doc/info/shapes.html#html>
+//! A diagram in the language of Graphviz. Source: <https://graphviz.org/doc/info/lang.html>,
+//! <https://graphviz.org/doc/info/shapes.html#html>
 
 use std::fmt::Write;
 
 use super::svg::{colour, escape};
 use super::{Diagram, TaskState};
 
-/// A table an object, a row a task.
+/// Returns one table per object with one row per task.
 pub(crate) fn dot(diagram: &Diagram) -> String {
     let mut out = String::from("digraph setup_tasks {\n  rankdir=LR;\n  node [shape=plain, fontname=\"Helvetica\"];\n");
     for (i, object) in diagram.objects.iter().enumerate() {

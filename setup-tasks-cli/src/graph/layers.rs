@@ -1,33 +1,34 @@
-//! Where objects are drawn: those that others depend on left of these, with few crossings. The layers are those of
-//! `rust-sugiyama` (Sugiyama's method; coordinates after Brandes and Köpf), turned by a quarter.
+//! The positions of objects. An object stands to the right of those that it depends on, and few edges cross. The layers come
+//! from `rust-sugiyama` (Sugiyama's method; coordinates after Brandes and Köpf), which stacks them downwards; here they are
+//! turned by 90 degrees.
 
 use std::collections::{BTreeSet, HashMap};
 
 use rust_sugiyama::configure::Config;
 use rust_sugiyama::from_vertices_and_edges;
 
-/// Between objects, one below the other.
+/// The space between objects of one layer.
 const GAP: f64 = 36.0;
-/// Between layers, besides: edges bend there.
+/// The additional space between layers, where edges bend.
 const BEND: f64 = 44.0;
-/// Between graphs that have nothing to do with each other.
+/// The space between graphs that no edge connects.
 const APART: f64 = 40.0;
 
-/// A point, or a size.
+/// A point or a size.
 pub(super) type Point = (f64, f64);
 
-/// The middle of each object, and for each edge the points that it goes through between them.
+/// The center of each object, and the points on the route of each edge.
 pub(super) struct Layers {
     pub(super) centers: Vec<Point>,
     pub(super) routes: HashMap<(usize, usize), Vec<Point>>,
     pub(super) size: Point,
 }
 
-/// Places boxes of these sizes, with an edge `(from, to)` going to the right.
+/// Arranges boxes of these sizes. An edge `(from, to)` goes to the right.
 pub(super) fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
     let straight: Vec<_> = edges.iter().filter(|(from, to)| from != to).copied().collect();
     let first = run(sizes, &straight);
-    // An edge that passes a layer gets a place of its own there, so that it goes around what else is in it.
+    // An edge across several layers gets a small box in each of them, so that it goes around other boxes.
     let mut columns: Vec<i64> = first.iter().map(|(x, _)| column(*x)).collect();
     columns.sort_unstable();
     columns.dedup();
@@ -53,7 +54,7 @@ pub(super) fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Laye
         let widest = widths.entry(column(*x)).or_default();
         *widest = widest.max(*width);
     }
-    // Straight across its layer, so that it bends between layers alone.
+    // The edge is horizontal within a layer, so that it bends only between layers.
     let across = |point: &usize| {
         let (x, y) = centers[*point];
         let half = widths[&column(x)] / 2.0;
@@ -70,10 +71,10 @@ fn column(x: f64) -> i64 {
     x.round() as i64
 }
 
-/// The centers, with nothing left of or above zero.
+/// Returns the centers. No box lies left of zero or above zero.
 fn run(sizes: &[Point], edges: &[(usize, usize)]) -> Vec<Point> {
     let number = |i: usize| u32::try_from(i).unwrap_or(u32::MAX);
-    // Layers are stacked downwards there: width and height change places.
+    // `rust-sugiyama` stacks layers downwards, so width and height are swapped.
     let vertices: Vec<_> =
         sizes.iter().enumerate().map(|(i, (width, height))| (number(i), (*height, *width + BEND))).collect();
     let edges: Vec<_> = edges.iter().map(|&(from, to)| (number(from), number(to))).collect();

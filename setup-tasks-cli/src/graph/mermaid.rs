@@ -1,4 +1,4 @@
-//! For Markdown with Mermaid. Source: <https://mermaid.js.org/syntax/flowchart.html>
+//! A diagram in the language of Mermaid, for Markdown. Source: <https://mermaid.js.org/syntax/flowchart.html>
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use setup_tasks::text::one_line;
 
 use super::{Diagram, TaskState};
 
-/// A subgraph an object, a node a task, in run order.
+/// Returns one subgraph per object with one node per task, in run order.
 pub(crate) fn mermaid(diagram: &Diagram) -> String {
     let mut out = String::from("flowchart LR\n");
     // Writing to a string does not fail.

@@ -1,4 +1,4 @@
-//! Pictures of objects, their tasks and what these depend on, with state and reason.
+//! Diagrams of objects, their tasks and the dependencies between tasks, with state and reason.
 
 mod dot;
 mod layers;
@@ -22,25 +22,25 @@ pub(crate) use mermaid::mermaid;
 pub(crate) use svg::svg;
 pub(crate) use text::text;
 
-/// What is drawn.
+/// The content of a diagram, in any format.
 #[derive(Debug)]
 pub(crate) struct Diagram {
     pub(crate) objects: Vec<Node>,
     pub(crate) edges: Vec<Edge>,
 }
 
-/// An object.
+/// An object in a diagram.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) id: String,
     pub(crate) type_name: &'static str,
     pub(crate) readonly: bool,
-    /// Why it cannot be told what would run.
+    /// The error that kept the plan from deciding what would run.
     pub(crate) error: Option<String>,
     pub(crate) tasks: Vec<Task>,
 }
 
-/// A task, or a relationship.
+/// A task or a relationship.
 #[derive(Debug)]
 pub(crate) struct Task {
     pub(crate) name: String,
@@ -50,7 +50,7 @@ pub(crate) struct Task {
 }
 
 impl Task {
-    /// What it is called in a diagram; the description of a relationship says no more than the edges.
+    /// Returns the text of the task's box. The description of a relationship adds nothing to its edges, so its name is used.
     pub(crate) fn label(&self) -> &str {
         if self.is_relationship { &self.name } else { &self.description }
     }
@@ -59,18 +59,18 @@ impl Task {
 #[derive(Debug, PartialEq)]
 pub(crate) enum TaskState {
     UpToDate,
-    /// It would run, for this reason.
+    /// The task would run, for this reason.
     WouldRun(String),
-    /// It may run: it is decided once another task has run.
+    /// The task may run, which is decided after another task has run.
     Undecided(String),
-    /// It was not looked at: its object is readonly, or something before it failed.
+    /// The plan did not reach the task, because its object is readonly or an earlier task failed.
     Unknown,
 }
 
-/// A task, by the places of its object and its own.
+/// The index of an object and the index of one of its tasks.
 pub(crate) type TaskIndex = (usize, usize);
 
-/// A task depends on another.
+/// A dependency of a task on another task.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Edge {
     pub(crate) from: TaskIndex,
@@ -78,7 +78,7 @@ pub(crate) struct Edge {
 }
 
 impl Diagram {
-    /// Of the objects, and of those that they depend on, as a plan sees them.
+    /// Builds the diagram of the objects and of all that they depend on, with the states in a plan.
     pub(crate) async fn of(layout: &Layout, objects: &[AnyObject], plan: &FleetReport) -> Result<Self> {
         let (all, tasks) = with_dependencies(objects);
         let places: HashMap<_, _> = all.iter().enumerate().map(|(i, object)| (object.id().to_owned(), i)).collect();
@@ -105,7 +105,7 @@ impl Diagram {
     }
 }
 
-/// The objects, and all that they depend on, with their tasks.
+/// Returns the objects and all that they depend on, with their tasks.
 pub(crate) fn with_dependencies(objects: &[AnyObject]) -> (Vec<AnyObject>, Vec<Vec<ObjectTaskInspector>>) {
     let mut known: HashSet<_> = objects.iter().map(|object| object.id().to_owned()).collect();
     let (mut all, mut tasks) = (Vec::new(), Vec::new());
@@ -124,7 +124,7 @@ pub(crate) fn with_dependencies(objects: &[AnyObject]) -> (Vec<AnyObject>, Vec<V
 }
 
 impl Node {
-    /// Its type, and whether it is readonly.
+    /// Returns the type of the object, and `readonly` if it is.
     pub(crate) fn kind(&self) -> String {
         format!("{}{}", self.type_name, if self.readonly { ", readonly" } else { "" })
     }
@@ -178,7 +178,7 @@ impl Node {
 pub(crate) mod tests {
     use super::*;
 
-    /// Two objects, one that depends on the other, in every state; with characters that languages take for their own.
+    /// Returns objects in every state, with characters that have a meaning in the languages of diagrams.
     pub(crate) fn example() -> Diagram {
         let task = |name: &str, description: &str, is_relationship, state| Task {
             name: name.to_owned(),

@@ -1,4 +1,4 @@
-//! As a picture that every browser shows.
+//! A diagram as an SVG image.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,16 +11,16 @@ use super::{Diagram, Node, Task, TaskState};
 const MARGIN: f64 = 24.0;
 const HEAD: f64 = 40.0;
 const ROW: f64 = 22.0;
-/// A reason below a task.
+/// The height of a reason below a task.
 const REASON: f64 = 15.0;
 const FOOT: f64 = 8.0;
-/// What a character takes, of sans-serif at 12 and at 10.5 pixels; the widest common fonts take less.
+/// The width of a character of sans-serif text at 12 and at 10.5 pixels. Common fonts need less.
 const CHARACTER: f64 = 6.9;
 const SMALL: f64 = 5.9;
 const NARROWEST: f64 = 170.0;
 const WIDEST: f64 = 380.0;
 
-/// A card an object, a line a task; what is depended on stands left.
+/// Returns one card per object with one line per task. An object stands to the right of those that it depends on.
 pub(crate) fn svg(diagram: &Diagram) -> String {
     let sizes: Vec<_> = diagram.objects.iter().map(size).collect();
     let between: BTreeSet<_> = diagram.edges.iter().map(|edge| (edge.to.0, edge.from.0)).collect();
@@ -52,7 +52,7 @@ pub(crate) fn svg(diagram: &Diagram) -> String {
     out
 }
 
-/// What a card takes.
+/// Returns the size of a card.
 fn size(object: &Node) -> Point {
     let width = |text: &str, character: f64| count(text) * character + 44.0;
     let title = width(&object.id, 7.6).max(width(&object.kind(), SMALL));
@@ -76,17 +76,17 @@ fn row_height(task: &Task) -> f64 {
     if reason(task).is_empty() { ROW } else { ROW + REASON }
 }
 
-/// ExecArgs far down the line of a task is.
+/// Returns the vertical center of a task's line within its card.
 fn row_center(object: &Node, row: usize) -> f64 {
     HEAD + object.tasks[..row].iter().map(row_height).sum::<f64>() + ROW / 2.0
 }
 
-/// A curve through points, with a tip at its end.
+/// Draws a curve through points, with an arrowhead at its end.
 fn curve(out: &mut String, start: Point, points: impl Iterator<Item = Point>, end: Point) {
     let mut path = format!("M{:.1} {:.1}", start.0, start.1);
     let mut at = start;
     for to in points.chain(std::iter::once(end)) {
-        // Backwards it swings out as far as forwards.
+        // An edge that goes backwards bends as far as one that goes forwards.
         let bend = ((to.0 - at.0).abs() / 2.0).max(24.0);
         // Writing to a string does not fail.
         let _ = write!(path, " C{:.1} {:.1} {:.1} {:.1} {:.1} {:.1}", at.0 + bend, at.1, to.0 - bend, to.1, to.0, to.1);
@@ -133,7 +133,7 @@ fn card(out: &mut String, object: &Node, (x, y): Point, (width, height): Point) 
     out.push_str("</g>\n");
 }
 
-/// A task: its mark, its description, and why it would run.
+/// Draws a task: its mark, its description, and the reason why it would run.
 fn line(out: &mut String, task: &Task, top: f64, width: f64) {
     let (ink, _) = colour(task);
     let text = escape(&fit(task.label(), width - 34.0, CHARACTER));
@@ -171,7 +171,7 @@ fn line(out: &mut String, task: &Task, top: f64, width: f64) {
     }
 }
 
-/// The colours of a task: of what is written, and of what is below it.
+/// Returns the colours of a task's text and background.
 pub(super) fn colour(task: &Task) -> (&'static str, &'static str) {
     match task.state {
         _ if task.is_relationship => ("#59636e", "#ffffff"),
@@ -185,7 +185,7 @@ fn first_line(text: &str) -> &str {
     text.lines().next().unwrap_or_default()
 }
 
-/// As much of a text as there is room for.
+/// Returns the part of a text that fits into the width.
 fn fit(text: &str, room: f64, character: f64) -> String {
     if count(text) * character <= room {
         return text.to_owned();

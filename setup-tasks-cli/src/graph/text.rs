@@ -1,9 +1,9 @@
-//! As a tree of text.
+//! A diagram as a tree of text.
 
 use super::{Diagram, Task, TaskState};
 use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, printable, styled};
 
-/// A line an object, a line a task below it.
+/// Returns one line per object, and below it one line per task.
 pub(crate) fn text(diagram: &Diagram) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, object) in diagram.objects.iter().enumerate() {

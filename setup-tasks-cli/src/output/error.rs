@@ -1,4 +1,4 @@
-//! Errors, with their causes.
+//! Errors with their causes.
 
 use std::path::Path;
 
@@ -6,23 +6,23 @@ use setup_tasks::secret::redact;
 
 use super::{BAD, FAINT, note, printable, shown};
 
-/// ExecArgs many of the last lines of a log are shown.
+/// The number of lines of a log that are shown.
 const LINES: usize = 10;
 
-/// An error with all its causes.
+/// Prints an error with all its causes.
 pub(crate) fn error(error: &anyhow::Error) {
     for line in lines(error) {
         note(line);
     }
 }
 
-/// Returns `error: …`, then `because …` for each cause, their further lines below them.
+/// Returns `error: …`, then `because …` for each cause. Further lines of a message stand below it.
 pub(super) fn lines(error: &anyhow::Error) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, cause) in error.chain().enumerate() {
         let (head, indent) =
             if i == 0 { (format!("{BAD}error{BAD:#}: "), "  ") } else { ("  because ".into(), "          ") };
-        // As a whole, before it is cut into lines.
+        // Secrets may span lines, so they are replaced before the text is split.
         let text = redact(&cause.to_string()).into_owned();
         for (n, line) in text.trim_end().lines().enumerate() {
             let line = printable(line);
@@ -32,7 +32,7 @@ pub(super) fn lines(error: &anyhow::Error) -> Vec<String> {
     lines
 }
 
-/// The last of what a task that failed said, and where all of it is.
+/// Prints the last lines of the log of a failed task, and the path of the log.
 pub(crate) fn failure(log: &Path) {
     let last = setup_tasks::log::last_lines(log, LINES).unwrap_or_default();
     for line in last {

@@ -1,4 +1,4 @@
-//! While a command has the terminal, nothing else is written to it.
+//! Output while a command uses the terminal. Lines are held back until the command gives the terminal back.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -6,24 +6,24 @@ use indicatif::ProgressDrawTarget;
 
 use super::{bars, line, note};
 
-/// A line that is held back, by where it goes.
+/// A line that is held back, by its destination.
 pub(super) enum Held {
     Line(String),
     Note(String),
     Json(String),
 }
 
-/// What is held back; `None` while the terminal is here.
+/// The lines that are held back, or `None` while no command uses the terminal.
 static AWAY: Mutex<Option<Vec<Held>>> = Mutex::new(None);
 
-/// Keeps still from now on whenever a task hands the terminal over.
+/// Starts to hold lines back whenever a task hands the terminal to a command.
 pub(crate) fn follow_terminal() {
     #[cfg(unix)]
     setup_tasks::command::terminal::on_handover(|is_away| if is_away { go() } else { come_back() });
 }
 
 fn go() {
-    // With the lock: a line that is being written comes first.
+    // The lock is taken first, so that a line that is being written is completed.
     let mut away = away();
     super::clear_bars();
     bars().set_draw_target(ProgressDrawTarget::hidden());
@@ -42,7 +42,7 @@ fn come_back() {
     }
 }
 
-/// Returns a line that can be written now, or holds it back.
+/// Returns a line if it can be written now. Otherwise holds it back.
 pub(super) fn unless_away(text: String, hold: impl FnOnce(String) -> Held) -> Option<String> {
     match &mut *away() {
         Some(lines) => {

@@ -1,4 +1,4 @@
-//! What a person sees: lines on the terminal, above whatever shows progress there.
+//! Output for a person. Lines are printed above the progress bars.
 
 mod error;
 mod handover;
@@ -30,16 +30,16 @@ pub(crate) const FAINT: Style = Style::new().dimmed();
 pub(crate) const NAME: Style = Style::new().bold();
 pub(crate) const PLAIN: Style = Style::new();
 
-/// ExecArgs often bars are drawn at the most.
+/// The maximum number of redraws per second.
 const DRAWN_PER_SECOND: u8 = 20;
 
-/// The bars of this process: lines are printed above them.
+/// Returns the progress bars of this process.
 pub(crate) fn bars() -> &'static MultiProgress {
     static BARS: OnceLock<MultiProgress> = OnceLock::new();
     BARS.get_or_init(|| MultiProgress::with_draw_target(bar_target()))
 }
 
-/// Returns where bars are drawn.
+/// Returns the terminal that bars are drawn on.
 fn bar_target() -> ProgressDrawTarget {
     if std::io::stderr().is_terminal() {
         ProgressDrawTarget::term_like_with_hz(Box::new(Screen::new()), DRAWN_PER_SECOND)
@@ -48,13 +48,13 @@ fn bar_target() -> ProgressDrawTarget {
     }
 }
 
-/// Takes the bars away until they are drawn again.
+/// Removes the bars until they are drawn again.
 pub(crate) fn clear_bars() {
-    // Where there is no terminal any more, nothing is left to clear.
+    // A terminal that is closed has nothing to clear.
     let _ = bars().clear();
 }
 
-/// A stream that something could not be written to.
+/// The first stream that could not be written to.
 static UNWRITTEN: OnceLock<&'static str> = OnceLock::new();
 static HAS_NO_READER: AtomicBool = AtomicBool::new(false);
 
@@ -72,7 +72,8 @@ pub(crate) fn note(line: impl Display) {
     }
 }
 
-/// Prints a line on the standard error whatever holds the bars just then: for a panic, which may come while they are drawn.
+/// Prints a line on the standard error without waiting for the bars. A panic needs this, because it may come while they are
+/// drawn.
 pub(crate) fn alarm(line: impl Display) {
     check(STDERR, writeln!(anstream::stderr().lock(), "{line}"));
 }
@@ -90,22 +91,22 @@ fn json_line(line: &str) {
     to_stdout(|| writeln!(std::io::stdout().lock(), "{line}"));
 }
 
-/// Prints bytes as they are.
+/// Prints bytes unchanged.
 pub(crate) fn write(bytes: &[u8]) {
     to_stdout(|| std::io::stdout().lock().write_all(bytes));
 }
 
-/// Prints what clap has to say.
+/// Prints a message of `clap`.
 pub(crate) fn clap(error: &clap::Error) {
     check(if error.use_stderr() { STDERR } else { STDOUT }, error.print());
 }
 
-/// Returns whether nobody reads the standard output any more, or nothing can be written to it.
+/// Returns whether the standard output has no reader or cannot be written to.
 pub(crate) fn has_no_reader() -> bool {
     HAS_NO_READER.load(Ordering::Relaxed)
 }
 
-/// Writes what is left. Returns whether all that was printed has been written.
+/// Writes all buffered output. Returns whether everything was written.
 pub(crate) fn finish() -> bool {
     to_stdout(|| std::io::stdout().lock().flush());
     UNWRITTEN.get().is_none()
@@ -122,18 +123,18 @@ fn to_stdout(write: impl FnOnce() -> std::io::Result<()>) {
     check(STDOUT, written);
 }
 
-/// Says once that a stream cannot be written to. Where nobody reads it any more, that is nobody's loss.
+/// Reports once that a stream cannot be written to. A closed pipe is not reported.
 fn check(stream: &'static str, written: std::io::Result<()>) {
     let Err(error) = written else { return };
     if error.kind() != std::io::ErrorKind::BrokenPipe && UNWRITTEN.set(stream).is_ok() {
         for line in error::lines(&anyhow::Error::new(error).context(format!("cannot write to the {stream}"))) {
-            // If it is the standard error, the exit code has to do.
+            // If the standard error is the stream that fails, only the exit code tells.
             let _ = writeln!(anstream::stderr().lock(), "{line}");
         }
     }
 }
 
-/// A text in a style.
+/// Returns a text in a style.
 pub(crate) fn styled(style: Style, text: impl Display) -> String {
     format!("{style}{text}{style:#}")
 }

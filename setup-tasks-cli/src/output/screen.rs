@@ -1,12 +1,12 @@
-//! The terminal that bars are drawn on.
+//! The terminal that progress bars are drawn on.
 
 use std::io;
 
 use console::Term;
 use indicatif::TermLike;
 
-/// The terminal of the standard error. What cannot be drawn is nobody's loss: the terminal may be closed at any time, and whoever
-/// draws bars takes a failure for a mistake of the program.
+/// The terminal of the standard error. Errors are ignored, because the terminal may be closed at any time and `indicatif` panics
+/// on an error.
 #[derive(Debug)]
 pub(super) struct Screen(Term);
 
@@ -16,7 +16,7 @@ impl Screen {
     }
 }
 
-/// Takes everything for drawn.
+/// Ignores the error of a drawing operation.
 macro_rules! lenient {
     ($drawn:expr) => {{
         let _ = $drawn;

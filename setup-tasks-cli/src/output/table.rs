@@ -1,4 +1,4 @@
-//! Columns.
+//! Tables.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use anstyle::Style;
 
 use super::{PLAIN, line, printable};
 
-/// A text in a column.
+/// A cell of a table.
 pub(crate) struct Cell {
     text: String,
     style: Style,
@@ -22,7 +22,7 @@ impl Cell {
     }
 }
 
-/// Prints rows with columns as wide as their widest cell; the last one is as it is.
+/// Prints rows. Each column is as wide as its widest cell, except for the last one.
 pub(crate) fn table<const N: usize>(rows: &[[Cell; N]]) {
     lines(rows).into_iter().for_each(line);
 }
@@ -35,7 +35,7 @@ fn lines<const N: usize>(rows: &[[Cell; N]]) -> Vec<String> {
         let mut text = String::new();
         for (i, Cell { text: cell, style }) in row.iter().enumerate().take(last + 1) {
             let padding = if i == last { 0 } else { widths[i] - cell.chars().count() };
-            // One that is empty in every row takes no place.
+            // A column that is empty in every row takes no space.
             let gap = if i == last || widths[i] == 0 { "" } else { "  " };
             // Writing to a string does not fail.
             let _ = write!(text, "{style}{cell}{style:#}{:padding$}{gap}", "");

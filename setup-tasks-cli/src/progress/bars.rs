@@ -1,4 +1,4 @@
-//! Bars on a terminal: what runs now, how much is done, how long the rest takes.
+//! Progress bars: the running tasks, the number of finished tasks, and the remaining time.
 
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use super::estimate::Estimate;
 use crate::args::RunArgs;
 use crate::output::{self, printable};
 
-/// ExecArgs many running tasks have a line of their own.
+/// The number of running tasks that have a line.
 const SHOWN: usize = 8;
 const TICK: Duration = Duration::from_millis(100);
 
@@ -53,7 +53,7 @@ impl Bars {
         layout.on_event(move |event| bars.record(event))
     }
 
-    /// Takes the bars away.
+    /// Removes the bars.
     pub(super) fn clear(&self) {
         for running in self.running().drain(..) {
             running.bar.iter().for_each(ProgressBar::finish_and_clear);
@@ -67,7 +67,7 @@ impl Bars {
             estimate.record(event);
             estimate.done
         };
-        // Without the lock: what is drawn asks for the estimate.
+        // The estimate is not locked here, because drawing a bar reads it.
         self.0.all.set_position(done as u64);
         match event.kind {
             EventKind::TaskStart { attempt } => self.start(event, attempt),
@@ -99,7 +99,7 @@ impl Bars {
         self.show(&mut running);
     }
 
-    /// The first ones have a line.
+    /// Shows a line for each of the first running tasks.
     fn show(&self, running: &mut [Running]) {
         for running in running.iter_mut().take(SHOWN).filter(|running| running.bar.is_none()) {
             let bar = output::bars().insert_before(&self.0.all, ProgressBar::new_spinner());
@@ -117,7 +117,7 @@ impl Bars {
     }
 }
 
-/// Redraws the bars at regular intervals. If no thread can be started for that, they are redrawn with each event only.
+/// Redraws the bars at regular intervals. Without a thread for that, they are redrawn with each event.
 fn tick(shared: &Arc<BarsInner>) {
     let shared = Arc::downgrade(shared);
     let draw = move || {
@@ -131,7 +131,7 @@ fn tick(shared: &Arc<BarsInner>) {
         }
     };
     let thread = std::thread::Builder::new().name("setup-tasks bars".to_owned());
-    // Without it nothing is missing but the turning of a spinner.
+    // If no thread can be started, only the spinners stand still.
     let _ = thread.spawn(draw);
 }
 
@@ -142,19 +142,19 @@ impl Running {
 }
 
 fn style(template: &str) -> ProgressStyle {
-    // A test draws with each of them.
+    // A template that is invalid falls back to the default.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
-/// ExecArgs long it has taken so far.
+/// Shows the time since a task started.
 fn took(began: Instant) -> impl ProgressTracker {
     move |_: &ProgressState, w: &mut dyn Write| {
-        // What draws takes any text.
+        // An error of the writer would only leave the text out.
         let _ = w.write_str(&duration(began.elapsed()));
     }
 }
 
-/// ExecArgs long the rest takes.
+/// Shows the estimate of the remaining time.
 fn left(estimate: Arc<Mutex<Estimate>>) -> impl ProgressTracker {
     move |_: &ProgressState, w: &mut dyn Write| {
         let left = estimate.lock().unwrap_or_else(PoisonError::into_inner).left();

@@ -1,4 +1,4 @@
-//! ExecArgs much is still to do, and how long that takes, by what ran before.
+//! The estimate of the remaining time, from the durations of earlier runs.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -9,13 +9,13 @@ use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
 use setup_tasks::{AnyObject, Layout};
 
-/// So many lines of history are looked at, the latest first.
+/// The number of history entries that are read, the latest first.
 const HISTORY: usize = 20_000;
 
-/// What is to do.
+/// The tasks of a run and their progress.
 pub(super) struct Estimate {
     objects: HashMap<String, Vec<Todo>>,
-    /// ExecArgs many objects run at once.
+    /// The number of objects that run at once.
     jobs: usize,
     pub(super) total: usize,
     pub(super) done: usize,
@@ -23,23 +23,23 @@ pub(super) struct Estimate {
 
 struct Todo {
     task: String,
-    /// ExecArgs long it took when it last ran.
+    /// The duration of its last run.
     took: Option<Duration>,
     state: TodoState,
 }
 
 #[derive(Clone, Copy, PartialEq)]
 enum TodoState {
-    /// It will be looked at; as far as stamps tell, it is up to date.
+    /// The run has not reached it. By its stamp, it is up to date.
     Perhaps,
-    /// It will run.
+    /// It is expected to run.
     Expected,
     Running(Instant),
     Done,
 }
 
 impl Estimate {
-    /// By stamps and history, without asking any method. What cannot be read is not estimated.
+    /// Builds the estimate from stamps and history, without calling methods of models. Records that cannot be read are left out.
     pub(super) async fn new(layout: &Layout, objects: &[AnyObject], tags: &[String], jobs: usize) -> Self {
         let took = durations(layout).await;
         let mut estimate = Self { objects: HashMap::new(), jobs, total: 0, done: 0 };
@@ -63,7 +63,7 @@ impl Estimate {
         estimate
     }
 
-    /// Takes what happened into account.
+    /// Updates the estimate with an event.
     pub(super) fn record(&mut self, event: &Event) {
         let Some(todo) = self.objects.get_mut(&*event.object) else { return };
         if matches!(event.kind, EventKind::ObjectReady | EventKind::ObjectFailed { .. }) {
@@ -76,7 +76,7 @@ impl Estimate {
         match event.kind {
             EventKind::TaskStart { .. } => todo[at].state = TodoState::Running(Instant::now()),
             EventKind::TaskRan { .. } => {
-                // What comes after it runs, too.
+                // All later tasks of the object run, too.
                 todo[at + 1..].iter_mut().filter(|task| task.state == TodoState::Perhaps).for_each(|task| {
                     task.state = TodoState::Expected;
                 });
@@ -96,8 +96,8 @@ impl Estimate {
         }
     }
 
-    /// ExecArgs long what will run takes, if that is known of half of it at least: the rest counts as much as that on average.
-    /// Objects run beside each other, the tasks of one after each other.
+    /// Estimates the remaining time, or returns `None` if fewer than half of the pending tasks have run before. A task without a
+    /// duration counts with the average. Objects run in parallel, and the tasks of one object run one after another.
     pub(super) fn left(&self) -> Option<Duration> {
         let will_run = |task: &&Todo| matches!(task.state, TodoState::Expected | TodoState::Running(_));
         let all: Vec<_> = self.objects.values().flatten().filter(will_run).collect();
@@ -118,7 +118,7 @@ impl Estimate {
     }
 }
 
-/// ExecArgs long each task took when it last did its work, by subdir and name.
+/// Returns the duration of each task's last run, by subdir and name.
 async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
     let filter = HistoryFilter { limit: Some(HISTORY), ..HistoryFilter::default() };
     let mut took = HashMap::new();

@@ -1,4 +1,4 @@
-//! A line for everything that happened. What is up to date stays unsaid.
+//! Progress as lines. Tasks that are up to date have none.
 
 use anstyle::Style;
 use setup_tasks::Layout;
@@ -8,7 +8,7 @@ use setup_tasks::text;
 use super::Columns;
 use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, line, note, printable};
 
-/// Prints lines from now on.
+/// Starts to print one line per event.
 pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
     layout.on_event(move |event| print(event, columns))
 }
@@ -27,9 +27,9 @@ fn print(event: &Event, columns: Columns) {
         EventKind::TaskRetry { wait, attempt, .. } => {
             say(WOULD, "failed", format!("in attempt {attempt}; again in {}", text::duration(*wait)));
         }
-        EventKind::ChangedWhileRunning => say(WOULD, "its input changed meanwhile", "and it will run again".into()),
+        EventKind::ChangedWhileRunning => say(WOULD, "an input changed while it ran;", "it will run again".into()),
         EventKind::Waiting { holder } => {
-            note(format!("{NAME}{}{NAME:#} waits for {}, which runs it", printable(&event.object), printable(holder)));
+            note(format!("{NAME}{}{NAME:#} is locked by {}; waiting", printable(&event.object), printable(holder)));
         }
         _ => {}
     }
@@ -40,7 +40,7 @@ impl Columns {
         self.text(&event.object, &event.description, style, what, more)
     }
 
-    /// Object, description, what became of it, and more.
+    /// Returns a line with an object, a description, a status and details.
     pub(crate) fn text(self, object: &str, description: &str, style: Style, what: &str, more: &str) -> String {
         let Self { object: wide, description: wider } = self;
         let (object, description, more) = (printable(object), printable(description), printable(more));

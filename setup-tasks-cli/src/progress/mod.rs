@@ -1,4 +1,4 @@
-//! What is listeners while a fleet runs: lines, and on a terminal bars below them; or JSON.
+//! Progress of a running fleet: lines, with bars below them on a terminal, or JSON.
 
 mod bars;
 mod estimate;
@@ -16,7 +16,7 @@ use setup_tasks::{AnyObject, Layout, Result};
 use crate::args::RunArgs;
 use crate::output;
 
-/// Tells what happens, from when it is made until [`end`](Self::end).
+/// A report of progress that lasts until [`end`](Self::end).
 pub(crate) struct Progress {
     listeners: Vec<Listening>,
     bars: Option<bars::Bars>,
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Begins to tell what the fleet does.
+    /// Starts to report the progress of a fleet.
     pub(crate) async fn begin(layout: &Layout, fleet: &FleetRun, args: &RunArgs) -> Result<Self> {
         let objects = fleet.objects()?;
         if args.exec.json {
@@ -37,7 +37,7 @@ impl Progress {
         Ok(Self { listeners, bars, json: false })
     }
 
-    /// Waits until all is listeners, and takes the bars away.
+    /// Waits until every event is reported, and removes the bars.
     pub(crate) async fn end(self, report: Option<&FleetReport>) -> Result<()> {
         for listeners in &self.listeners {
             listeners.flush().await;
@@ -50,18 +50,18 @@ impl Progress {
             return stream::end(report, missed);
         }
         if missed > 0 {
-            output::note(format!("{missed} events came too fast to be listeners; the report has them"));
+            output::note(format!("{missed} events came too fast to be printed; the report has all results"));
         }
         Ok(())
     }
 }
 
-/// Whether somebody looks at bars.
+/// Returns whether the standard error can show bars.
 fn is_terminal() -> bool {
     std::io::stderr().is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// ExecArgs wide the columns of lines are.
+/// The widths of the columns of progress lines.
 #[derive(Clone, Copy)]
 pub(crate) struct Columns {
     pub(crate) object: usize,
@@ -69,12 +69,12 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    /// Wide enough for most.
+    /// Returns widths that fit most objects and descriptions.
     pub(crate) fn of(objects: &[AnyObject]) -> Self {
-        /// Wider ones stand out of their column.
+        /// A wider text overflows its column.
         const WIDEST: (usize, usize) = (24, 44);
         let object = objects.iter().map(|object| object.id().chars().count()).max().unwrap_or_default();
-        // Objects of a type mostly have the same tasks; to ask all of many would take long.
+        // Objects of one type mostly have the same tasks, and inspecting every object would take long.
         let mut seen = HashSet::new();
         let types = objects.iter().filter(|object| seen.insert(object.type_name()));
         let tasks = types.flat_map(AnyObject::inspect);

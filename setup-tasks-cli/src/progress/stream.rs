@@ -1,4 +1,4 @@
-//! What happens as JSON, an object a line: docs/src/formats.md.
+//! Progress as JSON with one value per line. `docs/src/formats.md` describes the format.
 
 use std::time::SystemTime;
 
@@ -30,24 +30,24 @@ enum Frame<'r> {
     },
     RunEnded {
         at: Timestamp,
-        /// ExecArgs many events came too fast to be told.
+        /// The number of events that were dropped because they came too fast.
         missed: u64,
-        /// Without one, the run was cut off.
+        /// The report, or `None` if the run was cut off.
         report: Option<&'r FleetReport>,
     },
 }
 
-/// Says that the run begins, then what happens.
+/// Writes that the run begins, and starts to write its events.
 pub(super) fn begin(layout: &Layout, objects: usize) -> Result<Listening> {
     tell(Frame::RunBegan { at: now(), run: layout.run_id().to_string(), objects })?;
     Ok(layout.on_event(|event: &Event| {
         if let Err(error) = tell(event) {
-            tracing::warn!("an event cannot be told as JSON: {error}");
+            tracing::warn!("an event cannot be written as JSON: {error}");
         }
     }))
 }
 
-/// Says how the run ended.
+/// Writes how the run ended.
 pub(super) fn end(report: Option<&FleetReport>, missed: u64) -> Result<()> {
     tell(Frame::RunEnded { at: now(), missed, report })
 }

@@ -114,7 +114,7 @@ impl Snapshot {
         self.activities.iter().find(|activity| activity.kind == WorkKind::Run && activity.name == object)
     }
 
-    /// Whether nobody is at work.
+    /// Whether nothing is running.
     pub fn is_empty(&self) -> bool {
         self.activities.is_empty()
     }

@@ -14,7 +14,7 @@ impl fmt::Display for Snapshot {
             writeln!(f, "{} of {} objects ended, {so_far} so far", fleet.ended, fleet.objects)?;
         }
         if self.activities.is_empty() {
-            return f.write_str("nobody is at work\n");
+            return f.write_str("nothing is running\n");
         }
         let mut told = HashSet::new();
         for root in self.roots() {
@@ -45,7 +45,7 @@ impl Snapshot {
                 writeln!(f, "{indent}  waits for {name}, for {}", duration(self.since(wait.since)))?;
             }
             if let Some(holder) = &activity.held_by {
-                writeln!(f, "{indent}  waits for {holder}, which runs it")?;
+                writeln!(f, "{indent}  waits for {holder}, which has locked it")?;
             }
         }
         let inner = if is_shell { depth } else { depth + 1 };

@@ -221,7 +221,7 @@ impl fmt::Display for FleetReport {
             match result.outcome {
                 ObjectStatus::Failed => writeln!(f, "{} failed: {error}", result.object)?,
                 ObjectStatus::DependencyFailed => {
-                    writeln!(f, "{} depends on what failed: {}", result.object, result.path.join(" -> "))?;
+                    writeln!(f, "{} depends on a failed object: {}", result.object, result.path.join(" -> "))?;
                 }
                 ObjectStatus::Readonly => writeln!(f, "{} is readonly", result.object)?,
                 ObjectStatus::NotTried => writeln!(f, "{} was not tried", result.object)?,
