@@ -141,7 +141,7 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
             _ => {}
         }
         let began = Instant::now();
-        let layout = Layout::new(Config { base_dir: directory.to_owned(), ..Config::default() });
+        let layout = Layout::new(Config::new(directory));
         for number in 0..objects {
             match what {
                 What::Sleep => drop(layout.add(Sleeper { number })?),

@@ -31,7 +31,7 @@ async fn main() -> Result<()> {
     let path = |name: &str| directory.path().join(name);
     fs::create_dir(path("chapters"))?;
     fs::write(path("chapters/1.txt"), "It was a dark night.\n")?;
-    let layout = Layout::new(Config { base_dir: directory.path().to_owned(), ..Config::default() });
+    let layout = Layout::new(Config::new(directory.path()));
     let book = layout.add(Book)?;
 
     println!("the first time:");

@@ -67,6 +67,12 @@ pub struct App<O> {
     commands: Vec<UserCommand<O>>,
 }
 
+impl<O> std::fmt::Debug for App<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("App").field("about", &self.about).field("version", &self.version).finish_non_exhaustive()
+    }
+}
+
 /// The options of a binary that has none of its own.
 #[derive(Args, Debug)]
 pub struct NoOptions {}
@@ -86,6 +92,12 @@ pub struct Session<O> {
     layout: Layout,
     options: Rc<O>,
     args: RunArgs,
+}
+
+impl<O> std::fmt::Debug for Session<O> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Session").field("layout", &self.layout).finish_non_exhaustive()
+    }
 }
 
 impl<O> Session<O> {

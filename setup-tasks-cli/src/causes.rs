@@ -97,7 +97,7 @@ impl Causes<'_> {
     /// Returns the last run or mark of a task in the history.
     async fn recorded(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
         let (subdir, task_name) = (object.stamp_subdir().to_owned(), task.to_owned());
-        let filter = HistoryFilter { object: Some(subdir), task: Some(task_name), limit: None };
+        let filter = HistoryFilter::new().object(subdir).task(task_name);
         let entries = self.layout.history(&filter).await?;
         let done = entries.into_iter().find(|entry| matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Marked));
         Ok(done.map(|entry| {

@@ -48,6 +48,8 @@
 //!
 //! Output that cannot be written, for example to a full disk, is an error. A closed pipe is not.
 
+#![warn(missing_docs, missing_debug_implementations)]
+
 mod app;
 mod args;
 mod causes;

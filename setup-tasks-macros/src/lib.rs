@@ -3,6 +3,8 @@
 //! Each macro has the same stages: parse (`args`, `ast`), validate, expand. Errors are collected on the way, and the user's item
 //! is always part of the output.
 
+#![warn(missing_docs, missing_debug_implementations)]
+
 mod args;
 mod ast;
 mod errors;

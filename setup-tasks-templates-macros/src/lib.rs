@@ -1,5 +1,7 @@
 //! The macro of the crate `setup-tasks-templates`, which exports and documents it. Depend on that crate.
 
+#![warn(missing_docs, missing_debug_implementations)]
+
 mod args;
 mod check;
 mod files;

@@ -45,6 +45,8 @@
 //! such as `HashMap`, are sorted by their keys, and hashed sets by their elements. An [`Object`](setup_tasks::Object) is
 //! serialized as its model.
 
+#![warn(missing_docs, missing_debug_implementations)]
+
 mod engine;
 mod error;
 mod file_record;

@@ -157,7 +157,7 @@ fn inputs_of_a_directory(bencher: Bencher<'_, '_>, files: usize) {
         std::fs::create_dir_all(&directory).unwrap();
         std::fs::write(directory.join(file.to_string()), "").unwrap();
     }
-    let layout = Layout::new(Config { base_dir: place.path().to_owned(), ..Config::default() });
+    let layout = Layout::new(Config::new(place.path()));
     let tree = layout.add(Tree).unwrap();
     runtime.block_on(tree.run_setup_tasks().into_future()).unwrap();
     bencher

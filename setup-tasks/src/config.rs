@@ -17,8 +17,18 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(config.cache_dir(), std::path::Path::new("/srv/lab/.setup-tasks/cache"));
 /// # Ok::<(), setup_tasks::config::ConfigError>(())
 /// ```
+///
+/// Later versions may add keys. Code therefore starts from [`new`](Self::new) or `default`, and edits fields:
+///
+/// ```
+/// use setup_tasks::Config;
+///
+/// let config = Config::new("/srv/lab").with(|config| config.lock_timeout_secs = 20);
+/// assert_eq!(config.lock_timeout().as_secs(), 20);
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
 pub struct Config {
     /// The base of relative `inputs` and `outputs` of tasks and of the directories below. Default:
     /// the working directory.
@@ -70,6 +80,18 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns the default configuration with a base directory.
+    pub fn new(base_dir: impl Into<PathBuf>) -> Self {
+        Self { base_dir: base_dir.into(), ..Self::default() }
+    }
+
+    /// Edits fields, and returns the configuration.
+    #[must_use]
+    pub fn with(mut self, edit: impl FnOnce(&mut Self)) -> Self {
+        edit(&mut self);
+        self
+    }
+
     /// Returns a builder that loads the configuration from several sources.
     pub fn builder() -> ConfigBuilder {
         ConfigBuilder { file: None, prefix: None, code: Vec::new() }
@@ -126,6 +148,12 @@ pub struct ConfigBuilder {
     file: Option<PathBuf>,
     prefix: Option<String>,
     code: Vec<Edit>,
+}
+
+impl std::fmt::Debug for ConfigBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ConfigBuilder").field("file", &self.file).field("prefix", &self.prefix).finish_non_exhaustive()
+    }
 }
 
 /// The error of a configuration that cannot be loaded.

@@ -55,6 +55,12 @@ pub struct Customization<H: SetupTasks, C, X = NoContext> {
     context: ContextSource<H, X>,
 }
 
+impl<H: SetupTasks, C, X> std::fmt::Debug for Customization<H, C, X> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Customization").finish_non_exhaustive()
+    }
+}
+
 /// The source of the model that is applied.
 enum ModelSource<H, C> {
     /// A function makes one model per host.
@@ -190,5 +196,17 @@ pub trait DynCustomization<H>: Send + Sync {
 /// A customization's object.
 pub struct Applied(pub(crate) Arc<dyn DynObject>);
 
+impl std::fmt::Debug for Applied {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Applied").finish_non_exhaustive()
+    }
+}
+
 /// The context that a customization's tasks share.
 pub struct CustomizationContext(pub(crate) Arc<dyn DynRunContext>);
+
+impl std::fmt::Debug for CustomizationContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("CustomizationContext").finish_non_exhaustive()
+    }
+}

@@ -184,6 +184,7 @@ pub enum Question {
 
 /// The answer of [`decide`].
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub enum Decision {
     /// It runs.
     Run(Reason),

@@ -56,6 +56,8 @@
 //! | inspect tasks | [`SetupTasks::inspect_class`], [`AnyObject::inspect`] |
 //! | know why a task runs | [`Reason`] |
 
+#![warn(missing_docs, missing_debug_implementations)]
+
 pub mod activity;
 mod assembly;
 pub mod command;
@@ -80,6 +82,7 @@ pub mod paths;
 mod private_dir;
 pub mod ready;
 pub mod run;
+mod sealed;
 pub mod secret;
 pub mod stamp;
 pub mod task;

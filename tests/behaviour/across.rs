@@ -67,7 +67,7 @@ impl Node {
 
 /// `a early b, b late a`: what the objects are, and what they need.
 fn layout(directory: &Path, store: &str, needs: &str, lock_timeout_secs: u64) -> Layout {
-    let config = Config { base_dir: directory.to_owned(), lock_timeout_secs, ..Config::default() };
+    let config = Config::new(directory).with(|config| config.lock_timeout_secs = lock_timeout_secs);
     let layout = match store {
         "files" => Layout::with_store(config.clone(), FilesStore::new(config.cache_dir())),
         _ => Layout::new(config),
@@ -264,7 +264,7 @@ impl Drop for Process {
 }
 
 fn others(site: &Site) -> OtherProcesses {
-    setup_tasks::activity::of_other_processes(&Config { base_dir: site.base.clone(), ..Config::default() }).unwrap()
+    setup_tasks::activity::of_other_processes(&Config::new(site.base.clone())).unwrap()
 }
 
 const STORES: [&str; 2] = ["sqlite", "files"];

@@ -44,7 +44,7 @@ fn process(config: &Config, kind: &str, seconds: u64) -> (Layout, Object<Machine
 async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
     for kind in ["sqlite", "files"] {
         let place = Scratch::new();
-        let config = Config { base_dir: place.path().join(kind), ..place.config() };
+        let config = place.config().with(|config| config.base_dir = place.path().join(kind));
         {
             let (_layout, _, client) = process(&config, kind, 2_000_000_000);
             client.run_setup_tasks().await.unwrap();
@@ -79,7 +79,7 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
 async fn a_process_whose_clock_is_behind_sees_what_one_ahead_stamped_meanwhile() {
     for kind in ["sqlite", "files"] {
         let place = Scratch::new();
-        let config = Config { base_dir: place.path().join(kind), ..place.config() };
+        let config = place.config().with(|config| config.base_dir = place.path().join(kind));
         let (_behind, server, _) = process(&config, kind, 1_000_000_000);
         Machine::FIRST.run(&server).await.unwrap();
         let (_ahead, _, client) = process(&config, kind, 2_000_000_000);

@@ -260,8 +260,11 @@ async fn configuration_comes_from_the_nearest_injector_and_is_looked_up_once() {
     let layout = Layout::in_memory().unwrap();
     let elsewhere = layout.config().base_dir.join("elsewhere");
     let rack = layout.injector().child("rack");
-    rack.provide(InjectionKey::of(), Config { base_dir: elsewhere.clone(), dry_run: true, ..layout.config().clone() })
-        .unwrap();
+    let config = layout.config().clone().with(|config| {
+        config.base_dir.clone_from(&elsewhere);
+        config.dry_run = true;
+    });
+    rack.provide(InjectionKey::of(), config).unwrap();
     let machine = layout.object_builder(Machine::new("m")).under(&rack).add().unwrap();
     assert!(machine.stamp_path().unwrap().starts_with(&elsewhere));
     assert_eq!(machine.run_setup_tasks().await.unwrap().would_run().count(), 3, "its dry_run counts");

@@ -301,7 +301,7 @@ const AWAY: &str = "SETUP_TASKS_TEST_AWAY";
 async fn in_a_process_that_changes_its_working_directory() {
     let Some(away) = std::env::var_os(AWAY) else { return };
     let home = std::env::current_dir().unwrap();
-    let literal = Config { base_dir: "by-hand".into(), ..Config::default() };
+    let literal = Config::new("by-hand");
     let loaded = Config::builder().set(|config| config.base_dir = "loaded".into()).load().unwrap();
     let layouts: [fn(Config) -> Layout; 2] = [Layout::new, |config: Config| {
         let store = FilesStore::new(config.cache_dir());

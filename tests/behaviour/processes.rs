@@ -36,7 +36,7 @@ fn say(line: &str) {
 }
 
 fn layout(directory: &Path, lock_timeout_secs: u64) -> Layout {
-    let config = setup_tasks::Config { base_dir: directory.to_owned(), lock_timeout_secs, ..Default::default() };
+    let config = setup_tasks::Config::new(directory).with(|config| config.lock_timeout_secs = lock_timeout_secs);
     Layout::new(config)
 }
 

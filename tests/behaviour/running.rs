@@ -116,7 +116,7 @@ async fn a_failure_removes_the_stamp_stops_the_object_and_says_all() {
         machine.check_stamp("second").await.unwrap().is_none() && machine.check_stamp("third").await.unwrap().is_some()
     );
     assert_eq!(events.take().last().unwrap(), "m/second fail: cannot write: the disk is on fire");
-    let last = layout.history(&HistoryFilter { limit: Some(1), ..HistoryFilter::default() }).await.unwrap().remove(0);
+    let last = layout.history(&HistoryFilter::new().limit(1)).await.unwrap().remove(0);
     assert_eq!((last.ended, last.error.as_deref()), (AttemptEnd::Failed, Some("cannot write: the disk is on fire")));
 }
 

@@ -80,7 +80,7 @@ async fn stamps_can_be_made_looked_at_and_removed_by_hand() {
 async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() {
     let place = Scratch::new();
     for (store, layout) in place.layouts() {
-        let entry = Entry { changed: Some(Timestamp(1_795_554_000_000_000_000)), ..Entry::default() };
+        let entry = Entry::changed_at(Timestamp(1_795_554_000_000_000_000));
         {
             let layout = layout();
             let task = || "check".to_owned();
@@ -99,7 +99,7 @@ async fn every_store_keeps_when_a_task_without_a_stamp_last_changed_something() 
 async fn every_store_refuses_a_write_whose_fence_is_older_than_one_that_it_has_seen() {
     let place = Scratch::new();
     let change = |text: &str| {
-        let stamp = Stamp { time: Timestamp(1_795_554_000_000_000_000), contents: text.to_owned(), ..Stamp::default() };
+        let stamp = Stamp::new(Timestamp(1_795_554_000_000_000_000), text);
         vec![Change::Retime { task: "t".to_owned(), entry: Entry::completed(stamp) }]
     };
     for (store, layout) in place.layouts() {
@@ -151,9 +151,9 @@ async fn every_store_keeps_the_history() {
             ("first", AttemptEnd::Ran, "never ran"),
         ];
         assert_eq!(told, expected, "{store}: clearing keeps the history");
-        let one = HistoryFilter { task: Some("first".into()), limit: Some(5), ..HistoryFilter::default() };
+        let one = HistoryFilter::new().task("first").limit(5);
         assert_eq!(layout.history(&one).await.unwrap().len(), 1, "{store}");
-        let none = HistoryFilter { object: Some("other".into()), ..HistoryFilter::default() };
+        let none = HistoryFilter::new().object("other");
         assert!(layout.history(&none).await.unwrap().is_empty(), "{store}");
     }
 }

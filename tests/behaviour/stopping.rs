@@ -145,7 +145,7 @@ impl Door {
 async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
     let (place, store) = (Scratch::new(), Stopping::default());
     let stop = store.stop.clone();
-    let config = Config { base_dir: place.path().to_owned(), ..Config::default() };
+    let config = Config::new(place.path());
     let layout = Layout::with_store(config, store);
     let door = layout.add(Door).unwrap();
     let report = layout.run().stop_when(stop).await.unwrap();
@@ -165,8 +165,7 @@ async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_run
     assert!(machine.log.take().is_empty(), "nothing ran");
     let report = machine.run_setup_tasks().await.unwrap();
     assert_eq!(lines(&report), ["first up to date", "second up to date", "third ran: never ran"]);
-    let history =
-        layout.history(&HistoryFilter { task: Some("second".into()), ..HistoryFilter::default() }).await.unwrap();
+    let history = layout.history(&HistoryFilter::new().task("second")).await.unwrap();
     assert_eq!((history[0].reason.as_str(), &history[0].why), ("marked by hand", &None));
     machine.as_any().mark_done("second").await.unwrap();
     assert_eq!(lines(&machine.as_any().plan().await.unwrap())[2], "third would run: second ran later");

@@ -154,7 +154,7 @@ fn with_a_small_disk(test: &str) {
 
 fn small_disk() -> Option<(std::path::PathBuf, setup_tasks::Config)> {
     let disk = std::path::PathBuf::from(std::env::var_os(DISK)?);
-    let config = setup_tasks::Config { base_dir: disk.clone(), ..Default::default() };
+    let config = setup_tasks::Config::new(disk.clone());
     Some((disk, config))
 }
 
@@ -347,7 +347,7 @@ async fn locks_and_directories_that_are_lost_while_a_run_is_under_way_fail_the_r
 async fn a_path_that_is_too_long_is_said_to_be() {
     let place = Scratch::new();
     let long = (0..6).fold(place.path().to_owned(), |path, _| path.join("x".repeat(100)));
-    let config = |base: &Path| setup_tasks::Config { base_dir: base.to_owned(), ..Default::default() };
+    let config = |base: &Path| setup_tasks::Config::new(base);
     let error = chain(machine(&Layout::new(config(&long))).run_setup_tasks().await.unwrap_err());
     assert!(error.contains("SQLite opens paths of at most 504") && error.contains("shorter path"), "{error}");
     assert!(!error.contains("disk"), "{error}");

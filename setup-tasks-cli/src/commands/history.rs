@@ -28,11 +28,9 @@ struct JsonEntry<'e> {
 
 pub(crate) async fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit> {
     let target = what.target.as_deref().map(|name| target::find(layout, name)).transpose()?;
-    let filter = HistoryFilter {
-        object: target.as_ref().map(|target| target.object.stamp_subdir().to_owned()),
-        task: target.and_then(|target| target.task),
-        limit: Some(what.limit.get()),
-    };
+    let mut filter = HistoryFilter::new().limit(what.limit.get());
+    filter.object = target.as_ref().map(|target| target.object.stamp_subdir().to_owned());
+    filter.task = target.and_then(|target| target.task);
     let entries = layout.history(&filter).await?;
     let ids: HashMap<_, _> =
         layout.all().into_iter().map(|object| (object.stamp_subdir().to_owned(), object.id().to_owned())).collect();

@@ -120,7 +120,7 @@ impl Estimate {
 
 /// Returns the duration of each task's last run, by subdir and name.
 async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
-    let filter = HistoryFilter { limit: Some(HISTORY), ..HistoryFilter::default() };
+    let filter = HistoryFilter::new().limit(HISTORY);
     let mut took = HashMap::new();
     for entry in layout.history(&filter).await.unwrap_or_default() {
         if entry.ended == AttemptEnd::Ran {

@@ -42,6 +42,12 @@ pub struct Relation<T: 'static> {
     pub(crate) to: RelatedTask,
 }
 
+impl<T> std::fmt::Debug for Relation<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relation").field("to", &self.to).finish_non_exhaustive()
+    }
+}
+
 impl<T: 'static> Clone for Relation<T> {
     fn clone(&self) -> Self {
         *self

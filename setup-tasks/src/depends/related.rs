@@ -4,6 +4,7 @@ use super::deferred::{Deferred, DeferredKey};
 use crate::Result;
 use crate::injector::{InjectError, Injector};
 use crate::object::{AnyObject, Object, SetupTasks};
+use crate::sealed::Sealed;
 use crate::task::outcome::IntoTaskError;
 
 /// A type of relationship: an [`Object<M>`](Object), a [`Deferred<M>`](Deferred), or an `Option` or
@@ -12,7 +13,7 @@ use crate::task::outcome::IntoTaskError;
     message = "`{Self}` is not a relationship with a `{M}`",
     label = "a relationship is an `Object<{M}>`, a `Deferred<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
 )]
-pub trait Related<M> {
+pub trait Related<M>: Sealed {
     /// The return type of the field's accessor.
     type Access<'a>
     where
@@ -28,6 +29,10 @@ pub trait Related<M> {
 /// A placeholder for any model in [`Related`], for relationships that name their task by a string.
 #[derive(Debug)]
 pub enum AnyModel {}
+
+impl Sealed for AnyObject {}
+impl<M: SetupTasks> Sealed for Object<M> {}
+impl<M: SetupTasks> Sealed for Deferred<M> {}
 
 impl Related<AnyModel> for AnyObject {
     type Access<'a> = &'a Self;
@@ -119,6 +124,12 @@ impl<M, R: Related<M> + 'static> Related<M> for Vec<R> {
 #[derive(Default)]
 pub struct Relatives(pub(crate) Vec<Relative>);
 
+impl std::fmt::Debug for Relatives {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Relatives").field("count", &self.0.len()).finish_non_exhaustive()
+    }
+}
+
 /// A related object, or the key by which it is looked up.
 #[derive(Clone)]
 pub(crate) enum Relative {
@@ -149,7 +160,7 @@ impl Relative {
     message = "`{Self}` is not a relationship with a `{M}`",
     label = "a relationship is an `Object<{M}>`, a `Deferred<{M}>`, or an `Option` or a `Vec` of those; if its task is named by a string, an object of any type"
 )]
-pub trait IntoRelatives<M> {
+pub trait IntoRelatives<M>: Sealed {
     #[doc(hidden)]
     fn into_relatives(self) -> Result<Relatives>;
 }

@@ -35,7 +35,7 @@ use crate::work::{FleetOptions, Stop};
 /// struct Host { name: String }
 ///
 /// let scratch = std::env::temp_dir().join("layout-example");
-/// let layout = Layout::new(Config { base_dir: scratch, ..Config::default() });
+/// let layout = Layout::new(Config::new(scratch));
 /// layout.add(Host { name: "gateway".into() })?;
 /// let error = layout.add(Host { name: "gateway".into() }).unwrap_err();
 /// assert!(error.to_string().contains("hosts/gateway"));

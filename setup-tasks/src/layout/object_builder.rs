@@ -95,6 +95,12 @@ pub struct ObjectBuilder<'l, T> {
     dependencies: Vec<Dependency>,
 }
 
+impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ObjectBuilder").field("type", &T::NAME).field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// A dependency of one object on a named task of another one: [`AnyObject::depends_on`].
 #[derive(Clone, Debug)]
 #[must_use = "a dependency does nothing until an object is placed with it"]

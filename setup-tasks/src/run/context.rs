@@ -29,6 +29,17 @@ pub struct TaskContext {
     keeps: Arc<Mutex<Vec<u8>>>,
 }
 
+impl std::fmt::Debug for TaskContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskContext")
+            .field("object", &self.object)
+            .field("task", &self.task)
+            .field("reason", &self.reason)
+            .field("attempt", &self.attempt)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What the contexts gave that are entered, the outermost first.
 pub(crate) type Resources = Vec<Arc<dyn Any + Send + Sync>>;
 

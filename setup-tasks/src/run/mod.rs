@@ -68,6 +68,12 @@ pub struct Run<T> {
     model: PhantomData<fn(T)>,
 }
 
+impl<T> std::fmt::Debug for Run<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("object", &self.object.core().id).finish_non_exhaustive()
+    }
+}
+
 /// What a run is told.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]

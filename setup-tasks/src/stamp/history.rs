@@ -24,6 +24,7 @@ pub enum AttemptEnd {
 
 /// One attempt of a task that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct HistoryEntry {
     /// The run, as [`RunId`](super::RunId) prints.
     pub run: String,
@@ -48,6 +49,7 @@ pub struct HistoryEntry {
 
 /// Which part of the history is wanted.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct HistoryFilter {
     /// Of this object alone.
     pub object: Option<String>,
@@ -58,6 +60,32 @@ pub struct HistoryFilter {
 }
 
 impl HistoryFilter {
+    /// Returns a filter that takes the whole history.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes only entries of an object, which is named by its `stamp_subdir`.
+    #[must_use]
+    pub fn object(mut self, subdir: impl Into<String>) -> Self {
+        self.object = Some(subdir.into());
+        self
+    }
+
+    /// Takes only entries of tasks with this name.
+    #[must_use]
+    pub fn task(mut self, task: impl Into<String>) -> Self {
+        self.task = Some(task.into());
+        self
+    }
+
+    /// Takes only the latest entries, at most `limit` of them.
+    #[must_use]
+    pub fn limit(mut self, limit: usize) -> Self {
+        self.limit = Some(limit);
+        self
+    }
+
     /// Whether an entry is wanted, the limit aside.
     pub(crate) fn takes(&self, entry: &HistoryEntry) -> bool {
         self.object.as_ref().is_none_or(|object| *object == entry.object)

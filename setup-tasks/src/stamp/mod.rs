@@ -56,6 +56,7 @@ impl std::fmt::Display for RunId {
 
 /// The record that a task completed.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Stamp {
     /// When the task completed.
     pub time: Timestamp,
@@ -80,6 +81,7 @@ pub struct Stamp {
 
 /// What became of an attempt that did not end in a stamp.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub enum Attempt {
     /// It began and has not ended: it runs now, or its process ended first.
     Running {
@@ -101,6 +103,7 @@ pub enum Attempt {
 
 /// All that is kept about one task of one object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Entry {
     /// The last completion. Not to be believed while there is an attempt: see [`Entry::valid`].
     pub stamp: Option<Stamp>,
@@ -112,10 +115,22 @@ pub struct Entry {
     pub changed: Option<Timestamp>,
 }
 
+impl Stamp {
+    /// Returns a stamp with a time and a text. The other fields are empty, and can be set afterwards.
+    pub fn new(time: Timestamp, contents: impl Into<String>) -> Self {
+        Self { time, contents: contents.into(), ..Self::default() }
+    }
+}
+
 impl Entry {
-    /// An entry of a task that completed.
+    /// Returns the entry of a task that completed.
     pub fn completed(stamp: Stamp) -> Self {
         Self { stamp: Some(stamp), ..Self::default() }
+    }
+
+    /// Returns the entry of a task without a stamp that last changed something at a time.
+    pub fn changed_at(time: Timestamp) -> Self {
+        Self { changed: Some(time), ..Self::default() }
     }
 
     /// The stamp, unless a later attempt failed or has not ended.

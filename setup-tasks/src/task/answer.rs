@@ -3,11 +3,13 @@
 use std::time::SystemTime;
 
 use crate::Result;
+use crate::sealed::Sealed;
 use crate::stamp::Timestamp;
 use crate::task::outcome::IntoTaskError;
 
 /// What a completion check found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Completion {
     /// Not complete: the task runs.
     Incomplete,
@@ -22,7 +24,7 @@ pub enum Completion {
     message = "a hash function returns text (`String`, `&str`), a `u64`, or a `Result` of these, not `{Self}`",
     label = "returned by this hash function"
 )]
-pub trait IntoHashText {
+pub trait IntoHashText: Sealed {
     /// The text that is compared with the stamp's.
     fn into_hash_text(self) -> Result<String>;
 }
@@ -56,7 +58,7 @@ impl<A: IntoHashText, E: IntoTaskError> IntoHashText for Result<A, E> {
     message = "an invalidator returns `bool` or `Result<bool>`, not `{Self}`",
     label = "returned by this invalidator"
 )]
-pub trait IntoValid {
+pub trait IntoValid: Sealed {
     /// Whether the last run still holds.
     fn into_valid(self) -> Result<bool>;
 }
@@ -78,10 +80,12 @@ impl<E: IntoTaskError> IntoValid for Result<bool, E> {
     message = "a completion check returns `bool`, `Option<SystemTime>`, `Completion`, or a `Result` of these, not `{Self}`",
     label = "returned by this completion check"
 )]
-pub trait IntoCompletion {
+pub trait IntoCompletion: Sealed {
     /// Whether, and since when, the task is complete.
     fn into_completion(self) -> Result<Completion>;
 }
+
+impl Sealed for Completion {}
 
 impl IntoCompletion for Completion {
     fn into_completion(self) -> Result<Completion> {

@@ -275,6 +275,12 @@ impl<M: SetupTasks> Extract for ObjectRef<M> {
 /// ```
 pub struct InjectKey<K: KeyName>(pub Arc<K::Value>);
 
+impl<K: KeyName> std::fmt::Debug for InjectKey<K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InjectKey").field("name", &K::NAME).finish_non_exhaustive()
+    }
+}
+
 impl<K: KeyName> Deref for InjectKey<K> {
     type Target = K::Value;
 

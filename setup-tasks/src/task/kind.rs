@@ -226,6 +226,12 @@ pub struct ValueTask<T: 'static, K: 'static> {
     kind: K,
 }
 
+impl<T, K> std::fmt::Debug for ValueTask<T, K> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ValueTask").field("name", &self.handle.name()).finish_non_exhaustive()
+    }
+}
+
 impl<T: 'static, K: 'static> ValueTask<T, K> {
     /// Names the value; generated code calls this.
     pub const fn new(name: &'static str, kind: K) -> Self {

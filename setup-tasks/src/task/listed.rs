@@ -9,6 +9,12 @@ pub struct MixinId {
     mixins: &'static [&'static Self],
 }
 
+impl std::fmt::Debug for MixinId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MixinId").field("module", &self.module).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 impl MixinId {
     /// Describes a mixin; generated code calls this.
     pub const fn new(module: &'static str, name: &'static str, mixins: &'static [&'static Self]) -> Self {

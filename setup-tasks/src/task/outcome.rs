@@ -3,9 +3,11 @@
 use std::fmt;
 
 use crate::Result;
+use crate::sealed::Sealed;
 
 /// How a task's method ended, if it did not fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Outcome {
     /// It did its work: the stamp is written.
     #[default]
@@ -63,7 +65,7 @@ impl<E: Into<anyhow::Error>> IntoTaskError for E {
     message = "a setup task returns `()`, `Result<()>` or `Result<Outcome>`, not `{Self}`",
     label = "returned by this task"
 )]
-pub trait IntoOutcome {
+pub trait IntoOutcome: Sealed {
     /// The answer, in the one form that the run knows.
     fn into_outcome(self) -> Result<Outcome>;
 }
@@ -73,6 +75,8 @@ impl IntoOutcome for () {
         Ok(Outcome::Done)
     }
 }
+
+impl Sealed for Outcome {}
 
 impl IntoOutcome for Outcome {
     fn into_outcome(self) -> Result<Outcome> {

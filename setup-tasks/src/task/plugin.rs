@@ -16,6 +16,12 @@ pub struct PlugIn {
     name: &'static str,
 }
 
+impl std::fmt::Debug for PlugIn {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("PlugIn").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 inventory::collect!(PlugIn);
 
 impl PlugIn {
@@ -66,6 +72,12 @@ pub struct TypeInfo {
     module: &'static str,
     tasks: fn() -> Vec<(&'static str, &'static str)>,
     check: fn() -> Result<(), PlugInError>,
+}
+
+impl std::fmt::Debug for TypeInfo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TypeInfo").field("name", &self.name).field("module", &self.module).finish_non_exhaustive()
+    }
 }
 
 inventory::collect!(TypeInfo);

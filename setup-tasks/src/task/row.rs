@@ -92,6 +92,12 @@ pub struct TaskDef<T: 'static> {
     pub(crate) depend_on: Option<SystemFn<T>>,
 }
 
+impl<T> std::fmt::Debug for TaskDef<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskDef").field("name", &self.meta.place.name).finish_non_exhaustive()
+    }
+}
+
 impl<T: 'static> Clone for TaskDef<T> {
     fn clone(&self) -> Self {
         *self
@@ -155,6 +161,15 @@ pub const fn task(name: &'static str, description: &'static str) -> TaskHead {
 pub struct TaskHead {
     name: &'static str,
     description: &'static str,
+}
+
+impl std::fmt::Debug for TaskHead {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskHead")
+            .field("name", &self.name)
+            .field("description", &self.description)
+            .finish_non_exhaustive()
+    }
 }
 
 impl TaskHead {

@@ -13,10 +13,22 @@ pub struct Block<T: 'static> {
     pub(crate) rows: &'static [&'static [TaskDef<T>]],
 }
 
+impl<T> std::fmt::Debug for Block<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Block").field("module", &self.module).field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
 /// A mixin as a block lists it.
 pub struct Mixin<T: 'static> {
     block: &'static Block<T>,
     skip: &'static [&'static str],
+}
+
+impl<T> std::fmt::Debug for Mixin<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mixin").field("name", &self.block.name).field("skip", &self.skip).finish_non_exhaustive()
+    }
 }
 
 impl<T: 'static> Clone for Mixin<T> {
@@ -203,6 +215,12 @@ pub struct TaskTable<T: 'static> {
     len: usize,
     /// Whether one of them may depend on other objects.
     relates: bool,
+}
+
+impl<T> std::fmt::Debug for TaskTable<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskTable").field("name", &self.block.name).field("len", &self.len).finish_non_exhaustive()
+    }
 }
 
 impl<T: 'static> TaskTable<T> {

@@ -58,7 +58,7 @@ impl Scratch {
 
     /// Returns the configuration of a layout in the directory.
     pub fn config(&self) -> Config {
-        Config { base_dir: self.path().to_owned(), lock_timeout_secs: 20, ..Config::default() }
+        Config::new(self.path()).with(|config| config.lock_timeout_secs = 20)
     }
 
     /// Returns the path of the embedded store.
@@ -80,7 +80,7 @@ impl Scratch {
 
     /// Returns one layout per store that keeps stamps, each in a directory of its own.
     pub fn layouts(&self) -> Vec<(&'static str, Open)> {
-        let config = |name: &str| Config { base_dir: self.path().join(name), ..self.config() };
+        let config = |name: &str| self.config().with(|config| config.base_dir = self.path().join(name));
         let (sqlite, files) = (config("sqlite"), config("files"));
         vec![
             (

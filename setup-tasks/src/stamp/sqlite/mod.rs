@@ -39,6 +39,12 @@ pub struct SqliteStore {
     durable: bool,
 }
 
+impl std::fmt::Debug for SqliteStore {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteStore").field("durable", &self.durable).finish_non_exhaustive()
+    }
+}
+
 /// The part of the store that reads. It cannot write.
 struct Reads {
     path: PathBuf,
