@@ -1,5 +1,5 @@
-//! Customizations: models whose tasks run in the place of one task of a host object. Their stamps are kept under the host, and
-//! their names begin with the name of that task.
+//! Customizations: models whose tasks run in place of one task of a host object. Their stamps
+//! belong to the host, and their names begin with the name of that task.
 
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,8 +12,8 @@ use crate::task::kind::TaskKind;
 use crate::task::outcome::Outcome;
 use crate::task::plugin::table_of;
 
-/// A task of a host object that stands for all tasks of another model. The model uses the host's paths; its own `subdir` is not
-/// used.
+/// A task of a host object that represents all tasks of another model. The model uses the host's
+/// paths, and its own `subdir` is ignored.
 ///
 /// ```
 /// use setup_tasks::{Customization, HostObject, prelude::*};
@@ -61,11 +61,12 @@ impl<H: SetupTasks, C, X> std::fmt::Debug for Customization<H, C, X> {
     }
 }
 
-/// The source of the model that is applied.
+/// The source of the model.
 enum ModelSource<H, C> {
-    /// A function makes one model per host.
+    /// A function that creates one model per host.
     Make(fn(&H) -> C),
-    /// The first host takes this model. The box keeps the lock out of constants, which may not be mutable inside.
+    /// A model that the first host takes. The box keeps the lock out of constants, which cannot
+    /// have interior mutability.
     Given(Box<Mutex<Option<C>>>),
 }
 
@@ -79,17 +80,18 @@ enum ContextSource<H: SetupTasks, X> {
 type MakeContext<H, X> = dyn Fn(&Object<H>) -> X + Send + Sync;
 
 impl<H: SetupTasks, C: SetupTasks> Customization<H, C> {
-    /// Applies the model that `make` returns for a host.
+    /// Creates a customization with the model that `make` returns for each host.
     pub const fn new(make: fn(&H) -> C) -> Self {
         Self { model: ModelSource::Make(make), context: ContextSource::None }
     }
 
-    /// Applies this model to one host, for [`NewTask::value`](crate::NewTask::value). A second host is refused.
+    /// Creates a customization with this model for one host, for
+    /// [`NewTask::value`](crate::NewTask::value). Applying it to a second host is an error.
     pub fn with_model(model: C) -> Self {
         Self { model: ModelSource::Given(Box::new(Mutex::new(Some(model)))), context: ContextSource::None }
     }
 
-    /// Shares what the context returns among the tasks. The context is entered only if one of them runs.
+    /// Adds a context that the tasks share. The context is entered only if one of them runs.
     pub fn with_context<X: RunContext>(
         self,
         context: impl Fn(&Object<H>) -> X + Send + Sync + 'static,
@@ -99,7 +101,7 @@ impl<H: SetupTasks, C: SetupTasks> Customization<H, C> {
 }
 
 impl<H: SetupTasks, C: SetupTasks, X: RunContext> Customization<H, C, X> {
-    /// Combines [`new`](Self::new) and [`with_context`](Self::with_context) in a constant.
+    /// Combines [`new`](Self::new) and [`with_context`](Self::with_context) for a constant.
     pub const fn within(context: fn(&Object<H>) -> X, make: fn(&H) -> C) -> Self {
         Self { model: ModelSource::Make(make), context: ContextSource::Function(context) }
     }
@@ -127,9 +129,9 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> TaskKind<H> for Customization<
         Cow::Owned(format!("Apply {}", C::NAME))
     }
 
-    /// Fails: the run of the host walks the tasks of the model instead.
+    /// Returns an error, because a run of the host walks the tasks of the model instead.
     async fn run(&self, _model: &H, cx: &TaskContext) -> Result<Outcome> {
-        anyhow::bail!("`{}` is a customization: run the tasks of `{}`", cx.task(), cx.object().id())
+        anyhow::bail!("`{}` is a customization and has no method: run the tasks of `{}`", cx.task(), cx.object().id())
     }
 
     fn customization(&self) -> Option<&dyn DynCustomization<H>> {
@@ -144,7 +146,8 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Custom
             ModelSource::Make(make) => make(&host),
             ModelSource::Given(model) => {
                 let model = model.lock().unwrap_or_else(PoisonError::into_inner).take();
-                model.ok_or_else(|| anyhow::anyhow!("the customization `{stem}` is applied to another object"))?
+                model
+                    .ok_or_else(|| anyhow::anyhow!("the customization `{stem}` is already applied to another object"))?
             }
         };
         apply(&host, stem, model)
@@ -164,7 +167,8 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Custom
     }
 }
 
-/// Makes the object of a customization. It has the host's paths and stamps, and its injector is a child of the host's.
+/// Creates the object of a customization. It has the host's paths and stamps, and its injector is a
+/// child of the host's.
 fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, model: C) -> Result<Applied> {
     let core = host.core();
     let id: Arc<str> = format!("{}/{stem}", core.id).into();
@@ -183,7 +187,7 @@ fn typed<H: SetupTasks>(host: &AnyObject) -> Result<Object<H>> {
     host.downcast().ok_or_else(|| anyhow::anyhow!("`{}` is not a {}", host.id(), H::NAME))
 }
 
-/// [`Customization`] without the type of its model.
+/// A [`Customization`] without the type of its model.
 pub trait DynCustomization<H>: Send + Sync {
     #[doc(hidden)]
     fn apply(&self, host: &AnyObject, stem: &'static str) -> Result<Applied>;
@@ -193,7 +197,7 @@ pub trait DynCustomization<H>: Send + Sync {
     fn inspect_class(&self, stem: &str) -> Vec<TaskInspector>;
 }
 
-/// A customization's object.
+/// The object of a customization.
 pub struct Applied(pub(crate) Arc<dyn DynObject>);
 
 impl std::fmt::Debug for Applied {
@@ -202,7 +206,7 @@ impl std::fmt::Debug for Applied {
     }
 }
 
-/// The context that a customization's tasks share.
+/// The context that the tasks of a customization share.
 pub struct CustomizationContext(pub(crate) Arc<dyn DynRunContext>);
 
 impl std::fmt::Debug for CustomizationContext {

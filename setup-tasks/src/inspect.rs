@@ -12,7 +12,8 @@ use crate::stamp::{PathPattern, Stamp, StampError};
 pub use crate::task::category::TaskCategory;
 pub use crate::task::inspector::TaskInspector;
 
-/// What is known of a task of an object: [`AnyObject::inspect`]. Derefs to what is known of it without the object.
+/// An inspector of a task of an object, which [`AnyObject::inspect`] returns. It derefs to the
+/// inspector of the task without the object.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -30,10 +31,10 @@ pub use crate::task::inspector::TaskInspector;
 #[derive(Clone, Debug)]
 pub struct ObjectTaskInspector {
     class: TaskInspector,
-    /// Whose row it is: the object's, or that of one of its customizations.
+    /// The object that has the row: the inspected object or one of its customizations.
     level: AnyObject,
     row: usize,
-    /// The task of the object itself that it is, or is a part of.
+    /// The task of the inspected object to which the task belongs, or the task itself.
     row_name: &'static str,
     previous: Option<Arc<Self>>,
     subtasks: Vec<Self>,
@@ -48,38 +49,41 @@ impl Deref for ObjectTaskInspector {
     }
 }
 
-/// What all inspectors of one object share: each part is asked for once.
+/// The data that the inspectors of one object share. Each part is computed once.
 #[derive(Debug)]
 struct Shared {
     object: AnyObject,
-    /// A dry run.
+    /// The report of a dry run.
     report: OnceCell<Result<ObjectReport, RunError>>,
     snapshots: OnceCell<Result<Vec<TaskSnapshot>, StampError>>,
 }
 
 impl ObjectTaskInspector {
-    /// The object's id.
+    /// Returns the id of the object.
     pub fn object_id(&self) -> &str {
         self.shared.object.id()
     }
 
-    /// The task that runs before it: for the first of a customization's, the last before the customization.
+    /// Returns the task that runs before this one. For the first task of a customization, it is the
+    /// last task before the customization.
     pub fn previous(&self) -> Option<&Self> {
         self.previous.as_deref()
     }
 
-    /// Of a customization, its tasks.
+    /// Returns the tasks of a customization.
     pub fn subtasks(&self) -> &[Self] {
         &self.subtasks
     }
 
-    /// Itself; in the place of a customization its tasks, and in the place of those that are one theirs.
+    /// Returns this task, or the tasks of a customization in its place. Nested customizations are
+    /// replaced by their tasks, too.
     pub fn leaves(self) -> Vec<Self> {
         if self.subtasks.is_empty() { vec![self] } else { self.subtasks.into_iter().flat_map(Self::leaves).collect() }
     }
 
-    /// The tasks of other objects that it depends on, each with its object, as far as they are known without waiting. A
-    /// relationship method is not called: it counts by the answer that it gave in the last run or dry run of this process.
+    /// Returns the tasks of other objects on which this task depends, each with its object, as far
+    /// as they are known without waiting. A relationship method is not called. Its result from the
+    /// last run or dry run of this process is used instead.
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {
         let object = &self.level.0;
         if let Some(to) = object.related(self.row).filter(|to| to.by_method) {
@@ -89,13 +93,13 @@ impl ObjectTaskInspector {
         object.needs_now(self.row).into_iter().map(|(other, to)| (other, to.task.to_owned())).collect()
     }
 
-    /// The input files that it declares: paths and globs, relative to the layout's base directory.
+    /// Returns the declared input files: paths and globs relative to the layout's base directory.
     pub fn inputs(&self) -> Vec<PathPattern> {
         self.level.0.inputs(self.row).unwrap_or_default()
     }
 
-    /// Returns its stamp, unless a later attempt failed or was interrupted. All inspectors that were made together read the stamps
-    /// once.
+    /// Returns the stamp of the task, unless a later attempt failed or was interrupted. All
+    /// inspectors of one [`AnyObject::inspect`] call read the stamps once.
     ///
     /// # Errors
     ///
@@ -104,8 +108,9 @@ impl ObjectTaskInspector {
         Ok(self.snapshot().await?.and_then(|snapshot| snapshot.stamp.clone()))
     }
 
-    /// Returns the decision by stamps alone, without running any method: `None` for a task with a completion check, for a
-    /// relationship and for a customization. All inspectors that were made together read the stamps once.
+    /// Returns the decision by stamps alone, without calling any method. Returns `None` for a task
+    /// with a completion check, for a relationship and for a customization. All inspectors of one
+    /// [`AnyObject::inspect`] call read the stamps once.
     ///
     /// # Errors
     ///
@@ -123,12 +128,13 @@ impl ObjectTaskInspector {
         snapshots.as_ref().map(|all| find(all, self.stamp_name())).map_err(Clone::clone)
     }
 
-    /// Whether it would run, and why: methods are asked as in a dry run, once for all inspectors that were made together.
+    /// Returns the reason for which the task would run, or `None` if it would not run. Methods are
+    /// called as in a dry run, once for all inspectors of one [`AnyObject::inspect`] call.
     ///
     /// # Errors
     ///
-    /// As [`AnyObject::plan`], if the error is its own or of a task before it; [`RunError::Undecided`] if that shows only once an
-    /// earlier task has run.
+    /// As for [`AnyObject::plan`], if the error belongs to this task or to one before it.
+    /// [`RunError::Undecided`] if the decision depends on an earlier task that has not run.
     pub async fn should_run(&self) -> Result<Option<Reason>, RunError> {
         let report = self.shared.report.get_or_init(|| async { self.shared.object.plan().await }).await;
         let failed = match report {
@@ -157,7 +163,7 @@ impl ObjectTaskInspector {
     }
 }
 
-/// Every task of an object.
+/// Returns the inspectors of all tasks of an object.
 pub(crate) fn inspect(object: &Arc<dyn DynObject>) -> Vec<ObjectTaskInspector> {
     let object = AnyObject(object.clone());
     let shared = Arc::new(Shared { object, report: OnceCell::new(), snapshots: OnceCell::new() });
@@ -176,7 +182,7 @@ fn level(
         let before = previous.clone();
         let row_name = row_name.unwrap_or_else(|| object.name(row));
         let category = object.category(row);
-        // One that cannot be made is reported by the run.
+        // The run reports a customization whose object cannot be created.
         let custom =
             if category == TaskCategory::Customization { object.clone().customization(row).ok() } else { None };
         let subtasks = custom.map(|custom| level(&custom, Some(row_name), previous, shared)).unwrap_or_default();

@@ -160,7 +160,7 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
         text,
         [
             "0 of 1 objects ended, … so far",
-            "ada looks at server_second (Depend on second of server), for …",
+            "ada checks server_second (Depend on second of server), for …",
             "  waits for server, for …",
             "  server runs first (Do the first), because: never ran, for …",
         ]

@@ -107,7 +107,7 @@ async fn a_value_that_nobody_provides_fails_the_task_and_is_named_with_who_asked
     let layout = Layout::in_memory().unwrap();
     let error = chain(layout.add(Asking(Log::default())).unwrap().run_setup_tasks().await.unwrap_err());
     assert!(
-        error.contains("nothing provides `u32`, which asking/everything asks for; searched asking, then the layout"),
+        error.contains("nothing provides `u32`, which asking/everything requests; searched asking, then the layout"),
         "{error}"
     );
 }

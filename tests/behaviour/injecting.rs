@@ -43,7 +43,7 @@ async fn providing_twice_is_an_error_and_replacing_is_not() {
     root.provide(LEASE, 1).unwrap();
     assert_eq!(
         root.provide(LEASE, 2).unwrap_err().to_string().lines().next().unwrap(),
-        "root provides `lease` (u32) already"
+        "root already provides `lease` (u32)"
     );
     root.replace(LEASE, 3);
     assert_eq!(*root.get(&LEASE).await.unwrap(), 3);
@@ -99,7 +99,7 @@ async fn a_failure_is_shared_and_asking_again_tries_again() {
     })
     .unwrap();
     let (one, two) = tokio::join!(root.get(&LEASE), root.get(&LEASE));
-    let text = "`lease` (u32) cannot be made at root: the server is down";
+    let text = "cannot create `lease` (u32) at root: the server is down";
     assert_eq!((chain(one.unwrap_err()), chain(two.unwrap_err())), (text.to_owned(), text.to_owned()));
     assert_eq!(tries.load(Ordering::Relaxed), 1);
     assert_eq!(*root.get(&LEASE).await.unwrap(), 1);
@@ -215,7 +215,7 @@ async fn a_task_may_take_an_object_that_is_not_ready() {
     let layout = Layout::in_memory().unwrap();
     let patient = layout.add(Patient(Log::default())).unwrap();
     let error = chain(patient.run_setup_tasks().await.unwrap_err());
-    assert!(error.contains("which patient/work asks for; searched patient, then the layout"), "{error}");
+    assert!(error.contains("which patient/work requests; searched patient, then the layout"), "{error}");
     layout.injector().provide(InjectionKey::of(), layout.add(Machine::new("m")).unwrap()).unwrap();
     patient.run_setup_tasks().await.unwrap();
     assert_eq!(patient.0.take(), ["m after []"]);
@@ -226,7 +226,7 @@ async fn a_key_that_a_factory_misses_names_the_factory_as_who_asked() {
     let root = Injector::root("root");
     root.provide_async(NET, |at| async move { Ok(at.get(&LEASE).await?.to_string()) }).unwrap();
     let error = chain(root.get(&NET).await.unwrap_err());
-    let missing = "nothing provides `lease` (u32), which `net` (alloc::string::String) asks for; searched root";
+    let missing = "nothing provides `lease` (u32), which `net` (alloc::string::String) requests; searched root";
     assert!(error.contains(missing), "{error}");
 }
 

@@ -322,7 +322,7 @@ async fn a_late_relationship_is_found_at_the_objects_injector() {
     assert!(
         error.starts_with(
             "the relationship of task `left/right_b` failed: nothing provides `right` (setup_tasks::object::Object<"
-        ) && error.contains("which left/right_b asks for; searched left, then the layout"),
+        ) && error.contains("which left/right_b requests; searched left, then the layout"),
         "{error}"
     );
     let (nearer, far) = (layout.injector().child("nearer"), Right { log: log.clone(), left: Deferred::new(LEFT) });

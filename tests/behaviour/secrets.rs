@@ -346,12 +346,12 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
     let add =
         |id: &str, subdir: &str| layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err().to_string();
     let error = add("a/not-for-a-name", "a");
-    assert!(error.contains("a secret is in its id `a/[secret]`\nhelp: "), "{error}");
+    assert!(error.contains("its id `a/[secret]` contains a secret\nhelp: "), "{error}");
     let reads = layout.add(Reads { file: "not-for-a-name" }).unwrap();
     let error = chain(reads.run_setup_tasks().await.unwrap_err());
     assert!(error.contains("a declared path holds a secret: `[secret].txt`"), "{error}");
     let error = add("b", "b/not-for-a-name");
-    assert!(error.contains("a secret is in its subdir `b/[secret]`"), "{error}");
+    assert!(error.contains("its subdir `b/[secret]` contains a secret"), "{error}");
 }
 
 #[tokio::test]

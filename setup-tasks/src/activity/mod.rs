@@ -1,4 +1,4 @@
-//! The activities of this process: what is worked on, and what waits for what.
+//! The activities of this process: the work in progress and what it waits for.
 
 #[cfg(unix)]
 mod other_processes;
@@ -23,98 +23,101 @@ pub use crate::wait::WorkKind;
 use crate::wait::{WaitNode, Work};
 use crate::work::WorkContext;
 
-/// The version of a snapshot as JSON.
+/// The version of the JSON form of a snapshot.
 const VERSION: u32 = 1;
 
-/// Who is at work now, and who waits for whom: [`Layout::activities`]. Its text (`Display`) is a tree; as JSON (serde) it has a
-/// version, see docs/src/formats.md.
+/// The work in progress at one point in time, and what it waits for: [`Layout::activities`].
+/// `Display` writes it as a tree. Its JSON form (serde) has a
+/// [`version`](Self::version).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Snapshot {
     /// The version of the format.
     pub version: u32,
-    /// The process.
+    /// The process id.
     pub pid: u32,
-    /// When it was taken.
+    /// The time of the snapshot.
     pub at: Timestamp,
-    /// Fleets that run.
+    /// The running fleets.
     pub fleets: Vec<FleetProgress>,
-    /// The activities, whether they run or are only waited for.
+    /// The activities, which are in progress or are waited for.
     #[serde(rename = "contexts")]
     pub activities: Vec<Activity>,
 }
 
-/// How far a fleet has come.
+/// The progress of a fleet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FleetProgress {
-    /// When it began.
+    /// The start of the fleet.
     pub since: Timestamp,
-    /// How many objects it runs.
+    /// The number of objects in the fleet.
     pub objects: usize,
-    /// How many have ended.
+    /// The number of objects that have ended.
     pub ended: usize,
 }
 
-/// Something that is worked on: the run of an object, an object on its way to ready, a factory.
+/// One activity: the run of an object, the bringing of an object to ready, or the call of a
+/// factory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Activity {
-    /// Tells it from the others of its process.
+    /// The id, which is unique within the process.
     pub id: u64,
-    /// What kind of work it is.
+    /// The kind of work.
     pub kind: WorkKind,
-    /// The object's id, or the factory's key.
+    /// The id of the object, or the key of the factory.
     pub name: String,
-    /// The task that runs, or is looked at.
+    /// The current task, which runs or is being checked.
     pub task: Option<String>,
-    /// What the task does.
+    /// The description of the task.
     pub description: Option<String>,
-    /// Why the task runs; `None` while it is only looked at.
+    /// The reason why the task runs. `None` while the task is only checked.
     pub reason: Option<Reason>,
-    /// Since when: the task if one runs, else the work; if there is no work yet, since when it is waited for.
+    /// The start of the task, or of the work while no task runs. If the work has not started, it is
+    /// the start of the wait for it.
     pub since: Timestamp,
-    /// The activity that the work was begun for.
+    /// The activity on whose behalf the work was started.
     pub parent: Option<u64>,
-    /// What it waits for.
+    /// The activities for which it waits.
     pub waits_for: Vec<WaitsFor>,
-    /// Another process that holds the object, which it waits for.
+    /// A description of another process that holds the object and for which the activity waits.
     pub held_by: Option<String>,
 }
 
-/// A wait.
+/// A wait for another activity.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WaitsFor {
     /// The activity that is waited for.
     pub id: u64,
-    /// Since when.
+    /// The start of the wait.
     pub since: Timestamp,
 }
 
 impl Snapshot {
-    /// The activities that were begun for no other.
+    /// Returns the activities without a parent.
     pub fn roots(&self) -> impl Iterator<Item = &Activity> {
         let known: HashSet<_> = self.activities.iter().map(|activity| activity.id).collect();
         self.activities.iter().filter(move |activity| activity.parent.is_none_or(|parent| !known.contains(&parent)))
     }
 
-    /// The activities that were begun for this one.
+    /// Returns the activities whose parent is this one.
     pub fn children(&self, id: u64) -> impl Iterator<Item = &Activity> {
         self.activities.iter().filter(move |activity| activity.parent == Some(id))
     }
 
-    /// A activity by its id.
+    /// Returns an activity by its id.
     pub fn activity(&self, id: u64) -> Option<&Activity> {
         self.activities.iter().find(|activity| activity.id == id)
     }
 
-    /// The run of an object, if it is at work.
+    /// Returns the run of an object, if it is in progress.
     pub fn run_of(&self, object: &str) -> Option<&Activity> {
         self.activities.iter().find(|activity| activity.kind == WorkKind::Run && activity.name == object)
     }
 
-    /// Whether nothing is running.
+    /// Returns whether there is no activity.
     pub fn is_empty(&self) -> bool {
         self.activities.is_empty()
     }
@@ -125,7 +128,7 @@ impl Snapshot {
 }
 
 impl Layout {
-    /// Who is at work on the objects of this layout now, and who waits for whom.
+    /// Returns the activities on the objects of this layout, and the waits between them.
     pub fn activities(&self) -> Snapshot {
         let mut nodes = Nodes::default();
         let objects = self.all();
@@ -148,8 +151,8 @@ impl Layout {
     }
 }
 
-/// What the caller's work is: the innermost activity first, then those that it was begun for. Empty outside of a task, a
-/// helper method or a factory.
+/// Returns the activities of which the caller is a part, from the innermost one to the root. The
+/// result is empty outside of a task, a helper method or a factory.
 ///
 /// ```
 /// use setup_tasks::{activity, prelude::*};
@@ -183,7 +186,7 @@ pub fn current() -> Vec<Activity> {
     nodes.activities()
 }
 
-/// Nodes that are worked on or waited for. Each is looked at once, so that what is told of it fits together.
+/// The nodes that are in progress or waited for. Each is read once, so that its data is consistent.
 #[derive(Default)]
 struct Nodes {
     found: Vec<FoundNode>,
@@ -195,7 +198,7 @@ struct FoundNode {
     object: Option<AnyObject>,
     work: Option<Work>,
     waits: Vec<(WaitNode, SystemTime)>,
-    /// Since when it is waited for, where that is how it was found.
+    /// The start of the wait through which the node was found, if any.
     waited_for: Option<SystemTime>,
 }
 
@@ -217,7 +220,8 @@ impl Nodes {
         }
     }
 
-    /// Adds what these wait for and were begun for: factories, objects whose work is about to begin.
+    /// Adds the nodes for which the known ones wait, and their parents. These include factories and
+    /// objects whose work has not started.
     fn follow(&mut self) {
         let mut at = 0;
         while let Some(found) = self.found.get(at) {
@@ -263,7 +267,7 @@ impl FoundNode {
         }
     }
 
-    /// The task that is looked at, while none runs.
+    /// Returns the task that is checked while no task runs.
     fn looked_at(&self) -> Option<(&AnyObject, usize)> {
         let object = self.object.as_ref().filter(|_| self.node.kind() != WorkKind::Ready)?;
         let row = object.0.core().considered.load(Ordering::Relaxed).checked_sub(1)?;
@@ -271,7 +275,7 @@ impl FoundNode {
     }
 }
 
-/// Returns the activities of a layout as JSON, for a process that asks.
+/// Returns the activities of a layout as JSON, for another process.
 pub(crate) fn snapshot_as_json(layout: &Layout) -> serde_json::Result<String> {
     serde_json::to_string(&layout.activities())
 }

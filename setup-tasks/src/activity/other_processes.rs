@@ -9,22 +9,22 @@ use super::{Snapshot, VERSION};
 use crate::config::Config;
 use crate::neighbours::{Answer, Ask, PublishError, SilentProcess, ask_all, directory};
 
-/// The time that processes have to answer a user's question.
+/// The time within which other processes have to answer a user's request.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Answer for Snapshot {
     const VERSION: u32 = VERSION;
 }
 
-/// The answers of other processes.
+/// The activities of other processes.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct OtherProcesses {
     /// The version of the format.
     pub version: u32,
-    /// The snapshots of those that answered.
+    /// The snapshots of the processes that answered.
     pub processes: Vec<Snapshot>,
-    /// Those that did not.
+    /// The processes that did not answer.
     pub silent: Vec<SilentProcess>,
 }
 
@@ -35,8 +35,9 @@ impl OtherProcesses {
     }
 }
 
-/// Asks all other processes that publish their waits under a configuration's cache directory who waits for whom there. A process
-/// that does not answer within a second is listed as silent. Sockets of processes that have ended are removed.
+/// Queries the activities of all other processes that publish them under a configuration's cache
+/// directory. A process that does not answer within a second is listed as silent. Sockets of
+/// processes that have ended are removed.
 ///
 /// # Errors
 ///

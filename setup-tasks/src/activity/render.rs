@@ -1,4 +1,4 @@
-//! A snapshot as text.
+//! The text form of a snapshot.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -7,7 +7,8 @@ use super::{Activity, Snapshot, WorkKind};
 use crate::text::duration;
 
 impl fmt::Display for Snapshot {
-    /// A tree: under each activity those that were begun for it.
+    /// Writes a tree, in which each activity contains the activities that were started on its
+    /// behalf.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for fleet in &self.fleets {
             let so_far = duration(self.since(fleet.since));
@@ -16,9 +17,9 @@ impl fmt::Display for Snapshot {
         if self.activities.is_empty() {
             return f.write_str("nothing is running\n");
         }
-        let mut told = HashSet::new();
+        let mut written = HashSet::new();
         for root in self.roots() {
-            self.tree(root, 0, &mut told, f)?;
+            self.tree(root, 0, &mut written, f)?;
         }
         Ok(())
     }
@@ -29,14 +30,14 @@ impl Snapshot {
         &self,
         activity: &Activity,
         depth: usize,
-        told: &mut HashSet<u64>,
+        written: &mut HashSet<u64>,
         f: &mut fmt::Formatter<'_>,
     ) -> fmt::Result {
-        if !told.insert(activity.id) {
+        if !written.insert(activity.id) {
             return Ok(());
         }
         let indent = "  ".repeat(depth);
-        // An object on its way to ready runs its tasks: one line says both.
+        // An object that is brought to ready runs its tasks. One line shows both.
         let is_shell = activity.kind == WorkKind::Ready && self.children(activity.id).next().is_some();
         if !is_shell {
             writeln!(f, "{indent}{}, for {}", self.what(activity), duration(self.since(activity.since)))?;
@@ -49,15 +50,15 @@ impl Snapshot {
             }
         }
         let inner = if is_shell { depth } else { depth + 1 };
-        self.children(activity.id).try_for_each(|child| self.tree(child, inner, told, f))
+        self.children(activity.id).try_for_each(|child| self.tree(child, inner, written, f))
     }
 
     fn what(&self, activity: &Activity) -> String {
         let name = &activity.name;
         let work = match activity.kind {
-            WorkKind::Factory => return format!("{name} is made"),
+            WorkKind::Factory => return format!("{name} is being created"),
             _ if activity.reason.is_some() => "runs",
-            _ => "looks at",
+            _ => "checks",
         };
         match (&activity.task, &activity.description, &activity.reason) {
             (Some(task), Some(description), Some(reason)) => {
@@ -65,7 +66,7 @@ impl Snapshot {
             }
             (Some(task), Some(description), None) => format!("{name} {work} {task} ({description})"),
             _ if activity.kind == WorkKind::Ready => format!("{name} is brought to ready"),
-            _ => format!("{name} is about to begin"),
+            _ => format!("{name} is about to start"),
         }
     }
 }

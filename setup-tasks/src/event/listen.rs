@@ -132,7 +132,7 @@ impl Listener {
             Err(TrySendError::Closed(_)) => false,
             Err(TrySendError::Full(_)) => {
                 if self.missed.fetch_add(1, Ordering::Relaxed) == 0 {
-                    tracing::warn!("a listener of setup task events is too slow: it misses events");
+                    tracing::warn!("a listener of setup task events is too slow and misses events");
                 }
                 true
             }

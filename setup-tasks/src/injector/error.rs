@@ -10,8 +10,8 @@ use crate::work::SharedError;
 pub enum InjectError {
     /// No injector provides the key.
     #[error(
-        "nothing provides {key}{}; searched {}\nhelp: `provide` it at one of these before it is asked for",
-        asker.as_ref().map(|asker| format!(", which {asker} asks for")).unwrap_or_default(),
+        "nothing provides {key}{}; searched {}\nhelp: `provide` it at one of these injectors first",
+        asker.as_ref().map(|asker| format!(", which {asker} requests")).unwrap_or_default(),
         searched.join(", then ")
     )]
     Missing {
@@ -23,7 +23,7 @@ pub enum InjectError {
         searched: Vec<String>,
     },
     /// The injector already provides the key.
-    #[error("{at} provides {key} already\nhelp: use `replace` to put another value in its place")]
+    #[error("{at} already provides {key}\nhelp: use `replace` to provide another value")]
     Provided {
         /// The key.
         key: String,
@@ -31,7 +31,7 @@ pub enum InjectError {
         at: String,
     },
     /// The key's factory failed. All callers that waited for the same attempt share the error.
-    #[error("{key} cannot be made at {at}")]
+    #[error("cannot create {key} at {at}")]
     Factory {
         /// The key.
         key: String,
@@ -41,7 +41,7 @@ pub enum InjectError {
         source: SharedError,
     },
     /// The key's factory has not created the value yet, and the caller cannot wait for it.
-    #[error("{key} is asked for where nothing can be awaited, and its factory has not made it\nhelp: provide a value")]
+    #[error("{key} is requested by code that cannot wait, and its factory has not created it\nhelp: provide a value")]
     WouldBlock {
         /// The key.
         key: String,
@@ -55,7 +55,7 @@ pub enum InjectError {
         source: ReadyError,
     },
     /// The key's factory depends on its own value.
-    #[error("{key} cannot be made at {at}")]
+    #[error("cannot create {key} at {at}")]
     Circle {
         /// The key.
         key: String,

@@ -32,7 +32,7 @@ pub enum AddError {
     },
     /// Another object has the subdir.
     #[error(
-        "`{first}` and `{second}` have the same subdir `{subdir}`: their stamps and files would mix\nhelp: name a field that tells them apart in `subdir`"
+        "`{first}` and `{second}` have the same subdir `{subdir}`: their stamps and files would mix\nhelp: include a field in `subdir` that differs between them"
     )]
     Subdir {
         /// The id of the existing object.
@@ -53,7 +53,7 @@ pub enum AddError {
     /// The id or the subdir contains a [secret](crate::Secret). Both are names of files and are
     /// shown in many places.
     #[error(
-        "an object of type {type_name} cannot be added: a secret is in its {what} `{shown}`\nhelp: make the {what} of something that may be seen"
+        "an object of type {type_name} cannot be added: its {what} `{shown}` contains a secret\nhelp: build the {what} from values that may be shown"
     )]
     Secret {
         /// The type of the object.

@@ -95,7 +95,7 @@ pub(super) fn forget_old(directory: &PrivateDir, task: &str, detached: bool, kee
     for old in &logs[..logs.len().saturating_sub(keep)] {
         let removed = old.path.file_name().map_or(Ok(()), |name| directory.remove(name));
         if let Err(error) = removed {
-            tracing::debug!("an old log stays: {error}");
+            tracing::debug!("an old log cannot be removed: {error}");
         }
     }
 }

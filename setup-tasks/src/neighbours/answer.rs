@@ -1,5 +1,8 @@
-//! Answers other processes: a socket in a private directory under the cache, and a thread that answers on it, also while a task
-//! blocks the executor. One of those who ask keeps the others waiting for a second at most.
+//! The server that answers other processes.
+//!
+//! It listens on a socket in a private directory within the cache directory. It has a thread of its
+//! own, so it answers also while a task blocks the executor. A slow client delays the others by at
+//! most a second.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -20,45 +23,49 @@ use crate::private_dir::PrivateDir;
 use crate::run::explain;
 use crate::secret::redact;
 
-/// How long somebody who connected may take to ask, and then to read the answer. Both come at once unless they are stopped.
+/// The time that a connected client has to send its request, and then to read the answer. Clients
+/// that are not stopped take far less.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Why other processes cannot be answered or asked.
+/// The error of a server that cannot be started, or of sockets that cannot be queried.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PublishError {
-    /// The operating system refused.
+    /// The operating system returned an error.
     #[error("cannot {action} `{}`", path.display())]
     Io {
-        /// What was tried.
+        /// The operation.
         action: &'static str,
-        /// On what.
+        /// The path of the operation.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the system.
         source: io::Error,
     },
-    /// The operating system gives no other thread.
-    #[error("cannot start the thread that answers other processes\nhelp: see how many this user may have: `ulimit -u`")]
+    /// The operating system does not start a thread.
+    #[error(
+        "cannot start the thread that answers other processes\nhelp: check the user's limit of threads (`ulimit -u`)"
+    )]
     Thread {
-        /// The system's answer.
+        /// The error of the system.
         source: io::Error,
     },
 }
 
-/// Answers other processes, until it is dropped.
+/// A running server for other processes. It ends when the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct Published {
     server: Arc<Server>,
 }
 
-/// The server of a layout that answers other processes.
+/// The server of a layout.
 #[derive(Debug, Default)]
 pub(crate) struct Answering(Mutex<AnswerState>);
 
 #[derive(Debug, Default)]
 struct AnswerState {
     server: Weak<Server>,
-    /// From the first change on, other processes may wait for this one at any time.
+    /// The server after the first change. Other processes may wait for this one at any time after
+    /// that.
     kept: Option<Arc<Server>>,
     failed: bool,
 }
@@ -70,13 +77,16 @@ impl Answering {
 }
 
 impl Layout {
-    /// Lets other processes ask [`of_other_processes`](crate::activity::of_other_processes) who waits for whom, while the answer is kept.
-    /// Processes of the same user alone, as the directory's permissions have it. A layout that has changed something is asked
-    /// until it goes, whether or not this was called.
+    /// Starts a server that answers [`of_other_processes`](crate::activity::of_other_processes)
+    /// until the returned value is dropped. The permissions of the directory admit only processes
+    /// of the same user.
+    ///
+    /// After its first change, a layout runs the server until it is dropped, whether or not this
+    /// was called.
     ///
     /// # Errors
     ///
-    /// If the socket or its thread cannot be made.
+    /// If the socket or its thread cannot be created.
     pub fn publish_activities(&self) -> Result<Published, PublishError> {
         let mut state = self.neighbours().answering.state();
         let running = state.kept.clone().or_else(|| state.server.upgrade());
@@ -85,7 +95,8 @@ impl Layout {
         Ok(Published { server })
     }
 
-    /// Answers other processes from now on, as far as that is possible: without it, they wait all the same and know less.
+    /// Starts the server if this is possible. Without it, other processes wait as well and have
+    /// less information.
     pub(crate) fn answer_others(&self) {
         let is_settled = |state: &AnswerState| state.kept.is_some() || state.failed;
         if !self.is_shared() || is_settled(&self.neighbours().answering.state()) {
@@ -97,12 +108,13 @@ impl Layout {
             Ok(Published { server }) => state.kept = Some(server),
             Err(error) => {
                 state.failed = true;
-                tracing::debug!("other processes cannot ask what this one does: {}", explain(&error));
+                tracing::debug!("other processes cannot query this one: {}", explain(&error));
             }
         }
     }
 }
 
+/// A socket with the thread that answers on it. Dropping it ends both.
 #[derive(Debug)]
 struct Server {
     path: PathBuf,
@@ -113,7 +125,7 @@ struct Server {
 impl Server {
     fn start(layout: &Layout) -> Result<Self, PublishError> {
         let directory = directory(layout.config());
-        let io = |source| PublishError::Io { action: "make a socket in", path: directory.clone(), source };
+        let io = |source| PublishError::Io { action: "create a socket in", path: directory.clone(), source };
         PrivateDir::create(&layout.config().cache_dir()).and_then(|cache| cache.make(RUNS)).map_err(io)?;
         let path = directory.join(socket_name(layout.run_id()));
         let listener = listen(&path).map_err(io)?;
@@ -132,8 +144,8 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.ended.store(true, Ordering::Release);
         let Some(thread) = self.thread.take() else { return };
-        // Wakes the thread. If that fails, the thread waits on for somebody to ask, and ends then. The thread itself may have been
-        // the last that knew the layout.
+        // Connecting wakes the thread. If that fails, the thread ends with the next client. The
+        // drop may run on the thread itself, if it held the last reference to the layout.
         if connect(&self.path).is_ok() && thread.thread().id() != std::thread::current().id() {
             let _ = thread.join();
         }
@@ -141,20 +153,21 @@ impl Drop for Server {
     }
 }
 
-/// A connected process that may ask a question.
+/// A connected process that may send a request.
 struct Client {
     stream: UnixStream,
     received: Vec<u8>,
     until: Instant,
 }
 
+/// Accepts clients and answers their requests until `ended` is set.
 fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
     let mut clients: Vec<Client> = Vec::new();
     loop {
         let first = clients.iter().map(|client| client.until).min();
         let mut fds = vec![PollFd::new(listener, PollFlags::IN)];
         fds.extend(clients.iter().map(|client| PollFd::new(&client.stream, PollFlags::IN)));
-        // Without anybody who has connected, for as long as it takes.
+        // Without clients, the wait has no limit.
         let at_most = first.map_or(Duration::MAX, |until| until.saturating_duration_since(Instant::now()));
         wait(&mut fds, at_most);
         drop(fds);
@@ -174,7 +187,8 @@ fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
 }
 
 impl Client {
-    /// Reads what has arrived and answers a complete question; else returns the client to wait for more.
+    /// Reads the available bytes and answers a complete request. Returns the client if the request
+    /// is incomplete.
     fn serve(mut self, layout: &WeakLayout) -> Option<Self> {
         let mut buffer = [0; 4096];
         loop {
@@ -208,8 +222,7 @@ impl Client {
             }
             _ => {
                 let pid = std::process::id();
-                let refusal =
-                    format!("process {pid} understands questions of version {VERSION}; use the program that it runs");
+                let refusal = format!("process {pid} accepts requests of version {VERSION}; use the same program");
                 self.respond(serde_json::to_string(&Refusal { version: VERSION, refusal }).ok());
             }
         }
@@ -219,10 +232,10 @@ impl Client {
         let Some(text) = answer else { return };
         // The other process does not know the secrets of this one.
         let text = redact(&text);
-        // More than the system keeps for those who are slow is written as they read it.
+        // An answer that exceeds the socket buffer is written as fast as the client reads it.
         let prepared = self.stream.set_nonblocking(false).and_then(|()| self.stream.set_write_timeout(Some(PATIENCE)));
         if prepared.is_ok() {
-            // Who asked may have gone.
+            // The client may have disconnected.
             let _ = self.stream.write_all(text.as_bytes());
         }
     }

@@ -1,5 +1,5 @@
-//! Asks other processes, all at once and for a limited time: one that is stopped or ends meanwhile keeps nobody from hearing the
-//! others.
+//! Requests to other processes, which are sent to all at once and have a time limit. A process that
+//! is stopped or ends does not prevent the answers of others.
 
 use std::fs;
 use std::io::{self, Read, Write};
@@ -16,18 +16,18 @@ use super::protocol::{Answer, Ask, pid_of, socket_name};
 use crate::fs::found;
 use crate::layout::Layout;
 
-/// A process that is there and gave no answer that can be understood.
+/// A process that exists and gave no usable answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SilentProcess {
-    /// The process.
+    /// The process id.
     pub pid: u32,
-    /// Why there is no answer.
+    /// The reason for the missing answer.
     pub problem: String,
 }
 
 impl Layout {
-    /// Returns whether a socket is of another layout than this one.
+    /// Returns a predicate for the sockets of other layouts.
     pub(super) fn is_other_socket(&self) -> impl Fn(&Path) -> bool + Send + 'static {
         let own = socket_name(self.run_id());
         move |path| path.file_name().is_some_and(|name| name != own.as_str())
@@ -36,7 +36,7 @@ impl Layout {
 
 type Answers<A> = (Vec<(PathBuf, A)>, Vec<SilentProcess>);
 
-/// Asks every process that listens in a directory.
+/// Sends a request to every process that has a socket in a directory, and collects the answers.
 pub(crate) fn ask_all<A: Answer>(
     directory: &Path,
     is_asked: impl Fn(&Path) -> bool,
@@ -46,16 +46,16 @@ pub(crate) fn ask_all<A: Answer>(
     let (mut answers, mut silent, mut asked) = (Vec::new(), Vec::new(), Vec::new());
     for path in sockets(directory)?.into_iter().filter(|path| is_asked(path)) {
         let Some(pid) = pid_of(&path) else { continue };
-        match Conversation::begin(&path, ask) {
-            Ok(Some(conversation)) => asked.push((pid, path, conversation)),
+        match Request::send(&path, ask) {
+            Ok(Some(request)) => asked.push((pid, path, request)),
             Ok(None) => {}
             Err(error) => silent.push(SilentProcess { pid, problem: problem(&error) }),
         }
     }
     let until = Instant::now() + patience;
-    listen(&mut asked, until);
-    for (pid, path, conversation) in asked {
-        match conversation.answer() {
+    receive_all(&mut asked, until);
+    for (pid, path, request) in asked {
+        match request.answer() {
             Ok(Some(answer)) => answers.push((path, answer)),
             Ok(None) => {}
             Err(problem) => silent.push(SilentProcess { pid, problem }),
@@ -78,16 +78,16 @@ fn problem(error: &io::Error) -> String {
     }
 }
 
-/// One question and what was heard so far.
-struct Conversation {
+/// One request and the part of its answer that was received.
+struct Request {
     stream: UnixStream,
-    heard: Vec<u8>,
+    received: Vec<u8>,
     ended: Option<io::Result<()>>,
 }
 
-impl Conversation {
-    /// Asks. Nothing, if the process is gone; its socket then goes, too.
-    fn begin(path: &Path, ask: &Ask) -> io::Result<Option<Self>> {
+impl Request {
+    /// Sends the request. Returns `None` if the process has ended, and removes its socket.
+    fn send(path: &Path, ask: &Ask) -> io::Result<Option<Self>> {
         let mut stream = match found(connect(path)) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let _ = fs::remove_file(path);
@@ -100,29 +100,29 @@ impl Conversation {
         };
         match stream.write_all(&ask.clone().line()) {
             Err(error) if is_hung_up(&error) => Ok(None),
-            written => written.map(|()| Some(Self { stream, heard: Vec::new(), ended: None })),
+            written => written.map(|()| Some(Self { stream, received: Vec::new(), ended: None })),
         }
     }
 
-    /// Takes in what has come.
+    /// Receives the available bytes.
     fn receive(&mut self) {
-        match self.stream.read_to_end(&mut self.heard) {
+        match self.stream.read_to_end(&mut self.received) {
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
             Err(error) if is_hung_up(&error) => self.ended = Some(Ok(())),
             ended => self.ended = Some(ended.map(drop)),
         }
     }
 
-    /// The answer; nothing if the process ended meanwhile.
+    /// Returns the parsed answer, or `None` if the process ended before it answered.
     fn answer<A: Answer>(self) -> Result<Option<A>, String> {
         match self.ended {
             None => return Err(problem(&io::ErrorKind::WouldBlock.into())),
             Some(Err(error)) => return Err(error.to_string()),
-            Some(Ok(())) if self.heard.is_empty() => return Ok(None),
+            Some(Ok(())) if self.received.is_empty() => return Ok(None),
             Some(Ok(())) => {}
         }
         let not_understood = |error: serde_json::Error| format!("its answer cannot be read: {error}");
-        let value: serde_json::Value = serde_json::from_slice(&self.heard).map_err(not_understood)?;
+        let value: serde_json::Value = serde_json::from_slice(&self.received).map_err(not_understood)?;
         if let Some(refusal) = value.get("refusal").and_then(serde_json::Value::as_str) {
             return Err(refusal.to_owned());
         }
@@ -131,7 +131,7 @@ impl Conversation {
             let found = version.map_or("none".to_owned(), |version| version.to_string());
             let known = A::VERSION;
             return Err(format!(
-                "it answers in version {found}, and this process reads {known}; use the program that it runs"
+                "its answer has version {found}, and this process reads version {known}; use the same program"
             ));
         }
         serde_json::from_value(value).map(Some).map_err(not_understood)
@@ -142,11 +142,11 @@ fn is_hung_up(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset)
 }
 
-/// Hears all until each has ended or the time is over.
-fn listen(asked: &mut [(u32, PathBuf, Conversation)], until: Instant) {
+/// Receives all answers until each has ended or the time limit is reached.
+fn receive_all(asked: &mut [(u32, PathBuf, Request)], until: Instant) {
     loop {
         let mut open: Vec<_> =
-            asked.iter_mut().map(|(.., conversation)| conversation).filter(|open| open.ended.is_none()).collect();
+            asked.iter_mut().map(|(.., request)| request).filter(|open| open.ended.is_none()).collect();
         let left = until.saturating_duration_since(Instant::now());
         if open.is_empty() {
             return;
@@ -162,7 +162,7 @@ fn listen(asked: &mut [(u32, PathBuf, Conversation)], until: Instant) {
     }
 }
 
-/// Waits until one of them has something, and returns whether one has.
+/// Waits until a file descriptor is ready or the time has passed. Returns whether one is ready.
 pub(super) fn wait(fds: &mut [PollFd<'_>], at_most: Duration) -> bool {
     let timeout = Timespec::try_from(at_most).ok();
     poll(fds, timeout.as_ref()).is_ok_and(|ready| ready > 0)

@@ -1,4 +1,4 @@
-//! Sockets whose paths may be longer than the system takes, and connections that never block.
+//! Sockets with paths of any length, and connections that never block.
 
 use std::fs::{self, File};
 use std::io;
@@ -9,24 +9,25 @@ use std::path::{Path, PathBuf};
 
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType};
 
-/// The longest path that every system takes for a socket.
+/// The maximum length of a socket path that every system accepts.
 const LONGEST: usize = 100;
 
-/// Makes a socket that is never there without somebody who listens: whoever finds nobody there removes it.
+/// Creates a listening socket. It appears at its path only when it is listening, because other
+/// processes remove a socket without a listener.
 pub(super) fn listen(path: &Path) -> io::Result<UnixListener> {
     let draft = path.with_extension("new");
     let listener = with_short(&draft, |draft| UnixListener::bind(draft))?;
     listener.set_nonblocking(true)?;
     fs::set_permissions(&draft, fs::Permissions::from_mode(0o600))?;
     fs::rename(&draft, path).inspect_err(|_| {
-        // What is left of it is not looked at.
+        // Nothing reads a leftover draft.
         let _ = fs::remove_file(&draft);
     })?;
     Ok(listener)
 }
 
-/// Connects without waiting. A process that is stopped lets others connect until its queue is full; then the error is
-/// [`WouldBlock`](io::ErrorKind::WouldBlock).
+/// Connects without waiting. A stopped process accepts connections until its queue is full. After
+/// that, the error is [`WouldBlock`](io::ErrorKind::WouldBlock).
 pub(super) fn connect(path: &Path) -> io::Result<UnixStream> {
     with_short(path, |path| {
         let stream: UnixStream = socket()?.into();
@@ -49,7 +50,8 @@ fn socket() -> io::Result<std::os::fd::OwnedFd> {
     Ok(socket)
 }
 
-/// Calls with a path that is short enough for a socket: where it is not, through the open directory.
+/// Calls a function with a path that is short enough for a socket. A longer path is replaced by one
+/// through the open directory.
 fn with_short<A>(path: &Path, call: impl FnOnce(&Path) -> io::Result<A>) -> io::Result<A> {
     if path.as_os_str().len() <= LONGEST {
         return call(path);

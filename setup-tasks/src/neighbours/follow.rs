@@ -1,5 +1,5 @@
-//! Follows other processes while this one waits for objects that they hold: a thread asks them what they hold and wait for, again
-//! each time that one of them says that it got on.
+//! Observation of other processes while this one waits for objects that they hold. A thread queries
+//! their locks and waits, and repeats this whenever one of them notifies it of progress.
 
 use std::collections::HashMap;
 use std::io::{Read, Write};
@@ -18,24 +18,25 @@ use super::protocol::{Ask, directory};
 use crate::layout::Layout;
 use crate::wait::ProcessWaits;
 
-/// How long a process may take to answer: what the others say waits so long for one that is stopped.
+/// The time that a process has to answer. A stopped process delays the answers of the others by
+/// this time.
 const PATIENCE: Duration = Duration::from_millis(150);
 
-/// How often others are asked though none of them said anything: a wait that closes a circle within a process, and a process that
-/// has just locked an object, tell nobody.
-const OFTEN: Duration = Duration::from_millis(10);
-const SELDOM: Duration = Duration::from_millis(250);
+/// The intervals at which other processes are queried without a notification. A wait that closes a
+/// cycle within a process, and a process that has just locked an object, send no notification.
+const SHORT_PAUSE: Duration = Duration::from_millis(10);
+const LONG_PAUSE: Duration = Duration::from_millis(250);
 
-/// What the others say.
+/// The latest answers of other processes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct News {
-    /// How many times they have been asked.
+    /// The number of the query, which increases.
     pub(crate) number: u64,
     pub(crate) others: Vec<ProcessWaits>,
     pub(crate) silent: Vec<SilentProcess>,
 }
 
-/// Those whom this process follows.
+/// The observation of other processes by this layout.
 #[derive(Default)]
 pub(crate) struct Following(Arc<FollowShared>);
 
@@ -47,13 +48,13 @@ struct FollowShared {
 
 #[derive(Default)]
 struct FollowState {
-    /// How many waits there are for each object.
+    /// The number of waits for each object.
     wanted: HashMap<Arc<str>, usize>,
-    /// Wakes the thread, if it runs.
+    /// The stream that wakes the thread, if it is running.
     wake: Option<UnixStream>,
 }
 
-/// A wait for an object; it ends when this is dropped.
+/// A wait for an object. Dropping it ends the wait.
 pub(crate) struct Followed {
     subdir: Arc<str>,
     shared: Arc<FollowShared>,
@@ -61,7 +62,8 @@ pub(crate) struct Followed {
 }
 
 impl Layout {
-    /// Follows the process that holds an object, and all others. Earlier news is not repeated.
+    /// Starts to observe the process that holds an object, and all others. Earlier answers are not
+    /// repeated.
     pub(crate) fn follow(&self, subdir: &Arc<str>) -> Followed {
         let shared = self.neighbours().following.0.clone();
         let mut news = shared.news.subscribe();
@@ -70,8 +72,9 @@ impl Layout {
         if state.wake.is_none() && self.is_shared() {
             match start(self, &shared) {
                 Ok(wake) => state.wake = Some(wake),
-                // The wait goes on: it looks at the lock and at the stamps by itself.
-                Err(error) => tracing::warn!("other processes cannot be asked what they do: {error}"),
+                // The wait still works without answers, because it also checks the lock and the
+                // stamps.
+                Err(error) => tracing::warn!("other processes cannot be queried: {error}"),
             }
         } else {
             wake(&state);
@@ -90,25 +93,25 @@ impl FollowShared {
 
 fn wake(state: &FollowState) {
     if let Some(mut wake) = state.wake.as_ref() {
-        // One that is full will be read.
+        // A full stream wakes the thread, too.
         let _ = wake.write(b"\n");
     }
 }
 
 impl Followed {
-    /// Waits for the next news.
+    /// Waits for the next answers.
     pub(crate) async fn next(&mut self) {
         if self.news.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
     }
 
-    /// Returns the latest news.
+    /// Returns the latest answers.
     pub(crate) fn news(&self) -> Arc<News> {
         self.news.borrow().clone()
     }
 
-    /// Has the others asked once more, now.
+    /// Queries the other processes again at once.
     pub(crate) fn ask_again(&self) {
         wake(&self.shared.state());
     }
@@ -136,11 +139,12 @@ fn start(layout: &Layout, shared: &Arc<FollowShared>) -> std::io::Result<UnixStr
     let (shared, directory) = (shared.clone(), directory(layout.config()));
     let is_other = layout.is_other_socket();
     let thread = std::thread::Builder::new().name("setup-tasks follow".to_owned());
-    thread.spawn(move || Follower { shared, directory, woken, watched: Vec::new(), pause: OFTEN }.work(is_other))?;
+    thread
+        .spawn(move || Follower { shared, directory, woken, watched: Vec::new(), pause: SHORT_PAUSE }.run(is_other))?;
     Ok(wake)
 }
 
-/// The thread.
+/// The thread that queries other processes.
 struct Follower {
     shared: Arc<FollowShared>,
     directory: PathBuf,
@@ -149,7 +153,7 @@ struct Follower {
     pause: Duration,
 }
 
-/// A connection over which a process says that its run of an object got on.
+/// A connection on which a process notifies this one of the progress of an object.
 struct Watched {
     subdir: Arc<str>,
     socket: PathBuf,
@@ -157,23 +161,24 @@ struct Watched {
 }
 
 impl Follower {
-    fn work(mut self, is_other: impl Fn(&Path) -> bool) {
+    fn run(mut self, is_other: impl Fn(&Path) -> bool) {
         let mut number = 0;
         while let Some(wanted) = self.wanted() {
             let answers = ask_all(&self.directory, &is_other, &Ask::Waits, PATIENCE);
             let (others, silent) = answers.unwrap_or_else(|error| {
-                tracing::debug!("other processes cannot be asked what they do: {error}");
+                tracing::debug!("other processes cannot be queried: {error}");
                 Default::default()
             });
             self.watch(&wanted, &others);
             number += 1;
             let others = others.into_iter().map(|(_, waits)| waits).collect();
             self.shared.news.send_replace(Arc::new(News { number, others, silent }));
-            self.rest();
+            self.wait_for_notification();
         }
     }
 
-    /// Returns the objects that are waited for; nothing, if none is: then the next wait starts another thread.
+    /// Returns the objects that are waited for, or `None` if there are none. The thread then ends,
+    /// and the next wait starts another one.
     fn wanted(&self) -> Option<Vec<Arc<str>>> {
         let mut state = self.shared.state();
         if state.wanted.is_empty() {
@@ -183,7 +188,7 @@ impl Follower {
         Some(state.wanted.keys().cloned().collect())
     }
 
-    /// Has the holders of the objects say when they get on.
+    /// Subscribes to notifications from the holders of the objects.
     fn watch(&mut self, wanted: &[Arc<str>], others: &[(PathBuf, ProcessWaits)]) {
         self.watched.retain(|watched| wanted.contains(&watched.subdir));
         let mut all = true;
@@ -198,18 +203,18 @@ impl Follower {
             self.watched.retain(|watched| watched.subdir != *subdir);
             let ask = Ask::Watch { object: subdir.to_string() }.line();
             let stream = connect(socket).and_then(|mut stream| stream.write_all(&ask).map(|()| stream));
-            // One that cannot be connected to is asked again later.
+            // A failed connection is tried again with the next answers.
             self.watched.extend(stream.ok().map(|stream| Watched {
                 subdir: subdir.clone(),
                 socket: socket.clone(),
                 stream,
             }));
         }
-        self.pause = if all { SELDOM } else { (self.pause * 2).min(SELDOM) };
+        self.pause = if all { LONG_PAUSE } else { (self.pause * 2).min(LONG_PAUSE) };
     }
 
-    /// Waits until somebody says something, or for a while.
-    fn rest(&mut self) {
+    /// Waits for a notification or for the current interval.
+    fn wait_for_notification(&mut self) {
         let mut fds = vec![PollFd::new(&self.woken, PollFlags::IN)];
         fds.extend(self.watched.iter().map(|watched| PollFd::new(&watched.stream, PollFlags::IN)));
         wait(&mut fds, self.pause);
@@ -217,13 +222,13 @@ impl Follower {
         drop(fds);
         if woken {
             read_all(&mut self.woken);
-            self.pause = OFTEN;
+            self.pause = SHORT_PAUSE;
         }
         self.watched.retain_mut(|watched| read_all(&mut watched.stream));
     }
 }
 
-/// Reads what has come; false, if nothing more will.
+/// Reads the available bytes. Returns false at the end of the stream.
 fn read_all(stream: &mut UnixStream) -> bool {
     let mut buffer = [0; 256];
     loop {

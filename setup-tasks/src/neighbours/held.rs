@@ -1,4 +1,4 @@
-//! The objects that this process holds, as it tells others about them, and those who want to hear when their runs get on.
+//! The objects that this process holds, and the subscriptions of other processes to their progress.
 
 use std::io::Write;
 use std::os::unix::net::UnixStream;
@@ -11,12 +11,12 @@ use crate::object::DynObject;
 use crate::text::duration;
 use crate::wait::{HeldObject, PassedTask, ProcessWaits};
 
-/// What is held by one layout.
+/// The objects that one layout holds.
 #[derive(Default)]
 pub(crate) struct Holdings {
     held: Mutex<Vec<Held>>,
     watchers: Mutex<Vec<Watcher>>,
-    /// Mostly nobody, and then nobody is told.
+    /// The number of watchers. It is usually 0, and then a notification costs one atomic load.
     watched: AtomicUsize,
 }
 
@@ -26,7 +26,7 @@ struct Held {
     passed: Arc<PassedAt>,
 }
 
-/// When tasks were considered since the object was locked, by row.
+/// The rows that were considered since the object was locked, each with its time.
 type PassedAt = Mutex<Vec<(usize, u64)>>;
 
 struct Watcher {
@@ -34,21 +34,21 @@ struct Watcher {
     stream: UnixStream,
 }
 
-/// A lock of an object that others are told about, until this is dropped.
+/// A lock on an object that other processes can query. Dropping it ends the entry.
 pub(crate) struct Holding {
     session: u64,
     object: Arc<dyn DynObject>,
     passed: Arc<PassedAt>,
 }
 
-/// Returns the time by a clock that is the same for all processes of a host and is never set.
+/// Returns the time of a clock that all processes of a host share and that is never adjusted.
 pub(crate) fn shared_clock() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     u64::try_from(i128::from(now.tv_sec) * 1_000_000_000 + i128::from(now.tv_nsec)).unwrap_or_default()
 }
 
 impl Holding {
-    /// Tells others that this process holds an object from now on.
+    /// Publishes that this process holds an object.
     pub(crate) fn begin(object: &Arc<dyn DynObject>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let session = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -58,7 +58,7 @@ impl Holding {
         Self { session, object: object.clone(), passed }
     }
 
-    /// Tells those who wait for the object that its run has considered a task.
+    /// Notifies the watchers of the object that its run has considered a task.
     pub(crate) fn passed(&self, row: usize) {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).push((row, shared_clock()));
         let core = self.object.core();
@@ -84,10 +84,11 @@ impl Holdings {
         self.watchers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Tells a stream of all that happens to an object from now on, as long as that is held.
+    /// Notifies a stream of the progress of an object for as long as the object is held.
     pub(super) fn watch(&self, subdir: String, stream: UnixStream) {
         let mut watchers = self.watchers();
-        // Before the look: who ends now tells this one, too.
+        // The count is raised before the check, so that a run that ends in between notifies this
+        // watcher.
         self.watched.fetch_add(1, Ordering::SeqCst);
         watchers.push(Watcher { subdir, stream });
         let at = watchers.len() - 1;
@@ -103,17 +104,17 @@ impl Holdings {
         }
         let mut watchers = self.watchers();
         // A full buffer still wakes its reader. A watcher whose connection failed is removed.
-        let is_told = |watcher: &mut Watcher| match watcher.stream.write(b"\n") {
+        let is_notified = |watcher: &mut Watcher| match watcher.stream.write(b"\n") {
             Ok(_) => true,
             Err(error) => error.kind() == std::io::ErrorKind::WouldBlock,
         };
-        watchers.retain_mut(|watcher| watcher.subdir != subdir || (is_told(watcher) && !is_end));
+        watchers.retain_mut(|watcher| watcher.subdir != subdir || (is_notified(watcher) && !is_end));
         self.watched.store(watchers.len(), Ordering::SeqCst);
     }
 }
 
 impl Layout {
-    /// Returns what this process holds, and what that waits for.
+    /// Returns the objects that this process holds and what they wait for.
     pub(crate) fn process_waits(&self) -> ProcessWaits {
         let holdings = self.neighbours().holdings.held();
         let held: Vec<_> =
@@ -146,7 +147,7 @@ fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> 
     }
 }
 
-/// Says what the run of an object does, as the rest of a sentence.
+/// Returns a description of what the run of an object does, as the end of a sentence.
 fn doing(object: &Arc<dyn DynObject>) -> String {
     let node = &object.core().progress(false).node;
     let others = node.waits_elsewhere();
@@ -157,8 +158,8 @@ fn doing(object: &Arc<dyn DynObject>) -> String {
             let so_far = duration(SystemTime::now().duration_since(step.since).unwrap_or_default());
             format!("runs `{}` ({}), for {so_far}", step.task, step.description)
         }
-        (None, Some(row)) => format!("looks at `{}` ({})", object.stamp_name(row), object.describe(row)),
-        (None, None) => "has just begun, or is about to end".to_owned(),
+        (None, Some(row)) => format!("checks `{}` ({})", object.stamp_name(row), object.describe(row)),
+        (None, None) => "has just started or is about to end".to_owned(),
     };
     let Some(wait) = others.first() else { return text };
     let task = wait.task.as_ref().map_or_else(String::new, |task| format!("task `{task}` of "));

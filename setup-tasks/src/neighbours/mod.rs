@@ -1,5 +1,5 @@
-//! The exchange of a layout with other processes that run the same objects: sockets on which each process states what it has locked
-//! and what it waits for.
+//! The exchange of a layout with other processes that run the same objects. Each process has a
+//! socket on which others query its locks and waits.
 
 #[cfg(unix)]
 mod answer;

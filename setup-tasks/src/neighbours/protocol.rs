@@ -1,4 +1,5 @@
-//! The protocol of the socket: one line of JSON asks, and one document of JSON answers, each with a version.
+//! The protocol of the sockets. A request is one line of JSON, and an answer is one JSON document.
+//! Both have a version.
 
 use std::path::{Path, PathBuf};
 
@@ -9,16 +10,16 @@ use crate::config::Config;
 use crate::stamp::RunId;
 use crate::wait::ProcessWaits;
 
-/// The version of questions. Version 1 had none, and answered whoever connected with a snapshot.
+/// The version of requests. Version 1 had no requests and sent a snapshot to each client.
 pub(super) const VERSION: u32 = 2;
 
-/// The directory of the sockets, under the cache directory.
+/// The directory of the sockets within the cache directory.
 pub(super) const RUNS: &str = ".setup-tasks/runs";
 
-/// The longest question: a subdir and some words around it.
+/// The maximum length of a request, which contains a subdir.
 pub(super) const LONGEST_QUESTION: usize = 64 * 1024;
 
-/// A question.
+/// A request with its version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Question {
     pub(super) version: u32,
@@ -26,23 +27,23 @@ pub(super) struct Question {
     pub(super) ask: Ask,
 }
 
-/// What is asked for.
+/// The kind of request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
 pub(crate) enum Ask {
-    /// A snapshot: who is at work, on what.
+    /// Requests a snapshot of the activities.
     Snapshot,
-    /// The objects that the process holds, and what they wait for.
+    /// Requests the objects that the process holds, and what they wait for.
     Waits,
-    /// One byte each time that the run of an object that the process holds gets on. The connection is closed when the process
-    /// does not hold it any more.
+    /// Requests one byte whenever the run of an object that the process holds makes progress. The
+    /// connection is closed when the process no longer holds the object.
     Watch {
         /// The object's subdir.
         object: String,
     },
 }
 
-/// A document that answers.
+/// An answer document.
 pub(crate) trait Answer: DeserializeOwned {
     /// The version of the document.
     const VERSION: u32;
@@ -52,7 +53,7 @@ impl Answer for ProcessWaits {
     const VERSION: u32 = Self::VERSION;
 }
 
-/// The answer to a question that is not understood.
+/// The answer to an unknown request.
 #[derive(Serialize)]
 pub(super) struct Refusal {
     pub(super) version: u32,
@@ -60,10 +61,10 @@ pub(super) struct Refusal {
 }
 
 impl Ask {
-    /// Returns the line that asks.
+    /// Returns the request as a line.
     pub(super) fn line(self) -> Vec<u8> {
         let question = Question { version: VERSION, ask: self };
-        // Texts and numbers alone: there is nothing that JSON cannot say.
+        // The request consists of strings and numbers, so its serialization does not fail.
         let mut line = serde_json::to_vec(&question).unwrap_or_default();
         line.push(b'\n');
         line
@@ -75,12 +76,13 @@ pub(crate) fn directory(config: &Config) -> PathBuf {
     config.cache_dir().join(RUNS)
 }
 
-/// Returns the name of a run's socket. No other run has the same one, also not in a container with process numbers of its own.
+/// Returns the name of a run's socket. The name is unique, also for processes in containers with
+/// process ids of their own.
 pub(super) fn socket_name(run: RunId) -> String {
     format!("{run}.sock")
 }
 
-/// Returns the process whose socket this is, if it is one.
+/// Returns the id of the process that owns a socket, or `None` for other files.
 pub(super) fn pid_of(path: &Path) -> Option<u32> {
     let name = path.file_name()?.to_str()?.strip_suffix(".sock")?;
     name.rsplit('-').next()?.parse().ok()

@@ -1,4 +1,4 @@
-//! The stand-in for systems without sockets: processes exchange nothing.
+//! A replacement for systems without sockets, on which processes exchange nothing.
 
 use std::sync::Arc;
 

@@ -112,7 +112,7 @@ impl ObjectCore {
         self.readonly_or(|| match self.injector.nearest().get_now(&READONLY) {
             Ok(readonly) => readonly.is_some_and(|readonly| *readonly),
             Err(error) => {
-                tracing::warn!(object = %self.id, "it counts as readonly, since that cannot be told: {error}");
+                tracing::warn!(object = %self.id, "the object counts as readonly, because the flag cannot be determined: {error}");
                 true
             }
         })
@@ -128,7 +128,7 @@ impl ObjectCore {
             Ok(Some(config)) => absolute(config),
             Ok(None) => self.layout.shared_config(),
             Err(error) => {
-                tracing::warn!(object = %self.id, "it has the layout's configuration: {error}");
+                tracing::warn!(object = %self.id, "the layout's configuration is used, because the object's own cannot be determined: {error}");
                 self.layout.shared_config()
             }
         })

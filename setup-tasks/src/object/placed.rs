@@ -373,7 +373,9 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
         let (host, stem) = (AnyObject(self.clone()), self.stamp_name(row));
         let applied = self.row(row).with_kind(|kind| kind.customization_dyn().map(|custom| custom.apply(&host, stem)));
-        let Some(applied) = applied.flatten() else { anyhow::bail!("`{stem}` of `{}` is no customization", host.id()) };
+        let Some(applied) = applied.flatten() else {
+            anyhow::bail!("`{stem}` of `{}` is not a customization", host.id())
+        };
         let object = applied?.0;
         customized.push((row, object.clone()));
         Ok(object)
