@@ -301,7 +301,7 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
         panic!("never: {wanted:?}: {:?}", lab.lines(&["ps"]));
     };
     let process = format!("process {pid}");
-    let files = "files runs wait (Wait until it may be touched), because: its check says it is not complete";
+    let files = "files runs wait (Wait until it may be touched), because: its check reports that it is not complete";
     let grace = "grace runs wait (Wait until it may be touched), because: ";
     let lines = wait_for(&[&process, files, grace, "ada checks server_publish", "waits for files"]);
     assert!(lines[1].trim_start().starts_with("0 of 2 objects ended"), "{lines:?}");
@@ -332,7 +332,7 @@ fn a_certificate_close_to_its_end_is_renewed() {
 
     let why = lab.lines(&["why", "ada"]);
     let at = why.iter().position(|line| line == "ada/certificate Get a certificate signed").unwrap();
-    assert_eq!(why[at + 1], "  would run because its invalidator says it no longer holds");
+    assert_eq!(why[at + 1], "  would run because its invalidator reports that it is no longer valid");
     assert_eq!(hosts_that_ran(&lab.lines(&["up"])), ["ada"]);
     is_certified(&lab, "ada", "ada.lab.example").unwrap();
     assert!(lab.lines(&["up"])[0].starts_with("up to date"));

@@ -1,5 +1,6 @@
-//! Does a task run? One pure function answers, for the run, the plan and the inspectors alike. It knows nothing of
-//! futures, stores or clocks: where it lacks a fact it asks for it, so that no fact is gathered that is not needed.
+//! The decision whether a task runs: one pure function that runs, plans and inspectors share. It
+//! does not depend on futures, stores or clocks. If it lacks a fact, it returns a question, so
+//! callers gather only the facts that the decision needs.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -11,45 +12,45 @@ use crate::stamp::{Attempt, Entry, Timestamp, contents};
 use crate::task::answer::Completion;
 use crate::text::escape::escape;
 
-/// Why a task runs.
+/// The reason why a task runs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Reason {
-    /// The caller forced it.
+    /// The caller forced the task.
     Forced,
-    /// Its completion check says that it is not complete.
+    /// The completion check reports that the task is not complete.
     NotCompleted,
-    /// There is no stamp.
+    /// The task has no stamp.
     NeverRan,
     /// The last attempt failed.
     Failed {
-        /// Its error.
+        /// The error of the last attempt.
         error: String,
     },
     /// The last attempt never ended.
     Interrupted,
-    /// An earlier task of the object, or a dependency, ran later.
+    /// An earlier task of the object, or a dependency, ran later than this task.
     DependencyNewer {
-        /// The task that ran later; of another object as `object/task`.
+        /// The task that ran later, written as `object/task` if it belongs to another object.
         which: Cow<'static, str>,
     },
-    /// Its hash function's text differs from the stamp's.
+    /// The text of the hash function differs from the text in the stamp.
     HashChanged {
         /// The stamp's text.
         from: String,
-        /// The text now.
+        /// The current text.
         to: String,
-        /// Whether it changed while the task last ran.
+        /// Whether the text changed while the task last ran.
         during_last_run: bool,
     },
     /// The method, or one of its helpers, was edited.
     SourceChanged,
-    /// An input file has another content, appeared or vanished.
+    /// The content of an input file changed, or an input file appeared or disappeared.
     InputChanged {
         /// The file.
         path: String,
-        /// Whether it, or another, changed while the task last ran.
+        /// Whether this or another input changed while the task last ran.
         during_last_run: bool,
     },
     /// A declared output is missing.
@@ -57,12 +58,12 @@ pub enum Reason {
         /// The output as declared.
         path: String,
     },
-    /// What the last run made is not as it was left.
+    /// The world differs from the state in which the last run left it.
     Drifted {
         /// The differences.
         what: Vec<Difference>,
     },
-    /// The invalidator says that the last run no longer holds.
+    /// The invalidator reports that the last run is no longer valid.
     Invalidated,
 }
 
@@ -71,7 +72,7 @@ impl fmt::Display for Reason {
         let while_running = |during: &bool| if *during { " while it last ran" } else { "" };
         match self {
             Self::Forced => f.write_str("forced"),
-            Self::NotCompleted => f.write_str("its check says it is not complete"),
+            Self::NotCompleted => f.write_str("its check reports that it is not complete"),
             Self::NeverRan => f.write_str("never ran"),
             Self::Failed { error } => {
                 write!(f, "failed last time: {}", error.lines().next().unwrap_or_default())
@@ -90,12 +91,13 @@ impl fmt::Display for Reason {
             }
             Self::OutputMissing { path } => write!(f, "output {path} is missing"),
             Self::Drifted { what } => summary(what, f),
-            Self::Invalidated => f.write_str("its invalidator says it no longer holds"),
+            Self::Invalidated => f.write_str("its invalidator reports that it is no longer valid"),
         }
     }
 }
 
-/// Returns the first line of a text, or as much of a hash as tells two apart.
+/// Returns the first line of a text, or the first twelve digits of a hash, which suffice to
+/// distinguish two hashes.
 fn brief(text: &str) -> String {
     let hash = text.strip_prefix("blake3:").or_else(|| text.strip_prefix("blake3-keyed:"));
     if let Some(hash) = hash.and_then(|hash| hash.get(..12)) {
@@ -105,28 +107,28 @@ fn brief(text: &str) -> String {
     escape(first).into_owned() + more
 }
 
-/// A fact that costs something to learn.
+/// A fact whose gathering has a cost.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fact<A> {
-    /// The task does not have it.
+    /// The task declares no source for this fact.
     Absent,
-    /// It has not been asked for.
+    /// The fact has not been gathered.
     Unasked,
-    /// It is known.
+    /// The fact is known.
     Known(A),
 }
 
-/// The latest among the earlier tasks and the dependencies.
+/// The most recent run among the earlier tasks and the dependencies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newest {
-    /// When it ran.
+    /// The time of the run.
     pub time: Timestamp,
-    /// What ran.
+    /// The name of the task that ran.
     pub which: Cow<'static, str>,
 }
 
 impl Newest {
-    /// Keeps what ran at `time`, if that is later than what is kept; of equal times the first stays.
+    /// Replaces `kept` by the task that ran at `time` if that is later. Of two equal times, the first stays.
     pub(crate) fn keep_later(
         kept: &mut Option<Self>,
         time: Option<Timestamp>,
@@ -140,32 +142,32 @@ impl Newest {
     }
 }
 
-/// What is known about a task.
+/// The facts about a task from which [`decide`] decides.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
-    /// Whether the caller forces it.
+    /// Whether the caller forces the task.
     pub forced: bool,
-    /// What its completion check says.
+    /// The result of the completion check.
     pub completion: Fact<Completion>,
-    /// What is kept about it.
+    /// The entry of the stamp store for the task.
     pub entry: Option<&'a Entry>,
-    /// The latest among the earlier tasks and the dependencies.
+    /// The most recent run among the earlier tasks and the dependencies.
     pub newest: Option<&'a Newest>,
-    /// Its hash text now, as stamps keep it.
+    /// The current text of the hash function, in the form in which stamps keep it.
     pub hash: Fact<String>,
-    /// The fingerprint of its source now; `None` with `check_source = false`.
+    /// The current fingerprint of the source, or `None` with `check_source = false`.
     pub source: Option<u64>,
-    /// The first input that changed.
+    /// The first input that changed, if any did.
     pub input_change: Fact<Option<String>>,
-    /// The first output that is missing.
+    /// The first output that is missing, if any is.
     pub missing_output: Fact<Option<String>>,
-    /// How what it made differs from what is there.
+    /// The differences between the state that the last run left and the current state.
     pub differences: Fact<Vec<Difference>>,
-    /// Whether its invalidator says that the last run holds.
+    /// Whether the invalidator reports that the last run is still valid.
     pub valid: Fact<bool>,
 }
 
-/// A fact to gather.
+/// A fact to gather: one of the fields of [`Facts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Question {
     /// [`Facts::completion`]
@@ -182,34 +184,34 @@ pub enum Question {
     Invalidator,
 }
 
-/// The answer of [`decide`].
+/// The result of [`decide`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Decision {
-    /// It runs.
+    /// The task runs.
     Run(Reason),
-    /// It does not; later tasks are compared with its time, if it has one.
+    /// The task is up to date. Later tasks are compared with its time, if it has one.
     UpToDate(Option<Timestamp>),
-    /// A fact is missing.
+    /// The decision needs a further fact.
     Ask(Question),
 }
 
-/// Decides by the first line of the table that holds.
+/// Decides whether a task runs. The first line of the table whose condition holds gives the reason.
 ///
 /// | condition | reason |
 /// |---|---|
 /// | forced | `Forced` |
-/// | has a completion check: incomplete | `NotCompleted` |
-/// | … complete at a time older than the newest earlier task or dependency | `DependencyNewer` |
-/// | … complete at a later time | up to date, with that time |
-/// | … complete without a time | up to date, with the time when it last changed something in a run, if it did |
+/// | completion check: incomplete | `NotCompleted` |
+/// | completion check: complete at a time before the newest earlier task or dependency | `DependencyNewer` |
+/// | completion check: complete at a later time | up to date, with that time |
+/// | completion check: complete without a time | up to date, with the time when a run last changed something, if one did |
 /// | the last attempt failed, or never ended; no stamp | `Failed`, `Interrupted`, `NeverRan` |
 /// | an earlier task or a dependency is newer than the stamp | `DependencyNewer` |
-/// | another hash text | `HashChanged` |
-/// | another source | `SourceChanged` |
+/// | the hash text changed | `HashChanged` |
+/// | the source changed | `SourceChanged` |
 /// | an input changed; an output is missing | `InputChanged`, `OutputMissing` |
-/// | what it made is not as it was left | `Drifted` |
-/// | the invalidator says no | `Invalidated` |
+/// | the world differs from the state that the last run left | `Drifted` |
+/// | the invalidator returns false | `Invalidated` |
 /// | none of these | up to date, with the stamp's time |
 pub fn decide(facts: &Facts<'_>) -> Decision {
     if facts.forced {
@@ -219,7 +221,8 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         Fact::Absent => by_stamp(facts),
         Fact::Unasked => Decision::Ask(Question::Completion),
         Fact::Known(Completion::Incomplete) => Decision::Run(Reason::NotCompleted),
-        // The check alone decides. Later tasks are compared with the last attempt, which may have changed something.
+        // The check alone decides. Later tasks are compared with the last attempt because it may
+        // have changed something.
         Fact::Known(Completion::Complete) => Decision::UpToDate(facts.entry.and_then(Entry::last_change)),
         Fact::Known(Completion::At(time)) => {
             newer_than(time, facts.newest).map_or(Decision::UpToDate(Some(time)), Decision::Run)

@@ -23,7 +23,7 @@ fn done() -> Entry {
     Entry::completed(stamp())
 }
 
-/// A task that has everything, with a stamp and nothing that changed.
+/// Returns the facts of a task with every feature, a stamp and no change.
 fn settled(entry: &Entry) -> Facts<'_> {
     Facts {
         forced: false,
@@ -74,14 +74,14 @@ fn line_2_a_task_complete_at_a_time_is_compared_with_the_newest() {
 }
 
 #[test]
-fn line_2_a_task_complete_without_a_time_says_nothing_about_time() {
+fn line_2_a_task_complete_without_a_time_ignores_newer_dependencies() {
     let (entry, newer) = (done(), newest(u64::MAX));
     let facts = Facts { completion: Fact::Known(Completion::Complete), newest: Some(&newer), ..settled(&entry) };
     assert_eq!(decide(&facts), Decision::UpToDate(None));
 }
 
 #[test]
-fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
+fn line_2_a_completion_check_overrides_stamp_hash_source_and_invalidator() {
     let interrupted =
         Entry { attempt: Some(Box::new(Attempt::Running { since: STAMPED, run: RUN })), ..Entry::default() };
     let facts = Facts {
@@ -98,7 +98,7 @@ fn line_2_with_a_completion_check_no_stamp_hash_source_or_invalidator_counts() {
 }
 
 #[test]
-fn line_2_a_task_complete_without_a_time_passes_on_when_it_last_changed_something() {
+fn line_2_a_task_complete_without_a_time_passes_on_the_time_of_its_last_change() {
     let changed = |changed: u64, attempt| {
         let entry = Entry { changed: Some(Timestamp(changed)), attempt, ..Entry::default() };
         decide(&Facts { completion: Fact::Known(Completion::Complete), ..settled(&entry) })
@@ -112,7 +112,7 @@ fn line_2_a_task_complete_without_a_time_passes_on_when_it_last_changed_somethin
 }
 
 #[test]
-fn line_3_without_a_stamp_after_a_failure_or_an_interruption_it_runs() {
+fn line_3_a_task_without_a_stamp_or_after_a_failure_or_interruption_runs() {
     let never = Entry::default();
     assert_eq!(reason(&settled(&never)), Reason::NeverRan);
     assert_eq!(reason(&Facts { entry: None, ..settled(&never) }), Reason::NeverRan);
@@ -126,7 +126,7 @@ fn line_3_without_a_stamp_after_a_failure_or_an_interruption_it_runs() {
 }
 
 #[test]
-fn line_4_something_that_ran_later_than_the_stamp_runs_it() {
+fn line_4_a_task_older_than_a_dependency_runs() {
     let (entry, newer, same) = (done(), newest(101), newest(100));
     let which = "earlier".into();
     assert_eq!(reason(&Facts { newest: Some(&newer), ..settled(&entry) }), Reason::DependencyNewer { which });
@@ -134,7 +134,7 @@ fn line_4_something_that_ran_later_than_the_stamp_runs_it() {
 }
 
 #[test]
-fn line_5_another_hash_text_runs_it() {
+fn line_5_a_changed_hash_text_runs_the_task() {
     let entry = done();
     let facts = Facts { hash: Fact::Known("other".to_owned()), ..settled(&entry) };
     let (from, to) = ("same".to_owned(), "other".to_owned());
@@ -142,7 +142,7 @@ fn line_5_another_hash_text_runs_it() {
 }
 
 #[test]
-fn line_6_another_source_runs_it_unless_it_is_not_checked() {
+fn line_6_a_changed_source_runs_the_task_unless_it_is_not_checked() {
     let entry = done();
     assert_eq!(reason(&Facts { source: Some(8), ..settled(&entry) }), Reason::SourceChanged);
     assert_eq!(decide(&Facts { source: None, ..settled(&entry) }), Decision::UpToDate(Some(STAMPED)));
@@ -151,7 +151,7 @@ fn line_6_another_source_runs_it_unless_it_is_not_checked() {
 }
 
 #[test]
-fn line_7_a_changed_input_or_a_missing_output_runs_it() {
+fn line_7_a_changed_input_or_a_missing_output_runs_the_task() {
     let entry = done();
     let facts = Facts { input_change: Fact::Known(Some("in".to_owned())), ..settled(&entry) };
     assert_eq!(reason(&facts), Reason::InputChanged { path: "in".to_owned(), during_last_run: false });
@@ -160,7 +160,7 @@ fn line_7_a_changed_input_or_a_missing_output_runs_it() {
 }
 
 #[test]
-fn line_7_what_changed_while_the_task_ran_is_said() {
+fn line_7_the_reason_mentions_a_change_during_the_last_run() {
     let entry = Entry::completed(Stamp { changed_while_running: true, ..stamp() });
     let facts = Facts { input_change: Fact::Known(Some("in".to_owned())), ..settled(&entry) };
     assert_eq!(reason(&facts).to_string(), "input in changed while it last ran");
@@ -169,7 +169,7 @@ fn line_7_what_changed_while_the_task_ran_is_said() {
 }
 
 #[test]
-fn line_8_a_state_that_is_not_as_it_was_left_runs_it() {
+fn line_8_a_state_that_differs_from_the_last_run_runs_the_task() {
     let entry = done();
     let what = vec![Difference::new("motd", "content differs"), Difference::new("key", "mode 0644").instead_of("0600")];
     let facts = Facts { differences: Fact::Known(what.clone()), valid: Fact::Known(false), ..settled(&entry) };
@@ -183,13 +183,13 @@ fn line_8_a_state_that_is_not_as_it_was_left_runs_it() {
 }
 
 #[test]
-fn line_9_an_invalidator_that_says_no_runs_it() {
+fn line_9_an_invalidator_that_returns_false_runs_the_task() {
     let entry = done();
     assert_eq!(reason(&Facts { valid: Fact::Known(false), ..settled(&entry) }), Reason::Invalidated);
 }
 
 #[test]
-fn line_11_else_it_is_up_to_date_and_passes_its_time_on() {
+fn line_11_otherwise_the_task_is_up_to_date_and_passes_its_time_on() {
     let entry = done();
     assert_eq!(decide(&settled(&entry)), Decision::UpToDate(Some(STAMPED)));
 }
@@ -201,7 +201,7 @@ fn control_characters_of_a_hash_text_do_not_reach_the_terminal() {
     assert!(!text.chars().any(char::is_control) && text.ends_with("to two…"), "{text}");
 }
 
-/// What is true of a task, whether or not it is asked.
+/// The complete facts of a task, whether or not the decision asks for them.
 #[derive(Clone, Debug)]
 #[expect(clippy::option_option, reason = "whether there are inputs, then whether one changed")]
 struct World {
@@ -257,7 +257,7 @@ prop_compose! {
     }
 }
 
-/// The table as a list of lines: the first that holds is the answer.
+/// A naive implementation of the table: a list of lines, of which the first that holds is the answer.
 fn table(world: &World) -> Decision {
     use Reason as R;
     let newer = |time: Timestamp| world.newest.as_ref().filter(|newest| newest.time > time);
@@ -308,7 +308,7 @@ fn table(world: &World) -> Decision {
     }
 }
 
-/// Answers questions as they come, and keeps them.
+/// Answers the questions of `decide` until it decides. Returns the decision and the questions.
 fn ask_all(world: &World) -> (Decision, Vec<Question>) {
     fn unasked<A>(fact: Option<&A>) -> Fact<A> {
         if fact.is_some() { Fact::Unasked } else { Fact::Absent }

@@ -1,4 +1,4 @@
-//! Readiness: an object is ready once its setup tasks, or what its model does instead, have run.
+//! Readiness: an object is ready once its setup tasks, or the method that its model names instead, have run.
 
 use std::sync::Arc;
 
@@ -9,10 +9,12 @@ pub use crate::wait::{Circle, WorkKind};
 pub use crate::work::SharedError;
 use crate::work::{OnceError, WorkContext};
 
-/// Brings an object to ready, or waits for whoever does; once it is, it is. A plan says what that would run instead, and does not
-/// take the object to be ready afterwards.
+/// Brings an object to ready, or waits until other work has done so. An object that is ready stays
+/// ready. In a plan, reports the tasks that would run instead, and does not mark the object as
+/// ready.
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
-    // As it is; that is not kept, since it holds for the fleet alone.
+    // An excluded object is used as it is. This is not recorded in the object because it applies to
+    // this fleet only.
     if WorkContext::ask_fleet(|fleet| fleet.leaves_out(&object.core().id)).unwrap_or_default() {
         return Ok(());
     }
@@ -23,7 +25,7 @@ pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError>
     made.map_err(|error| not_ready(object, error))
 }
 
-/// Plans what bringing an object to ready would run. An object that is ready stays so: nothing would run.
+/// Plans the tasks that bringing an object to ready would run: none if the object is ready already.
 async fn plan(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     if object.core().ready.peek().is_some() {
         return Ok(());
@@ -32,7 +34,7 @@ async fn plan(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     planned.map_err(|error| not_ready(object, OnceError::Failed(anyhow::Error::new(error).into())))
 }
 
-/// Brings an object to ready anew, once a request of the query.
+/// Brings an object to ready again, at most once per request.
 pub(crate) async fn renew(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     let made = object.core().ready.renew(|| bring_up(object)).await;
     made.map_err(|error| not_ready(object, error))
@@ -59,14 +61,16 @@ fn not_ready(object: &Arc<dyn DynObject>, error: OnceError) -> ReadyError {
 }
 
 impl AnyObject {
-    /// Brings the object to ready: runs its setup tasks, or calls the method that the `ready` key of its model names. The first
-    /// caller starts the work. Concurrent callers wait for the same work and get the same error. A call after a failure tries
-    /// again. The work is cancelled when nobody waits for it any more.
+    /// Brings the object to ready: runs its setup tasks, or calls the method that the `ready` key
+    /// of its model names. The first caller starts the work. Concurrent callers wait for the same
+    /// work and get the same error. A call after a failure tries again. The work is cancelled once
+    /// nobody waits for it.
     ///
     /// # Errors
     ///
-    /// The run fails, or it would wait for itself: the error then prints the circle. Work that a task spawns is not known to belong
-    /// to that task.
+    /// Returns an error if the run fails, or if it would wait for itself; the error then prints the
+    /// circle. The circle is not found if it leads through work that a task has spawned, because
+    /// spawned work is not known to belong to that task.
     pub async fn ready(&self) -> Result<(), ReadyError> {
         ready(&self.0).await
     }

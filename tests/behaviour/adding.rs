@@ -104,7 +104,10 @@ async fn mistakes_are_errors_and_leave_the_object_as_it_was() {
         "{error}"
     );
     let error = machine.add_setup_task(say(&log, "x").before("frist")).unwrap_err().to_string();
-    assert_eq!(error, "`m` has no setup task `frist` for `x` to stand beside; it has `first`, `second`, `third`");
+    assert_eq!(
+        error,
+        "`x` cannot be placed beside `frist`: `m` has no such setup task; it has `first`, `second`, `third`"
+    );
     let error = machine.add_setup_task(say(&log, "x").before("first").after("second")).unwrap();
     assert_eq!(error.name(), "x", "second before first: the table's numbers give way");
     assert_eq!(names(&machine), ["second", "x", "first", "third"]);
@@ -198,8 +201,8 @@ async fn closures_of_an_added_task_decide_as_helper_methods_do() {
         plan().await,
         [
             "hashed up to date",
-            "valid would run: its invalidator says it no longer holds",
-            "checked would run: its check says it is not complete"
+            "valid would run: its invalidator reports that it is no longer valid",
+            "checked would run: its check reports that it is not complete"
         ]
     );
     machine.knobs.set("valid", "yes");

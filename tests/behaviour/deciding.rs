@@ -68,7 +68,7 @@ async fn another_hash_runs_the_task_and_names_both_texts() {
 async fn an_invalidator_that_says_no_runs_the_task() {
     let (_layout, machine) = settled().await;
     machine.knobs.set("valid", "no");
-    assert_eq!(plan(&machine).await[1], "second would run: its invalidator says it no longer holds");
+    assert_eq!(plan(&machine).await[1], "second would run: its invalidator reports that it is no longer valid");
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn a_completion_check_decides_alone_and_keeps_no_stamp() {
     let complete = Arc::new(std::sync::Mutex::new(Completion::Incomplete));
     let object = layout.add(Checked { log: Log::default(), complete: complete.clone() }).unwrap();
     let report = object.run_setup_tasks().await.unwrap();
-    assert_eq!(lines(&report)[1], "checked ran: its check says it is not complete");
+    assert_eq!(lines(&report)[1], "checked ran: its check reports that it is not complete");
     assert!(object.check_stamp("checked").await.unwrap().is_none());
 
     *complete.lock().unwrap() = Completion::Complete;
@@ -413,7 +413,7 @@ async fn a_slow_invalidator_is_asked_only_if_configured() {
     cheap.run_setup_tasks().await.unwrap();
     assert_eq!((plan(&cheap).await, asked.load(Ordering::Relaxed)), (vec!["work up to date".to_owned()], 0));
     let thorough = place.layout_with(|config| config.slow_invalidators = true).add(Slow(asked.clone())).unwrap();
-    assert_eq!(plan(&thorough).await, ["work would run: its invalidator says it no longer holds"]);
+    assert_eq!(plan(&thorough).await, ["work would run: its invalidator reports that it is no longer valid"]);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }
 

@@ -387,5 +387,5 @@ impl Hostless {
 async fn a_host_is_there_for_customizations_alone() {
     let error = Layout::in_memory().unwrap().add(Hostless).unwrap().run_setup_tasks().await.unwrap_err();
     let error = format!("{:#}", anyhow::Error::from(error));
-    assert!(error.contains("`hostless` is applied to no host"), "{error}");
+    assert!(error.contains("`hostless` is not applied to a host"), "{error}");
 }

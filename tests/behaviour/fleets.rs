@@ -283,7 +283,7 @@ async fn an_id_in_front_of_a_task_is_taken_as_it_is_written_too() {
     let unknown = layout.run().force("web[1]/c").await.unwrap_err().to_string();
     assert!(unknown.starts_with("no task is called `web[1]/c`"), "{unknown}");
     let broken = layout.run().force("web[1]/[").await.unwrap_err().to_string();
-    assert!(broken.starts_with("`web[1]/[` is no pattern"), "{broken}");
+    assert!(broken.starts_with("`web[1]/[` is not a pattern"), "{broken}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

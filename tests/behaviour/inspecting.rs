@@ -110,7 +110,7 @@ async fn an_object_says_which_tasks_would_run_and_why() {
             "assemble never ran",
             "lamp never ran",
             "lamp.bulb_in never ran",
-            "clean its check says it is not complete"
+            "clean its check reports that it is not complete"
         ]
     );
     desk.run_setup_tasks().await.unwrap();

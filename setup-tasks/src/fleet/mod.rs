@@ -1,4 +1,4 @@
-//! Many objects: brought to ready together, dependencies first.
+//! Fleets: runs that bring many objects to ready, dependencies first.
 
 mod name;
 mod path;
@@ -20,14 +20,15 @@ use crate::text::name_help;
 pub use crate::work::Stop;
 use crate::work::{CachePadded, FleetOptions, ObjectName, Stops, TaskName};
 
-/// How many objects are run at once by default, for each processor.
+/// The default number of objects per processor that run at the same time.
 const A_PROCESSOR: usize = 8;
 
-/// A run of many objects that is about to begin: await it. From [`Layout::run`].
+/// A run of many objects. [`Layout::run`] creates it, and awaiting it starts it.
 ///
-/// Each object is brought to ready anew, at most once, in a task of its own of the tokio runtime that this is awaited in. An
-/// object begins once those that it depends on have ended; those that depend on each other begin together. After a failure,
-/// what does not depend on it goes on.
+/// Each object is brought to ready again, at most once. Workers, which are tasks of the current
+/// tokio runtime, run the objects in parallel. An object begins once the objects on which it
+/// depends have ended. Objects that depend on each other run at the same time. After a failure, all
+/// objects that do not depend on the failed one continue.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -76,31 +77,31 @@ enum OfType {
     Name(String),
 }
 
-/// Why a fleet does not begin.
+/// The reason why a fleet cannot begin.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FleetError {
-    /// A pattern cannot be read.
+    /// A pattern is malformed.
     #[error(
-        "`{pattern}` is no pattern: {problem}\nhelp: `*` stands for any text, `?` for one character, `[ab]` for one of those"
+        "`{pattern}` is not a pattern: {problem}\nhelp: `*` stands for any text, `?` for one character, `[ab]` for one of those"
     )]
     Pattern {
         /// The pattern.
         pattern: String,
-        /// What is wrong with it.
+        /// The error in the pattern.
         problem: String,
     },
     /// The stamps cannot be read.
     #[error(transparent)]
     Stamp(#[from] StampError),
-    /// A filter chooses nothing.
+    /// A filter selects nothing.
     #[error("no {what} `{wanted}`\nhelp: {known}")]
     Nothing {
-        /// What there is none of: `object matches`, `object is a`, `task has the tag`, `task is called`.
+        /// The failed condition: `object matches`, `object is a`, `task has the tag` or `task is called`.
         what: &'static str,
-        /// What was wanted.
+        /// The name or pattern of the filter.
         wanted: String,
-        /// What there is.
+        /// The existing names.
         known: String,
     },
 }
@@ -131,7 +132,8 @@ impl FleetRun {
         }
     }
 
-    /// How many objects are run at once; at least one. By default eight times as many as there are processors.
+    /// Sets the number of objects that run at the same time, at least one. The default is eight per
+    /// processor.
     pub fn jobs(mut self, jobs: usize) -> Self {
         self.jobs = Some(jobs.max(1));
         self
@@ -141,9 +143,11 @@ impl FleetRun {
         self.dry_run || self.layout.is_dry_run()
     }
 
-    /// How many of so many objects are run at once.
+    /// Returns the number of workers for this number of objects.
     fn workers(&self, objects: usize) -> usize {
-        // Most tasks wait for something else than a processor. How many of those there are takes some twenty looks at files.
+        // Eight per processor, because most tasks wait for other things than a processor. The
+        // number of processors is queried only for many objects because the query reads about
+        // twenty files.
         let by_default = || match objects {
             0..=A_PROCESSOR => A_PROCESSOR,
             _ => A_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from),
@@ -151,99 +155,104 @@ impl FleetRun {
         self.jobs.unwrap_or_else(by_default).min(objects)
     }
 
-    /// Begins no further object once one failed; what runs then is brought to its end.
+    /// Starts no further object after a failure. Objects that are running at that time run to their end.
     pub fn fail_fast(mut self) -> Self {
         self.fail_fast = true;
         self
     }
 
-    /// Goes on after a failure with what does not depend on it: the default.
+    /// Continues after a failure with the objects that do not depend on the failed one. This is the default.
     pub fn keep_going(mut self) -> Self {
         self.fail_fast = false;
         self
     }
 
-    /// Runs nothing and changes nothing on disk; the report says what would run, and why.
+    /// Runs no tasks and changes nothing on disk. The report contains the tasks that would run,
+    /// with the reasons.
     pub fn dry_run(mut self) -> Self {
         self.dry_run = true;
         self
     }
 
-    /// As [`dry_run`](Self::dry_run); the report also has what tasks that would run would change in files.
+    /// Runs no tasks, as [`dry_run`](Self::dry_run) does. The report also contains the changes that
+    /// these tasks would make to files.
     pub fn diff(mut self) -> Self {
         self.diff = true;
         self.dry_run()
     }
 
-    /// Chooses an object by its id, or the objects whose id matches a pattern (`*`, `?`, `[ab]`); several choose what any of them
-    /// chooses. The id of an object that exists is taken as it is written, and never as a pattern. What the chosen objects depend
-    /// on runs as far as they need it.
+    /// Selects an object by its id, or all objects whose id matches a pattern (`*`, `?`, `[ab]`).
+    /// Several calls select the union. The id of an existing object is read literally, and never as
+    /// a pattern. The dependencies of the selected objects run as far as these need them.
     pub fn include(mut self, pattern: impl Into<String>) -> Self {
         self.include.push(pattern.into());
         self
     }
 
-    /// Leaves out an object by its id, or the objects whose id matches a pattern, as in [`include`](Self::include): nothing runs
-    /// on them, not even for those that depend on them.
+    /// Excludes an object by its id, or all objects whose id matches a pattern, as in
+    /// [`include`](Self::include). None of their tasks run, not even as dependencies of other
+    /// objects.
     pub fn exclude(mut self, pattern: impl Into<String>) -> Self {
         self.exclude.push(pattern.into());
         self
     }
 
-    /// Chooses the objects of a type; several choose those of any of them.
+    /// Selects the objects of a type. Several calls select the union.
     pub fn of_type<M: SetupTasks>(mut self) -> Self {
         self.types.push(OfType::Id(TypeId::of::<M>(), M::NAME));
         self
     }
 
-    /// As [`of_type`](Self::of_type), by the type's name.
+    /// Selects the objects of a type, as [`of_type`](Self::of_type) does, by the type's name.
     pub fn of_type_named(mut self, name: impl Into<String>) -> Self {
         self.types.push(OfType::Name(name.into()));
         self
     }
 
-    /// Chooses the tasks with a tag, of the objects that have such; several choose those with any of them. Relationships are
-    /// looked at all the same; tasks that are left out count by their stamps.
+    /// Selects the tasks with a tag, and the objects that have such tasks. Several calls select the
+    /// union. Relationships are considered nevertheless. The stamps of unselected tasks still count
+    /// in decisions.
     pub fn tag(mut self, tag: impl Into<String>) -> Self {
         self.tags.push(tag.into());
         self
     }
 
-    /// Runs tasks whether or not they must: those of an object by its id, one task as `object/task`, or whatever matches a pattern
-    /// over either. The id of an object that exists is taken as it is written, also in front of a task.
+    /// Forces tasks to run: the tasks of an object by its id, one task as `object/task`, or all
+    /// matches of a pattern over either. The id of an existing object is read literally, also in
+    /// front of a task.
     pub fn force(mut self, pattern: impl Into<String>) -> Self {
         self.force.push(pattern.into());
         self
     }
 
-    /// Runs every task whether or not it must.
+    /// Forces every task to run.
     pub fn force_all(mut self) -> Self {
         self.force_all = true;
         self
     }
 
-    /// Chooses only objects with a task that [`force`](Self::force) names.
+    /// Selects only objects with a task that [`force`](Self::force) selects.
     pub fn only_forced(mut self) -> Self {
         self.only_forced = true;
         self
     }
 
-    /// Stops once it is asked to, or the layout is: [`Layout::stop`].
+    /// Stops the fleet once this stop or that of the layout ([`Layout::stop`]) is requested.
     pub fn stop_when(mut self, stop: Stop) -> Self {
         self.stop = Some(stop);
         self
     }
 
-    /// The objects that are chosen, in the order of adding.
+    /// Returns the selected objects in the order of adding.
     ///
     /// # Errors
     ///
-    /// A pattern that is none, a filter that chooses nothing.
+    /// Returns an error if a pattern is malformed, or if a filter selects nothing.
     pub fn objects(&self) -> Result<Vec<AnyObject>, FleetError> {
         self.choose().map(|(objects, _)| objects)
     }
 
-    /// The objects that are chosen, and what their runs must know.
+    /// Returns the selected objects, and the options for their runs.
     fn choose(&self) -> Result<(Vec<AnyObject>, FleetOptions), FleetError> {
         let names = |texts: &[String]| -> Result<Vec<_>, FleetError> {
             texts.iter().map(|text| ObjectName::new(text, &self.layout)).collect()
@@ -305,7 +314,7 @@ impl IntoFuture for FleetRun {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
             let (objects, options) = self.choose()?;
-            // One error for all, rather than one for each object.
+            // A store that cannot be read is one error of the fleet instead of one error per object.
             self.layout.observe_store(self.is_plan()).await?;
             Ok(runner::run(&self, objects, options).await)
         })

@@ -1,4 +1,5 @@
-//! Objects and tasks as a user names them: by a pattern, or by an id that is taken as it is written.
+//! The parser of the filters of a fleet. A user names objects and tasks by a pattern, or by an id,
+//! which is read literally.
 
 use std::sync::Arc;
 
@@ -24,7 +25,7 @@ impl TaskName {
         if layout.get(text).is_some() {
             return ObjectName::new(text, layout).map(Self::Object);
         }
-        // Ids and names of tasks may hold slashes, too.
+        // Ids and names of tasks may contain slashes, too.
         let splits = || {
             let at = |(at, _)| Some((layout.get(&text[..at])?, &text[at + 1..]));
             text.rmatch_indices('/').filter_map(at)
@@ -40,7 +41,7 @@ impl TaskName {
         }
     }
 
-    /// Returns whether the name stands for a task of the object.
+    /// Returns whether the filter selects a task of the object.
     pub(super) fn names_some_of(&self, object: &AnyObject) -> bool {
         let id = object.id();
         object.0.order().iter().any(|row| self.matches(id, object.0.stamp_name(row)))
@@ -48,7 +49,7 @@ impl TaskName {
     }
 }
 
-/// Reads a pattern that is a part, or all, of what the user wrote.
+/// Parses a pattern that is a part, or all, of the user's text. An error shows the whole text.
 fn part_of(part: &str, text: &str) -> Result<Pattern, FleetError> {
     Pattern::new(part).map_err(|error| FleetError::Pattern { pattern: text.to_owned(), problem: error.msg.to_owned() })
 }
@@ -62,7 +63,7 @@ fn has_task(object: &AnyObject, task: &str) -> bool {
 fn inner_tasks(object: &AnyObject) -> Vec<String> {
     fn add(object: &Arc<dyn DynObject>, names: &mut Vec<String>) {
         for row in object.order().iter().filter(|&row| object.category(row) == TaskCategory::Customization) {
-            // The run reports a customization that cannot be made.
+            // The run reports a customization that cannot be created.
             let Ok(custom) = object.clone().customization(row) else { continue };
             names.extend(custom.order().iter().map(|row| custom.stamp_name(row).to_owned()));
             add(&custom, names);

@@ -1,4 +1,4 @@
-//! The way from an object that failed to the object whose own failure that is.
+//! The path from an object that failed to the object that caused the failure.
 
 use std::error::Error;
 
@@ -6,7 +6,8 @@ use crate::injector::InjectError;
 use crate::object::ReadyError;
 use crate::run::{RelatedError, RunError};
 
-/// The objects along the causes of an error, each once: the object itself first, the one that failed on its own last.
+/// Returns the objects along the causes of an error: the failed object first, and the object that
+/// caused the failure last.
 pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     for error in causes(error) {
@@ -21,7 +22,7 @@ pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
     path
 }
 
-/// Whether that is no failure, but a fleet that was asked to stop.
+/// Returns whether the error comes from a request to stop the fleet, and not from a failure.
 pub(super) fn is_stop(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| matches!(as_run(error), Some(RunError::Stopped { .. })))
 }
@@ -40,7 +41,7 @@ fn of_run(error: &RunError, path: &mut Vec<String>) {
             push(object, path);
             push(other, path);
         }
-        // Transparent: its own source comes next.
+        // The variant is transparent: the next error of the chain is the source of the inner one.
         RunError::Ready(error) => of_ready(error, path),
         RunError::Task { object, .. }
         | RunError::Check { object, .. }
@@ -58,7 +59,7 @@ fn of_ready(error: &ReadyError, path: &mut Vec<String>) {
 }
 
 fn push(object: &str, path: &mut Vec<String>) {
-    // An object's error is one of its run and of its readiness.
+    // The error of a run and that of the readiness around it name the same object.
     if path.last().is_none_or(|last| last != object) {
         path.push(object.to_owned());
     }

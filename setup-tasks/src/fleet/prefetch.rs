@@ -1,4 +1,5 @@
-//! Prefetch of the records of all objects of a fleet with one scan. The run of an object decodes its own records.
+//! Prefetch of the records of all objects of a fleet with one scan. The run of an object decodes
+//! its own records.
 
 use foldhash::{HashMap, HashMapExt};
 
@@ -6,11 +7,11 @@ use crate::object::AnyObject;
 use crate::stamp::StampStore;
 use crate::work::RequestId;
 
-/// The number of objects from which on one scan is faster than one read per object.
+/// The smallest number of objects for which one scan is faster than one read per object.
 const MANY: usize = 64;
 
-/// Reads the records of the objects if they are many, and gives each object the range of its own. After a failure, each run reads
-/// for itself and reports what is wrong.
+/// Reads the records of all objects if there are at least [`MANY`], and stores the range of its
+/// records in each object. After a failure, each run reads its own records and reports the error.
 pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject], request: RequestId) -> Vec<u8> {
     let mut bytes = Vec::new();
     if objects.len() < MANY {
@@ -30,7 +31,7 @@ pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject
     };
     let read = store.load_many(&subdirs, &mut keep).await;
     match read {
-        // The store has no records of the objects that the scan did not find.
+        // The store has no records of the objects that the scan did not visit.
         Ok(true) => {
             let others = objects.iter().zip(found).filter(|(_, found)| !found);
             others.for_each(|(object, _)| object.0.core().prefetch(Some((request, 0..0))));

@@ -1,4 +1,4 @@
-//! What a fleet did.
+//! The report of a fleet.
 
 use std::fmt;
 use std::time::Duration;
@@ -9,75 +9,77 @@ use crate::object::AnyObject;
 use crate::run::{TaskReport, TaskStatus, explain, leaves, micros, with_status};
 use crate::work::SharedError;
 
-/// The version of the report as JSON.
+/// The version of the report's JSON form.
 const VERSION: u32 = 1;
 
-/// What a fleet did, or would do. Its text (`Display`) has a line for every task that is not up to date and for every object
-/// that is not as it should be, then the [`summary`](Self::summary). As JSON: docs/src/formats.md.
+/// The results of a fleet, or of its dry run. The text (`Display`) has one line for every task that
+/// is not up to date and for every object that was not completed, and then the
+/// [`summary`](Self::summary). The page "Formats" of the book describes the JSON form.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FleetReport {
-    /// Whether it was a dry run.
+    /// Whether the fleet was a dry run.
     pub dry_run: bool,
-    /// Whether it was stopped before its end: [`FleetRun::stop_when`](super::FleetRun::stop_when).
+    /// Whether the fleet was stopped before its end; see [`FleetRun::stop_when`](super::FleetRun::stop_when).
     pub stopped: bool,
-    /// How long it took.
+    /// The duration of the fleet.
     pub duration: Duration,
-    /// The objects that were chosen, in the order of adding; then those that were run for them.
+    /// The results of the selected objects in the order of adding, and then those of unselected
+    /// objects that ran as dependencies.
     pub objects: Vec<ObjectResult>,
 }
 
-/// What became of one object.
+/// The result of one object.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct ObjectResult {
-    /// Its id.
+    /// The object's id.
     pub object: String,
-    /// The name of its model's type.
+    /// The name of the model's type.
     #[serde(rename = "type")]
     pub type_name: &'static str,
-    /// Whether it was chosen, and not just run for one that was.
+    /// Whether the object was selected. An unselected object ran because a selected one needed it.
     pub chosen: bool,
-    /// What became of it.
+    /// The status of the object.
     pub outcome: ObjectStatus,
-    /// Its tasks that are not up to date, in run order.
+    /// The object's tasks that are not up to date, in run order.
     pub tasks: Vec<TaskReport>,
-    /// How many of its tasks are up to date.
+    /// The number of the object's tasks that are up to date.
     pub up_to_date: usize,
-    /// Why it failed; as JSON the error with its causes on one line.
+    /// The error of a failed object. The JSON form contains the error and its causes on one line.
     #[serde(serialize_with = "text")]
     pub error: Option<SharedError>,
-    /// The objects from this one to the one that failed on its own.
+    /// The path of objects from this one to the one that caused the failure.
     pub path: Vec<String>,
-    /// How long it took, waiting included.
+    /// The duration, including the time of waiting.
     #[serde(rename = "duration_us", serialize_with = "micros")]
     pub duration: Duration,
 }
 
-/// What became of an object.
+/// The status of an object in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ObjectStatus {
-    /// A task ran.
+    /// At least one task ran.
     Ran,
-    /// There was nothing to do.
+    /// All tasks are up to date.
     UpToDate,
-    /// Nothing ran, and a task asked to be skipped.
+    /// No task completed, and at least one task skipped itself.
     Skipped,
-    /// A task would run, were this not a dry run.
+    /// In a dry run: at least one task would run.
     WouldRun,
-    /// No task would run for sure, and a dry run cannot decide some.
+    /// In a dry run: no task is certain to run, and at least one is undecided.
     Undecided,
-    /// It failed.
+    /// The object failed.
     Failed,
-    /// Something that it depends on failed.
+    /// A dependency of the object failed.
     DependencyFailed,
-    /// It is readonly: nothing was looked at.
+    /// The object is readonly. Its tasks were not considered.
     Readonly,
-    /// It was not begun, since another one failed or the fleet was stopped.
+    /// The object was not started because another one failed or the fleet was stopped.
     NotTried,
-    /// The fleet was stopped before its last task.
+    /// The fleet was stopped before the object's last task.
     Stopped,
 }
 
@@ -108,17 +110,18 @@ impl ObjectResult {
         }
     }
 
-    /// Its tasks; in the place of customizations, their tasks.
+    /// Returns the tasks. The tasks of a customization replace the customization itself.
     pub fn leaves(&self) -> impl Iterator<Item = &TaskReport> {
         leaves(&self.tasks).into_iter()
     }
 
-    /// Its tasks with a status; in the place of customizations, their tasks.
+    /// Returns the tasks with a status. The tasks of a customization replace the customization itself.
     pub fn with(&self, status: TaskStatus) -> impl Iterator<Item = &TaskReport> {
         with_status(&self.tasks, status)
     }
 
-    /// Whether it is not as it should be: it, or something that it depends on, failed, or it was not tried or not finished.
+    /// Returns whether the object was not completed: it or a dependency failed, or it was not tried
+    /// or not finished.
     pub fn is_failure(&self) -> bool {
         use ObjectStatus::{DependencyFailed, Failed, NotTried, Stopped};
         matches!(self.outcome, Failed | DependencyFailed | NotTried | Stopped)
@@ -126,22 +129,22 @@ impl ObjectResult {
 }
 
 impl FleetReport {
-    /// The result of one object.
+    /// Returns the result of one object.
     pub fn object(&self, id: &str) -> Option<&ObjectResult> {
         self.objects.iter().find(|result| result.object == id)
     }
 
-    /// The objects with an outcome.
+    /// Returns the results of the objects with a status.
     pub fn with(&self, outcome: ObjectStatus) -> impl Iterator<Item = &ObjectResult> {
         self.objects.iter().filter(move |result| result.outcome == outcome)
     }
 
-    /// Whether nothing failed.
+    /// Returns whether no result is a [failure](ObjectResult::is_failure).
     pub fn is_success(&self) -> bool {
         !self.objects.iter().any(ObjectResult::is_failure)
     }
 
-    /// How many tasks have a status.
+    /// Returns the number of tasks with a status.
     pub fn count(&self, status: TaskStatus) -> usize {
         match status {
             TaskStatus::UpToDate => self.objects.iter().map(|result| result.up_to_date).sum(),
@@ -149,7 +152,7 @@ impl FleetReport {
         }
     }
 
-    /// What became of all, on one line.
+    /// Returns a summary of all results on one line.
     pub fn summary(&self) -> String {
         let of = |outcome| self.with(outcome).count();
         let (failed, behind, not_tried) =
@@ -238,7 +241,7 @@ fn text<S: Serializer>(error: &Option<SharedError>, serializer: S) -> Result<S::
     error.as_ref().map(|error| explain(&**error)).serialize(serializer)
 }
 
-/// With a version in front.
+/// The JSON form begins with a version.
 impl Serialize for FleetReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]

@@ -1,4 +1,5 @@
-//! Workers that run the objects of a fleet in parallel. An object begins once those that it depends on have ended.
+//! Workers that run the objects of a fleet in parallel. An object begins once those that it depends
+//! on have ended.
 
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
@@ -48,7 +49,8 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
-            // Panics of tasks and objects are caught where they happen, so this one comes from the runner.
+            // Panics of tasks and objects are caught at their place, so this panic comes from the
+            // runner itself.
             tracing::error!("a worker of a fleet ended early: {error}");
         }
     }
@@ -77,7 +79,8 @@ impl FleetState {
         self.schedule.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Records an object that a worker has run, and returns what the worker does next. The schedule is locked once per object.
+    /// Records an object that a worker has run, and returns what the worker does next. The schedule
+    /// is locked once per object.
     fn next(&self, finished: Option<(usize, FinishedObject)>) -> Next {
         let has_finished = finished.is_some();
         let mut schedule = self.schedule();
@@ -105,7 +108,8 @@ async fn work(shared: Arc<FleetState>) {
                 next = shared.next(Some((i, FinishedObject { result, duration: began.elapsed() })));
             }
             Next::Wait => {
-                // Enabled before the second look, so that no notification in between is missed.
+                // The notification is enabled before the second look at the schedule so that none
+                // in between is missed.
                 let mut more = pin!(shared.more.notified());
                 more.as_mut().enable();
                 next = shared.next(None);
@@ -133,7 +137,8 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
             crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
         }
     };
-    // A panic in a model's code fails its object. If it ended the worker instead, the others would wait for ever.
+    // A panic in a model's code fails its object. If it ended the worker instead, the others would
+    // wait for ever.
     let result = AssertUnwindSafe(work).catch_unwind().await;
     result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }

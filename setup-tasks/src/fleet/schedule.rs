@@ -15,13 +15,13 @@ pub(super) struct FinishedObject {
     pub(super) duration: Duration,
 }
 
-/// The schedule: which objects are free to run, which run, and which wait for others.
+/// The schedule of a fleet: the objects that are free to run, those that run, and those that wait for others.
 pub(super) struct Schedule {
     /// The objects that begin after each object.
     dependents: HashMap<usize, Vec<usize>>,
     /// The number of objects that each object still waits for.
     waits_for: Vec<usize>,
-    /// The objects that wait for none.
+    /// The objects that no longer wait for any other.
     free: VecDeque<usize>,
     begun: Vec<bool>,
     running: usize,
@@ -55,7 +55,8 @@ impl Schedule {
         schedule
     }
 
-    /// Enters the dependencies that relationships name before the run. A run waits by itself for those that show up later.
+    /// Enters the dependencies that are known from relationships before the run. A run itself waits
+    /// for dependencies that it finds later.
     fn find_edges(&mut self, objects: &[AnyObject]) {
         let related: Vec<_> = objects.iter().enumerate().filter(|(_, object)| object.0.relates()).collect();
         if related.is_empty() {
@@ -80,8 +81,8 @@ impl Schedule {
         }
     }
 
-    /// Returns the next object that waits for none. If all remaining objects wait for each other, returns one of them: its run
-    /// then waits only for the tasks that it needs.
+    /// Returns the next object that waits for no other. If all remaining objects wait for each
+    /// other, returns one of them. Its run then waits only for the tasks that it needs.
     pub(super) fn next(&mut self) -> Next {
         if self.fail_fast && self.failed {
             return Next::End;

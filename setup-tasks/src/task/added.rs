@@ -27,7 +27,7 @@ pub struct NewTask<K> {
     kind: K,
 }
 
-/// Where an added task goes, and what else is known of it.
+/// The name, position, tags and limits of an added task.
 #[derive(Clone, Debug)]
 pub(crate) struct NewPosition {
     name: &'static str,
@@ -61,7 +61,7 @@ impl NewPosition {
 #[derive(Clone, Debug)]
 pub struct ClosureTask<F>(F);
 
-/// A closure without its type.
+/// A type-erased closure.
 pub(crate) type AnyClosure = Box<dyn Fn(TaskContext) -> BoxFuture<'static, Result<Outcome>> + Send + Sync>;
 
 #[diagnostic::do_not_recommend]
@@ -82,8 +82,9 @@ where
     A: Future + Send + 'static,
     A::Output: IntoOutcome,
 {
-    /// A task that calls a closure. It returns what tasks return. It reaches its object through the context; one that holds
-    /// its own object would keep it for ever.
+    /// Creates a task that calls a closure, which may return everything that a task method may
+    /// return. The closure reaches its object through the context. A closure that holds its own
+    /// object would never be dropped, and neither would the object.
     pub fn new(name: impl AsRef<str>, description: impl Into<String>, run: F) -> Self {
         let place = NewPosition::new(name.as_ref());
         Self { place, description: Some(description.into()), helpers: Helpers::default(), kind: ClosureTask(run) }
@@ -100,48 +101,49 @@ where
 }
 
 impl<K> NewTask<K> {
-    /// A task made of a value, which also describes it.
+    /// Creates a task from a value, which also provides the description.
     pub fn value(name: impl AsRef<str>, kind: K) -> Self {
         Self { place: NewPosition::new(name.as_ref()), description: None, helpers: Helpers::default(), kind }
     }
 
-    /// What it does, in words.
+    /// Sets the description of what the task does.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self
     }
 
-    /// Its number; those of the type's own tasks step by 100. Without it and its kin, it goes behind all others.
+    /// Sets the position by a number. The numbers of the type's own tasks count up in steps of 100.
+    /// A task without `order`, `before` and `after` runs after all others.
     pub fn order(mut self, order: i64) -> Self {
         self.place.order = Some(order);
         self
     }
 
-    /// Directly ahead of another task of the object.
+    /// Places the task directly before another task of the object.
     pub fn before(mut self, task: &str) -> Self {
         self.place.before.push(intern(task));
         self
     }
 
-    /// Directly behind another task of the object.
+    /// Places the task directly after another task of the object.
     pub fn after(mut self, task: &str) -> Self {
         self.place.after.push(intern(task));
         self
     }
 
-    /// A word to choose it by.
+    /// Adds a tag by which runs can select the task.
     pub fn tag(mut self, tag: &str) -> Self {
         self.place.tags.push(intern(tag));
         self
     }
 
-    /// An attempt that takes longer fails.
+    /// Sets the time limit of each attempt. A longer attempt fails.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.place.timeout = Some(timeout);
         self
     }
 
-    /// Further attempts after a failure.
+    /// Sets the number of further attempts after a failure.
     pub fn retries(mut self, retries: u32) -> Self {
         self.place.retries = retries;
         self
@@ -163,11 +165,11 @@ impl<K> NewTask<K> {
     }
 }
 
-/// Why a task cannot be added.
+/// The reason why a task cannot be added.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AddTaskError {
-    /// The name is taken.
+    /// The object already has a task of that name.
     #[error("`{object}` has a setup task `{task}` already\nhelp: give this one another name")]
     Exists {
         /// The object's id.
@@ -175,8 +177,8 @@ pub enum AddTaskError {
         /// The name.
         task: String,
     },
-    /// It is to stand beside a task that the object does not have.
-    #[error("`{object}` has no setup task `{target}` for `{task}` to stand beside; it has {known}")]
+    /// The task is placed before or after a task that the object does not have.
+    #[error("`{task}` cannot be placed beside `{target}`: `{object}` has no such setup task; it has {known}")]
     UnknownTarget {
         /// The object's id.
         object: String,
@@ -184,20 +186,18 @@ pub enum AddTaskError {
         task: String,
         /// The name that was not found.
         target: String,
-        /// The names that there are.
+        /// The names of the object's tasks.
         known: String,
     },
-    /// A number and a neighbour are two places.
-    #[error(
-        "`{task}` is to have a number and to stand beside another task of `{object}`\nhelp: say only one of the two"
-    )]
+    /// The task has both a number and a neighbour, which are two positions.
+    #[error("`{task}` of `{object}` has both a number and a neighbour\nhelp: use only one of the two")]
     TwoPlaces {
         /// The object's id.
         object: String,
         /// The task to add.
         task: String,
     },
-    /// With it, there is no order.
+    /// The task would close a cycle in the order.
     #[error("with `{task}`, the setup tasks of `{object}` cannot be put in an order: {cycle}")]
     Cycle {
         /// The object's id.
@@ -207,9 +207,10 @@ pub enum AddTaskError {
         /// The tasks of the cycle: `a -> b -> a`.
         cycle: String,
     },
-    /// A completion check decides alone.
+    /// The task has a completion check beside a hash function or an invalidator. A completion check
+    /// decides alone.
     #[error(
-        "`{task}` of `{object}` has a completion check, which decides alone and keeps no stamp, and a hash function or an invalidator, too\nhelp: leave one of them out"
+        "`{task}` of `{object}` has both a completion check and a hash function or an invalidator\nhelp: leave one of them out; a completion check decides alone and keeps no stamp"
     )]
     TwoChecks {
         /// The object's id.
@@ -217,7 +218,7 @@ pub enum AddTaskError {
         /// The task to add.
         task: String,
     },
-    /// It depends on a task that the other object does not have.
+    /// The task depends on a task that the other object does not have.
     #[error(
         "`{task}` of `{object}` depends on task `{other}/{wanted}`, but `{other}` has no setup task `{wanted}`; it has {known}"
     )]
@@ -230,12 +231,12 @@ pub enum AddTaskError {
         other: String,
         /// The name that was not found.
         wanted: String,
-        /// The names that there are.
+        /// The names of the other object's tasks.
         known: String,
     },
-    /// It depends on its own object.
+    /// The task depends on its own object.
     #[error(
-        "`{task}` of `{object}` depends on a task of the same object\nhelp: place it behind that one with `after`: earlier tasks of an object count without being named"
+        "`{task}` of `{object}` depends on a task of the same object\nhelp: place the task behind the other one with `after`; all earlier tasks of the same object count as dependencies"
     )]
     OwnDependency {
         /// The object's id.
@@ -243,8 +244,8 @@ pub enum AddTaskError {
         /// The task to add.
         task: String,
     },
-    /// There are too many.
-    #[error("`{object}` has {CAPACITY} setup tasks, and can have no more")]
+    /// The object has the largest possible number of tasks already.
+    #[error("`{object}` already has {CAPACITY} setup tasks, the largest possible number")]
     TooMany {
         /// The object's id.
         object: String,
@@ -285,10 +286,11 @@ impl<T: 'static> AddedRow<T> {
     }
 }
 
-/// The tasks added to an object, with the order that they and those of its type make together.
+/// The tasks added to an object, and the common order of these and the tasks of its type.
 pub(crate) struct Added<T: 'static> {
     pub(crate) rows: Vec<Arc<AddedRow<T>>>,
-    /// Rows: those of the table by their place in it, added ones behind them.
+    /// Indices of rows in run order. A row of the table has its position in the table as its index;
+    /// added rows follow.
     pub(crate) order: Arc<[usize]>,
 }
 
@@ -297,7 +299,7 @@ impl<T: 'static> Added<T> {
         Self { rows: Vec::new(), order: (0..table.len()).collect() }
     }
 
-    /// Adds a task at its place, or says why not.
+    /// Adds a task at its position in the order.
     pub(crate) fn add(&mut self, table: &TaskTable<T>, object: &str, row: AddedRow<T>) -> Result<(), AddTaskError> {
         let (object, task) = (object.to_owned(), row.name().to_owned());
         let mut places = table.places();

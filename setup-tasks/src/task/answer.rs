@@ -1,4 +1,4 @@
-//! What the helper methods of a task answer: hash functions, invalidators, completion checks.
+//! The return types of a task's helper methods: hash functions, invalidators and completion checks.
 
 use std::time::SystemTime;
 
@@ -7,25 +7,27 @@ use crate::sealed::Sealed;
 use crate::stamp::Timestamp;
 use crate::task::outcome::IntoTaskError;
 
-/// What a completion check found.
+/// The result of a completion check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Completion {
-    /// Not complete: the task runs.
+    /// The task is not complete, and runs.
     Incomplete,
-    /// Complete since a time: the task runs if an earlier task or a dependency ran later than that.
+    /// The task has been complete since a time. It runs if an earlier task or a dependency ran
+    /// after that time.
     At(Timestamp),
-    /// Complete; nothing is known about when, and later tasks are not told.
+    /// The task has been complete since an unknown time. Later tasks are compared with the time
+    /// when a run of this task last changed something, if one did.
     Complete,
 }
 
-/// What a hash function may return: anything that is text, a number, or a `Result` of these.
+/// A return type of hash functions: text, a number, or a `Result` of these.
 #[diagnostic::on_unimplemented(
     message = "a hash function returns text (`String`, `&str`), a `u64`, or a `Result` of these, not `{Self}`",
     label = "returned by this hash function"
 )]
 pub trait IntoHashText: Sealed {
-    /// The text that is compared with the stamp's.
+    /// Returns the text that is compared with the text in the stamp.
     fn into_hash_text(self) -> Result<String>;
 }
 
@@ -53,13 +55,14 @@ impl<A: IntoHashText, E: IntoTaskError> IntoHashText for Result<A, E> {
     }
 }
 
-/// What an invalidator may return: `bool` or a `Result<bool>`; `false` means that the last run no longer holds.
+/// A return type of invalidators: `bool` or a `Result<bool>`. `false` means that the last run is no
+/// longer valid.
 #[diagnostic::on_unimplemented(
     message = "an invalidator returns `bool` or `Result<bool>`, not `{Self}`",
     label = "returned by this invalidator"
 )]
 pub trait IntoValid: Sealed {
-    /// Whether the last run still holds.
+    /// Returns whether the last run is still valid.
     fn into_valid(self) -> Result<bool>;
 }
 
@@ -75,13 +78,14 @@ impl<E: IntoTaskError> IntoValid for Result<bool, E> {
     }
 }
 
-/// What a completion check may return: `bool`, `Option<SystemTime>` (complete since), [`Completion`], or a `Result`.
+/// A return type of completion checks: `bool`, `Option<SystemTime>` (the time since when the task
+/// has been complete), [`Completion`], or a `Result` of these.
 #[diagnostic::on_unimplemented(
     message = "a completion check returns `bool`, `Option<SystemTime>`, `Completion`, or a `Result` of these, not `{Self}`",
     label = "returned by this completion check"
 )]
 pub trait IntoCompletion: Sealed {
-    /// Whether, and since when, the task is complete.
+    /// Returns whether the task is complete, and since when.
     fn into_completion(self) -> Result<Completion>;
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskCategory {
-    /// A method, a value or a closure.
+    /// A task that is a method, a value or a closure.
     Task,
     /// A dependency on a task of other objects.
     Relationship,

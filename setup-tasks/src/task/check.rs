@@ -1,14 +1,15 @@
-//! Checks that generated code makes in const evaluation, beside the tables and never inside them.
+//! Checks that generated code performs in const evaluation, beside the tables and never inside them.
 
 use super::table::{Block, TaskTable};
 use super::text::{Message, distance, is_near, same};
 use crate::SetupTasks;
 
-/// Fails the build unless `T` has a task called `wanted`; the error stands at the caller's token.
+/// Fails the build unless `T` has a task called `wanted`. The compiler reports the error at the
+/// caller's token.
 ///
 /// # Panics
 ///
-/// In const evaluation, where that is the compile error.
+/// Panics in const evaluation if there is no such task. The panic is the compile error.
 #[track_caller]
 pub const fn require_task<T: SetupTasks>(type_name: &str, wanted: &str) {
     if let Some(message) = missing_in_table(T::TABLE, type_name, wanted) {
@@ -16,11 +17,12 @@ pub const fn require_task<T: SetupTasks>(type_name: &str, wanted: &str) {
     }
 }
 
-/// Fails the build unless the block, or one of its mixins, declares a task called `wanted`: what `skip` may name.
+/// Fails the build unless the block, or one of its mixins, declares a task called `wanted`. The key
+/// `skip` may name only such tasks.
 ///
 /// # Panics
 ///
-/// In const evaluation, where that is the compile error.
+/// Panics in const evaluation if there is no such task. The panic is the compile error.
 #[track_caller]
 pub const fn require_in_block<T: 'static>(block: &'static Block<T>, wanted: &str) {
     if declares(block, wanted) {
@@ -82,7 +84,7 @@ const fn declares<T: 'static>(block: &'static Block<T>, wanted: &str) -> bool {
     false
 }
 
-/// Lists names in a message, and remembers the one nearest to what was wanted.
+/// Lists names in a message, and remembers the name nearest to the wanted one.
 struct Names<'a> {
     wanted: &'a str,
     nearest: Option<&'static str>,
@@ -125,7 +127,7 @@ impl<'a> Names<'a> {
 
     const fn finish(&self, message: &mut Message) {
         if self.count == 0 {
-            message.push("; it has none at all");
+            message.push("; it has no setup tasks");
         }
         if let Some(nearest) = self.nearest
             && is_near(self.wanted, self.least)

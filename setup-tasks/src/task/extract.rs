@@ -1,4 +1,4 @@
-//! Extractors: the arguments that tasks and helper methods may ask for.
+//! Extractors: the arguments that tasks and helper methods can take.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -10,15 +10,15 @@ use crate::object::{Object, SetupTasks};
 use crate::run::TaskContext;
 use crate::stamp::Stamp;
 
-/// Something that a task or helper method can take as an argument.
+/// A type that tasks and helper methods can take as an argument.
 ///
-/// Implement it to add your own:
+/// Implement it to add an extractor of your own:
 ///
 /// ```
 /// use setup_tasks::prelude::*;
 /// use setup_tasks::task::Extract;
 ///
-/// /// How many bytes the base directory's name has.
+/// /// The length of the base directory's path in bytes.
 /// struct NameLength(usize);
 ///
 /// impl Extract for NameLength {
@@ -47,11 +47,11 @@ use crate::stamp::Stamp;
     note = "help: `Object<Self>` is the task's own object; of another model `M`, `Inject<Object<M>>` is the object brought to ready, `ObjectRef<M>` the object as it is, and `HostObject<M>` the one that a customization is applied to"
 )]
 pub trait Extract: Sized {
-    /// Makes the argument. An error fails the task as an error of its own would.
+    /// Creates the argument. An error fails the task as an error of the task's method does.
     fn extract(cx: &TaskContext) -> impl Future<Output = Result<Self>> + Send;
 }
 
-/// What a reference among the arguments refers to: the context, and nothing else.
+/// The type behind a reference among the arguments. The context is the only such type.
 #[diagnostic::on_unimplemented(
     message = "`&{Self}` is not an extractor",
     label = "a task cannot take this as an argument",
@@ -68,12 +68,12 @@ impl IsContext for TaskContext {
     }
 }
 
-/// When, and with what, the task last completed; nothing if it never did, or failed since.
+/// The stamp of the task's last completion, or `None` if the task has never completed or has failed since.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastRun(pub Option<Stamp>);
 
 impl LastRun {
-    /// When the task last completed.
+    /// Returns the time when the task last completed.
     pub fn time(&self) -> Option<std::time::SystemTime> {
         self.0.as_ref().map(|stamp| stamp.time.into())
     }
@@ -85,7 +85,8 @@ impl Extract for LastRun {
     }
 }
 
-/// Why the task runs. In a helper method, which is asked before that is known, an error.
+/// The reason why the task runs. Extraction fails in a helper method because it is called before
+/// the reason is known.
 impl Extract for Reason {
     async fn extract(cx: &TaskContext) -> Result<Self> {
         cx.reason().cloned().ok_or_else(|| {
@@ -94,7 +95,8 @@ impl Extract for Reason {
     }
 }
 
-/// What the tasks and helper methods of the model `T` can take: every [`Extract`], and `T`'s own object.
+/// A type that tasks and helper methods of the model `T` can take as an argument: every
+/// [`Extract`], and `T`'s own object.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not an extractor of `{T}`",
     label = "a task of `{T}` cannot take this as an argument",
@@ -113,14 +115,15 @@ impl<T, E: Extract> ExtractFor<T> for E {
     }
 }
 
-/// The object whose task runs, as a handle.
+/// A handle to the object whose task runs.
 impl<T: SetupTasks> ExtractFor<T> for Object<T> {
     async fn extract_for(cx: &TaskContext) -> Result<Self> {
         cx.object().downcast::<T>().ok_or_else(|| anyhow::anyhow!("`{}` is not a {}", cx.object().id(), T::NAME))
     }
 }
 
-/// In a [`Customization`](crate::Customization), the object that it is applied to.
+/// The object to which a [`Customization`](crate::Customization) is applied. Its tasks and helper
+/// methods can take it.
 ///
 /// ```
 /// use setup_tasks::{Customization, HostObject, prelude::*};
@@ -167,14 +170,14 @@ impl<M: SetupTasks> Extract for HostObject<M> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
         let Some(host) = cx.host() else {
             anyhow::bail!(
-                "`{}` is applied to no host\nhelp: `HostObject<{}>` is for the tasks of a customization",
+                "`{}` is not applied to a host\nhelp: `HostObject<{}>` is for the tasks of a customization",
                 cx.object().id(),
                 M::NAME
             );
         };
         host.downcast().map(Self).ok_or_else(|| {
             anyhow::anyhow!(
-                "the host `{}` is not a {}\nhelp: a customization for hosts of several types takes none of them",
+                "the host `{}` is not a {}\nhelp: a customization for hosts of several types cannot take `HostObject`",
                 host.id(),
                 M::NAME
             )
@@ -182,7 +185,8 @@ impl<M: SetupTasks> Extract for HostObject<M> {
     }
 }
 
-/// A value from the object's injector or those above it, by its type; an object is brought to ready.
+/// A value of a given type from the object's injector or its parents. A value that is an object is
+/// brought to ready first.
 #[derive(Clone, Debug)]
 pub struct Inject<T: ?Sized>(pub Arc<T>);
 
@@ -206,8 +210,8 @@ impl<T: Send + Sync + 'static> Extract for Option<Inject<T>> {
     }
 }
 
-/// An object from the object's injector or those above it, by its type, which is not brought to ready for that; with
-/// [`Inject`] it would be.
+/// An object of a given type from the object's injector or its parents. Unlike [`Inject`], this
+/// does not bring the object to ready.
 ///
 /// ```
 /// use setup_tasks::{ObjectRef, prelude::*};
@@ -244,13 +248,14 @@ impl<M: SetupTasks> Extract for ObjectRef<M> {
     }
 }
 
-/// A value from the object's injector or those above it, by a key that [`injection_key!`](crate::injection_key) declares.
+/// A value from the object's injector or its parents, by a key that
+/// [`injection_key!`](crate::injection_key) declares.
 ///
 /// ```
 /// use setup_tasks::{InjectKey, injection_key, prelude::*};
 ///
 /// injection_key!(
-///     /// The domain that names are made under.
+///     /// The domain of all host names.
 ///     pub Domain = "domain": String
 /// );
 ///
@@ -302,7 +307,7 @@ impl<K: KeyName> Extract for Option<InjectKey<K>> {
     }
 }
 
-/// The resource that the run was given with [`context`](crate::run::Run::context), once entered.
+/// The entered resource of the context that [`context`](crate::run::Run::context) added to the run.
 #[derive(Clone, Debug)]
 pub struct Resource<R: ?Sized>(pub Arc<R>);
 

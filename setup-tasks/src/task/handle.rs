@@ -1,9 +1,10 @@
-//! Typed names of tasks.
+//! Handles: typed names of tasks.
 
 use std::fmt;
 use std::marker::PhantomData;
 
-/// Names one task of `T`: `Client::MOUNT` for the method `mount`. Generated for each task.
+/// The typed name of one task of `T`, such as `Client::MOUNT` for the method `mount`. The macros
+/// generate one for each task.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -31,12 +32,12 @@ pub struct TaskHandle<T: 'static> {
 }
 
 impl<T: 'static> TaskHandle<T> {
-    /// Names a task; generated code calls this.
+    /// Creates a handle. Generated code calls this function.
     pub const fn new(name: &'static str) -> Self {
         Self { name, model: PhantomData }
     }
 
-    /// The task's name.
+    /// Returns the task's name.
     pub const fn name(&self) -> &'static str {
         self.name
     }

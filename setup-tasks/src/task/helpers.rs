@@ -1,4 +1,4 @@
-//! What an added task asks before it runs: closures in the place of helper methods, and dependencies.
+//! The helpers of added tasks: closures that replace helper methods, and dependencies.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::layout::Dependency;
 use crate::run::TaskContext;
 use crate::{BoxFuture, Result};
 
-/// A closure in the place of a helper method.
+/// A closure that replaces a helper method.
 pub(crate) type AddedAsk<A> = Arc<dyn Fn(TaskContext) -> BoxFuture<'static, Result<A>> + Send + Sync>;
 
 /// The closures and dependencies of an added task.
@@ -22,7 +22,8 @@ pub(crate) struct Helpers {
 }
 
 impl Helpers {
-    /// Returns whether a completion check would make another helper pointless.
+    /// Returns whether there is a completion check, which decides alone, beside another helper that
+    /// it would make pointless.
     pub(crate) fn exclude_each_other(&self) -> bool {
         self.check_completed.is_some() && (self.hash.is_some() || self.invalidator.is_some())
     }
@@ -52,7 +53,8 @@ where
 }
 
 impl<K> NewTask<K> {
-    /// The closure's text is compared with the stamp's: the task runs when it differs, as with `hash = f`.
+    /// Sets a hash function, as `hash = f` does. The task runs if the text that the closure returns
+    /// differs from the text in the stamp.
     ///
     /// ```
     /// use setup_tasks::{NewTask, prelude::*};
@@ -79,7 +81,8 @@ impl<K> NewTask<K> {
         self
     }
 
-    /// The task runs when the closure says that its last run no longer holds, as with `invalidator = f`.
+    /// Sets an invalidator, as `invalidator = f` does. The task runs if the closure returns that
+    /// the last run is no longer valid.
     pub fn invalidator<F, A>(mut self, is_valid: F) -> Self
     where
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
@@ -89,7 +92,8 @@ impl<K> NewTask<K> {
         self
     }
 
-    /// The closure alone decides whether the task runs, as with `check_completed = f`: it keeps no stamp.
+    /// Sets a completion check, as `check_completed = f` does. The closure alone decides whether
+    /// the task runs. The task keeps no stamp.
     pub fn check_completed<F, A>(mut self, check: F) -> Self
     where
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
@@ -99,8 +103,10 @@ impl<K> NewTask<K> {
         self
     }
 
-    /// A task of another object that is looked at before this one, as a relationship is: this task and those behind it run if
-    /// the other one ran later. [`AnyObject::depends_on`](crate::AnyObject::depends_on) makes it; its `before` is not used.
+    /// Adds a dependency on a task of another object, as a relationship does. The other task is
+    /// considered first; this task and all later ones run if the other task ran later.
+    /// [`AnyObject::depends_on`](crate::AnyObject::depends_on) creates the dependency. Its `before`
+    /// is ignored here.
     pub fn depends_on(mut self, dependency: Dependency) -> Self {
         self.helpers.dependencies.push(dependency);
         self

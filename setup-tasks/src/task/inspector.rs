@@ -8,7 +8,7 @@ use super::name::with_stem;
 use super::row::{Action, TaskDef};
 use crate::object::SetupTasks;
 
-/// What is known of a task of a type: [`SetupTasks::inspect_class`].
+/// The description of one task of a type, as [`SetupTasks::inspect_class`] returns it.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -42,42 +42,43 @@ pub struct TaskInspector {
 }
 
 impl TaskInspector {
-    /// The task's name.
+    /// Returns the task's name.
     pub fn name(&self) -> &str {
         self.name
     }
 
-    /// The name of its stamp: its own, and of a customization's task the customization's first, as in `web.install`.
+    /// Returns the name of the stamp: the task's name. For a task of a customization, the
+    /// customization's name precedes it, as in `web.install`.
     pub fn stamp_name(&self) -> &str {
         self.stamp_name
     }
 
-    /// What it does, in words.
+    /// Returns the description of what the task does.
     pub fn description(&self) -> &str {
         &self.description
     }
 
-    /// The type whose task it is.
+    /// Returns the name of the type to which the task belongs.
     pub fn type_name(&self) -> &'static str {
         self.type_name
     }
 
-    /// The words to choose it by.
+    /// Returns the tags by which runs can select the task.
     pub fn tags(&self) -> &[&'static str] {
         &self.tags
     }
 
-    /// What it is made of.
+    /// Returns the category of the task.
     pub fn category(&self) -> TaskCategory {
         self.category
     }
 
-    /// The task that runs before it.
+    /// Returns the task that runs before this one, or `None` for the first.
     pub fn previous(&self) -> Option<&Self> {
         self.previous.as_deref()
     }
 
-    /// Of a customization, its tasks.
+    /// Returns the tasks of a customization. The list is empty for all other tasks.
     pub fn subtasks(&self) -> &[Self] {
         &self.subtasks
     }
@@ -87,7 +88,7 @@ pub(crate) fn inspect_class<T: SetupTasks>() -> Vec<TaskInspector> {
     inspect_class_under::<T>(None)
 }
 
-/// The tasks of a type, as a customization under a stem or on its own.
+/// Returns the tasks of a type. The stem is the name of the customization that applies the type, if one does.
 pub(crate) fn inspect_class_under<T: SetupTasks>(stem: Option<&str>) -> Vec<TaskInspector> {
     let mut inspectors: Vec<TaskInspector> = Vec::new();
     for task in T::setup_tasks().iter() {

@@ -1,4 +1,4 @@
-//! Tasks made of a value: the extension point for libraries that offer a new kind of task.
+//! Tasks that are values: the extension point for libraries that offer a new kind of task.
 
 use std::any::Any;
 use std::borrow::Cow;
@@ -14,7 +14,7 @@ use crate::layout::Dependency;
 use crate::run::{FileChange, TaskContext};
 use crate::{BoxFuture, Result};
 
-/// A kind of task, given as a `const` of the model's block instead of a method.
+/// A kind of task. A model declares a task of this kind as a `const` in its block instead of a method.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -54,16 +54,17 @@ use crate::{BoxFuture, Result};
     label = "a task made of a value needs a type that implements `TaskKind<{T}>`"
 )]
 pub trait TaskKind<T>: Send + Sync + 'static {
-    /// Whether [`hash`](Self::hash) is asked.
+    /// Whether runs call [`hash`](Self::hash).
     const HAS_HASH: bool = false;
-    /// Whether [`is_valid`](Self::is_valid) is asked.
+    /// Whether runs call [`is_valid`](Self::is_valid).
     const HAS_INVALIDATOR: bool = false;
-    /// Whether [`differences`](Self::differences) is asked.
+    /// Whether runs call [`differences`](Self::differences).
     const IS_OBSERVED: bool = false;
-    /// Whether [`completion`](Self::completion) is asked; it then decides alone.
+    /// Whether runs call [`completion`](Self::completion). It then decides alone.
     const HAS_COMPLETION: bool = false;
 
-    /// What the task does, for people; used where the task declares no description.
+    /// Returns the description of what the task does. It is used if the task declares no
+    /// description of its own.
     fn describe(&self) -> Cow<'static, str> {
         let name = std::any::type_name::<Self>();
         Cow::Borrowed(name.rsplit("::").next().unwrap_or(name))
@@ -72,51 +73,53 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     /// Does the work.
     fn run(&self, model: &T, cx: &TaskContext) -> impl Future<Output = Result<Outcome>> + Send;
 
-    /// The text that is compared with the stamp's.
+    /// Returns the text that is compared with the text in the stamp. The task runs if they differ.
     fn hash(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<String>> + Send {
         async { Ok(String::new()) }
     }
 
-    /// Whether the last run still holds.
+    /// Returns whether the last run is still valid.
     fn is_valid(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<bool>> + Send {
         async { Ok(true) }
     }
 
-    /// Whether the task is complete.
+    /// Returns whether the task is complete.
     fn completion(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Completion>> + Send {
         async { Ok(Completion::Incomplete) }
     }
 
-    /// Returns how what the last run made differs from what is there: what the run left with
-    /// [`TaskContext::keep`] is compared with the world. It changes nothing, and must be cheap: it is asked in every run in
-    /// which no other reason was found.
+    /// Compares the state that the last run recorded with [`TaskContext::keep`] with the current
+    /// state, and returns the differences. The method must change nothing. It must be cheap because
+    /// every run that finds no other reason calls it.
     fn differences(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Vec<Difference>>> + Send {
         async { Ok(Vec::new()) }
     }
 
-    /// What it would change in files, for dry runs. It changes nothing itself.
+    /// Returns the changes that the task would make to files, for dry runs. The method must change nothing.
     fn changes(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Vec<FileChange>>> + Send {
         async { Ok(Vec::new()) }
     }
 
-    /// Whether the value makes sense with the model: asked where a layout is checked, without running anything.
+    /// Checks that the value makes sense with the model. Checks of a layout call this method; they
+    /// run no tasks.
     fn check(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<()>> + Send {
         async { Ok(()) }
     }
 
-    /// Tasks of other objects that it depends on, as a relationship does: they are looked at before it is.
+    /// Returns dependencies on tasks of other objects. As with a relationship, these tasks are
+    /// considered before this one.
     fn dependencies(&self, _model: &T) -> Vec<Dependency> {
         Vec::new()
     }
 
-    /// The model whose tasks are run in the place of this one.
+    /// Returns the customization whose tasks run instead of this one.
     #[doc(hidden)]
     fn customization(&self) -> Option<&dyn DynCustomization<T>> {
         None
     }
 }
 
-/// [`TaskKind`] without its type, for rows.
+/// A type-erased [`TaskKind`], for rows.
 pub trait DynTaskKind<T>: Send + Sync + 'static {
     #[doc(hidden)]
     fn describe_dyn(&self) -> Cow<'static, str>;
@@ -148,7 +151,7 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     fn features(&self) -> KindFeatures;
 }
 
-/// Which questions a kind answers.
+/// The features of a kind: the optional methods that runs call.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
 pub struct KindFeatures {
@@ -159,7 +162,7 @@ pub struct KindFeatures {
     pub(crate) customization: bool,
 }
 
-/// For [`ValueTask`] alone, so that generated code borrows the constant itself.
+/// Only [`ValueTask`] implements the trait, so generated code can borrow the constant itself.
 impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
     fn describe_dyn(&self) -> Cow<'static, str> {
         self.kind.describe()
@@ -220,7 +223,7 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
     }
 }
 
-/// A task made of a value: derefs to the value, and is a handle as [`TaskHandle`] is.
+/// A task that is a value. It derefs to the value, and serves as a handle as [`TaskHandle`] does.
 pub struct ValueTask<T: 'static, K: 'static> {
     handle: TaskHandle<T>,
     kind: K,
@@ -233,22 +236,22 @@ impl<T, K> std::fmt::Debug for ValueTask<T, K> {
 }
 
 impl<T: 'static, K: 'static> ValueTask<T, K> {
-    /// Names the value; generated code calls this.
+    /// Combines a name and a value. Generated code calls this function.
     pub const fn new(name: &'static str, kind: K) -> Self {
         Self { handle: TaskHandle::new(name), kind }
     }
 
-    /// The task's name.
+    /// Returns the task's name.
     pub const fn name(&self) -> &'static str {
         self.handle.name()
     }
 
-    /// The handle alone.
+    /// Returns the handle of the task.
     pub const fn handle(&self) -> TaskHandle<T> {
         self.handle
     }
 
-    /// The value.
+    /// Returns the value.
     pub const fn kind(&self) -> &K {
         &self.kind
     }
@@ -269,7 +272,7 @@ impl<T: 'static, K: 'static> From<ValueTask<T, K>> for TaskHandle<T> {
 }
 
 impl TaskCategory {
-    /// Returns the category of a task made of a value.
+    /// Returns the category of a task that is a value.
     pub(crate) fn of_kind<T: 'static>(kind: &dyn DynTaskKind<T>) -> Self {
         if kind.features().customization { Self::Customization } else { Self::Task }
     }

@@ -1,8 +1,10 @@
-//! Which mixins a type lists, known to the type system: a mixin that a type implements without listing it is a compile error.
+//! The mixins that a type lists, as facts of the type system. A type that implements a mixin
+//! without listing it is a compile error.
 
 use crate::object::SetupTasks;
 
-/// A mixin, with those that it lists; beside each mixin trait stands a constant of this type with the trait's name.
+/// A mixin and the mixins that it lists. Beside each mixin trait, generated code declares a
+/// constant of this type with the trait's name.
 pub struct MixinId {
     module: &'static str,
     name: &'static str,
@@ -16,16 +18,16 @@ impl std::fmt::Debug for MixinId {
 }
 
 impl MixinId {
-    /// Describes a mixin; generated code calls this.
+    /// Describes a mixin. Generated code calls this function.
     pub const fn new(module: &'static str, name: &'static str, mixins: &'static [&'static Self]) -> Self {
         Self { module, name, mixins }
     }
 
-    /// Returns a number that stands for the mixin: FNV-1a of its path within its crate, so that messages are the same whatever the
-    /// crate is called.
+    /// Returns the number that identifies the mixin: the FNV-1a hash of its path within its crate.
+    /// The name of the crate is left out so that messages do not depend on it.
     pub const fn id(&self) -> u64 {
         let hash = add(add(0xcbf2_9ce4_8422_2325, self.module_in_crate()), b"::");
-        // The highest numbers stand for places without a mixin.
+        // The highest numbers stand for positions without a mixin.
         add(hash, self.name.as_bytes()) >> 1
     }
 
@@ -50,10 +52,11 @@ const fn add(mut hash: u64, bytes: &[u8]) -> u64 {
     hash
 }
 
-/// The most mixins that are found within the mixins of one type. Further ones have to be listed by the type itself.
+/// The largest number of mixins that are found within the mixins of one type. The type itself must
+/// list further ones.
 const WITHIN: usize = 64;
 
-/// Mixins, each once: those of a list first, then those that they list.
+/// A set of mixins: first the mixins of a list, then the mixins that these list.
 struct MixinSet {
     mixins: [Option<&'static MixinId>; WITHIN],
     len: usize,
@@ -81,8 +84,9 @@ impl MixinSet {
     }
 }
 
-/// Returns the id of the mixin at a place among those that a type lists, then those that these list; of a place without one,
-/// a number that no mixin has.
+/// Returns the id of the mixin at a position in the sequence of the mixins that a type lists and
+/// the mixins that these list. For a position without a mixin, returns a number that is the id of
+/// no mixin.
 pub const fn listed(mixins: &[&'static MixinId], place: usize) -> u64 {
     let mut found = MixinSet { mixins: [None; WITHIN], len: 0 };
     found.add(mixins);

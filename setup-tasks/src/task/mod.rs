@@ -1,4 +1,4 @@
-//! What a task is: its row, its place in the order, its handle, what its methods take and answer.
+//! Tasks: their rows, their order, their handles, and the parameter and return types of their methods.
 
 pub(crate) mod added;
 pub(crate) mod answer;

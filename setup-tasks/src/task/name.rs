@@ -1,10 +1,10 @@
-//! Names of tasks. Those that are made at run time are each kept once, for the life of the process: there are as many as a
-//! program has tasks.
+//! Names of tasks. Names that are created at run time are interned for the life of the process.
+//! Their number is bounded by the number of tasks of the program.
 
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-/// The name, for as long as the process lives.
+/// Returns the interned name, which lives as long as the process.
 pub(crate) fn intern(name: &str) -> &'static str {
     static NAMES: Mutex<Option<HashSet<&'static str>>> = Mutex::new(None);
     let mut names = NAMES.lock().unwrap_or_else(PoisonError::into_inner);
@@ -17,7 +17,7 @@ pub(crate) fn intern(name: &str) -> &'static str {
     name
 }
 
-/// What the stamp of a customization's task is called.
+/// Returns the name of the stamp of a customization's task.
 pub(crate) fn with_stem(stem: &str, task: &str) -> &'static str {
     intern(&format!("{stem}.{task}"))
 }

@@ -1,62 +1,64 @@
 //! The total order of a type's tasks, computed by a `const fn` that also runs at run time (for plug-ins).
 //!
-//! Numbers first: tasks without keys count up in steps of 100 in the order of declaration; `order = N` sets the number,
-//! and the count goes on behind it unless it is already further; `before` takes its target's number − 1, `after` its
-//! target's number + 1. Then a topological sort that always takes the smallest (number, declaration) that is free, so
-//! that the constraints hold whatever the numbers say and ties keep the order of declaration.
+//! First, each task gets a number. Tasks without keys count up in steps of 100 in the order of
+//! declaration. `order = N` sets the number; the count continues after it unless it is already
+//! larger. `before` takes its target's number − 1, and `after` its target's number + 1. Then a
+//! topological sort repeatedly takes the free task with the smallest (number, declaration). The
+//! constraints therefore hold regardless of the numbers, and ties keep the order of declaration.
 
 use super::text::same;
 
-/// The most tasks that one type, or one object, can have, its mixins' included: const evaluation has no heap, so tables have a fixed
-/// size, and each of their places costs every model compile time.
+/// The largest number of tasks that one type or one object can have, including the tasks of mixins.
+/// Const evaluation has no heap, so tables have a fixed size, and each of their slots costs every
+/// model compile time.
 pub const CAPACITY: usize = 256;
 const STEP: i64 = 100;
 const WORDS: usize = CAPACITY / 64;
 
-/// What the order of one task depends on.
+/// The keys of one task that determine its position in the order.
 #[derive(Clone, Copy, Debug)]
 pub struct TaskPosition<'n> {
     /// The task's name.
     pub name: &'n str,
     /// `order = N`
     pub order: Option<i64>,
-    /// The tasks that this one is put directly ahead of.
+    /// The tasks directly before which this one runs.
     pub before: &'n [&'n str],
-    /// The tasks that this one is put directly behind.
+    /// The tasks directly after which this one runs.
     pub after: &'n [&'n str],
 }
 
 impl<'n> TaskPosition<'n> {
-    /// A task with none of the keys.
+    /// Creates the position of a task without keys.
     pub const fn new(name: &'n str) -> Self {
         Self { name, order: None, before: &[], after: &[] }
     }
 
-    /// Whether any key says where the task goes.
+    /// Returns whether any key determines the position of the task.
     pub const fn is_placed(&self) -> bool {
         self.order.is_some() || !self.before.is_empty() || !self.after.is_empty()
     }
 }
 
-/// Why there is no order.
+/// The reason why tasks cannot be put in an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "const evaluation has no heap")]
 pub enum OrderError {
-    /// The first `len` indices each run before the next, and the last before the first.
+    /// The keys form a cycle: each member must run before the next, and the last before the first.
     Cycle {
-        /// Indices of the tasks of the cycle.
+        /// The indices of the tasks of the cycle. Only the first `len` count.
         members: [u8; CAPACITY],
-        /// How many of them count.
+        /// The number of tasks of the cycle.
         len: usize,
     },
     /// There are more tasks than [`CAPACITY`].
     TooMany {
-        /// How many there are.
+        /// The number of tasks.
         count: usize,
     },
 }
 
-/// Indices in run order; only the first `places.len()` count.
+/// The indices of the tasks in run order. Only the first `places.len()` count.
 pub type Sorted = [u8; CAPACITY];
 
 /// A set of indices.
@@ -86,7 +88,7 @@ impl Set {
     }
 }
 
-/// The index of the task called `name`, or the number of tasks if there is none.
+/// Returns the index of the task called `name`, or the number of tasks if there is no such task.
 const fn find(places: &[TaskPosition<'_>], name: &str) -> usize {
     let mut i = 0;
     while i < places.len() {
@@ -152,7 +154,7 @@ const fn index(i: usize) -> u8 {
     i as u8
 }
 
-/// For every task the set of tasks that must run before it.
+/// Returns for every task the set of tasks that must run before it.
 const fn edges(places: &[TaskPosition<'_>]) -> [Set; CAPACITY] {
     let mut ahead = [Set::EMPTY; CAPACITY];
     let mut i = 0;
@@ -178,8 +180,9 @@ const fn edges(places: &[TaskPosition<'_>]) -> [Set; CAPACITY] {
     ahead
 }
 
-/// The number of every task. Tasks that wait for each other's number (`a before b`, `b after a`) start from the first
-/// declared of them, which stands where it is declared: halfway to the next number, which it leaves to the next task.
+/// Returns the number of every task. If tasks depend on each other's number (`a before b`, `b after
+/// a`), the one that is declared first gets a number by its declaration: halfway to the next number
+/// of the count, which stays free for the next task.
 const fn number(places: &[TaskPosition<'_>]) -> [i64; CAPACITY] {
     let mut numbers = [0; CAPACITY];
     let mut known = Set::EMPTY;
@@ -229,8 +232,9 @@ const fn number(places: &[TaskPosition<'_>]) -> [i64; CAPACITY] {
     numbers
 }
 
-/// The number that puts task `i` beside its targets: ahead of the first of `before`, else behind the last of `after`,
-/// else its own. `None` while a target's number is not known.
+/// Returns the number that places task `i` beside its targets: before the first target of `before`,
+/// or else after the last target of `after`, or else its own number. Returns `None` while the
+/// number of a target is unknown.
 const fn beside(places: &[TaskPosition<'_>], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
     let mut ahead_of: Option<i64> = None;
     let mut behind: Option<i64> = None;
@@ -270,7 +274,8 @@ const fn beside(places: &[TaskPosition<'_>], i: usize, numbers: &[i64; CAPACITY]
     }
 }
 
-/// A cycle among the tasks that are not done: every one of them waits for another that is not done.
+/// Returns a cycle among the tasks that are not done. One exists because each of these tasks waits
+/// for another of them.
 const fn cycle(places: &[TaskPosition<'_>], ahead: &[Set; CAPACITY], done: &Set) -> OrderError {
     let mut path = [0u8; CAPACITY];
     let mut seen_at = [usize::MAX; CAPACITY];
@@ -289,7 +294,8 @@ const fn cycle(places: &[TaskPosition<'_>], ahead: &[Set; CAPACITY], done: &Set)
         }
         at = next;
     }
-    // The path follows "waits for"; turned round it reads "runs before", from the first declared member.
+    // The path follows "waits for". Reversed, it reads "runs before". It begins with the member
+    // that is declared first.
     let start = seen_at[at];
     let count = len - start;
     let mut first = 0;

@@ -15,7 +15,7 @@ fn without_keys_the_order_is_that_of_declaration() {
 }
 
 #[test]
-fn more_tasks_than_there_are_places_are_refused() {
+fn more_tasks_than_the_capacity_are_refused() {
     let names: Vec<&'static str> = (0..=CAPACITY).map(|i| &*format!("t{i}").leak()).collect();
     let places: Vec<_> = names.iter().map(|name| place(name)).collect();
     assert!(sort(&places[..CAPACITY]).is_ok());
@@ -23,7 +23,7 @@ fn more_tasks_than_there_are_places_are_refused() {
 }
 
 #[test]
-fn a_number_sets_the_place_and_what_follows_goes_behind_it() {
+fn a_number_sets_the_position_and_later_tasks_count_on_from_it() {
     let far = TaskPosition { order: Some(1000), ..place("far") };
     assert_eq!(
         names(&[far, place("next"), TaskPosition { order: Some(5), ..place("first") }, place("last")]),
@@ -61,7 +61,7 @@ fn a_task_may_stand_between_two_that_touch() {
 }
 
 #[test]
-fn a_pair_that_says_the_same_thing_twice_is_no_cycle() {
+fn a_redundant_pair_of_before_and_after_is_not_a_cycle() {
     let list = [
         place("a"),
         TaskPosition { before: &["y"], ..place("x") },
@@ -85,7 +85,7 @@ fn more_tasks_before_one_than_fit_between_two_numbers_still_run_before_it() {
 }
 
 #[test]
-fn a_cycle_is_found_and_reads_runs_before() {
+fn a_reported_cycle_lists_each_task_before_the_next() {
     let list = [
         place("free"),
         TaskPosition { before: &["b"], ..place("a") },
@@ -106,7 +106,7 @@ mod laws {
 
     const NAMES: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-    /// Targets are names of the list or not, as after `skip`.
+    /// Generates targets. Some are not names of the list, as if `skip` had removed them.
     fn targets() -> impl Strategy<Value = &'static [&'static str]> {
         let list = prop::collection::hash_set(prop::sample::select(&NAMES[..]), 1..3);
         prop_oneof![
@@ -126,7 +126,7 @@ mod laws {
         })
     }
 
-    /// Pairs (earlier, later) that the keys ask for.
+    /// Returns the pairs (earlier, later) that the keys require.
     fn constraints(places: &[TaskPosition<'static>]) -> HashSet<(&'static str, &'static str)> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let before = places.iter().flat_map(|place| place.before.iter().map(|target| (place.name, *target)));
@@ -134,7 +134,7 @@ mod laws {
         before.chain(after).filter(|(a, b)| known.contains(a) && known.contains(b)).collect()
     }
 
-    /// What the order's documentation says, with names and maps.
+    /// A naive implementation of the documented order, with names and maps.
     fn reference(places: &[TaskPosition<'static>]) -> Option<Vec<&'static str>> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let (mut numbers, mut open, mut next) = (HashMap::new(), Vec::new(), 100);
@@ -197,7 +197,7 @@ mod laws {
         }
 
         #[test]
-        fn a_reported_cycle_is_a_true_one(places in places()) {
+        fn a_reported_cycle_exists(places in places()) {
             let Err(OrderError::Cycle { members, len }) = sort(&places) else { return Ok(()) };
             let cycle: Vec<_> = members[..len].iter().map(|&i| places[usize::from(i)].name).collect();
             let constraints = constraints(&places);
@@ -209,7 +209,7 @@ mod laws {
         #[test]
         fn tasks_without_keys_stay_in_the_order_of_declaration(places in places()) {
             let Ok(_) = sort(&places) else { return Ok(()) };
-            // A task that must wait for a constraint may move; the rest is stable.
+            // A task that a constraint delays may move. All other tasks keep their order.
             if constraints(&places).is_empty() {
                 let order = names(&places);
                 let plain: Vec<_> = places.iter().filter(|place| !place.is_placed()).map(|place| place.name).collect();

@@ -1,22 +1,23 @@
-//! What a task's method answers.
+//! The return types of tasks.
 
 use std::fmt;
 
 use crate::Result;
 use crate::sealed::Sealed;
 
-/// How a task's method ended, if it did not fail.
+/// The result of a task that did not fail.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It did its work: the stamp is written.
+    /// The task did its work. Its stamp is written.
     #[default]
     Done,
-    /// There was nothing for it to do now: the stamp is neither written nor removed, and later tasks are unaffected.
+    /// The task had nothing to do. Its stamp is neither written nor removed, and later tasks are unaffected.
     Skipped,
 }
 
-/// Returned as an error from anywhere inside a task, skips it, as [`Outcome::Skipped`] does.
+/// An error that skips the task, as [`Outcome::Skipped`] does. It can be returned from any function
+/// inside the task.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -41,7 +42,8 @@ impl fmt::Display for SkipSetupTask {
 
 impl std::error::Error for SkipSetupTask {}
 
-/// What may be the error of a task, or of a method that answers for it: whatever `?` turns into a [`Result`] of this crate.
+/// An error type of tasks and helper methods: every type that `?` converts to the error of this
+/// crate's [`Result`].
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be the error of a task",
     label = "the error of this method is `{Self}`",
@@ -49,7 +51,7 @@ impl std::error::Error for SkipSetupTask {}
     note = "help: return `setup_tasks::Result<…>`; `?` converts such errors, `anyhow::anyhow!(text)` makes one of a text, and `anyhow::Error::from_boxed(error)` of a `Box<dyn Error + Send + Sync>`"
 )]
 pub trait IntoTaskError {
-    /// The error, in the one form that the run knows.
+    /// Converts the error to the form that the run uses.
     fn into_task_error(self) -> anyhow::Error;
 }
 
@@ -60,13 +62,13 @@ impl<E: Into<anyhow::Error>> IntoTaskError for E {
     }
 }
 
-/// What a task's method may return: `()`, [`Outcome`], or a `Result` of either.
+/// A return type of tasks: `()`, [`Outcome`], or a `Result` of either.
 #[diagnostic::on_unimplemented(
     message = "a setup task returns `()`, `Result<()>` or `Result<Outcome>`, not `{Self}`",
     label = "returned by this task"
 )]
 pub trait IntoOutcome: Sealed {
-    /// The answer, in the one form that the run knows.
+    /// Converts the return value to the form that the run uses.
     fn into_outcome(self) -> Result<Outcome>;
 }
 

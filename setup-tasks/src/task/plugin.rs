@@ -1,4 +1,5 @@
-//! Tasks that another crate adds to a type, and the list of all annotated types, both through `inventory`.
+//! Plug-ins, which add tasks to a type of another crate, and the list of all annotated types. Both
+//! use `inventory`.
 
 use std::any::{Any, TypeId};
 use std::collections::HashMap;
@@ -9,7 +10,7 @@ use super::table::{Block, Mixin, TaskTable};
 use super::text::Message;
 use crate::object::SetupTasks;
 
-/// One mixin that a crate adds to a type of another crate; see [`plug_in!`](crate::plug_in).
+/// A mixin that a crate adds to a type of another crate. [`plug_in!`](crate::plug_in) registers it.
 pub struct PlugIn {
     target: TypeId,
     mixin: &'static (dyn Any + Send + Sync),
@@ -25,15 +26,16 @@ impl std::fmt::Debug for PlugIn {
 inventory::collect!(PlugIn);
 
 impl PlugIn {
-    /// Adds the tasks of a mixin to `T`.
+    /// Creates a plug-in that adds the tasks of a mixin to `T`.
     pub const fn new<T: SetupTasks>(mixin: &'static Mixin<T>, name: &'static str) -> Self {
         Self { target: TypeId::of::<T>(), mixin, name }
     }
 }
 
-/// Adds the tasks of a mixin trait, which the type must implement, to a type of another crate. The key `plug_in` of the trait allows a
-/// type to implement it without listing it in its `mixins(…)`, which a type of another crate cannot. The mixin's tasks follow
-/// the type's own; a task that has the name of one that the type already has is left out.
+/// Adds the tasks of a mixin trait, which the type must implement, to a type of another crate. The
+/// trait needs the key `plug_in`. The key allows a type to implement the trait without listing it
+/// in its `mixins(…)`, since the list of a type of another crate cannot be extended. The mixin's
+/// tasks run after the type's own. A task whose name the type already has is left out.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -65,7 +67,7 @@ macro_rules! plug_in {
     };
 }
 
-/// An annotated type of this binary.
+/// The description of an annotated type of this binary.
 #[derive(Clone, Copy)]
 pub struct TypeInfo {
     name: &'static str,
@@ -89,44 +91,45 @@ impl TypeInfo {
         Self { name: T::NAME, module, tasks, check: || table_of::<T>().map(drop) }
     }
 
-    /// Describes a generic type, whose tasks are known only once its parameters are.
+    /// Describes a generic type. Its tasks are unknown until its parameters are known.
     pub const fn generic(name: &'static str, module: &'static str) -> Self {
         Self { name, module, tasks: Vec::new, check: || Ok(()) }
     }
 
-    /// Whether its tasks and its plug-ins' can be put together.
+    /// Checks that the tasks of the type and of its plug-ins can be combined. A generic type
+    /// passes; it is checked when an object of it is added.
     ///
     /// # Errors
     ///
-    /// If they cannot; of a generic type that is seen when it is placed.
+    /// Returns an error if the tasks cannot be combined.
     pub fn check(&self) -> Result<(), PlugInError> {
         (self.check)()
     }
 
-    /// The type's name.
+    /// Returns the type's name.
     pub const fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The module that declares it.
+    /// Returns the module that declares the type.
     pub const fn module(&self) -> &'static str {
         self.module
     }
 
-    /// Name and description of each task in run order; of a generic type none.
+    /// Returns the name and the description of each task in run order. The list is empty for a generic type.
     pub fn tasks(&self) -> Vec<(&'static str, &'static str)> {
         (self.tasks)()
     }
 }
 
-/// Every annotated type of this binary, by module and name.
+/// Returns all annotated types of this binary, sorted by module and name.
 pub fn types() -> Vec<TypeInfo> {
     let mut types: Vec<_> = inventory::iter::<TypeInfo>().copied().collect();
     types.sort_by_key(|info| (info.module, info.name));
     types
 }
 
-/// Why a type's tasks and its plug-ins' cannot be put together.
+/// The reason why the tasks of a type and of its plug-ins cannot be combined.
 #[derive(Debug, thiserror::Error)]
 #[error("plug-ins of `{type_name}` ({}): {problem}", .plug_ins.join(", "))]
 pub struct PlugInError {
@@ -137,7 +140,8 @@ pub struct PlugInError {
 
 type Merged = HashMap<TypeId, &'static (dyn Any + Send + Sync)>;
 
-/// The table of `T` with its plug-ins: the const table itself where there are none, else merged once and kept.
+/// Returns the table of `T` with its plug-ins. Without plug-ins, this is the const table. Otherwise
+/// the first call merges the tables and later calls return the same table.
 pub(crate) fn table_of<T: SetupTasks>() -> Result<&'static TaskTable<T>, PlugInError> {
     static TARGETS: OnceLock<HashMap<TypeId, Vec<&'static PlugIn>>> = OnceLock::new();
     static MERGED: Mutex<Option<Merged>> = Mutex::new(None);
@@ -146,7 +150,7 @@ pub(crate) fn table_of<T: SetupTasks>() -> Result<&'static TaskTable<T>, PlugInE
         for plug_in in inventory::iter::<PlugIn>() {
             targets.entry(plug_in.target).or_default().push(plug_in);
         }
-        // `inventory` has no order of its own; names make one.
+        // `inventory` iterates in no particular order, so the names determine it.
         targets.values_mut().for_each(|list| list.sort_by_key(|plug_in| plug_in.name));
         targets
     });
@@ -164,7 +168,7 @@ pub(crate) fn table_of<T: SetupTasks>() -> Result<&'static TaskTable<T>, PlugInE
 fn merge<T: SetupTasks>(plug_ins: &[&'static PlugIn]) -> Result<TaskTable<T>, PlugInError> {
     let mixins = std::iter::once(Mixin::new(T::BLOCK))
         .chain(plug_ins.iter().filter_map(|plug_in| plug_in.mixin.downcast_ref::<Mixin<T>>().copied()));
-    // Made once a type and kept for the life of the process, as the const tables are.
+    // Created once per type and kept for the life of the process, as the const tables are.
     let mixins: &'static [Mixin<T>] = Box::leak(mixins.collect());
     let block: &'static Block<T> = Box::leak(Box::new(Block::new("", T::NAME, mixins, &[])));
     TaskTable::try_build(block).map_err(|error: OrderError| {

@@ -1,12 +1,13 @@
-//! Blocks of rows, and the table of a type: every row once, overridden and skipped as declared, in run order.
+//! Blocks of rows, and the table of a type. The table contains each task once in run order, after
+//! overrides and `skip`.
 
 use super::order::{CAPACITY, OrderError, TaskPosition, sort};
 use super::row::{Action, TaskDef};
 use super::text::{Message, holds, same};
 
-/// The rows that one impl block or one mixin trait declares, with the mixins that it lists.
+/// The rows that one impl block or one mixin trait declares, and the mixins that it lists.
 pub struct Block<T: 'static> {
-    /// The module that declares it; with the name, its identity.
+    /// The module that declares the block. Module and name together identify the block.
     pub(crate) module: &'static str,
     pub(crate) name: &'static str,
     pub(crate) mixins: &'static [Mixin<T>],
@@ -19,7 +20,7 @@ impl<T> std::fmt::Debug for Block<T> {
     }
 }
 
-/// A mixin as a block lists it.
+/// A mixin in the list of a block.
 pub struct Mixin<T: 'static> {
     block: &'static Block<T>,
     skip: &'static [&'static str],
@@ -39,7 +40,7 @@ impl<T: 'static> Clone for Mixin<T> {
 impl<T: 'static> Copy for Mixin<T> {}
 
 impl<T: 'static> Block<T> {
-    /// A block; generated code calls this.
+    /// Creates a block. Generated code calls this function.
     pub const fn new(
         module: &'static str,
         name: &'static str,
@@ -49,7 +50,7 @@ impl<T: 'static> Block<T> {
         Self { module, name, mixins, rows }
     }
 
-    /// The first task of the block itself that is no relationship.
+    /// Returns the first task of the block itself, without its mixins, that is not a relationship.
     pub(crate) fn first_own(&self) -> Option<&'static str> {
         let own = self.rows.iter().flat_map(|rows| rows.iter());
         own.filter(|task| !matches!(task.action, Action::Relation(_))).map(TaskDef::name).next()
@@ -59,7 +60,7 @@ impl<T: 'static> Block<T> {
         same(self.name, other.name) && same(self.module, other.module)
     }
 
-    /// Whether `other` is among the mixins of this block, at any depth.
+    /// Returns whether `other` is among the mixins of this block, at any depth.
     const fn includes(&self, other: &Self) -> bool {
         let mut i = 0;
         while i < self.mixins.len() {
@@ -73,7 +74,7 @@ impl<T: 'static> Block<T> {
 }
 
 impl<T: 'static> Mixin<T> {
-    /// A mixin whose tasks are all taken.
+    /// Lists a mixin with all its tasks.
     pub const fn new(block: &'static Block<T>) -> Self {
         Self { block, skip: &[] }
     }
@@ -82,13 +83,14 @@ impl<T: 'static> Mixin<T> {
         self.block
     }
 
-    /// Leaves the named tasks out.
+    /// Excludes the named tasks.
     pub const fn skip(self, skip: &'static [&'static str]) -> Self {
         Self { skip, ..self }
     }
 }
 
-/// One task of a table: its row, and the row that says where it goes (an overridden one's, if the new one is silent).
+/// One task of a table: its row, and the row that determines its position. The latter is the
+/// overridden row if the new one has no keys for the order.
 pub(crate) struct Slot<T: 'static> {
     def: &'static TaskDef<T>,
     place: &'static TaskDef<T>,
@@ -102,7 +104,7 @@ impl<T: 'static> Clone for Slot<T> {
 }
 impl<T: 'static> Copy for Slot<T> {}
 
-/// Names left out on the way to a block.
+/// The names that are excluded on the path to a block.
 struct Skips<'a> {
     names: &'a [&'static str],
     outer: Option<&'a Skips<'a>>,
@@ -121,19 +123,19 @@ impl Skips<'_> {
 struct List<T: 'static> {
     slots: [Option<Slot<T>>; CAPACITY],
     len: usize,
-    /// How many tasks found no place.
+    /// The number of tasks beyond the capacity.
     left_over: usize,
 }
 
 impl<T: 'static> List<T> {
-    /// The rows of a block and its mixins, in the order of declaration.
+    /// Returns the rows of a block and its mixins, in the order of declaration.
     const fn of(block: &'static Block<T>) -> Self {
         let mut list = Self { slots: [None; CAPACITY], len: 0, left_over: 0 };
         list.collect(block, &Skips { names: &[], outer: None });
         list
     }
 
-    /// Adds the rows of `block` behind those of its mixins.
+    /// Adds the rows of the mixins of `block`, and then its own.
     const fn collect(&mut self, block: &'static Block<T>, skips: &Skips<'_>) {
         let mut m = 0;
         while m < block.mixins.len() {
@@ -156,8 +158,10 @@ impl<T: 'static> List<T> {
         }
     }
 
-    /// A new name goes to the end. A known one is replaced by a block that includes its owner; else the first stays. It is looked
-    /// for among the first `known`: names within one list of rows differ, and steps of const evaluation are compile time.
+    /// Appends the row of a new name. A row whose name is in the list replaces the old one if its
+    /// block includes the old one's block; otherwise the old one stays. The search covers only the
+    /// first `known` slots: the names within one list of rows differ, and each step of const
+    /// evaluation costs compile time.
     const fn add(&mut self, def: &'static TaskDef<T>, owner: &'static Block<T>, known: usize) {
         let mut i = 0;
         while i < known {
@@ -189,7 +193,7 @@ impl<T: 'static> List<T> {
     }
 }
 
-/// The tasks of a type in the order in which they run. A `const`: made at compile time.
+/// The tasks of a type in the order in which they run. The table is a `const`, computed at compile time.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -213,7 +217,7 @@ pub struct TaskTable<T: 'static> {
     block: &'static Block<T>,
     tasks: [Option<&'static TaskDef<T>>; CAPACITY],
     len: usize,
-    /// Whether one of them may depend on other objects.
+    /// Whether a task may depend on other objects.
     relates: bool,
 }
 
@@ -224,11 +228,11 @@ impl<T> std::fmt::Debug for TaskTable<T> {
 }
 
 impl<T: 'static> TaskTable<T> {
-    /// The table of a type; a bad order is a compile error when this is called in const evaluation.
+    /// Builds the table of a type in const evaluation.
     ///
     /// # Panics
     ///
-    /// In const evaluation, where that is the compile error.
+    /// Panics if the tasks cannot be put in an order. In const evaluation, the panic is the compile error.
     #[track_caller]
     pub const fn build(block: &'static Block<T>) -> Self {
         match Self::try_build(block) {
@@ -241,7 +245,7 @@ impl<T: 'static> TaskTable<T> {
         }
     }
 
-    /// The table of a type, or why there is none.
+    /// Builds the table of a type, or returns the reason why its tasks cannot be put in an order.
     #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
     pub(crate) const fn try_build(block: &'static Block<T>) -> Result<Self, OrderError> {
         let list = List::of(block);
@@ -273,46 +277,47 @@ impl<T: 'static> TaskTable<T> {
         Ok(Self { block, tasks, len: list.len, relates })
     }
 
-    /// What the order depends on, of each task in the order of declaration.
+    /// Returns the keys that determine the order, for each task in the order of declaration.
     pub(crate) fn places(&self) -> Vec<TaskPosition<'static>> {
         let list = List::of(self.block);
         let place = |slot: &Slot<T>| TaskPosition { name: slot.def.name(), ..slot.place.meta.place };
         list.slots.iter().flatten().map(place).collect()
     }
 
-    /// How many tasks there are.
+    /// Returns the number of tasks.
     pub const fn len(&self) -> usize {
         self.len
     }
 
-    /// Whether one of them may depend on other objects: a method alone does not.
+    /// Returns whether a task may depend on other objects. A task that is a method does not.
     pub(crate) fn relates(&self) -> bool {
         self.relates
     }
 
-    /// Whether there is no task.
+    /// Returns whether the table is empty.
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// The task that runs as number `i`, from 0.
+    /// Returns the task at position `i` of the run order, counted from 0.
     pub const fn get(&self, i: usize) -> Option<&'static TaskDef<T>> {
         if i < self.len { self.tasks[i] } else { None }
     }
 
-    /// The tasks in the order in which they run.
+    /// Returns the tasks in the order in which they run.
     pub fn iter(&self) -> impl Iterator<Item = &'static TaskDef<T>> + '_ {
         self.tasks[..self.len].iter().copied().flatten()
     }
 
-    /// Where in the order the task called `name` stands.
+    /// Returns the position of the task called `name` in the run order.
     pub fn position(&self, name: &str) -> Option<usize> {
         self.iter().position(|task| task.name() == name)
     }
 }
 
 impl OrderError {
-    /// Writes `a -> b -> a`, with the names of the block that was sorted.
+    /// Writes the error message. For a cycle, it contains the path `a -> b -> a` with the names of
+    /// the block that was sorted.
     pub(crate) const fn describe<T: 'static>(&self, block: &'static Block<T>, message: &mut Message) {
         let (members, len) = match self {
             Self::Cycle { members, len } => (members, len),
@@ -342,6 +347,6 @@ impl OrderError {
             }
             i += 1;
         }
-        message.push("\nhelp: take one of these `before` or `after` keys away");
+        message.push("\nhelp: remove one of these `before` or `after` keys");
     }
 }

@@ -1,12 +1,13 @@
-//! Strings in const evaluation: comparison, a fixed-size message, the nearest name.
+//! Strings in const evaluation: comparison, a message of fixed size, and the distance of names.
 
-/// Whether two strings are the same, in const evaluation.
+/// Returns whether two strings are equal, in const evaluation.
 pub const fn same(a: &str, b: &str) -> bool {
     let (a, b) = (a.as_bytes(), b.as_bytes());
     if a.len() != b.len() {
         return false;
     }
-    // From the end: names that begin alike are common, and each step is compile time.
+    // The comparison begins at the end because many names share their beginning, and each step
+    // costs compile time.
     let mut i = a.len();
     while i > 0 {
         i -= 1;
@@ -17,7 +18,7 @@ pub const fn same(a: &str, b: &str) -> bool {
     true
 }
 
-/// Whether `list` holds `name`.
+/// Returns whether `list` contains `name`.
 pub const fn holds(list: &[&str], name: &str) -> bool {
     let mut i = 0;
     while i < list.len() {
@@ -31,19 +32,19 @@ pub const fn holds(list: &[&str], name: &str) -> bool {
 
 const MESSAGE: usize = 2048;
 
-/// A message put together in const evaluation, for a compile error. What does not fit is cut.
+/// The message of a compile error, written in const evaluation. A piece that does not fit is left out.
 pub struct Message {
     bytes: [u8; MESSAGE],
     len: usize,
 }
 
 impl Message {
-    /// An empty message.
+    /// Creates an empty message.
     pub const fn new() -> Self {
         Self { bytes: [0; MESSAGE], len: 0 }
     }
 
-    /// Appends text, whole or not at all, so that what remains is valid UTF-8.
+    /// Appends the text if all of it fits. The message therefore remains valid UTF-8.
     pub const fn push(&mut self, text: &str) {
         let text = text.as_bytes();
         if self.len + text.len() > MESSAGE {
@@ -74,7 +75,7 @@ impl Message {
         self.push("`");
     }
 
-    /// The message.
+    /// Returns the message.
     pub const fn as_str(&self) -> &str {
         let (used, _) = self.bytes.split_at(self.len);
         match core::str::from_utf8(used) {
@@ -86,7 +87,7 @@ impl Message {
 
 const LONGEST: usize = 64;
 
-/// The Levenshtein distance of two names; names of over 64 bytes are as far apart as can be.
+/// Returns the Levenshtein distance of two names, or the largest number if a name is longer than 64 bytes.
 /// Source: the two-row form of Wagner and Fischer, *The String-to-String Correction Problem*, 1974.
 pub const fn distance(a: &str, b: &str) -> usize {
     let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -121,7 +122,7 @@ pub const fn distance(a: &str, b: &str) -> usize {
     previous[b.len()]
 }
 
-/// Whether a name that far from `wanted` is worth a "did you mean".
+/// Returns whether a name at that distance from `wanted` is near enough for a "did you mean".
 pub const fn is_near(wanted: &str, distance: usize) -> bool {
     distance <= 1 + wanted.len() / 4
 }

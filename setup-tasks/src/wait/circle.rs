@@ -10,12 +10,13 @@ use super::node::WaitNode;
 pub struct Circle(Vec<String>);
 
 impl Circle {
-    /// Makes a circle of nodes. The readiness of an object waits for its run, and one name stands for both.
+    /// Creates a circle of nodes. The readiness of an object waits for the object's run, and both
+    /// have the same name.
     fn new(path: &[WaitNode]) -> Self {
         Self::of_names(path.iter().map(WaitNode::title).collect())
     }
 
-    /// Makes a circle of names, of which repeated ones count once.
+    /// Creates a circle of names. Consecutive equal names are listed once.
     pub(super) fn of_names(mut names: Vec<String>) -> Self {
         names.dedup();
         if names.len() > 1 && names.first() == names.last() {
@@ -24,18 +25,18 @@ impl Circle {
         Self(names)
     }
 
-    /// Makes a circle of its members' titles.
+    /// Creates a circle of the titles of its members.
     pub(crate) fn of(titles: Vec<String>) -> Self {
         Self(titles)
     }
 
-    /// Returns the members, each once.
+    /// Returns the names of the members in the order of the waits.
     pub fn members(&self) -> &[String] {
         &self.0
     }
 
-    /// Returns the circle that the wait of `waiter` for `target` closes, if `target` waits for `waiter` in turn. The wait must be
-    /// entered before.
+    /// Returns the circle that the wait of `waiter` for `target` closes, if `target` waits for
+    /// `waiter` in turn. The caller must have entered the wait before.
     pub(super) fn find(waiter: &WaitNode, target: &WaitNode) -> Option<Self> {
         if waiter == target {
             return Some(Self::new(std::slice::from_ref(waiter)));
@@ -58,7 +59,8 @@ impl Circle {
     }
 }
 
-/// Returns the way that the search came, in the order of the waits: from `waiter` over `target` to the node that waits for `waiter`.
+/// Returns the path of the search in the order of the waits: from `waiter` over `target` to the
+/// node that waits for `waiter`.
 fn way_back(waiter: &WaitNode, target: &WaitNode, came: &HashMap<u64, WaitNode>) -> Vec<WaitNode> {
     let mut path = Vec::new();
     let mut at = waiter;

@@ -1,5 +1,5 @@
-//! Waits that lead through other processes, as data: each process states which objects it has locked, which of their tasks it has
-//! considered, and what their runs wait for.
+//! Waits that lead through other processes, as data. Each process states which objects it has
+//! locked, which of their tasks it has considered, and which waits their runs have entered.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,9 +11,9 @@ use crate::stamp::Timestamp;
 pub(crate) struct ProcessWaits {
     /// The version of the format.
     pub(crate) version: u32,
-    /// The process, as errors name it: `process 4711 on web`.
+    /// The name of the process in errors, such as `process 4711 on web`.
     pub(crate) process: String,
-    /// Tells this run of the process from all others.
+    /// The identity of this run of the process.
     pub(crate) run: String,
     /// The objects that it has locked.
     pub(crate) held: Vec<HeldObject>,
@@ -25,13 +25,14 @@ pub(crate) struct HeldObject {
     pub(crate) subdir: String,
     /// The object's id.
     pub(crate) object: String,
-    /// Tells this lock from earlier ones of the same process.
+    /// The identity of this lock. It differs from that of earlier locks of the same process.
     pub(crate) session: u64,
-    /// What the process does with it, as the rest of a sentence: "runs `mount` (Mount the share), for 3.0 s".
+    /// The current activity of the process on the object, as the rest of a sentence: "runs `mount`
+    /// (Mount the share), for 3.0 s".
     pub(crate) doing: String,
     /// The tasks that were considered since the run began.
     pub(crate) passed: Vec<PassedTask>,
-    /// What its run waits for in other processes, whatever is in between.
+    /// The waits of the object's run for other processes, directly or through other work.
     pub(crate) waits: Vec<WaitElsewhere>,
 }
 
@@ -39,9 +40,10 @@ pub(crate) struct HeldObject {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct PassedTask {
     pub(crate) task: String,
-    /// Its time: when it last completed.
+    /// The time when the task last completed.
     pub(crate) time: Option<Timestamp>,
-    /// When it was considered, by the clock that all processes of a host share; 0 if that was before the object was locked.
+    /// The time when the task was considered, by the clock that all processes of a host share; 0 if
+    /// that was before the object was locked.
     pub(crate) at: u64,
 }
 
@@ -49,9 +51,10 @@ pub(crate) struct PassedTask {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WaitElsewhere {
     pub(crate) subdir: String,
-    /// The task that is waited for; `None` where the wait is for the object's lock.
+    /// The awaited task, or `None` if the wait is for the object's lock.
     pub(crate) task: Option<String>,
-    /// What waits for it: the held object first, then the objects and factories of the same process that lead there.
+    /// The path to the wait: the held object first, then the objects and factories of the same
+    /// process through which it leads.
     pub(crate) through: Vec<String>,
 }
 
@@ -72,9 +75,10 @@ impl ProcessWaits {
 
 /// Returns the circle that a wait of an object of `own` closes, if it closes one.
 ///
-/// The first wait counts as it is: whether it is over, the caller decides. A later one is over if its task was considered.
-/// The statements may be of different moments. A circle of them is a true one all the same: each wait on it ends only after
-/// the next one has ended, and none had when it was looked at.
+/// The first wait counts as in progress; the caller checks whether it is over. A later wait is over
+/// if its task was considered. The statements may be of different times. A circle of them is a true
+/// one nevertheless: each wait on it ends only after the next wait has ended, and no wait had ended
+/// when its process stated it.
 pub(crate) fn find_circle(
     own: &ProcessWaits,
     from: &HeldObject,
@@ -130,7 +134,7 @@ mod tests {
         ProcessWaits { version: 1, process, run, held: held.to_vec() }
     }
 
-    /// Of the first wait of the first object of the first process.
+    /// Returns the circle that the first wait of the first object of the first process closes.
     fn found(processes: &[ProcessWaits]) -> Option<String> {
         let [own, others @ ..] = processes else { return None };
         find_circle(own, &own.held[0], &own.held[0].waits[0], others).map(|circle| circle.to_string())
@@ -149,13 +153,13 @@ mod tests {
         let a = process(1, &[held("a", &["s"], &[wait("b", "t", &["`a`"])])]);
         let b = process(2, &[held("b", &[], &[wait("a", "s", &["`b`"])])]);
         assert_eq!(found(&[a.clone(), b]), None);
-        // For the lock, it is not.
+        // A wait for the lock is not over.
         let b = process(2, &[held("b", &[], &[wait("a", "", &["`b`"])])]);
         assert!(found(&[a, b]).is_some());
     }
 
     #[test]
-    fn the_first_wait_counts_whatever_was_considered() {
+    fn the_first_wait_counts_even_if_its_task_was_considered() {
         let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`"])])]);
         let b = process(2, &[held("b", &["t"], &[wait("a", "s", &["`b`"])])]);
         assert!(found(&[a, b]).is_some());
@@ -169,7 +173,7 @@ mod tests {
         let c = process(3, &[held("c", &[], &[wait("a", "t", &["`c`"])])]);
         let text = "waiting would never end: `a` -> `b` (in process 2) -> `c` (in process 3) -> `a`";
         assert_eq!(found(&[a.clone(), b.clone(), c]).as_deref(), Some(text));
-        // Who is not on it is not told of it.
+        // A process that is not on the circle does not report it.
         let c = process(3, &[held("c", &[], &[wait("b", "t", &["`c`"])])]);
         assert_eq!(found(&[a, b, c]), None);
     }

@@ -1,8 +1,9 @@
 //! The wait graph: which work waits for which, and the circles that waits would close.
 //!
-//! A [`WaitNode`] stands for work that can wait and be waited for. An edge leads from a node that waits to the node that it waits
-//! for. Edges into other processes are data: each process states which objects it has locked and what their runs wait for
-//! ([`ProcessWaits`]), so sockets or a shared database can deliver the statements.
+//! A [`WaitNode`] stands for work that can wait and be waited for. An edge leads from a node that
+//! waits to the node that it waits for. Edges into other processes are data: each process states
+//! which objects it has locked and what their runs wait for ([`ProcessWaits`]), so sockets or a
+//! shared database can deliver the statements.
 //!
 //! # Invariants
 //!

@@ -18,28 +18,30 @@ use crate::decide::Reason;
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkKind {
-    /// An object is brought to ready.
+    /// Bringing an object to ready.
     Ready,
-    /// An object's setup tasks are run.
+    /// Running an object's setup tasks.
     Run,
-    /// A dry run looks at an object's setup tasks.
+    /// Planning an object's setup tasks in a dry run.
     Plan,
-    /// An injector's factory makes a value.
+    /// Creating a value with an injector's factory.
     Factory,
 }
 
-/// The condition that ends a wait. The search for circles asks it, since the waiter may not have been polled yet.
+/// The condition that ends a wait. The search for circles evaluates it because the waiter may not
+/// have been polled since.
 pub(crate) trait WaitCondition: Send + Sync {
     /// Returns whether the wait is over.
     fn is_over(&self) -> bool;
 
-    /// Returns the task of the node's object that is waited for, if another process that considers it ends the wait, too.
+    /// Returns the awaited task of the node's object if the wait also ends when another process
+    /// considers that task.
     fn task(&self) -> Option<&'static str> {
         None
     }
 }
 
-/// A node of the wait graph: a cheap handle.
+/// A node of the wait graph. It is a handle that is cheap to clone.
 #[derive(Clone)]
 pub(crate) struct WaitNode(Arc<NodeShared>);
 
@@ -47,18 +49,19 @@ struct NodeShared {
     id: u64,
     kind: WorkKind,
     name: Arc<str>,
-    /// `None` while the node neither works nor waits, as most objects of a fleet at any time.
+    /// The state, or `None` while the node neither works nor waits. At any time, that holds for
+    /// most objects of a fleet.
     state: Mutex<Option<Box<NodeState>>>,
 }
 
 #[derive(Default)]
 struct NodeState {
     work: Option<Work>,
-    /// One edge per wait, since its work may wait in several places at once.
+    /// One edge per wait. The work of a node may wait in several places at once.
     waits: Vec<Edge>,
-    /// The number of waits so far, which numbers the edges.
+    /// The number of waits so far. It provides the ids of the edges.
     waited: u64,
-    /// The lock of the object that the node waits for.
+    /// The object's lock, while the node waits for it.
     locked: Option<LockedElsewhere>,
 }
 
@@ -66,7 +69,7 @@ struct NodeState {
 #[derive(Clone)]
 pub(crate) struct Work {
     pub(crate) since: SystemTime,
-    /// The node that the work was begun for.
+    /// The node on whose behalf the work began.
     pub(crate) parent: Option<WaitNode>,
     pub(crate) step: Option<Box<ActiveTask>>,
 }
@@ -79,7 +82,7 @@ pub(crate) struct LockedElsewhere {
     pub(crate) subdir: Arc<str>,
 }
 
-/// The task that the work of a node runs.
+/// The task that the work of a node is running.
 #[derive(Clone)]
 pub(crate) struct ActiveTask {
     pub(crate) task: &'static str,
@@ -103,7 +106,7 @@ impl NodeState {
         self.waited
     }
 
-    /// Takes something away, and the state with the last thing.
+    /// Removes a part of the state, and drops the state if nothing is left of it.
     fn end<A>(state: &mut Option<Box<Self>>, take: impl FnOnce(&mut Self) -> Option<A>) -> Option<A> {
         let taken = state.as_mut().and_then(|state| take(state));
         let is_idle = |state: &Self| state.work.is_none() && state.waits.is_empty() && state.locked.is_none();
@@ -138,7 +141,7 @@ impl WaitNode {
         &self.0.name
     }
 
-    /// Returns the name as a sentence shows it.
+    /// Returns the name in the form in which sentences contain it.
     pub(crate) fn title(&self) -> String {
         match self.0.kind {
             WorkKind::Factory => self.0.name.to_string(),
@@ -150,43 +153,44 @@ impl WaitNode {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the work of the node, if it works.
+    /// Changes the work of the node, if it has work in progress.
     fn change_work(&self, change: impl FnOnce(&mut Work)) {
         if let Some(work) = self.state().as_mut().and_then(|state| state.work.as_mut()) {
             change(work);
         }
     }
 
-    /// Begins work of the node. It lasts until the answer is dropped.
+    /// Begins work of the node. The work lasts until the returned guard is dropped.
     pub(crate) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
         let work = Work { since: SystemTime::now(), parent, step: None };
         self.state().get_or_insert_default().work = Some(work);
         AtWork(self)
     }
 
-    /// Returns the work of the node, if it works.
+    /// Returns the work of the node, if it has work in progress.
     pub(crate) fn work(&self) -> Option<Work> {
         self.state().as_ref().and_then(|state| state.work.clone())
     }
 
-    /// Sets the task that runs.
+    /// Sets the task that the work is running.
     pub(crate) fn step(&self, step: Option<ActiveTask>) {
         self.change_work(|work| work.step = step.map(Box::new));
     }
 
-    /// Enters a wait for the object's lock, which lasts until the answer is dropped.
+    /// Enters a wait for the object's lock. The wait lasts until the returned guard is dropped.
     pub(crate) fn wait_for_lock(&self, locked: LockedElsewhere) -> WaitForLock<'_> {
         self.state().get_or_insert_default().locked = Some(locked);
         WaitForLock(self)
     }
 
-    /// Returns the lock that the node waits for, if it does.
+    /// Returns the lock for which the node waits, if it waits for one.
     pub(crate) fn locked(&self) -> Option<LockedElsewhere> {
         self.state().as_ref().and_then(|state| state.locked.clone())
     }
 
-    /// Finds all waits for locks of other processes that this node waits for, whatever is in between: the lock, the task that
-    /// is waited for, and the names of all that leads there.
+    /// Returns all locks of other processes for which this node waits, directly or through other
+    /// nodes. Each wait contains the lock, the awaited task, and the names of the nodes on the path
+    /// to it.
     pub(crate) fn waits_elsewhere(&self) -> Vec<WaitElsewhere> {
         let (mut found, mut seen) = (Vec::new(), HashSet::from([self.id()]));
         let mut open = vec![(self.clone(), vec![self.title()])];
@@ -209,28 +213,30 @@ impl WaitNode {
         found
     }
 
-    /// Returns the nodes that it waits for, and since when.
+    /// Returns the nodes for which this node waits, and the time when each wait began.
     pub(crate) fn waits(&self) -> Vec<(Self, SystemTime)> {
         self.edges().map(|edge| (edge.to, edge.since)).collect()
     }
 
-    /// Returns the nodes that it waits for.
+    /// Returns the nodes for which this node waits.
     pub(super) fn waits_for(&self) -> impl Iterator<Item = Self> {
         self.edges().map(|edge| edge.to)
     }
 
-    /// Returns the edges that are not over. Their conditions are asked without the node's lock, since they may take other locks.
+    /// Returns the edges whose wait is not over. The conditions are evaluated without the node's
+    /// lock because they may take other locks.
     fn edges(&self) -> impl Iterator<Item = Edge> {
         let waits = self.state().as_ref().map_or_else(Vec::new, |state| state.waits.clone());
         let over = |edge: &Edge| edge.until.as_ref().and_then(Weak::upgrade).is_some_and(|until| until.is_over());
         waits.into_iter().filter(move |edge| !over(edge))
     }
 
-    /// Enters a wait of `waiter` for this node, until `until` holds or the answer is dropped. Without a waiter, nothing is entered.
+    /// Enters a wait of `waiter` for this node. The wait lasts until `until` holds or the returned
+    /// guard is dropped. Without a waiter, nothing is entered.
     ///
     /// # Errors
     ///
-    /// The circle that the wait would close.
+    /// Returns the circle that the wait would close.
     pub(crate) fn wait_of(&self, waiter: Option<Self>, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
         let Some(waiter) = waiter else { return Ok(Wait(None)) };
         let id = waiter.state().get_or_insert_default().push(self.clone(), until);
@@ -247,22 +253,22 @@ fn next_id() -> u64 {
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
-/// The work of a node, which ends when this is dropped.
+/// A guard of the work of a node. The work ends when the guard is dropped.
 pub(crate) struct AtWork<'n>(&'n WaitNode);
 
 impl Drop for AtWork<'_> {
     fn drop(&mut self) {
         let work = NodeState::end(&mut self.0.state(), |state| state.work.take());
-        // Without the lock: the parent may be the last of its kind.
+        // The lock is released first because this may drop the last reference to the parent.
         drop(work);
     }
 }
 
-/// A wait for a lock, which ends when this is dropped.
+/// A guard of a wait for a lock. The wait ends when the guard is dropped.
 pub(crate) struct WaitForLock<'n>(&'n WaitNode);
 
 impl WaitForLock<'_> {
-    /// Sets the process that holds the lock now.
+    /// Sets the process that currently holds the lock.
     pub(crate) fn is_held_by(&self, holder: &str) {
         if let Some(locked) = self.0.state().as_mut().and_then(|state| state.locked.as_mut()) {
             holder.clone_into(&mut locked.holder);
@@ -276,7 +282,7 @@ impl Drop for WaitForLock<'_> {
     }
 }
 
-/// A wait, which ends when this is dropped.
+/// A guard of a wait. The wait ends when the guard is dropped.
 pub(crate) struct Wait(Option<(WaitNode, u64)>);
 
 impl Drop for Wait {

@@ -1,5 +1,5 @@
-//! The locks of the wait graph and of shared work: those of the standard library, or of the model checker that tries the orders in
-//! which threads may take them.
+//! The locks of the wait graph and of shared work. They come from the standard library, or from the
+//! model checker, which tries the orders in which threads can acquire them.
 
 #[cfg(not(feature = "__shuttle"))]
 pub(crate) use std::sync::{Mutex, MutexGuard};

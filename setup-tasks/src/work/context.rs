@@ -1,4 +1,4 @@
-//! What the work is for that runs now: handed down by the tokio task that runs it.
+//! The context of the current work, which the tokio task that runs the work carries as a task-local.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -10,50 +10,53 @@ use super::own_task::OwnTask;
 use super::reached::Reached;
 use crate::wait::{Circle, Wait, WaitCondition, WaitNode, WorkKind};
 
-/// When something was asked for that was not asked for on behalf of something else; later ones are greater.
+/// The identity of a request from outside, which all work on behalf of the request shares. A later
+/// request has a greater id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct RequestId(u64);
 
 static NEXT: AtomicU64 = AtomicU64::new(1);
 
 impl RequestId {
-    /// Before all others.
+    /// The id before all others.
     pub(crate) const NEVER: Self = Self(0);
 
-    /// One that begins now.
+    /// Begins a new request.
     pub(crate) fn new() -> Self {
         Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// What happens now is later than every request that has begun.
+    /// Returns an id that is later than that of every request that has begun.
     pub(crate) fn latest() -> Self {
         Self(NEXT.load(Ordering::Relaxed))
     }
 }
 
-/// What the work is for that runs now.
+/// The context of the current work: the request, the fleet and the mode on whose behalf it runs.
 #[derive(Clone, Default)]
 pub(crate) struct WorkContext {
-    /// The work itself: what waits when it waits. `None` for a fleet that nobody's work began.
+    /// The node of the work in the wait graph, or `None` outside of all work, as in a fleet that a
+    /// caller outside began.
     pub(crate) node: Option<WaitNode>,
     request: Option<RequestId>,
-    /// The fleet that it is a part of, with what that one leaves out or forces.
+    /// The fleet to which the work belongs.
     fleet: Option<Arc<FleetHandle>>,
-    /// Whether it is a dry run: nothing on disk may change.
+    /// Whether the work belongs to a dry run, which must change nothing on disk.
     is_plan: bool,
-    /// What the helper method or the factory that asks within a plan has reached so far.
+    /// The record of plans that the current helper method or factory has caused within a plan.
     reached: Option<Arc<Reached>>,
-    /// How deep it is nested in other works on the stack.
+    /// The number of enclosing works on the stack.
     depth: u32,
 }
 
-/// A worker's part of a fleet. What is done for each object counts the references to it, so each worker has one of its own, on cache
-/// lines of its own.
+/// The reference of one worker to its fleet. Running an object changes the reference count, so each
+/// worker has its own count on its own cache lines.
 #[repr(align(128))]
 struct FleetHandle(Arc<FleetOptions>);
 
-/// The number of nested works after which the next one gets a tokio task of its own: a chain of a thousand objects would not fit
-/// on a stack, and in a debug build eight works can take more than 2 MiB.
+/// The number of nested works after which the next one gets its own tokio task. A chain of a
+/// thousand objects would not fit on a stack. In a debug build, eight works can take more than 2
+/// MiB.
 const NESTED: u32 = 4;
 
 tokio::task_local! {
@@ -61,43 +64,43 @@ tokio::task_local! {
 }
 
 impl WorkContext {
-    /// What the caller's work is for; nothing, if it is nobody's.
+    /// Returns the context of the caller, or an empty one outside of all work.
     pub(crate) fn get() -> Self {
         WORK.try_get().unwrap_or_default()
     }
 
-    /// Asks the fleet that the caller's work is a part of, if it is of one.
+    /// Calls a function with the options of the caller's fleet, if the caller's work belongs to one.
     pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&FleetOptions) -> A) -> Option<A> {
         WORK.try_with(|current| current.fleet.as_deref().map(|part| ask(&part.0))).ok().flatten()
     }
 
-    /// The node of the caller's work.
+    /// Returns the node of the caller's work.
     pub(crate) fn worker() -> Option<WaitNode> {
         WORK.try_with(|current| current.node.clone()).ok().flatten()
     }
 
-    /// The request that it belongs to: that of what it is for, else one that begins now.
+    /// Returns the request of the context, or begins a new one if it has none.
     pub(crate) fn request(&self) -> RequestId {
         self.request.unwrap_or_else(RequestId::new)
     }
 
-    /// The same of the caller's work.
+    /// Returns the request of the caller's work, or begins a new one if it has none.
     pub(crate) fn request_now() -> RequestId {
         WORK.try_with(|current| current.request).ok().flatten().unwrap_or_else(RequestId::new)
     }
 
-    /// The same for a worker of a fleet.
+    /// Returns this context with the fleet and the request of a worker.
     pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, request: RequestId) -> Self {
         Self { request: Some(request), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
     }
 
-    /// Whether the caller's work is a dry run.
+    /// Returns whether the caller's work belongs to a dry run.
     pub(crate) fn is_plan() -> bool {
         WORK.try_with(|current| current.is_plan).unwrap_or_default()
     }
 
-    /// Waits for work that is a part of the caller's, on the stack or in a tokio task of its own, which ends when this is
-    /// dropped.
+    /// Runs a part of the caller's work, on the stack or in its own tokio task. The tokio task is
+    /// aborted when this is dropped.
     pub(crate) async fn nest<F>(work: F) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
@@ -108,7 +111,7 @@ impl WorkContext {
         Self::apart(work).await
     }
 
-    /// Does some work of the caller in a tokio task of its own, which ends when this is dropped.
+    /// Runs a part of the caller's work in its own tokio task, which is aborted when this is dropped.
     pub(crate) async fn apart<F>(work: F) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
@@ -117,44 +120,47 @@ impl WorkContext {
         OwnTask::spawn(current.carry(work).in_current_span()).await
     }
 
-    /// Does some work for it, wherever that is polled.
+    /// Runs work in this context, regardless of the tokio task that polls it.
     pub(crate) async fn carry<F: Future>(self, work: F) -> F::Output {
         WORK.scope(self, work).await
     }
 
-    /// Does some work as a dry run does: nothing on disk changes.
+    /// Runs work in the mode of a dry run, in which nothing on disk changes.
     pub(crate) async fn in_plan<F: Future>(work: F) -> F::Output {
         let current = Self::get();
         Self { is_plan: true, request: Some(current.request()), ..current }.carry(work).await
     }
 
-    /// Calls a function as a dry run does: nothing on disk changes.
+    /// Calls a function in the mode of a dry run, in which nothing on disk changes.
     pub(crate) fn planning<A>(call: impl FnOnce() -> A) -> A {
         WORK.sync_scope(Self { is_plan: true, ..Self::get() }, call)
     }
 
-    /// Calls user code within a plan; `reached` notes the work that it asks for.
+    /// Runs user code within a plan. Work that the code requests is planned instead, and recorded
+    /// in `reached`.
     pub(crate) async fn reaching<F: Future>(reached: Arc<Reached>, work: F) -> F::Output {
         Self { is_plan: true, reached: Some(reached), ..Self::get() }.carry(work).await
     }
 
-    /// Notes that work which the caller asked for was planned instead of done; `would_run` names the first task that would run.
+    /// Records that work which the caller requested was planned instead of done. `would_run` names
+    /// the first task that would run.
     pub(crate) fn note_planned(would_run: impl FnOnce() -> Option<String>) {
-        // Within a real run, or outside of all runs, nobody takes a plan for the work.
+        // Within a real run, or outside of all runs, no caller could mistake the plan for the work.
         let noted = WORK.try_with(|current| current.reached.clone());
         if let Ok(Some(reached)) = noted {
             reached.note(would_run());
         }
     }
 
-    /// Returns what nobody's work is for, in a plan if the caller is in one.
+    /// Returns a context outside of all work. It belongs to a dry run if the caller's work does.
     pub(crate) fn detached() -> Self {
         let (is_plan, reached) =
             WORK.try_with(|current| (current.is_plan, current.reached.clone())).unwrap_or_default();
         Self { is_plan, reached, ..Self::default() }
     }
 
-    /// Does the work of a node for it; the node is at work until it ends or is dropped.
+    /// Runs the work of a node on behalf of this context. The node is in progress until the work
+    /// ends or is dropped.
     pub(crate) async fn within<F: Future>(self, node: &WaitNode, request: RequestId, work: F) -> F::Output {
         let _at_work = node.begin(self.node);
         let is_plan = self.is_plan || node.kind() == WorkKind::Plan;
@@ -164,16 +170,16 @@ impl WorkContext {
 }
 
 impl WaitNode {
-    /// Lets the caller's work wait for this node.
+    /// Enters a wait of the caller's work for this node.
     ///
     /// # Errors
     ///
-    /// The circle that the wait would close.
+    /// Returns the circle that the wait would close.
     pub(crate) fn wait(&self) -> Result<Wait, Circle> {
         self.wait_until(None)
     }
 
-    /// As [`wait`](Self::wait), until a part of the node's work is done.
+    /// Enters a wait of the caller's work for a part of this node's work, until the condition holds.
     pub(crate) fn wait_until(&self, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
         self.wait_of(WorkContext::worker(), until)
     }

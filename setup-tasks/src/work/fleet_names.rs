@@ -1,16 +1,16 @@
-//! The patterns by which a fleet names objects and tasks.
+//! The names and patterns by which the filters of a fleet select objects and tasks.
 
 use glob::Pattern;
 
-/// Objects, as a filter names them. The id of an object that exists is never taken for a pattern: `web[1]` is that object, and
-/// not `web1`.
+/// A filter of objects. The id of an existing object is never read as a pattern: `web[1]` selects
+/// the object of that id, and not `web1`.
 #[derive(Debug)]
 pub(crate) enum ObjectName {
     Id(Box<str>),
     Pattern(Pattern),
 }
 
-/// Tasks, as a filter names them: those of an object, one task, or what matches a pattern over `object/task`.
+/// A filter of tasks: the tasks of an object, one task, or the tasks that match a pattern over `object/task`.
 #[derive(Debug)]
 pub(crate) enum TaskName {
     Object(ObjectName),
@@ -18,7 +18,7 @@ pub(crate) enum TaskName {
         object: Box<str>,
         task: Box<str>,
     },
-    /// Tasks of an object whose id is taken as it is written, and objects whose ids begin with it.
+    /// The tasks of an object whose id is read literally, and of objects whose ids begin with it.
     Below {
         prefix: Box<str>,
         rest: Pattern,
@@ -26,7 +26,7 @@ pub(crate) enum TaskName {
 }
 
 impl ObjectName {
-    /// Returns whether the name stands for the object.
+    /// Returns whether the filter selects the object.
     pub(crate) fn matches(&self, id: &str) -> bool {
         match self {
             Self::Id(wanted) => **wanted == *id,
@@ -36,7 +36,7 @@ impl ObjectName {
 }
 
 impl TaskName {
-    /// Returns whether the name stands for the task of the object.
+    /// Returns whether the filter selects the task of the object.
     pub(crate) fn matches(&self, id: &str, task: &str) -> bool {
         match self {
             Self::Object(ObjectName::Id(wanted)) => **wanted == *id,

@@ -1,4 +1,4 @@
-//! The options of a fleet run that the runs of its objects need.
+//! The options of a fleet, as the runs of its objects need them.
 
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
@@ -16,7 +16,8 @@ pub(crate) struct FleetOptions {
     pub(crate) stop: Stops,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
-    /// The records of its objects, read with one scan when the fleet began. Each object knows its range of these bytes.
+    /// The records of the fleet's objects, read with one scan at the start of the fleet. Each
+    /// object stores its range of these bytes.
     pub(crate) prefetched: Vec<u8>,
     pub(crate) ended: CachePadded<AtomicUsize>,
 }
@@ -32,7 +33,7 @@ impl FleetOptions {
         self.exclude.iter().any(|name| name.matches(id))
     }
 
-    /// Returns whether tasks are considered whatever their tags.
+    /// Returns whether tasks are considered regardless of their tags.
     pub(crate) fn takes_all(&self) -> bool {
         self.tags.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Work that is done on behalf of something else: its context, results that many share, and errors that many receive.
+//! Work on behalf of a request: its context, shared results, and shared errors.
 
 mod context;
 mod fleet_names;

@@ -1,11 +1,12 @@
-//! Tokio tasks that end with those who wait for them.
+//! Tokio tasks that end with their waiter.
 
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::task::JoinHandle;
 
-/// A tokio task that is aborted when this is dropped. Awaiting it returns the output of the work, and resumes a panic.
+/// A tokio task that is aborted when this is dropped. Awaiting it returns the output of the work,
+/// and resumes a panic.
 pub(crate) struct OwnTask<T>(Option<JoinHandle<T>>);
 
 impl<T: Send + 'static> OwnTask<T> {
@@ -23,7 +24,7 @@ impl<T> Future for OwnTask<T> {
             Ok(output) => Poll::Ready(output),
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
-                // Only a runtime that shuts down ends the task early, and that polls nothing any more.
+                // Only a runtime that shuts down aborts the task early, and it polls no task afterwards.
                 Err(_) => {
                     self.0 = None;
                     Poll::Pending

@@ -1,9 +1,9 @@
-//! Work that user code asked for within a plan, and that was planned instead of done.
+//! The work that user code requested within a plan, and that was planned instead of done.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The plans that one helper method, or one factory, made because it asked for work within a plan.
+/// The plans that one helper method or factory caused by requesting work within a plan.
 #[derive(Debug, Default)]
 pub(crate) struct Reached {
     any: AtomicBool,
@@ -11,11 +11,11 @@ pub(crate) struct Reached {
 }
 
 impl Reached {
-    /// Notes that work was planned instead of done, with the first task that would run.
+    /// Records that work was planned instead of done, with the first task that would run.
     pub(crate) fn note(&self, would_run: Option<String>) {
         self.any.store(true, Ordering::Relaxed);
         if let Some(task) = would_run {
-            // The first one is enough to say what an answer waits for.
+            // The first task is enough for the explanation why a task is undecided.
             let _ = self.would_run.set(task);
         }
     }

@@ -1,4 +1,4 @@
-//! An error that many are told.
+//! An error that several waiters share.
 
 use std::error::Error;
 use std::fmt;
@@ -8,13 +8,14 @@ use std::sync::Arc;
 use crate::flat::Flat;
 use crate::secret;
 
-/// A user's error, with its chain, shared by all who waited for what failed. It derefs to the error itself; it is none of
-/// its own, so that a chain shows the user's error once and as what it is.
+/// A user's error with its chain, shared by all waiters of the failed work. It derefs to the error.
+/// It does not implement `Error` itself, so a chain shows the user's error once and with its own
+/// type.
 #[derive(Clone)]
 pub struct SharedError(Flat<Arc<anyhow::Error>>);
 
 impl SharedError {
-    /// The error, to look at its type: `downcast_ref`.
+    /// Returns the error, for example to examine its type with `downcast_ref`.
     pub fn get(&self) -> &anyhow::Error {
         &self.0
     }
@@ -46,7 +47,7 @@ impl fmt::Debug for SharedError {
     }
 }
 
-/// Returns a panic as an error.
+/// Converts the payload of a panic to an error.
 pub(crate) fn panicked(panic: &(dyn std::any::Any + Send)) -> anyhow::Error {
     let message = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     anyhow::anyhow!("panicked: {}", message.unwrap_or("without a message"))

@@ -14,11 +14,12 @@ use crate::BoxFuture;
 use crate::wait::sync::{Mutex, MutexGuard};
 use crate::wait::{Circle, WaitNode, WorkKind};
 
-/// Work that runs once and whose result is kept. The first caller starts it. The work goes on while at least one caller waits; when
-/// the last one gives up, it is dropped, and a later caller starts it again. A panic is a failure.
+/// Work that runs once and whose result is kept. The first caller starts it. The work continues
+/// while at least one caller waits. When the last waiter is dropped, so is the work, and a later
+/// caller starts it again. A panic counts as a failure.
 ///
-/// A failure is returned to all waiters and to later callers of requests that began before it, so a graph of works tries each once.
-/// A new request retries.
+/// A failure is returned to all waiters and to later callers of requests that began before it, so
+/// each work of a graph is tried once. A new request retries.
 pub(crate) struct SharedOnce<V> {
     pub(crate) node: WaitNode,
     state: Arc<Mutex<OnceState<V>>>,
@@ -28,14 +29,14 @@ type Work<V> = Shared<BoxFuture<'static, Result<V, SharedError>>>;
 
 enum OnceState<V> {
     Idle,
-    /// Weak, so that the work is dropped with the last waiter.
+    /// The work in progress. The reference is weak so that the work is dropped with the last waiter.
     Running(WeakShared<BoxFuture<'static, Result<V, SharedError>>>),
     Failed(SharedError, RequestId),
-    /// With the request that it was made in.
+    /// The result, and the request in which the work was done.
     Done(V, RequestId),
 }
 
-/// The reason why there is no result.
+/// The reason why the work has no result.
 #[derive(Clone, Debug)]
 pub(crate) enum OnceError {
     Failed(SharedError),
@@ -56,8 +57,8 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         }
     }
 
-    /// Keeps a result that was made elsewhere, unless there is one or it is being made. Returns the one that is kept, else the
-    /// offered one.
+    /// Keeps a result that was created elsewhere, unless there is a result or the work is in
+    /// progress. Returns the kept result, or the offered one if none is kept.
     pub(crate) fn offer(&self, value: V) -> V {
         let mut state = lock(&self.state);
         match &*state {
@@ -70,7 +71,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         value
     }
 
-    /// Returns the result, and makes it if there is none.
+    /// Returns the result. Runs the work if there is no result yet.
     pub(crate) async fn get(
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
@@ -78,7 +79,8 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         self.get_as_of(None, make).await
     }
 
-    /// As [`get`](Self::get), but makes a result that is older than the caller's request anew.
+    /// Returns the result, as [`get`](Self::get) does. Runs the work again if the result is older
+    /// than the caller's request.
     pub(crate) async fn renew(
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
@@ -111,7 +113,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         shallow(work).await.map_err(OnceError::Failed)
     }
 
-    /// Begins the work, which keeps its own result.
+    /// Begins the work, which stores its own result.
     fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, current: WorkContext) -> Work<V> {
         let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
         let request = current.request();
@@ -135,12 +137,12 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The number of works that are polled within each other on one stack. Whoever waits for work polls it, also work that was begun
-/// elsewhere, so that a chain of works can be as long as the graph of objects.
+/// The largest number of works that are polled within each other on one stack. A waiter also polls
+/// work that another caller began, so a chain of works can be as long as the graph of objects.
 const POLLED: u32 = 2;
 
 thread_local! {
-    /// The number of works that this thread polls just now.
+    /// The number of works that this thread is polling.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -160,7 +162,7 @@ impl Drop for Deeper {
     }
 }
 
-/// Waits for work. Where the stack is deep already, a tokio task polls it instead.
+/// Waits for work. If too many works are on the stack, a tokio task polls it instead.
 async fn shallow<V: Clone + Send + Sync + 'static>(mut work: Work<V>) -> Result<V, SharedError> {
     let mut elsewhere = None;
     std::future::poll_fn(move |cx| {

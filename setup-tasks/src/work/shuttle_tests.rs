@@ -1,4 +1,4 @@
-//! Orders in which threads may come, tried at random by a model checker:
+//! Tests with a model checker, which tries random interleavings of threads:
 //! `cargo test -p setup-tasks --lib --features __shuttle shuttle_`
 
 use std::sync::Arc;
@@ -10,14 +10,15 @@ use shuttle::{check_pct, check_random, thread};
 use super::{RequestId, SharedOnce, WorkContext};
 use crate::wait::{WaitNode, WorkKind};
 
-/// How many orders are tried.
+/// The number of interleavings per test and scheduler.
 const ORDERS: usize = 5000;
 
 fn nodes(count: usize) -> Vec<WaitNode> {
     (0..count).map(|i| WaitNode::new(WorkKind::Run, i.to_string().into())).collect()
 }
 
-/// Each node waits for others at the same time, in a thread of its own; which of the waits were refused as a circle.
+/// Enters all waits at the same time, each in its own thread. Returns for each wait whether it was
+/// refused because of a circle.
 fn wait_at_once(count: usize, waits: &'static [(usize, usize)]) -> Vec<bool> {
     let nodes = nodes(count);
     let threads: Vec<_> = waits
@@ -28,7 +29,7 @@ fn wait_at_once(count: usize, waits: &'static [(usize, usize)]) -> Vec<bool> {
             thread::spawn(move || block_on(WorkContext::default().within(&from, RequestId::new(), wait)))
         })
         .collect();
-    // Waits last until all have begun.
+    // No wait ends before all have been entered.
     let waits: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     waits.iter().map(Result::is_err).collect()
 }
@@ -39,7 +40,7 @@ fn check(test: impl Fn() + Send + Sync + Copy + 'static) {
 }
 
 #[test]
-fn shuttle_of_waits_that_close_a_circle_at_least_one_is_refused() {
+fn shuttle_at_least_one_wait_of_a_circle_is_refused() {
     check(|| assert!(wait_at_once(2, &[(0, 1), (1, 0)]).contains(&true)));
     check(|| assert!(wait_at_once(3, &[(0, 1), (1, 2), (2, 0)]).contains(&true)));
     check(|| assert!(wait_at_once(4, &[(0, 1), (1, 2), (2, 3), (3, 1)]).contains(&true)));
@@ -52,7 +53,7 @@ fn shuttle_waits_without_a_circle_are_never_refused() {
 }
 
 #[test]
-fn shuttle_what_many_ask_for_at_once_is_made_once() {
+fn shuttle_concurrent_callers_share_one_result() {
     check(|| {
         let (once, times) =
             (Arc::new(SharedOnce::new(WorkKind::Factory, "value".into())), Arc::new(AtomicUsize::new(0)));

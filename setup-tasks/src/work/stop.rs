@@ -9,7 +9,8 @@ use tokio::sync::Notify;
 
 use super::context::WorkContext;
 
-/// A request to stop a fleet. Running tasks are brought to their end, and no other task begins. Clones share one state.
+/// A request to stop a fleet. Running tasks are brought to their end, and no other task begins.
+/// Clones share one state.
 ///
 /// ```
 /// use setup_tasks::{fleet::Stop, prelude::*};
