@@ -78,7 +78,7 @@ pub fn task_name(ident: &Ident) -> String {
     ident.unraw().to_string().to_lowercase()
 }
 
-/// Returns the name of a task's handle: `MOUNT` for `mount`. A name without an upper case of its own gets `_TASK` behind it, since a
+/// Returns the name of a task's handle: `MOUNT` for `mount`. A name that is upper case already gets `_TASK` behind it, since a
 /// method and a constant cannot share a name. Characters that no identifier may contain become `_`: the name of a related task can
 /// be any string.
 pub fn handle(name: &str, span: Span) -> Ident {

@@ -16,7 +16,7 @@ pub enum TemplateError {
         report: String,
     },
     /// A variable of the template cannot be injected, or cannot be serialized.
-    #[error("the template `{template}` cannot have its `{variable}`")]
+    #[error("the variable `{variable}` of the template `{template}` has no value")]
     Variable {
         /// The template.
         template: &'static str,

@@ -1,4 +1,4 @@
-//! The record beside a stamp about the files that a task left. docs/src/formats.md describes its format.
+//! The record beside a stamp about the files that a task wrote. docs/src/formats.md describes its format.
 
 use anyhow::Context;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,7 @@ use setup_tasks::{Result, TaskContext};
 
 const VERSION: u8 = 1;
 
-/// A file that a task left.
+/// The record of one file that a task wrote.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct FileRecord {
     /// Its path, relative to the root that it was written under.
@@ -35,7 +35,7 @@ impl FileRecord {
         Ok(Self { path: path.to_owned(), is_secret, mode, stamp })
     }
 
-    /// Returns whether the file had this content when the task left it.
+    /// Returns whether the file had this content after the task had written it.
     pub(crate) fn held(&self, content: &[u8], cx: &TaskContext) -> Result<bool> {
         let Some(stamp) = &self.stamp else { return Ok(false) };
         if self.is_secret {

@@ -26,8 +26,7 @@ pub trait FilesystemAccess: Sync {
     /// The type of its filesystem.
     type Filesystem: Filesystem;
 
-    /// Opens the filesystem: mounts it, connects to it. It is opened in every run if
-    /// [`Filesystem::IS_CHEAP`] is set.
+    /// Opens the filesystem, for example by mounting it or by connecting to it. With [`Filesystem::IS_CHEAP`], every run opens it.
     fn filesystem(&self, cx: &TaskContext) -> impl Future<Output = Result<Self::Filesystem>> + Send;
 }
 
@@ -186,7 +185,7 @@ impl RootedDirectory {
         Ok(Put { was_written: true, stamp })
     }
 
-    /// Returns the stamp of a file that has this content.
+    /// Returns the stamp of a file, or `None` if its content differs from this one.
     fn unchanged(&self, path: &Path, content: &[u8]) -> Result<Option<FileStamp>, InstallError> {
         let Some(mut file) = self.open(path)? else { return Ok(None) };
         let mut now = Vec::with_capacity(content.len());
@@ -196,7 +195,7 @@ impl RootedDirectory {
         Ok((now == content).then(|| FileStamp::new(&meta, content)))
     }
 
-    /// Returns how a file differs from the one that the task left. The content is read only if the file's metadata has changed.
+    /// Returns how a file differs from the one that the task wrote. The content is read only if the file's metadata has changed.
     pub(crate) fn differences(
         &self,
         path: &Path,

@@ -62,7 +62,7 @@ macro_rules! integers {
 }
 
 impl Masking {
-    /// Returns a masking that leaves every secret.
+    /// Returns a masking that leaves every secret unchanged.
     pub(crate) const fn none() -> Self {
         Self { mask: None, has_secrets: AtomicBool::new(false) }
     }

@@ -175,7 +175,7 @@ async fn an_error_says_which_template_which_line_and_what_and_leaves_no_file() {
     );
     *secret.lock().unwrap() = true;
     let error = chain(poor.run_setup_tasks().await.unwrap_err());
-    assert!(error.contains("cannot have its `instance`: serialization failed: it is secret"), "{error}");
+    assert!(error.contains("has no value: serialization failed: it is secret"), "{error}");
     assert!(!poor.stamp_path().unwrap().join("deep").exists());
 }
 
@@ -183,7 +183,12 @@ async fn an_error_says_which_template_which_line_and_what_and_leaves_no_file() {
 async fn a_key_that_nobody_provides_names_template_and_variable() {
     let layout = Layout::in_memory().unwrap();
     let error = chain(zone(&layout, &[]).run_setup_tasks().await.unwrap_err());
-    assert!(error.contains("`templates/zone.tera` cannot have its `domain`: nothing provides `domain`"), "{error}");
+    assert!(
+        error.contains(
+            "the variable `domain` of the template `templates/zone.tera` has no value: nothing provides `domain`"
+        ),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -19,7 +19,7 @@ pub struct Model {
     pub args: ModelArgs,
     pub fields: Vec<String>,
     pub relations: Vec<Relation>,
-    /// The fields whose accessor would have a name that is taken.
+    /// The fields without an accessor, because another member has its name.
     pub without_accessor: Vec<Member>,
     pub is_struct: bool,
 }

@@ -147,7 +147,7 @@ fn constant(task: &Task, block: &Block, runtime: &Runtime) -> TokenStream {
             let (ty, expr) = &**value;
             let value = Ident::new(&name.to_uppercase(), task.span());
             let kind = kind_constant(task, ty, block, runtime);
-            // If the name has no upper case of its own, the handle has another name than the value.
+            // The handle has another name than the value only if the task's name is upper case already.
             let handle = (ident != value).then(|| handle("task", name, &ident, vis, runtime));
             quote! {
                 #(#docs)*

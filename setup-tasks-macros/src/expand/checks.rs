@@ -1,4 +1,4 @@
-//! The checks that the compiler evaluates beside a table: the types that keys name have the tasks that they name.
+//! The checks that the compiler evaluates beside a table: every task that a key names must exist in its type.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote_spanned};
@@ -8,7 +8,7 @@ use crate::args::Target;
 use crate::args::depends::{DependsArgs, DependsOn};
 use crate::names::{Runtime, at, task_name};
 
-/// Collects checks as statements, and leaves out any that is there already.
+/// The checks of an item as statements, each of them once.
 pub struct Checks<'r> {
     runtime: &'r Runtime,
     seen: Vec<(String, String)>,
