@@ -118,8 +118,7 @@ impl Config {
         self.base_dir.join(&self.log_dir)
     }
 
-    /// Returns the directories that runs write to. If a task has a parent of one as its input, the
-    /// directory is excluded from it.
+    /// Returns the directories to which runs write. They are excluded from the inputs of tasks.
     pub(crate) fn own_directories(&self) -> [PathBuf; 3] {
         [self.cache_dir(), self.state_dir(), self.log_dir()]
     }

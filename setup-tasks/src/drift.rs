@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One difference between the state that a task created and the current state.
+/// A difference between the state that a task created and the current state.
 ///
 /// ```
 /// use setup_tasks::task::Difference;

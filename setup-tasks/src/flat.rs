@@ -75,7 +75,7 @@ impl Drop for Rest {
         while let Some(next) = next() {
             let rest = Self;
             drop(next);
-            // This loop drops the rest, unless a panic leaves it.
+            // The guard is for a panic of the drop. Without a panic, this loop continues.
             std::mem::forget(rest);
         }
     }

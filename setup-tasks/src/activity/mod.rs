@@ -57,7 +57,7 @@ pub struct FleetProgress {
     pub ended: usize,
 }
 
-/// One activity: the run of an object, the bringing of an object to ready, or the call of a
+/// An activity: the run of an object, the bringing of an object to ready, or the call of a
 /// factory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -14,7 +14,7 @@ use crate::text::one_line;
 /// A command that may leave processes running, or is left running itself:
 /// [`TaskCommand::detached`].
 ///
-/// Its outputs go straight to a log file of its own, so they can continue after the run has ended.
+/// The outputs go straight to a log file of its own, so they can continue after the run has ended.
 /// They are not limited in size, and [secrets](crate::Secret) in them are not replaced. Only the
 /// owner can read the file. [`logs_of`](crate::log::logs_of) and the command `logs` list the file,
 /// and show its text without secrets.

@@ -215,9 +215,9 @@ impl TaskCommand {
         redact(&self.to_string()).into_owned()
     }
 
-    /// Returns the system's command in a session of its own. A session allows the command to be
-    /// ended with everything that it started, leaves a Ctrl-C in the terminal to the run, and has
-    /// no terminal to ask at.
+    /// Returns the system's command in a session of its own. The command can then be ended with
+    /// everything that it started. A Ctrl-C in the terminal reaches only the run, and the command
+    /// has no terminal to ask at.
     fn prepare(self, has_stdin: bool) -> io::Result<tokio::process::Command> {
         let mut command = self.plain();
         command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });

@@ -129,8 +129,8 @@ impl Drop for Running {
     }
 }
 
-/// Returns whether the process is about to end. If it is, tasks no longer decide about their
-/// commands.
+/// Returns whether the process is about to end. If so, [`end`] controls the commands and their
+/// tasks do not.
 pub(super) fn is_closed() -> bool {
     GATE.read().unwrap_or_else(PoisonError::into_inner).is_closed
 }
@@ -218,10 +218,12 @@ struct Process {
 #[cfg(target_os = "linux")]
 static SEEN: Mutex<BTreeMap<i32, BTreeSet<(i32, u64)>>> = Mutex::new(BTreeMap::new());
 
-/// Returns the process groups in which processes of a command are alive. These are its own group,
-/// groups that it created within its session (as a shell with job control or `timeout` does), and
-/// groups of descendants in sessions of their own. Returns `None` if the system does not list its
-/// processes.
+/// Returns the process groups in which processes of a command are alive, or `None` if the system
+/// does not list its processes.
+///
+/// These are the command's own group, the other groups in its session, and the groups of
+/// descendants in sessions of their own. Shells with job control and `timeout` create groups in
+/// their session.
 #[cfg(target_os = "linux")]
 fn groups(leader: i32) -> Option<BTreeSet<i32>> {
     let entries = std::fs::read_dir("/proc").ok()?.flatten();

@@ -42,7 +42,7 @@ fn call_hook(is_away: bool) {
 
 /// A command that has the terminal while it runs: [`TaskCommand::interactive`].
 ///
-/// Its standard input and outputs are the terminal, so the log contains none of its output. Ctrl-C
+/// The standard input and outputs are the terminal, so the log contains none of its output. Ctrl-C
 /// goes to the command. Ctrl-Z stops the command together with the run. Only one command has the
 /// terminal at a time.
 #[derive(Debug)]

@@ -189,7 +189,7 @@ mod tests {
             |c| c.cache_dir = base.clone(),
             ["`cache_dir` (", "is the same directory as `base_dir`"],
         );
-        // `..` after a link leaves the target of the link.
+        // `..` after a link is the parent of the link's target.
         std::os::unix::fs::symlink("real/inner", base.join("deep")).unwrap();
         is_refused(
             &base,

@@ -87,7 +87,7 @@ enum Maker {
     Factory(Arc<Factory>),
 }
 
-/// The error of a value that a factory would have to create first.
+/// The result for a key whose value a factory has still to create.
 pub(crate) struct MadeOnDemand;
 
 impl Injector {
@@ -120,7 +120,7 @@ impl Injector {
     }
 
     /// Provides a value that a function creates on the first request. The function receives this
-    /// injector, also if a descendant was asked for the value.
+    /// injector, also for a request at a descendant.
     ///
     /// # Errors
     ///

@@ -24,8 +24,10 @@ use crate::stamp::{Clock, HistoryEntry, HistoryFilter, RunId, StampError, StampS
 use crate::work::WorkContext;
 use crate::work::{FleetOptions, Stop};
 
-/// The collection of objects and of everything that they share. A handle is cheap to clone. With
-/// the last handle, the layout drops its objects, except those that have handles of their own.
+/// The collection of objects and of everything that they share.
+///
+/// A handle is cheap to clone. When the last handle is dropped, the layout drops its objects,
+/// except those that have handles of their own.
 ///
 /// ```
 /// use setup_tasks::{Config, Layout, prelude::*};

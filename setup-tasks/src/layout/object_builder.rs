@@ -130,8 +130,8 @@ impl Dependency {
         self
     }
 
-    /// Sets the task of the object before which the dependency stands in the order. The default is
-    /// the first task of the type itself.
+    /// Places the dependency before a task of the object. By default, it is placed before the first
+    /// task of the type itself.
     pub fn before(mut self, task: impl Into<String>) -> Self {
         self.before.push(task.into());
         self

@@ -5,7 +5,8 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 
 /// The smallest allowed limit, which leaves room for a useful head and tail.
 const LEAST: u64 = 16 * 1024;
-/// The maximum distance to the end of a line, within which only whole lines are removed.
+/// The maximum number of bytes in which the end of a line is searched, so that whole lines are
+/// removed.
 const LINE: usize = 4 * 1024;
 const PART: usize = 64 * 1024;
 

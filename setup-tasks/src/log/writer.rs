@@ -77,7 +77,7 @@ impl Drop for LogWriter {
     }
 }
 
-/// One output stream of a command, which writes to a log.
+/// An output stream of a command, which writes to a log.
 #[derive(Debug)]
 pub(crate) struct LogStream {
     log: Option<Arc<TaskLog>>,

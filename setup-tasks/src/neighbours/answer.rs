@@ -1,6 +1,6 @@
 //! The server that answers other processes.
 //!
-//! It listens on a socket in a private directory within the cache directory. It has a thread of its
+//! The server listens on a socket in a private directory within the cache directory. It has a thread of its
 //! own, so it answers also while a task blocks the executor. A slow client delays the others by at
 //! most a second.
 
@@ -57,7 +57,7 @@ pub struct Published {
     server: Arc<Server>,
 }
 
-/// The server of a layout.
+/// The state of a layout's server.
 #[derive(Debug, Default)]
 pub(crate) struct Answering(Mutex<AnswerState>);
 
@@ -95,8 +95,8 @@ impl Layout {
         Ok(Published { server })
     }
 
-    /// Starts the server if this is possible. Without it, other processes wait as well and have
-    /// less information.
+    /// Starts the server if this is possible. Without the server, other processes still wait
+    /// correctly, but know less about this one.
     pub(crate) fn answer_others(&self) {
         let is_settled = |state: &AnswerState| state.kept.is_some() || state.failed;
         if !self.is_shared() || is_settled(&self.neighbours().answering.state()) {

@@ -78,7 +78,7 @@ fn problem(error: &io::Error) -> String {
     }
 }
 
-/// One request and the part of its answer that was received.
+/// A request and the part of its answer that was received.
 struct Request {
     stream: UnixStream,
     received: Vec<u8>,

@@ -76,7 +76,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn meta(&self, row: usize) -> TaskMeta;
     fn tags(&self, row: usize) -> Vec<&'static str>;
     fn describe(&self, row: usize) -> Cow<'static, str>;
-    /// Calls a task's method. This needs a session, which a plan never has.
+    /// Calls a task's method. This needs a permit, which a plan never has.
     fn run<'a>(&'a self, permit: &Permit, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
     fn features(&self, row: usize) -> Features;
     fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;

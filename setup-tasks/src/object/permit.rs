@@ -15,12 +15,12 @@ impl Permit {
         (!core.is_dry_run()).then_some(Self(()))
     }
 
-    /// Returns the permit, or the error that a dry run does not change `what`.
+    /// Returns the permit. In a dry run, returns the error that `what` cannot be changed.
     pub(crate) fn to_change(core: &ObjectCore, what: &'static str) -> Result<Self, RunError> {
         Self::of(core).ok_or_else(|| RunError::DryRun { object: core.id.to_string(), what })
     }
 
-    /// Returns the permit, or the error that a dry run writes no stamp.
+    /// Returns the permit. In a dry run, returns the error that no stamp can be written.
     pub(crate) fn to_stamp(core: &ObjectCore) -> Result<Self, StampError> {
         Self::of(core).ok_or_else(|| StampError::DryRun { object: core.id.to_string() })
     }

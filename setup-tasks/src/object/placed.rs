@@ -243,7 +243,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
             Row::Table(task) => match task.action {
                 Action::Method(run) => run(self.model(), cx),
                 Action::Value(kind) => kind.run_dyn(self.model(), cx),
-                // The driver compares times instead.
+                // A relationship has no method. The driver compares stamp times instead.
                 Action::Relation(_) => Box::pin(async { Ok(Outcome::Done) }),
             },
             Row::Added(row) => Box::pin(async move {

@@ -8,7 +8,7 @@ use crate::work::SharedError;
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadyError {
-    /// The run of the object failed, or the method that replaces it.
+    /// The run of the object, or the method of its `ready` key, failed.
     #[error("`{object}` cannot be brought to ready")]
     Failed {
         /// The object's id.

@@ -23,7 +23,7 @@ const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 const LINKS: usize = 40;
 
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
-/// The flags for a directory on the path, which may lack the permission to be listed.
+/// The flags for opening a directory on the path. The user may lack the permission to list it.
 #[cfg(target_os = "linux")]
 const PASS: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 #[cfg(not(target_os = "linux"))]

@@ -1,5 +1,5 @@
-//! Private directories on systems without directory handles. Links are followed, and permissions
-//! are those of the system.
+//! Private directories on systems without directory handles. Links are followed, and the system's
+//! default permissions apply.
 
 #![allow(clippy::unnecessary_wraps, reason = "the signatures are those of the directories as handles")]
 

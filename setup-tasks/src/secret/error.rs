@@ -22,7 +22,7 @@ pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
     chained.map_or(error, anyhow::Error::new)
 }
 
-/// One error of a redacted chain, reduced to its message. `Flat` drops a chain of hundreds of
+/// An error of a redacted chain, reduced to its message. `Flat` drops a chain of hundreds of
 /// errors without recursion.
 struct Redacted {
     message: String,

@@ -17,8 +17,8 @@ const LONGEST_LINE: usize = 64 * 1024;
 const WRAPPED_WORD: usize = 40;
 /// The minimum length of a pattern whose match in a text without blanks cannot be a coincidence.
 const CLEAR_WITHOUT_BLANKS: usize = 8;
-/// The number of bytes at the end of a line that count as the beginning of a secret if they match
-/// one, however long the last word is.
+/// The minimum length of a match at the end of a line that counts as the beginning of a secret.
+/// After a wrapped word, one byte is enough.
 const CLEAR_BEGINNING: usize = 4;
 
 /// Returns whether a text contains a secret in any spelling that [`Secret`](crate::Secret) lists.

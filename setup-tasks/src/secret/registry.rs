@@ -68,8 +68,8 @@ pub(super) fn with<R>(f: impl FnOnce(&Known) -> R) -> R {
 }
 
 impl Known {
-    /// Builds a group of the new patterns, merged with the groups that are too small to stand
-    /// before it.
+    /// Builds a group from the new patterns. Groups that are less than twice as large are merged
+    /// into it.
     fn build(&mut self) {
         let mut patterns = std::mem::take(&mut self.fresh);
         while let Some(group) = self.groups.pop_if(|group| group.patterns.len() < 2 * patterns.len()) {

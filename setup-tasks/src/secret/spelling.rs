@@ -11,7 +11,7 @@ pub(super) const SHORTEST: usize = 4;
 /// The minimum number of bytes of a line of a secret that is searched for alone.
 pub(super) const SHORTEST_LINE: usize = 8;
 
-/// One spelling of a secret.
+/// A spelling of a secret.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Pattern {
     pub(super) text: Box<[u8]>,
