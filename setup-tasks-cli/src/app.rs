@@ -261,7 +261,7 @@ impl<O: Args + 'static> App<O> {
             Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
             Command::Force { targets, args } => commands::force::force(&open(args.dry_run)?, targets, args).await?,
             Command::MarkDone { targets } => commands::mark_done::mark_done(&build()?, &targets).await?,
-            Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref())?,
+            Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref()).await?,
             #[cfg(unix)]
             Command::Ps { json } => commands::ps::ps(&look()?, json)?,
             Command::Watch { args } => commands::watch::watch(&|| open(args.dry_run), &args).await?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::layout::{Hooks, Layout, Scratch};
+use crate::lease::Leases;
 use crate::stamp::{Clock, MemoryStore, StampStore};
 
 static HOOKS: Hooks = Hooks {
@@ -28,9 +29,15 @@ impl Layout {
         Self::with_clock(config, Arc::new(store), Clock::system())
     }
 
+    /// Creates a layout with the given stamp store and leases, for processes that share no file
+    /// system.
+    pub fn with_store_and_leases(config: Config, store: impl StampStore, leases: impl Leases) -> Self {
+        Self::build(config, Arc::new(store), Clock::system(), Some(Arc::new(leases)), None, &HOOKS)
+    }
+
     /// Creates a layout with the given stamp store and clock.
     pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
-        Self::build(config, store, clock, None, &HOOKS)
+        Self::build(config, store, clock, None, None, &HOOKS)
     }
 
     /// Creates a layout with its stamps in memory, for tests and examples. Its directories are
@@ -42,6 +49,6 @@ impl Layout {
     pub fn in_memory() -> std::io::Result<Self> {
         let scratch = Scratch::new()?;
         let config = Config { base_dir: scratch.path().to_owned(), ..Config::default() };
-        Ok(Self::build(config, Arc::new(MemoryStore::new()), Clock::system(), Some(scratch), &HOOKS))
+        Ok(Self::build(config, Arc::new(MemoryStore::new()), Clock::system(), None, Some(scratch), &HOOKS))
     }
 }

@@ -75,6 +75,7 @@ mod fuzz;
 pub mod injector;
 pub mod inspect;
 pub mod layout;
+pub mod lease;
 pub mod log;
 mod neighbours;
 mod object;

@@ -60,7 +60,7 @@ fn a_lock_that_a_machine_which_is_gone_left_is_broken_by_name_and_one_of_a_livin
     for args in [&["unlock", "moody"][..], &["unlock", "moody", "--gone", "another-machine"]] {
         let refused = place.run(args);
         let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
-        assert!(refused.status.code() == Some(1) && errors.contains("its lock stays"), "{errors}");
+        assert!(refused.status.code() == Some(1) && errors.contains("its lease stays"), "{errors}");
         assert!(errors.contains("help: if you know that a-machine-that-is-gone is gone for good"), "{errors}");
     }
     let said = place.good(&["unlock", "moody", "ada", "--gone", "a-machine-that-is-gone"]);

@@ -1,13 +1,13 @@
 //! The command `unlock`, which breaks locks whose holder has ended.
 
-use setup_tasks::run::LockBreak;
+use setup_tasks::lease::LockBreak;
 use setup_tasks::{Layout, Result};
 
 use super::target;
 use crate::exit::Exit;
 use crate::output::{FAINT, GOOD, WOULD, error, line, printable};
 
-pub(crate) fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -> Result<Exit> {
+pub(crate) async fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for object in target::objects(layout, patterns)? {
         let id = printable(object.id());
@@ -15,7 +15,10 @@ pub(crate) fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -
             line(format!("{WOULD}would unlock{WOULD:#}: {id}, if its holder is gone; this is a dry run"));
             continue;
         }
-        let broken = gone.map_or_else(|| object.break_lock(), |host| object.break_lock_of(host));
+        let broken = match gone {
+            Some(host) => object.break_lock_of(host).await,
+            None => object.break_lock().await,
+        };
         match broken {
             Ok(LockBreak::Broken(holder)) => {
                 line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)));

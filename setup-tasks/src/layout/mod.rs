@@ -15,10 +15,10 @@ pub use object_builder::{AddError, Dependency, ObjectBuilder};
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::injector::{InjectionKey, Injector};
+use crate::lease::{FileLeases, Leases, Renewals};
 use crate::neighbours::Neighbours;
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::private_dir::Roots;
-use crate::run::Locks;
 use crate::stamp::text::Texts;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, RunId, StampError, StampStore, Timestamp};
 use crate::work::WorkContext;
@@ -79,7 +79,8 @@ struct LayoutState {
     injector: Injector,
     store: Arc<dyn StampStore>,
     clock: Clock,
-    locks: Locks,
+    leases: Arc<dyn Leases>,
+    renewals: Renewals,
     texts: Texts,
     roots: Roots,
     run: RunId,
@@ -122,6 +123,7 @@ impl Layout {
         config: Config,
         store: Arc<dyn StampStore>,
         clock: Clock,
+        leases: Option<Arc<dyn Leases>>,
         scratch: Option<Scratch>,
         hooks: &'static Hooks,
     ) -> Self {
@@ -129,7 +131,7 @@ impl Layout {
         let config = absolute(config);
         let refused = config.clone().settled().err();
         let injector = Injector::root("the layout");
-        let locks = Locks::new(&config.cache_dir());
+        let leases = leases.unwrap_or_else(|| Arc::new(FileLeases::new(config.cache_dir())));
         let texts = Texts::new(config.state_dir());
         // A layout that a plan creates can only plan, also in later use and in spawned work.
         let plans_only = AtomicBool::new(config.dry_run || WorkContext::is_plan());
@@ -141,7 +143,8 @@ impl Layout {
             injector,
             store,
             clock,
-            locks,
+            leases,
+            renewals: Renewals::default(),
             texts,
             roots: Roots::default(),
             run,
@@ -259,8 +262,13 @@ impl Layout {
         &self.inner.roots
     }
 
-    pub(crate) fn locks(&self) -> &Locks {
-        &self.inner.locks
+    /// Returns its leases, and the thread that renews them.
+    pub(crate) fn leases(&self) -> (&dyn Leases, &Renewals) {
+        (&*self.inner.leases, &self.inner.renewals)
+    }
+
+    pub(crate) fn shared_leases(&self) -> Arc<dyn Leases> {
+        self.inner.leases.clone()
     }
 
     /// Returns the identity of this process's run in stamps and in the history.

@@ -138,9 +138,16 @@ fn start(layout: &Layout, shared: &Arc<FollowShared>) -> std::io::Result<UnixStr
     woken.set_nonblocking(true)?;
     let (shared, directory) = (shared.clone(), directory(layout.config()));
     let is_other = layout.is_other_socket();
+    let (leases, layout) = (layout.shared_leases(), layout.downgrade());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let ask = move || {
+        let own = || layout.upgrade().map_or_else(ProcessWaits::none, |layout| layout.process_waits());
+        let others = leases.exchange(&own).map(|answer| runtime.block_on(answer));
+        others.map(|others| others.map_err(|error| error.to_string()))
+    };
     let thread = std::thread::Builder::new().name("setup-tasks follow".to_owned());
-    thread
-        .spawn(move || Follower { shared, directory, woken, watched: Vec::new(), pause: SHORT_PAUSE }.run(is_other))?;
+    let follower = Follower { shared, directory, woken, watched: Vec::new(), pause: SHORT_PAUSE };
+    thread.spawn(move || follower.run(is_other, ask))?;
     Ok(wake)
 }
 
@@ -161,10 +168,21 @@ struct Watched {
 }
 
 impl Follower {
-    fn run(mut self, is_other: impl Fn(&Path) -> bool) {
+    /// Asks the leases. Leases that exchange no statements leave this to the sockets.
+    fn run(
+        mut self,
+        is_other: impl Fn(&Path) -> bool,
+        ask_leases: impl Fn() -> Option<Result<Vec<ProcessWaits>, String>>,
+    ) {
         let mut number = 0;
         while let Some(wanted) = self.wanted() {
-            let answers = ask_all(&self.directory, &is_other, &Ask::Waits, PATIENCE);
+            let answers = match ask_leases() {
+                // Statements that leases exchange come from no socket.
+                Some(answers) => {
+                    answers.map(|all| (all.into_iter().map(|one| (PathBuf::new(), one)).collect(), Vec::new()))
+                }
+                None => ask_all(&self.directory, &is_other, &Ask::Waits, PATIENCE).map_err(|error| error.to_string()),
+            };
             let (others, silent) = answers.unwrap_or_else(|error| {
                 tracing::debug!("other processes cannot be queried: {error}");
                 Default::default()

@@ -120,7 +120,7 @@ impl Layout {
         let held: Vec<_> =
             holdings.iter().map(|held| (held.session, held.object.clone(), held.passed.clone())).collect();
         drop(holdings);
-        let (process, run) = (crate::run::this_process(), self.run_id().to_string());
+        let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
         let held = held.iter().map(|(session, object, passed)| describe(*session, object, passed)).collect();
         ProcessWaits { version: ProcessWaits::VERSION, process, run, held }
     }

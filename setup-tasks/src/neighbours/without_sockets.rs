@@ -57,7 +57,7 @@ impl Layout {
     }
 
     pub(crate) fn process_waits(&self) -> ProcessWaits {
-        let (process, run) = (crate::run::this_process(), self.run_id().to_string());
+        let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
         ProcessWaits { version: ProcessWaits::VERSION, process, run, held: Vec::new() }
     }
 }

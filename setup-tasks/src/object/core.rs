@@ -16,7 +16,7 @@ use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
 use crate::run::ObjectProgress;
-use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError};
+use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, Timestamp};
 use crate::wait::WorkKind;
 use crate::work::{RequestId, SharedOnce, WorkContext};
 
@@ -244,10 +244,17 @@ impl ObjectCore {
         Ok(self.seen(self.layout.store().load(&self.subdir).await?))
     }
 
-    /// Like [`load`](Self::load), for the holder of the object's lock. Also advances the clock to
-    /// the latest time in the store, so that later stamps have later times than all existing ones.
-    pub(crate) async fn load_to_change(&self) -> Result<Records, StampError> {
-        let (records, latest) = self.layout.store().load_and_latest(&self.subdir).await?;
+    /// Like [`load`](Self::load), for the holder of the object's lease, which may have read already.
+    /// Also advances the clock to the latest time in the store, so that later stamps have later
+    /// times than all existing ones.
+    pub(crate) async fn load_to_change(
+        &self,
+        read: Option<(Records, Option<Timestamp>)>,
+    ) -> Result<Records, StampError> {
+        let (records, latest) = match read {
+            Some(read) => read,
+            None => self.layout.store().load_and_latest(&self.subdir).await?,
+        };
         self.layout.observe(latest);
         Ok(self.seen(records))
     }

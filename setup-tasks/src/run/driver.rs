@@ -269,7 +269,7 @@ impl Driver<'_> {
         let outcome = if result.is_ok() { ContextExit::Done } else { ContextExit::Failed };
         let left = self.contexts.pop(&self.object.core().id, outcome).await;
         let in_place = match &self.mode {
-            Mode::Apply(_, Some(session)) => session.check_places(),
+            Mode::Apply(_, Some(session)) => session.check_places().await,
             _ => Ok(()),
         };
         result.and(self.unmark().await).and(left).and(in_place)

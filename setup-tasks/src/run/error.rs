@@ -11,7 +11,7 @@ use crate::stamp::StampError;
 use crate::wait::Circle;
 use crate::work::SharedError;
 
-use super::lock::LockError;
+use crate::lease::LeaseError;
 
 /// Why a run of an object failed. The source chain holds the user's own error. Cheap to clone, since all who depend on what
 /// failed are told.
@@ -143,7 +143,7 @@ pub enum RunError {
     },
     /// Another process runs the object.
     #[error(transparent)]
-    Lock(Arc<LockError>),
+    Lease(Arc<LeaseError>),
     /// The stamps cannot be read or written.
     #[error(transparent)]
     Stamp(#[from] StampError),
@@ -200,9 +200,9 @@ impl RunError {
     }
 }
 
-impl From<LockError> for RunError {
-    fn from(error: LockError) -> Self {
-        Self::Lock(Arc::new(error))
+impl From<LeaseError> for RunError {
+    fn from(error: LeaseError) -> Self {
+        Self::Lease(Arc::new(error))
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use super::error::RunError;
-use super::lock::{LockError, ObjectLock};
 use super::progress::{ObjectProgress, ProgressQuery};
 use crate::event::EventKind;
+use crate::lease::{HeldLease, Holder, LeaseError, acquire};
 use crate::neighbours::{Followed, News, shared_clock};
 use crate::object::DynObject;
 use crate::stamp::{Entry, Records};
@@ -48,7 +48,7 @@ pub(super) struct Patience {
 
 /// How a wait ended.
 pub(super) enum Waiting {
-    Locked(ObjectLock),
+    Leased(HeldLease),
     /// The walk may come further with these.
     Changed(Records),
     /// The task that the run is for was considered by the holder.
@@ -60,7 +60,7 @@ pub(super) struct Wait<'w> {
     pub(super) object: &'w Arc<dyn DynObject>,
     pub(super) wanted: Wanted<'w>,
     pub(super) patience: &'w mut Patience,
-    pub(super) holder: String,
+    pub(super) holder: Holder,
     /// A circle that was seen once.
     pub(super) suspected: Option<Circle>,
 }
@@ -75,7 +75,7 @@ impl Wait<'_> {
         let core = self.object.core();
         let timeout = core.config().lock_timeout();
         let (since, _) = *self.patience.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
-        let locked = LockedElsewhere { holder: self.holder.clone(), subdir: core.subdir.clone() };
+        let locked = LockedElsewhere { holder: self.holder.name.clone(), subdir: core.subdir.clone() };
         let node = &core.progress(false).node;
         // Entered before others are asked: of two processes whose waits close a circle, one sees the other's.
         let entered = node.wait_for_lock(locked);
@@ -96,23 +96,25 @@ impl Wait<'_> {
             if is_news && let Some(ended) = self.hear(&followed).await? {
                 return Ok(ended);
             }
-            match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
-                Ok(lock) => return Ok(Waiting::Locked(lock)),
-                Err(holder) if holder != self.holder => {
-                    entered.is_held_by(&holder);
+            let (leases, renewals) = core.layout.leases();
+            match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
+                Ok(lease) => return Ok(Waiting::Leased(lease)),
+                Err(holder) => {
+                    if holder.name != self.holder.name {
+                        entered.is_held_by(&holder.name);
+                    }
                     self.holder = holder;
                 }
-                Err(_) => {}
             }
         }
     }
 
     /// Tells listeners once for whom this run waits.
     fn tell(&mut self) {
-        if self.patience.told.as_ref() == Some(&self.holder) {
+        if self.patience.told.as_ref() == Some(&self.holder.name) {
             return;
         }
-        let (core, holder) = (self.object.core(), self.holder.clone());
+        let (core, holder) = (self.object.core(), self.holder.name.clone());
         tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
         core.emit("", || EventKind::Waiting { holder: holder.clone() });
         self.patience.told = Some(holder);
@@ -205,12 +207,12 @@ impl Wait<'_> {
         let news = followed.news();
         let doing = news.others.iter().find_map(|process| process.holds(&core.subdir)).map(|held| held.doing.clone());
         let silent: Vec<_> = news.silent.iter().map(|silent| silent.pid.to_string()).collect();
-        let doing = match (doing, &*silent) {
+        let doing = match (doing.or_else(|| self.holder.doing.clone()), &*silent) {
             (Some(doing), _) => format!("; it {doing}"),
             (None, []) => String::new(),
             (None, [one]) => format!("; process {one} does not answer, and may be stopped"),
             (None, many) => format!("; the processes {} do not answer, and may be stopped", many.join(", ")),
         };
-        LockError::Held { object: core.id.to_string(), holder: self.holder.clone(), waited, doing }.into()
+        LeaseError::Held { object: core.id.to_string(), holder: self.holder.name.clone(), waited, doing }.into()
     }
 }

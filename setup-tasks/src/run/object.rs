@@ -1,9 +1,9 @@
 //! The methods of objects that need the engine. An object itself knows nothing of runs.
 
-use super::lock::{LockBreak, LockError, break_lock};
 use super::mark_done::{ByHand, stamp_by_hand};
 
 use super::{ObjectReport, Run, RunError, TaskSnapshot};
+use crate::lease::{Holder, LeaseError, LockBreak};
 use crate::object::{AnyObject, Object, Permit, SetupTasks};
 use crate::stamp::{Change, Stamp, StampError};
 
@@ -67,34 +67,43 @@ impl AnyObject {
         crate::run::clear(&self.0).await
     }
 
-    /// Breaks its lock, if its holder has ended: where machines share the cache directory, a file system may keep the lock of a
-    /// process that died while it ran the object. Where the system frees locks, they go with their holder.
+    /// Returns the holder of its lease, or `None` if nothing runs it.
     ///
     /// # Errors
     ///
-    /// [`LockError::Alive`](crate::run::LockError::Alive) if the holder runs,
-    /// [`LockError::Unknown`](crate::run::LockError::Unknown) if nothing proves that it has ended: it is in another container or on
-    /// another machine; if the lock's file cannot be replaced.
-    pub fn break_lock(&self) -> Result<LockBreak, LockError> {
-        self.break_lock_or(None)
+    /// If the leases cannot be reached.
+    pub async fn holder(&self) -> Result<Option<Holder>, LeaseError> {
+        let core = self.0.core();
+        core.layout.leases().0.holder(&core.subdir).await.map_err(|error| error.about(&core.id))
+    }
+
+    /// Breaks its lease if the holder has ended. Locks of files need this where machines share the cache directory and its file system
+    /// keeps the lock of a process that died.
+    ///
+    /// # Errors
+    ///
+    /// [`LeaseError::Alive`] if the holder runs; [`LeaseError::Unknown`] if nothing proves that it has ended, because it is in another
+    /// container or on another machine; an error of the leases.
+    pub async fn break_lock(&self) -> Result<LockBreak, LeaseError> {
+        self.break_lease(None).await
     }
 
     /// As [`break_lock`](Self::break_lock), also if the holder is on the machine `host`, which the caller knows to be gone. A
-    /// process on this machine keeps its lock, whatever its container is called.
+    /// process on this machine keeps its lease, whatever its container is called.
     ///
     /// # Errors
     ///
     /// As there.
-    pub fn break_lock_of(&self, host: &str) -> Result<LockBreak, LockError> {
-        self.break_lock_or(Some(host))
+    pub async fn break_lock_of(&self, host: &str) -> Result<LockBreak, LeaseError> {
+        self.break_lease(Some(host)).await
     }
 
-    fn break_lock_or(&self, gone: Option<&str>) -> Result<LockBreak, LockError> {
+    async fn break_lease(&self, gone: Option<&str>) -> Result<LockBreak, LeaseError> {
         let core = self.0.core();
         if core.is_dry_run() {
-            return Err(LockError::DryRun { object: core.id.to_string() });
+            return Err(LeaseError::DryRun { object: core.id.to_string() });
         }
-        break_lock(core.layout.locks(), (&core.id, &core.subdir), gone)
+        core.layout.leases().0.break_lease(&core.subdir, gone).await.map_err(|error| error.about(&core.id))
     }
 }
 

@@ -8,21 +8,21 @@ use futures_util::future::{Either, join_all, select};
 
 use super::context::TaskContext;
 use super::error::RunError;
-use super::lock::ObjectLock;
 use super::lock_wait::{Patience, Wait, Waiting, Wanted};
 use crate::layout::Layout;
+use crate::lease::{HeldLease, acquire};
 use crate::neighbours::Holding;
 use crate::object::{DynObject, Permit};
 use crate::stamp::{Fence, Records};
 use crate::work::Stops;
 
-/// Holds the object's lock across processes, and knows the system dependencies that are up.
+/// Holds the object's lease, and knows the system dependencies that are up.
 pub(crate) struct Session {
     object: Arc<dyn DynObject>,
     permit: Permit,
     up: Mutex<HashSet<String>>,
-    /// Goes before others are told, who then find the lock free.
-    lock: ObjectLock,
+    /// It is dropped before others are told, so that they find it free.
+    lease: HeldLease,
     holding: Holding,
 }
 
@@ -58,8 +58,9 @@ impl Session {
         let core = object.core();
         // Before the lock is taken: whoever finds it held can ask by whom it is held, and why.
         core.layout.answer_others();
-        let holder = match ObjectLock::try_acquire(core.layout.locks(), (&core.id, &core.subdir))? {
-            Ok(lock) => return Self::locked(object, *permit, lock).await,
+        let (leases, renewals) = core.layout.leases();
+        let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
+            Ok(lease) => return Self::leased(object, *permit, lease).await,
             Err(holder) => holder,
         };
         let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
@@ -69,23 +70,21 @@ impl Session {
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            Waiting::Locked(lock) => Self::locked(object, *permit, lock).await,
+            Waiting::Leased(lease) => Self::leased(object, *permit, lease).await,
             Waiting::Changed(records) => Ok(Begun::Changed(records)),
             Waiting::Passed => Ok(Begun::Passed),
         }
     }
 
-    async fn locked(object: &Arc<dyn DynObject>, permit: Permit, lock: ObjectLock) -> Result<Begun, RunError> {
+    async fn leased(object: &Arc<dyn DynObject>, permit: Permit, lease: HeldLease) -> Result<Begun, RunError> {
         let holding = Holding::begin(object);
-        let records = object.core().load_to_change().await?;
-        Ok(Begun::Session(Self { object: object.clone(), permit, up: Mutex::default(), lock, holding }, records))
+        let records = object.core().load_to_change(lease.take_records()).await?;
+        Ok(Begun::Session(Self { object: object.clone(), permit, up: Mutex::default(), lease, holding }, records))
     }
 
-    /// Returns the fence that the writes of the session carry: none, since the lock is a live one of the operating system. Nobody else
-    /// gets it while this process can write.
-    #[expect(clippy::unused_self, reason = "leases will have fences")]
+    /// Returns the fence that the writes of the session carry.
     pub(crate) fn fence(&self) -> Option<Fence> {
-        None
+        self.lease.fence()
     }
 
     /// Tells other processes that wait for the object that its run has considered a task.
@@ -98,12 +97,12 @@ impl Session {
         self.permit
     }
 
-    /// Refuses to end well where what the run wrote or relied on is not in its place any more: the stamps, the lock, and the
+    /// Refuses to end well where what the run wrote or relied on is not in its place any more: the stamps, the lease, and the
     /// directories that it used.
-    pub(crate) fn check_places(&self) -> Result<(), RunError> {
+    pub(crate) async fn check_places(&self) -> Result<(), RunError> {
         let core = self.object.core();
         core.layout.store().check_place()?;
-        self.lock.check(core.layout.locks(), (&core.id, &core.subdir))?;
+        self.lease.check().await.map_err(RunError::Lease)?;
         Ok(core.paths().check()?)
     }
 
@@ -119,13 +118,14 @@ impl Session {
         self.up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Brings up, together, the system dependencies of a task that are not up yet.
+    /// Begins a task, if the lease still holds: brings up, together, its system dependencies that are not up yet.
     pub(crate) async fn bring_up(
         &self,
         object: &Arc<dyn DynObject>,
         row: usize,
         cx: &TaskContext,
     ) -> Result<(), RunError> {
+        self.lease.begin_task(cx.task()).map_err(RunError::Lease)?;
         let mut wanted = object.system_dependencies(row);
         wanted.retain(|dependency| self.up().insert(dependency.name()));
         let results = join_all(wanted.iter().map(|dependency| dependency.bring_up(cx))).await;

@@ -6,9 +6,10 @@ use serde::{Deserialize, Serialize};
 use super::circle::Circle;
 use crate::stamp::Timestamp;
 
-/// The statement of one process.
+/// The statement of one process about the leases that it holds and the leases that it waits for. Serialized, it is what processes
+/// [exchange](crate::lease::Leases::exchange).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct ProcessWaits {
+pub struct ProcessWaits {
     /// The version of the format.
     pub(crate) version: u32,
     /// The name of the process in errors, such as `process 4711 on web`.
@@ -67,6 +68,11 @@ impl HeldObject {
 impl ProcessWaits {
     /// The version of the format.
     pub(crate) const VERSION: u32 = 1;
+
+    /// Returns the statement of a process that holds nothing.
+    pub(crate) fn none() -> Self {
+        Self { version: Self::VERSION, process: String::new(), run: String::new(), held: Vec::new() }
+    }
 
     pub(crate) fn holds(&self, subdir: &str) -> Option<&HeldObject> {
         self.held.iter().find(|held| held.subdir == subdir)

@@ -22,6 +22,7 @@ mod node;
 pub(crate) mod sync;
 
 pub use circle::Circle;
-pub(crate) use elsewhere::{HeldObject, PassedTask, ProcessWaits, find_circle};
+pub use elsewhere::ProcessWaits;
+pub(crate) use elsewhere::{HeldObject, PassedTask, find_circle};
 pub use node::WorkKind;
 pub(crate) use node::{ActiveTask, LockedElsewhere, Wait, WaitCondition, WaitNode, Work};

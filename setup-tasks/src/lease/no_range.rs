@@ -1,29 +1,29 @@
-//! In the place of `range.rs` where the system has no locks of ranges that belong to an open file: there is none.
+//! The stand-in for `range.rs` on systems without locks of ranges that belong to an open file: no such lock exists.
 
 use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 
-use super::holder::Holder;
+use super::process::ProcessRecord;
 use crate::private_dir::PrivateDir;
 
 #[derive(Debug)]
-pub(super) struct Ranges(Infallible);
+pub(super) struct RangeLockFile(Infallible);
 
 #[derive(Debug)]
-pub(super) struct Range(Infallible);
+pub(super) struct RangeLock(Infallible);
 
-impl Ranges {
+impl RangeLockFile {
     #[expect(clippy::unnecessary_wraps, reason = "as where there are ranges")]
     pub(super) fn open(_: &PrivateDir, _: &str) -> io::Result<Option<Self>> {
         Ok(None)
     }
 
-    pub(super) fn take(self: &Arc<Self>, _: &str) -> io::Result<Option<Range>> {
+    pub(super) fn take(self: &Arc<Self>, _: &str) -> io::Result<Option<RangeLock>> {
         match self.0 {}
     }
 
-    pub(super) fn holder(&self, _: &str) -> io::Result<Option<Holder>> {
+    pub(super) fn holder(&self, _: &str) -> io::Result<Option<ProcessRecord>> {
         match self.0 {}
     }
 
@@ -32,7 +32,11 @@ impl Ranges {
     }
 }
 
-impl Range {
+impl RangeLock {
+    pub(super) fn path(&self) -> &std::path::Path {
+        match self.0 {}
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         match self.0 {}
     }

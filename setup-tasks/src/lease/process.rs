@@ -1,4 +1,4 @@
-//! Who holds a lock, as files say it in JSON, and whether that process has ended.
+//! The record of a process that holds locks: JSON in the lock's file, by which others name it and see whether it has ended.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 2;
 
-/// A process; `None` where it took the lock and has not signed yet.
+/// A process; `None` if it has locked and not written its record yet.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Holder(Option<Record>);
+pub(super) struct ProcessRecord(Option<Record>);
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
@@ -27,7 +27,7 @@ struct Record {
     started: Option<u64>,
 }
 
-/// What is known of a process from here.
+/// The state of a process, as far as it is seen from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     /// It runs.
@@ -38,12 +38,12 @@ pub(super) enum Life {
     Unknown,
 }
 
-impl Holder {
+impl ProcessRecord {
     pub(super) fn parse(text: &[u8]) -> Self {
         Self(serde_json::from_slice(text).ok())
     }
 
-    /// This process.
+    /// Returns the record of this process.
     pub(super) fn here() -> Self {
         let Machine { host, boot, pid_namespace } = machine();
         let pid = std::process::id();
@@ -51,8 +51,8 @@ impl Holder {
         Self(Some(Record { version: VERSION, pid, host, boot, pid_namespace, started: system::started(pid) }))
     }
 
-    /// How this process signs.
-    pub(super) fn signature() -> std::io::Result<Vec<u8>> {
+    /// Returns the record of this process as JSON.
+    pub(super) fn here_as_json() -> std::io::Result<Vec<u8>> {
         Ok(serde_json::to_vec(&Self::here().0)?)
     }
 
@@ -71,7 +71,7 @@ impl Holder {
         }
     }
 
-    /// Returns whether it is a process of the named machine, and of no container on this one.
+    /// Returns whether it is a process of the named machine, and not of a container on this one.
     pub(super) fn is_elsewhere_on(&self, host: &str) -> bool {
         self.0.as_ref().is_some_and(|record| {
             let is_this_kernel = match &record.boot {
@@ -82,7 +82,7 @@ impl Holder {
         })
     }
 
-    /// The name of its machine, if it has signed.
+    /// Returns the name of its machine, if it has written its record.
     pub(super) fn host(&self) -> Option<&str> {
         self.0.as_ref().map(|record| &*record.host)
     }
@@ -90,10 +90,10 @@ impl Holder {
 
 /// Returns this process, as errors name it.
 pub(crate) fn this_process() -> String {
-    Holder::here().to_string()
+    ProcessRecord::here().to_string()
 }
 
-impl fmt::Display for Holder {
+impl fmt::Display for ProcessRecord {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
             Some(Record { pid, host, .. }) => write!(f, "process {pid} on {host}"),
@@ -102,14 +102,14 @@ impl fmt::Display for Holder {
     }
 }
 
-/// What all processes of a container or a machine have in common.
+/// The identity of a machine or a container: all its processes share it.
 struct Machine {
     host: String,
     boot: Option<String>,
     pid_namespace: Option<String>,
 }
 
-/// Asked once: it costs more than a lock.
+/// Returns the identity of this machine. It is looked up once, since that takes longer than a lock.
 fn machine() -> &'static Machine {
     static MACHINE: OnceLock<Machine> = OnceLock::new();
     MACHINE.get_or_init(|| Machine {
@@ -119,7 +119,7 @@ fn machine() -> &'static Machine {
     })
 }
 
-/// What Linux says of itself and of a process.
+/// Facts from the Linux kernel.
 #[cfg(target_os = "linux")]
 mod system {
     pub(super) fn boot() -> Option<String> {
@@ -142,12 +142,12 @@ mod system {
         use rustix::io::Errno;
         use rustix::process::{Pid, test_kill_process};
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        // One that may not be sent signals exists, too.
+        // A process that may not be sent signals exists, too.
         pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
     }
 }
 
-/// Elsewhere nothing is known, so that every holder keeps its lock.
+/// On other systems nothing proves that a holder has ended, so every holder keeps its lock.
 #[cfg(not(target_os = "linux"))]
 mod system {
     pub(super) fn boot() -> Option<String> {
@@ -172,14 +172,14 @@ mod tests {
     use super::*;
 
     fn here() -> Record {
-        Holder::here().0.unwrap()
+        ProcessRecord::here().0.unwrap()
     }
 
     fn life(record: Record) -> Life {
-        Holder(Some(record)).life()
+        ProcessRecord(Some(record)).life()
     }
 
-    /// A process that has ended, and whose number is not given again before the test ends.
+    /// Returns the number of a process that has ended. The system does not reuse it before the test ends.
     fn ended() -> u32 {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id();
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_holder_that_runs_is_alive_and_one_that_has_ended_is_dead() {
-        assert_eq!(Holder::here().life(), Life::Alive);
+        assert_eq!(ProcessRecord::here().life(), Life::Alive);
         assert_eq!(life(Record { pid: ended(), ..here() }), Life::Dead);
         let later = here().started.map(|started| started + 1);
         assert_eq!(life(Record { started: later, ..here() }), Life::Dead, "its number was given again");
@@ -209,18 +209,18 @@ mod tests {
         ] {
             assert_eq!(life(record), Life::Unknown);
         }
-        assert_eq!(Holder(None).life(), Life::Unknown, "it has not signed yet");
+        assert_eq!(ProcessRecord(None).life(), Life::Unknown, "it has no record yet");
     }
 
     #[test]
     fn a_container_of_this_machine_is_never_elsewhere_whatever_its_name() {
         let container = Record { host: "web".to_owned(), pid_namespace: Some("another".to_owned()), ..here() };
-        assert!(!Holder(Some(container)).is_elsewhere_on("web"));
+        assert!(!ProcessRecord(Some(container)).is_elsewhere_on("web"));
         let machine = || Record { host: "web".to_owned(), boot: Some("another".to_owned()), ..here() };
-        assert!(Holder(Some(machine())).is_elsewhere_on("web"));
-        assert!(!Holder(Some(machine())).is_elsewhere_on("other"));
+        assert!(ProcessRecord(Some(machine())).is_elsewhere_on("web"));
+        assert!(!ProcessRecord(Some(machine())).is_elsewhere_on("other"));
         // A record of the first version has only the name of the host.
-        let old = |host: &str| Holder::parse(format!(r#"{{"version":1,"pid":7,"host":"{host}"}}"#).as_bytes());
+        let old = |host: &str| ProcessRecord::parse(format!(r#"{{"version":1,"pid":7,"host":"{host}"}}"#).as_bytes());
         assert!(old("web").is_elsewhere_on("web") && !old(&here().host).is_elsewhere_on(&here().host));
     }
 }

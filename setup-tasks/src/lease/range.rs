@@ -1,98 +1,98 @@
-//! Locks that are ranges of one file: a range for each object, far behind the file's end, so that no object costs a file.
+//! Locks that are ranges of one file: one range per object, far behind the file's end, so that no object needs a file.
 //!
-//! Each process has a seat: a byte that it keeps locked, and a record that says who it is. The range that it locks for an
-//! object begins where the hash of the object's subdir says, and is one byte longer than its seat's number: so whoever
-//! finds it locked knows by its length who holds it. The locks are of the open file, not of the process
+//! Each process has a slot: a byte that it keeps locked, and a record of itself. The range that it locks for an object begins at a
+//! place that the hash of the object's subdir gives, and is one byte longer than the number of its slot. So the length of a locked
+//! range tells other processes which slot has the holder's record. The locks belong to the open file, not to the process
 //! (`fcntl_locking(2)`, open file description locks), so two layouts of one process exclude each other, too.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
-use super::holder::Holder;
+use super::process::ProcessRecord;
 use crate::private_dir::{Creation, Identity, PrivateDir, identity, is_in_place};
 
-/// How far the ranges of two objects are apart. A range is shorter, or the system would join it with the next.
+/// The distance between the ranges of two objects. A range is shorter, or the system would join it with the next one.
 const STEP: i64 = 4096;
-const SEATS: u16 = 4095;
-/// How many bits of its hash place an object: with 100,000 objects two share a place once in 200,000 times; one waits then
-/// for the other.
+const SLOTS: u16 = 4095;
+/// The number of bits of the hash that place an object. Of 100,000 objects, two share a place in one of 200,000 layouts, and then wait
+/// for each other.
 const BITS: u32 = 50;
-/// A seat's record: JSON, filled up with spaces.
+/// The length of a slot's record: JSON, filled up with spaces.
 const RECORD: usize = 512;
 
 /// The file, as one layout has it open.
 #[derive(Debug)]
-pub(super) struct Ranges {
+pub(super) struct RangeLockFile {
     file: File,
     path: PathBuf,
     identity: Identity,
-    seat: u16,
-    /// Where the ranges begin that are locked over this open file: the system would give them to it again.
+    slot: u16,
+    /// The starts of the ranges that are locked over this open file. The system would grant each of them again.
     held: Mutex<HashSet<i64>>,
 }
 
-/// A range that is locked until it is dropped.
+/// A range that is locked until this is dropped.
 #[derive(Debug)]
-pub(super) struct Range {
-    ranges: Arc<Ranges>,
+pub(super) struct RangeLock {
+    ranges: Arc<RangeLockFile>,
     start: i64,
 }
 
-impl Ranges {
-    /// Opens the file, making it if there is none, and takes a seat. `None` if the system cannot lock ranges there.
+impl RangeLockFile {
+    /// Opens the file, makes it if there is none, and claims a slot. Returns `None` if the system cannot lock ranges there.
     pub(super) fn open(directory: &PrivateDir, name: &str) -> io::Result<Option<Self>> {
         let file = directory.make_file(name, Creation::Write)?;
         let path = directory.path().join(name);
-        for seat in 0..SEATS {
-            match lock(&file, libc::F_WRLCK, i64::from(seat), 1) {
-                Ok(()) => return Self::sit(file, path, seat).map(Some),
+        for slot in 0..SLOTS {
+            match lock(&file, libc::F_WRLCK, i64::from(slot), 1) {
+                Ok(()) => return Self::claim_slot(file, path, slot).map(Some),
                 Err(Errno::EAGAIN | Errno::EACCES) => {}
                 Err(Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP) => return Ok(None),
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(io::Error::other(format!("{SEATS} processes use it at once")))
+        Err(io::Error::other(format!("{SLOTS} processes use it at once")))
     }
 
-    fn sit(file: File, path: PathBuf, seat: u16) -> io::Result<Self> {
-        let mut record = Holder::signature()?;
+    fn claim_slot(file: File, path: PathBuf, slot: u16) -> io::Result<Self> {
+        let mut record = ProcessRecord::here_as_json()?;
         record.resize(RECORD - 1, b' ');
         record.push(b'\n');
-        file.write_all_at(&record, offset(seat))?;
+        file.write_all_at(&record, offset(slot))?;
         let identity = identity(&file)?;
-        Ok(Self { file, path, identity, seat, held: Mutex::default() })
+        Ok(Self { file, path, identity, slot, held: Mutex::default() })
     }
 
-    /// Locks the range of an object, if nobody has.
-    pub(super) fn take(self: &Arc<Self>, subdir: &str) -> io::Result<Option<Range>> {
+    /// Locks the range of an object. Returns `None` if it is locked.
+    pub(super) fn take(self: &Arc<Self>, subdir: &str) -> io::Result<Option<RangeLock>> {
         let start = start(subdir);
         let mut held = self.held();
         if held.contains(&start) {
             return Ok(None);
         }
-        match lock(&self.file, libc::F_WRLCK, start, i64::from(self.seat) + 1) {
+        match lock(&self.file, libc::F_WRLCK, start, i64::from(self.slot) + 1) {
             Ok(()) => {
                 held.insert(start);
-                Ok(Some(Range { ranges: self.clone(), start }))
+                Ok(Some(RangeLock { ranges: self.clone(), start }))
             }
             Err(Errno::EAGAIN | Errno::EACCES) => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Who has locked the range of an object, if anybody has.
-    pub(super) fn holder(&self, subdir: &str) -> io::Result<Option<Holder>> {
+    /// Returns the process that has locked the range of an object, if there is one.
+    pub(super) fn holder(&self, subdir: &str) -> io::Result<Option<ProcessRecord>> {
         let start = start(subdir);
         if self.held().contains(&start) {
-            return Ok(Some(Holder::here()));
+            return Ok(Some(ProcessRecord::here()));
         }
         let mut asked = range(libc::F_WRLCK, start, 1);
         fcntl(&self.file, FcntlArg::F_OFD_GETLK(&mut asked))?;
@@ -100,14 +100,14 @@ impl Ranges {
             return Ok(None);
         }
         let mut record = [0; RECORD];
-        let seat = u16::try_from(asked.l_len - 1).unwrap_or(SEATS);
-        match self.file.read_exact_at(&mut record, offset(seat)) {
+        let slot = u16::try_from(asked.l_len - 1).unwrap_or(SLOTS);
+        match self.file.read_exact_at(&mut record, offset(slot)) {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-            _ => Ok(Some(Holder::parse(&record))),
+            _ => Ok(Some(ProcessRecord::parse(&record))),
         }
     }
 
-    /// Whether the file was removed, moved or replaced: then others lock ranges of another.
+    /// Returns whether the file was removed, moved or replaced. Other processes then lock ranges of another file.
     pub(super) fn is_gone(&self) -> bool {
         !is_in_place(&self.path, self.identity)
     }
@@ -117,13 +117,17 @@ impl Ranges {
     }
 }
 
-impl Range {
+impl RangeLock {
     pub(super) fn is_gone(&self) -> bool {
         self.ranges.is_gone()
     }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.ranges.path
+    }
 }
 
-impl Drop for Range {
+impl Drop for RangeLock {
     fn drop(&mut self) {
         let mut held = self.ranges.held();
         if let Err(error) = lock(&self.ranges.file, libc::F_UNLCK, self.start, STEP - 1) {
@@ -136,12 +140,12 @@ impl Drop for Range {
 fn start(subdir: &str) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&blake3::hash(subdir.as_bytes()).as_bytes()[..8]);
-    // The seats' bytes are before all ranges.
+    // The bytes of the slots are before all ranges.
     STEP + (u64::from_le_bytes(first) >> (u64::BITS - BITS)).cast_signed() * STEP
 }
 
-fn offset(seat: u16) -> u64 {
-    u64::from(seat) * RECORD as u64
+fn offset(slot: u16) -> u64 {
+    u64::from(slot) * RECORD as u64
 }
 
 fn lock(file: &File, kind: i32, start: i64, length: i64) -> nix::Result<()> {

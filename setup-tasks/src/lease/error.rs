@@ -1,0 +1,96 @@
+//! The errors of leases.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::private_dir::help;
+use crate::text::rough_duration;
+
+/// The reason why a lease cannot be taken, kept or broken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LeaseError {
+    /// Another process held the lease for the whole of the configured time.
+    #[error("the lease of `{object}` has been held by {holder} for at least {}{doing}\nhelp: wait for it to end or stop it, and run again; `lock_timeout_secs` in the configuration sets how long to wait", rough_duration(*waited))]
+    Held {
+        /// The object.
+        object: String,
+        /// The holder, as far as it is known.
+        holder: String,
+        /// The time for which this run has waited.
+        waited: Duration,
+        /// The holder's current work, as the rest of the sentence; empty if that is not known.
+        doing: String,
+    },
+    /// The holder is alive, so its lease is not broken.
+    #[error(
+        "the lease of `{object}` is held by {holder}, which is alive, so it stays\nhelp: wait for the holder to end, or stop it; its lease goes with it"
+    )]
+    Alive {
+        /// The object.
+        object: String,
+        /// The holder.
+        holder: String,
+    },
+    /// Nothing proves that the holder has ended, so its lease is not broken.
+    #[error(
+        "the lease of `{object}` is held by {holder}, and nothing seen from here proves that it has ended: its lease stays\nhelp: {help}"
+    )]
+    Unknown {
+        /// The object.
+        object: String,
+        /// The holder.
+        holder: String,
+        /// Advice for the user.
+        help: String,
+    },
+    /// Nothing about the object may change now, since this is a dry run.
+    #[error("the lease of `{object}` stays: this is a dry run\nhelp: leave out `dry_run` in the configuration")]
+    DryRun {
+        /// The object.
+        object: String,
+    },
+    /// The lease was taken over or expired while the session held it.
+    #[error(
+        "the lease of `{object}` was lost: {detail}; another process may have run the object at the same time\nhelp: run again, and leave the files of the runtime alone while something runs"
+    )]
+    Lost {
+        /// The object.
+        object: String,
+        /// What happened to the lease.
+        detail: String,
+    },
+    /// The operating system refused the lock that the lease consists of.
+    #[error("cannot take the lease of `{object}`, which is a lock of `{}`\nhelp: {}", path.display(), help(source))]
+    Io {
+        /// The object.
+        object: String,
+        /// The lock's file.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The service that keeps the leases failed.
+    #[error("cannot reach the leases")]
+    Service {
+        /// The service's error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl LeaseError {
+    /// Returns the error with the object's id, for which leases have only the subdir.
+    pub(crate) fn about(mut self, id: &str) -> Self {
+        match &mut self {
+            Self::Held { object, .. }
+            | Self::Alive { object, .. }
+            | Self::Unknown { object, .. }
+            | Self::DryRun { object }
+            | Self::Lost { object, .. }
+            | Self::Io { object, .. } => id.clone_into(object),
+            Self::Service { .. } => {}
+        }
+        self
+    }
+}

@@ -1,0 +1,78 @@
+//! The lease of a session: it knows when it was lost, and is given back when it is dropped.
+
+use std::sync::{Arc, OnceLock};
+
+use super::{Acquired, Holder, Lease, LeaseError, Leases, Renewals};
+use crate::stamp::{Fence, Records, Timestamp};
+
+/// A lease that is given back when this is dropped.
+pub(crate) struct HeldLease(Arc<Watched>);
+
+/// A lease, and the error that ended it.
+pub(super) struct Watched {
+    lease: Box<dyn Lease>,
+    id: Arc<str>,
+    lost: OnceLock<Arc<LeaseError>>,
+}
+
+/// Tries once to take the lease of an object, and has it renewed. Returns its holder if another process has it.
+pub(crate) async fn acquire(
+    leases: &dyn Leases,
+    renewals: &Renewals,
+    (id, subdir): (&Arc<str>, &str),
+) -> Result<Result<HeldLease, Holder>, LeaseError> {
+    let lease = match leases.acquire(subdir).await.map_err(|error| error.about(id))? {
+        Acquired::Lease(lease) => lease,
+        Acquired::Held(holder) => return Ok(Err(holder)),
+    };
+    let held = HeldLease(Arc::new(Watched { lease, id: id.clone(), lost: OnceLock::new() }));
+    if let Some(every) = leases.renew_every() {
+        renewals.add(&held.0, every)?;
+    }
+    Ok(Ok(held))
+}
+
+impl HeldLease {
+    pub(crate) fn fence(&self) -> Option<Fence> {
+        self.0.lease.fence()
+    }
+
+    pub(crate) fn take_records(&self) -> Option<(Records, Option<Timestamp>)> {
+        self.0.lease.take_records()
+    }
+
+    /// Notes the task that begins now. Fails if the lease was lost.
+    pub(crate) fn begin_task(&self, task: &str) -> Result<(), Arc<LeaseError>> {
+        if let Some(lost) = self.0.lost.get() {
+            return Err(lost.clone());
+        }
+        self.0.lease.note_task(task);
+        Ok(())
+    }
+
+    /// Renews the lease at the end of the session. Fails if it was lost.
+    pub(crate) async fn check(&self) -> Result<(), Arc<LeaseError>> {
+        self.0.renew().await
+    }
+}
+
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        self.0.lease.release();
+    }
+}
+
+impl Watched {
+    /// Renews the lease. A lease that was lost once stays lost.
+    pub(super) async fn renew(&self) -> Result<(), Arc<LeaseError>> {
+        if let Some(lost) = self.lost.get() {
+            return Err(lost.clone());
+        }
+        let Err(error) = self.lease.renew().await else { return Ok(()) };
+        let error = Arc::new(error.about(&self.id));
+        if matches!(*error, LeaseError::Lost { .. }) {
+            return Err(self.lost.get_or_init(|| error).clone());
+        }
+        Err(error)
+    }
+}

@@ -1,0 +1,147 @@
+//! Leases: the right to run an object, which one process has at a time.
+//!
+//! A session takes the lease of its object before its first task and gives it back at its end. [`FileLeases`], the default, are
+//! locks of files. A crate outside can implement [`Leases`] for processes that share no file system: such leases have a time to live
+//! and [fences](Fence), because their holders can lose them without noticing.
+
+mod error;
+mod files;
+mod held;
+mod lock_file;
+#[cfg(test)]
+#[expect(dead_code, reason = "that it compiles, wherever it is needed")]
+mod no_range;
+mod process;
+#[cfg_attr(not(all(target_os = "linux", target_pointer_width = "64")), path = "no_range.rs")]
+mod range;
+mod renewal;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use crate::stamp::{Fence, MaybeReady, Records, Timestamp};
+pub use crate::wait::ProcessWaits;
+pub use error::LeaseError;
+pub use files::FileLeases;
+pub(crate) use held::{HeldLease, acquire};
+pub(crate) use process::this_process;
+pub(crate) use renewal::Renewals;
+
+/// The answer of leases.
+pub type Answer<'a, T> = MaybeReady<'a, Result<T, LeaseError>>;
+
+/// The leases of objects, which are named by their `stamp_subdir`.
+///
+/// Implementation: [`FileLeases`] (the default). `examples/own-store` shows another one.
+pub trait Leases: Send + Sync + 'static {
+    /// Tries once, without waiting, to take the lease of an object. The runtime repeats this while it waits for the holder.
+    fn acquire<'a>(&'a self, object: &'a str) -> Answer<'a, Acquired>;
+
+    /// Returns the holder of an object's lease, or `None` if nobody holds it.
+    fn holder<'a>(&'a self, object: &'a str) -> Answer<'a, Option<Holder>>;
+
+    /// Breaks the lease of an object if its holder has ended. `gone` names a host that the user knows to be gone for good, when
+    /// nothing else proves that.
+    ///
+    /// The future fails with [`LeaseError::Alive`] or [`LeaseError::Unknown`] if the holder may still run.
+    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LockBreak>;
+
+    /// Returns how often the runtime renews each lease that it holds, or `None` if a lease lasts as long as its process. The renewals
+    /// come from a thread of their own, since a task may block the executor. A third of the time to live leaves room for two failures.
+    fn renew_every(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Publishes what this process holds and waits for, and returns the statements of the other processes. The runtime calls this
+    /// while a run waits for a lease: the statements tell how far the holder is, and whether the waits form a circle.
+    ///
+    /// `None`, the default, leaves the exchange to sockets under the cache directory, which connect the processes of one machine.
+    fn exchange<'a>(&'a self, _own: &dyn Fn() -> ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
+        None
+    }
+}
+
+/// The lease of one object, held by this process.
+pub trait Lease: Send + Sync {
+    /// Returns the fence that every write of the session carries, or `None` if the lease cannot be lost while the process lives: then
+    /// no write can be late, and stores have nothing to compare.
+    fn fence(&self) -> Option<Fence>;
+
+    /// Takes what the store has about the object, if the acquisition has read it in the same round trip: its records, and the latest
+    /// time of any stamp. `None`, the default, lets the session read it from the store.
+    fn take_records(&self) -> Option<(Records, Option<Timestamp>)> {
+        None
+    }
+
+    /// Renews the lease. The runtime calls this as often as [`Leases::renew_every`] says, and at the end of the session.
+    ///
+    /// The future fails with [`LeaseError::Lost`] if another process may hold the lease by now. The session then begins no other task
+    /// and fails. After other errors the runtime tries again.
+    fn renew(&self) -> Answer<'_, ()>;
+
+    /// Notes the task that the session begins now. [`Leases::holder`] can show it to other processes.
+    fn note_task(&self, _task: &str) {}
+
+    /// Gives the lease back. This is called once, at the end of the session, also if its future is dropped. It must not wait: an
+    /// implementation that talks to a server hands the request to a thread or a task.
+    fn release(&self);
+}
+
+/// The result of one attempt to take a lease.
+pub enum Acquired {
+    /// This process holds it now.
+    Lease(Box<dyn Lease>),
+    /// Another process, or another layout of this one, holds it.
+    Held(Holder),
+}
+
+impl fmt::Debug for Acquired {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lease(lease) => f.debug_tuple("Lease").field(&lease.fence()).finish(),
+            Self::Held(holder) => f.debug_tuple("Held").field(holder).finish(),
+        }
+    }
+}
+
+/// The holder of a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Holder {
+    /// The holder, as messages name it: `process 4711 on web`.
+    pub name: String,
+    /// The holder's current work, as the rest of a sentence that begins with "it": ``runs `mount` ``. `None` if that is not known.
+    pub doing: Option<String>,
+}
+
+impl Holder {
+    /// Returns a holder whose current work is not known.
+    pub fn new(name: impl Into<String>) -> Self {
+        Self { name: name.into(), doing: None }
+    }
+
+    /// Adds the current work.
+    #[must_use]
+    pub fn doing(mut self, doing: impl Into<String>) -> Self {
+        self.doing = Some(doing.into());
+        self
+    }
+}
+
+impl fmt::Display for Holder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// The result of breaking a lease.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LockBreak {
+    /// No process held it.
+    NotHeld,
+    /// This process held it; the lease is free now.
+    Broken(String),
+}

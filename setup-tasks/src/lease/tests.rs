@@ -1,0 +1,207 @@
+//! One holder at a time, whoever asks, and leases of holders that have ended.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
+
+use futures_util::FutureExt;
+
+use super::files::TryLock;
+use super::process::ProcessRecord;
+use super::*;
+
+const OBJECT: &str = "hosts/gw";
+
+fn break_lease(leases: &FileLeases, gone: Option<&str>) -> Result<LockBreak, LeaseError> {
+    leases.break_lease(OBJECT, gone).now_or_never().unwrap()
+}
+
+/// The leases of a process: ranges, and files as on systems without ranges.
+fn kinds() -> [fn(&Path) -> FileLeases; 2] {
+    [|cache| FileLeases::new(cache), FileLeases::of_files]
+}
+
+/// Takes the lease, or returns its holder when the time is over.
+async fn acquire(leases: &FileLeases, timeout: Duration) -> Result<HeldLease, String> {
+    let (since, id) = (Instant::now(), "gw".into());
+    loop {
+        match super::acquire(leases, &Renewals::default(), (&id, OBJECT)).await.unwrap() {
+            Err(holder) if since.elapsed() >= timeout => return Err(holder.to_string()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Ok(lease) => return Ok(lease),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_held_lock_says_who_holds_it() {
+    for kind in kinds() {
+        let cache = tempfile::tempdir().unwrap();
+        let (own, other) = (kind(cache.path()), kind(cache.path()));
+        let held = acquire(&own, Duration::ZERO).await.unwrap();
+        for locks in [&own, &other] {
+            let holder = acquire(locks, Duration::from_millis(20)).await.err().unwrap();
+            let me = format!("process {} on ", std::process::id());
+            assert!(holder.starts_with(&me), "{holder}");
+        }
+        drop(held);
+        acquire(&other, Duration::ZERO).await.unwrap();
+        acquire(&own, Duration::ZERO).await.unwrap();
+    }
+}
+
+/// Breaks a lock that a holder has that is dead or on a machine that is gone, with somebody waiting for it.
+async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
+    for kind in kinds() {
+        let cache = tempfile::tempdir().unwrap();
+        let mut dead = kind(cache.path());
+        assert_eq!(break_lease(&dead, gone).unwrap(), LockBreak::NotHeld);
+        // A range first, then the file that is in its place.
+        for _ in 0..2 {
+            let held = acquire(&dead, Duration::ZERO).await.unwrap();
+            let here = kind(cache.path());
+            let error = break_lease(&here, gone).unwrap_err().to_string();
+            assert!(error.contains("is alive, so it stays"), "{error}");
+
+            // As its holder left it on a disk that keeps locks.
+            std::fs::write(here.place(OBJECT), format!("{record:<512}")).unwrap();
+            if gone.is_some() {
+                for other in [None, Some("another machine")] {
+                    let error = break_lease(&here, other).unwrap_err().to_string();
+                    assert!(error.contains("its lease stays") && error.contains("unlock --gone web"), "{error}");
+                }
+            }
+            let waiting = tokio::spawn({
+                let waiter = kind(cache.path());
+                async move { acquire(&waiter, Duration::from_secs(20)).await.map(drop) }
+            });
+            tokio::task::yield_now().await;
+            let broken = break_lease(&here, gone).unwrap();
+            assert_eq!(broken, LockBreak::Broken(shown.to_owned()));
+            let next = acquire(&here, Duration::ZERO).await.unwrap();
+            // Whoever waited for the old lock does not take it for the lock.
+            drop(held);
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(!waiting.is_finished());
+            drop(next);
+            waiting.await.unwrap().unwrap();
+            assert_eq!(break_lease(&here, gone).unwrap(), LockBreak::NotHeld);
+            dead = here;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lock_of_another_machine_is_broken_if_it_is_said_to_be_gone() {
+    let record = r#"{"version":2,"pid":7,"host":"web","boot":"another","pid_namespace":"pid:[1]","started":1}"#;
+    a_lock_is_broken(Some("web"), record.to_owned(), "process 7 on web").await;
+    // As the first version signed.
+    let record = r#"{"version":1,"pid":7,"host":"web"}"#;
+    a_lock_is_broken(Some("web"), record.to_owned(), "process 7 on web").await;
+}
+
+#[tokio::test]
+async fn a_lock_of_a_process_that_has_ended_is_broken() {
+    let mut child = std::process::Command::new("true").spawn().unwrap();
+    child.wait().unwrap();
+    let own = String::from_utf8(ProcessRecord::here_as_json().unwrap()).unwrap();
+    let (mine, its) = (format!("\"pid\":{}", std::process::id()), format!("\"pid\":{}", child.id()));
+    let shown = ProcessRecord::here().to_string().replace(&std::process::id().to_string(), &child.id().to_string());
+    a_lock_is_broken(None, own.replace(&mine, &its), &shown).await;
+}
+
+#[tokio::test]
+async fn a_lock_of_a_container_on_this_machine_stays_whatever_is_said() {
+    for kind in kinds() {
+        let cache = tempfile::tempdir().unwrap();
+        let container = kind(cache.path());
+        let _held = acquire(&container, Duration::ZERO).await.unwrap();
+        let here = kind(cache.path());
+        let own = String::from_utf8(std::fs::read(here.place(OBJECT)).unwrap()).unwrap();
+        let mut record: serde_json::Value = serde_json::from_str(own.trim()).unwrap();
+        record["host"] = "web".into();
+        record["pid_namespace"] = "pid:[1]".into();
+        // A number that nobody has here.
+        record["pid"] = 4_000_000.into();
+        std::fs::write(here.place(OBJECT), format!("{:<512}", record.to_string())).unwrap();
+        for gone in [None, Some("web")] {
+            let error = break_lease(&here, gone).unwrap_err();
+            let text = error.to_string();
+            assert!(matches!(error, LeaseError::Unknown { .. }) && text.contains("container"), "{text}");
+        }
+        acquire(&here, Duration::ZERO).await.err().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_lock_whose_file_is_removed_moved_or_replaced_says_so() {
+    for kind in kinds() {
+        for change in ["remove", "move", "replace"] {
+            let cache = tempfile::tempdir().unwrap();
+            let locks = kind(cache.path());
+            let held = acquire(&locks, Duration::ZERO).await.unwrap();
+            held.check().await.unwrap();
+            let path = locks.place(OBJECT);
+            match change {
+                "remove" => std::fs::remove_file(&path).unwrap(),
+                "move" => std::fs::rename(&path, cache.path().join("moved")).unwrap(),
+                _ => {
+                    std::fs::copy(&path, cache.path().join("copy")).unwrap();
+                    std::fs::rename(cache.path().join("copy"), &path).unwrap();
+                }
+            }
+            let error = held.check().await.unwrap_err();
+            assert!(matches!(*error, LeaseError::Lost { .. }), "{change}");
+            assert!(error.to_string().contains("was removed, moved or replaced"), "{error}");
+            // The next lock is of the file that is there then.
+            drop(held);
+            let next = acquire(&locks, Duration::ZERO).await.unwrap();
+            next.check().await.unwrap();
+            acquire(&kind(cache.path()), Duration::ZERO).await.err().unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_object_has_one_holder_at_a_time_whoever_asks() {
+    for kind in kinds() {
+        let cache = tempfile::tempdir().unwrap();
+        let processes: Vec<_> = (0..6).map(|_| kind(cache.path())).collect();
+        let holders = [const { AtomicU32::new(0) }; 3];
+        std::thread::scope(|scope| {
+            // Two threads of each.
+            for locks in processes.iter().chain(&processes) {
+                scope.spawn(|| {
+                    for turn in 0..300 {
+                        let object = turn % holders.len();
+                        let Ok(TryLock::Locked(lock)) = locks.try_lock(&format!("hosts/{object}")) else { continue };
+                        assert_eq!(holders[object].fetch_add(1, Ordering::SeqCst), 0);
+                        std::thread::yield_now();
+                        holders[object].fetch_sub(1, Ordering::SeqCst);
+                        drop(lock);
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[tokio::test]
+async fn where_the_file_was_removed_locks_are_of_the_next() {
+    let cache = tempfile::tempdir().unwrap();
+    let (old, new) = (FileLeases::new(cache.path()), FileLeases::new(cache.path()));
+    acquire(&old, Duration::ZERO).await.unwrap();
+    std::fs::remove_dir_all(cache.path()).unwrap();
+    let held = acquire(&new, Duration::ZERO).await.unwrap();
+    acquire(&old, Duration::ZERO).await.err().unwrap();
+    drop(held);
+    acquire(&old, Duration::ZERO).await.unwrap();
+}
+
+#[test]
+fn subdirs_never_share_a_lock() {
+    let locks = FileLeases::new(Path::new("cache"));
+    let paths: std::collections::HashSet<_> = ["a/b", "a%2Fb", "a%b", "a"].map(|s| locks.path(s)).into();
+    assert_eq!(paths.len(), 4);
+    assert!(locks.path(&"x/".repeat(500)).file_name().unwrap().len() < 100);
+}
