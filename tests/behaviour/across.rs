@@ -499,7 +499,7 @@ fn a_wait_that_lasts_too_long_says_what_the_holder_does() {
     b.hear("start b/one");
     let mut a = site.start("run a");
     let error = a.end().unwrap_err();
-    let holder = format!("`b` has been locked by process {} on ", b.pid());
+    let holder = format!("the lease of `b` has been held by process {} on ", b.pid());
     assert!(error.contains(&holder) && error.contains("; it runs `one` (Do the first), for "), "{error}");
 }
 
@@ -534,7 +534,7 @@ fn a_run_that_is_asked_to_stop_does_not_wait_on() {
     site.set("stop", "");
     let began = Instant::now();
     let error = a.end().unwrap_err();
-    assert!(began.elapsed() < Duration::from_secs(1) && !error.contains("has been locked by"), "{error}");
+    assert!(began.elapsed() < Duration::from_secs(1) && !error.contains("has been held by"), "{error}");
     site.let_go("b.one");
     assert_eq!(b.end(), Ok(()));
 }

@@ -98,7 +98,7 @@ async fn a_second_process_waits_only_so_long() {
     let began = Instant::now();
     let error = chain(machine.run_setup_tasks().await.unwrap_err());
     assert!(began.elapsed() >= Duration::from_secs(1));
-    let holder = format!("`m` has been locked by process {} on ", other.child.id());
+    let holder = format!("the lease of `m` has been held by process {} on ", other.child.id());
     assert!(error.contains(&holder) && error.contains("lock_timeout_secs"), "{error}");
     assert!(machine.check_stamp("first").await.unwrap().is_some(), "nothing of the other's work is lost");
 }

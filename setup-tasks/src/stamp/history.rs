@@ -86,8 +86,8 @@ impl HistoryFilter {
         self
     }
 
-    /// Whether an entry is wanted, the limit aside.
-    pub(crate) fn takes(&self, entry: &HistoryEntry) -> bool {
+    /// Returns whether an entry is wanted. The limit is the store's to apply.
+    pub fn accepts(&self, entry: &HistoryEntry) -> bool {
         self.object.as_ref().is_none_or(|object| *object == entry.object)
             && self.task.as_ref().is_none_or(|task| *task == entry.task)
     }

@@ -71,7 +71,7 @@ impl StampStore for MemoryStore {
 
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
         let kept = self.kept();
-        let wanted = kept.history.iter().rev().filter(|entry| filter.takes(entry));
+        let wanted = kept.history.iter().rev().filter(|entry| filter.accepts(entry));
         MaybeReady::ready(Ok(wanted.take(filter.limit.unwrap_or(usize::MAX)).cloned().collect()))
     }
 }

@@ -121,7 +121,7 @@ impl Shared {
         // Without its line end, the last line is one that a killed process or a full disk did not let be finished.
         for line in text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")).rev() {
             let entry: HistoryEntry = parse(&path, line)?;
-            if filter.takes(&entry) && wanted.len() < filter.limit.unwrap_or(usize::MAX) {
+            if filter.accepts(&entry) && wanted.len() < filter.limit.unwrap_or(usize::MAX) {
                 wanted.push(entry);
             }
         }
