@@ -187,8 +187,7 @@ async fn main() -> Result<()> {
     let tables = Arc::<Mutex<Tables>>::default();
     let base_dir = tempfile::tempdir()?;
     let host = |host| {
-        let mut config = Config::default();
-        config.base_dir = base_dir.path().join(host);
+        let config = Config::new(base_dir.path().join(host));
         let connection = Connection { host, tables: tables.clone() };
         Layout::with_store_and_leases(config, connection.clone(), connection)
     };
