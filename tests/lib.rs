@@ -1,1 +1,1 @@
-//! Tests of setup-tasks through its public face; everything is in `behaviour`, `ui` and `fixtures`.
+//! Tests of the public interface of setup-tasks. The tests are in `behaviour`, `ui` and `fixtures`.

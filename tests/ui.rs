@@ -1,9 +1,10 @@
-//! Mistakes and the compiler's messages about them. Each file in `ui` is named for its mistake, and its `.stderr` is the output that a
-//! user sees. `TRYBUILD=overwrite cargo test -p setup-tasks-tests --test ui` updates these files.
+//! Mistakes and the compiler's messages about them. Each file in `ui` is named after its mistake,
+//! and its `.stderr` contains the output that a user sees. `TRYBUILD=overwrite cargo test -p
+//! setup-tasks-tests --test ui` updates these files.
 
 use std::process::Command;
 
-/// The compiler whose messages are in the files. Those of other versions differ.
+/// The compiler version whose messages the files contain. Those of other versions differ.
 const COMPILER: &str = "rustc 1.95.0 ";
 
 #[test]

@@ -10,8 +10,8 @@ use crate::work::What;
 /// The number of pairs per row of the table.
 const PAIRS: usize = 15;
 
-/// The ranks, from 0, that bound the median of [`PAIRS`] values with a confidence of 96 %: the sign test's interval,
-/// 1 - 2 · P(X ≤ 3) for X binomial with n = 15 and p = 1/2.
+/// The ranks, from 0, that bound the median of [`PAIRS`] values with a confidence of 96 %: the sign
+/// test's interval, 1 - 2 · P(X ≤ 3) for X binomial with n = 15 and p = 1/2.
 const INTERVAL: (usize, usize) = (3, 11);
 
 /// One row of the table.
@@ -27,7 +27,7 @@ struct Case {
 enum Setting {
     /// An earlier run did everything.
     UpToDate,
-    /// As `UpToDate`, less the stamp of one task.
+    /// Like `UpToDate`, without the stamp of one task.
     OneToDo,
     /// An empty directory.
     Empty,
@@ -46,7 +46,8 @@ pub fn compare(places: &Places, old: &Path, objects: usize) -> Result<()> {
         for pair in 0..PAIRS {
             let before = || case.run(places, old, &prepared.0);
             let after = || case.run(places, &new, &prepared.1);
-            // The first of two runs finds other caches than the second, so the builds take turns.
+            // The builds alternate in the first place because the first of two runs finds other
+            // caches than the second.
             let (before, after) = if pair % 2 == 0 {
                 let before = before()?;
                 (before, after()?)
@@ -85,7 +86,8 @@ fn cases(objects: usize) -> [Case; 6] {
 }
 
 impl Case {
-    /// Makes the directory for one build, by that build, since an older one may not read a newer format.
+    /// Prepares the directory for one build with that build, because an older build may be unable
+    /// to read a newer format.
     fn prepare(&self, places: &Places, build: &Path) -> Result<PathBuf> {
         let place = places.next()?;
         if self.setting != Setting::Empty {

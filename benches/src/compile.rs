@@ -1,5 +1,6 @@
-//! What models cost to compile: `cargo check` of a generated crate, not incremental, beside the same crate with serde's derives
-//! in the place of ours, and with neither. And how much is generated.
+//! The compile time of models: a non-incremental `cargo check` of a generated crate, compared with
+//! the same crate with serde's derives instead of ours, and without derives. Also the amount of
+//! generated code.
 
 use std::fmt::Write;
 use std::fs;
@@ -11,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::measure::{Measured, Places, ROUNDS, time};
 use crate::{Contestant, in_turn};
 
-/// What the models of a generated crate derive.
+/// The derive of the models of a generated crate.
 #[derive(Clone, Copy, PartialEq)]
 enum Derive {
     Ours,
@@ -24,7 +25,7 @@ pub fn compare(places: &Places, models: usize, tasks: usize) -> Result<()> {
     let crates = [("ours", Derive::Ours), ("serde", Derive::Serde), ("nothing", Derive::Nothing)];
     for (name, derive) in crates {
         generate(&place.join(name), name, derive, (models, tasks))?;
-        // Dependencies are built once, and not measured.
+        // This check builds the dependencies, which are not measured.
         check(&place, name)?;
     }
     let place = &place;
@@ -38,10 +39,10 @@ pub fn compare(places: &Places, models: usize, tasks: usize) -> Result<()> {
     expansion(&place.join("ours"), models * tasks)
 }
 
-/// Checks a crate anew, its dependencies as they are.
+/// Checks a crate again, but not its dependencies.
 fn check(place: &Path, name: &str) -> Result<crate::measure::Once> {
     let manifest = place.join(name);
-    // As if it were edited.
+    // Cargo takes the crate as edited.
     fs::File::options().append(true).open(manifest.join("src/lib.rs"))?.set_modified(std::time::SystemTime::now())?;
     let mut command = Command::new("cargo");
     command.args(["check", "--quiet", "--manifest-path"]).arg(manifest.join("Cargo.toml"));
@@ -49,7 +50,7 @@ fn check(place: &Path, name: &str) -> Result<crate::measure::Once> {
     time(&mut command)
 }
 
-/// How much is generated for a task, as `cargo expand` shows it.
+/// Prints the amount of code that is generated per task, as `cargo expand` shows it.
 fn expansion(place: &Path, tasks: usize) -> Result<()> {
     let mut command = Command::new("cargo");
     command.arg("expand").current_dir(place).env("CARGO_TARGET_DIR", place.join("../target"));
@@ -57,7 +58,7 @@ fn expansion(place: &Path, tasks: usize) -> Result<()> {
         Ok(output) if output.status.success() => {
             let source = fs::read_to_string(place.join("src/lib.rs"))?.len();
             let expanded = output.stdout.len().saturating_sub(source);
-            println!("{} bytes are generated for a task, its share of its model included", expanded / tasks.max(1));
+            println!("{} bytes are generated per task, including its share of the model", expanded / tasks.max(1));
         }
         _ => println!("LEFT OUT: how much is generated; `cargo install cargo-expand` brings what tells it"),
     }

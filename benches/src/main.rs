@@ -1,10 +1,11 @@
 //! Measures whole processes: `cargo run --release -p benches -- noop 10000`.
 //!
-//! The subcommands `noop`, `first`, `incremental`, `one`, `parallel` and `templates` measure one kind of run each. `peers`
-//! runs make, ninja, doit and Carthage on the same work in turn, `against` compares an older build with this one, and
-//! `compile` checks a generated crate. The figures are medians of several rounds, with the spread. Times differ from
-//! machine to machine; ratios within one run differ less.
-#![expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
+//! The subcommands `noop`, `first`, `incremental`, `one`, `parallel` and `templates` measure one
+//! kind of run each. `peers` runs make, ninja, doit and Carthage on the same work in turn,
+//! `against` compares an older build with this one, and `compile` checks a generated crate. The
+//! figures are medians of several rounds, with the spread. Times differ from machine to machine;
+//! ratios within one run differ less.
+#![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod against;
 mod compile;
@@ -30,41 +31,42 @@ struct Line {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Nothing is to do
+    /// Runs with nothing to do
     Noop {
         #[arg(default_value_t = 10_000)]
         objects: usize,
-        /// How many tasks an object has: the model has ten
+        /// The number of tasks per object: the model has ten
         #[arg(default_value_t = 10, value_parser = clap::value_parser!(u8).range(10..=10))]
         tasks: u8,
     },
-    /// Everything is to do: each task writes a file of 20 bytes
+    /// First runs: each task writes a file of 20 bytes
     First {
         #[arg(default_value_t = 10_000)]
         objects: usize,
         #[arg(default_value_t = 10, value_parser = clap::value_parser!(u8).range(10..=10))]
         tasks: u8,
     },
-    /// One task of one object is to do
+    /// Runs with one task of one object to do
     Incremental {
         #[arg(default_value_t = 10_000)]
         objects: usize,
         #[arg(default_value_t = 10, value_parser = clap::value_parser!(u8).range(10..=10))]
         tasks: u8,
     },
-    /// One object with ten tasks, nothing to do
+    /// One object with ten tasks and nothing to do
     One,
-    /// Objects whose one task sleeps for 10 ms, 64 at once
+    /// Objects whose only task sleeps for 10 ms, 64 at the same time
     Parallel {
         #[arg(default_value_t = 1_000)]
         objects: usize,
     },
-    /// Objects with a template of 39 lines each: rendered, and then nothing to do
+    /// Objects with a template of 39 lines each: a first run, and then runs with nothing to do
     Templates {
         #[arg(default_value_t = 10_000)]
         objects: usize,
     },
-    /// `cargo check` of a generated crate of models, with serde's derives in their place, and with nothing
+    /// `cargo check` of a generated crate of models, of the same crate with serde's derives, and of
+    /// one without derives
     Compile {
         #[arg(default_value_t = 100)]
         models: usize,
@@ -78,19 +80,19 @@ enum Command {
         #[arg(default_value_t = 10_000)]
         objects: usize,
     },
-    /// make, ninja, doit and Carthage (those that are found), on the same work
+    /// make, ninja, doit and Carthage, as far as they are installed, on the same work
     Peers {
         #[arg(default_value_t = 1_000)]
         objects: usize,
     },
-    /// What is measured: a process of its own
+    /// The measured work, in its own process
     #[command(hide = true)]
     Work { what: What, directory: PathBuf, objects: usize },
 }
 
 fn main() -> Result<()> {
     let command = Line::parse().command;
-    // What is measured makes nothing of its own.
+    // The measured process creates no directories.
     if let Command::Work { what, directory, objects } = command {
         return work::run(what, &directory, objects);
     }
@@ -117,10 +119,11 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// What is measured: its name, how many tasks it has, and one run of it.
+/// A candidate of a comparison: its name, its number of tasks, and a function that runs it once.
 type Contestant<'c> = (&'c str, usize, Box<dyn FnMut() -> Result<Once> + 'c>);
 
-/// Runs each in turn, and again: what else the machine does meanwhile is not one's alone.
+/// Runs the candidates in turn, for several rounds. Other load of the machine therefore affects all
+/// of them alike.
 fn in_turn(rounds: usize, mut of: Vec<Contestant<'_>>) -> Result<Vec<Measured>> {
     let mut runs: Vec<_> = of.iter().map(|_| Vec::new()).collect();
     for _ in 0..rounds {
@@ -131,16 +134,17 @@ fn in_turn(rounds: usize, mut of: Vec<Contestant<'_>>) -> Result<Vec<Measured>> 
     of.iter().zip(runs).map(|((name, tasks, _), runs)| Measured::of(name, *tasks, runs.into_iter())).collect()
 }
 
-/// A place in which the first run was.
+/// Returns a directory after a first run.
 fn prepared(places: &Places, what: What, objects: usize) -> Result<PathBuf> {
     let place = places.next()?;
     measure::own(what, &place, objects)?;
-    // What was written just now is not trusted to stay as it is; the next run comes later than that.
+    // The store does not trust the time of a file that was written a moment ago. The next run
+    // begins after that period.
     std::thread::sleep(std::time::Duration::from_millis(100));
     Ok(place)
 }
 
-/// The runs after the first, in turn, of what is prepared so.
+/// Measures the runs after the first, with the candidates in turn.
 fn again(places: &Places, of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
     let made: Vec<_> = of.iter().map(|(_, what)| prepared(places, *what, objects)).collect::<Result<_>>()?;
     let of = of.iter().zip(&made).map(|((name, what), place)| -> Contestant<'_> {
@@ -163,12 +167,12 @@ fn one(places: &Places) -> Result<Vec<Measured>> {
     Ok(measured)
 }
 
-/// First runs in turn, each in a directory of its own.
+/// Measures first runs, with the candidates in turn and each run in its own directory.
 fn fresh(places: &Places, of: &[(&str, What)], objects: usize) -> Result<Vec<Measured>> {
     let of = of.iter().map(|(name, what)| -> Contestant<'_> {
         (name, objects * what.tasks(), Box::new(move || measure::own(*what, &places.next()?, objects)))
     });
-    // Fewer rounds: each writes all files anew.
+    // There are fewer rounds because each run writes all files.
     in_turn(ROUNDS.min(3), of.collect())
 }
 
@@ -205,11 +209,12 @@ fn parallel(places: &Places, objects: usize) -> Result<Vec<Measured>> {
     fresh(places, &[("bare tokio tasks that sleep", What::SleepFloor), ("setup-tasks", What::Sleep)], objects)
 }
 
-/// What an object takes, its share of everything: what the peak is above that of a process without any.
+/// Prints the memory per object and per task: the difference between the peak and that of a process
+/// without objects.
 fn show_memory(of: &Measured, nothing: &Measured) {
     let (Some(of_kib), Some(nothing_kib)) = (of.peak_kib, nothing.peak_kib) else { return };
     let task = (of_kib.saturating_sub(nothing_kib) * 1024) / (of.tasks.max(1) as u64);
-    println!("memory: {} bytes an object of {} tasks, {task} a task", task * work::TASKS as u64, work::TASKS);
+    println!("memory: {} bytes per object of {} tasks, {task} per task", task * work::TASKS as u64, work::TASKS);
 }
 
 fn show(measured: &[Measured]) {

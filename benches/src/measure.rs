@@ -1,4 +1,4 @@
-//! Runs processes, and says how long they took.
+//! Measurement of the time and the memory of processes.
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
@@ -12,29 +12,30 @@ use crate::work::What;
 
 pub const ROUNDS: usize = 7;
 
-/// One run of a process.
+/// The measurements of one run of a process.
 pub struct Once {
     pub took: Duration,
     pub peak_kib: Option<u64>,
-    /// The part of it that the process itself measured, as it says on its standard output in microseconds.
+    /// The part of the time that the process itself measured. The process prints it on its standard
+    /// output in microseconds.
     pub inside: Option<Duration>,
 }
 
-/// Many.
+/// The measurements of many runs.
 pub struct Measured {
     pub name: String,
     pub tasks: usize,
     pub time: Spread,
     pub peak_kib: Option<u64>,
-    /// What was measured inside.
+    /// The part of the time that the processes themselves measured.
     pub inside: Option<Spread>,
 }
 
-/// How long something took.
+/// The distribution of durations.
 #[derive(Clone, Copy)]
 pub struct Spread {
     pub median: Duration,
-    /// Between the fastest and the slowest.
+    /// The difference between the slowest and the fastest.
     pub width: Duration,
 }
 
@@ -59,15 +60,15 @@ impl Measured {
         })
     }
 
-    /// The part that was measured inside, as a line of its own.
+    /// Returns the part of the time that the processes themselves measured, as a row of its own.
     pub fn part(&self, name: &str) -> Option<Self> {
         let Self { tasks, inside, .. } = *self;
         Some(Self { name: name.to_owned(), tasks, time: inside?, peak_kib: None, inside: None })
     }
 }
 
-/// Where everything is measured: each in a directory of its own. They go when the last was measured: a file system that files
-/// went from is slow to make others, on ext4 for minutes.
+/// The directories of the measurements, one per run. They are removed after the last measurement: a
+/// file system is slow to create files after others have been removed, on ext4 for minutes.
 pub struct Places {
     root: TempDir,
     made: Cell<usize>,
@@ -86,7 +87,7 @@ impl Places {
     }
 }
 
-/// Runs this program's own work in a process of its own.
+/// Runs the work of this program in its own process.
 pub fn own(what: What, directory: &Path, objects: usize) -> Result<Once> {
     work(&std::env::current_exe()?, what, directory, objects)
 }
@@ -99,7 +100,7 @@ pub fn work(build: &Path, what: What, directory: &Path, objects: usize) -> Resul
     time(&mut command)
 }
 
-/// Runs a program, under GNU time where that is there: it tells the peak of memory.
+/// Runs a program. Uses GNU time, if it is installed, to measure the peak of memory.
 pub fn time(command: &mut Command) -> Result<Once> {
     let name = command.get_program().to_string_lossy().into_owned();
     let peak = tempfile::NamedTempFile::new()?;

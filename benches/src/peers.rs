@@ -1,4 +1,5 @@
-//! Peers on the same work, in turn: those that are found. `benches/install-peers` brings them.
+//! A comparison with the installed peers on the same work, in turn. `benches/install-peers`
+//! installs the peers.
 
 use std::fmt::Write;
 use std::fs;
@@ -13,13 +14,13 @@ use crate::work::{TASKS, What};
 const CARTHAGE: &str = include_str!("peers/carthage_bench.py");
 const DOIT: &str = include_str!("peers/dodo.py");
 
-/// What was measured: the runs with nothing to do, and the first ones.
+/// The measurements of runs with nothing to do, and of first runs.
 pub struct Both {
     pub noop: Vec<Measured>,
     pub first: Vec<Measured>,
 }
 
-/// Ours first, then each peer that is found.
+/// Measures this library first, and then each installed peer.
 pub fn all(at: &Places, objects: usize) -> Result<Both> {
     let mut both =
         Both { noop: crate::again(at, &[(crate::OURS, What::Run)], objects)?, first: crate::first(at, objects)? };
@@ -43,7 +44,7 @@ pub fn all(at: &Places, objects: usize) -> Result<Both> {
             }
             time(&mut command)
         };
-        // A first run of many takes a minute with some of them.
+        // With some peers, a first run of many objects takes a minute.
         let rounds = if objects > 1_000 { 1 } else { ROUNDS.min(3) };
         let places: Vec<_> = (0..rounds).map(|_| at.next()).collect::<Result<_>>()?;
         places.iter().try_for_each(|place| prepare(place, objects))?;

@@ -1,4 +1,4 @@
-//! The work that is measured: objects with ten tasks, each of which writes a file of 20 bytes.
+//! The measured work: objects with ten tasks, each of which writes a file of 20 bytes.
 
 use std::fs;
 use std::path::Path;
@@ -13,35 +13,36 @@ use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
 use setup_tasks_templates::{TemplateTask, template};
 
-/// How many tasks an object has.
+/// The number of tasks per object.
 pub const TASKS: usize = 10;
-/// How many objects whose tasks sleep run at once.
+/// The number of objects that run at the same time if their tasks sleep.
 pub const AT_ONCE: usize = 64;
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum What {
-    /// Starts the runtime, and ends
+    /// Starts and stops the runtime
     Nothing,
-    /// Runs all that must run
+    /// Runs the objects
     Run,
     /// Forgets the stamp of one task
     Forget,
-    /// As run, with tasks that have a hash function each
+    /// Runs objects whose tasks have a hash function each
     Hashed,
     /// Writes the same files in a bare loop
     Floor,
-    /// Writes them, and a stamp after each, so that a kill loses neither: beside their places first, then renamed
+    /// Writes the same files with a stamp after each, through a temporary file and a rename so that
+    /// a kill loses neither
     SafeFloor,
     /// Runs tasks that sleep
     Sleep,
-    /// Sleeps as often in bare tasks of tokio
+    /// Sleeps as often in bare tokio tasks
     SleepFloor,
     /// Runs tasks that render a template
     Templates,
 }
 
 impl What {
-    /// How many tasks an object has.
+    /// Returns the number of tasks per object.
     pub fn tasks(self) -> usize {
         match self {
             Self::Sleep | Self::SleepFloor | Self::Templates => 1,

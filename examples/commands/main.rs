@@ -1,11 +1,12 @@
-//! A binary with the whole command line: `cargo run --bin commands -- up`, `plan`, `why`, `logs report/archive`, `--help`
+//! A binary with the whole command line: `cargo run --bin commands -- up`, `plan`, `why`, `logs
+//! report/archive`, `--help`
 
 use std::process::ExitCode;
 
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
 
-/// A report that programs make.
+/// A report that external programs create.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "{name}")]
 struct Report {

@@ -1,6 +1,6 @@
-//! Objects that depend on each other's tasks: what changed at one runs what depends on it, and nothing else.
-//! `cargo run --bin dependencies`
-#![expect(clippy::print_stdout, reason = "an example talks")]
+//! Objects that depend on each other's tasks. A change of one object runs the tasks that depend on
+//! it, and no others. `cargo run --bin dependencies`
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::sync::{Arc, Mutex};
 

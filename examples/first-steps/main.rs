@@ -1,4 +1,4 @@
-//! One object with two tasks: what runs, when, and why. `cargo run --bin first-steps`
+//! One object with two tasks, and the reasons why they run. `cargo run --bin first-steps`
 
 use setup_tasks::Layout;
 use setup_tasks::prelude::*;

@@ -1,6 +1,6 @@
-//! A task that reads files and writes one: it runs again when their content changes, or when its output is gone.
-//! `cargo run --bin inputs`
-#![expect(clippy::print_stdout, reason = "an example talks")]
+//! A task that reads files and writes one. It runs again if the content of an input changes, or if
+//! the output is missing. `cargo run --bin inputs`
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::fs;
 

@@ -12,7 +12,8 @@ use time::macros::format_description;
 use crate::site::AuthoritySpec;
 use crate::{certificate, whole_file};
 
-/// Signs the certificates of the hosts. Its key and certificate are state: clearing the cache does not touch them.
+/// Signs the certificates of the hosts. Its key and certificate are state: clearing the cache does
+/// not touch them.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "authority")]
 pub struct Authority {
@@ -41,12 +42,13 @@ impl Authority {
         whole_file::write(&directory.join("authority.for"), &self.certified(), 0o600)
     }
 
-    /// What the certificate says; another text means another certificate.
+    /// Returns the contents of the certificate as text. A different text requires a different certificate.
     fn certified(&self) -> String {
         format!("{} for {} days\n", self.spec.name, self.spec.valid_days)
     }
 
-    /// Since when there is a certificate of the key, as the site file wants it, with a tenth of its time left.
+    /// Returns the time of the certificate if it belongs to the key, matches the site file, and has
+    /// at least a tenth of its validity left.
     fn certified_since(&self, cx: &TaskContext) -> Result<Option<SystemTime>> {
         let directory = cx.state_path()?;
         let (key, pem) = (directory.join("authority.key"), directory.join("authority.pem"));
@@ -59,13 +61,13 @@ impl Authority {
     }
 }
 
-/// Where the authority of a layout keeps its key and its certificate.
+/// Returns the paths of the authority's key and certificate.
 pub fn files(authority: &Object<Authority>) -> Result<(PathBuf, PathBuf), PathError> {
     let directory = authority.state_path()?;
     Ok((directory.join("authority.key"), directory.join("authority.pem")))
 }
 
-/// Puts the authority's key aside, under a name with the time, so that the next run makes a new one.
+/// Renames the authority's key to a name with the time, so that the next run creates a new one.
 pub fn retire_key(authority: &Object<Authority>) -> Result<()> {
     let (key, _) = files(authority)?;
     if !key.exists() {

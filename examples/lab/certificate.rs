@@ -11,10 +11,11 @@ use time::{Duration, OffsetDateTime};
 
 use crate::whole_file;
 
-/// Clocks of hosts differ: a certificate counts from this much before it is made.
+/// The time by which the validity of a certificate begins before its creation, because the clocks
+/// of hosts differ.
 const EARLIER: Duration = Duration::hours(1);
 
-/// Makes a key, unless the file has one: a key is never overwritten.
+/// Creates a key. An existing key is never overwritten.
 pub fn make_key(path: &Path) -> Result<()> {
     if path.exists() {
         read_key(path)?;
@@ -28,7 +29,7 @@ pub fn read_key(path: &Path) -> Result<KeyPair> {
     KeyPair::from_pem(&whole_file::read(path)?).with_context(|| format!("`{}` holds no private key", path.display()))
 }
 
-/// The certificate of an authority, signed by itself, as PEM.
+/// Returns the self-signed certificate of an authority as PEM.
 pub fn authority(name: &str, valid_days: u16, key: &KeyPair) -> Result<String> {
     let mut params = params(name, Vec::new(), valid_days)?;
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
@@ -36,7 +37,7 @@ pub fn authority(name: &str, valid_days: u16, key: &KeyPair) -> Result<String> {
     Ok(params.self_signed(key)?.pem())
 }
 
-/// A certificate of a host, signed by the authority, as PEM.
+/// Returns the certificate of a host, signed by the authority, as PEM.
 pub fn host(
     names: Vec<String>,
     valid_days: u16,
@@ -64,7 +65,8 @@ fn params(common_name: &str, names: Vec<String>, valid_days: u16) -> Result<Cert
     Ok(params)
 }
 
-/// Whether the file holds a certificate of this key with more than so many days left.
+/// Returns whether the file contains a certificate of this key that is valid for more than the
+/// number of days.
 pub fn is_good(path: &Path, key: &KeyPair, days: u16) -> Result<bool> {
     if !path.exists() {
         return Ok(false);

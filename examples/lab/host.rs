@@ -1,4 +1,4 @@
-//! What every host has: a key, a certificate, directories, files.
+//! The tasks of every host: its key, certificate, directories and files.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use crate::authority::{self, Authority};
 use crate::site::{CertificateSpec, HostSpec, Name};
 use crate::{certificate, whole_file};
 
-/// How often a host that may not be touched yet is looked at.
+/// The interval at which the lab checks whether it may touch a host.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 
-/// What a host is to be.
+/// The desired state of a host.
 #[derive(Serialize)]
 pub struct HostPlan {
     pub spec: HostSpec,
@@ -24,10 +24,10 @@ pub struct HostPlan {
 /// The tasks that all hosts share.
 #[setup_tasks]
 pub trait Host {
-    /// What the host is to be.
+    /// Returns the desired state of the host.
     fn plan(&self) -> &HostPlan;
 
-    /// Who signs its certificate.
+    /// Returns the authority that signs the host's certificate.
     fn signer(&self) -> &Object<Authority>;
 
     #[setup_task("Wait until it may be touched", check_completed = may_be_touched)]
@@ -37,7 +37,7 @@ pub trait Host {
         }
     }
 
-    /// Whether the file is there that the site file has it wait for.
+    /// Returns whether the file for which the host waits by the site file exists.
     fn may_be_touched(&self, cx: &TaskContext) -> bool {
         let awaited = self.plan().spec.wait_for.as_ref();
         awaited.is_none_or(|file| cx.layout().config().base_dir.join(file).exists())
@@ -48,7 +48,7 @@ pub trait Host {
         certificate::make_key(&cx.state_path()?.join("host.key"))
     }
 
-    /// Whether the key is there.
+    /// Returns whether the key exists.
     fn has_key(&self, cx: &TaskContext) -> Result<bool> {
         Ok(cx.state_path()?.join("host.key").exists())
     }
@@ -67,13 +67,13 @@ pub trait Host {
         whole_file::write(&cx.stamp_path()?.join("host.pem"), &pem, 0o644)
     }
 
-    /// What the certificate says.
+    /// Returns the contents of the certificate as text.
     fn certified(&self) -> String {
         let HostPlan { spec, domain, certificates } = self.plan();
         format!("{} for {} days", spec.certified_names(domain).join(" "), certificates.valid_days)
     }
 
-    /// Whether the certificate is there, is of this key, and is not close to its end.
+    /// Returns whether the certificate exists, belongs to the key, and does not expire soon.
     fn certificate_holds(&self, cx: &TaskContext) -> Result<bool> {
         let key = certificate::read_key(&cx.state_path()?.join("host.key"))?;
         certificate::is_good(&cx.stamp_path()?.join("host.pem"), &key, self.plan().certificates.renew_days)
@@ -87,12 +87,12 @@ pub trait Host {
         Ok(())
     }
 
-    /// The directories as text.
+    /// Returns the directories as text.
     fn wanted_directories(&self) -> String {
         self.plan().spec.directories.iter().map(|directory| format!("{directory}\n")).collect()
     }
 
-    /// Whether all directories are there.
+    /// Returns whether all directories exist.
     fn has_directories(&self, cx: &TaskContext) -> bool {
         self.plan().spec.directories.iter().all(|directory| self.root(cx).join(directory).is_dir())
     }
@@ -106,7 +106,7 @@ pub trait Host {
         whole_file::write(&tls.join("authority.pem"), &whole_file::read(&authority)?, 0o644)
     }
 
-    /// Whether the key and the certificates are in their places.
+    /// Returns whether the key and the certificates are installed.
     fn is_installed(&self, cx: &TaskContext) -> bool {
         let tls = self.root(cx).join("etc/tls");
         ["host.key", "host.pem", "authority.pem"].iter().all(|name| tls.join(name).exists())
@@ -120,18 +120,18 @@ pub trait Host {
         Ok(())
     }
 
-    /// The files as text.
+    /// Returns the files as text.
     fn wanted_files(&self) -> String {
         self.plan().spec.files.iter().map(|(path, text)| format!("{path}\n{text}\n")).collect()
     }
 
-    /// Whether all files hold what they should.
+    /// Returns whether all files have the desired content.
     fn has_files(&self, cx: &TaskContext) -> bool {
         let holds = |path: PathBuf, text: &str| std::fs::read_to_string(path).is_ok_and(|is| is == text);
         self.plan().spec.files.iter().all(|(path, text)| holds(self.root(cx).join(path), text))
     }
 
-    /// The directory that stands for the host's file system.
+    /// Returns the directory that represents the host's file system.
     fn root(&self, cx: &TaskContext) -> PathBuf {
         cx.layout().config().base_dir.join("hosts").join(self.plan().spec.name.to_string())
     }

@@ -1,4 +1,4 @@
-//! The kinds of hosts, and the layout that they make.
+//! The kinds of hosts, and the layout of the site.
 
 use std::path::Path;
 
@@ -13,7 +13,7 @@ use crate::host::{Host, HostPlan};
 use crate::site::{DhcpSpec, HostSpec, ShareSpec, Site};
 use crate::whole_file;
 
-/// Leads out of the lab, and knows every host's name.
+/// The gateway, which also resolves the names of all hosts.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct Gateway {
@@ -47,7 +47,7 @@ impl Gateway {
     const CONFIGURE: InstallTemplates<Gateway, Gateway> = InstallTemplates::own();
 }
 
-/// Shares files.
+/// The file server.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct FileServer {
@@ -84,7 +84,7 @@ impl FileServer {
     }
 }
 
-/// Somebody's machine.
+/// The machine of a user.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct Client {
@@ -137,7 +137,7 @@ macro_rules! installed {
 
 installed!(Gateway, FileServer);
 
-/// Places everything of the site in a layout under `out`.
+/// Returns a layout with all objects of the site, under the directory `out`.
 pub fn layout(site: &Site, out: &Path) -> Result<Layout> {
     let base_dir = out.to_owned();
     let config = Config::builder()

@@ -1,5 +1,5 @@
-//! The lab: a small site (a certificate authority, a gateway, a file server, clients) that is described by a file and
-//! brought up under a directory. `cargo run --bin lab -- up`
+//! The lab: a small site with a certificate authority, a gateway, a file server and clients. A file
+//! describes the site, and the program sets it up under a directory. `cargo run --bin lab -- up`
 
 mod authority;
 mod certificate;
@@ -24,7 +24,7 @@ struct Lab {
     /// The file that describes the site
     #[arg(long, global = true, default_value = "examples/lab/site.toml")]
     site: PathBuf,
-    /// The directory that the site is brought up under
+    /// The directory under which the site is set up
     #[arg(long, global = true, default_value = "lab-out")]
     out: PathBuf,
 }
@@ -43,7 +43,7 @@ fn build(lab: &Lab) -> Result<Layout> {
     Ok(layout)
 }
 
-/// The old key is kept beside the new one.
+/// Replaces the authority's key. The old key is kept beside the new one.
 async fn renew(session: Session<Lab>) -> Result<ExitCode> {
     let key = session.layout().get("authority").and_then(|object| object.downcast::<Authority>());
     authority::retire_key(&key.context("the site has no authority")?)?;

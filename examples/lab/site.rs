@@ -1,4 +1,4 @@
-//! The site file: what the lab is to be.
+//! The site file, which describes the desired state of the lab.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -40,17 +40,17 @@ pub struct CertificateSpec {
     pub renew_days: u16,
 }
 
-/// The addresses that the gateway lends.
+/// The addresses that the gateway leases.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DhcpSpec {
     pub from: IpAddr,
     pub to: IpAddr,
-    /// For how long, as dnsmasq writes it.
+    /// The duration of a lease, in the form of dnsmasq.
     pub lease: Lease,
 }
 
-/// How the file server shares.
+/// The settings of the file server.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ShareSpec {
@@ -71,7 +71,7 @@ pub struct HostSpec {
     pub address: IpAddr,
     #[serde(default)]
     pub names: Vec<Name>,
-    /// A file, under the directory that the site is brought up under, without which the host is left alone.
+    /// A file under the output directory. The host is not touched until the file exists.
     pub wait_for: Option<Inside>,
     #[serde(default)]
     pub directories: Vec<Inside>,
@@ -84,7 +84,7 @@ pub struct HostSpec {
 #[serde(try_from = "String")]
 pub struct Name(String);
 
-/// A length of time: a number and one of `m`, `h`, `d`.
+/// A duration: a number and one of the units `m`, `h`, `d`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(try_from = "String")]
 pub struct Lease(String);
@@ -95,7 +95,7 @@ pub struct Lease(String);
 pub struct Inside(String);
 
 impl Site {
-    /// Reads the site file. An error names the file, the line and the key.
+    /// Reads the site file. An error contains the file, the line and the key.
     pub fn read(path: &Path) -> Result<Self> {
         let text = std::fs::read_to_string(path)
             .with_context(|| format!("cannot read the site file `{}` (`--site` names another)", path.display()))?;
@@ -115,14 +115,15 @@ impl Site {
         Ok(site)
     }
 
-    /// Every host.
+    /// Returns all hosts.
     pub fn hosts(&self) -> impl Iterator<Item = &HostSpec> {
         [&self.gateway, &self.fileserver].into_iter().chain(&self.clients)
     }
 }
 
 impl HostSpec {
-    /// Every name that the host's certificate has: its own and the further ones, each also within the domain.
+    /// Returns all names of the host's certificate: its name and the further ones, each with and
+    /// without the domain.
     pub fn certified_names(&self, domain: &Name) -> Vec<String> {
         let names = std::iter::once(&self.name).chain(&self.names);
         let mut all: Vec<_> = names.flat_map(|name| [format!("{name}.{domain}"), name.to_string()]).collect();
@@ -198,7 +199,7 @@ mod tests {
 
     use super::*;
 
-    /// `FUZZ=1000` multiplies the cases.
+    /// Tries site files with random changes. `FUZZ=1000` multiplies the number of cases.
     #[test]
     fn fuzz_a_site_file_with_changed_lines_is_read_or_refused_by_name() {
         let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);

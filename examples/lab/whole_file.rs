@@ -1,4 +1,4 @@
-//! Files that are written whole or not at all.
+//! Atomic writes of files.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,8 @@ pub fn write(path: &Path, text: &str, mode: u32) -> Result<()> {
     let directory = path.parent().unwrap_or(Path::new("."));
     let write = || -> std::io::Result<()> {
         fs::create_dir_all(directory)?;
-        // The clock of a file system ticks every few milliseconds, and a completion check compares this time with exact ones.
+        // The time is set explicitly because the clock of a file system ticks only every few
+        // milliseconds, and a completion check compares this time with exact ones.
         WholeFile::new(text).mode(mode).modified(SystemTime::now()).write(path)
     };
     write().with_context(|| format!("cannot write `{}`", path.display()))

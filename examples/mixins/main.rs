@@ -1,10 +1,10 @@
-//! Tasks that several types share, and how a type changes them. `cargo run --bin mixins`
-#![expect(clippy::print_stdout, reason = "an example talks")]
+//! Tasks that several types share, and a type that changes them. `cargo run --bin mixins`
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use setup_tasks::Layout;
 use setup_tasks::prelude::*;
 
-/// What every machine with Debian has.
+/// The tasks of every machine with Debian.
 #[setup_tasks]
 trait Debian {
     fn packages(&self) -> Vec<&str>;
@@ -43,7 +43,8 @@ impl Web {
     }
 }
 
-/// Comes with its packages: it needs no lists, and does something else to install them.
+/// A machine that is delivered with its packages. It needs no package lists, and installs the
+/// packages in another way.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "appliance", mixins(Debian(skip(refresh))))]
 struct Appliance;

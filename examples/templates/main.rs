@@ -1,5 +1,6 @@
-//! A template as a task: checked at compile time, rendered when what it shows changes. `cargo run --bin templates`
-#![expect(clippy::print_stdout, reason = "an example talks")]
+//! A template as a task. It is checked at compile time, and rendered again if a value that it shows changes.
+//! `cargo run --bin templates`
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use serde::Serialize;
 use setup_tasks::Layout;

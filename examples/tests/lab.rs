@@ -1,5 +1,5 @@
-//! The lab as a user runs it: the program, its site file, what it leaves on disk. Certificates are verified by webpki, which
-//! shares no code with what made them.
+//! Tests of the lab as a user runs it: the program, its site file, and its results on disk. The
+//! crate webpki verifies the certificates; it shares no code with the crate that creates them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -43,19 +43,19 @@ impl Lab {
         command
     }
 
-    /// Runs, and splits what it prints into lines.
+    /// Runs the lab, and returns the lines of its output.
     fn lines(&self, args: &[&str]) -> Vec<String> {
         let output = self.run(args);
         assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
     }
 
-    /// Runs, and expects an error.
+    /// Runs the lab, and returns its error. Fails if there is none.
     fn error(&self, args: &[&str]) -> String {
         self.fails(args, 1)
     }
 
-    /// Runs, and expects an error in the command line.
+    /// Runs the lab, and returns the error of the command line. Fails if there is none.
     fn misuse(&self, args: &[&str]) -> String {
         self.fails(args, 2)
     }
@@ -77,7 +77,7 @@ fn certificate(path: &Path) -> CertificateDer<'static> {
     CertificateDer::from(pem.contents)
 }
 
-/// Whether the host's certificate is signed by the authority and good for a name.
+/// Checks that the authority has signed the host's certificate and that it is valid for a name.
 fn is_certified(lab: &Lab, host: &str, name: &str) -> Result<(), webpki::Error> {
     let authority = certificate(&lab.path(&format!("hosts/{host}/etc/tls/authority.pem")));
     let anchors = [anchor_from_trusted_cert(&authority)?];
@@ -88,7 +88,8 @@ fn is_certified(lab: &Lab, host: &str, name: &str) -> Result<(), webpki::Error> 
     own.verify_is_valid_for_subject_name(&ServerName::try_from(name).unwrap())
 }
 
-/// Host and description of each task that ran, sorted: hosts run at the same time.
+/// Returns the host and the description of each task that ran. They are sorted because hosts run at
+/// the same time.
 fn tasks_that_ran(lines: &[String]) -> Vec<String> {
     let ran = lines.iter().filter_map(|line| line.split_once(" done in "));
     let mut tasks: Vec<_> = ran.map(|(task, _)| task.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
@@ -96,7 +97,7 @@ fn tasks_that_ran(lines: &[String]) -> Vec<String> {
     tasks
 }
 
-/// The hosts that they ran on, sorted.
+/// Returns the hosts on which tasks ran, sorted.
 fn hosts_that_ran(lines: &[String]) -> Vec<String> {
     let mut hosts: Vec<_> =
         tasks_that_ran(lines).iter().filter_map(|task| Some(task.split_once(' ')?.0.to_owned())).collect();
@@ -104,7 +105,7 @@ fn hosts_that_ran(lines: &[String]) -> Vec<String> {
     hosts
 }
 
-/// Without how long it took.
+/// Removes the durations.
 fn untimed(mut lines: Vec<String>) -> Vec<String> {
     lines.iter_mut().for_each(|line| line.truncate(line.rfind(" in ").unwrap_or(line.len())));
     lines
@@ -433,7 +434,7 @@ fn killed_at_any_moment_it_finishes_the_next_time() {
             fs::remove_dir_all(lab.path("")).unwrap();
         }
         let mut child = lab.command(&["up", "--force"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        // Spread over a run's length, in an order that looks random.
+        // The kills are spread over the duration of a run, in an order that looks random.
         std::thread::sleep(Duration::from_micros(round * 7919 % 30 * 900));
         child.kill().unwrap();
         child.wait().unwrap();
@@ -463,7 +464,7 @@ fn damaged_stamps_are_one_error_and_stay_as_they_are() {
     assert!(lab.lines(&["up"])[0].starts_with("up to date"));
 }
 
-/// Returns the program, or says that the test is left out without it.
+/// Returns the program, or skips the test if it is not installed.
 fn program(name: &str, package: &str) -> Option<Command> {
     let directories = ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(|directory| Path::new(directory).join(name));
     if let Some(path) = directories.into_iter().find(|path| path.exists()) {
@@ -491,7 +492,7 @@ fn the_name_server_takes_its_configuration() {
     let Some(mut dnsmasq) = program("dnsmasq", "dnsmasq-base") else { return };
     let configuration = root.join("etc/dnsmasq.conf");
     succeeds(dnsmasq.arg("--test").arg(format!("--conf-file={}", configuration.display())));
-    // The check is one: it finds a mistake.
+    // A configuration with a mistake proves that the check can fail.
     fs::write(&configuration, "dhcp-range=nonsense\n").unwrap();
     let mut dnsmasq = program("dnsmasq", "dnsmasq-base").unwrap();
     assert!(!dnsmasq.arg("--test").arg(format!("--conf-file={}", configuration.display())).status().unwrap().success());
@@ -503,14 +504,14 @@ fn units_are_what_systemd_takes() {
     lab.lines(&["up"]);
     for unit in ["gateway/etc/systemd/system/dns.service", "files/etc/systemd/system/share.service"] {
         let Some(mut systemd) = program("systemd-analyze", "systemd") else { return };
-        // What a unit starts must be there, too.
+        // systemd also checks that the program of a unit exists.
         if program("nginx", "nginx-light").is_some() && program("dnsmasq", "dnsmasq-base").is_some() {
             succeeds(systemd.arg("verify").arg(lab.path("hosts").join(unit)));
         }
     }
 }
 
-/// A server that ends with the test.
+/// A server process that ends with the test.
 struct Server(std::process::Child);
 
 impl Drop for Server {
@@ -533,7 +534,7 @@ fn the_file_server_answers_over_tls_to_who_trusts_the_authority_and_to_nobody_el
         nginx.arg("-p").arg(format!("{}/", root.display())).args(["-c", "etc/nginx/nginx.conf"]);
         Some(nginx)
     };
-    // The workers of a master that root starts cannot look into a private directory.
+    // nginx runs without workers because those of a master that root starts cannot read a private directory.
     let globals = ["-g", "user root; master_process off; daemon off;"];
     let (Some(mut check), Some(mut serve)) = (nginx(), nginx()) else { return };
     succeeds(check.arg("-t"));

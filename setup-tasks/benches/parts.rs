@@ -1,4 +1,5 @@
-//! The parts of a run that has nothing to do, each alone: `cargo bench -p setup-tasks --bench parts --features __bench`
+//! Benchmarks of the parts of a run with nothing to do: `cargo bench -p setup-tasks --bench parts
+//! --features __bench`
 
 use divan::{Bencher, black_box};
 use futures_util::FutureExt;
@@ -29,14 +30,14 @@ macro_rules! tasks {
 tasks!(t0, t1, t2, t3, t4, t5, t6, t7, t8, t9);
 
 const HASH: &str = "rw,nodev,port=2049";
-/// How many objects the store knows, with ten tasks each.
+/// The number of objects in the store, with ten tasks each.
 const OBJECTS: usize = 1000;
 
 fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap()
 }
 
-/// A stamp as a run writes it.
+/// Returns a stamp in the form in which runs write it.
 fn stamp() -> Stamp {
     let layout = Layout::in_memory().unwrap();
     let door = layout.add(Door).unwrap();
@@ -70,7 +71,7 @@ fn table_the_place_of_a_name() -> Option<usize> {
     Door::setup_tasks().position(black_box("t7"))
 }
 
-/// A task that is up to date.
+/// Measures the decision for a task that is up to date.
 fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
     let entry = Entry::completed(stamp());
     let newest = Newest { time: Timestamp(1), which: "t0".into() };
@@ -125,7 +126,7 @@ fn stamps_of_an_object_decoded(bencher: Bencher<'_, '_>) {
     bencher.bench_local(|| store.decode("700", black_box(&bytes)).unwrap());
 }
 
-/// Until it is kept whatever happens to the process.
+/// Measures a write until it survives a kill of the process.
 #[divan::bench(sample_size = 100, sample_count = 20)]
 fn stamp_written(bencher: Bencher<'_, '_>) {
     let (place, runtime, stamp) = (tempfile::tempdir().unwrap(), runtime(), stamp());

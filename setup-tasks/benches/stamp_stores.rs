@@ -1,8 +1,9 @@
-//! The stores side by side, in one run: 2,000 objects with 10 stamps each. `cargo bench -p setup-tasks --bench stamp_stores`
+//! A comparison of the stores in one run, with 2,000 objects of 10 stamps each:
+//! `cargo bench -p setup-tasks --bench stamp_stores`
 //!
-//! Each number is the median of five rounds, for one stamp. `load` reads every object as a run with nothing to do does,
-//! with a store that was just opened; `write` keeps one stamp after another, each waiting for the one before; `write 64`
-//! has 64 objects write at once.
+//! Each number is the median of five rounds, per stamp. `load` reads every object from a store that
+//! was just opened, as a run with nothing to do does. `write` writes one stamp after another.
+//! `write 64` writes stamps of 64 objects at the same time.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -19,7 +20,7 @@ const WRITTEN: usize = 2_000;
 #[setup_tasks(subdir = "sample")]
 struct Sample;
 
-/// A stamp as a run writes it.
+/// Returns a stamp in the form in which runs write it.
 async fn sample() -> Stamp {
     let layout = Layout::in_memory().unwrap();
     layout.add(Sample).unwrap().create_stamp("task", "a hash text of a usual length").await.unwrap()
@@ -74,14 +75,15 @@ async fn measure(name: &str, open: Open) {
         }
         one.push(began.elapsed() / u32::try_from(WRITTEN).unwrap());
 
-        // A memory store is gone once it is closed.
+        // A closed memory store loses its contents, so it stays open.
         let store = if name == "memory" {
             store
         } else {
             drop(store);
             open(round)
         };
-        // A file that was written just now is not trusted to stay as it is; the next run comes later than that.
+        // The store does not trust the time of a file that was written a moment ago. The next run
+        // begins after that period.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let began = Instant::now();
         for i in 0..OBJECTS {

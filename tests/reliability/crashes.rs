@@ -1,4 +1,5 @@
-//! Killed at any moment: the next run finishes what was not, and nothing else. `KILLS=1000` for the long run.
+//! Tests with kills at random times. The next run finishes the interrupted work, and repeats no
+//! finished work. `KILLS=1000` sets the number of kills for a long run.
 
 use std::time::Duration;
 
@@ -6,7 +7,7 @@ use test_kit::{Numbers, setting};
 
 use crate::trial::Trial;
 
-/// Runs that are killed, each finished by one that is not.
+/// Kills runs at random times. After each kill, a complete run finishes the work.
 fn kill_and_finish(kills: u64, settings: &[(&'static str, &str)], seed: u64) {
     let place = Trial::new(settings);
     let mut numbers = Numbers::new(seed);
@@ -23,7 +24,7 @@ fn kill_and_finish(kills: u64, settings: &[(&'static str, &str)], seed: u64) {
         std::thread::sleep(Duration::from_micros(numbers.below(longest)));
         child.kill().unwrap();
         let ended = child.wait().unwrap().success();
-        // As long as runs mostly end before they are killed, they are killed sooner.
+        // If runs mostly end before they are killed, the next kills come sooner.
         longest = if ended { (longest * 9 / 10).max(3000) } else { longest + 500 };
         place.check_truth(&context);
         let after = place.ledger();
@@ -32,12 +33,12 @@ fn kill_and_finish(kills: u64, settings: &[(&'static str, &str)], seed: u64) {
             let earlier = before.get(task).map_or(0, |account| account.begun.len());
             assert!(account.begun.len() == earlier || planned.contains(task), "{context}: `{task}` ran for nothing");
         }
-        // What completed in the killed run is not run again.
+        // The tasks that completed in the killed run do not run again.
         let stamps = place.stamps();
         place.check_finish(&context);
         let finished = place.ledger();
         for (task, (generation, _)) in &stamps {
-            // The first task of an object has nothing before it that could make it run.
+            // No other task precedes the first task of an object and could make it run again.
             let stands = *generation == place.generation(task) && task.contains(".first");
             if stands {
                 let times = finished[task].begun.len() - after[task].begun.len();

@@ -1,4 +1,5 @@
-//! Faults of the system: each ends in an error that says what and where, or in nothing at all.
+//! Tests of faults of the system. Each fault causes an error that names the problem and its place,
+//! or has no effect.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -64,7 +65,7 @@ fn a_database_of_random_bytes_or_cut_off_anywhere_is_an_error_that_names_it_and_
     assert!(place.plan().is_empty());
 }
 
-/// Runs as somebody who may not do everything, as root may.
+/// Wraps a command so that it runs as an unprivileged user.
 fn as_nobody(command: &Command) -> Command {
     let mut nobody = Command::new("setpriv");
     nobody.args(["--reuid=65534", "--regid=65534", "--clear-groups"]);
@@ -83,7 +84,7 @@ fn a_directory_that_may_not_be_written_is_an_error_that_names_it_and_what_is_the
     let mut run = if is_root { as_nobody(&command) } else { place.command("run") };
     let plan = place.command("plan");
     let mut plan = if is_root { as_nobody(&plan) } else { place.command("plan") };
-    // Everybody may look, nobody may write.
+    // Everybody can read the directory, and nobody can write to it.
     let chmod =
         |mode: &str| assert!(Command::new("chmod").args(["-R", mode]).arg(place.path()).status().unwrap().success());
     let (from, to) = (env!("CARGO_BIN_EXE_ledger"), place.path().join("program"));
@@ -97,7 +98,7 @@ fn a_directory_that_may_not_be_written_is_an_error_that_names_it_and_what_is_the
     assert!(planned.status.success() && planned.stdout.starts_with(b"o0.first its hash changed"), "{errors}");
     let errors = String::from_utf8_lossy(&failed.stderr);
     assert!(!failed.status.success() && errors.contains(place.path().to_str().unwrap()), "{errors}");
-    // As root, another user runs it, whose directories these are not.
+    // If the test runs as root, the command runs as another user, who does not own the directories.
     let problem = if is_root { "belongs to user 0, not to the current user" } else { "Permission denied" };
     assert!(errors.contains(problem) && !errors.contains("panicked"), "{errors}");
     place.check_finish("once it may be written again");

@@ -1,7 +1,9 @@
-//! The process that is killed: objects whose tasks write down that they begin, do their work, and write down that they end.
+//! The process that the tests kill. Each task records its beginning in a ledger, does its work, and
+//! records its end.
 //!
-//! `ledger DIRECTORY run|plan|look` with settings as environment variables. What each task is to do is the generation in
-//! `DIRECTORY/generations/OBJECT`; its work is the file `effects/OBJECT.TASK` with that generation in it.
+//! The arguments are `ledger DIRECTORY run|plan|look`, and environment variables contain the
+//! settings. The file `DIRECTORY/generations/OBJECT` contains the desired generation of an object.
+//! The work of a task is to write this generation into the file `effects/OBJECT.TASK`.
 #![expect(clippy::print_stdout, reason = "a binary of tests")]
 
 use std::fs::{self, File};
@@ -17,14 +19,16 @@ use setup_tasks::{Config, Deferred, InjectionKey, Layout};
 use setup_tasks_templates::RootedDirectory;
 use test_kit::setting;
 
-/// Has three tasks, the second of which depends on the generation; the last on another object's second.
+/// A model with three tasks. All depend on the generation, and the last one also on the second task
+/// of another object.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "objects/{name}", id = "{name}")]
 struct Keeper {
     name: String,
     #[depends_on(Keeper::second, before = third)]
     before: Option<Object<Keeper>>,
-    /// With `MUTUAL=1` its neighbours in a ring: all objects name each other, and their tasks make no circle.
+    /// The neighbours in a ring, with `MUTUAL=1`. All objects depend on each other, but their tasks
+    /// form no circle.
     #[depends_on(Keeper::second, before = third)]
     neighbours: Vec<Deferred<Keeper>>,
 }
@@ -62,20 +66,21 @@ impl Keeper {
     }
 }
 
-/// How many lines a file that is installed has: more than a page.
+/// The number of lines of an installed file, which is longer than a page.
 const INSTALLED_LINES: usize = 3000;
 
-/// How long a task takes for each half of its work, in microseconds.
+/// Returns the duration of each half of a task's work, which a setting contains in microseconds.
 fn pause() -> Duration {
     Duration::from_micros(setting("PAUSE_US", 300))
 }
 
 /// The length of a line of the ledger with its line feed, in bytes.
 ///
-/// A kill can divide a write where the file's next page begins. A power of two keeps every line within one page.
+/// A kill can split a write at the boundary of a page of the file. A power of two keeps every line
+/// within one page.
 const LINE_LENGTH: usize = 32;
 
-/// Adds a line to the task's ledger, and syncs it as a task that survives a loss of power must do.
+/// Appends a line to the task's ledger, and syncs it so that it survives a power loss.
 fn note(base: &Path, task: &str, line: &str) -> Result<()> {
     let path = base.join("ledger").join(task);
     let is_new = !path.exists();
@@ -89,7 +94,7 @@ fn note(base: &Path, task: &str, line: &str) -> Result<()> {
     if is_new { sync(path.parent()) } else { Ok(()) }
 }
 
-/// Writes a file whole, or not at all.
+/// Writes a file atomically.
 fn write_whole(path: &Path, text: &str) -> Result<()> {
     let file = WholeFile::new(text);
     let file = if setting("SYNC", 1) == 0 { file } else { file.durable() };
@@ -100,7 +105,8 @@ fn sync(directory: Option<&Path>) -> Result<()> {
     Ok(File::open(directory.unwrap_or(Path::new(".")))?.sync_all()?)
 }
 
-/// Installs files without end, each time with the next number on each line, and notes each number once its file is there.
+/// Installs files in an endless loop. Each line of a file contains the number of the iteration. The
+/// ledger records the number after the file is installed.
 fn install(base: &Path) -> Result<()> {
     let root = RootedDirectory::new(base.join("root"));
     fs::create_dir_all(base.join("ledger"))?;
@@ -171,7 +177,7 @@ async fn main() -> Result<()> {
             println!("{} ran; {report}", report.count(TaskStatus::Ran));
             anyhow::ensure!(report.is_success(), "{report}");
         }
-        // What would run: a line a task.
+        // Prints the tasks that would run, one per line.
         "plan" => {
             let report = layout.run().dry_run().await?;
             for object in &report.objects {
@@ -182,7 +188,7 @@ async fn main() -> Result<()> {
             }
             anyhow::ensure!(report.is_success(), "{report}");
         }
-        // What is believed to be done: a line a stamp, with what it says, and its time.
+        // Prints the stamps, one per line, with their text and time.
         "look" => {
             for object in layout.all() {
                 for task in ["first", "second", "third"] {

@@ -1,7 +1,7 @@
-//! What must hold when things go wrong: processes killed at any moment, power lost, many processes at once, disks and files that
-//! are not as they should be.
+//! Tests of reliability: kills at random times, power losses, many concurrent processes, and faults
+//! of disks and files.
 #![cfg(unix)]
-#![expect(clippy::print_stdout, reason = "a long run says what it did")]
+#![expect(clippy::print_stdout, reason = "a long run prints statistics")]
 
 mod crashes;
 mod faults;

@@ -1,5 +1,6 @@
-//! Power is lost: what was not synced is gone, or half of it. A shim, preloaded into the process, writes down what is synced; after
-//! a kill, the directory is made anew from that.
+//! Tests with simulated power losses, after which unsynced data is lost completely or partly. A
+//! shim that is preloaded into the process records all synced data. After a kill, the test restores
+//! the directory from these records.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,7 +16,8 @@ use crate::trial::Trial;
 
 const PAGE: usize = 4096;
 
-/// The shim, compiled once. The embedded database is compiled by the same compiler.
+/// Returns the path of the shim, which is compiled once. The C compiler is available because the
+/// embedded database needs it, too.
 fn shim() -> &'static Path {
     static SHIM: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
     let (_, path) = SHIM.get_or_init(|| {
@@ -30,7 +32,8 @@ fn shim() -> &'static Path {
     path
 }
 
-/// What is known to be on the disk: the content of each file when it was last synced, by its number, and which names were.
+/// The data that is known to be on the disk: the content of each file at its last sync, by inode,
+/// and the synced names.
 #[derive(Default)]
 struct Disk {
     contents: BTreeMap<u64, Vec<u8>>,
@@ -38,15 +41,15 @@ struct Disk {
 }
 
 impl Disk {
-    /// Reads what the shim wrote down since the last look.
+    /// Reads the records of the shim.
     fn learn(&mut self, records: &Path) {
         let log = fs::read_to_string(records.join("log")).unwrap_or_default();
-        // The last line may be cut off: its writer was killed.
+        // The last line may be incomplete because its writer was killed.
         let whole = log.rsplit_once('\n').map_or("", |(whole, _)| whole);
         for line in whole.lines() {
             let mut words = line.split('\t');
             match words.next() {
-                // A file was synced: its content, and that it is there.
+                // The process synced a file. Its content and its name are on the disk.
                 Some("file") => {
                     let (inode, copy, path) = (words.next(), words.next(), words.next());
                     let (Some(inode), Some(copy), Some(path)) = (inode, copy, path) else { continue };
@@ -58,7 +61,7 @@ impl Disk {
                         names.insert(name.to_string_lossy().into_owned(), inode);
                     }
                 }
-                // A directory was synced: just these names are in it.
+                // The process synced a directory. It contains exactly these names.
                 Some("directory") => {
                     let Some(path) = words.next() else { continue };
                     let names = words.filter_map(|entry| {
@@ -72,13 +75,14 @@ impl Disk {
         }
     }
 
-    /// The directory as it is after the power is back. Names that were not synced are there or not, pages too.
+    /// Restores the directory to a possible state after the power loss. Each unsynced name, and
+    /// each unsynced page, is on the disk or not at random.
     fn restore(&self, directory: &Path, numbers: &mut Numbers) {
         let entries: Vec<_> = fs::read_dir(directory).map(|entries| entries.flatten().collect()).unwrap_or_default();
         let mut now: BTreeMap<String, (u64, bool)> = BTreeMap::new();
         for entry in entries {
             let meta = entry.metadata().unwrap();
-            // The socket of a process that is gone.
+            // The socket of the killed process has no meaning after a restart.
             if !meta.is_file() && !meta.is_dir() {
                 fs::remove_file(entry.path()).unwrap();
                 continue;
@@ -92,13 +96,13 @@ impl Disk {
                 self.restore(&path, numbers);
                 continue;
             }
-            // Mapped memory of a process that is gone; locks are none any more.
+            // A restart removes the shared memory of the killed process and its locks.
             if name.ends_with("-shm") || path.extension().is_some_and(|ending| ending == "lock") {
                 fs::remove_file(&path).unwrap();
                 continue;
             }
             let kept = match synced.get(name) {
-                // The name stands for what it stood for when it was synced, or for what it stands for now.
+                // The name refers to the file that it had at the last sync, or to the current one.
                 Some(old) if old != inode && numbers.below(2) == 0 => {
                     let content = self.contents.get(old).cloned().unwrap_or_default();
                     fs::remove_file(&path).unwrap();
@@ -116,7 +120,7 @@ impl Disk {
             let content = self.torn(self.contents.get(inode), &written, numbers);
             fs::write(&path, content).unwrap();
         }
-        // What was removed without a sync may be back.
+        // A file that was removed without a sync may exist again.
         for (name, inode) in synced {
             let content = self.contents.get(&inode);
             if let (false, Some(content), 0) = (now.contains_key(&name), content, numbers.below(2)) {
@@ -125,7 +129,8 @@ impl Disk {
         }
     }
 
-    /// Of what was written since the last sync, some pages are on the disk, and the length is the one or the other.
+    /// Returns a possible content of a file after a power loss. Some pages that were written since
+    /// the last sync are on the disk, and the length is the synced or the current one.
     fn torn(&self, synced: Option<&Vec<u8>>, written: &[u8], numbers: &mut Numbers) -> Vec<u8> {
         let mut content = synced.cloned().unwrap_or_default();
         if content == written {
@@ -166,15 +171,17 @@ fn lose_power(times: u64, durable: bool, seed: u64) {
         std::thread::sleep(Duration::from_micros(3000 + numbers.below(80_000)));
         child.kill().unwrap();
         child.wait().unwrap();
-        // Of a copy: who looks ends what the killed process left open, and that would be on the disk.
+        // The stamps are read from a copy because reading recovers the database, and the recovery
+        // would write to the disk.
         let before = place.copy().stamps();
         disk.learn(records.path());
         disk.restore(&place.path().join(".setup-tasks"), &mut numbers);
-        // What tasks made is theirs to sync, and they did.
+        // The tasks have synced their own effects.
         place.check_truth(&context);
         let (after, ledger) = (place.stamps(), place.ledger());
         let gone: Vec<_> = before.iter().filter(|(task, stamp)| after.get(*task) != Some(*stamp)).collect();
-        // One that was being written had not counted yet: it has once the next task of the object begins.
+        // A stamp that was being written did not count yet. It counts once the next task of the
+        // object has begun.
         let counted = gone.iter().filter(|(task, (generation, _))| {
             let next = task.replace(".second", ".third").replace(".first", ".second");
             next != **task && ledger.get(&next).is_some_and(|account| account.begun.last() == Some(generation))
@@ -182,7 +189,7 @@ fn lose_power(times: u64, durable: bool, seed: u64) {
         assert!(!durable || counted.count() == 0, "{context}: {gone:?} are gone");
         lost += gone.len();
         place.check_finish(&context);
-        // The finishing run had no shim: what it made counts as synced.
+        // The finishing run had no shim, so all its data counts as synced.
         disk = Disk::default();
         sync_all(&place.path().join(".setup-tasks"), &mut disk);
     }
@@ -190,7 +197,7 @@ fn lose_power(times: u64, durable: bool, seed: u64) {
     assert!(durable || times < 100 || lost > 0, "no loss of power ever lost a stamp: it tests nothing");
 }
 
-/// All that is there is on the disk.
+/// Records everything in the directory as synced.
 fn sync_all(directory: &Path, disk: &mut Disk) {
     let mut names = BTreeMap::new();
     for entry in fs::read_dir(directory).unwrap().flatten() {
@@ -207,7 +214,7 @@ fn sync_all(directory: &Path, disk: &mut Disk) {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_loss_of_power_makes_no_stamp_untrue_and_with_durable_stamps_loses_none() {
+fn a_power_loss_makes_no_stamp_untrue_and_loses_no_durable_stamp() {
     let times = setting("POWER_LOSSES", 20);
     std::thread::scope(|scope| {
         scope.spawn(|| lose_power(times, false, 5));
@@ -215,7 +222,8 @@ fn a_loss_of_power_makes_no_stamp_untrue_and_with_durable_stamps_loses_none() {
     });
 }
 
-/// The file as it is after a loss of power: its number, if it is whole; `None` if it is not there.
+/// Returns the number in an installed file, or `None` if there is no such file. Fails if the file
+/// is incomplete.
 fn installed(file: &Path) -> Option<u64> {
     let text = fs::read_to_string(file).ok()?;
     let number = text.lines().next().unwrap_or_default().parse();
@@ -227,7 +235,7 @@ fn installed(file: &Path) -> Option<u64> {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn a_loss_of_power_leaves_installed_files_whole_and_those_that_were_made_there() {
+fn a_power_loss_leaves_installed_files_complete() {
     let (times, place) = (setting("POWER_LOSSES", 20), Trial::new(&[]));
     let (records, mut numbers, mut disk) = (tempfile::tempdir().unwrap(), Numbers::new(7), Disk::default());
     let (mut from, mut found) = (0, 0);
@@ -255,7 +263,7 @@ fn a_loss_of_power_leaves_installed_files_whole_and_those_that_were_made_there()
             from = from.max(number.map_or(0, |number| number + 1));
             found += u64::from(number.is_some());
         }
-        // What is there counts as synced for the next process.
+        // The existing files count as synced for the next process.
         disk = Disk::default();
         if root.exists() {
             sync_all(&root, &mut disk);

@@ -8,7 +8,7 @@ use test_kit::{Numbers, setting};
 
 use crate::trial::Trial;
 
-/// A process that begins its run when its standard input ends.
+/// Starts a process that begins its run when its standard input ends.
 fn ready(place: &Trial) -> (Child, BufReader<ChildStdout>) {
     let mut command = place.command("run");
     command.env("WAIT", "1").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -53,15 +53,15 @@ fn two_and_ten_processes_at_once_run_each_task_once_and_say_for_whom_they_wait()
 }
 
 #[test]
-fn processes_whose_objects_all_name_each_other_run_each_task_once() {
+fn processes_whose_objects_depend_on_each_other_run_each_task_once() {
     at_once(2, &[("PAUSE_US", "10000"), ("MUTUAL", "1")]);
     at_once(4, &[("PAUSE_US", "3000"), ("MUTUAL", "1"), ("JOBS", "2")]);
     at_once(3, &[("PAUSE_US", "3000"), ("MUTUAL", "1"), ("STORE", "files")]);
 }
 
-/// Whichever is killed, and whatever it holds then: the others do not wait for it.
+/// The other processes do not wait for the killed one, whichever it is and whichever locks it holds.
 #[test]
-fn of_processes_whose_objects_name_each_other_one_is_killed_and_the_others_finish() {
+fn processes_whose_objects_depend_on_each_other_finish_after_one_is_killed() {
     let mut numbers = Numbers::new(15);
     for round in 0..setting("ROUNDS", 10) {
         let place = Trial::new(&[("PAUSE_US", "5000"), ("MUTUAL", "1")]);

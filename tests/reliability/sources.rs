@@ -1,12 +1,12 @@
-//! What holds of all sources.
+//! Checks of all source files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Files that may say `unsafe`, each with its reason. There is none.
+/// The files that may contain `unsafe`. The list is empty.
 const UNSAFE: &[&str] = &[];
 
-/// Every file under a directory whose name ends so, of what is ours.
+/// Returns the workspace's own files under a directory whose names have this ending.
 fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap());
     let ours = entries.filter(|entry| entry.file_name() != "target" && entry.file_name() != ".git");
@@ -23,7 +23,7 @@ fn no_source_is_unsafe_and_every_crate_forbids_it() {
     let mut crates = 0;
     for manifest in files(root, "Cargo.toml").iter().filter(|path| path.parent() != Some(root)) {
         let text = fs::read_to_string(manifest).unwrap();
-        // The fixtures deny it in their source.
+        // The fixtures forbid it in their sources.
         let forbids = text.contains("[lints]\nworkspace = true") || manifest.to_string_lossy().contains("fixtures");
         assert!(forbids, "{} has not the workspace's lints", manifest.display());
         crates += 1;
@@ -31,7 +31,7 @@ fn no_source_is_unsafe_and_every_crate_forbids_it() {
     assert!(crates > 8, "{crates}");
     for source in files(root, ".rs") {
         let text = fs::read_to_string(&source).unwrap();
-        // A macro is tried on a method that is unsafe, and refuses it.
+        // One test checks that the macro rejects an unsafe method.
         let listed =
             UNSAFE.iter().any(|name| source.ends_with(name)) || source.ends_with("ui/signature/unsafe_task.rs");
         let block = concat!("unsafe", " {");

@@ -1,5 +1,5 @@
-/* Preloaded into a process, writes down what it syncs below $SYNCED_ROOT: of a file a copy of its content, of a directory the
- * names in it. All else may be gone after a loss of power. */
+/* A library that is preloaded into a process. It records everything that the process syncs below $SYNCED_ROOT: a copy of the
+ * content of a file, and the names in a directory. All other data may be lost after a power loss. */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ static void copy(int fd, const char *to) {
     char path[64], buffer[65536];
     ssize_t count;
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    /* Anew, since the file may be open for writing alone. */
+    /* The file is opened again because it may be open for writing only. */
     int from = open(path, O_RDONLY), out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0600);
     if (from < 0 || out < 0) abort();
     while ((count = read(from, buffer, sizeof buffer)) > 0)
@@ -69,8 +69,8 @@ static void record(int fd) {
     pthread_mutex_unlock(&lock);
 }
 
-/* What is in the file when the system is asked is what is synced: it is written down only once the system has answered, and as
- * it was before, since it may be written to meanwhile. For what is written at the same time, either is possible. */
+/* The content is recorded before the call because the file may be written to during the call. Such writes may or may not be
+ * synced, so the record is a possible result. */
 int fsync(int fd) {
     int (*real)(int) = dlsym(RTLD_NEXT, "fsync");
     record(fd);

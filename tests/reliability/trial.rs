@@ -1,4 +1,4 @@
-//! A directory that the binary `ledger` is run in, and the checks that must hold there.
+//! The directory of a test that runs the binary `ledger`, and the checks of its state.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,7 +7,7 @@ use std::process::{Command, Output};
 
 use test_kit::Scratch;
 
-/// A directory and the settings that the binary is run with.
+/// A directory, and the settings of the binary.
 pub struct Trial {
     pub directory: Scratch,
     pub settings: Vec<(&'static str, String)>,
@@ -18,7 +18,7 @@ pub struct Trial {
 pub struct Account {
     pub begun: Vec<String>,
     pub ended: Vec<String>,
-    /// Whether the last entry says that the task began.
+    /// Whether the last entry records a beginning.
     pub is_open: bool,
 }
 
@@ -103,7 +103,7 @@ impl Trial {
         paths.map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), account(&path))).collect()
     }
 
-    /// Checks that no stamp is valid whose work is missing or whose task was interrupted.
+    /// Checks that every valid stamp belongs to a task whose work is present and was not interrupted.
     pub fn check_truth(&self, context: &str) {
         let ledger = self.ledger();
         for (task, (generation, _)) in self.stamps() {
@@ -115,7 +115,8 @@ impl Trial {
         }
     }
 
-    /// Runs to the end, and checks that each planned task ran once, that no other did, and that nothing is left to do.
+    /// Runs to the end. Checks that each planned task ran once, that no other task ran, and that
+    /// nothing is left to do.
     pub fn check_finish(&self, context: &str) {
         let (before, text) = (self.ledger(), self.good("plan"));
         let planned: BTreeSet<_> = text.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect();

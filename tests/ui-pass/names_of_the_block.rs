@@ -1,4 +1,4 @@
-//! Generated code stands in a block of its own, in which the user's names resolve as they do around it.
+//! Generated code has its own block. The user's names resolve in it as they do around it.
 #![deny(warnings)]
 
 mod rt {

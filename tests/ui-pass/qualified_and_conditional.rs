@@ -1,4 +1,5 @@
-//! Attributes by path, tasks with `cfg` and keys that name them, several modules, lifetimes, a future without `async fn`.
+//! Attributes by path, tasks with `cfg`, keys that name such tasks, several modules, lifetimes, and
+//! a future without `async fn`.
 
 mod model {
     #[derive(setup_tasks::SetupTasks)]

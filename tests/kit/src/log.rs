@@ -1,18 +1,18 @@
-//! A log that tasks write to.
+//! A log to which tasks write.
 
 use std::sync::{Arc, Mutex};
 
-/// The lines that tasks wrote, in order, and an order for the tasks.
+/// The lines that tasks wrote, in the order of writing, and instructions for the tasks.
 #[derive(Clone, Default)]
 pub struct Log(Arc<Mutex<Vec<String>>>, Arc<Mutex<String>>);
 
 impl Log {
-    /// Sets the order for the tasks that write to this log.
+    /// Sets the instructions for the tasks that write to this log.
     pub fn order(&self, order: &str) {
         order.clone_into(&mut self.1.lock().unwrap());
     }
 
-    /// Returns the latest order.
+    /// Returns the latest instructions.
     pub fn orders(&self) -> String {
         self.1.lock().unwrap().clone()
     }

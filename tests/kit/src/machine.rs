@@ -1,4 +1,4 @@
-//! A model whose tasks do what a test tells them.
+//! A model whose tasks follow the instructions of a test.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -13,7 +13,7 @@ use crate::Log;
 #[derive(Clone, Default)]
 pub struct Knobs(Arc<Mutex<HashMap<&'static str, String>>>, Arc<Mutex<HashMap<&'static str, Gate>>>);
 
-/// A gate that a task waits at until the test opens it.
+/// A gate at which a task waits until the test opens it.
 #[derive(Clone)]
 pub struct Gate {
     arrived: Arc<Semaphore>,
@@ -75,13 +75,13 @@ impl Knobs {
     }
 }
 
-/// A model with three tasks. Its knobs tell each task what to do and each helper method what to return.
+/// A model with three tasks. Its knobs control the tasks and the return values of the helper methods.
 #[derive(SetupTasks, Clone, Default)]
 #[setup_tasks(subdir = "machines/{name}", id = "{name}")]
 pub struct Machine {
     /// The object's id.
     pub name: String,
-    /// The log that each task writes its name to.
+    /// The log to which each task writes its name.
     pub log: Log,
     /// The instructions for the tasks.
     pub knobs: Knobs,
@@ -89,19 +89,19 @@ pub struct Machine {
 
 #[setup_tasks]
 impl Machine {
-    /// Does what the knob `first` says.
+    /// Follows the knob `first`.
     #[setup_task("Do the first")]
     pub async fn first(&self, cx: &TaskContext) -> Result<Outcome> {
         self.act("first", cx).await
     }
 
-    /// Does what the knob `second` says.
+    /// Follows the knob `second`.
     #[setup_task("Do the second", hash = second_hash, invalidator = second_valid)]
     pub async fn second(&self, cx: &TaskContext) -> Result<Outcome> {
         self.act("second", cx).await
     }
 
-    /// Does what the knob `third` says.
+    /// Follows the knob `third`.
     #[setup_task("Do the third")]
     pub async fn third(&self, cx: &TaskContext) -> Result<Outcome> {
         self.act("third", cx).await
@@ -123,7 +123,7 @@ impl Machine {
         }
     }
 
-    /// Does what the knob with the task's name says.
+    /// Follows the knob with the task's name.
     async fn act(&self, task: &'static str, cx: &TaskContext) -> Result<Outcome> {
         self.log.say(task);
         let knob = self.knobs.get(task).unwrap_or_default();

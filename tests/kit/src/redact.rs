@@ -1,6 +1,6 @@
-//! Output without what differs between runs.
+//! Redaction of the parts of output that differ between runs.
 
-/// Replaces what differs between runs: durations, dates, times of day and numbers of runs.
+/// Replaces the parts that differ between runs: durations, dates, times of day and numbers of runs.
 pub fn redact(text: &str) -> String {
     text.lines().map(|line| redact_line(line) + "\n").collect()
 }

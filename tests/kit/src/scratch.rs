@@ -48,7 +48,7 @@ impl Scratch {
         std::fs::remove_file(self.file(name)).unwrap();
     }
 
-    /// Returns a copy of the directory with all that is in it.
+    /// Returns a copy of the directory and its contents.
     pub fn copy(&self) -> Self {
         let copy = Self::new();
         let copied = Command::new("cp").arg("-a").arg(self.file(".")).arg(copy.path()).status();
@@ -66,7 +66,8 @@ impl Scratch {
         self.config().cache_dir().join(".setup-tasks/stamps.sqlite")
     }
 
-    /// Returns a layout with the embedded store. A second call returns the layout that the next process would have.
+    /// Returns a layout with the embedded store. A second call returns the layout that the next
+    /// process would have.
     pub fn layout(&self) -> Layout {
         Layout::new(self.config())
     }
@@ -78,7 +79,7 @@ impl Scratch {
         Layout::new(config)
     }
 
-    /// Returns one layout per store that keeps stamps, each in a directory of its own.
+    /// Returns one layout per persistent store, each in its own directory.
     pub fn layouts(&self) -> Vec<(&'static str, Open)> {
         let config = |name: &str| self.config().with(|config| config.base_dir = self.path().join(name));
         let (sqlite, files) = (config("sqlite"), config("files"));
@@ -94,7 +95,7 @@ impl Scratch {
         ]
     }
 
-    /// Returns every file and directory with a hash of its content and its time of modification.
+    /// Returns all files and directories with the hash of their content and their time of modification.
     pub fn tree(&self) -> BTreeMap<PathBuf, (u64, SystemTime)> {
         fn walk(path: &Path, tree: &mut BTreeMap<PathBuf, (u64, SystemTime)>) {
             for entry in std::fs::read_dir(path).unwrap() {

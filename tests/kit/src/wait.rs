@@ -1,4 +1,4 @@
-//! Waits that end.
+//! Waits with a time limit.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ pub fn guard_process(pid: u32) {
     });
 }
 
-/// Waits until a condition holds that no event announces. Fails after 30 seconds.
+/// Waits for a condition of which no event informs. Fails after 30 seconds.
 pub fn until(what: &str, happens: impl Fn() -> bool) {
     let since = Instant::now();
     while !happens() {
