@@ -10,6 +10,7 @@ use setup_tasks::fleet::{FleetReport, ObjectStatus};
 use setup_tasks::prelude::*;
 
 use test_kit::{Machine, Scratch, chain, lines};
+use tokio::sync::Barrier;
 
 /// A machine that depends on others.
 #[derive(SetupTasks)]
@@ -87,21 +88,23 @@ async fn as_many_objects_run_at_once_as_there_are_jobs_and_no_more() {
     for jobs in [1, 3, 8] {
         let layout = Layout::in_memory().unwrap();
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let full = Arc::new(Barrier::new(jobs));
         for name in 0..24 {
-            layout.add(Counted { name, now: now.clone(), most: most.clone() }).unwrap();
+            layout.add(Counted { name, now: now.clone(), most: most.clone(), full: full.clone() }).unwrap();
         }
         let report = layout.run().jobs(jobs).await.unwrap();
         assert_eq!((report.with(Ran).count(), most.load(Ordering::SeqCst)), (24, jobs));
     }
 }
 
-/// Counts how many of its kind run at once; waits until as many do as may, for as long as there are that many left.
+/// Counts how many of its kind run at once, and waits until as many do as there are jobs.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "counted/{name}")]
 struct Counted {
     name: usize,
     now: Arc<AtomicUsize>,
     most: Arc<AtomicUsize>,
+    full: Arc<Barrier>,
 }
 
 #[setup_tasks]
@@ -110,7 +113,7 @@ impl Counted {
     async fn count(&self) {
         let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
         self.most.fetch_max(now, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(10)).await;
+        tokio::time::timeout(Duration::from_secs(20), self.full.wait()).await.expect("as many run as there are jobs");
         self.now.fetch_sub(1, Ordering::SeqCst);
     }
 }

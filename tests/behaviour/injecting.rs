@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 
 use setup_tasks::injector::READONLY;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, InjectionKey, Injector, Layout, injector::InjectError};
 
-use test_kit::{Log, Machine, chain};
+use test_kit::{Gate, Log, Machine, chain};
+use tokio::sync::Semaphore;
 
 const LEASE: InjectionKey<u32> = InjectionKey::named("lease");
 const NET: InjectionKey<String> = InjectionKey::named("net");
@@ -52,19 +52,29 @@ async fn providing_twice_is_an_error_and_replacing_is_not() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_factory_runs_once_for_all_who_ask_at_once() {
     let (root, made) = (Injector::root("root"), Arc::new(AtomicU32::new(0)));
-    let count = made.clone();
+    let (gate, asked) = (Gate::new(), Arc::new(Semaphore::new(0)));
+    let (count, closed) = (made.clone(), gate.clone());
     root.provide_async(NET, move |at| {
         count.fetch_add(1, Ordering::Relaxed);
+        let closed = closed.clone();
         async move {
-            tokio::time::sleep(Duration::from_millis(20)).await;
+            closed.pass().await;
             Ok(format!("made at {}", at.name()))
         }
     })
     .unwrap();
     assert!(root.peek(&NET).is_none());
     let child = root.child("child");
-    let askers: Vec<_> =
-        (0..50).map(|_| child.clone()).map(|at| tokio::spawn(async move { at.get(&NET).await.unwrap() })).collect();
+    let ask = |at: Injector| {
+        let asked = asked.clone();
+        tokio::spawn(async move {
+            asked.add_permits(1);
+            at.get(&NET).await.unwrap()
+        })
+    };
+    let askers: Vec<_> = (0..50).map(|_| ask(child.clone())).collect();
+    asked.acquire_many(50).await.unwrap().forget();
+    gate.open();
     let mut values = Vec::new();
     for asker in askers {
         values.push(asker.await.unwrap());
@@ -75,13 +85,21 @@ async fn a_factory_runs_once_for_all_who_ask_at_once() {
 
 #[tokio::test]
 async fn who_gives_up_does_not_stop_a_factory_for_the_others() {
-    let root = Injector::root("root");
-    root.provide_async(NET, |_| async {
-        tokio::time::sleep(Duration::from_millis(30)).await;
-        Ok("made".to_owned())
+    let (root, gate) = (Injector::root("root"), Gate::new());
+    let closed = gate.clone();
+    root.provide_async(NET, move |_| {
+        let closed = closed.clone();
+        async move {
+            closed.pass().await;
+            Ok("made".to_owned())
+        }
     })
     .unwrap();
-    assert!(tokio::time::timeout(Duration::from_millis(5), root.get(&NET)).await.is_err());
+    tokio::select! {
+        _ = root.get(&NET) => panic!("the gate is closed"),
+        () = gate.arrived() => {}
+    }
+    gate.open();
     assert_eq!(*root.get(&NET).await.unwrap(), "made");
 }
 

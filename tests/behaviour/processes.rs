@@ -75,9 +75,15 @@ impl Drop for Other {
 #[tokio::test]
 async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
     let place = Scratch::new();
-    let mut other = Other::start(&place, "sleep 300");
+    let mut other = Other::start(&place, &format!("until {}", place.file("go").display()));
     other.wait_for("start second");
     let layout = layout(place.path(), 20);
+    let go = place.file("go");
+    let _listening = layout.on_event(move |event| {
+        if matches!(event.kind, EventKind::Waiting { .. }) {
+            std::fs::write(&go, "").unwrap();
+        }
+    });
     let mut events = test_kit::events(&layout);
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();

@@ -7,18 +7,28 @@ use setup_tasks::prelude::*;
 use setup_tasks::{AnyObject, Layout};
 
 use test_kit::{Log, Machine, Numbers, chain};
+use tokio::sync::Semaphore;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_object_is_brought_to_ready_once_by_all_who_ask() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
-    machine.knobs.set("first", "sleep 20");
-    let askers: Vec<_> =
-        (0..20).map(|_| machine.clone()).map(|m| tokio::spawn(async move { m.ready().await })).collect();
+    let (gate, asked) = (machine.knobs.gate("first"), Arc::new(Semaphore::new(0)));
+    let ask = |machine: Object<Machine>| {
+        let asked = asked.clone();
+        tokio::spawn(async move {
+            asked.add_permits(1);
+            machine.ready().await
+        })
+    };
+    let askers: Vec<_> = (0..20).map(|_| ask(machine.clone())).collect();
+    asked.acquire_many(20).await.unwrap().forget();
+    gate.open();
     for asker in askers {
         asker.await.unwrap().unwrap();
     }
     assert_eq!(machine.log.take(), ["first", "second", "third"]);
+    machine.knobs.clear("first");
     machine.run_setup_tasks().force_all().await.unwrap();
     machine.log.take();
     machine.ready().await.unwrap();

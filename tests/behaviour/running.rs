@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use setup_tasks::Layout;
 use setup_tasks::injector::READONLY;
 use setup_tasks::prelude::*;
@@ -253,12 +254,15 @@ async fn of_two_runs_of_one_object_the_second_waits_and_finds_the_work_done() {
     let place = Scratch::new();
     let layout = place.layout();
     let machine = machine(&layout);
-    machine.knobs.set("first", "sleep 50");
-    let (one, two) = tokio::join!(
-        tokio::spawn(machine.run_setup_tasks().into_future()),
-        tokio::spawn(machine.run_setup_tasks().into_future())
-    );
-    let ran = one.unwrap().unwrap().ran().count() + two.unwrap().unwrap().ran().count();
+    let gate = machine.knobs.gate("first");
+    let one = tokio::spawn(machine.run_setup_tasks().into_future());
+    gate.arrived().await;
+    let mut two = std::pin::pin!(machine.run_setup_tasks().into_future());
+    assert!((&mut two).now_or_never().is_none(), "it waits");
+    // A second run of the task would pass as well, and be counted.
+    gate.open();
+    gate.open();
+    let ran = one.await.unwrap().unwrap().ran().count() + two.await.unwrap().ran().count();
     assert_eq!((ran, machine.log.take().len()), (3, 3));
 }
 

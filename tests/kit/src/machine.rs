@@ -1,6 +1,7 @@
 //! A model whose tasks follow the instructions of a test.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -145,7 +146,12 @@ impl Machine {
                 gate.pass().await;
             }
             "log" => cx.log(rest),
-            "sleep" => tokio::time::sleep(Duration::from_millis(rest.parse()?)).await,
+            // Another process announces an event by a file.
+            "until" => {
+                while !Path::new(rest).exists() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
             "change-hash" => self.knobs.set("hash", rest),
             other => anyhow::bail!("no such knob: {other}"),
         }
