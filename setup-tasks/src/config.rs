@@ -1,7 +1,7 @@
 //! Configuration from four sources: defaults, a TOML file, environment variables and code.
 
+mod directories;
 mod environment;
-mod places;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -99,8 +99,8 @@ impl Config {
 
     /// Returns the configuration with an absolute base directory, or an error if its directories
     /// cannot be used.
-    pub(crate) fn settled(self) -> Result<Self, ConfigError> {
-        places::settle(self)
+    pub(crate) fn validated(self) -> Result<Self, ConfigError> {
+        directories::validate(self)
     }
 
     /// Returns the directory for stamps and other data that can be created again.
@@ -172,7 +172,7 @@ impl ConfigError {
     }
 
     /// Creates an error about the directories.
-    fn of_places(problem: impl Into<String>) -> Self {
+    fn of_directories(problem: impl Into<String>) -> Self {
         let help = "give cache_dir, state_dir and log_dir separate directories, none of which contains another or the base \
                     directory; the defaults are in `.setup-tasks` in the base directory";
         Self { origin: "configuration".to_owned(), problem: problem.into(), help: help.to_owned() }
@@ -218,7 +218,7 @@ impl ConfigBuilder {
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::of_key("configuration", error.message()))?;
         self.code.into_iter().for_each(|edit| edit(&mut config));
-        config.settled()
+        config.validated()
     }
 }
 

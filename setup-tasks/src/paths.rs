@@ -93,17 +93,17 @@ fn is_normal(subdir: &str) -> bool {
 /// The directories of one object, which are created on first use.
 #[derive(Debug)]
 pub(crate) struct Paths {
-    stamp: Lazy,
-    state: Lazy,
-    log: Lazy,
+    stamp: LazyDir,
+    state: LazyDir,
+    log: LazyDir,
     subdir: Box<str>,
     /// The error of the object's own configuration, if it cannot be used.
-    refused: Option<ConfigError>,
+    config_error: Option<ConfigError>,
 }
 
 /// A directory that is created on first use.
 #[derive(Debug)]
-struct Lazy {
+struct LazyDir {
     /// The configured directory.
     root: PathBuf,
     path: PathBuf,
@@ -112,12 +112,12 @@ struct Lazy {
     identity: OnceLock<Identity>,
 }
 
-impl Lazy {
+impl LazyDir {
     fn new(root: PathBuf, subdir: &str) -> Self {
         Self { path: root.join(subdir), root, identity: OnceLock::new() }
     }
 
-    fn make(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
+    fn create(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
         let create = || -> io::Result<(PrivateDir, Identity)> {
             let root = roots.make(&self.root)?;
             Ok((root.make(subdir)?, root.identity()))
@@ -141,10 +141,10 @@ impl Paths {
     /// Creates the directories of an object. `is_checked` is true for a configuration that was
     /// validated when it was loaded.
     pub(crate) fn new(config: &Config, subdir: &str, is_checked: bool) -> Self {
-        let under = |root: PathBuf| Lazy::new(root, subdir);
-        let refused = if is_checked { None } else { config.clone().settled().err() };
+        let under = |root: PathBuf| LazyDir::new(root, subdir);
+        let config_error = if is_checked { None } else { config.clone().validated().err() };
         let (stamp, state, log) = (under(config.cache_dir()), under(config.state_dir()), under(config.log_dir()));
-        Self { stamp, state, log, subdir: subdir.into(), refused }
+        Self { stamp, state, log, subdir: subdir.into(), config_error }
     }
 
     /// Returns the stamp path without creating it.
@@ -176,8 +176,8 @@ impl Paths {
 
     /// Opens the log directory, and creates it if it is missing.
     pub(crate) fn open_log(&self, roots: &Roots) -> Result<PrivateDir, PathError> {
-        self.refuse()?;
-        self.log.make(&self.subdir, roots)
+        self.check_config()?;
+        self.log.create(&self.subdir, roots)
     }
 
     /// Opens the log directory if it exists.
@@ -186,27 +186,27 @@ impl Paths {
         root.map_or(Ok(None), |root| root.find(&*self.subdir))
     }
 
-    fn get<'p>(&self, lazy: &'p Lazy, roots: &Roots) -> Result<&'p Path, PathError> {
+    fn get<'p>(&self, lazy: &'p LazyDir, roots: &Roots) -> Result<&'p Path, PathError> {
         if lazy.identity.get().is_none() {
-            self.refuse()?;
-            lazy.make(&self.subdir, roots)?;
+            self.check_config()?;
+            lazy.create(&self.subdir, roots)?;
         }
         Ok(&lazy.path)
     }
 
-    fn refuse(&self) -> Result<(), PathError> {
-        self.refused.clone().map_or(Ok(()), |refused| Err(refused.into()))
+    fn check_config(&self) -> Result<(), PathError> {
+        self.config_error.clone().map_or(Ok(()), |config_error| Err(config_error.into()))
     }
 
     /// Returns an error if a directory that was used is no longer in its place.
     pub(crate) fn check(&self) -> Result<(), PathError> {
-        [&self.stamp, &self.state, &self.log].into_iter().try_for_each(Lazy::check)
+        [&self.stamp, &self.state, &self.log].into_iter().try_for_each(LazyDir::check)
     }
 
     /// Removes everything under the stamp path except the directories `keep`, which belong to other
     /// objects and are relative to it.
     pub(crate) fn clear(&self, keep: &[PathBuf]) -> Result<(), PathError> {
-        self.refuse()?;
+        self.check_config()?;
         let clear = || -> io::Result<()> {
             let Some(cache) = PrivateDir::open(&self.stamp.root)? else { return Ok(()) };
             let Some(directory) = cache.find(&*self.subdir)? else { return Ok(()) };

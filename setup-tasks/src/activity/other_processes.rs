@@ -7,10 +7,10 @@ use serde::Serialize;
 
 use super::{Snapshot, VERSION};
 use crate::config::Config;
-use crate::neighbours::{Answer, Ask, PublishError, SilentProcess, ask_all, directory};
+use crate::neighbours::{Answer, PublishError, Query, SilentProcess, directory, query_all};
 
-/// The time within which other processes have to answer a user's request.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The time within which other processes have to answer a user's query.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Answer for Snapshot {
     const VERSION: u32 = VERSION;
@@ -46,7 +46,7 @@ pub fn of_other_processes(config: &Config) -> Result<OtherProcesses, PublishErro
     let own = format!("-{}.sock", std::process::id());
     let is_other =
         |path: &Path| path.file_name().is_some_and(|name| !name.as_encoded_bytes().ends_with(own.as_bytes()));
-    let (mut processes, silent) = ask_all(&directory(config), is_other, &Ask::Snapshot, PATIENCE)?;
+    let (mut processes, silent) = query_all(&directory(config), is_other, &Query::Snapshot, ANSWER_TIMEOUT)?;
     processes.sort_by_key(|(_, snapshot): &(PathBuf, Snapshot)| snapshot.pid);
     let processes = processes.into_iter().map(|(_, snapshot)| snapshot).collect();
     Ok(OtherProcesses { version: VERSION, processes, silent })

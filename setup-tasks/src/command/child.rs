@@ -1,4 +1,4 @@
-//! A running process, which is followed to its end and never left behind.
+//! A running process of a command, which is waited for or killed.
 
 use std::io;
 use std::pin::pin;
@@ -10,7 +10,7 @@ use futures_util::future::{Either, select};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
 
-use super::running::{Running, Signal, Start, is_closed};
+use super::running::{RegisteredCommand, Signal, StartPermit, is_closed};
 use super::tail::Tail;
 use crate::log::{LogStream, TaskLog};
 
@@ -22,7 +22,7 @@ const DRAIN: Duration = Duration::from_millis(500);
 
 pub(super) struct Child {
     process: Process,
-    running: Option<Running>,
+    running: Option<RegisteredCommand>,
     /// A running process of a command. Dropping it kills the process, and all that it started, if
     /// it has not ended.
     stdout: Option<ChildStdout>,
@@ -41,9 +41,9 @@ struct Outputs {
     last: Tail,
 }
 
-/// The way in which a followed process ended.
-pub(super) enum Followed {
-    Ended(ExitStatus),
+/// The end of a process.
+pub(super) enum ChildEnd {
+    Exited(ExitStatus),
     /// The process wrote more than may be captured and was killed.
     TooMuchOutput,
 }
@@ -73,22 +73,22 @@ impl Child {
     }
 
     fn spawn(mut command: Command, outputs: Outputs) -> io::Result<Self> {
-        let start = Start::new()?;
+        let permit = StartPermit::new()?;
         let mut process = command.spawn()?;
-        let running = start.enter(process.id());
+        let running = permit.register(process.id());
         let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
         Ok(Self { running, process, stdout, stderr, outputs, has_ended: false })
     }
 
     /// Writes the standard input and reads the outputs until the process ends.
-    pub(super) async fn follow(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Followed> {
+    pub(super) async fn wait(&mut self, stdin: Option<Vec<u8>>) -> io::Result<ChildEnd> {
         let Some(status) = self.exchange(stdin).await? else {
             self.end().await;
-            return Ok(Followed::TooMuchOutput);
+            return Ok(ChildEnd::TooMuchOutput);
         };
         self.has_ended = true;
         self.outputs.finish();
-        Ok(Followed::Ended(status))
+        Ok(ChildEnd::Exited(status))
     }
 
     /// Returns the exit status, or `None` if the process wrote more than may be captured.

@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use super::child::{Child, Followed};
+use super::child::{Child, ChildEnd};
 use super::running::unless_ending;
 use super::tail::Tail;
 use super::{CommandError, TaskCommand};
@@ -50,15 +50,15 @@ impl DetachedCommand {
         let (text, stdin, limit) = (self.0.text(), self.0.stdin.take(), self.0.timeout);
         let (mut child, log) = self.spawn(&text, stdin.is_some())?;
         let ended = match limit {
-            None => Some(child.follow(stdin).await),
-            Some(limit) => tokio::time::timeout(limit, child.follow(stdin)).await.ok(),
+            None => Some(child.wait(stdin).await),
+            Some(limit) => tokio::time::timeout(limit, child.wait(stdin)).await.ok(),
         };
         match ended {
-            Some(Ok(Followed::Ended(status))) if status.success() => Ok(log.path),
-            Some(Ok(Followed::Ended(status))) => {
+            Some(Ok(ChildEnd::Exited(status))) if status.success() => Ok(log.path),
+            Some(Ok(ChildEnd::Exited(status))) => {
                 Err(CommandError::Failed { command: text, status, stderr: log.last_lines() })
             }
-            Some(Ok(Followed::TooMuchOutput)) => Err(CommandError::TooMuchOutput { command: text, limit: 0 }),
+            Some(Ok(ChildEnd::TooMuchOutput)) => Err(CommandError::TooMuchOutput { command: text, limit: 0 }),
             Some(Err(source)) => Err(CommandError::Lost { command: text, source }),
             None => {
                 child.end().await;

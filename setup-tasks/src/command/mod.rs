@@ -17,7 +17,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use child::{Child, Followed};
+use child::{Child, ChildEnd};
 pub use detached::{Detached, DetachedCommand};
 pub use error::CommandError;
 #[cfg(unix)]
@@ -190,15 +190,15 @@ impl TaskCommand {
             Err(source) => return Err(CommandError::Start { command: text, source }),
         };
         let ended = match limit {
-            None => Some(child.follow(stdin).await),
-            Some(limit) => tokio::time::timeout(limit, child.follow(stdin)).await.ok(),
+            None => Some(child.wait(stdin).await),
+            Some(limit) => tokio::time::timeout(limit, child.wait(stdin)).await.ok(),
         };
         match ended {
-            Some(Ok(Followed::Ended(status))) if status.success() => Ok(child.captured()),
-            Some(Ok(Followed::Ended(status))) => {
+            Some(Ok(ChildEnd::Exited(status))) if status.success() => Ok(child.captured()),
+            Some(Ok(ChildEnd::Exited(status))) => {
                 Err(CommandError::Failed { command: text, status, stderr: child.stderr() })
             }
-            Some(Ok(Followed::TooMuchOutput)) => {
+            Some(Ok(ChildEnd::TooMuchOutput)) => {
                 Err(CommandError::TooMuchOutput { command: text, limit: capture.unwrap_or_default() })
             }
             Some(Err(source)) => Err(CommandError::Lost { command: text, source }),

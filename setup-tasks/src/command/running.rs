@@ -20,19 +20,19 @@ const KILL_WAIT: Duration = Duration::from_secs(1);
 
 /// The gate for starting commands. Commands start under the read lock. Under the write lock, the
 /// set of commands is complete and does not grow.
-static GATE: RwLock<Gate> = RwLock::new(Gate { is_closed: false });
+static GATE: RwLock<StartGate> = RwLock::new(StartGate { is_closed: false });
 /// The leaders of the process groups of the running commands.
 static LEADERS: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
 
 #[derive(Debug)]
-struct Gate {
+struct StartGate {
     is_closed: bool,
 }
 
 /// Suspended commands. They continue when this is dropped, and no other command starts before that.
 #[derive(Debug)]
 #[must_use = "the commands continue when this is dropped"]
-pub struct Suspended(#[expect(dead_code, reason = "it is held")] RwLockWriteGuard<'static, Gate>);
+pub struct Suspended(#[expect(dead_code, reason = "it is held")] RwLockWriteGuard<'static, StartGate>);
 
 /// Stops every running command, with everything that it started.
 pub fn suspend() -> Suspended {
@@ -85,12 +85,12 @@ fn have_ended(limit: Duration) -> bool {
 }
 
 /// The permission to start a command.
-pub(super) struct Start(RwLockReadGuard<'static, Gate>);
+pub(super) struct StartPermit(RwLockReadGuard<'static, StartGate>);
 
 /// A registered command. Dropping it removes it from the registry.
-pub(super) struct Running(i32);
+pub(super) struct RegisteredCommand(i32);
 
-impl Start {
+impl StartPermit {
     /// Waits until commands are not suspended.
     ///
     /// # Errors
@@ -105,21 +105,21 @@ impl Start {
     }
 
     /// Registers a started command by its process id, which is also the id of its process group.
-    pub(super) fn enter(self, pid: Option<u32>) -> Option<Running> {
+    pub(super) fn register(self, pid: Option<u32>) -> Option<RegisteredCommand> {
         let leader = pid.and_then(|pid| i32::try_from(pid).ok())?;
         leaders().insert(leader);
         drop(self.0);
-        Some(Running(leader))
+        Some(RegisteredCommand(leader))
     }
 }
 
-impl Running {
+impl RegisteredCommand {
     pub(super) fn signal(&self, signal: Signal) {
         send(self.0, signal);
     }
 }
 
-impl Drop for Running {
+impl Drop for RegisteredCommand {
     fn drop(&mut self) {
         // While the process ends, `end` has to find the command until it is gone.
         if !is_closed() {

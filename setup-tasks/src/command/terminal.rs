@@ -15,7 +15,7 @@ use rustix::process::{
 };
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
-use super::child::{Child, Followed};
+use super::child::{Child, ChildEnd};
 use super::running::unless_ending;
 use super::{CommandError, TaskCommand};
 
@@ -73,10 +73,10 @@ impl InteractiveCommand {
             Ok(child) => child,
             Err(source) => return Err(CommandError::Start { command: text, source }),
         };
-        let follow = terminal.follow(&mut child);
+        let wait = terminal.wait(&mut child);
         let ended = match limit {
-            None => Some(follow.await),
-            Some(limit) => tokio::time::timeout(limit, follow).await.ok(),
+            None => Some(wait.await),
+            Some(limit) => tokio::time::timeout(limit, wait).await.ok(),
         };
         match ended {
             Some(Ok(status)) if status.success() => Ok(()),
@@ -160,12 +160,12 @@ impl Terminal {
 
     /// Waits for the end of a command that has the terminal. If the terminal stops the command, the
     /// process stops, too.
-    async fn follow(&self, child: &mut Child) -> io::Result<ExitStatus> {
+    async fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
         loop {
-            let followed = tokio::time::timeout(POLL_INTERVAL, child.follow(None)).await;
-            match followed {
-                Ok(Ok(Followed::Ended(status))) => return Ok(status),
-                Ok(Ok(Followed::TooMuchOutput)) => {
+            let ended = tokio::time::timeout(POLL_INTERVAL, child.wait(None)).await;
+            match ended {
+                Ok(Ok(ChildEnd::Exited(status))) => return Ok(status),
+                Ok(Ok(ChildEnd::TooMuchOutput)) => {
                     return Err(io::Error::other("the output of an interactive command is not captured"));
                 }
                 Ok(Err(error)) => return Err(error),

@@ -17,7 +17,7 @@ use super::path::{is_stop, path_of};
 use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::schedule::{FinishedObject, Next, Schedule, address};
-use crate::object::{AnyObject, settle};
+use crate::object::{AnyObject, set_inherited};
 use crate::run::RequestResults;
 use crate::work::{CachePadded, FleetOptions};
 use crate::work::{RequestId, SharedError, WorkContext, panicked};
@@ -30,7 +30,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let began = Instant::now();
     let is_plan = fleet.is_plan();
     let (current, request) = (WorkContext::get(), RequestId::new());
-    settle(&objects);
+    set_inherited(&objects);
     options.prefetched = prefetch_stamps(fleet.layout.store_for(is_plan), &objects, request).await;
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);

@@ -75,7 +75,7 @@ struct LayoutState {
     config: Arc<Config>,
     /// The error of a configuration that cannot be used. It was built in code and not loaded. No
     /// object can be added in this case.
-    refused: Option<ConfigError>,
+    config_error: Option<ConfigError>,
     injector: Injector,
     store: Arc<dyn StampStore>,
     clock: Clock,
@@ -129,7 +129,7 @@ impl Layout {
     ) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let config = absolute(config);
-        let refused = config.clone().settled().err();
+        let config_error = config.clone().validated().err();
         let injector = Injector::root("the layout");
         let leases = leases.unwrap_or_else(|| Arc::new(FileLeases::new(config.cache_dir())));
         let texts = Texts::new(config.state_dir());
@@ -139,7 +139,7 @@ impl Layout {
         injector.replace_shared(InjectionKey::of(), config.clone());
         let inner = Arc::new(LayoutState {
             config,
-            refused,
+            config_error,
             injector,
             store,
             clock,
@@ -380,8 +380,8 @@ impl Layout {
     }
 
     /// Returns the error of a configuration that cannot be used.
-    fn refused(&self) -> Option<&ConfigError> {
-        self.inner.refused.as_ref()
+    fn config_error(&self) -> Option<&ConfigError> {
+        self.inner.config_error.as_ref()
     }
 
     fn objects(&self) -> MutexGuard<'_, Objects> {

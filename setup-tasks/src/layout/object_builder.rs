@@ -198,8 +198,8 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     ///
     /// As for [`Layout::add`], and if a dependency names a task that does not exist.
     pub fn add(self) -> Result<Object<T>, AddError> {
-        if let Some(refused) = self.layout.refused() {
-            return Err(refused.clone().into());
+        if let Some(error) = self.layout.config_error() {
+            return Err(error.clone().into());
         }
         let table = table_of::<T>()?;
         let id = self.id.unwrap_or_else(|| self.model.object_id());

@@ -7,22 +7,22 @@ use std::sync::Arc;
 
 use super::TaskLog;
 use super::bounded::BoundedFile;
-use crate::secret::Gate;
+use crate::secret::SecretFilter;
 use crate::text::escape::Escaper;
 
 /// A filter that replaces secrets and escapes control characters before a text is written to a log.
 #[derive(Debug, Default)]
-pub(super) struct Filter {
-    gate: Gate,
+pub(super) struct LogFilter {
+    secrets: SecretFilter,
     escaper: Escaper,
 }
 
-impl Filter {
+impl LogFilter {
     /// Adds bytes, and passes on those that can be written now.
     pub(super) fn push(&mut self, bytes: &[u8], put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
-        let Self { gate, escaper } = self;
-        gate.push(bytes, &mut |bytes| {
+        let Self { secrets, escaper } = self;
+        secrets.push(bytes, &mut |bytes| {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| escaper.push(bytes, put));
         });
         result
@@ -31,8 +31,8 @@ impl Filter {
     /// Passes on the bytes that are held back.
     pub(super) fn finish(&mut self, put: &mut impl FnMut(&[u8]) -> io::Result<()>) -> io::Result<()> {
         let mut result = Ok(());
-        let Self { gate, escaper } = self;
-        gate.finish(&mut |bytes| {
+        let Self { secrets, escaper } = self;
+        secrets.finish(&mut |bytes| {
             result = std::mem::replace(&mut result, Ok(())).and_then(|()| escaper.push(bytes, put));
         });
         result.and_then(|()| escaper.finish(put))
@@ -45,12 +45,12 @@ pub(super) struct LogWriter {
     pub(super) path: PathBuf,
     file: BoundedFile,
     /// The filter for [`TaskLog::write`].
-    filter: Filter,
+    filter: LogFilter,
 }
 
 impl LogWriter {
     pub(super) fn new(path: PathBuf, file: BoundedFile) -> Self {
-        Self { path, file, filter: Filter::default() }
+        Self { path, file, filter: LogFilter::default() }
     }
 
     /// Writes bytes of [`TaskLog::write`], the only source that uses the filter.
@@ -81,31 +81,31 @@ impl Drop for LogWriter {
 #[derive(Debug)]
 pub(crate) struct LogStream {
     log: Option<Arc<TaskLog>>,
-    gate: Gate,
+    secrets: SecretFilter,
     escaper: Escaper,
 }
 
 impl LogStream {
-    /// Creates the stream of one source. Without a log, the bytes go only to the `see` functions.
+    /// Creates the stream of one source. Without a log, the bytes go only to the `on_text` functions.
     pub(crate) fn new(log: Option<Arc<TaskLog>>) -> Self {
-        Self { log, gate: Gate::default(), escaper: Escaper::default() }
+        Self { log, secrets: SecretFilter::default(), escaper: Escaper::default() }
     }
 
-    /// Adds bytes. `see` receives the bytes that can be shown, before control characters are
+    /// Adds bytes. `on_text` receives the bytes that can be shown, before control characters are
     /// escaped.
-    pub(crate) fn push(&mut self, bytes: &[u8], see: &mut impl FnMut(&[u8])) {
-        let Self { log, gate, escaper } = self;
-        gate.push(bytes, &mut |bytes| {
-            see(bytes);
+    pub(crate) fn push(&mut self, bytes: &[u8], on_text: &mut impl FnMut(&[u8])) {
+        let Self { log, secrets, escaper } = self;
+        secrets.push(bytes, &mut |bytes| {
+            on_text(bytes);
             write(log.as_deref(), |put| escaper.push(bytes, put));
         });
     }
 
     /// Passes on the bytes that are held back.
-    pub(crate) fn finish(&mut self, see: &mut impl FnMut(&[u8])) {
-        let Self { log, gate, escaper } = self;
-        gate.finish(&mut |bytes| {
-            see(bytes);
+    pub(crate) fn finish(&mut self, on_text: &mut impl FnMut(&[u8])) {
+        let Self { log, secrets, escaper } = self;
+        secrets.finish(&mut |bytes| {
+            on_text(bytes);
             write(log.as_deref(), |put| escaper.push(bytes, put));
         });
         write(log.as_deref(), |put| escaper.finish(put));
@@ -118,13 +118,13 @@ impl Drop for LogStream {
     }
 }
 
-/// Calls `spell` with a function that writes to the log. The log reports its own write errors.
+/// Calls `write_escaped` with a function that writes to the log. The log reports its own write errors.
 fn write(
     log: Option<&TaskLog>,
-    spell: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), Infallible>) -> Result<(), Infallible>,
+    write_escaped: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), Infallible>) -> Result<(), Infallible>,
 ) {
     if let Some(log) = log {
-        let _ = spell(&mut |bytes| {
+        let _ = write_escaped(&mut |bytes| {
             log.write_filtered(bytes);
             Ok(())
         });

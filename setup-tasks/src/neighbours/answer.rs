@@ -15,17 +15,17 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 
-use super::ask::wait;
 use super::connect::{connect, listen};
-use super::protocol::{Ask, LONGEST_QUESTION, Question, RUNS, Refusal, VERSION, directory, socket_name};
+use super::protocol::{MAX_QUERY, Query, QueryLine, RUNS, Rejection, VERSION, directory, socket_name};
+use super::query::wait;
 use crate::layout::{Layout, WeakLayout};
 use crate::private_dir::PrivateDir;
 use crate::run::explain;
 use crate::secret::redact;
 
-/// The time that a connected client has to send its request, and then to read the answer. Clients
+/// The time that a connected client has to send its query, and then to read the answer. Clients
 /// that are not stopped take far less.
-const PATIENCE: Duration = Duration::from_secs(1);
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The error of a server that cannot be started, or of sockets that cannot be queried.
 #[derive(Debug, thiserror::Error)]
@@ -153,14 +153,14 @@ impl Drop for Server {
     }
 }
 
-/// A connected process that may send a request.
+/// A connected process that may send a query.
 struct Client {
     stream: UnixStream,
     received: Vec<u8>,
     until: Instant,
 }
 
-/// Accepts clients and answers their requests until `ended` is set.
+/// Accepts clients and answers their queries until `ended` is set.
 fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
     let mut clients: Vec<Client> = Vec::new();
     loop {
@@ -176,7 +176,7 @@ fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
         }
         while let Ok((stream, _)) = listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
-                clients.push(Client { stream, received: Vec::new(), until: Instant::now() + PATIENCE });
+                clients.push(Client { stream, received: Vec::new(), until: Instant::now() + CLIENT_TIMEOUT });
             }
         }
         let now = Instant::now();
@@ -187,7 +187,7 @@ fn answer(layout: &WeakLayout, listener: &UnixListener, ended: &AtomicBool) {
 }
 
 impl Client {
-    /// Reads the available bytes and answers a complete request. Returns the client if the request
+    /// Reads the available bytes and answers a complete query. Returns the client if the query
     /// is incomplete.
     fn serve(mut self, layout: &WeakLayout) -> Option<Self> {
         let mut buffer = [0; 4096];
@@ -196,7 +196,7 @@ impl Client {
                 Ok(0) => return None,
                 Ok(length) => self.received.extend_from_slice(&buffer[..length]),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    return (self.received.len() <= LONGEST_QUESTION).then_some(self);
+                    return (self.received.len() <= MAX_QUERY).then_some(self);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(_) => return None,
@@ -211,19 +211,19 @@ impl Client {
     fn answer(self, end: usize, layout: &WeakLayout) {
         let Some(layout) = layout.upgrade() else { return };
         match serde_json::from_slice(&self.received[..end]) {
-            Ok(Question { version: VERSION, ask: Ask::Snapshot }) => {
+            Ok(QueryLine { version: VERSION, query: Query::Snapshot }) => {
                 self.respond((layout.hooks().snapshot_as_json)(&layout).ok())
             }
-            Ok(Question { version: VERSION, ask: Ask::Waits }) => {
+            Ok(QueryLine { version: VERSION, query: Query::Waits }) => {
                 self.respond(serde_json::to_string(&layout.process_waits()).ok())
             }
-            Ok(Question { version: VERSION, ask: Ask::Watch { object } }) => {
+            Ok(QueryLine { version: VERSION, query: Query::Watch { object } }) => {
                 layout.neighbours().holdings.watch(object, self.stream);
             }
             _ => {
                 let pid = std::process::id();
-                let refusal = format!("process {pid} accepts requests of version {VERSION}; use the same program");
-                self.respond(serde_json::to_string(&Refusal { version: VERSION, refusal }).ok());
+                let refusal = format!("process {pid} accepts queries of version {VERSION}; use the same program");
+                self.respond(serde_json::to_string(&Rejection { version: VERSION, refusal }).ok());
             }
         }
     }
@@ -233,7 +233,8 @@ impl Client {
         // The other process does not know the secrets of this one.
         let text = redact(&text);
         // An answer that exceeds the socket buffer is written as fast as the client reads it.
-        let prepared = self.stream.set_nonblocking(false).and_then(|()| self.stream.set_write_timeout(Some(PATIENCE)));
+        let prepared =
+            self.stream.set_nonblocking(false).and_then(|()| self.stream.set_write_timeout(Some(CLIENT_TIMEOUT)));
         if prepared.is_ok() {
             // The client may have disconnected.
             let _ = self.stream.write_all(text.as_bytes());

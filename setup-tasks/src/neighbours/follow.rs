@@ -12,15 +12,15 @@ use rustix::event::{PollFd, PollFlags};
 use tokio::sync::watch;
 
 use super::SilentProcess;
-use super::ask::{ask_all, wait};
 use super::connect::connect;
-use super::protocol::{Ask, directory};
+use super::protocol::{Query, directory};
+use super::query::{query_all, wait};
 use crate::layout::Layout;
 use crate::wait::ProcessWaits;
 
 /// The time that a process has to answer. A stopped process delays the answers of the others by
 /// this time.
-const PATIENCE: Duration = Duration::from_millis(150);
+const ANSWER_TIMEOUT: Duration = Duration::from_millis(150);
 
 /// The intervals at which other processes are queried without a notification. A wait that closes a
 /// cycle within a process, and a process that has just locked an object, send no notification.
@@ -181,7 +181,8 @@ impl Follower {
                 Some(answers) => {
                     answers.map(|all| (all.into_iter().map(|one| (PathBuf::new(), one)).collect(), Vec::new()))
                 }
-                None => ask_all(&self.directory, &is_other, &Ask::Waits, PATIENCE).map_err(|error| error.to_string()),
+                None => query_all(&self.directory, &is_other, &Query::Waits, ANSWER_TIMEOUT)
+                    .map_err(|error| error.to_string()),
             };
             let (others, silent) = answers.unwrap_or_else(|error| {
                 tracing::debug!("other processes cannot be queried: {error}");
@@ -219,8 +220,8 @@ impl Follower {
                 continue;
             }
             self.watched.retain(|watched| watched.subdir != *subdir);
-            let ask = Ask::Watch { object: subdir.to_string() }.line();
-            let stream = connect(socket).and_then(|mut stream| stream.write_all(&ask).map(|()| stream));
+            let query = Query::Watch { object: subdir.to_string() }.line();
+            let stream = connect(socket).and_then(|mut stream| stream.write_all(&query).map(|()| stream));
             // A failed connection is tried again with the next answers.
             self.watched.extend(stream.ok().map(|stream| Watched {
                 subdir: subdir.clone(),

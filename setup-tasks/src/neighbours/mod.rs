@@ -4,8 +4,6 @@
 #[cfg(unix)]
 mod answer;
 #[cfg(unix)]
-mod ask;
-#[cfg(unix)]
 mod connect;
 #[cfg(unix)]
 mod follow;
@@ -13,21 +11,23 @@ mod follow;
 mod held;
 #[cfg(unix)]
 mod protocol;
+#[cfg(unix)]
+mod query;
 #[cfg(not(unix))]
 mod without_sockets;
 
 #[cfg(unix)]
 pub use answer::{PublishError, Published};
 #[cfg(unix)]
-pub use ask::SilentProcess;
-#[cfg(unix)]
-pub(crate) use ask::ask_all;
-#[cfg(unix)]
 pub(crate) use follow::{Followed, News};
 #[cfg(unix)]
 pub(crate) use held::{Holding, shared_clock};
 #[cfg(unix)]
-pub(crate) use protocol::{Answer, Ask, directory};
+pub(crate) use protocol::{Answer, Query, directory};
+#[cfg(unix)]
+pub use query::SilentProcess;
+#[cfg(unix)]
+pub(crate) use query::query_all;
 #[cfg(not(unix))]
 pub(crate) use without_sockets::{Followed, Holding, Neighbours, News, shared_clock};
 

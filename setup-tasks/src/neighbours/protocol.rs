@@ -1,4 +1,4 @@
-//! The protocol of the sockets. A request is one line of JSON, and an answer is one JSON document.
+//! The protocol of the sockets. A query is one line of JSON, and an answer is one JSON document.
 //! Both have a version.
 
 use std::path::{Path, PathBuf};
@@ -10,32 +10,32 @@ use crate::config::Config;
 use crate::stamp::RunId;
 use crate::wait::ProcessWaits;
 
-/// The version of requests. Version 1 had no requests and sent a snapshot to each client.
+/// The version of queries. Version 1 had no queries and sent a snapshot to each client.
 pub(super) const VERSION: u32 = 2;
 
 /// The directory of the sockets within the cache directory.
 pub(super) const RUNS: &str = ".setup-tasks/runs";
 
-/// The maximum length of a request, which contains a subdir.
-pub(super) const LONGEST_QUESTION: usize = 64 * 1024;
+/// The maximum length of a query, which contains a subdir.
+pub(super) const MAX_QUERY: usize = 64 * 1024;
 
-/// A request with its version.
+/// A query with its version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Question {
+pub(super) struct QueryLine {
     pub(super) version: u32,
     #[serde(flatten)]
-    pub(super) ask: Ask,
+    pub(super) query: Query,
 }
 
-/// The kind of request.
+/// The kind of query.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "snake_case")]
-pub(crate) enum Ask {
-    /// Requests a snapshot of the activities.
+pub(crate) enum Query {
+    /// Queries a snapshot of the activities.
     Snapshot,
-    /// Requests the objects that the process holds, and what they wait for.
+    /// Queries the objects that the process holds, and what they wait for.
     Waits,
-    /// Requests one byte whenever the run of an object that the process holds makes progress. The
+    /// Queries one byte whenever the run of an object that the process holds makes progress. The
     /// connection is closed when the process no longer holds the object.
     Watch {
         /// The object's subdir.
@@ -53,18 +53,18 @@ impl Answer for ProcessWaits {
     const VERSION: u32 = Self::VERSION;
 }
 
-/// The answer to an unknown request.
+/// The answer to an unknown query.
 #[derive(Serialize)]
-pub(super) struct Refusal {
+pub(super) struct Rejection {
     pub(super) version: u32,
     pub(super) refusal: String,
 }
 
-impl Ask {
-    /// Returns the request as a line.
+impl Query {
+    /// Returns the query as a line.
     pub(super) fn line(self) -> Vec<u8> {
-        let question = Question { version: VERSION, ask: self };
-        // The request consists of strings and numbers, so its serialization does not fail.
+        let question = QueryLine { version: VERSION, query: self };
+        // The query consists of strings and numbers, so its serialization does not fail.
         let mut line = serde_json::to_vec(&question).unwrap_or_default();
         line.push(b'\n');
         line
@@ -94,11 +94,11 @@ mod tests {
 
     #[test]
     fn questions_are_read_as_they_were_asked() {
-        for ask in [Ask::Snapshot, Ask::Waits, Ask::Watch { object: "hosts/a\nb".to_owned() }] {
-            let line = ask.clone().line();
+        for query in [Query::Snapshot, Query::Waits, Query::Watch { object: "hosts/a\nb".to_owned() }] {
+            let line = query.clone().line();
             assert_eq!(line.iter().position(|&byte| byte == b'\n'), Some(line.len() - 1));
-            let question: Question = serde_json::from_slice(&line).unwrap();
-            assert_eq!(question, Question { version: VERSION, ask });
+            let question: QueryLine = serde_json::from_slice(&line).unwrap();
+            assert_eq!(question, QueryLine { version: VERSION, query });
         }
     }
 

@@ -140,7 +140,7 @@ impl ObjectCore {
     }
 
     /// Sets the values of the nearest injector, unless they were looked up before.
-    pub(super) fn settle(&self, readonly: Option<bool>, config: Option<&Arc<Config>>) {
+    pub(super) fn set_inherited(&self, readonly: Option<bool>, config: Option<&Arc<Config>>) {
         if let Some(readonly) = readonly {
             self.readonly_or(|| readonly);
         }

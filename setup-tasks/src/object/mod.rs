@@ -21,7 +21,7 @@ pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use permit::Permit;
 pub(crate) use placed::Placed;
 pub use ready_error::ReadyError;
-pub(crate) use settings::settle;
+pub(crate) use settings::set_inherited;
 pub(crate) use types::{as_object, note_type};
 
 use serde::{Serialize, Serializer};

@@ -16,7 +16,7 @@ struct Settings<'o> {
 
 /// Sets the flags and the configuration of objects that are about to run. Each injector is read
 /// once, on one thread. A setting that a factory still has to create is left to its first use.
-pub(crate) fn settle(objects: &[AnyObject]) {
+pub(crate) fn set_inherited(objects: &[AnyObject]) {
     let mut last: Option<Settings<'_>> = None;
     for object in objects {
         let core = object.0.core();
@@ -25,7 +25,7 @@ pub(crate) fn settle(objects: &[AnyObject]) {
             Some(settings) if settings.injector.is(injector) => settings,
             _ => Settings::of(injector, core),
         };
-        core.settle(settings.readonly, settings.config.as_ref());
+        core.set_inherited(settings.readonly, settings.config.as_ref());
         last = Some(settings);
     }
 }

@@ -20,7 +20,7 @@ const FILE: Mode = Mode::RUSR.union(Mode::WUSR);
 /// The permissions of the group and of others.
 const OTHERS: Mode = Mode::RWXG.union(Mode::RWXO);
 /// The maximum number of links on a path, as on Linux.
-const LINKS: usize = 40;
+const MAX_LINKS: usize = 40;
 
 const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 /// The flags for opening a directory on the path. The user may lack the permission to list it.
@@ -399,20 +399,20 @@ struct Walk {
     at: OwnedFd,
     path: PathBuf,
     /// The remaining components in reverse order.
-    left: Vec<OsString>,
+    remaining: Vec<OsString>,
     links: usize,
-    makes: bool,
+    creates: bool,
 }
 
 impl Walk {
-    fn new(path: &Path, makes: bool) -> io::Result<Self> {
-        let mut walk = Self { at: root()?, path: "/".into(), left: Vec::new(), links: 0, makes };
+    fn new(path: &Path, creates: bool) -> io::Result<Self> {
+        let mut walk = Self { at: root()?, path: "/".into(), remaining: Vec::new(), links: 0, creates };
         walk.add(&std::path::absolute(path)?);
         Ok(walk)
     }
 
     fn add(&mut self, path: &Path) {
-        self.left.extend(path.components().rev().filter_map(|part| match part {
+        self.remaining.extend(path.components().rev().filter_map(|part| match part {
             Component::Normal(name) => Some(name.to_owned()),
             Component::ParentDir => Some("..".into()),
             _ => None,
@@ -421,10 +421,10 @@ impl Walk {
 
     /// Returns the directory, or `None` if it is missing and must not be created.
     fn walk(mut self) -> io::Result<Option<OwnedFd>> {
-        while let Some(name) = self.left.pop() {
+        while let Some(name) = self.remaining.pop() {
             match fs::openat(&self.at, &*name, PASS, Mode::empty()) {
                 Ok(handle) => self.enter(name, handle)?,
-                Err(Errno::NOENT) if self.makes => self.make(name)?,
+                Err(Errno::NOENT) if self.creates => self.make(name)?,
                 Err(Errno::NOENT) => return Ok(None),
                 Err(Errno::LOOP | Errno::NOTDIR | Errno::MLINK) => self.follow(&name)?,
                 Err(error) => return Err(error.into()),
@@ -441,7 +441,7 @@ impl Walk {
         }
         let is_own = name == RESERVED;
         self.path.push(name);
-        if is_own && self.makes {
+        if is_own && self.creates {
             // The handle may be path-only, and such a handle cannot change the mode.
             let handle = fs::openat(&self.at, ".", OPEN, Mode::empty())?;
             PrivateDir::new(handle, self.path.clone())?.make_private()?;
@@ -461,7 +461,7 @@ impl Walk {
             Err(Errno::EXIST) => {}
             Err(error) => return Err(error.into()),
         }
-        self.left.push(name);
+        self.remaining.push(name);
         Ok(())
     }
 
@@ -478,7 +478,7 @@ impl Walk {
             return Err(Refusal::ForeignLink { path, owner: stat.st_uid }.into());
         }
         self.links += 1;
-        if self.links > LINKS {
+        if self.links > MAX_LINKS {
             return Err(Errno::LOOP.into());
         }
         let target = fs::readlinkat(&self.at, name, Vec::new())?;

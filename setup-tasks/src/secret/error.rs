@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::gate::{holds, redact};
+use super::filter::{holds, redact};
 use super::registry::any;
 use crate::flat::Flat;
 

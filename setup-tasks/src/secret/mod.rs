@@ -1,7 +1,7 @@
 //! Secret values, whose text is replaced in logs, events, diffs, errors, stamps and reports.
 
 mod error;
-mod gate;
+mod filter;
 mod registry;
 mod spelling;
 mod view;
@@ -11,8 +11,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub(crate) use error::clean;
-pub(crate) use gate::Gate;
-pub use gate::{holds, redact, redact_json};
+pub(crate) use filter::SecretFilter;
+pub use filter::{holds, redact, redact_json};
 pub(crate) use registry::any;
 
 /// A value that must not be shown, such as a password, a token or a key.

@@ -12,7 +12,7 @@ use super::spelling::{Pattern, patterns};
 /// directly, which bounds the memory for long secrets.
 const KEY: usize = 16;
 
-static KNOWN: RwLock<Option<Known>> = RwLock::new(None);
+static REGISTRY: RwLock<Option<Registry>> = RwLock::new(None);
 /// Whether any pattern is registered. Without one, no text is searched.
 static ANY: AtomicBool = AtomicBool::new(false);
 
@@ -21,7 +21,7 @@ static ANY: AtomicBool = AtomicBool::new(false);
 /// The patterns are in groups, each at least twice as large as the next. A further secret therefore
 /// seldom rebuilds many of them.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct Registry {
     seen: HashSet<Box<str>>,
     /// The patterns that are not in a group yet.
     fresh: Vec<Pattern>,
@@ -37,15 +37,16 @@ struct Group {
 
 /// Registers a secret for the lifetime of the process.
 pub(super) fn register(secret: &str) {
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    if known.seen.contains(secret) {
+    let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
+    let registry = registry.get_or_insert_default();
+    if registry.seen.contains(secret) {
         return;
     }
-    known.seen.insert(secret.into());
-    known.fresh.extend(patterns(secret));
-    known.longest = known.fresh.iter().map(|pattern| pattern.text.len()).max().unwrap_or_default().max(known.longest);
-    ANY.store(known.longest > 0, Ordering::Release);
+    registry.seen.insert(secret.into());
+    registry.fresh.extend(patterns(secret));
+    registry.longest =
+        registry.fresh.iter().map(|pattern| pattern.text.len()).max().unwrap_or_default().max(registry.longest);
+    ANY.store(registry.longest > 0, Ordering::Release);
 }
 
 /// Returns whether any secret is registered. If not, texts can be shown unchanged.
@@ -54,20 +55,20 @@ pub(crate) fn any() -> bool {
 }
 
 /// Calls `f` with the registered patterns.
-pub(super) fn with<R>(f: impl FnOnce(&Known) -> R) -> R {
+pub(super) fn with<R>(f: impl FnOnce(&Registry) -> R) -> R {
     {
-        let known = KNOWN.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.as_ref().filter(|known| known.fresh.is_empty()) {
-            return f(known);
+        let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(registry) = registry.as_ref().filter(|registry| registry.fresh.is_empty()) {
+            return f(registry);
         }
     }
-    let mut known = KNOWN.write().unwrap_or_else(PoisonError::into_inner);
-    let known = known.get_or_insert_default();
-    known.build();
-    f(known)
+    let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
+    let registry = registry.get_or_insert_default();
+    registry.build();
+    f(registry)
 }
 
-impl Known {
+impl Registry {
     /// Builds a group from the new patterns. Groups that are less than twice as large are merged
     /// into it.
     fn build(&mut self) {
@@ -95,12 +96,12 @@ impl Known {
         })
     }
 
-    /// Returns whether a text is a proper prefix of a pattern for which `is_meant` returns true.
-    pub(super) fn begins(&self, text: &[u8], is_meant: impl Fn(&Pattern) -> bool) -> bool {
+    /// Returns whether a text is a proper prefix of a pattern for which `accepts` returns true.
+    pub(super) fn begins(&self, text: &[u8], accepts: impl Fn(&Pattern) -> bool) -> bool {
         self.groups.iter().any(|group| {
             let first = group.patterns.partition_point(|pattern| &*pattern.text < text);
             let begun = group.patterns[first..].iter().take_while(|pattern| pattern.text.starts_with(text));
-            begun.into_iter().any(|pattern| pattern.text.len() > text.len() && is_meant(pattern))
+            begun.into_iter().any(|pattern| pattern.text.len() > text.len() && accepts(pattern))
         })
     }
 

@@ -30,30 +30,30 @@ impl<'t> View<'t> {
     }
 
     /// Decodes one kind of escape. Returns `None` if the view contains none of that kind.
-    fn undo(&self, kind: Kind) -> Option<View<'static>> {
-        if !kind.may_be_in(&self.bytes) {
+    fn decode(&self, escape: Escape) -> Option<View<'static>> {
+        if !escape.may_be_in(&self.bytes) {
             return None;
         }
-        let is_squeezed = self.is_squeezed || kind == Kind::Blanks;
+        let is_squeezed = self.is_squeezed || escape == Escape::Blanks;
         let mut out = View { bytes: Cow::Owned(Vec::new()), places: Vec::new(), is_squeezed };
         let (mut at, mut changed) = (0, false);
         let mut buffer = [0; 4];
         let bytes = out.bytes.to_mut();
         while at < self.bytes.len() {
-            let (length, meaning) = kind.read(&self.bytes[at..]);
-            let meaning: &[u8] = match meaning {
-                Meaning::Itself => &self.bytes[at..=at],
-                Meaning::Nothing => &[],
-                Meaning::Byte(byte) => {
+            let (length, decoded) = escape.decode_first(&self.bytes[at..]);
+            let decoded: &[u8] = match decoded {
+                Decoded::Itself => &self.bytes[at..=at],
+                Decoded::Nothing => &[],
+                Decoded::Byte(byte) => {
                     buffer[0] = byte;
                     &buffer[..1]
                 }
-                Meaning::Char(c) => c.encode_utf8(&mut buffer).as_bytes(),
+                Decoded::Char(c) => c.encode_utf8(&mut buffer).as_bytes(),
             };
-            changed |= length != 1 || meaning.len() != 1 || meaning[0] != self.bytes[at];
+            changed |= length != 1 || decoded.len() != 1 || decoded[0] != self.bytes[at];
             let place = self.place(at, at + length);
             let place = (u32::try_from(place.0).unwrap_or(u32::MAX), u32::try_from(place.1).unwrap_or(u32::MAX));
-            for &byte in meaning {
+            for &byte in decoded {
                 bytes.push(byte);
                 out.places.push(place);
             }
@@ -72,13 +72,13 @@ fn with_views(view: &View<'_>, depth: usize, f: &mut impl FnMut(&View<'_>) -> bo
     if f(view) {
         return true;
     }
-    let deeper = |kind| depth > 0 && view.undo(kind).is_some_and(|view| with_views(&view, depth - 1, f));
+    let deeper = |escape| depth > 0 && view.decode(escape).is_some_and(|view| with_views(&view, depth - 1, f));
     ESCAPES.into_iter().any(deeper)
 }
 
 /// A kind of escape.
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+enum Escape {
     /// Colours and other control sequences of terminals.
     Terminal,
     /// `'\''` and `'"'"'` within a quoted word of a shell.
@@ -94,17 +94,18 @@ enum Kind {
     Blanks,
 }
 
-const ESCAPES: [Kind; 6] = [Kind::Blanks, Kind::Terminal, Kind::Shell, Kind::Backslash, Kind::Xml, Kind::Percent];
+const ESCAPES: [Escape; 6] =
+    [Escape::Blanks, Escape::Terminal, Escape::Shell, Escape::Backslash, Escape::Xml, Escape::Percent];
 
 /// The bytes that an escape stands for.
-enum Meaning {
+enum Decoded {
     Itself,
     Nothing,
     Byte(u8),
     Char(char),
 }
 
-impl Kind {
+impl Escape {
     fn may_be_in(self, text: &[u8]) -> bool {
         let byte = match self {
             Self::Terminal => return text.contains(&0x1b) || text.contains(&0x9b),
@@ -117,24 +118,24 @@ impl Kind {
         text.contains(&byte)
     }
 
-    /// Returns the length and the meaning of the first byte or escape of a text.
-    fn read(self, text: &[u8]) -> (usize, Meaning) {
+    /// Returns the length and the decoded form of the first byte or escape of a text.
+    fn decode_first(self, text: &[u8]) -> (usize, Decoded) {
         let read = match self {
-            Self::Terminal => sequence(text).map(|length| (length, Meaning::Nothing)),
-            Self::Shell if text.starts_with(b"'\\''") => Some((4, Meaning::Byte(b'\''))),
-            Self::Shell if text.starts_with(b"'\"'\"'") => Some((5, Meaning::Byte(b'\''))),
+            Self::Terminal => sequence(text).map(|length| (length, Decoded::Nothing)),
+            Self::Shell if text.starts_with(b"'\\''") => Some((4, Decoded::Byte(b'\''))),
+            Self::Shell if text.starts_with(b"'\"'\"'") => Some((5, Decoded::Byte(b'\''))),
             Self::Backslash => backslash(text),
             Self::Xml => entity(text),
             Self::Percent if text[0] == b'%' => hex(text.get(1..3)).map(|value| (3, byte(value))),
             Self::Shell | Self::Percent => None,
-            Self::Blanks => matches!(text[0], b'\n' | b'\r' | b' ' | b'\t').then_some((1, Meaning::Nothing)),
+            Self::Blanks => matches!(text[0], b'\n' | b'\r' | b' ' | b'\t').then_some((1, Decoded::Nothing)),
         };
-        read.unwrap_or((1, Meaning::Itself))
+        read.unwrap_or((1, Decoded::Itself))
     }
 }
 
-fn byte(value: u32) -> Meaning {
-    u8::try_from(value).map_or(Meaning::Itself, Meaning::Byte)
+fn byte(value: u32) -> Decoded {
+    u8::try_from(value).map_or(Decoded::Itself, Decoded::Byte)
 }
 
 /// Returns the length of a control sequence of a terminal.
@@ -155,9 +156,9 @@ fn sequence(text: &[u8]) -> Option<usize> {
     }
 }
 
-fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
+fn backslash(text: &[u8]) -> Option<(usize, Decoded)> {
     let [b'\\', next, rest @ ..] = text else { return None };
-    let simple = |c: char| Some((2, Meaning::Char(c)));
+    let simple = |c: char| Some((2, Decoded::Char(c)));
     match next {
         b'n' => simple('\n'),
         b'r' => simple('\r'),
@@ -167,10 +168,10 @@ fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
         b'u' if rest.first() == Some(&b'{') => {
             let digits = rest[1..].iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
             let c = char::from_u32(hex(rest.get(1..=digits))?)?;
-            (rest.get(digits + 1) == Some(&b'}')).then_some((digits + 4, Meaning::Char(c)))
+            (rest.get(digits + 1) == Some(&b'}')).then_some((digits + 4, Decoded::Char(c)))
         }
         b'u' => utf16(rest),
-        b'U' => Some((10, Meaning::Char(char::from_u32(hex(rest.get(..8))?)?))),
+        b'U' => Some((10, Decoded::Char(char::from_u32(hex(rest.get(..8))?)?))),
         b'0'..=b'3' if rest.len() >= 2 && rest[..2].iter().all(|digit| (b'0'..=b'7').contains(digit)) => {
             let value = (u32::from(next - b'0') << 6) + (u32::from(rest[0] - b'0') << 3) + u32::from(rest[1] - b'0');
             Some((4, byte(value)))
@@ -179,30 +180,30 @@ fn backslash(text: &[u8]) -> Option<(usize, Meaning)> {
         b'b' => simple('\x08'),
         b'f' => simple('\x0c'),
         next if next.is_ascii_alphanumeric() || !next.is_ascii() => None,
-        next => Some((2, Meaning::Byte(*next))),
+        next => Some((2, Decoded::Byte(*next))),
     }
 }
 
 /// Decodes the digits of `\u00e9`, or of a pair of surrogates.
-fn utf16(rest: &[u8]) -> Option<(usize, Meaning)> {
+fn utf16(rest: &[u8]) -> Option<(usize, Decoded)> {
     let first = hex(rest.get(..4))?;
     if let Some(c) = char::from_u32(first) {
-        return Some((6, Meaning::Char(c)));
+        return Some((6, Decoded::Char(c)));
     }
     let second = rest.get(4..6).filter(|mark| *mark == b"\\u").and_then(|_| hex(rest.get(6..10)))?;
     let units = [u16::try_from(first).ok()?, u16::try_from(second).ok()?];
     let c = char::decode_utf16(units).next()?.ok()?;
-    Some((12, Meaning::Char(c)))
+    Some((12, Decoded::Char(c)))
 }
 
-fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
+fn entity(text: &[u8]) -> Option<(usize, Decoded)> {
     const NAMED: [(&[u8], u8); 5] =
         [(b"&amp;", b'&'), (b"&lt;", b'<'), (b"&gt;", b'>'), (b"&quot;", b'"'), (b"&apos;", b'\'')];
     if text[0] != b'&' {
         return None;
     }
     if let Some((name, byte)) = NAMED.iter().find(|(name, _)| text.starts_with(name)) {
-        return Some((name.len(), Meaning::Byte(*byte)));
+        return Some((name.len(), Decoded::Byte(*byte)));
     }
     let end = text.iter().take(12).position(|byte| *byte == b';')?;
     let value = match &text[..end] {
@@ -210,7 +211,7 @@ fn entity(text: &[u8]) -> Option<(usize, Meaning)> {
         [b'&', b'#', digits @ ..] => std::str::from_utf8(digits).ok()?.parse().ok()?,
         _ => return None,
     };
-    Some((end + 1, Meaning::Char(char::from_u32(value)?)))
+    Some((end + 1, Decoded::Char(char::from_u32(value)?)))
 }
 
 /// Returns the value of hexadecimal digits, or `None` if there are no digits or other characters.

@@ -1,4 +1,4 @@
-//! Requests to other processes, which are sent to all at once and have a time limit. A process that
+//! Queries to other processes, which are sent to all at once and have a time limit. A process that
 //! is stopped or ends does not prevent the answers of others.
 
 use std::fs;
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::PublishError;
 use super::connect::connect;
-use super::protocol::{Answer, Ask, pid_of, socket_name};
+use super::protocol::{Answer, Query, pid_of, socket_name};
 use crate::fs::found;
 use crate::layout::Layout;
 
@@ -36,26 +36,26 @@ impl Layout {
 
 type Answers<A> = (Vec<(PathBuf, A)>, Vec<SilentProcess>);
 
-/// Sends a request to every process that has a socket in a directory, and collects the answers.
-pub(crate) fn ask_all<A: Answer>(
+/// Sends a query to every process that has a socket in a directory, and collects the answers.
+pub(crate) fn query_all<A: Answer>(
     directory: &Path,
-    is_asked: impl Fn(&Path) -> bool,
-    ask: &Ask,
-    patience: Duration,
+    is_included: impl Fn(&Path) -> bool,
+    query: &Query,
+    timeout: Duration,
 ) -> Result<Answers<A>, PublishError> {
-    let (mut answers, mut silent, mut asked) = (Vec::new(), Vec::new(), Vec::new());
-    for path in sockets(directory)?.into_iter().filter(|path| is_asked(path)) {
+    let (mut answers, mut silent, mut pending) = (Vec::new(), Vec::new(), Vec::new());
+    for path in sockets(directory)?.into_iter().filter(|path| is_included(path)) {
         let Some(pid) = pid_of(&path) else { continue };
-        match Request::send(&path, ask) {
-            Ok(Some(request)) => asked.push((pid, path, request)),
+        match PendingQuery::send(&path, query) {
+            Ok(Some(query)) => pending.push((pid, path, query)),
             Ok(None) => {}
             Err(error) => silent.push(SilentProcess { pid, problem: problem(&error) }),
         }
     }
-    let until = Instant::now() + patience;
-    receive_all(&mut asked, until);
-    for (pid, path, request) in asked {
-        match request.answer() {
+    let until = Instant::now() + timeout;
+    receive_all(&mut pending, until);
+    for (pid, path, query) in pending {
+        match query.answer() {
             Ok(Some(answer)) => answers.push((path, answer)),
             Ok(None) => {}
             Err(problem) => silent.push(SilentProcess { pid, problem }),
@@ -78,16 +78,16 @@ fn problem(error: &io::Error) -> String {
     }
 }
 
-/// A request and the part of its answer that was received.
-struct Request {
+/// A query and the part of its answer that was received.
+struct PendingQuery {
     stream: UnixStream,
     received: Vec<u8>,
     ended: Option<io::Result<()>>,
 }
 
-impl Request {
-    /// Sends the request. Returns `None` if the process has ended, and removes its socket.
-    fn send(path: &Path, ask: &Ask) -> io::Result<Option<Self>> {
+impl PendingQuery {
+    /// Sends the query. Returns `None` if the process has ended, and removes its socket.
+    fn send(path: &Path, query: &Query) -> io::Result<Option<Self>> {
         let mut stream = match found(connect(path)) {
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
                 let _ = fs::remove_file(path);
@@ -98,7 +98,7 @@ impl Request {
                 None => return Ok(None),
             },
         };
-        match stream.write_all(&ask.clone().line()) {
+        match stream.write_all(&query.clone().line()) {
             Err(error) if is_hung_up(&error) => Ok(None),
             written => written.map(|()| Some(Self { stream, received: Vec::new(), ended: None })),
         }
@@ -143,10 +143,10 @@ fn is_hung_up(error: &io::Error) -> bool {
 }
 
 /// Receives all answers until each has ended or the time limit is reached.
-fn receive_all(asked: &mut [(u32, PathBuf, Request)], until: Instant) {
+fn receive_all(pending: &mut [(u32, PathBuf, PendingQuery)], until: Instant) {
     loop {
         let mut open: Vec<_> =
-            asked.iter_mut().map(|(.., request)| request).filter(|open| open.ended.is_none()).collect();
+            pending.iter_mut().map(|(.., query)| query).filter(|open| open.ended.is_none()).collect();
         let left = until.saturating_duration_since(Instant::now());
         if open.is_empty() {
             return;

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use super::registry::{self, Known, any};
+use super::registry::{self, Registry, any};
 use super::view::views;
 
 /// The replacement for a secret.
@@ -23,7 +23,7 @@ const CLEAR_BEGINNING: usize = 4;
 
 /// Returns whether a text contains a secret in any spelling that [`Secret`](crate::Secret) lists.
 pub fn holds(text: &str) -> bool {
-    any() && registry::with(|known| find(known, text.as_bytes(), &mut |_| true))
+    any() && registry::with(|registry| find(registry, text.as_bytes(), &mut |_| true))
 }
 
 /// Returns the text with each secret replaced by `[secret]`.
@@ -32,13 +32,13 @@ pub fn redact(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     if text.len() > PART {
-        let mut gate = Gate::default();
+        let mut filter = SecretFilter::default();
         let mut out = Vec::with_capacity(text.len());
-        text.as_bytes().chunks(PART).for_each(|part| gate.push(part, &mut |bytes| out.extend_from_slice(bytes)));
-        gate.finish(&mut |bytes| out.extend_from_slice(bytes));
+        text.as_bytes().chunks(PART).for_each(|part| filter.push(part, &mut |bytes| out.extend_from_slice(bytes)));
+        filter.finish(&mut |bytes| out.extend_from_slice(bytes));
         return Cow::Owned(String::from_utf8_lossy(&out).into_owned());
     }
-    let found = registry::with(|known| ranges(known, text.as_bytes()));
+    let found = registry::with(|registry| ranges(registry, text.as_bytes()));
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -71,9 +71,9 @@ pub fn redact_json(json: &str) -> Cow<'_, str> {
 }
 
 /// Returns the ranges of the secrets in a text, in order and without overlaps.
-fn ranges(known: &Known, text: &[u8]) -> Vec<Range<usize>> {
+fn ranges(registry: &Registry, text: &[u8]) -> Vec<Range<usize>> {
     let mut found: Vec<Range<usize>> = Vec::new();
-    find(known, text, &mut |range| {
+    find(registry, text, &mut |range| {
         found.push(range);
         false
     });
@@ -89,10 +89,10 @@ fn ranges(known: &Known, text: &[u8]) -> Vec<Range<usize>> {
 }
 
 /// Calls `f` with the range of each secret until `f` returns true. Returns whether it did.
-fn find(known: &Known, text: &[u8], f: &mut impl FnMut(Range<usize>) -> bool) -> bool {
+fn find(registry: &Registry, text: &[u8], f: &mut impl FnMut(Range<usize>) -> bool) -> bool {
     let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/-_".contains(byte);
     views(text, &mut |view| {
-        known.find(&view.bytes, &mut |pattern, at| {
+        registry.find(&view.bytes, &mut |pattern, at| {
             let (mut start, mut end) = (at, at + pattern.text.len());
             if pattern.spills {
                 start -= usize::from(start > 0 && is_base64(&view.bytes[start - 1]));
@@ -125,39 +125,39 @@ fn mask(text: &[u8], ranges: &[Range<usize>], put: &mut impl FnMut(&[u8])) {
 
 /// A filter that replaces secrets in a text that arrives in parts.
 ///
-/// The gate holds back bytes that may be the beginning of a secret: an incomplete line, and
+/// The filter holds back bytes that may be the beginning of a secret: an incomplete line, and
 /// complete lines that match the first lines of a secret.
 #[derive(Debug, Default)]
-pub(crate) struct Gate {
+pub(crate) struct SecretFilter {
     held: Vec<u8>,
 }
 
-impl Gate {
+impl SecretFilter {
     /// Adds bytes, and passes on everything that is certain not to begin a secret.
     pub(crate) fn push(&mut self, bytes: &[u8], put: &mut impl FnMut(&[u8])) {
         if self.held.is_empty() && !any() {
             return put(bytes);
         }
         self.held.extend_from_slice(bytes);
-        registry::with(|known| {
+        registry::with(|registry| {
             // The longest spelling of a byte is a nested escape, and colours may stand in between.
-            let window = known.longest() * 12 + 1024;
+            let window = registry.longest() * 12 + 1024;
             let is_full = self.held.len() > LONGEST_LINE.max(2 * window);
             if is_full || bytes.contains(&b'\n') {
-                self.pass(known, window, is_full, put);
+                self.pass(registry, window, is_full, put);
             }
         });
     }
 
     /// Passes on the complete lines that cannot begin a secret. A full buffer is passed on up to
     /// the last `window` bytes.
-    fn pass(&mut self, known: &Known, window: usize, is_full: bool, put: &mut impl FnMut(&[u8])) {
+    fn pass(&mut self, registry: &Registry, window: usize, is_full: bool, put: &mut impl FnMut(&[u8])) {
         let end = self.held.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        let mut end = begun(known, &self.held[..end], window);
+        let mut end = passable_end(registry, &self.held[..end], window);
         if is_full {
             end = end.max(self.held.len() - window);
         }
-        let mut found = ranges(known, &self.held);
+        let mut found = ranges(registry, &self.held);
         if let Some(across) = found.iter().find(|range| range.start < end && range.end > end) {
             end = if across.start == 0 && is_full { across.end } else { across.start };
         }
@@ -170,7 +170,7 @@ impl Gate {
     pub(crate) fn finish(&mut self, put: &mut impl FnMut(&[u8])) {
         let rest = std::mem::take(&mut self.held);
         if !rest.is_empty() {
-            let found = registry::with(|known| ranges(known, &rest));
+            let found = registry::with(|registry| ranges(registry, &rest));
             mask(&rest, &found, put);
         }
     }
@@ -178,7 +178,7 @@ impl Gate {
 
 /// Returns the end of the lines that can be passed on. The lines after it may be the beginning of a
 /// secret.
-fn begun(known: &Known, lines: &[u8], window: usize) -> usize {
+fn passable_end(registry: &Registry, lines: &[u8], window: usize) -> usize {
     let tail = lines.len().saturating_sub(window);
     let last_word = lines.trim_ascii_end().rsplit(u8::is_ascii_whitespace).next().unwrap_or_default();
     let least = if last_word.len() >= WRAPPED_WORD { 1 } else { CLEAR_BEGINNING };
@@ -187,9 +187,9 @@ fn begun(known: &Known, lines: &[u8], window: usize) -> usize {
         let bytes = &*view.bytes;
         let begins = |start: &usize| {
             let text = &bytes[*start..];
-            known.begins(text, |pattern| text.len() >= least || pattern.spans)
+            registry.begins(text, |pattern| text.len() >= least || pattern.spans)
         };
-        let longest = bytes.len().saturating_sub(known.longest());
+        let longest = bytes.len().saturating_sub(registry.longest());
         // Patterns contain no line ends, so a view that ends with one cannot end within a pattern.
         let at = (longest..bytes.len()).find(begins).filter(|_| bytes.last() != Some(&b'\n'));
         if let Some(at) = at {
@@ -206,5 +206,5 @@ fn begun(known: &Known, lines: &[u8], window: usize) -> usize {
 }
 
 #[cfg(test)]
-#[path = "gate_tests.rs"]
+#[path = "filter_tests.rs"]
 mod tests;

@@ -1,12 +1,12 @@
 use super::*;
 use crate::Secret;
 
-/// Returns the output of a gate for a text that arrives in parts of the given size.
+/// Returns the output of a filter for a text that arrives in parts of the given size.
 fn through(text: &[u8], size: usize) -> String {
-    let mut gate = Gate::default();
+    let mut filter = SecretFilter::default();
     let mut out = Vec::new();
-    text.chunks(size).for_each(|part| gate.push(part, &mut |bytes| out.extend_from_slice(bytes)));
-    gate.finish(&mut |bytes| out.extend_from_slice(bytes));
+    text.chunks(size).for_each(|part| filter.push(part, &mut |bytes| out.extend_from_slice(bytes)));
+    filter.finish(&mut |bytes| out.extend_from_slice(bytes));
     String::from_utf8_lossy(&out).into_owned()
 }
 
@@ -130,11 +130,11 @@ fn a_line_that_is_longer_than_any_buffer_is_not_cut_through_a_secret() {
 #[test]
 fn lines_are_handed_on_at_once_unless_a_secret_begins_there() {
     let _known = Secret::new("first-line\nsecond-line\n".to_owned());
-    let mut gate = Gate::default();
+    let mut filter = SecretFilter::default();
     let mut out = Vec::new();
-    gate.push(b"working\nfirst-", &mut |bytes| out.extend_from_slice(bytes));
+    filter.push(b"working\nfirst-", &mut |bytes| out.extend_from_slice(bytes));
     assert_eq!(out, b"working\n");
-    gate.push(b"line is another\n", &mut |bytes| out.extend_from_slice(bytes));
+    filter.push(b"line is another\n", &mut |bytes| out.extend_from_slice(bytes));
     assert_eq!(String::from_utf8_lossy(&out), "working\n[secret] is another\n");
 }
 

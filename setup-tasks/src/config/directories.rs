@@ -7,28 +7,28 @@ use super::{Config, ConfigError};
 
 /// Makes the base directory absolute. Checks the other directories against it and each other, with
 /// links resolved.
-pub(super) fn settle(mut config: Config) -> Result<Config, ConfigError> {
+pub(super) fn validate(mut config: Config) -> Result<Config, ConfigError> {
     if config.base_dir.as_os_str().is_empty() {
-        return Err(ConfigError::of_places("`base_dir` is empty"));
+        return Err(ConfigError::of_directories("`base_dir` is empty"));
     }
     config.base_dir = std::path::absolute(&config.base_dir)
-        .map_err(|error| ConfigError::of_places(format!("the working directory cannot be found: {error}")))?;
+        .map_err(|error| ConfigError::of_directories(format!("the working directory cannot be found: {error}")))?;
     for (name, path) in own(&config) {
         if path.as_os_str().is_empty() {
-            return Err(ConfigError::of_places(format!("`{name}` is empty")));
+            return Err(ConfigError::of_directories(format!("`{name}` is empty")));
         }
         if path.as_os_str().as_encoded_bytes().contains(&0) {
-            return Err(ConfigError::of_places(format!("`{name}` contains a NUL byte")));
+            return Err(ConfigError::of_directories(format!("`{name}` contains a NUL byte")));
         }
     }
     let [cache, state, log] = own(&config).map(|(name, path)| ConfiguredDir::new(name, &config.base_dir.join(path)));
     let base = ConfiguredDir::new("base_dir", &config.base_dir);
     for own in [&cache, &state, &log] {
-        own.refuse_to_contain(&base)?;
+        own.check_not_containing(&base)?;
     }
     for (one, other) in [(&cache, &state), (&cache, &log), (&state, &log)] {
-        one.refuse_to_contain(other)?;
-        other.refuse_to_contain(one)?;
+        one.check_not_containing(other)?;
+        other.check_not_containing(one)?;
     }
     Ok(config)
 }
@@ -56,7 +56,7 @@ impl ConfiguredDir {
         Self { name, path, within }
     }
 
-    fn refuse_to_contain(&self, other: &Self) -> Result<(), ConfigError> {
+    fn check_not_containing(&self, other: &Self) -> Result<(), ConfigError> {
         let own = identity(&self.path);
         if !other.path.starts_with(&self.path) && !own.is_some_and(|own| other.within.contains(&own)) {
             return Ok(());
@@ -64,7 +64,7 @@ impl ConfiguredDir {
         let are_one = self.path == other.path || own.is_some() && own == identity(&other.path);
         let relation = if are_one { "is the same directory as" } else { "contains" };
         let (own, others) = (self.path.display(), other.path.display());
-        Err(ConfigError::of_places(format!("`{}` (`{own}`) {relation} `{}` (`{others}`)", self.name, other.name)))
+        Err(ConfigError::of_directories(format!("`{}` (`{own}`) {relation} `{}` (`{others}`)", self.name, other.name)))
     }
 }
 
@@ -101,7 +101,7 @@ mod tests {
     fn problem(base: &Path, edit: impl FnOnce(&mut Config)) -> Option<String> {
         let mut config = Config { base_dir: base.to_owned(), ..Config::default() };
         edit(&mut config);
-        settle(config).err().map(|error| error.to_string())
+        validate(config).err().map(|error| error.to_string())
     }
 
     fn is_refused(base: &Path, edit: impl FnOnce(&mut Config), parts: [&str; 2]) {
