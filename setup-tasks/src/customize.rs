@@ -6,11 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Result;
 use crate::object::{AnyObject, DynObject, Host, Object, ObjectCore, Placed, Placing, SetupTasks};
-use crate::run::{ContextExit, DynRunContext, RunContext, TaskContext};
+use crate::task::context::TaskContext;
 use crate::task::inspector::{TaskInspector, inspect_class_under};
 use crate::task::kind::TaskKind;
 use crate::task::outcome::Outcome;
 use crate::task::plugin::table_of;
+use crate::task::run_context::{ContextExit, DynRunContext, RunContext};
 
 /// A task of a host object that represents all tasks of another model. The model uses the host's
 /// paths, and its own `subdir` is ignored.

@@ -7,7 +7,8 @@ use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
 use crate::object::{AnyObject, DynObject};
-use crate::run::{ObjectReport, RunError, TaskSnapshot, TaskStatus};
+use crate::report::{ObjectReport, RunError, TaskStatus};
+use crate::run::TaskSnapshot;
 use crate::stamp::{PathPattern, Stamp, StampError};
 pub use crate::task::category::TaskCategory;
 pub use crate::task::inspector::TaskInspector;

@@ -82,6 +82,7 @@ mod object;
 pub mod paths;
 mod private_dir;
 pub mod ready;
+mod report;
 pub mod run;
 mod sealed;
 pub mod secret;

@@ -24,8 +24,8 @@ pub use error::CommandError;
 pub use terminal::InteractiveCommand;
 
 use crate::log::TaskLog;
-use crate::run::TaskContext;
 use crate::secret::redact;
+use crate::task::context::TaskContext;
 
 /// A command that a task runs: [`TaskContext::command`].
 ///

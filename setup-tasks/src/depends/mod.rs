@@ -11,7 +11,7 @@ pub(crate) use known::KnownRelatives;
 pub(crate) use related::Relative;
 pub use related::{AnyModel, IntoRelatives, Related, Relatives};
 
-use crate::run::TaskContext;
+use crate::task::context::TaskContext;
 use crate::task::row::HelperFn;
 use crate::{BoxFuture, Result};
 

@@ -18,7 +18,7 @@ pub(crate) use listen::Listeners;
 pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
-use crate::run::{Undecided, micros};
+use crate::report::{Undecided, micros};
 use crate::stamp::Timestamp;
 
 /// An event of a task or an object.

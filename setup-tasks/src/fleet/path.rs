@@ -4,7 +4,7 @@ use std::error::Error;
 
 use crate::injector::InjectError;
 use crate::object::ReadyError;
-use crate::run::{RelatedError, RunError};
+use crate::report::{RelatedError, RunError};
 
 /// Returns the objects along the causes of an error: the failed object first, and the object that
 /// caused the failure last.

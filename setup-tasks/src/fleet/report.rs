@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::object::AnyObject;
-use crate::run::{TaskReport, TaskStatus, explain, leaves, micros, with_status};
+use crate::report::{TaskReport, TaskStatus, explain, leaves, micros, with_status};
 use crate::work::SharedError;
 
 /// The version of the report's JSON form.

@@ -17,8 +17,7 @@ use super::path::{is_stop, path_of};
 use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::schedule::{FinishedObject, Next, Schedule, address};
-use crate::object::{AnyObject, set_inherited};
-use crate::run::RequestResults;
+use crate::object::{AnyObject, RequestResults, set_inherited};
 use crate::work::{CachePadded, FleetOptions};
 use crate::work::{RequestId, SharedError, WorkContext, panicked};
 

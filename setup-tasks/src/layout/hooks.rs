@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Layout;
 use crate::BoxFuture;
 use crate::object::{DynObject, ReadyError};
-use crate::run::RunError;
+use crate::report::RunError;
 
 /// The functions of higher floors that lower floors call. They are passed to the constructor of a layout.
 pub(crate) struct Hooks {

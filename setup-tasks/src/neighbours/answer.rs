@@ -20,7 +20,7 @@ use super::protocol::{MAX_QUERY, Query, QueryLine, RUNS, Rejection, VERSION, dir
 use super::query::wait;
 use crate::layout::{Layout, WeakLayout};
 use crate::private_dir::PrivateDir;
-use crate::run::explain;
+use crate::report::explain;
 use crate::secret::redact;
 
 /// The time that a connected client has to send its query, and then to read the answer. Clients

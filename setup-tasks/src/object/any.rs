@@ -14,13 +14,15 @@ use crate::drift::Difference;
 use crate::injector::Injector;
 use crate::layout::{Dependency, Layout};
 use crate::paths::PathError;
-use crate::run::{DynRunContext, FileChange, LazyContext, TaskContext};
 use crate::stamp::{PathPattern, Stamp, StampError};
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
 use crate::task::category::TaskCategory;
+use crate::task::context::{LazyContext, TaskContext};
+use crate::task::file_change::FileChange;
 use crate::task::outcome::{IntoOutcome, Outcome};
 use crate::task::row::TaskMeta;
+use crate::task::run_context::DynRunContext;
 use crate::{BoxFuture, Result};
 
 /// The answer of a helper method: absent without a method, immediate if it needs neither a future

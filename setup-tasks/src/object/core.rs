@@ -9,13 +9,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::{AnyObject, DynObject};
 use super::permit::Permit;
+use super::progress::ObjectProgress;
 use crate::config::Config;
 use crate::depends::KnownRelatives;
 use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
-use crate::run::ObjectProgress;
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, Timestamp};
 use crate::wait::WorkKind;
 use crate::work::{RequestId, SharedOnce, WorkContext};

@@ -1,7 +1,7 @@
 //! The permission to change state, which a dry run never has.
 
 use super::ObjectCore;
-use crate::run::RunError;
+use crate::report::RunError;
 use crate::stamp::StampError;
 
 /// The permission to run tasks of an object and to change its records. A dry run cannot create one.

@@ -11,7 +11,6 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tracing::Instrument;
 
-use super::context::TaskContext;
 use super::session::Session;
 use crate::Result;
 use crate::event::EventKind;
@@ -19,6 +18,7 @@ use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
 use crate::secret;
 use crate::stamp::first_missing;
+use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
 use crate::work::Stops;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use super::attempt::ask;
-use super::context::LazyContext;
-use super::error::RunError;
 use super::find_task;
 use crate::BoxFuture;
 use crate::layout::Dependency;
 use crate::object::{AnyObject, DynObject};
+use crate::report::RunError;
 use crate::stamp::{Inputs, first_missing};
 use crate::task::category::TaskCategory;
+use crate::task::context::LazyContext;
 use crate::work::WorkContext;
 
 impl AnyObject {

@@ -4,18 +4,18 @@ use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use super::attempt::{FailedAttempt, run_task};
-use super::context::TaskContext;
 use super::driver::Driver;
-use super::error::RunError;
 use super::frame::Frame;
 use super::guard::{Guard, Keeps, Success};
 use super::nested::RunningTask;
 use super::probe::TaskProbe;
-use super::report::{TaskReport, TaskStatus};
 use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
+use crate::report::RunError;
+use crate::report::{TaskReport, TaskStatus};
 use crate::stamp::Timestamp;
+use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
 use crate::wait::ActiveTask;
 

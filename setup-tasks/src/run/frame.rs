@@ -4,17 +4,17 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::context::Resources;
 use super::driver::{Considered, Driver, Step};
-use super::error::RunError;
-use super::progress::ResumePoint;
 use super::relationship::newest_by;
-use super::report::TaskReport;
-use super::resource::{ContextExit, DynRunContext, Entered};
 use super::session::Session;
 use crate::BoxFuture;
 use crate::object::DynObject;
+use crate::object::ResumePoint;
+use crate::report::RunError;
+use crate::report::TaskReport;
 use crate::task::category::TaskCategory;
+use crate::task::context::Resources;
+use crate::task::run_context::{ContextExit, DynRunContext, Entered};
 
 /// A frame of a walk.
 #[derive(Clone)]

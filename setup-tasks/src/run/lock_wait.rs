@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
-use super::error::RunError;
-use super::progress::{ObjectProgress, ProgressQuery};
 use crate::event::EventKind;
 use crate::lease::{HeldLease, Holder, LeaseError, acquire};
 use crate::neighbours::{Followed, News, shared_clock};
 use crate::object::DynObject;
+use crate::object::{ObjectProgress, ProgressQuery};
+use crate::report::RunError;
 use crate::stamp::{Entry, Records};
 use crate::wait::{Circle, HeldObject, LockedElsewhere, find_circle};
 

@@ -4,11 +4,11 @@
 use std::borrow::Cow;
 
 use super::driver::{Driver, Mode};
-use super::error::RunError;
 use super::frame::Frame;
 use super::guard::unmark;
 use super::probe::unasked_facts;
 use crate::decide::{Decision, Newest, decide};
+use crate::report::RunError;
 use crate::stamp::Timestamp;
 use crate::task::category::TaskCategory;
 use crate::work::Stops;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::error::RunError;
 use super::probe::TaskProbe;
 use super::session::Session;
 use super::{find_task, unknown_task};
 use crate::object::Permit;
 use crate::object::{AnyObject, DynObject};
+use crate::report::RunError;
 use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
 use crate::task::category::TaskCategory;
 

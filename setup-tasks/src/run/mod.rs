@@ -1,11 +1,8 @@
 //! Running an object.
 
 mod attempt;
-mod change;
 mod check;
-mod context;
 mod driver;
-mod error;
 mod execute;
 mod frame;
 mod guard;
@@ -16,10 +13,7 @@ mod nested;
 mod object;
 mod peek;
 mod probe;
-mod progress;
 mod relationship;
-mod report;
-mod resource;
 mod session;
 mod undecided;
 
@@ -27,25 +21,20 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-pub use change::FileChange;
-pub(crate) use context::LazyContext;
-pub use context::TaskContext;
-pub(crate) use error::explain;
-pub use error::{RelatedError, RunError};
 pub use peek::TaskSnapshot;
-pub(crate) use progress::{ObjectProgress, RequestResults};
-pub use report::{ObjectReport, TaskReport, TaskStatus, Undecided};
-pub(crate) use report::{leaves, micros, with_status};
-pub(crate) use resource::DynRunContext;
-pub use resource::{ContextExit, RunContext};
 use session::Session;
 
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
-use crate::object::{AnyObject, DynObject, Object, Permit, SetupTasks};
+use crate::object::{AnyObject, DynObject, Object, Permit, ProgressQuery, SetupTasks};
+pub use crate::report::{ObjectReport, RelatedError, RunError, TaskReport, TaskStatus, Undecided};
 use crate::stamp::Change;
+pub use crate::task::context::TaskContext;
+pub use crate::task::file_change::FileChange;
 use crate::task::handle::TaskHandle;
+use crate::task::run_context::DynRunContext;
+pub use crate::task::run_context::{ContextExit, RunContext};
 use crate::work::FleetOptions;
 use crate::work::WorkContext;
 
@@ -87,7 +76,7 @@ pub(crate) struct Options {
     /// A part of something larger, of which each task is considered once: it goes on from where the last part ended.
     pub(crate) nested: bool,
     /// For whom it is run, and up to which row: no further than another process has come already.
-    wanted: Option<(progress::ProgressQuery, usize)>,
+    wanted: Option<(ProgressQuery, usize)>,
 }
 
 type Name = Cow<'static, str>;

@@ -7,16 +7,16 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::MutexGuard as RunLockGuard;
 
 use super::Options;
-use super::context::Resources;
 use super::driver::Driver;
-use super::error::RunError;
 use super::frame::Frame;
-use super::progress::ResumePoint;
-use super::report::{ObjectReport, TaskReport, TaskStatus};
 use super::session::Session;
 use crate::BoxFuture;
 use crate::object::DynObject;
+use crate::object::ResumePoint;
+use crate::report::RunError;
+use crate::report::{ObjectReport, TaskReport, TaskStatus};
 use crate::stamp::{Change, Records, StampError, Timestamp};
+use crate::task::context::Resources;
 use crate::wait::{ActiveTask, Circle};
 use crate::work::WorkContext;
 

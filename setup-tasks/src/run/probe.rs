@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::attempt::{ask, ask_now};
-use super::context::{LazyContext, Resources};
-use super::error::RunError;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
 use crate::object::{DynObject, Features};
+use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
+use crate::task::context::{LazyContext, Resources};
 
 /// One task, while it is decided and run.
 pub(crate) struct TaskProbe<'a> {

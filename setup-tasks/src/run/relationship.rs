@@ -8,21 +8,21 @@ use futures_util::future::{Either, select};
 
 use super::Options;
 use super::attempt::ask;
-use super::context::LazyContext;
 use super::driver::{Considered, Driver, drive_locked};
-use super::error::RunError;
 use super::frame::Frame;
 use super::probe::{TaskProbe, Verdict};
-use super::progress::{ProgressQuery, TaskRecorded};
-use super::report::ObjectReport;
 use super::undecided::noting;
 use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
 use crate::object::Permit;
 use crate::object::{AnyObject, DynObject};
+use crate::object::{ProgressQuery, TaskRecorded};
+use crate::report::ObjectReport;
+use crate::report::RunError;
 use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
+use crate::task::context::LazyContext;
 use crate::wait::WaitCondition;
 use crate::work::WorkContext;
 

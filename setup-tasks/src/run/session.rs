@@ -6,14 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
 
-use super::context::TaskContext;
-use super::error::RunError;
 use super::lock_wait::{Patience, Wait, Waiting, Wanted};
 use crate::layout::Layout;
 use crate::lease::{HeldLease, acquire};
 use crate::neighbours::Holding;
 use crate::object::{DynObject, Permit};
+use crate::report::RunError;
 use crate::stamp::{Fence, Records};
+use crate::task::context::TaskContext;
 use crate::work::Stops;
 
 /// Holds the object's lease, and knows the system dependencies that are up.

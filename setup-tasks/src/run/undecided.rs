@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::driver::{Considered, Driver};
-use super::error::RunError;
-use super::error::explain;
 use super::frame::Frame;
-use super::report::{TaskReport, Undecided};
 use crate::event::EventKind;
+use crate::report::RunError;
+use crate::report::explain;
+use crate::report::{TaskReport, Undecided};
 use crate::stamp::Timestamp;
 use crate::work::{Reached, WorkContext};
 

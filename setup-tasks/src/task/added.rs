@@ -13,8 +13,8 @@ use super::row::TaskMeta;
 use super::table::TaskTable;
 use crate::depends::{RelatedTask, Relative};
 use crate::layout::Dependency;
-use crate::run::TaskContext;
 use crate::secret::redact;
+use crate::task::context::TaskContext;
 use crate::{BoxFuture, Result};
 
 /// A task to add to an object: [`Object::add_setup_task`](crate::Object::add_setup_task).

@@ -7,8 +7,8 @@ use crate::Result;
 use crate::decide::Reason;
 use crate::injector::{InjectionKey, KeyName};
 use crate::object::{Object, SetupTasks};
-use crate::run::TaskContext;
 use crate::stamp::Stamp;
+use crate::task::context::TaskContext;
 
 /// A type that tasks and helper methods can take as an argument.
 ///

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::added::NewTask;
 use super::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
 use crate::layout::Dependency;
-use crate::run::TaskContext;
+use crate::task::context::TaskContext;
 use crate::{BoxFuture, Result};
 
 /// A closure that replaces a helper method.

@@ -11,7 +11,8 @@ use super::outcome::Outcome;
 use crate::customize::DynCustomization;
 use crate::drift::Difference;
 use crate::layout::Dependency;
-use crate::run::{FileChange, TaskContext};
+use crate::task::context::TaskContext;
+use crate::task::file_change::FileChange;
 use crate::{BoxFuture, Result};
 
 /// A kind of task. A model declares a task of this kind as a `const` in its block instead of a method.

@@ -4,7 +4,9 @@ pub(crate) mod added;
 pub(crate) mod answer;
 pub(crate) mod category;
 pub(crate) mod check;
+pub(crate) mod context;
 pub(crate) mod extract;
+pub(crate) mod file_change;
 pub(crate) mod handle;
 pub(crate) mod helpers;
 pub(crate) mod inspector;
@@ -15,6 +17,7 @@ pub(crate) mod order;
 pub(crate) mod outcome;
 pub(crate) mod plugin;
 pub(crate) mod row;
+pub(crate) mod run_context;
 pub(crate) mod table;
 pub(crate) mod text;
 

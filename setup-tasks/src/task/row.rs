@@ -9,9 +9,9 @@ use super::kind::DynTaskKind;
 use super::order::TaskPosition;
 use super::outcome::Outcome;
 use crate::depends::{RelatedTask, Relation, Relatives, SystemDependency};
-use crate::run::TaskContext;
 use crate::stamp::PathPattern;
 use crate::task::category::TaskCategory;
+use crate::task::context::TaskContext;
 use crate::{BoxFuture, Result};
 
 /// A function that calls a task's method.

@@ -1,12 +1,17 @@
 //! What a run did, or would do.
 
+mod error;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
-use super::change::FileChange;
+use crate::task::file_change::FileChange;
+pub(crate) use error::explain;
+pub use error::{RelatedError, RunError};
+
 use crate::decide::Reason;
 use crate::stamp::Timestamp;
 

@@ -8,10 +8,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::futures::Notified;
 use tokio::sync::{MutexGuard as RunLockGuard, Notify};
 
-use super::error::RunError;
-use super::report::{ObjectReport, TaskReport};
+use super::DynObject;
 use crate::decide::Newest;
-use crate::object::DynObject;
+use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::Timestamp;
 use crate::wait::{WaitCondition, WaitNode, WorkKind};
 use crate::work::{RequestId, WorkContext};
@@ -56,13 +55,13 @@ type QueryResult = Result<Option<Timestamp>, RunError>;
 
 /// The requirements of a dependent on a task's result.
 #[derive(Clone, Copy)]
-pub(super) struct ProgressQuery {
-    pub(super) request: RequestId,
+pub(crate) struct ProgressQuery {
+    pub(crate) request: RequestId,
     /// Accepts results of a run that an earlier request started and that is still in progress. Waiting for its end could close
     /// a circle, since that run may wait for this dependent.
-    pub(super) takes_running: bool,
+    pub(crate) takes_running: bool,
     /// Accepts only results of its own request, since that forces the task.
-    pub(super) own_alone: bool,
+    pub(crate) own_alone: bool,
 }
 
 /// The state that a run begins with.
@@ -108,12 +107,12 @@ impl ObjectProgress {
     }
 
     /// Waits until no other run of this mode is in progress in this process.
-    pub(super) async fn run_lock(&self) -> RunLockGuard<'_, ()> {
+    pub(crate) async fn run_lock(&self) -> RunLockGuard<'_, ()> {
         self.run_lock.lock().await
     }
 
     /// Registers a waiter. Results that are recorded after this call notify it.
-    pub(super) fn waiter(&self) -> ProgressWaiter<'_> {
+    pub(crate) fn waiter(&self) -> ProgressWaiter<'_> {
         // Relaxed is enough: the lock orders queries and changes.
         self.waiters.fetch_add(1, Ordering::Relaxed);
         ProgressWaiter(self)
@@ -127,7 +126,7 @@ impl ObjectProgress {
     }
 
     /// Returns the result of a task that satisfies a query, or `None` if there is none yet.
-    pub(super) fn result(&self, query: ProgressQuery, row: usize) -> Option<QueryResult> {
+    pub(crate) fn result(&self, query: ProgressQuery, row: usize) -> Option<QueryResult> {
         let recorded = self.recorded();
         if let Some(Some(result)) = recorded.results.get(row)
             && recorded.is_good(result.at, query)
@@ -145,7 +144,7 @@ impl ObjectProgress {
     }
 
     /// Begins a run. With `go_on`, it resumes where the last run of the same request ended.
-    pub(super) fn begin(&self, request: RequestId, go_on: bool, rows: usize) -> Result<ResumePoint, RunError> {
+    pub(crate) fn begin(&self, request: RequestId, go_on: bool, rows: usize) -> Result<ResumePoint, RunError> {
         let mut recorded = self.recorded();
         let is_same = recorded.request == Some(request);
         if go_on && is_same {
@@ -165,7 +164,7 @@ impl ObjectProgress {
     }
 
     /// Records the result of a task. One that was not `considered` is valid for no other request.
-    pub(super) fn record(&self, row: usize, time: Option<Timestamp>, considered: bool, newest: Option<&Newest>) {
+    pub(crate) fn record(&self, row: usize, time: Option<Timestamp>, considered: bool, newest: Option<&Newest>) {
         let mut recorded = self.recorded();
         if recorded.results.len() <= row {
             recorded.results.resize(row + 1, None);
@@ -179,7 +178,7 @@ impl ObjectProgress {
 
     /// Records the results of tasks that were considered without a wait in between, the first at `at`. Taking the lock once per
     /// object instead of once per task saves a tenth of a run with nothing to do.
-    pub(super) fn record_all(&self, tasks: &[(usize, Option<Timestamp>)], at: RequestId, newest: Option<&Newest>) {
+    pub(crate) fn record_all(&self, tasks: &[(usize, Option<Timestamp>)], at: RequestId, newest: Option<&Newest>) {
         let mut recorded = self.recorded();
         let rows = tasks.iter().map(|(row, _)| row + 1).max().unwrap_or_default();
         if recorded.results.len() < rows {
@@ -194,7 +193,7 @@ impl ObjectProgress {
     }
 
     /// Records a result that another process reported. It is valid only for requests that began before.
-    pub(super) fn record_elsewhere(&self, row: usize, time: Option<Timestamp>) {
+    pub(crate) fn record_elsewhere(&self, row: usize, time: Option<Timestamp>) {
         let mut recorded = self.recorded();
         if recorded.results_elsewhere.len() <= row {
             recorded.results_elsewhere.resize(row + 1, None);
@@ -218,14 +217,14 @@ impl ObjectProgress {
     }
 
     /// Returns to the state that a run began with.
-    pub(super) fn rewind(&self, start: &ResumePoint) {
+    pub(crate) fn rewind(&self, start: &ResumePoint) {
         let mut recorded = self.recorded();
         recorded.results.clone_from(&start.results);
         recorded.newest.clone_from(&start.newest);
     }
 
     /// Keeps the report of a run until its fleet takes it.
-    pub(super) fn keep_for_fleet(&self, request: RequestId, report: &ObjectReport) {
+    pub(crate) fn keep_for_fleet(&self, request: RequestId, report: &ObjectReport) {
         let mut recorded = self.recorded();
         if recorded.request != Some(request) {
             *recorded = Recorded { request: Some(request), ..Recorded::default() };
@@ -235,7 +234,7 @@ impl ObjectProgress {
     }
 
     /// Ends a run.
-    pub(super) fn end(&self, error: Option<&RunError>) {
+    pub(crate) fn end(&self, error: Option<&RunError>) {
         let mut recorded = self.recorded();
         recorded.failed = error.map(|error| (Box::new(error.clone()), RequestId::latest()));
         recorded.is_running = false;
@@ -244,7 +243,7 @@ impl ObjectProgress {
     }
 
     /// Returns the task because of which later ones would run, if a plan of the request has found one.
-    pub(super) fn would_run(&self, request: RequestId) -> Option<Cow<'static, str>> {
+    pub(crate) fn would_run(&self, request: RequestId) -> Option<Cow<'static, str>> {
         let recorded = self.recorded();
         let newest = recorded.newest.as_ref().filter(|_| recorded.request == Some(request))?;
         (newest.time >= Timestamp::UNDECIDED).then(|| newest.which.clone())
@@ -271,7 +270,7 @@ pub(crate) struct RequestResults {
 }
 
 /// Marks a run as in progress until it is dropped.
-pub(super) struct RunGuard<'c>(pub(super) &'c ObjectProgress);
+pub(crate) struct RunGuard<'c>(pub(crate) &'c ObjectProgress);
 
 impl Drop for RunGuard<'_> {
     fn drop(&mut self) {
@@ -281,11 +280,11 @@ impl Drop for RunGuard<'_> {
 }
 
 /// A registered waiter. Without one, results are recorded without a notification.
-pub(super) struct ProgressWaiter<'c>(&'c ObjectProgress);
+pub(crate) struct ProgressWaiter<'c>(&'c ObjectProgress);
 
 impl ProgressWaiter<'_> {
     /// Waits for the next result, or for the end of the run.
-    pub(super) fn changed(&self) -> Notified<'_> {
+    pub(crate) fn changed(&self) -> Notified<'_> {
         self.0.changed.notified()
     }
 }
@@ -298,7 +297,7 @@ impl Drop for ProgressWaiter<'_> {
 
 impl ProgressQuery {
     /// Returns the query of the current work for a task of another object.
-    pub(super) fn of(object: &dyn DynObject, row: usize) -> Self {
+    pub(crate) fn of(object: &dyn DynObject, row: usize) -> Self {
         let forced = WorkContext::ask_fleet(|fleet| fleet.forces(&object.core().id, object.name(row)));
         Self {
             request: WorkContext::request_now(),
@@ -309,11 +308,11 @@ impl ProgressQuery {
 }
 
 /// The condition that a task of an object has a result.
-pub(super) struct TaskRecorded {
-    pub(super) object: Weak<dyn DynObject>,
-    pub(super) is_plan: bool,
-    pub(super) query: ProgressQuery,
-    pub(super) row: usize,
+pub(crate) struct TaskRecorded {
+    pub(crate) object: Weak<dyn DynObject>,
+    pub(crate) is_plan: bool,
+    pub(crate) query: ProgressQuery,
+    pub(crate) row: usize,
 }
 
 impl WaitCondition for TaskRecorded {

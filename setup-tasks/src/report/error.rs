@@ -190,12 +190,12 @@ impl fmt::Debug for RelatedError {
 
 impl RunError {
     /// A method of a task that cannot answer.
-    pub(super) fn check(object: &str, task: &'static str, what: &'static str, source: anyhow::Error) -> Self {
+    pub(crate) fn check(object: &str, task: &'static str, what: &'static str, source: anyhow::Error) -> Self {
         Self::Check { object: object.to_owned(), task, what, source: source.into() }
     }
 
     /// A wait of an object's run for itself.
-    pub(super) fn circle(object: &str, source: Circle) -> Self {
+    pub(crate) fn circle(object: &str, source: Circle) -> Self {
         Self::Circle { object: object.to_owned(), source }
     }
 }
