@@ -91,7 +91,7 @@ pub(super) struct StartPermit(RwLockReadGuard<'static, StartGate>);
 pub(super) struct RegisteredCommand(i32);
 
 impl StartPermit {
-    /// Waits until commands are not suspended.
+    /// Waits while commands are suspended.
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@ use crate::report::RunError;
 
 /// The functions of higher floors that lower floors call. They are passed to the constructor of a layout.
 pub(crate) struct Hooks {
-    /// Runs the setup tasks of an object on behalf of something larger.
+    /// Runs the setup tasks of an object as a part of a larger request.
     pub(crate) run_setup_tasks: fn(Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>>,
     /// Brings an object to ready.
     pub(crate) ready: fn(Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), ReadyError>>,

@@ -168,16 +168,17 @@ struct Watched {
 }
 
 impl Follower {
-    /// Asks the leases. Leases that exchange no statements leave this to the sockets.
+    /// Queries the other processes through the leases, or through the sockets if the leases do not
+    /// exchange statements.
     fn run(
         mut self,
         is_other: impl Fn(&Path) -> bool,
-        ask_leases: impl Fn() -> Option<Result<Vec<ProcessWaits>, String>>,
+        query_leases: impl Fn() -> Option<Result<Vec<ProcessWaits>, String>>,
     ) {
         let mut number = 0;
         while let Some(wanted) = self.wanted() {
-            let answers = match ask_leases() {
-                // Statements that leases exchange come from no socket.
+            let answers = match query_leases() {
+                // An answer through the leases has no socket.
                 Some(answers) => {
                     answers.map(|all| (all.into_iter().map(|one| (PathBuf::new(), one)).collect(), Vec::new()))
                 }
