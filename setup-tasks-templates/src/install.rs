@@ -11,7 +11,9 @@ use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext};
 
 use crate::file_record::{self, FileRecord};
-use crate::filesystem::{Filesystem, FilesystemAccess, RootedDirectory, file_change, is_private, mode_of};
+use crate::filesystem::{Filesystem, FilesystemAccess, file_change};
+use crate::mode::{is_private, mode_of};
+use crate::rooted_directory::RootedDirectory;
 use crate::task::TemplateTask;
 
 const NO_FILESYSTEM: &str = "cannot open the machine's filesystem";

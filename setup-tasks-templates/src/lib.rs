@@ -53,7 +53,9 @@ mod file_record;
 mod filesystem;
 mod install;
 mod masking;
+mod mode;
 mod output;
+mod rooted_directory;
 mod task;
 mod template;
 mod value;
@@ -64,8 +66,9 @@ mod value_cache;
 pub mod __private;
 
 pub use error::TemplateError;
-pub use filesystem::{Filesystem, FilesystemAccess, InstallError, RootedDirectory};
+pub use filesystem::{Filesystem, FilesystemAccess, InstallError};
 pub use install::InstallTemplates;
+pub use rooted_directory::RootedDirectory;
 pub use task::{TEMPLATE_DIRECTORY, TemplateTask};
 pub use template::Template;
 

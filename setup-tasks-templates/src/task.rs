@@ -12,9 +12,10 @@ use setup_tasks::{InjectionKey, Outcome, Result, TaskContext};
 use crate::engine::Engine;
 use crate::error::TemplateError;
 use crate::file_record::{self, FileRecord};
-use crate::filesystem::{RootedDirectory, USUAL};
 use crate::masking::{Mask, Masking};
+use crate::mode::DEFAULT_MODE;
 use crate::output;
+use crate::rooted_directory::RootedDirectory;
 use crate::template::Template;
 
 /// The directory from which templates are read during development, so that an edit takes effect without a build. Each template is
@@ -92,7 +93,7 @@ impl TemplateTask {
 
     /// Returns the mode of the file. A text that depends on a secret is private unless the task sets a mode.
     pub(crate) fn mode_of(&self, rendered: &Rendered) -> u32 {
-        self.mode.unwrap_or(if rendered.is_secret { 0o600 } else { USUAL })
+        self.mode.unwrap_or(if rendered.is_secret { 0o600 } else { DEFAULT_MODE })
     }
 
     /// Renders the template with a model.
