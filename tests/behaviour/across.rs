@@ -1,4 +1,4 @@
-//! Waits that lead through other processes: real processes, each of which runs one object of the same layout.
+//! Tests of waits that lead through other processes. Real processes run objects of the same layout.
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use setup_tasks::{Config, Deferred, InjectionKey, Layout};
 
 use test_kit::{Scratch, chain};
 
-/// Has three tasks. Before the second and before the third it may need the second of other objects.
+/// A model with three tasks. The second and the third may depend on the second task of other objects.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "nodes/{name}", id = "{name}")]
 struct Node {
@@ -43,7 +43,8 @@ impl Node {
         self.act(cx).await
     }
 
-    /// Does what the file with the task's name says: `hold` until that is gone, `skip`, `ready NAME`, `clear NAME`.
+    /// Follows the instruction in the file with the task's name: `hold` (until the file is
+    /// removed), `skip`, `ready NAME` or `clear NAME`.
     async fn act(&self, cx: &TaskContext) -> Result<Outcome> {
         let path = cx.layout().config().base_dir.join(format!("{}.{}", self.name, cx.task()));
         while let Ok(text) = std::fs::read_to_string(&path) {
@@ -65,7 +66,8 @@ impl Node {
     }
 }
 
-/// `a early b, b late a`: what the objects are, and what they need.
+/// Creates the objects of a description such as `a early b, b late a`, which lists objects with
+/// their dependencies.
 fn layout(directory: &Path, store: &str, needs: &str, lock_timeout_secs: u64) -> Layout {
     let config = Config::new(directory).with(|config| config.lock_timeout_secs = lock_timeout_secs);
     let layout = match store {
@@ -90,7 +92,7 @@ fn layout(directory: &Path, store: &str, needs: &str, lock_timeout_secs: u64) ->
 
 const DIRECTORY: &str = "SETUP_TASKS_TEST_ACROSS";
 
-/// What a process of the tests does.
+/// The entry point of the other processes.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn as_another_process() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -169,7 +171,7 @@ impl Site {
         self.base.join(task)
     }
 
-    /// What a task does: `a.one`, `hold`.
+    /// Sets the instruction of a task, such as `hold` for `a.one`.
     fn set(&self, task: &str, what: &str) {
         std::fs::write(self.path(task), what).unwrap();
     }
@@ -199,7 +201,7 @@ impl Site {
         Process { child, lines, said: Vec::new() }
     }
 
-    /// The tasks that have stamps.
+    /// Returns the tasks that have stamps.
     fn done(&self) -> Vec<String> {
         let layout = layout(&self.base, self.store, self.needs, 0);
         let mut done = Vec::new();
@@ -215,7 +217,7 @@ impl Site {
 }
 
 impl Process {
-    /// Waits until it says something that begins so, and returns all of it.
+    /// Waits for a line of output with this beginning, and returns the line.
     fn hear(&mut self, wanted: &str) -> String {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
@@ -230,7 +232,7 @@ impl Process {
         }
     }
 
-    /// How it ends.
+    /// Waits for the end of the process, and returns its result.
     fn end(&mut self) -> Result<(), String> {
         let until = Instant::now() + Duration::from_secs(20);
         loop {
@@ -269,7 +271,8 @@ fn others(site: &Site) -> OtherProcesses {
 
 const STORES: [&str; 2] = ["sqlite", "files"];
 
-/// Both hold their own object and wait for a task of the other's; the tasks make no circle.
+/// Each process has locked its own object and waits for a task of the other's object. The tasks
+/// form no circle.
 #[test]
 fn two_processes_with_objects_that_name_each_other_end_well() {
     for store in STORES {
@@ -308,7 +311,7 @@ fn whoever_waits_for_a_task_goes_on_while_the_holder_is_still_at_work() {
     }
 }
 
-/// The holder changes nothing that the other could see in the stamps.
+/// The skipped task changes no stamp in which the other process could see it.
 #[test]
 fn a_task_that_the_holder_skips_is_not_waited_for_any_longer() {
     for store in STORES {
@@ -393,7 +396,7 @@ fn three_processes_without_a_circle_of_tasks_end_well() {
     }
 }
 
-/// Each process runs all objects, whichever has which first.
+/// Each process runs all objects, and the order of locking is arbitrary.
 #[test]
 fn processes_that_run_the_same_objects_that_name_each_other_end_well() {
     for store in STORES {
@@ -412,7 +415,8 @@ fn processes_that_run_the_same_objects_that_name_each_other_end_well() {
     }
 }
 
-/// The object is on its way in this process, too, which waits for the lock; who needs one task of it does not wait for that.
+/// This process also runs the object, and waits for its lock. A dependent that needs only one task
+/// of the object does not wait for the lock.
 #[test]
 fn a_task_is_not_waited_for_because_the_whole_object_is() {
     let site = Site::new("sqlite", "a early b");
@@ -448,7 +452,8 @@ fn objects_brought_to_ready_within_tasks_close_a_circle_through_processes() {
     );
 }
 
-/// Each holds its own object, and wants the lock of the other's: no task can end that.
+/// Each process has locked its own object and waits for the lock of the other's, so no task can end
+/// the waits.
 #[test]
 fn locks_close_a_circle_too() {
     let site = Site::new("sqlite", "a late c, b late c");
@@ -503,7 +508,7 @@ fn a_wait_that_lasts_too_long_says_what_the_holder_does() {
     assert!(error.contains(&holder) && error.contains("; it runs `one` (Do the first), for "), "{error}");
 }
 
-/// A process that does not answer closes no circle.
+/// A process that does not respond is not part of any circle.
 #[test]
 fn a_holder_that_is_stopped_is_waited_for_and_named() {
     let site = Site { timeout: 2, ..Site::new("sqlite", "a early b, b early a") };
@@ -517,7 +522,7 @@ fn a_holder_that_is_stopped_is_waited_for_and_named() {
     assert!(began.elapsed() > Duration::from_secs(2));
     let silent = format!("; process {} does not answer, and may be stopped", b.pid());
     assert!(error.contains(&silent) && !error.contains("never end"), "{error}");
-    // Once it goes on, it has its object still.
+    // The process still holds the lock after it continues.
     site.let_go("b.one");
     b.signal("-CONT");
     assert!(b.end().is_err(), "its circle is one of tasks");
@@ -539,7 +544,7 @@ fn a_run_that_is_asked_to_stop_does_not_wait_on() {
     assert_eq!(b.end(), Ok(()));
 }
 
-/// A forced task is not done by another process: its lock is what is waited for.
+/// Another process does not satisfy a forced task, so the run waits for the lock.
 #[test]
 fn a_forced_task_waits_for_the_whole_object() {
     let site = Site::new("sqlite", "a early b");

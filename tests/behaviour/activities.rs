@@ -1,4 +1,4 @@
-//! Who waits for whom: the snapshot at every stage of a run whose tasks wait for the test.
+//! Tests of the snapshot of activities, at every stage of a run whose tasks wait for the test.
 
 use setup_tasks::activity::{Activity, Snapshot, WorkKind};
 use setup_tasks::prelude::*;
@@ -32,7 +32,7 @@ impl Client {
 
 struct Key(&'static str);
 
-/// One line for each activity: what works on what, for whom, and what it waits for.
+/// Returns one line per activity: its work, the activity on whose behalf it runs, and its waits.
 fn lines(snapshot: &Snapshot) -> Vec<String> {
     let name = |id: u64| {
         let activity = snapshot.activity(id).unwrap();
@@ -89,7 +89,7 @@ async fn a_snapshot_is_right_at_every_stage_of_a_run() {
     assert_eq!(of_server.description.as_deref(), Some("Do the first"));
     assert_eq!(snapshot.roots().map(|activity| activity.name.as_str()).collect::<Vec<_>>(), ["ada"]);
 
-    // A second one waits for the same, and began nothing.
+    // A second caller waits for the same work, and starts none.
     let other = tokio::spawn(grace.ready_owned());
     first.open();
     second.arrived().await;
@@ -105,7 +105,7 @@ async fn a_snapshot_is_right_at_every_stage_of_a_run() {
     second.open();
     key.arrived().await;
     let factory = format!("Factory of `{}`", std::any::type_name::<Key>());
-    // Whoever came first began it.
+    // The first caller started the work.
     let made_for = |maker: &str| {
         [
             format!("{factory}, for Run of {maker}"),
@@ -123,7 +123,7 @@ async fn a_snapshot_is_right_at_every_stage_of_a_run() {
     assert!(layout.activities().is_empty());
 }
 
-/// Waits until a snapshot looks as wanted.
+/// Waits until a snapshot fulfils a condition.
 async fn until(layout: &Layout, wanted: impl Fn(&[String]) -> bool) {
     let look = async {
         while !wanted(&lines(&layout.activities())) {
@@ -182,7 +182,7 @@ fn redact(line: &str) -> String {
     words.join(" ")
 }
 
-/// Looks at itself from inside.
+/// A model whose task takes a snapshot that contains itself.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "mirror")]
 struct Mirror(Machine);

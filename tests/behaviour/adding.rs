@@ -1,4 +1,4 @@
-//! Tasks added to one object at run time.
+//! Tests of tasks that are added to one object at run time.
 
 use std::time::Duration;
 
@@ -62,7 +62,7 @@ async fn an_added_task_invalidates_what_follows_and_only_that() {
     assert!(report.is_up_to_date());
 }
 
-/// A value with a hash.
+/// A kind of task with a hash.
 struct Text(&'static str);
 
 impl<T: Sync> TaskKind<T> for Text {

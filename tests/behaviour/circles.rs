@@ -1,4 +1,5 @@
-//! Circles of waits of every kind: readiness, relationships, factories, customizations, mixed. None hangs, and each is told.
+//! Tests of circles of waits of every kind and mixture: readiness, relationships, factories,
+//! customizations. No circle hangs, and each is reported.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -9,23 +10,24 @@ use setup_tasks::{AnyObject, Customization, Deferred, InjectionKey, Injector, La
 
 use test_kit::{Log, Numbers, chain};
 
-/// How one object needs another.
+/// The kind of dependency of one object on another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Kind {
-    /// Its task waits until the other is ready.
+    /// A task waits until the other object is ready.
     Ready,
-    /// A relationship, with `ready` or without.
+    /// A relationship.
     Related,
+    /// A relationship with `ready`.
     RelatedReady,
-    /// Its task asks for a value, whose factory asks for the other object.
+    /// A task requests a value, whose factory requests the other object.
     Factory,
-    /// A task of a customization waits until the other is ready.
+    /// A task of a customization waits until the other object is ready.
     Customization,
 }
 
 const KINDS: [Kind; 5] = [Kind::Ready, Kind::Related, Kind::RelatedReady, Kind::Factory, Kind::Customization];
 
-/// An edge of the graph: the first needs the second.
+/// An edge of the graph: the first object depends on the second.
 type Edge = (usize, usize, Kind);
 
 type Needs = Arc<OnceLock<Vec<AnyObject>>>;
@@ -68,9 +70,9 @@ impl Custom {
     }
 }
 
-/// Half of them one by one, half of them at once.
+/// Waits for one half of the objects one by one, and for the other half at the same time.
 async fn wait_for(needs: &Needs) -> Result<()> {
-    // So that all have been asked for before the first is done.
+    // All objects are requested before the first is ready.
     tokio::task::yield_now().await;
     let needs = needs.get().map(Vec::as_slice).unwrap_or_default();
     let (one_by_one, at_once) = needs.split_at(needs.len() / 2);
@@ -133,7 +135,7 @@ fn graph(count: usize, edges: &[Edge]) -> (Layout, Vec<Object<Node>>, Log) {
     (layout, nodes, log)
 }
 
-/// Asks for all objects at once, each in a task of its own; the errors.
+/// Requests all objects at the same time, each in its own tokio task. Returns the errors.
 async fn ready_all(nodes: &[Object<Node>]) -> Vec<String> {
     let asker = |node: &Object<Node>| {
         let node = node.clone();
@@ -148,11 +150,11 @@ async fn ready_all(nodes: &[Object<Node>]) -> Vec<String> {
     errors
 }
 
-/// Whether an error tells of a circle of the graph.
+/// Checks that an error contains a circle that exists in the graph.
 fn tells_a_true_circle(error: &str, edges: &[Edge]) {
     let (_, circle) = error.rsplit_once("waiting would never end: ").expect(error);
     let is_edge = |from, to| edges.iter().any(|edge| (edge.0, edge.1) == (from, to));
-    // A factory stands between who asks for the value and the object that it asks for.
+    // A factory is between the object that requests the value and the object that the factory requests.
     let members: Vec<usize> = circle
         .split(" -> ")
         .map(|name| name.split('`').nth(1).unwrap())
@@ -196,7 +198,7 @@ async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
         let mut numbers = Numbers::new(seed);
         let mut next = |below| numbers.index(below);
         let mut edges: Vec<Edge> = (1..count).flat_map(|i| [(i, next(i), KINDS[next(5)])]).collect();
-        // One circle through all of them, of every kind of wait.
+        // These edges close a circle through all objects, with any kinds of waits.
         edges.extend((0..count).map(|i| (i, (i + count - 1) % count, KINDS[next(5)])));
         let (_layout, nodes, _) = graph(count, &edges);
         let errors = ready_all(&nodes).await;
@@ -220,7 +222,7 @@ async fn every_pair_of_kinds_closes_a_circle_that_is_told_also_to_a_fleet() {
             }
             assert_eq!(report.object("3").unwrap().outcome, ObjectStatus::Ran, "it is no part of it");
             assert_eq!(log.take(), ["3"]);
-            // Each alone, in an epoch of its own.
+            // Each object runs alone, in its own request.
             let error = chain(nodes[2].run_setup_tasks().await.unwrap_err());
             tells_a_true_circle(&error, &edges);
         }

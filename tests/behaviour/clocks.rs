@@ -1,4 +1,5 @@
-//! Clocks that are wrong: what ran later is later all the same, also in another process, and after a restart.
+//! Tests of wrong clocks. A later run gets a later time nevertheless, even in another process and
+//! after a restart.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -26,7 +27,7 @@ impl Client {
     }
 }
 
-/// A process whose clock stands at so many seconds.
+/// Returns the layout of a process whose clock shows this number of seconds.
 fn process(config: &Config, kind: &str, seconds: u64) -> (Layout, Object<Machine>, Object<Client>) {
     let cache = config.cache_dir();
     let store: Arc<dyn StampStore> = match kind {
@@ -49,7 +50,7 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
             let (_layout, _, client) = process(&config, kind, 2_000_000_000);
             client.run_setup_tasks().await.unwrap();
         }
-        // Years earlier, and it has not seen the client's stamp.
+        // The clock of this process is years behind, and the process has not read the client's stamp.
         {
             let (_layout, server, _) = process(&config, kind, 1_000_000_000);
             Machine::FIRST.run(&server).await.unwrap();
@@ -61,7 +62,7 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
             let report = client.run_setup_tasks().await.unwrap();
             assert_eq!(lines(&report).last().unwrap(), expected, "{kind}");
         }
-        // Marked by hand, and set back once more.
+        // The task is marked as done by hand, and the clock is set back once more.
         {
             let (_layout, server, _) = process(&config, kind, 1);
             server.create_stamp("first", "").await.unwrap();
@@ -84,7 +85,7 @@ async fn a_process_whose_clock_is_behind_sees_what_one_ahead_stamped_meanwhile()
         Machine::FIRST.run(&server).await.unwrap();
         let (_ahead, _, client) = process(&config, kind, 2_000_000_000);
         client.run_setup_tasks().await.unwrap();
-        // The first process goes on; the clock that it saw last is its own.
+        // The first process continues. The latest time that it has seen is its own.
         Machine::FIRST.run(&server).await.unwrap();
         let report = client.run_setup_tasks().await.unwrap();
         assert_eq!(lines(&report).last().unwrap(), "mount ran: server/first ran later", "{kind}");

@@ -1,4 +1,4 @@
-//! Commands that tasks run, and what tasks say in their logs.
+//! Tests of the commands that tasks run, and of the logs of tasks.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use setup_tasks::prelude::*;
 
 use test_kit::{Scratch, chain, events};
 
-/// Runs a shell script, in one of several ways.
+/// A model that runs a shell script in one of several ways.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "shell")]
 struct Shell {
@@ -61,7 +61,7 @@ fn text(log: &LogFile) -> String {
     std::fs::read_to_string(&log.path).unwrap()
 }
 
-/// Whether a process is there, as the system sees it.
+/// Returns whether the system has a process with this id.
 fn is_alive(pid: &str) -> bool {
     let state = std::fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
     state.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
@@ -152,7 +152,7 @@ async fn a_command_that_is_not_there_is_named_with_help() {
     assert!(error.contains("cannot start `no-such-program 'it'\\''s'`\nhelp: install it"), "{error}");
 }
 
-/// Starts a child of its own that ignores being asked to end, says both numbers, and waits.
+/// A script that starts a child, prints the ids of both, and waits. The child ignores requests to end.
 const FAMILY: &str = "sh -c 'trap \"\" TERM; echo $$ > CHILD.new; mv CHILD.new CHILD; sleep 60; sleep 60' & wait";
 
 fn family(place: &Scratch) -> (String, PathBuf) {
@@ -190,7 +190,8 @@ async fn a_cancelled_task_leaves_no_process_behind_and_no_stamp() {
     assert_eq!(why, Some(setup_tasks::Reason::Interrupted));
 }
 
-/// Starts a child that leaves its parent's process group in one of two ways, and ends when it is asked to, which the child ignores.
+/// Returns a script that starts a child outside of the process group, in one of two ways. The
+/// parent ends on request, but the child ignores the request.
 fn runaway(place: &Scratch, way: &str) -> (String, PathBuf) {
     let (script, child) = family(place);
     (script.replacen("sh -c", &format!("{way} sh -c"), 1), child)
@@ -198,7 +199,7 @@ fn runaway(place: &Scratch, way: &str) -> (String, PathBuf) {
 
 #[tokio::test]
 async fn processes_that_left_the_group_end_with_their_command() {
-    // A session of its own; a group of its own, as shells with job control make.
+    // The first child has its own session. The second has its own group, as in shells with job control.
     for way in ["setsid", "timeout 100"] {
         let place = Scratch::new();
         let (script, child) = runaway(&place, way);
@@ -217,7 +218,7 @@ async fn processes_that_left_the_group_end_with_their_command() {
     }
 }
 
-/// Leaves a process running that says `tick` for ever.
+/// A script that leaves a process running, which prints `tick` for ever.
 const TICKS: &str = "(while :; do echo tick; sleep 0.05; done) & echo $! > CHILD.new; mv CHILD.new CHILD; echo started";
 
 fn kill(pid: &str) {
@@ -239,7 +240,7 @@ async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() 
     assert!(!text(task).contains("\nstarted"), "{}", text(task));
     let mode = std::os::unix::fs::PermissionsExt::mode(&own.path.metadata().unwrap().permissions());
     assert_eq!(mode & 0o777, 0o600);
-    // Well beyond the time that others have to say their last words.
+    // This takes much longer than the time in which other processes may print their last output.
     until(|| text(own).matches("tick").count() > 40).await;
     assert!(is_alive(&pid(&child)));
     kill(&pid(&child));

@@ -1,10 +1,12 @@
-//! `#[cfg]` and `#[cfg_attr]`: what they leave is what is called, ordered, fingerprinted and depended on.
+//! Tests of `#[cfg]` and `#[cfg_attr]`: only the items that they leave are called, ordered,
+//! fingerprinted and depended on.
 
 use setup_tasks::prelude::*;
 
 use test_kit::{Log, Scratch};
 
-/// Variants of one model, each in a module of its own, as builds of one program would have them.
+/// Defines variants of one model, each in its own module, as different builds of one program would
+/// contain them.
 macro_rules! build {
     ($module:ident { $($variants:tt)* }) => {
         mod $module {
@@ -60,7 +62,7 @@ build!(another_is_built {
     fn holds(&self) -> bool { true }
 });
 
-/// Runs the host of one build; whether its task ran.
+/// Runs the host of one build, and returns whether its task ran.
 async fn ran<T: SetupTasks>(place: &Scratch, make: fn(Log) -> T) -> bool {
     let log = Log::default();
     let host = place.layout().add(make(log.clone())).unwrap();

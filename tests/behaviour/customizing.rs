@@ -1,4 +1,4 @@
-//! Customizations: the tasks of a model, applied to a host.
+//! Tests of customizations, which apply the tasks of a model to a host.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use setup_tasks::{Customization, HostObject, Layout, NewTask, Resource, RunConte
 
 use test_kit::{Events, Knobs, Log, Machine, Scratch, chain, events};
 
-/// A host with tasks on both sides of its customization.
+/// A host with tasks before and after its customization.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "hosts/{machine.name}", id = "{machine.name}")]
 struct Host {
@@ -40,7 +40,7 @@ impl Host {
     }
 }
 
-/// What is shared while a customization runs.
+/// A resource that is shared while a customization runs.
 struct Mount(Log);
 
 struct Mounted(&'static str);
@@ -92,7 +92,7 @@ fn host(layout: &Layout) -> Object<Host> {
     layout.add(Host { machine: Machine::new("h") }).unwrap()
 }
 
-/// Names, statuses and reasons, subtasks with more space before them.
+/// Returns the names, statuses and reasons of tasks. Subtasks are indented.
 fn tree(report: &ObjectReport) -> Vec<String> {
     fn add(tasks: &[TaskReport], indent: &str, lines: &mut Vec<String>) {
         for task in tasks {
@@ -219,7 +219,7 @@ async fn it_is_forced_and_run_alone_as_a_whole_or_by_task() {
     }
 }
 
-/// A customization within a customization, and one whose model is there already.
+/// A model with a customization within a customization, and with one whose model exists already.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "tls")]
 struct Tls(Log);

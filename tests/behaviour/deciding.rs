@@ -1,4 +1,4 @@
-//! Every reason, reached by real runs.
+//! Tests of every reason with real runs.
 
 use std::fs;
 use std::sync::Arc;
@@ -109,7 +109,7 @@ async fn a_check_that_fails_fails_the_object_and_keeps_the_stamp() {
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date() && machine.log.take().is_empty());
 }
 
-/// A task with a completion check, between two with stamps.
+/// A model with a completion check between two tasks with stamps.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "checked")]
 struct Checked {
@@ -142,8 +142,9 @@ impl Checked {
     }
 }
 
-/// Ends a run right after its task with a completion check changed something, as a kill would, in each store. From then on the
-/// check says that the task is complete. Returns the tasks that the next process runs, and those that the process after it runs.
+/// For each store, ends a run right after a task with a completion check has changed something, as
+/// a kill would. From then on the check returns that the task is complete. Returns the tasks that
+/// run in the next process and in the one after it.
 async fn after_an_end_of(how: &'static str) -> Vec<(&'static str, [Vec<String>; 2])> {
     let place = Scratch::new();
     let mut ran = Vec::new();
@@ -224,7 +225,8 @@ async fn a_completion_check_decides_alone_and_keeps_no_stamp() {
     assert_eq!(plan(&object).await, ["before up to date", "checked up to date", "after would run: checked ran later"]);
 }
 
-/// Two models whose task differs in its source alone, and one in white space and documentation alone.
+/// Two models whose tasks differ only in the source, and one that differs only in white space and
+/// documentation.
 mod sources {
     use setup_tasks::prelude::*;
 
@@ -342,7 +344,7 @@ async fn an_input_whose_content_changed_appeared_or_vanished_runs_the_task() {
     builder.run_setup_tasks().await.unwrap();
     assert_eq!(plan(&builder).await, ["build up to date"]);
 
-    // The same content, written anew, is no change; the same length with another content is one.
+    // Writing the same content again is not a change. Other content of the same length is one.
     fs::write(place.path().join("src/x.txt"), "source").unwrap();
     assert_eq!(plan(&builder).await, ["build up to date"]);
     fs::write(place.path().join("src/x.txt"), "SOURCE").unwrap();
@@ -391,7 +393,7 @@ async fn a_hash_that_changes_while_the_task_runs_is_not_believed_used() {
     assert_eq!(plan(&machine).await[1], "second would run: its hash changed while it last ran to after");
 }
 
-/// Counts how often its slow invalidator is asked.
+/// A model that counts the calls of its slow invalidator.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "slow")]
 struct Slow(Arc<AtomicU32>);

@@ -1,4 +1,5 @@
-//! Tasks: descriptions, orders, arguments, values, generic models, the list of types.
+//! Tests of the declaration of tasks: descriptions, orders, arguments, values, generic models, and
+//! the list of types.
 
 use setup_tasks::prelude::*;
 use setup_tasks::task::{Extract, TaskKind};
@@ -56,7 +57,7 @@ fn the_first_line_of_the_doc_comment_describes_a_task() {
     assert_eq!(table.get(at).unwrap().description(), "Raw, and described here");
 }
 
-/// An extractor of the user's own.
+/// An extractor that the user defines.
 struct Doubled(u32);
 
 impl Extract for Doubled {
@@ -154,7 +155,7 @@ async fn a_task_may_return_nothing_an_outcome_or_any_error() {
     assert!(source.is::<std::fmt::Error>(), "{error:?}");
 }
 
-/// A kind of task that says what it is told.
+/// A kind of task that logs a given line.
 struct Say(&'static str);
 
 impl TaskKind<Valued> for Say {
@@ -254,7 +255,7 @@ fn expansions_work_without_prelude_renamed_and_with_all_warnings_denied() {
     assert_eq!(fixture_renamed::place().unwrap(), 14);
 }
 
-/// Their handles are `NAME`, `BLOCK`, `TABLE`, `READONLY`.
+/// A model with tasks whose handles are `NAME`, `BLOCK`, `TABLE` and `READONLY`.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "named")]
 struct NamedAsTheConstants;

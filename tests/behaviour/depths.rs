@@ -1,4 +1,5 @@
-//! Long chains of objects, on a thread with a small stack: none of them is followed or dropped by recursion.
+//! Tests with long chains of objects on a thread with a small stack. The runtime neither follows
+//! nor drops chains by recursion.
 
 use std::time::Duration;
 
@@ -8,10 +9,10 @@ use setup_tasks::{AnyObject, InjectionKey, Layout};
 
 use test_kit::chain;
 
-/// The stack of a thread of tokio has 2 MiB.
+/// The size of the stack. That of tokio's threads is 2 MiB.
 const STACK: usize = 512 << 10;
 const MANY: usize = 200_000;
-/// For what is run: each of these objects costs time.
+/// The number of objects in chains that run, which takes time for each object.
 const SOME: usize = 2000;
 
 fn on_a_small_stack(work: impl FnOnce() + Send + 'static) {
@@ -62,7 +63,8 @@ fn a_chain_of_200_000_objects_is_dropped_with_its_layout_or_after_it() {
     });
 }
 
-/// An object whose place in a chain is known to its injector, or to the dependencies that it was placed with.
+/// An object whose neighbour in a chain comes from its injector, or from the dependencies with
+/// which it was added.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "beads/{0}", id = "{0}")]
 struct Bead(usize);
@@ -121,7 +123,7 @@ fn a_long_chain_is_run_planned_inspected_and_run_by_a_fleet() {
             let report = layout.run().jobs(8).await.unwrap();
             assert!(report.is_success() && report.objects.len() == SOME, "{}", report.summary());
 
-            // A run that is dropped in the middle.
+            // This run is dropped before its end.
             let layout = Layout::in_memory().unwrap();
             let first = links(&layout, SOME, false);
             let run = tokio::time::timeout(Duration::from_millis(20), first.run_setup_tasks().into_future()).await;

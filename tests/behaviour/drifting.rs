@@ -1,4 +1,5 @@
-//! Drift: rendered and installed files that are not as they were left are put right, and a plan says what differs.
+//! Tests of drift: a run repairs rendered and installed files that were changed, and a plan reports
+//! the differences.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
@@ -16,7 +17,7 @@ use setup_tasks_templates::{
 
 use test_kit::{Scratch, chain, lines};
 
-/// Renders files, installs them, and restarts what reads them.
+/// A model that renders files, installs them, and restarts the service that reads them.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "host", id = "host")]
 struct Host {
@@ -52,7 +53,7 @@ impl FilesystemAccess for Host {
 
 const PASSWORD: &str = "correct horse of the host";
 
-/// The host in a layout of its own, as in the next process.
+/// Returns the host in a new layout, as the next process has it.
 fn host(place: &Scratch) -> Object<Host> {
     place.layout().add(Host { name: "ada".into(), password: Secret::new(PASSWORD.to_owned()) }).unwrap()
 }
@@ -74,13 +75,13 @@ fn wait_for_a_tick(file: &Path) {
     }
 }
 
-/// Something done to a file.
+/// A function that changes a file.
 type Spoil = fn(&Path);
 
 const SPOILS: &[(&str, Spoil)] = &[
     ("content differs", |path| fs::write(path, "edited by hand").unwrap()),
     ("content differs", |path| {
-        // Another text of the same length, with the same time of modification.
+        // The file gets another text of the same length, and keeps its time of modification.
         wait_for_a_tick(path);
         let meta = path.metadata().unwrap();
         fs::write(path, "x".repeat(usize::try_from(meta.len()).unwrap())).unwrap();
@@ -243,7 +244,8 @@ async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
     assert!(!is_kept(&place, &hash("secret")), "likely secrets could be tested against it");
     let hex = blake3::hash(&content("secret")).to_hex();
     assert!(!is_kept(&place, hex.as_bytes()));
-    // The keyed hash still shows that a touched file has the same content, and that an edited one has another.
+    // The keyed hash still shows that the content of a touched file is the same, and that of an
+    // edited file is not.
     let file = place.path().join("root/secret");
     let text = content("secret");
     fs::write(&file, &text).unwrap();
@@ -252,7 +254,7 @@ async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
     assert!(!host(&place).as_any().plan().await.unwrap().is_up_to_date());
 }
 
-/// Everything that a plan and a run say, in every form, and what is kept.
+/// Returns all output of a plan and a run in every form, and all stored data.
 async fn said(place: &Scratch, password: &str) -> String {
     let layout = place.layout();
     let host = Host { name: "ada".into(), password: Secret::new(password.to_owned()) };
@@ -288,7 +290,7 @@ async fn after_a_rotation_neither_the_old_nor_the_new_text_is_shown_whatever_fil
     let rotated = said(&place, new).await;
     assert!(rotated.contains("--- secret\n+++ secret\n(secrets differ)\n"), "{rotated}");
     all += &rotated;
-    // Edited by hand, and with no stamp that says what it was made from.
+    // The file is edited by hand, and no stamp records the secret from which it was created.
     fs::write(place.path().join("root/secret"), spellings(old)[1].as_bytes()).unwrap();
     all += &said(&place, new).await;
     fs::write(place.path().join("root/secret"), spellings(old)[1].as_bytes()).unwrap();

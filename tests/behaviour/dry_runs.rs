@@ -1,4 +1,4 @@
-//! Dry runs run nothing, whatever the user code that they ask asks for in turn.
+//! Tests of dry runs: they run no tasks, even if they call user code that requests work.
 
 use std::sync::Arc;
 
@@ -7,7 +7,7 @@ use setup_tasks::{InjectionKey, Layout};
 
 use test_kit::{Log, Scratch, lines};
 
-/// The other object: whoever asks for it within a plan gets a plan.
+/// The other object. A request for it within a plan results in a plan.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "repo")]
 struct Repo {
@@ -22,7 +22,7 @@ impl Repo {
     }
 }
 
-/// A way to ask for work of another object.
+/// A way to request work of another object.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Way {
     Inject,
@@ -36,7 +36,7 @@ enum Way {
 
 const WAYS: [Way; 7] = [Way::Inject, Way::Ready, Way::Run, Way::Handle, Way::Fleet, Way::Factory, Way::Nested];
 const REPO: InjectionKey<Object<Repo>> = InjectionKey::named("repo");
-/// Made by a factory that brings the object to ready.
+/// The key of a value whose factory brings the object to ready.
 const MADE: InjectionKey<String> = InjectionKey::named("made");
 
 impl Way {
@@ -49,14 +49,14 @@ impl Way {
             Self::Handle => drop(Repo::ADD_PACKAGES.run(&repo).await?),
             Self::Fleet => drop(cx.layout().run().include("repo").await?),
             Self::Factory => drop(cx.injector().get(&MADE).await?),
-            // Another task, so that the tokio task that asks is another one, too.
+            // The request comes from within a joined future.
             Self::Nested => futures_util::future::join(async { repo.ready().await }, async {}).await.0?,
         }
         Ok(())
     }
 }
 
-/// Which of its helper methods asks, and how.
+/// The helper method that requests the work.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Helper {
     Relationship,
@@ -135,7 +135,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
         for way in WAYS {
             let what = format!("{helper:?} {way:?}");
             let place = Scratch::new();
-            // The hash and the invalidator are asked where there is a stamp.
+            // A run calls the hash function and the invalidator only if there is a stamp.
             {
                 let layout = place.layout();
                 let user = layout.add(User { log: Log::default(), helper, way }).unwrap();
@@ -154,7 +154,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
             assert!(report.is_success(), "{what}: {report}");
             asked(1);
             let report = layout.run().include("user").dry_run().await.unwrap();
-            // A fleet within a plan has a report of its own.
+            // A fleet within a plan has its own report.
             let told = (way != Way::Fleet).then_some(1);
             assert_eq!(report.object("repo").map(|repo| repo.tasks.len()), told, "{what}: {report}");
             asked(1);
@@ -167,7 +167,7 @@ async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
             assert_eq!(place.tree(), before, "{what}");
             assert_eq!(lines(&repo.as_any().plan().await.unwrap()), ["add_packages would run: never ran"], "{what}");
 
-            // Nothing of it is remembered: a run really runs.
+            // The plan leaves no state behind: a run really runs the tasks.
             user.run_setup_tasks().await.unwrap();
             let said = log.take();
             assert_eq!(said.iter().filter(|line| *line == "add_packages").count(), 1, "{what}: {said:?}");
@@ -184,7 +184,7 @@ async fn an_object_that_was_planned_to_be_ready_is_brought_to_ready() {
     assert_eq!(log.take(), ["asked"]);
     repo.ready().await.unwrap();
     assert_eq!(log.take(), ["add_packages"]);
-    // What is ready stays so within a plan, too.
+    // An object that is ready stays ready within a plan, too.
     repo.clear_stamps_and_cache().await.unwrap();
     let report = layout.run().include("user").dry_run().await.unwrap();
     assert!(report.object("repo").is_none(), "{report}");
@@ -282,14 +282,15 @@ async fn a_factory_keeps_what_it_made_for_a_plan_unless_it_was_made_without_the_
     }
     assert_eq!(log.take(), ["asked", "asked"]);
     user.run_setup_tasks().await.unwrap();
-    // The factory is called for real: its object is brought to ready.
+    // The factory really runs, and brings its object to ready.
     assert_eq!(log.take(), ["hashed", "add_packages", "asked"]);
     layout.injector().get(&plain).await.unwrap();
     layout.injector().get(&plain).await.unwrap();
     assert_eq!(log.take(), ["made"]);
 }
 
-/// Its second task's check needs what the first one makes; so does a relationship of its customization.
+/// A model in which the check of the second task, and a relationship of the customization, need the
+/// result of the first task.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "db")]
 struct Database;
@@ -351,13 +352,13 @@ async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has
 
     assert_eq!(database.run_setup_tasks().await.unwrap().ran().count(), 3);
     assert!(database.as_any().plan().await.unwrap().is_up_to_date());
-    // Where nothing would run before it, a check that fails is a failure.
+    // The failure of a check is reported if no earlier task would run.
     std::fs::remove_file(database.state_path().unwrap().join("installed")).unwrap();
     let failed = test_kit::chain(database.as_any().plan().await.unwrap_err());
     assert_eq!(failed, error);
 }
 
-/// Its check asks for another object, and needs what that makes.
+/// A model whose check requests another object, and needs its result.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "waiter")]
 struct Waiter {
@@ -414,13 +415,13 @@ async fn a_check_that_fails_after_what_it_asked_for_would_run_is_undecided_and_s
     let report = layout.run().include("guest").dry_run().await.unwrap();
     assert_eq!(report.summary(), "would run: 1 task on 1 object; 2 undecided, 1 up to date", "{report}");
 
-    // The run decides: the check is complete by then, and nothing else had to run.
+    // The run decides the task: its check is complete by then, and no other task had to run.
     let report = layout.run().await.unwrap();
     assert_eq!(report.summary(), "done: 3 objects; 1 task ran, 4 up to date");
     assert_eq!(log.take(), ["add_packages"]);
 }
 
-/// A relationship method that takes a while, and counts its calls.
+/// A model with a slow relationship method, which counts its calls.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "slow")]
 struct Slow {
@@ -455,7 +456,7 @@ async fn a_relationship_method_is_called_once_per_request_and_awaited_to_its_end
     assert!(inspected[0].depends_on().is_empty() && log.take().is_empty());
     layout.run().dry_run().await.unwrap();
     assert_eq!((log.take(), ran.take()), (vec!["begun".to_owned(), "ended".to_owned()], vec![]));
-    // What it answered is known without asking it again.
+    // The result of the method is known without another call.
     let known: Vec<_> =
         inspected[0].depends_on().into_iter().map(|(object, task)| (object.id().to_owned(), task)).collect();
     assert_eq!(known, [("repo".to_owned(), "add_packages".to_owned())]);

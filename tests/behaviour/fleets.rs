@@ -1,4 +1,4 @@
-//! Many objects: at once, in order, and what is said of them.
+//! Tests of fleets: parallel runs, the order of objects, and reports.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -36,7 +36,7 @@ impl Client {
     }
 }
 
-/// Two servers, a client of each, and one behind the first client.
+/// A site with two servers, a client of each, and a machine that depends on the first client.
 struct Site {
     layout: Layout,
     good: Object<Machine>,
@@ -45,7 +45,7 @@ struct Site {
 
 fn site() -> Site {
     let layout = Layout::in_memory().unwrap();
-    // Dependents are added first: the order of adding is not that of running.
+    // Dependents are added first because the order of adding must not determine the order of running.
     let (good, bad) = (Machine::new("good"), Machine::new("bad"));
     let log = good.log.clone();
     let bad = Machine { log: log.clone(), ..bad };
@@ -97,7 +97,8 @@ async fn as_many_objects_run_at_once_as_there_are_jobs_and_no_more() {
     }
 }
 
-/// Counts how many of its kind run at once, and waits until as many do as there are jobs.
+/// A model that counts the objects of its kind that run at the same time. Each waits until as many run
+/// as there are jobs.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "counted/{name}")]
 struct Counted {
@@ -131,7 +132,7 @@ async fn dependencies_come_first_and_hold_no_job_while_they_are_waited_for() {
     let free = layout.add(Machine { log: log.clone(), ..Machine::new("free") }).unwrap();
     let run = tokio::spawn(layout.run().jobs(2).into_future());
     gate.arrived().await;
-    // The one that depends on nothing is not kept waiting by those that do.
+    // The object without dependencies does not wait for the objects that have some.
     tokio::time::timeout(Duration::from_secs(20), free_ran(&free)).await.unwrap();
     gate.open();
     assert!(run.await.unwrap().unwrap().is_success());
@@ -257,7 +258,7 @@ async fn the_id_of_an_object_that_exists_is_never_taken_for_a_pattern() {
             assert_eq!(forced, result.object == id, "force {id}: {}", result.object);
         }
     }
-    // As a pattern where no object has that id.
+    // The text is a pattern if no object has that id.
     assert_eq!(chosen(layout.run().include("web[0-9]")), ["web1"]);
     assert_eq!(chosen(layout.run().include("web*")), ["web[1]", "web1", "web[[]1[]]"]);
     assert_eq!(chosen(layout.run().include("?")), ["a", "[", "!"]);
@@ -305,7 +306,7 @@ async fn forced_tasks_run_once_whoever_asks_first() {
     let report = site.layout.run().force("good/second").jobs(8).await.unwrap();
     assert_eq!(site.good.log.take(), ["second", "third", "two mounts", "two greets"]);
     assert_eq!(report.object("good").unwrap().tasks[0].reason, Some(Reason::Forced));
-    // Asked for by a dependent alone.
+    // Only a dependent of the object is selected.
     site.layout.run().include("two").force("good/first").await.unwrap();
     assert_eq!(site.good.log.take(), ["first", "second", "two mounts", "two greets"]);
     let report = site.layout.run().force_all().await.unwrap();
@@ -402,7 +403,7 @@ async fn the_report_as_json_has_a_version_and_everything_else() {
     );
 }
 
-/// Runs a fleet from inside.
+/// A model whose task runs a fleet.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "admiral")]
 struct Admiral;
@@ -443,7 +444,7 @@ async fn a_fleet_that_is_dropped_leaves_what_ran_as_interrupted() {
     assert_eq!(report.object("m").unwrap().tasks[0].reason, Some(Reason::Interrupted), "{report}");
 }
 
-/// Says itself what ready is.
+/// A model with its own method to bring it to ready.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "custom", ready = bring_up)]
 struct Custom(Machine);
@@ -477,7 +478,7 @@ async fn a_fleet_brings_up_in_the_models_own_way_and_reports_the_tasks() {
     );
 }
 
-/// Runs a task of another object by hand.
+/// A model whose task runs a task of another object by its handle.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "operator")]
 struct Operator {
@@ -519,7 +520,7 @@ async fn what_a_fleet_leaves_out_is_not_taken_for_ready_afterwards() {
     assert_eq!(machine.log.take().len(), 3);
 }
 
-/// Takes a machine from the injector.
+/// A model whose task takes a machine from the injector.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "user")]
 struct User(test_kit::Log);
@@ -552,7 +553,7 @@ async fn the_way_to_a_failure_may_be_long() {
     assert!(error.ends_with("the disk is on fire"));
 }
 
-/// Panics where a path is formatted.
+/// A model that panics when a path is formatted.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "shaky")]
 struct Shaky {
@@ -599,7 +600,8 @@ async fn many_objects_are_read_at_once_and_what_changes_meanwhile_is_seen_before
     layout.run().await.unwrap();
     machines[99].delete_stamp("third").await.unwrap();
 
-    // The first object holds the fleet up, after all was read; meanwhile another process does the work of the last.
+    // The first object delays the fleet after all stamps were read. Meanwhile, another process does
+    // the work of the last object.
     machines[0].knobs.set("hash", "new");
     let gate = machines[0].knobs.gate("second");
     let fleet = tokio::spawn(layout.run().jobs(1).into_future());
@@ -612,7 +614,7 @@ async fn many_objects_are_read_at_once_and_what_changes_meanwhile_is_seen_before
     let report = fleet.await.unwrap().unwrap();
     assert!(report.is_success(), "{report}");
     assert!(machines[99].log.take().is_empty(), "what is done is not done again");
-    // What was read ahead is not for later runs.
+    // Later runs do not use the prefetched records.
     other.run_setup_tasks().force(Machine::SECOND).await.unwrap();
     machines[99].knobs.set("hash", "");
     assert!(machines[99].as_any().plan().await.unwrap().is_up_to_date());

@@ -1,4 +1,5 @@
-//! The floors of the runtime. ARCHITECTURE.md lists them; an import of a file leads to its own floor or to a lower one.
+//! Tests of the floors of the runtime, which ARCHITECTURE.md lists. A file may import only from its
+//! own floor or from a lower one.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -67,7 +68,7 @@ impl Floors {
         Self(floors)
     }
 
-    /// Returns the entry that names the file most exactly.
+    /// Returns the most specific entry for the file.
     fn entry(&self, file: &str) -> Option<Floor> {
         let entries = self.0.iter().filter(|(place, _)| is_within(file, place));
         entries.max_by_key(|(place, _)| place.len()).map(|(_, floor)| *floor)
@@ -81,18 +82,18 @@ impl Floors {
     }
 }
 
-/// Returns whether a file is the place, or lies in the folder with that name.
+/// Returns whether a file is the entry itself, or is in the folder of that name.
 fn is_within(file: &str, place: &str) -> bool {
     file == place || (place.ends_with('/') && file.starts_with(place))
 }
 
-/// The path of a module, or of what a module imports.
+/// The path of a module or of an imported item.
 type Names = Vec<String>;
 
 struct Module {
-    /// The file, from `setup-tasks/src`.
+    /// The path of the file, relative to `setup-tasks/src`.
     file: String,
-    /// The names that its `use` items bind, with the paths that they stand for.
+    /// The names that the `use` items bind, with the paths to which they refer.
     bindings: HashMap<String, Names>,
     globs: Vec<Names>,
 }
@@ -102,7 +103,7 @@ struct Import {
     path: Names,
 }
 
-/// The modules of the runtime without its tests, and all paths in them that begin within the crate.
+/// The modules of the runtime without tests, and all their paths that begin within the crate.
 #[derive(Default)]
 struct Sources {
     modules: HashMap<Names, Module>,
@@ -146,7 +147,7 @@ impl Sources {
                             Some(name) => _ = entry.bindings.insert(name, path.clone()),
                             None => entry.globs.push(path.clone()),
                         }
-                        // What a module re-exports of its own children is no import.
+                        // A re-export from a child module is not an import.
                         if !(is_public && children.contains(&first)) {
                             self.imports.push(Import { module: module.clone(), path });
                         }
@@ -162,13 +163,14 @@ impl Sources {
         }
     }
 
-    /// Returns the file that defines the last name of a path, or the last that can be followed.
+    /// Returns the file that defines the last name of a path, or the last name that can be resolved.
     fn file_of(&self, module: &Names, path: &[String]) -> Option<&str> {
         let found = self.follow(module, path, 0)?;
         Some(&self.modules[&found].file)
     }
 
-    /// Returns the module that a path names, or that defines the item that it names. `None` for another crate's.
+    /// Returns the module at a path, or the module that defines the item at a path. Returns `None`
+    /// for a path into another crate.
     fn follow(&self, module: &Names, path: &[String], depth: usize) -> Option<Names> {
         let mut rest = path;
         let mut at = match &*path[0] {

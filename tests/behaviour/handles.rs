@@ -1,4 +1,4 @@
-//! Handles: running one task, and naming one.
+//! Tests of handles, which name a task and run it.
 
 use std::time::Duration;
 
@@ -49,8 +49,9 @@ async fn tasks_go_by_name_on_an_object_of_unknown_type() {
     assert!(any.downcast::<Machine>().is_some());
 }
 
-/// An object whose tasks run each other as its log orders: `outer:late,early;late:!`. A name runs that task's handle, `?late` does
-/// so and swallows its failure, and a `!` fails, a `~` skips, a `.` never ends.
+/// A model whose tasks run each other by the instructions of its log, such as
+/// `outer:late,early;late:!`. A name runs the task of that name by its handle, and `?late` also
+/// ignores its failure. `!` fails, `~` skips, and `.` never ends.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "nests/{name}", id = "{name}")]
 struct Nest {
@@ -329,7 +330,7 @@ async fn who_depends_on_a_task_that_another_ran_comes_to_rest() {
     );
     let report = layout.run().await.unwrap();
     assert_eq!(report.objects.iter().flat_map(|object| &object.tasks).count(), 0, "{report}");
-    // One task by its handle, in a fleet that chooses others by tag.
+    // A task runs another by its handle, in a fleet that selects tasks by a tag.
     let report = layout.run().tag("chosen").force("n/outer").await.unwrap();
     assert!(report.is_success(), "{report}");
     assert_eq!(nest.log.take(), ["outer", "late"]);
@@ -364,7 +365,7 @@ async fn many_tasks_that_run_each_other_fit_on_a_stack() {
     assert!(nest.run_setup_tasks().await.unwrap().is_up_to_date());
 }
 
-/// A host with a customization whose tasks run each other and the host's.
+/// A host with a customization whose tasks run each other and those of the host.
 #[derive(SetupTasks, Default)]
 #[setup_tasks(subdir = "host")]
 struct Host(Log, std::sync::Arc<std::sync::Mutex<Option<Object<Web>>>>);
@@ -447,7 +448,8 @@ async fn tasks_of_a_host_and_of_its_customization_run_each_other() {
         assert_eq!(report.ran().count(), 4, "{orders}: {report:?}");
         let report = host.run_setup_tasks().await.unwrap();
         let again: Vec<_> = report.ran().map(|task| task.task).collect();
-        // The customization's task after the one that ran a task of the host ran later than that.
+        // With the order `host`, a task of the customization ran the host's task `finish` ahead.
+        // The customization's next task ran later than `finish`, so `finish` runs again.
         assert_eq!(again, if orders == "host" { vec!["finish"] } else { vec![] }, "{orders}");
         assert!(host.run_setup_tasks().await.unwrap().is_up_to_date(), "{orders}");
     }
@@ -483,7 +485,7 @@ async fn a_task_of_a_customization_runs_by_its_handle_within_the_host_and_its_co
     assert_eq!(host.0.take(), ["mounted", "configure", "unmounted"]);
     host.run_setup_tasks().await.unwrap();
     assert_eq!(host.0.take(), ["finish"]);
-    // At once with the host: one after the other.
+    // Of the concurrent runs of the host and of the handle, the second waits for the first.
     host.0.order("all");
     let (one, other) = tokio::join!(host.run_setup_tasks().force_all(), Web::CONFIGURE.run(&web));
     one.unwrap();
@@ -493,7 +495,7 @@ async fn a_task_of_a_customization_runs_by_its_handle_within_the_host_and_its_co
     assert_eq!(log[6..], ["mounted", "configure", "unmounted"]);
 }
 
-/// One task runs another that runs later than a third one between them.
+/// A task runs a later task ahead, with a third task between them.
 #[tokio::test]
 async fn a_task_that_was_run_ahead_of_one_between_runs_once_more_in_the_next_run() {
     let layout = Layout::in_memory().unwrap();

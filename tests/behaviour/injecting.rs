@@ -1,4 +1,4 @@
-//! The injector: keys, the chain, factories, errors.
+//! Tests of the injector: keys, the chain of injectors, factories, errors.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -175,7 +175,7 @@ async fn an_object_that_is_asked_for_is_brought_to_ready() {
     assert!(error.contains("is not ready: `f` cannot be brought to ready: task `f/first`"), "{error}");
 }
 
-/// Takes another object as an argument, which is then ready.
+/// A model whose task takes another object, which is brought to ready.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "dependent")]
 struct Dependent(Log);
@@ -215,7 +215,7 @@ async fn an_object_that_a_factory_makes_or_that_is_asked_for_as_any_is_brought_t
     assert_eq!(other.log.take().len(), 3);
 }
 
-/// Takes another object as it is.
+/// A model whose task takes another object as it is.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "patient")]
 struct Patient(Log);

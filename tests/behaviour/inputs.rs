@@ -1,4 +1,5 @@
-//! Inputs and outputs: which files they stand for, when they count as changed, and what is never opened.
+//! Tests of inputs and outputs: the files that they match, the changes that count, and the files
+//! that are never opened.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -13,7 +14,7 @@ use setup_tasks::prelude::*;
 
 use test_kit::{Scratch, chain, lines};
 
-/// Has inputs and outputs whose names are values.
+/// A model with inputs and outputs whose names are values.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "reader", id = "reader")]
 struct Reader {
@@ -31,7 +32,7 @@ impl Reader {
     }
 }
 
-/// Has a directory as an input, and globs.
+/// A model with a directory and globs as inputs.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "tree", id = "tree")]
 struct Tree;
@@ -42,7 +43,7 @@ impl Tree {
     fn copy(&self) {}
 }
 
-/// Has the whole base directory as an input.
+/// A model with the whole base directory as an input.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "all", id = "all")]
 struct All;
@@ -202,7 +203,7 @@ async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
         tree.run_setup_tasks().await.unwrap();
         let at = place.path().join(path);
         fs::create_dir_all(at.parent().unwrap()).unwrap();
-        // Bound for as long as it is looked at.
+        // The socket stays bound during the check.
         let _socket = (kind == "socket").then(|| UnixListener::bind(&at).unwrap());
         if kind == "FIFO" {
             assert!(Command::new("mkfifo").arg(&at).status().unwrap().success());
@@ -248,7 +249,7 @@ async fn a_change_is_seen_in_each_of_many_directories() {
     }
 }
 
-/// Says that it makes a file, and does not.
+/// A model that declares an output and does not create it.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "liar", id = "liar")]
 struct Liar {

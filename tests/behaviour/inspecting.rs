@@ -1,4 +1,4 @@
-//! Inspectors: what is known of tasks, of a type and of an object.
+//! Tests of the inspectors of types, objects and tasks.
 
 use setup_tasks::decide::Decision;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
@@ -7,7 +7,7 @@ use setup_tasks::{Customization, Layout};
 
 use test_kit::{Machine, Scratch, chain};
 
-/// One row of every sort.
+/// A model with one task of every category.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "desk")]
 struct Desk {
@@ -84,7 +84,7 @@ fn a_type_says_what_its_tasks_are() {
     assert_eq!(names, ["clean", "lamp", "assemble", "other_second"]);
 }
 
-/// The tasks of an object, subtasks behind theirs.
+/// Returns the tasks of an object, each followed by its subtasks.
 fn flat(tasks: &[ObjectTaskInspector]) -> Vec<&ObjectTaskInspector> {
     tasks.iter().flat_map(|task| std::iter::once(task).chain(flat(task.subtasks()))).collect()
 }
@@ -176,7 +176,7 @@ async fn a_check_that_fails_hides_only_what_comes_behind_it() {
     let tasks = desk.as_any().inspect();
     assert_eq!(tasks[1].should_run().await.unwrap(), Some(Reason::NeverRan));
     assert_eq!(tasks[2].subtasks()[0].should_run().await.unwrap(), Some(Reason::NeverRan));
-    // A run would come to the check only after the tasks before it.
+    // A run would call the check only after the earlier tasks.
     let error = chain(tasks[3].should_run().await.unwrap_err());
     assert!(error.starts_with("task `desk/clean` is undecided: decided once "), "{error}");
     assert!(error.ends_with("; before that, the completion check of task `desk/clean` failed: too dark"), "{error}");

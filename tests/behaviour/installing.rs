@@ -1,4 +1,4 @@
-//! Rendered templates, installed into a machine's filesystem, and no way out of it.
+//! Tests of the installation of rendered templates into a machine's filesystem, from which no path leads out.
 
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
@@ -38,7 +38,7 @@ impl Model {
     }
 }
 
-/// A machine whose root is under the layout's directory.
+/// A machine whose root directory is under the directory of the layout.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "machines/{name}", id = "{name}")]
 struct Machine {
@@ -143,7 +143,7 @@ async fn a_dry_run_shows_what_would_change_in_files_and_changes_none() {
     assert_eq!(place.tree(), before);
 }
 
-/// Installs its own templates, and one that does not look at the other again.
+/// A model that installs its own templates, and those of another model without a dependency on its tasks.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "own", id = "own")]
 struct Own {
@@ -268,7 +268,7 @@ fn a_link_that_stays_within_the_root_is_replaced_itself() {
         assert_eq!(std::fs::read_to_string(root.join(untouched)).unwrap(), "theirs");
     }
     assert!(!root.join("nowhere").exists());
-    // One to a file that has the same content is replaced, too.
+    // A link to a file with the same content is replaced, too.
     std::fs::write(root.join("same"), "mine").unwrap();
     symlink("same", root.join("link")).unwrap();
     assert!(directory.install_now(Path::new("link"), b"mine", None).unwrap());
@@ -319,7 +319,7 @@ fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
     symlink(&outside, &link).unwrap();
     std::thread::scope(|scope| {
         scope.spawn(|| {
-            // A directory of that name, and a link that leads out, in turn.
+            // The name is a directory and a link that leads out, in turn.
             while !ended.load(Ordering::Relaxed) {
                 let real = root.join("real");
                 let _ = std::fs::create_dir_all(&real);

@@ -1,4 +1,4 @@
-//! Events: who is told, by which key, and that nobody who listens does harm.
+//! Tests of events: their receivers, their keys, and receivers that misbehave.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -13,7 +13,7 @@ use test_kit::{Events, Log, Machine, events};
 
 const RACK: InjectionKey<()> = InjectionKey::named("rack");
 
-/// Adds a key to its events.
+/// A model that adds a key to its events.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "racked", event_keys = also)]
 struct Racked;
@@ -167,7 +167,7 @@ async fn listeners_that_stall_or_panic_harm_no_run_and_no_other_listener() {
     let (release, stalled) = std::sync::mpsc::channel::<()>();
     let stalls = layout.on_event(move |_| {
         counted.fetch_add(1, Ordering::Relaxed);
-        // Until the test is over.
+        // The listener blocks until the end of the test.
         let _ = stalled.recv();
     });
     let hangs = layout.injector().on_event_async(EventKey::all(), |_| std::future::pending());

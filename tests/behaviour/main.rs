@@ -1,4 +1,4 @@
-//! How setup-tasks behaves, section by section of what it promises. Each test is a claim.
+//! Tests of the behaviour of setup-tasks. The name of each test states a claim.
 
 mod across;
 mod activities;

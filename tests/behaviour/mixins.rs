@@ -1,4 +1,4 @@
-//! Mixins: overriding, replacing, skipping, nesting; plug-ins of other crates.
+//! Tests of mixins: overriding, replacing, skipping, nesting, and plug-ins of other crates.
 
 use fixture_upstream::{Bucket, Monitored};
 use setup_tasks::Layout;
@@ -177,7 +177,7 @@ implement!(Skipping: Debian, Backup);
 
 #[test]
 fn skip_leaves_tasks_of_one_mixin_out_and_only_on_that_way() {
-    // `one` is left out of `Debian`, and comes back with `Backup`.
+    // `Debian` skips `one`, and `Backup` adds it again.
     assert_eq!(names::<Skipping>(), ["two", "one", "debian"]);
 }
 
@@ -257,7 +257,7 @@ async fn a_mixin_may_be_generic() {
     assert_eq!(object.run_setup_tasks().await.unwrap().ran().count(), 1);
 }
 
-/// What this crate adds to a model of another.
+/// The tasks that this crate adds to a model of another crate.
 #[setup_tasks(plug_in)]
 trait Audited {
     #[setup_task("Audit it", before = Self::warm)]

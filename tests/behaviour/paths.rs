@@ -1,4 +1,4 @@
-//! Paths: where they are, when they are made, what is refused, what is cleared.
+//! Tests of paths: their places, their creation, invalid ones, and the clearing of directories.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -56,7 +56,7 @@ fn every_path_is_private_to_its_owner_even_if_it_was_not() {
     }
 }
 
-/// Finds a file or directory and all that is below it.
+/// Collects a path and everything below it.
 fn below(path: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
     found.push(path.to_owned());
     if path.is_dir() {
@@ -296,7 +296,7 @@ impl Wanderer {
 
 const AWAY: &str = "SETUP_TASKS_TEST_AWAY";
 
-/// Changes the working directory, so it runs in a process of its own: see the test below.
+/// A part of the test below, in its own process because it changes the working directory.
 #[tokio::test]
 async fn in_a_process_that_changes_its_working_directory() {
     let Some(away) = std::env::var_os(AWAY) else { return };

@@ -1,4 +1,4 @@
-//! Two processes and one layout: real processes, killed for real.
+//! Tests with two real processes on one layout, one of which is killed.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -13,7 +13,7 @@ use test_kit::{Machine, Scratch, chain, lines};
 const DIRECTORY: &str = "SETUP_TASKS_TEST_DIRECTORY";
 const SECOND: &str = "SETUP_TASKS_TEST_SECOND";
 
-/// What the other process does: runs the machine, and says so on its standard output.
+/// The entry point of the other process, which runs the machine and reports on its standard output.
 #[tokio::test]
 async fn as_another_process() {
     let Some(directory) = std::env::var_os(DIRECTORY) else { return };
@@ -58,7 +58,7 @@ impl Other {
         Self { child, lines }
     }
 
-    /// Reads until the other process says this.
+    /// Reads the output of the other process up to this line.
     fn wait_for(&mut self, line: &str) {
         let wanted = format!(">>> {line}");
         assert!(self.lines.any(|line| line.unwrap().ends_with(&wanted)), "the other process never says {line:?}");

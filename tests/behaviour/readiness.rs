@@ -1,4 +1,4 @@
-//! Readiness: once, shared, and never a hang.
+//! Tests of readiness: it is reached once, it is shared, and it never hangs.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -48,7 +48,7 @@ async fn a_failure_is_shared_and_asking_again_tries_again() {
     machine.ready().await.unwrap();
 }
 
-/// Waits for others, some at once and some one after another.
+/// A model that waits for other objects, for some at the same time and for some one after another.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "linked/{name}", id = "{name}")]
 struct Linked {
@@ -61,7 +61,7 @@ struct Linked {
 impl Linked {
     #[setup_task("Wait for what is needed")]
     async fn link(&self) -> Result<()> {
-        // So that all have been asked for before the first is done.
+        // All objects are requested before the first is ready.
         tokio::task::yield_now().await;
         let needs = self.needs.get().map(Vec::as_slice).unwrap_or_default();
         let (one_by_one, at_once) = needs.split_at(needs.len() / 2);
@@ -77,7 +77,7 @@ impl Linked {
     }
 }
 
-/// A layout of objects that need each other as the edges say.
+/// Returns a layout of objects with the dependencies of the edges.
 fn linked(count: usize, edges: &[(usize, usize)]) -> (Layout, Vec<Object<Linked>>, Log) {
     let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
     let add = |i: usize| layout.add(Linked { name: i.to_string(), needs: Arc::default(), log: log.clone() }).unwrap();
@@ -89,7 +89,7 @@ fn linked(count: usize, edges: &[(usize, usize)]) -> (Layout, Vec<Object<Linked>
     (layout, objects, log)
 }
 
-/// Asks for all objects at once, each in a task of its own; the errors.
+/// Requests all objects at the same time, each in its own tokio task. Returns the errors.
 async fn ready_all(objects: &[Object<Linked>]) -> Vec<String> {
     let askers: Vec<_> =
         objects.iter().cloned().map(|object| tokio::spawn(async move { object.ready().await })).collect();
@@ -124,7 +124,7 @@ async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
         let mut next = |below| numbers.index(below);
         let mut edges: Vec<_> = (1..count).flat_map(|i| [(i, next(i)), (i, next(i))]).collect();
         edges.extend([(0, count - 1)]);
-        // One that leads from the last back to the first in any case.
+        // These edges close a circle in any case.
         edges.extend((1..count).map(|i| (i, i - 1)));
         let (_layout, objects, _) = linked(count, &edges);
         let errors = ready_all(&objects).await;
@@ -139,7 +139,7 @@ async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
     }
 }
 
-/// Runs itself.
+/// A model whose task runs the object itself.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "snake")]
 struct Snake;
@@ -160,7 +160,7 @@ async fn a_task_that_runs_its_own_object_is_an_error_and_not_a_hang() {
     assert!(error.ends_with("waiting would never end: `snake` -> `snake`"), "{error}");
 }
 
-/// Is ready when it says so itself.
+/// A model with its own method to bring it to ready.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "lazy/{name}", id = "{name}", ready = bring_up)]
 struct Lazy {
@@ -200,7 +200,7 @@ async fn a_model_may_say_itself_what_ready_is() {
     }
 }
 
-/// Clears itself.
+/// A model whose task clears the object itself.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "amnesiac")]
 struct Amnesiac;

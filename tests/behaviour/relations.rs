@@ -1,4 +1,5 @@
-//! Relationships: another object's task that ran later invalidates what follows here.
+//! Tests of relationships: a later run of another object's task invalidates the tasks that follow
+//! the relationship.
 
 use std::time::Duration;
 
@@ -124,11 +125,11 @@ async fn a_related_task_that_fails_fails_the_object_and_names_the_way() {
     assert_eq!(client.machine.log.take(), ["prepare"]);
 }
 
-/// What relationship methods are asked about.
+/// The objects that relationship methods return.
 #[derive(Clone)]
 struct Servers(Vec<Object<Machine>>);
 
-/// Relationships that methods give, plain, async and with extractors, of its own and of a mixin.
+/// A model with relationship methods of its own and of a mixin: plain, async and with extractors.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "guest", mixins(Guest))]
 struct Visitor {
@@ -197,7 +198,7 @@ async fn relationships_may_be_methods_of_a_type_or_of_a_mixin() {
 const LEFT: InjectionKey<Object<Left>> = InjectionKey::of();
 const RIGHT: InjectionKey<Object<Right>> = InjectionKey::named("right");
 
-/// Two objects that name each other: left's `a`, right's `b`, left's `c`.
+/// The first of two objects that depend on each other. The order is left's `a`, right's `b`, left's `c`.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "left")]
 struct Left {
@@ -210,7 +211,7 @@ struct Left {
 impl Left {
     #[setup_task("A", hash = a_hash)]
     async fn a(&self) {
-        // So that whoever else runs meanwhile has come as far as it can.
+        // The other object has time to run as far as it can.
         tokio::time::sleep(Duration::from_millis(5)).await;
         self.log.say("a");
     }
@@ -293,7 +294,7 @@ async fn two_objects_at_once_wait_for_each_others_tasks_and_not_for_all_of_each_
     }
 }
 
-/// Brings two objects to ready at the same time, within one work.
+/// A model whose task brings two objects to ready at the same time.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "both")]
 struct Both {
@@ -333,7 +334,7 @@ async fn a_late_relationship_is_found_at_the_objects_injector() {
     assert_eq!(left.right().find(left.as_any().injector()).await.unwrap().as_any().id(), "near");
 }
 
-/// Depends on tasks by name alone.
+/// A model that depends on tasks by their names.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "watcher")]
 struct Watcher {
@@ -423,7 +424,7 @@ async fn nothing_runs_on_a_readonly_object_for_those_that_depend_on_it() {
     );
 }
 
-/// Depend on each other's only task.
+/// A model of two objects that depend on each other's only task.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "ouroboros/{name}", id = "{name}")]
 struct Ouroboros {
@@ -457,7 +458,7 @@ async fn a_circle_of_tasks_is_an_error_that_prints_it_in_a_run_a_dry_run_and_a_f
     assert_eq!(report.objects.iter().filter(|result| result.is_failure()).count(), 3, "{report}");
 }
 
-/// A generic model, beside whose table no check can stand.
+/// A generic model. Generated code cannot check its relationships at compile time.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "generic")]
 struct Generic<T: Default> {

@@ -1,4 +1,5 @@
-//! What a rendering says: the same in every process, of objects as of models, and private where it depends on a secret.
+//! Tests of renderings: they are the same in every process, for objects and for models, and private
+//! if they depend on a secret.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +13,7 @@ use setup_tasks_templates::{TemplateTask, template};
 
 use test_kit::Scratch;
 
-/// Has maps of every kind.
+/// A model with maps of every kind.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "orders")]
 struct Orders {
@@ -34,7 +35,7 @@ struct Flat {
     more: HashMap<String, u32>,
 }
 
-/// Has an order that is not that of the names.
+/// An enum whose order differs from that of its names.
 #[derive(Clone, Copy, Serialize, PartialEq, Eq, PartialOrd, Ord)]
 enum Rank {
     Second,
@@ -92,7 +93,7 @@ async fn maps_keep_their_order_or_are_sorted() {
     assert_eq!(lines[10], sorted);
 }
 
-/// Run by the test below in processes of their own.
+/// A part of the test below, which runs it in other processes.
 #[tokio::test]
 async fn rendering_of_this_process() {
     if let Some(file) = std::env::var_os("RENDERING") {
@@ -157,7 +158,7 @@ async fn an_object_is_to_a_template_what_its_model_is() {
     assert_eq!(json["server"]["password"], "a password of a server", "nested, and to other serializers, too");
 }
 
-/// Renders texts that depend on secrets in many ways.
+/// A model that renders texts which depend on secrets in many ways.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "keeper")]
 struct Keeper {

@@ -1,4 +1,5 @@
-//! Runs: stop, dry run, skip, failure, panic, cancel, timeout, retries, two at once, readonly.
+//! Tests of runs: stops, dry runs, skips, failures, panics, cancellation, timeouts, retries,
+//! concurrent runs, readonly objects.
 
 use std::time::Duration;
 
@@ -48,7 +49,7 @@ async fn a_dry_run_says_what_would_run_and_changes_nothing_on_disk() {
     assert_eq!(place.tree(), before);
 }
 
-/// Its invalidator wants its paths.
+/// A model whose invalidator reads the object's paths.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "curious")]
 struct Curious;
@@ -307,7 +308,8 @@ async fn readonly_is_looked_up_once() {
     assert!(!machine.as_any().readonly() && layout.add(Machine::new("later")).unwrap().as_any().readonly());
 }
 
-/// Blocks its thread, without a word to the executor, until the other says that it may go on.
+/// A model whose task blocks its thread, without notice to the executor, until the other object's
+/// task releases it.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "{name}")]
 struct Stubborn {

@@ -1,4 +1,4 @@
-//! Secrets: no log, event, diff, error or stamp shows them; no state is readable by others.
+//! Tests of secrets: no log, event, diff, error or stamp shows them, and other users cannot read any state.
 
 use std::fmt::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -12,7 +12,7 @@ use setup_tasks_templates::{TemplateTask, template};
 
 use test_kit::{Scratch, chain};
 
-/// Uses its password in every way in which one can get out.
+/// A model that uses its password in every way in which a secret can leak.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "vault/{name}", id = "{name}")]
 struct Vault {
@@ -31,7 +31,7 @@ impl Vault {
     async fn use_it(&self, cx: &TaskContext) -> Result<()> {
         let password = self.password.expose();
         cx.log(format!("the password is {password}"));
-        // In two parts, with time for a part to be written.
+        // The output has two parts, with time for the first to be written.
         let slowly = "head -c 9; sleep 0.2; cat";
         cx.command("sh").args(["-c", slowly]).stdin(password.as_str()).run().await?;
         cx.command("sh").args(["-c", "echo \"$PASSWORD\" >&2"]).env("PASSWORD", password).run().await?;
@@ -49,7 +49,7 @@ impl Vault {
     }
 }
 
-/// Every file under a directory.
+/// Returns all files under a directory.
 fn files(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
@@ -59,7 +59,8 @@ fn vault(layout: &Layout, password: &str, way: &'static str) -> Object<Vault> {
     layout.add(Vault { name: way.into(), password: Secret::new(password.to_owned()), way }).unwrap()
 }
 
-/// All that is said of a run, and all that is on disk afterwards, save the file that the password is rendered into.
+/// Returns all output of a run, and all files after it except for the one into which the password
+/// is rendered.
 async fn traces(password: &str, way: &'static str) -> String {
     let place = Scratch::new();
     let mut said = String::new();
@@ -83,7 +84,7 @@ async fn traces(password: &str, way: &'static str) -> String {
             write!(said, "{event:?} {}", serde_json::to_string(&*event).unwrap()).unwrap();
         }
         if way == "change" {
-            // Another secret in the same place is another hash, and another file.
+            // Another secret changes the hash and the file.
             let again = place.layout();
             let changed = self::vault(&again, "quite another battery", way).run_setup_tasks().diff().await.unwrap();
             assert_eq!(changed.would_run().count(), 2, "{changed:?}");
@@ -143,14 +144,15 @@ async fn control_characters_in_what_is_said_are_spelled_out_in_logs() {
     assert!(String::from_utf8_lossy(&log).contains("\\x1b]0;owned\\x07"));
 }
 
-/// A secret with two parts that no spelling of text changes, and between them what each of them does.
+/// The two parts of a secret that are the same in every spelling. Between them are characters that
+/// each spelling changes.
 const CORES: [&str; 2] = ["Zq7Kx2Vt", "Wm4Jp9Rs"];
 
 fn password(number: usize) -> String {
     format!("{}{number:02}'\"<&>\\%\u{fc} \u{7f}{}{number:02}", CORES[0], CORES[1])
 }
 
-/// The same in lines that are too short to be looked for by themselves.
+/// Returns such a secret in lines that are too short to be redacted separately.
 fn lines_of_password(number: usize) -> String {
     format!("Zq7K\nx2Vt{number:02}\n'&%\nWm4J\np9Rs\n")
 }
@@ -212,7 +214,7 @@ fn forms(spelling: &str) -> Vec<(&'static str, String)> {
     ]
 }
 
-/// A model that writes a text to every place that a text can get to.
+/// A model that writes a text to every place that texts can reach.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "leak/{number}", id = "leak/{number}")]
 struct Leak {
@@ -226,7 +228,8 @@ impl Leak {
     #[setup_task("Say it", hash = hash)]
     async fn say(&self, cx: &TaskContext) -> Result<()> {
         cx.log(&*self.text);
-        // As an argument, from the environment to the standard error, and from the standard input in parts.
+        // The text comes as an argument, from the environment to the standard error, and from the
+        // standard input in parts.
         let script = "printf '%s\\n' \"$1\"; printf '%s\\n' \"$LEAK\" >&2; head -c 13; sleep 0.02; cat; exit $2";
         let status = if self.way == "exit" { "3" } else { "0" };
         let command = cx.command("sh").args(["-c", script, "sh", &self.text, status]).env("LEAK", &self.text);
@@ -235,7 +238,7 @@ impl Leak {
         cx.log(format!("{output} {output:?}"));
         match self.way {
             "fail" => Err(anyhow::anyhow!("it was {}", self.text).context(format!("and {:?}", self.text))),
-            // Without the hook: what that prints is not the run's to say.
+            // This does not call the panic hook, whose output does not belong to the run.
             "panic" => std::panic::resume_unwind(Box::new(self.text.clone())),
             _ => Ok(()),
         }
@@ -283,7 +286,7 @@ async fn leaked(leaks: Vec<Leak>) -> String {
     said
 }
 
-/// `FUZZ` set, as `.ci/long` does, tries every way to end with each form.
+/// With `FUZZ`, which `.ci/long` sets, the test tries every kind of end with each form.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_spelling_in_any_form_is_seen_in_any_place() {
     let all = std::env::var_os("FUZZ").is_some();
@@ -293,7 +296,8 @@ async fn no_spelling_in_any_form_is_seen_in_any_place() {
         for (spelling, text, hidden) in spellings(&secret) {
             let mut leaks = Vec::new();
             for (form, text) in forms(&text) {
-                // Long texts take long: they end in one way, with one spelling of each kind.
+                // Long texts take a long time, so they are tried with one kind of end, and one
+                // spelling of each kind.
                 let is_long = form == "at the limit of a line";
                 let ways = match spelling {
                     "plain" | "json" | "hex" if is_long => &["exit"][..],
@@ -357,7 +361,7 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
 #[tokio::test]
 async fn after_a_rotation_a_diff_shows_neither_the_old_secret_nor_the_new_one() {
     let place = Scratch::new();
-    // As if by another process: the secret that the file holds is not known any more.
+    // As in another process, the secret in the file is no longer known.
     let old = "a secret that nobody knows any more";
     {
         let layout = place.layout();

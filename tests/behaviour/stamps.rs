@@ -1,4 +1,4 @@
-//! Stamps: what they hold, how long they last, in each store.
+//! Tests of stamps in each store: their contents and their lifetime.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -109,7 +109,7 @@ async fn every_store_refuses_a_write_whose_fence_is_older_than_one_that_it_has_s
                 let (layout, changes) = (layout.clone(), change(text));
                 async move { layout.store().write(object, fence, changes).await }
             };
-            // Together with a write to another object, which succeeds.
+            // The write is concurrent with a write to another object, which succeeds.
             let (late, other) = if is_reopened {
                 tokio::join!(write("m", Some(Fence(1)), "late"), write("n", Some(Fence(1)), "other"))
             } else {
@@ -213,7 +213,7 @@ async fn plain_files_can_be_seen_touched_and_removed() {
     let time = machine.check_stamp("second").await.unwrap().unwrap().time;
     assert_eq!(SystemTime::from(time), stamp("second").metadata().unwrap().modified().unwrap());
 
-    // As `touch` does: the task counts as done now, so what follows is older.
+    // As with `touch`, the task counts as done now, so the following tasks are older.
     let later = SystemTime::now() + Duration::from_secs(5);
     std::fs::File::options().write(true).open(stamp("second")).unwrap().set_modified(later).unwrap();
     assert_eq!(lines(&machine.as_any().plan().await.unwrap())[2], "third would run: second ran later");

@@ -1,4 +1,4 @@
-//! Fleets that are asked to stop; tasks that are declared done; layouts that are checked.
+//! Tests of stopped fleets, of tasks that are marked as done, and of checks of layouts.
 
 use std::time::Duration;
 
@@ -96,7 +96,7 @@ async fn a_stop_of_the_layout_ends_the_wait_for_another_process() {
     held.await.unwrap().unwrap();
 }
 
-/// Asks for a stop when it is told that a task goes on from one that ended.
+/// A store that requests a stop when one write records the end of a task and the beginning of the next.
 #[derive(Default)]
 struct Stopping {
     stop: Stop,

@@ -1,4 +1,4 @@
-//! What a run has around it: its context, and system dependencies.
+//! Tests of contexts of runs and of system dependencies.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use setup_tasks::{BoxFuture, Layout, Resource, RunContext};
 
 use test_kit::{Log, Machine, chain};
 
-/// A context that says when it is entered and left.
+/// A context that logs when it is entered and left.
 struct Bracket {
     log: Log,
     fails: Option<&'static str>,
@@ -96,7 +96,7 @@ async fn without_a_context_a_resource_is_an_error_that_says_how_to_give_one() {
     assert!(error.contains("run_setup_tasks().context"), "{error}");
 }
 
-/// A part of the system that says when it is brought up.
+/// A system dependency that logs when it is brought up.
 #[derive(Clone)]
 struct Part(&'static str, Log);
 

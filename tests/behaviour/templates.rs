@@ -1,4 +1,4 @@
-//! Templates as tasks.
+//! Tests of tasks that render templates.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -91,7 +91,7 @@ async fn a_file_that_is_the_same_already_is_left_alone() {
     let report = zone.run_setup_tasks().force_all().await.unwrap();
     assert_eq!(report.ran().count(), 2);
     assert_eq!((read(&zone, "zone"), read(&zone, "etc/zone.d/header")), before);
-    // A mode that somebody changed is put right.
+    // A changed mode is repaired.
     let path = zone.stamp_path().unwrap().join("etc/zone.d/header");
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o666)).unwrap();
     zone.run_setup_tasks().force_all().await.unwrap();
@@ -108,7 +108,7 @@ async fn a_dry_run_says_what_would_be_rendered_and_makes_no_directory() {
     assert!(place.tree().is_empty());
 }
 
-/// Says itself what counts.
+/// A model whose template determines its hash by a component called `hash`.
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "serial")]
 struct Numbered {
@@ -136,7 +136,7 @@ async fn a_component_called_hash_says_when_the_template_is_rendered_again() {
     }
 }
 
-/// Has less than its template asks for, or cannot be serialized.
+/// A model that lacks a value of its template, or cannot be serialized.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "poor")]
 struct Poor(Arc<Mutex<bool>>);
@@ -213,7 +213,7 @@ async fn in_development_a_directory_has_the_newer_texts() {
     assert!(error.contains("templates/partials/header.tera:1:") && error.contains("instance.nam"), "{error}");
 }
 
-/// Counts how often it is serialized.
+/// A value that counts its serializations.
 struct Counted(String, Arc<Mutex<u32>>);
 
 impl Serialize for Counted {
@@ -247,7 +247,7 @@ async fn a_value_of_the_injector_is_serialized_once_for_all_that_is_rendered_wit
     let text = |i: usize| std::fs::read_to_string(many[i].stamp_path().unwrap().join("shared")).unwrap();
     assert!(layout.run().jobs(1).await.unwrap().is_success());
     assert_eq!((text(7).as_str(), *count.lock().unwrap()), ("7: one\n", 1));
-    // Another value, perhaps at the same place.
+    // The value is replaced, perhaps by one at the same address.
     layout.injector().replace(COUNTED, Counted("two".into(), count.clone()));
     assert!(layout.run().jobs(1).await.unwrap().is_success());
     assert_eq!((text(7).as_str(), text(99).as_str(), *count.lock().unwrap()), ("7: two\n", "99: two\n", 2));

@@ -1,5 +1,6 @@
-//! 200 objects with random dependencies, changed at random: what runs is what a second, naive implementation of the rules says
-//! (docs/src/rules.md), which shares nothing with the first.
+//! Tests with 200 objects, random dependencies and random changes. A second, naive implementation
+//! of the rules in docs/src/rules.md, which shares no code with the first, predicts the tasks that
+//! run.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -20,20 +21,23 @@ const TASKS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 /// A task of an object.
 type Task = (usize, &'static str);
 
-/// What the tasks are told, and what they did. It outlives processes, as the world does.
+/// The instructions for the tasks, and the tasks that ran. The value outlives simulated processes,
+/// as the world does.
 #[derive(Clone, Default)]
 struct World(Arc<Mutex<Facts>>);
 
 #[derive(Clone, Default)]
 struct Facts {
     hashes: HashMap<Task, u32>,
-    /// Tasks whose invalidator says no, until they run.
+    /// The tasks whose invalidator returns `false` until they run.
     invalid: HashSet<Task>,
-    /// Tasks that fail, or skip, when they run; hash functions that fail.
+    /// The tasks that fail when they run.
     failing: HashSet<Task>,
+    /// The tasks that skip themselves when they run.
     skipping: HashSet<Task>,
+    /// The tasks whose hash function fails.
     broken_hashes: HashSet<Task>,
-    /// Since when `t3` is complete.
+    /// The time since which `t3` has been complete, per object.
     complete: HashMap<usize, SystemTime>,
     ran: BTreeSet<Task>,
 }
@@ -102,7 +106,7 @@ impl Part {
         !self.world.facts().invalid.contains(&(self.number, "t1"))
     }
 
-    /// Of every second object, it does not say since when.
+    /// Returns whether `t3` is complete. Every second object does not return the time.
     fn completed(&self) -> Completion {
         match self.world.facts().complete.get(&self.number) {
             None => Completion::Incomplete,
@@ -159,7 +163,8 @@ fn random_edges(next: &mut impl FnMut(usize) -> usize) -> Vec<Vec<Edge>> {
             });
             let mut edges: Vec<_> = edges.collect();
             edges.iter_mut().filter(|edge| has_extra(edge.other) && next(2) == 0).for_each(|edge| edge.task = "c");
-            // One relationship with a task is enough, as their names are the other's and the task's.
+            // The name of a relationship consists of the other object and its task, so there is
+            // only one with each task.
             edges.sort_by_key(|edge| (edge.other, edge.task));
             edges.dedup_by_key(|edge| (edge.other, edge.task));
             edges
@@ -179,7 +184,7 @@ fn has_added(i: usize) -> bool {
     i.is_multiple_of(7)
 }
 
-/// The layout, as each process makes it anew.
+/// Creates the layout, as each simulated process does.
 fn layout(place: &Scratch, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<Object<Part>>) {
     let layout = place.layout();
     let mut parts: Vec<Object<Part>> = Vec::new();
@@ -205,19 +210,19 @@ fn layout(place: &Scratch, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<O
     (layout, parts)
 }
 
-/// The naive implementation: everything about one task after another, with a counter for a clock.
+/// The naive implementation. It considers one task after another completely, with a counter as its clock.
 #[derive(Clone)]
 struct Naive {
     rows: Vec<Vec<Row>>,
     stamps: HashMap<Task, (u64, u32)>,
-    /// Tasks whose last attempt failed.
+    /// The tasks whose last attempt failed.
     failed: HashSet<Task>,
     complete: HashMap<usize, u64>,
-    /// When `t3` last changed something, or failed.
+    /// The time when `t3` last changed something or failed.
     changed: HashMap<usize, u64>,
     ready: HashSet<usize>,
     clock: u64,
-    // Of one epoch:
+    // The state of one request:
     times: HashMap<Task, Option<u64>>,
     newest: HashMap<usize, u64>,
     broken: HashSet<usize>,
@@ -267,7 +272,7 @@ impl Naive {
         }
     }
 
-    /// Begins an epoch.
+    /// Begins a request.
     fn begin(&mut self) {
         self.times.clear();
         self.newest.clear();
@@ -275,7 +280,7 @@ impl Naive {
         self.ran.clear();
     }
 
-    /// All objects, in an order in which dependencies come first.
+    /// Runs all objects, dependencies first. Returns the tasks that ran and the objects that failed.
     fn fleet(&mut self, facts: &mut Facts) -> (BTreeSet<Task>, BTreeSet<usize>) {
         self.begin();
         let mut failures = BTreeSet::new();
@@ -292,18 +297,18 @@ impl Naive {
         (std::mem::take(&mut self.ran), failures)
     }
 
-    /// One object.
+    /// Runs one object. Returns the tasks that ran, and whether the run failed.
     fn alone(&mut self, i: usize, facts: &mut Facts) -> (BTreeSet<Task>, bool) {
         self.begin();
         let failed = self.walk(i, None, facts).is_err();
         (std::mem::take(&mut self.ran), failed)
     }
 
-    /// The rows of an object that were not looked at, up to a task.
+    /// Considers the remaining rows of an object, up to a task.
     fn walk(&mut self, i: usize, up_to: Option<&str>, facts: &mut Facts) -> Result<(), Broken> {
         for row in self.rows[i].clone() {
             match row {
-                // Looking at a relationship twice changes nothing.
+                // Considering a relationship twice changes nothing.
                 Row::Relation(edge) => {
                     if self.broken.contains(&i) {
                         return Err(Broken);
@@ -320,7 +325,7 @@ impl Naive {
                         self.times.insert((i, task), time);
                         self.pass_on(i, time);
                     }
-                    // The last of the customization is its end.
+                    // The last task of the customization is the end of the customization.
                     if up_to == Some(task) || (up_to == Some("c") && task == "c.y") {
                         return Ok(());
                     }
@@ -330,7 +335,7 @@ impl Naive {
         Ok(())
     }
 
-    /// Nothing more of the object is looked at in this epoch.
+    /// Marks the object as failed, so that none of its rows is considered again in this request.
     fn broken(&mut self, i: usize) -> Broken {
         self.broken.insert(i);
         Broken
@@ -375,7 +380,7 @@ impl Naive {
         if is_untimed(i) { self.changed.get(&i).copied() } else { Some(time) }
     }
 
-    /// The table of the rules, from the top.
+    /// Applies the table of the rules to a task, from the top.
     fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Option<u64>, Broken> {
         let newest = self.newest.get(&task.0).copied().unwrap_or_default();
         if task.1 == "t3" && !self.forced.contains(&task) {
@@ -433,7 +438,7 @@ impl Naive {
     }
 }
 
-/// What a fleet says that ran, or would.
+/// Returns the tasks with a status in the report of a fleet.
 fn told(report: &FleetReport, status: TaskStatus) -> BTreeSet<Task> {
     let of = |result: &setup_tasks::fleet::ObjectResult| {
         let number = result.object.parse().unwrap();
@@ -442,7 +447,7 @@ fn told(report: &FleetReport, status: TaskStatus) -> BTreeSet<Task> {
     report.objects.iter().flat_map(of).collect()
 }
 
-/// Takes stamps away in both.
+/// Removes stamps in both implementations.
 async fn forget(parts: &[Object<Part>], naive: &mut Naive, task: Task) {
     parts[task.0].delete_stamp(task.1).await.unwrap();
     naive.stamps.remove(&task);
@@ -478,7 +483,7 @@ async fn what_runs_is_what_a_naive_model_says() {
                     naive.forced.insert(task);
                 }
                 6 => {
-                    // The failure, and what follows from it until it is mended.
+                    // A task fails until it is repaired, and the failure has consequences for other tasks.
                     let task = (i, TASKS[next(4)]);
                     world.facts().failing.insert(task);
                     naive.forced.insert(task);
@@ -496,14 +501,14 @@ async fn what_runs_is_what_a_naive_model_says() {
                 }
                 9 => _ = world.facts().broken_hashes.insert((i, "t0")),
                 10 => {
-                    // Another process, which knows only what is kept.
+                    // A new process knows only the stored data.
                     drop((layout, parts));
                     (layout, parts) = self::layout(&place, &world, &edges);
                     naive.ready.clear();
                     fleet = layout.run();
                 }
                 11 => {
-                    // One task, by hand; then the fleet.
+                    // One task runs by its handle, and then the fleet runs.
                     world.facts().ran.clear();
                     Part::T1.run(&parts[i]).await.unwrap();
                     let mut facts = world.facts();
@@ -518,7 +523,7 @@ async fn what_runs_is_what_a_naive_model_says() {
                     naive.excluded.insert(other);
                 }
                 _ => {
-                    // One object, with what it needs; then the fleet.
+                    // One object runs with its dependencies, and then the fleet runs.
                     *world.facts().hashes.entry((i / 2, "t0")).or_default() += 1;
                     let mut before = world.facts().clone();
                     let ran = parts[i].run_setup_tasks().await;

@@ -1,4 +1,5 @@
-//! Bad disks and bad files: each ends in an error that names the path and what to do; no stamp is lost or made up.
+//! Tests of faulty disks and files. Each fault causes an error with the path and with help. No
+//! stamp is lost or invented.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use setup_tasks::stamp::StampError;
 
 use test_kit::{Machine, Scratch, chain};
 
-/// A database with the stamps of one machine, and nobody who holds it open.
+/// Returns a directory whose database contains the stamps of one machine. No process has the database open.
 async fn written() -> Scratch {
     let place = Scratch::new();
     place.layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
@@ -132,7 +133,7 @@ async fn a_directory_that_cannot_be_made_is_named() {
 
 const DISK: &str = "SETUP_TASKS_TEST_DISK";
 
-/// Runs a test of this module in a process of its own that has a small disk of its own.
+/// Runs a test of this module in its own process with its own small disk.
 fn with_a_small_disk(test: &str) {
     let disk = tempfile::tempdir().unwrap();
     let script = "mount -t tmpfs -o size=512k none \"$0\" && exec \"$@\"";
@@ -187,7 +188,7 @@ async fn on_a_full_disk() {
     fill(&disk);
     let long = "x".repeat(3000);
     for _ in 0..200 {
-        // The log of the database may still have room.
+        // The write-ahead log of the database may still have space.
         if machine.create_stamp(&long, "").await.is_err() {
             break;
         }
@@ -242,7 +243,7 @@ async fn the_log_of_a_database_that_was_removed_is_not_taken_for_the_new_ones() 
     let place = written().await;
     let beside = |ending: &str| std::path::PathBuf::from(format!("{}{ending}", place.database().display()));
     {
-        // As a process that was killed leaves it: the log is there.
+        // The write-ahead log exists, as after a kill.
         let layout = place.layout();
         machine(&layout).run_setup_tasks().force(Machine::THIRD).await.unwrap();
         fs::copy(beside("-wal"), beside("-kept")).unwrap();
@@ -256,7 +257,7 @@ async fn the_log_of_a_database_that_was_removed_is_not_taken_for_the_new_ones() 
     assert_eq!(layout.history(&setup_tasks::stamp::HistoryFilter::default()).await.unwrap().len(), 3);
 }
 
-/// Changes a file or directory while the second task runs, and returns the error that the run ends with.
+/// Changes a file or directory while the second task runs, and returns the error of the run.
 async fn changed_during_a_run(machine: &setup_tasks::Object<Machine>, change: impl FnOnce()) -> String {
     let gate = machine.knobs.gate("second");
     let run = tokio::spawn(machine.run_setup_tasks().into_future());
@@ -268,7 +269,7 @@ async fn changed_during_a_run(machine: &setup_tasks::Object<Machine>, change: im
     error
 }
 
-/// Removes, moves or replaces a file or a directory by a copy of itself.
+/// Removes or moves a file or a directory, or replaces it by a copy of itself.
 fn lose(path: &Path, how: &str) {
     let aside = path.with_file_name("aside");
     let system = |command: &str, args: &[&Path]| {
@@ -317,7 +318,7 @@ async fn a_store_that_is_removed_moved_or_replaced_while_a_run_is_under_way_fail
             let is_named =
                 error.contains(&*cache.to_string_lossy()) && error.contains("were removed, moved or replaced");
             assert!(is_named && error.contains("help: "), "{store} {lost} {how}: {error}");
-            // The next run of a program that goes on finds what is there, and does what is not known to be done.
+            // The next run of the same program reads the existing data, and runs the tasks without a stamp.
             if let Err(error) = machine.run_setup_tasks().await {
                 panic!("{store} {lost} {how}: {}", chain(error));
             }
@@ -351,7 +352,7 @@ async fn a_path_that_is_too_long_is_said_to_be() {
     let error = chain(machine(&Layout::new(config(&long))).run_setup_tasks().await.unwrap_err());
     assert!(error.contains("SQLite opens paths of at most 504") && error.contains("shorter path"), "{error}");
     assert!(!error.contains("disk"), "{error}");
-    // The other store has no such limit.
+    // The files store has no such limit.
     let store = setup_tasks::stamp::FilesStore::new(config(&long).cache_dir());
     machine(&Layout::with_store(config(&long), store)).run_setup_tasks().await.unwrap();
     let longer = (0..60).fold(place.path().to_owned(), |path, _| path.join("x".repeat(100)));

@@ -1,5 +1,5 @@
-//! Pages of the book, walked through as a reader does: the files are written, the commands are run, what they print is compared.
-//! In a folder of its own, as a crate that depends on this one.
+//! Tests that follow pages of the book as a reader does. They write the files, run the commands,
+//! and compare the output. The project is a crate in its own folder that depends on this one.
 
 use std::fmt::Write;
 use std::fs::File;
@@ -17,8 +17,9 @@ enum Step {
     Run { command: String, expected: String },
 }
 
-/// The steps of a page: a block after a paragraph that ends with a file's name in code is that file; in a block of `console`
-/// a line with `$ ` is a command, and what follows is what it prints.
+/// Returns the steps of a page. A block after a paragraph that ends with a file name in code is the
+/// content of that file. In a block of `console`, a line with `$ ` is a command, and the following
+/// lines are its output.
 fn steps(page: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut lines = page.lines();
@@ -41,7 +42,7 @@ fn steps(page: &str) -> Vec<Step> {
             (language, Some((_, file))) => {
                 let is_rust = language.starts_with("rust");
                 let shown = |line: &&str| match line.strip_prefix('#').filter(|_| is_rust) {
-                    // As rustdoc and mdBook have it, these are hidden from the reader.
+                    // rustdoc and mdBook hide these lines from the reader.
                     Some(hidden) if hidden.is_empty() || hidden.starts_with(' ') => {
                         format!("{}\n", hidden.trim_start_matches(' '))
                     }
@@ -56,11 +57,11 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// A directory with something like a fresh checkout, and projects beside it, as a reader has them. It is the same in each run, so that
-/// what was built is still of use.
+/// A directory with the equivalent of a fresh checkout, and projects beside it, as a reader has
+/// them. All runs use the same directory, so that they can reuse what was built.
 struct Shelf {
     path: PathBuf,
-    /// One run at a time.
+    /// The lock that allows one run at a time.
     _lock: File,
 }
 
@@ -81,7 +82,7 @@ impl Shelf {
         shelf
     }
 
-    /// Makes an empty folder, for a project with the versions of this workspace.
+    /// Creates an empty folder for a project with the dependency versions of this workspace.
     fn folder(&self, name: &str) -> PathBuf {
         let folder = self.path.join(name);
         if folder.exists() {
@@ -92,7 +93,7 @@ impl Shelf {
         folder
     }
 
-    /// The checkout consists of links, except for what a reader changes.
+    /// Creates the checkout. It consists of links, except for the files that a reader changes.
     fn check_out(&self) {
         let checkout = self.folder("setup-tasks");
         for entry in std::fs::read_dir(root()).unwrap() {
@@ -106,7 +107,7 @@ impl Shelf {
     }
 }
 
-/// Runs a command as it is written, and returns whether it succeeded and what it prints.
+/// Runs a command as written. Returns whether it succeeded, and its output.
 fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool, String) {
     let mut shell = Command::new("bash");
     let shell = shell.args(["-c", &format!("{command} 2>&1")]).current_dir(folder).envs(envs.iter().copied());
@@ -135,14 +136,14 @@ fn walk(folder: &Path, page: &str) {
     }
 }
 
-/// Of the workspace.
+/// Returns the root directory of the workspace.
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 
 #[test]
 fn the_smallest_project_the_tutorial_and_the_walk_of_the_readme_work_as_they_are_written() {
-    // One after the other: they share what is built.
+    // The pages run one after another because they share build results.
     let shelf = Shelf::new();
     walk(&shelf.folder("hosts"), include_str!("../../docs/src/smallest.md"));
     walk(&shelf.folder("site"), include_str!("../../docs/src/tutorial.md"));
@@ -167,7 +168,7 @@ fn walk_through_the_readme(folder: &Path) {
         let (succeeded, printed) = run(command, folder, &[("EDITOR", editor.to_str().unwrap())]);
         assert!(succeeded, "$ {command}\n{printed}");
         let shows = |what: &str| assert!(printed.contains(what), "$ {command}\n{printed}");
-        // What the comments promise.
+        // The comment behind a command states its result.
         match command.trim_end().rsplit(" -- ").next().unwrap() {
             "up" if comment.starts_with("up to date") => shows(comment),
             "up" if comment == "runs only the affected tasks" => shows("gateway "),
@@ -187,7 +188,7 @@ fn walk_through_the_readme(folder: &Path) {
     }
 }
 
-/// Every file under a directory whose name ends so.
+/// Returns all files under a directory whose names have this ending.
 fn files(directory: &Path, ending: &str) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory).unwrap() {

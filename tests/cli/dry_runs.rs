@@ -1,4 +1,5 @@
-//! Commands that only look leave no trace on disk: not in an empty directory, not beside a run, and not after a killed one.
+//! Tests of commands that only read. They leave no trace on disk in an empty directory, beside a
+//! run, or after a killed run.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
@@ -28,7 +29,7 @@ const LOOKS: &[&[&str]] = &[
     &["logs", "moody"],
 ];
 
-/// Every file and directory with its mode, its owner's view of when it changed, and its content.
+/// All files and directories with their mode, their times of modification and change, and their content.
 type Tree = BTreeMap<PathBuf, (u32, u64, SystemTime, (i64, i64), Vec<u8>)>;
 
 fn tree(root: &Path) -> Tree {
@@ -46,7 +47,7 @@ fn tree(root: &Path) -> Tree {
     tree
 }
 
-/// Runs every command that only looks; the texts that they print.
+/// Runs every command that only reads, and returns their output.
 fn look(place: &Project, what: &str) -> Vec<String> {
     let before = tree(place.path());
     let texts = LOOKS.iter().map(|args| {
@@ -74,13 +75,13 @@ fn log(place: &Project) -> PathBuf {
     place.file(".setup-tasks/cache/.setup-tasks/stamps.sqlite-wal")
 }
 
-/// A run that waits within its task, as a process.
+/// Starts a process whose run waits within a task.
 fn waiting_run(place: &Project) -> std::process::Child {
     place.write("wait", "");
     let child = place.command(&["up"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     guard(&child);
     until("the task waits", || place.file("waiting").exists());
-    // The others have ended by then, or wait for nothing.
+    // By then, the other tasks have ended.
     until("the client is mounted", || place.good(&["status", "ada"]).contains("up to date"));
     child
 }
@@ -103,12 +104,12 @@ fn commands_that_only_look_leave_no_trace_beside_a_run_and_after_a_killed_one() 
     assert!(log(&place).exists() && database(&place).exists());
     let after = look(&place, "after a kill");
     assert!(beside[0].contains("interrupted last time") && after[0].contains("interrupted last time"), "{after:?}");
-    // Without the index beside the log, too, and where nothing can be written.
+    // The commands also work without the index beside the log, and in a directory that is not writable.
     std::fs::remove_file(log(&place).with_file_name("stamps.sqlite-shm")).unwrap();
     let without = look(&place, "without an index");
     assert_eq!(without[0].lines().count(), after[0].lines().count());
 
-    // The command that the killed run left behind ends; the next run makes good.
+    // The command that the killed run left behind ends, and the next run completes the work.
     place.write("go", "");
     place.remove("wait");
     assert!(place.good(&["up"]).contains("done: "));
@@ -156,7 +157,7 @@ fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
     );
     place.remove("dark");
     place.good(&["up"]);
-    // Nothing would run before it any more: now it is a failure.
+    // No earlier task would run any more, so the failure of the check is reported.
     place.write("dark", "");
     let output = place.run(&["plan", "--exit-code", "--include", "ada"]);
     assert_eq!(output.status.code(), Some(1));

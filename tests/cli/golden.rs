@@ -1,4 +1,4 @@
-//! What each command prints.
+//! Tests of the output of each command.
 
 use expect_test::expect_file;
 
@@ -10,7 +10,7 @@ macro_rules! golden {
     };
 }
 
-/// As [`session`], where the width of a column depends on how long something took.
+/// Removes padding, for output in which the width of a column depends on a duration.
 fn narrow(text: &str) -> String {
     let narrow = |line: &str| {
         let indent = line.len() - line.trim_start().len();
@@ -20,7 +20,7 @@ fn narrow(text: &str) -> String {
     text.lines().map(|line| narrow(line) + "\n").collect()
 }
 
-/// What several command lines print, one after the other.
+/// Returns the output of several command lines.
 fn session(place: &Project, lines: &[&[&str]]) -> String {
     lines.iter().map(|args| place.show(args)).collect::<Vec<_>>().join("\n")
 }

@@ -1,4 +1,4 @@
-//! What programs read.
+//! Tests of the output for programs.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! Limits of the system: too few threads and processes.
+//! Tests of limits of the system: too few threads and processes.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,10 +7,10 @@ use std::process::{Command, Output};
 
 use crate::project::Project;
 
-/// A user that runs nothing else.
+/// The id of a user that runs no other processes.
 const USER: &str = "61234";
 
-/// Runs as that user, who may have so many processes and threads.
+/// Runs the binary as that user with a limit of processes and threads.
 fn run(place: &Project, binary: &Path, threads: usize, args: &[&str]) -> Output {
     let mut command = Command::new("setpriv");
     command.args([
@@ -26,7 +26,7 @@ fn run(place: &Project, binary: &Path, threads: usize, args: &[&str]) -> Output 
     command.output().unwrap()
 }
 
-/// A place and a copy of the binary that the other user can reach.
+/// Returns a project and a copy of the binary that the other user can access.
 fn for_other_user() -> Option<(Project, std::path::PathBuf)> {
     let place = Project::new();
     let binary = place.file("site-binary");
@@ -59,7 +59,7 @@ fn a_limit_of_threads_and_processes_is_an_error_that_names_it_and_never_a_panic(
                 ended.push(output.status.code());
             }
         }
-        // The next run has everything to do again.
+        // The next run has to run all tasks again.
         let _ = fs::remove_dir_all(place.file(".setup-tasks"));
     }
     assert_eq!((ended[0], ended[14]), (Some(1), Some(0)), "{ended:?}");

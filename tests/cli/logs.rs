@@ -1,4 +1,4 @@
-//! What tasks said.
+//! Tests of the logs of tasks.
 
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;
@@ -69,13 +69,13 @@ pub fn interrupt(pid: u32) {
     assert!(std::process::Command::new("kill").args(["-INT", &pid.to_string()]).status().unwrap().success());
 }
 
-/// The most memory that the run took, in KiB.
+/// Returns the peak memory of the run in KiB.
 fn peak(place: &Project) -> u64 {
     let peak = std::fs::read_to_string(place.file("peak")).unwrap();
     peak.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Says 300 MB, in lines of 100 characters.
+/// A script that prints 300 MB in lines of 100 characters.
 const LOUD: &str = "yes $(printf 'x%.0s' $(seq 99)) | head -c 300000000; echo the end";
 
 #[test]

@@ -1,4 +1,4 @@
-//! The command line as a user sees it: what it prints, how it ends, and how it behaves on a terminal.
+//! Tests of the command line as a user sees it: its output, its exit codes, and its behaviour on a terminal.
 
 mod book;
 mod dry_runs;

@@ -1,4 +1,4 @@
-//! Objects whose ids look like patterns, options, or tasks of others.
+//! Tests of objects whose ids look like patterns, options, or tasks of other objects.
 
 use crate::project::Project;
 use crate::unwritten::COMMANDS;
@@ -12,7 +12,7 @@ fn place() -> Project {
     place
 }
 
-/// The ids of the objects of which a task is up to date.
+/// Returns the ids of the objects with a task that is up to date.
 fn done(place: &Project) -> Vec<String> {
     let status: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
     let objects = status["objects"].as_array().unwrap().iter();
@@ -80,7 +80,7 @@ fn a_task_that_is_marked_may_be_named_like_an_object() {
     assert_eq!(done(&place), ["a"], "only an object can be cleared");
 }
 
-/// Ids that would speak to a terminal: a title, a colour by a C1 character, text that is read backwards, a second line.
+/// Ids with control sequences for a terminal: a title, a colour by a C1 character, reversed text, backspaces.
 const EVIL: [&str; 3] = ["title\u{1b}]0;owned\u{7}", "colour\u{9b}31m", "back\u{202e}wards\u{8}\r"];
 
 #[test]

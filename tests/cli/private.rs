@@ -1,4 +1,4 @@
-//! What others may see on the disk.
+//! Tests of the permissions of files on disk.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use crate::project::Project;
 
-/// Returns what is below a directory, and itself, with its permissions.
+/// Collects a path and everything below it, with permissions.
 fn permissions(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
     let meta = path.symlink_metadata().unwrap();
     found.push((path.to_owned(), meta.permissions().mode() & 0o777));
@@ -27,7 +27,7 @@ fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
         let own = place.file(".setup-tasks");
         let mut found = Vec::new();
         permissions(&own, &mut found);
-        // Files of tasks, in the directories that objects have for cache and state, have the mode that the task gives them.
+        // Tasks choose the mode of their own files in the cache and state directories of objects.
         let runtimes = [own.join("log"), own.join("cache/.setup-tasks")];
         let is_runtimes = |path: &Path| path.is_dir() || runtimes.iter().any(|directory| path.starts_with(directory));
         for (path, mode) in found.iter().filter(|(path, _)| is_runtimes(path)) {
@@ -49,14 +49,15 @@ fn a_lock_that_a_machine_which_is_gone_left_is_broken_by_name_and_one_of_a_livin
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(refused.status.code() == Some(1) && errors.contains("is alive, so the lock stays"), "{errors}");
 
-    // As if the holder were on another machine, and the file system, which both share, kept its lock.
+    // The record looks as if the holder were on another machine, and as if the shared file system
+    // had kept its lock.
     let record = r#"{"version":1,"pid":7,"host":"a-machine-that-is-gone"}"#;
     std::fs::write(place.file(".setup-tasks/cache/.setup-tasks/objects.lock"), format!("{record:<512}")).unwrap();
     let mut stuck = place.command(&["force", "moody/wait"]);
     let stuck = stuck.env("SITE_LOCK_TIMEOUT_SECS", "0").output().unwrap();
     let errors = String::from_utf8_lossy(&stuck.stderr).into_owned();
     assert!(!stuck.status.success() && errors.contains("process 7 on a-machine-that-is-gone"), "{errors}");
-    // Nothing seen from here proves that it has ended, so the user has to say so.
+    // No fact on this machine proves that the holder has ended, so the user has to confirm it.
     for args in [&["unlock", "moody"][..], &["unlock", "moody", "--gone", "another-machine"]] {
         let refused = place.run(args);
         let errors = String::from_utf8_lossy(&refused.stderr).into_owned();

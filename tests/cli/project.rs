@@ -1,4 +1,4 @@
-//! A directory that the binary `site` is run in.
+//! The directory of a test that runs the binary `site`.
 
 use std::fmt::Write;
 use std::ops::Deref;
@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use test_kit::{Scratch, redact};
 
-/// A directory with the files of the site.
+/// A directory with the input files of the binary.
 pub struct Project(Scratch);
 
 impl Project {
@@ -34,7 +34,8 @@ impl Project {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs the binary, and returns the command line, both outputs and the exit code, without what differs between runs.
+    /// Runs the binary, and returns the command line, both outputs and the exit code. Parts that
+    /// differ between runs are redacted.
     pub fn show(&self, args: &[&str]) -> String {
         let output = self.run(args);
         let mut text = format!("$ site {}\n{}", args.join(" "), String::from_utf8(output.stdout).unwrap());

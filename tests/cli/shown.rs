@@ -1,10 +1,11 @@
-//! What may be seen of texts from elsewhere: no secrets, and nothing that steers a terminal.
+//! Tests of the output of foreign texts, which must contain no secrets and no control sequences for
+//! a terminal.
 
 use std::path::Path;
 
 use crate::project::Project;
 
-/// Every command that says something about objects and tasks.
+/// All commands that print something about objects and tasks.
 const COMMANDS: [&[&str]; 22] = [
     &["list"],
     &["list", "--json"],
@@ -30,7 +31,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["up", "--dry-run"],
 ];
 
-/// What commands say, with the command in front.
+/// Runs commands, and returns each command with its output.
 fn said(place: &Project, commands: &[&[&str]]) -> Vec<(String, String)> {
     let run = |args: &&[&str]| {
         let output = place.run(args);
@@ -79,7 +80,7 @@ fn first_log(directory: &Path) -> std::path::PathBuf {
     std::fs::read_dir(directory).unwrap().next().unwrap().unwrap().path()
 }
 
-/// All bytes of all files under a directory, and their names.
+/// Collects the content and the names of all files under a directory.
 fn bytes(directory: &Path, all: &mut Vec<u8>) {
     for entry in std::fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

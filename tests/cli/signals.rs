@@ -1,4 +1,5 @@
-//! Signals, in every command that calls a user's code: real processes on a pseudo-terminal, whose tasks and checks run commands.
+//! Tests of signals to every command that calls user code. The tests run real processes on a
+//! pseudo-terminal, whose tasks and checks run commands.
 
 use std::process::Command;
 
@@ -7,11 +8,11 @@ use test_kit::{guard_process, until};
 use crate::project::Project;
 use crate::terminal::Terminal;
 
-/// A command line, and where its nap is: in a task, a check, or while the layout is built.
+/// A command line, and the place of its nap: a task, a check, or the building of the layout.
 struct Case {
     args: &'static [&'static str],
     nap: &'static str,
-    /// Whether it runs tasks: a first Ctrl-C lets them come to their end.
+    /// Whether the command runs tasks. A first Ctrl-C lets running tasks finish.
     is_run: bool,
 }
 
@@ -39,13 +40,13 @@ const CASES: [Case; 17] = [
     case(&["list"], "build", false),
 ];
 
-/// A run that has come to its nap.
+/// A process that has reached its nap.
 struct Nap {
     place: Project,
-    /// An argument of every process of the nap.
+    /// The name of the nap, which is an argument of all its processes.
     name: String,
     terminal: Terminal,
-    /// Whether all tasks had a stamp before.
+    /// Whether all tasks had a stamp before the command.
     is_stamped: bool,
 }
 
@@ -54,11 +55,11 @@ impl Case {
         format!("`{}` with a nap in its {}", self.args.join(" "), self.nap)
     }
 
-    /// Begins the command, and waits until it naps.
+    /// Starts the command, and waits until it naps.
     fn begin(&self, run: fn(&Project, &[&str]) -> Terminal) -> Nap {
         let place = Project::new();
         place.write("sleeper", "");
-        // A hash and an invalidator are asked for where there is a stamp.
+        // A run calls the hash function and the invalidator only if there is a stamp.
         let is_stamped = self.nap != "task";
         if is_stamped {
             place.good(&["up", "--include", "sleeper"]);
@@ -75,7 +76,7 @@ fn plainly(place: &Project, args: &[&str]) -> Terminal {
     Terminal::run(place, args, true)
 }
 
-/// The states of the processes that have the name of a nap among their arguments.
+/// Returns the states of all processes that have the name of a nap among their arguments.
 fn states(name: &str) -> Vec<char> {
     let mut states = Vec::new();
     for process in std::fs::read_dir("/proc").unwrap().flatten() {
@@ -99,7 +100,7 @@ impl Nap {
         assert!(sent.unwrap().success());
     }
 
-    /// What must hold after an end at once.
+    /// Checks that the command ends immediately, with all its processes.
     fn ends_at_once(self, case: &Case, expected: u32) {
         let Self { place, name, terminal, is_stamped } = self;
         let (code, shown) = terminal.end();
@@ -109,7 +110,7 @@ impl Nap {
     }
 }
 
-/// Removes the cause of the nap: stamps are right, and the next run does what is due.
+/// Removes the cause of the nap. Checks that the stamps are correct and that the next run completes the work.
 fn wakes(place: &Project, is_stamped: bool, case: &Case) {
     let of_task = |task: &str| {
         let status: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
@@ -147,7 +148,7 @@ fn one_ctrl_c_lets_running_tasks_end_and_everything_else_stops_at_once() {
         nap.place.write("go", "");
         let Nap { place, terminal, is_stamped, .. } = nap;
         let (code, shown) = terminal.end();
-        // A check is no task: where nothing is left to do, nothing was stopped.
+        // A stop during a check stops no task if nothing is left to do.
         assert_eq!(code, if is_stamped { 0 } else { 130 }, "{}: {shown}", case.text());
         std::fs::remove_file(place.file(format!("nap.{}", case.nap))).unwrap();
         let said = place.good(&["up", "--include", "sleeper"]);
@@ -199,9 +200,9 @@ fn ctrl_z_stops_and_continues_commands_together_with_the_run() {
     for case in &CASES {
         let mut nap = case.begin(Terminal::run_as_job);
         nap.terminal.press("\x1a");
-        // 128 and the number of SIGSTOP or SIGTSTP: the shell tells how its job was stopped.
+        // The shell reports 128 plus the number of SIGSTOP or SIGTSTP.
         nap.terminal.until("<stopped with 14");
-        // A process that waits for a stopped one to take its place is stopped with it.
+        // A process in state `D` waits until its stopped child has executed a program, so it is stopped, too.
         let is_stopped = |state: &char| ['T', 'D'].contains(state);
         until(&format!("{}: the commands stop", case.text()), || nap.states().iter().all(is_stopped));
         assert_eq!(nap.states().is_empty(), case.nap == "build", "{}", case.text());
@@ -242,7 +243,7 @@ fn a_wait_for_another_process_ends_at_a_signal() {
     for args in [["mark-done", "moody/act"], ["clear", "moody"]] {
         for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
             let mut terminal = Terminal::run(&place, &args, true);
-            // They print nothing while they wait.
+            // The commands print nothing while they wait.
             until("it waits for the lock", || has_locks_open(terminal.pid()));
             terminal.press(key);
             let (code, shown) = terminal.end();
@@ -339,7 +340,7 @@ fn a_run_under_nohup_survives_its_terminal() {
 fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
     let place = Project::new();
     place.write("wait", "");
-    // The leader of the terminal's session has no shell above it.
+    // The process leads the session of the terminal, and has no shell above it.
     let mut terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
     until("the task waits", || place.file("waiting").exists());
     terminal.press("\x1a");
@@ -379,7 +380,7 @@ fn a_reader_that_reads_nothing_keeps_no_signal() {
     let place = Project::new();
     place.write("wait", "");
     let (_reader, mut writer) = std::io::pipe().unwrap();
-    // As much as fits: the next byte waits for the reader.
+    // This fills the pipe, so that the next byte waits for the reader.
     std::io::Write::write_all(&mut writer, &vec![b' '; 65536]).unwrap();
     let mut run = place.command(&["up"]).stdout(writer).stderr(std::process::Stdio::null()).spawn().unwrap();
     guard_process(run.id());

@@ -1,5 +1,5 @@
-//! The binary that the tests of the command line run: a file server, its clients, and a machine whose tasks do what files in
-//! the working directory say.
+//! The binary of the tests of the command line. It has a file server, its clients, and other
+//! objects whose tasks follow files in the working directory.
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use setup_tasks::{Config, Deferred, InjectionKey, Layout, Secret};
 use setup_tasks_cli::{App, NoOptions, Session};
 use setup_tasks_templates::{TemplateTask, template};
 
-/// Nobody provides it.
+/// The key of a value that no injector provides.
 const NOBODY: InjectionKey<Object<FileServer>> = InjectionKey::named("nobody");
 
 #[derive(SetupTasks, Serialize)]
@@ -66,7 +66,7 @@ impl Client {
     }
 }
 
-/// Fails while a file `fail` exists, waits for a file `go` while a file `wait` does.
+/// A model whose task fails if a file `fail` exists, and waits for a file `go` if a file `wait` exists.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "moody")]
 struct Moody;
@@ -122,7 +122,8 @@ impl Odd {
     }
 }
 
-/// Runs commands that do not end before a file `go` exists, wherever a file `nap.PLACE` says so. Its text is among their arguments.
+/// A model that naps at each place for which there is a file `nap.PLACE`. A nap runs commands that
+/// do not end before a file `go` exists. The text of the file is one of their arguments.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "sleeper")]
 struct Sleeper;
@@ -170,17 +171,17 @@ async fn nap(cx: &TaskContext, place: &str) -> Result<()> {
         std::fs::write("site.pid", std::process::id().to_string())?;
         let wait = "while [ ! -e go ]; do sleep 0.01; done";
         let stubborn = if std::fs::exists("stubborn")? { "trap '' TERM; " } else { "" };
-        // One process is in the command's group, and one in a session of its own.
+        // One process is in the command's group, and one in its own session.
         let script = format!(
             "{stubborn}({wait}) & setsid sh -c '{wait}' \"$0\" & echo > napping.new; mv napping.new napping; {wait}; wait"
         );
-        // Its failure is not the task's: a task that is told of it would go on, and be stamped.
+        // The error is ignored. If a stop returned it to the task, the task would continue and get a stamp.
         let _ = cx.command("sh").args(["-c", &script, &name]).run().await;
     }
     Ok(())
 }
 
-/// Runs the shell script in the file `script`, in the way that the file `way` says.
+/// A model that runs the shell script in the file `script`, in the way that the file `way` names.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "scripted")]
 struct Scripted;
@@ -195,14 +196,15 @@ impl Scripted {
             "output" => drop(command.output().await?),
             _ => command.run().await?,
         }
-        // The most memory that this process ever took.
+        // This is the peak memory of the process.
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         std::fs::write("peak", status.lines().find(|line| line.starts_with("VmHWM")).unwrap_or_default())?;
         Ok(())
     }
 }
 
-/// Says the text in the file `leak`, whose password is in the file `password`, in every way; `leak.way` says how it ends.
+/// A model that prints the text in the file `leak` in every way. The file `password` contains the
+/// secret within the text, and `leak.way` the kind of end.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "leaky", id = "leaky")]
 struct Leaky {
@@ -217,7 +219,7 @@ impl Leaky {
         let text = &self.text;
         tracing::info!(%text, debug = ?text, "{text}");
         let (line, _context) = (text.clone(), cx.clone());
-        // Said beside the task: it goes to the terminal.
+        // The text is logged outside of the task, so it goes to the terminal.
         std::thread::spawn(move || tracing::error!("{line}")).join().unwrap();
         cx.log(&**text);
         match &*std::fs::read_to_string("leak.way").unwrap_or_default() {
@@ -244,7 +246,7 @@ impl Leaky {
     }
 }
 
-/// Depends on what nobody provides.
+/// A model that depends on a value that no injector provides.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "lost")]
 struct Lost {

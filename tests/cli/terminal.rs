@@ -1,4 +1,4 @@
-//! On a terminal: a real pseudo-terminal, read through a real emulator of one.
+//! Tests on a real pseudo-terminal, whose output a terminal emulator interprets.
 
 use std::io::{Read, Write};
 use std::sync::{Arc, Mutex};
@@ -9,7 +9,7 @@ use test_kit::{guard_process, until};
 
 use crate::project::Project;
 
-/// The binary on a terminal.
+/// The binary as a process on a terminal.
 pub struct Terminal {
     screen: Arc<Mutex<vt100::Parser>>,
     raw: Arc<Mutex<Vec<u8>>>,
@@ -26,7 +26,8 @@ impl Terminal {
         Self::start(place, command, no_color)
     }
 
-    /// The same as a job of a shell, which says how the job was stopped and ended, and continues it at the end of a line.
+    /// Runs the binary as a job of a shell. The shell prints how the job was stopped and ended, and
+    /// continues it after a line of input.
     pub fn run_as_job(place: &Project, args: &[&str]) -> Self {
         let mut command = CommandBuilder::new("bash");
         let script = r#"set -m; "$@"; echo "<stopped with $?>"; read -r; fg; echo "<ended with $?>""#;
@@ -53,7 +54,7 @@ impl Terminal {
         let (to, all) = (screen.clone(), raw.clone());
         let reader = std::thread::spawn(move || {
             let mut bytes = [0; 4096];
-            // The system says with an error that nobody is left at the other end.
+            // An error means that no process has the other end open.
             while let Ok(count @ 1..) = from.read(&mut bytes) {
                 to.lock().unwrap().process(&bytes[..count]);
                 all.lock().unwrap().extend_from_slice(&bytes[..count]);
@@ -84,16 +85,17 @@ impl Terminal {
         self.child.process_id().unwrap()
     }
 
-    /// Waits for its end: how it ended, and what the screen shows then.
+    /// Waits for the end of the process. Returns its exit code and the contents of the screen.
     pub fn end(self) -> (u32, String) {
         let (code, shown, _) = self.end_with_all();
         (code, shown)
     }
 
-    /// As [`end`](Self::end), with all that was ever written to it.
+    /// Waits for the end of the process. Returns its exit code, the contents of the screen, and
+    /// everything that was written to the terminal.
     fn end_with_all(mut self) -> (u32, String, String) {
         let status = self.child.wait().unwrap();
-        // The terminal's other end is gone with the process.
+        // The process closes the other end of the terminal when it ends.
         self.reader.take().unwrap().join().unwrap();
         (status.exit_code(), self.shows(), String::from_utf8_lossy(&self.raw.lock().unwrap()).into_owned())
     }
@@ -218,7 +220,7 @@ fn a_command_that_asks_at_the_terminal_fails_at_once_and_says_why() {
     assert!(words.contains("help: a task's command has no terminal to ask at"), "{shown}");
 }
 
-/// Asks for a word, and writes it into a file.
+/// A script that asks for a word and writes it to a file.
 const ASK: &str = "printf 'which word? '; read word; echo \"$word\" > answer";
 
 #[test]
@@ -230,7 +232,7 @@ fn an_interactive_command_has_the_terminal_while_all_else_keeps_still() {
     terminal.until("which word? ");
     let written = |terminal: &Terminal| terminal.raw.lock().unwrap().len();
     let before = written(&terminal);
-    // The bars move ten times a second.
+    // The progress bars are drawn ten times per second.
     std::thread::sleep(std::time::Duration::from_millis(400));
     assert_eq!(written(&terminal), before, "{}", terminal.shows());
     terminal.press("bread\n");
@@ -276,7 +278,7 @@ fn without_a_terminal_an_interactive_command_is_an_error_with_help() {
     let place = Project::new();
     place.write("script", ASK);
     place.write("way", "interactive");
-    // In a session of its own.
+    // The command has its own session, and so no terminal.
     let mut command = std::process::Command::new("setsid");
     command.args(["--wait", env!("CARGO_BIN_EXE_site"), "up", "--include", "scripted"]).current_dir(place.path());
     let output = command.stdin(std::process::Stdio::null()).output().unwrap();

@@ -1,4 +1,4 @@
-//! Outputs that cannot be written, because the disk is full or because nobody reads them.
+//! Tests of output that cannot be written because the disk is full or because no process reads it.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -9,7 +9,7 @@ use test_kit::guard;
 
 use crate::project::Project;
 
-/// A command line of every command that prints something, and of every form that it prints.
+/// A command line for every form of output of every command.
 pub const COMMANDS: &[&[&str]] = &[
     &["up"],
     &["up", "--force", "--json"],
@@ -66,7 +66,7 @@ fn a_full_disk_under_the_standard_output_is_an_error_of_every_command() {
     let place = place();
     for args in COMMANDS {
         let output = place.command(args).stdout(full()).stderr(Stdio::piped()).output().unwrap();
-        // The one that prints nothing does not fail.
+        // The command that prints nothing does not fail.
         if args == &["sleep"] {
             assert!(output.status.success() && errors(&output).is_empty(), "{args:?}");
             continue;
@@ -103,7 +103,7 @@ fn a_full_disk_under_the_standard_error_shows_in_the_exit_code() {
     guard(&watch);
     let mut events = BufReader::new(watch.stdout.take().unwrap()).lines().map(Result::unwrap);
     assert!(events.any(|event| event.contains(r#""event":"run_ended""#)));
-    // What it watches goes to the standard error.
+    // The message about the watched files goes to the standard error.
     interrupt(watch.id());
     assert_eq!(watch.wait().unwrap().code(), Some(1));
     let usage = place.command(&["upp"]).stderr(full()).output().unwrap();

@@ -1,4 +1,4 @@
-//! Running again when something changes.
+//! Tests of the watch mode, which runs again after a change.
 
 use std::io::{BufRead, BufReader, Lines};
 use std::process::{Child, ChildStdout, Stdio};
@@ -24,7 +24,7 @@ impl Watch {
         Self(child, lines)
     }
 
-    /// All lines until it waits for changes again.
+    /// Returns all lines until the command waits for changes again.
     fn run(&mut self) -> Vec<String> {
         let mut said = Vec::new();
         for line in self.1.by_ref().map(Result::unwrap) {
@@ -63,13 +63,13 @@ fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() 
     let said = watch.run();
     assert!(said.iter().any(|line| line.contains("Update the files")), "a glob has a new file: {said:?}");
 
-    // As editors do it: a new file in the place of the old one.
+    // A new file replaces the old one, as editors do it.
     place.write("site.txt.new", "ada\nbob\n");
     std::fs::rename(place.file("site.txt.new"), place.file("site.txt")).unwrap();
     let said = watch.run();
     assert!(said.iter().any(|line| line.starts_with("bob ") && line.contains(" done in ")), "{said:?}");
 
-    // A mistake is said, and waited for to be mended.
+    // The command reports a mistake and waits until it is corrected.
     place.write("site.txt", "a/b\n");
     let mut errors = BufReader::new(watch.0.stderr.take().unwrap()).lines().map(Result::unwrap);
     assert!(errors.any(|line| line.contains("is no name of a client")));
