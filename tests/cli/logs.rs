@@ -107,7 +107,7 @@ fn a_command_whose_captured_output_is_over_its_limit_fails_and_says_so() {
     let output = place.run(&["up", "--include", "scripted"]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
-    assert!(errors.contains("wrote more than the 16777216 bytes that are captured"), "{errors}");
+    assert!(errors.contains("wrote more output than its limit of 16777216 bytes"), "{errors}");
     assert!(errors.contains("help: raise `output_limit_kib`"), "{errors}");
     let mut command = place.command(&["up", "--include", "scripted"]);
     place.write("script", "head -c 3000 /dev/zero");

@@ -39,7 +39,7 @@ pub enum CommandError {
     },
     /// The command wrote more than may be captured and was ended.
     #[error(
-        "`{command}` wrote more than the {limit} bytes that are captured of its output\nhelp: raise `output_limit_kib` in the configuration, give the command an `output_limit`, or let it write to a file"
+        "`{command}` wrote more output than its limit of {limit} bytes\nhelp: raise `output_limit_kib` in the configuration, give the command an `output_limit`, or let it write to a file"
     )]
     TooMuchOutput {
         /// The command.

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_or_boolean_is_refused_with_the_variable() {
+    fn an_invalid_number_or_boolean_is_refused_with_its_variable() {
         for (name, text) in [
             ("LAB_DRY_RUN", ""),
             ("LAB_DRY_RUN", "2"),

@@ -57,7 +57,7 @@ impl<T: 'static> Copy for Relation<T> {}
 
 /// The request of a relationship to each related object.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent property")]
 pub(crate) struct RelatedTask {
     pub(crate) task: &'static str,
     pub(crate) ready: bool,

@@ -103,7 +103,7 @@ impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {
 
 /// A dependency of one object on a named task of another one: [`AnyObject::depends_on`].
 #[derive(Clone, Debug)]
-#[must_use = "a dependency does nothing until an object is placed with it"]
+#[must_use = "a dependency does nothing until an object is added with it"]
 pub struct Dependency {
     other: AnyObject,
     task: String,

@@ -212,10 +212,10 @@ impl Client {
         let Some(layout) = layout.upgrade() else { return };
         match serde_json::from_slice(&self.received[..end]) {
             Ok(QueryLine { version: VERSION, query: Query::Snapshot }) => {
-                self.respond((layout.hooks().snapshot_as_json)(&layout).ok())
+                self.respond((layout.hooks().snapshot_as_json)(&layout).ok());
             }
             Ok(QueryLine { version: VERSION, query: Query::Waits }) => {
-                self.respond(serde_json::to_string(&layout.process_waits()).ok())
+                self.respond(serde_json::to_string(&layout.process_waits()).ok());
             }
             Ok(QueryLine { version: VERSION, query: Query::Watch { object } }) => {
                 layout.neighbours().holdings.watch(object, self.stream);

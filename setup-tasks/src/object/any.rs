@@ -102,7 +102,7 @@ pub(crate) trait DynObject: Send + Sync {
 
 /// The properties of a task that a walk needs, in one value, and the helpers that the task has.
 #[derive(Clone, Copy, Debug)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent property")]
 pub(crate) struct Features {
     /// The result of [`DynObject::stamp_name`].
     pub(crate) stamp_name: &'static str,

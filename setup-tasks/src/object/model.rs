@@ -67,7 +67,7 @@ impl<T: 'static> NoBlock for T {}
 /// The rows of a generic type's block. A trait is needed because the derive does not know the
 /// bounds of the block.
 #[diagnostic::on_unimplemented(
-    message = "the generic model `{Self}` has no `#[setup_tasks]` block, or its block asks more of the parameters",
+    message = "the generic model `{Self}` has no `#[setup_tasks]` block, or its block has more bounds than the struct",
     label = "write `#[setup_tasks] impl<…> {Self} {{}}`, or give the struct the bounds of its block"
 )]
 pub trait HasBlock: Sized + 'static {

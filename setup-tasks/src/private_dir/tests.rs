@@ -27,7 +27,7 @@ fn text<T>(result: io::Result<T>) -> String {
 }
 
 #[test]
-fn what_is_made_and_what_is_written_to_is_private() {
+fn created_and_written_files_are_private() {
     let place = tempfile::tempdir().unwrap();
     let own = place.path().join(".setup-tasks");
     fs::create_dir_all(own.join("cache/hosts")).unwrap();
@@ -125,7 +125,7 @@ fn names_that_lead_elsewhere_are_refused() {
 }
 
 #[test]
-fn what_is_no_regular_file_is_refused_and_never_waited_for() {
+fn special_files_are_refused_without_waiting() {
     let place = tempfile::tempdir().unwrap();
     let directory = PrivateDir::create(&place.path().join("own")).unwrap();
     assert!(Command::new("mkfifo").arg(directory.path().join("fifo")).status().unwrap().success());
@@ -153,7 +153,7 @@ fn a_hard_link_to_a_file_elsewhere_is_not_written_to() {
 }
 
 #[test]
-fn what_belongs_to_another_user_is_refused() {
+fn files_of_another_user_are_refused() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().join("own");
     let directory = PrivateDir::create(&path).unwrap();

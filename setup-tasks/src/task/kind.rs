@@ -154,7 +154,7 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
 
 /// The features of a kind: the optional methods that runs call.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a question of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent property")]
 pub struct KindFeatures {
     pub(crate) hash: bool,
     pub(crate) invalidator: bool,
