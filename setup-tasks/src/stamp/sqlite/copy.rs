@@ -10,7 +10,7 @@ use foldhash::{HashMap, HashMapExt};
 use rusqlite::Connection;
 
 use super::super::StampError;
-use super::database::{beside, check_format, explain, open_immutable};
+use super::database::{check_format, explain, open_immutable, sidecar};
 use crate::fs::found;
 
 const HEADER: usize = 32;
@@ -29,7 +29,7 @@ const TORN: u64 = 20;
 /// While the log does not begin anew, whatever is written to the database comes from the log. So a database that was read before its
 /// log is whole once all of the log is applied, whatever was written to it meanwhile.
 pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
-    let log = beside(path, "-wal");
+    let log = sidecar(path, "-wal");
     let mut torn = 0;
     for _ in 0..ATTEMPTS {
         let (before, state) = (read(&log, HEADER)?, state(path)?);
@@ -245,7 +245,7 @@ mod tests {
             connection.execute("INSERT INTO rows VALUES (?1, zeroblob(3000))", [id]).unwrap();
             known.push(rows(&connection));
         }
-        let log = std::fs::read(beside(&path, "-wal")).unwrap();
+        let log = std::fs::read(sidecar(&path, "-wal")).unwrap();
         let image = image(&path).unwrap();
         let mut counted = 0;
         for at in (0..log.len()).step_by(97) {

@@ -59,15 +59,15 @@ const UPGRADES: [&str; 2] = [
 /// The bytes of a database that say how it is written and read: 2 is with a log (<https://sqlite.org/fileformat.html>, 1.3.3).
 pub(super) const USE_A_LOG: Range<usize> = 18..20;
 
-/// The file that `SQLite` keeps beside the database: its log is `-wal`.
-pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+/// Returns the path of a file that `SQLite` keeps beside the database. Its log ends with `-wal`.
+pub(super) fn sidecar(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// Whether there is a database.
-pub(super) fn is_there(path: &Path) -> Result<bool, StampError> {
+/// Returns whether there is a database.
+pub(super) fn exists(path: &Path) -> Result<bool, StampError> {
     let exists = found(path.try_exists()).map_err(|error| StampError::io("read", path, error))?;
     Ok(exists.unwrap_or(false))
 }
@@ -109,7 +109,7 @@ fn refuse_empty(path: &Path) -> Result<(), StampError> {
 
 /// Opens the database if there is one.
 pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
-    if !is_there(path)? {
+    if !exists(path)? {
         return Ok(None);
     }
     refuse_empty(path)?;
@@ -152,7 +152,7 @@ pub(super) fn begin_log(connection: &Connection) -> rusqlite::Result<()> {
 /// Begins a log that is empty, without the two syncs that its first frame costs otherwise. They are for a log that begins
 /// anew over frames that were brought in: after a loss of power some of those might be taken for the latest.
 pub(super) fn begin_empty_log(path: &Path, connection: &Connection) -> rusqlite::Result<()> {
-    let log = beside(path, "-wal");
+    let log = sidecar(path, "-wal");
     connection.pragma_update(None, "synchronous", "OFF")?;
     let begun = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).and_then(|transaction| {
         // Nobody else writes to it from here on.

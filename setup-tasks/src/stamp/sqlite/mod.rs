@@ -1,13 +1,14 @@
-//! The embedded store: one `SQLite` database, a row an object and a row an attempt, written by one at a time, who puts the changes
-//! that wait then into one transaction.
+//! The embedded store: one `SQLite` database with one row per object and one row per attempt. One writer at a time commits all queued
+//! changes in one transaction.
 //!
 //! With [`durable`](SqliteStore::durable), a change survives a loss of power, too.
 //!
 //! Write-ahead logging lets other processes read while one writes. With `synchronous = NORMAL` a change survives the
-//! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn. What
-//! takes a stamp away, as the mark does that its task runs again, is synced at once: of what is lost with the power, only that a
-//! task completed may be missing.
+//! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn. A change that
+//! revokes a stamp, as the beginning of an attempt does, is synced at once. So a power loss can only lose the fact that a task
+//! completed.
 
+mod connection;
 mod copy;
 mod database;
 mod group;

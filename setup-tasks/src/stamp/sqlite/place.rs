@@ -67,7 +67,7 @@ pub(super) struct Files(Vec<(PathBuf, Identity)>);
 impl Files {
     /// Notes the files as they are now, which is just after the database was opened and its log begun.
     pub(super) fn of(path: &Path) -> Self {
-        let beside = BESIDE.iter().map(|ending| super::database::beside(path, ending));
+        let beside = BESIDE.iter().map(|ending| super::database::sidecar(path, ending));
         let files = std::iter::once(path.to_owned()).chain(beside);
         Self(files.filter_map(|file| identity(&file).map(|identity| (file, identity))).collect())
     }

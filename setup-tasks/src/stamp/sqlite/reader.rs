@@ -8,7 +8,7 @@ use rusqlite::Connection;
 
 use super::super::StampError;
 use super::copy::open_copy;
-use super::database::{beside, is_there, open, open_frozen};
+use super::database::{exists, open, open_frozen, sidecar};
 use crate::fs::found;
 
 /// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
@@ -80,7 +80,7 @@ impl Reader {
                     (now != File::Missing).then_some(opened.settled && result.is_ok() && now == of)
                 }
                 // Who has it open does not matter.
-                None => is_there(path)?.then_some(true),
+                None => exists(path)?.then_some(true),
             };
             match holds {
                 None => return Ok(none()),
@@ -143,7 +143,7 @@ fn look(path: &Path) -> Result<File, StampError> {
     let io = |error| StampError::io("read", path, error);
     let Some(meta) = found(std::fs::metadata(path)).map_err(io)? else { return Ok(File::Missing) };
     let state = |meta: std::fs::Metadata| Ok((meta.modified()?, meta.len()));
-    match found(std::fs::metadata(beside(path, "-wal"))).map_err(io)? {
+    match found(std::fs::metadata(sidecar(path, "-wal"))).map_err(io)? {
         Some(log) => Ok(File::InUse(state(meta).map_err(io)?, state(log).map_err(io)?)),
         None => Ok(File::Frozen(state(meta).map_err(io)?)),
     }

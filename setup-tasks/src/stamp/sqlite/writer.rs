@@ -1,10 +1,10 @@
-//! Writes the database: one at a time, who puts all changes that wait then into one transaction. Whoever has come to the end of a
-//! task lets other work of its thread come first, which may well end in a change, too; then commits, unless somebody has. Whoever
-//! begins one commits at once, since the task waits for it. What waits for something else than a processor is left to a thread: what
-//! is synced to the disk, the turn of another process that writes, and bringing the log into the database. It also commits what its
-//! owner does not come to, as where a task blocks the owner's thread.
+//! Group commit. One writer at a time commits every queued change in one transaction.
+//!
+//! The end of a task yields once first, so that neighbours can join the group. The start of a task commits at once, because the task
+//! waits for it. Blocking work (syncs, the lock of another process, checkpoints) runs on a background thread, which also commits a
+//! change whose owner does not come to it, for example because a task blocks the owner's thread.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::task::Poll;
@@ -15,29 +15,30 @@ use rusqlite::{Connection, ErrorCode, TransactionBehavior};
 use tokio::sync::oneshot;
 
 use super::super::{Change, Fence, StampError};
-use super::database::{BUSY, begin_empty_log, begin_log, create, explain, open};
+use super::connection::{Committer, WriteConnection};
+use super::database::{begin_log, explain, open};
 use super::group::{Refused, write_group};
 use super::place::Files;
 
-/// How many changes share a transaction at the most.
+/// The greatest number of changes in one transaction.
 const GROUP: usize = 512;
-/// After so many transactions a caller leaves the rest to the thread: its own change was in the first.
+/// The number of transactions after which a caller leaves the rest to the background thread. Its own change was in the first one.
 const IN_A_ROW: usize = 8;
-/// How long a change waits for its owner before the thread commits it: at least this, at most twice.
+/// The time that a change waits for its owner before the background thread commits it: at least this, at most twice.
 const MOMENT: Duration = Duration::from_millis(1);
-/// How long the log grows, in pages of 4 KiB, before it is brought into the database: pages that were written several times are
-/// brought in once. If it grows to twice that meanwhile, who writes waits.
+/// The length of the log, in pages of 4 KiB, from which on a checkpoint begins. Later checkpoints copy pages that were written several
+/// times only once. At twice this length, writers wait.
 const LOG_PAGES: i32 = 8_000;
-/// How long it grows if nobody has a change just then: who closes the database has the less to wait for.
+/// The same while no change is queued: the end of the process then has less to wait for.
 const QUIET_LOG_PAGES: i32 = 128;
 
-/// The way to the database, and the thread.
+/// The writer of one database, with its background thread.
 pub(super) struct Writer {
-    shared: Arc<Shared>,
+    shared: Arc<WriterState>,
     thread: JoinHandle<()>,
 }
 
-/// Changes of one object, and who waits for them.
+/// Changes of one object, and the channel to their owner.
 pub(super) struct Job {
     pub(super) object: String,
     pub(super) fence: Option<Fence>,
@@ -45,73 +46,57 @@ pub(super) struct Job {
     done: oneshot::Sender<Result<(), StampError>>,
 }
 
-struct Shared {
+struct WriterState {
     path: PathBuf,
-    /// Whether all is synced.
+    /// Whether every change is synced.
     durable: bool,
-    waiting: Mutex<Vec<Job>>,
-    open: Mutex<Open>,
-    /// Those of the connection.
+    queue: Mutex<Vec<Job>>,
+    connection: Mutex<WriteConnection>,
+    /// The files of the connection.
     files: Mutex<Arc<Files>>,
-    /// How long the log was after the last transaction.
+    /// The length of the log after the last transaction.
     log_pages: Arc<AtomicI32>,
-    /// What the thread is up to: one of the three below.
+    /// The state of the background thread: one of the three below.
     watch: AtomicU8,
-    /// Whether something is left to the thread that does not wait for a moment.
+    /// Whether work is left to the background thread that it begins at once.
     left: AtomicBool,
     ended: AtomicBool,
 }
 
-/// It sleeps until it is told.
+/// The thread sleeps until it is woken.
 const ASLEEP: u8 = 0;
-/// It is awake, and nobody had a change since it looked.
+/// The thread is awake, and no change came since it looked.
 const QUIET: u8 = 1;
-/// It is awake, and somebody had one.
-const TOLD: u8 = 2;
+/// The thread is awake, and a change came.
+const NOTIFIED: u8 = 2;
 
-/// The connection, with how it is set.
-struct Open {
-    connection: Connection,
-    syncs: bool,
-    by: By,
-    /// Whether it was closed, since its files are not in their place any more.
-    is_lost: bool,
-}
-
-/// Who commits. A caller waits for nothing.
-#[derive(Clone, Copy, PartialEq)]
-enum By {
-    Caller,
-    Thread,
-}
-
-/// What is left after a transaction.
-enum Rest {
-    /// Nothing that its owner, or who commits it now, will not come to.
+/// The work that remains after a transaction.
+enum Remaining {
+    /// Nothing, or changes that the current committer will find.
     None,
-    /// Changes whose owners came while the connection was taken.
+    /// Changes whose owners found the connection taken.
     Some,
-    /// What a caller would have to wait for.
-    ForThread,
+    /// Work for which a caller would have to wait.
+    Blocking,
 }
 
 impl Writer {
-    /// Opens the database, making it if there is none, and starts the thread.
+    /// Opens the database, makes it if there is none, and starts the background thread.
     pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
         let log_pages = Arc::<AtomicI32>::default();
-        let open = Open::new(&path, durable, log_pages.clone())?;
+        let connection = WriteConnection::new(&path, durable, log_pages.clone())?;
         let files = Mutex::new(Arc::new(Files::of(&path)));
-        let (waiting, open, watch) = (Mutex::default(), Mutex::new(open), AtomicU8::new(ASLEEP));
+        let (queue, connection, watch) = (Mutex::default(), Mutex::new(connection), AtomicU8::new(ASLEEP));
         let (left, ended) = (AtomicBool::new(false), AtomicBool::new(false));
-        let shared = Arc::new(Shared { path, durable, waiting, open, files, log_pages, watch, left, ended });
+        let shared = Arc::new(WriterState { path, durable, queue, connection, files, log_pages, watch, left, ended });
         let thread = std::thread::Builder::new().name("setup-tasks stamps".to_owned());
-        let of_thread = shared.clone();
-        let thread = thread.spawn(move || of_thread.work());
+        let of_background = shared.clone();
+        let thread = thread.spawn(move || of_background.work());
         let thread = thread.map_err(|error| StampError::Thread { source: Arc::new(error) })?;
         Ok(Self { shared, thread })
     }
 
-    /// Makes changes of an object.
+    /// Writes changes of an object.
     pub(super) async fn write(
         &self,
         object: &str,
@@ -120,19 +105,19 @@ impl Writer {
     ) -> Result<(), StampError> {
         let (done, mut result) = oneshot::channel();
         let job = Job { object: object.to_owned(), fence, changes, done };
-        let (for_thread, gives_way) = (self.shared.must_sync(&job), job.changes.iter().any(Change::ends_attempt));
-        self.shared.waiting().push(job);
-        if for_thread {
-            self.leave_to_thread();
+        let (is_blocking, yields) = (self.shared.must_sync(&job), job.changes.iter().any(Change::ends_attempt));
+        self.shared.queue().push(job);
+        if is_blocking {
+            self.leave_to_background();
         } else {
             self.be_watched();
-            if gives_way {
-                give_way().await;
+            if yields {
+                yield_once().await;
                 if let Ok(result) = result.try_recv() {
                     return result;
                 }
             }
-            self.commit(gives_way).await;
+            self.commit(yields).await;
         }
         let stopped = || StampError::Database {
             path: self.shared.path.clone(),
@@ -141,66 +126,66 @@ impl Writer {
         result.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Commits what waits, unless somebody does already: that one looks once more.
-    async fn commit(&self, gives_way: bool) {
+    /// Commits the queued changes, unless another committer is at work: that one looks at the queue once more.
+    async fn commit(&self, yields: bool) {
         for _ in 0..IN_A_ROW {
-            match self.shared.commit_group(By::Caller) {
-                Rest::None if self.shared.log_is_long(LOG_PAGES) => break,
-                Rest::None => return,
-                Rest::Some if gives_way => give_way().await,
-                Rest::Some => {}
-                Rest::ForThread => break,
+            match self.shared.commit_group(Committer::Caller) {
+                Remaining::None if self.shared.log_is_long(LOG_PAGES) => break,
+                Remaining::None => return,
+                Remaining::Some if yields => yield_once().await,
+                Remaining::Some => {}
+                Remaining::Blocking => break,
             }
         }
-        self.leave_to_thread();
+        self.leave_to_background();
     }
 
-    /// The thread looks in a moment what became of a change.
+    /// Has the background thread look after a queued change in a moment.
     fn be_watched(&self) {
-        if self.shared.watch.swap(TOLD, Ordering::AcqRel) == ASLEEP {
-            self.wake_thread();
+        if self.shared.watch.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
+            self.wake_background();
         }
     }
 
-    fn leave_to_thread(&self) {
+    fn leave_to_background(&self) {
         self.shared.left.store(true, Ordering::Release);
-        self.wake_thread();
+        self.wake_background();
     }
 
-    fn wake_thread(&self) {
+    fn wake_background(&self) {
         self.thread.thread().unpark();
-        // It ends early only by a panic; nobody waits in vain for what came since.
+        // Only a panic ends it early. Later changes are committed here, so that no owner waits in vain.
         if self.thread.is_finished() {
             self.shared.commit_all();
         }
     }
 
-    /// Refuses a database that is not in its place any more; the next change opens the one that is there then. The end of each
-    /// object's run asks for this, since a look at three files per commit takes a third as long as the commit.
+    /// Refuses a database that is not in its place any more. The next change opens the database that is there then. The end of each
+    /// object's run checks this, because looking at three files in each commit would take a third as long as the commit.
     pub(super) fn check_place(&self) -> Result<(), StampError> {
         if self.shared.files().are_in_place() {
             return Ok(());
         }
-        if let Some(mut open) = self.shared.connection(By::Thread) {
+        if let Some(mut open) = self.shared.connection(Committer::Background) {
             open.lose();
         }
         Err(StampError::Moved { path: self.shared.path.clone() })
     }
 
-    /// Waits for the changes that are under way.
+    /// Waits until the queued changes are written.
     pub(super) fn finish(self) {
         self.shared.ended.store(true, Ordering::Release);
-        self.leave_to_thread();
-        // A panic there has already failed the writes that waited for it.
+        self.leave_to_background();
+        // A panic of the thread has already failed the writes that waited for it.
         let _ = self.thread.join();
     }
 }
 
-/// Lets what else the thread has to do come first, once.
-async fn give_way() {
-    let mut gave_way = false;
+/// Yields once to the other work of the thread.
+async fn yield_once() {
+    let mut has_yielded = false;
     std::future::poll_fn(|cx| {
-        if std::mem::replace(&mut gave_way, true) {
+        if std::mem::replace(&mut has_yielded, true) {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();
@@ -209,43 +194,43 @@ async fn give_way() {
     .await;
 }
 
-impl Shared {
-    fn waiting(&self) -> MutexGuard<'_, Vec<Job>> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+impl WriterState {
+    fn queue(&self) -> MutexGuard<'_, Vec<Job>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn must_sync(&self, job: &Job) -> bool {
         self.durable || job.changes.iter().any(Change::revokes_stamp)
     }
 
-    fn may_commit(&self, by: By, job: &Job) -> bool {
-        by == By::Thread || !self.must_sync(job)
+    fn may_commit(&self, committer: Committer, job: &Job) -> bool {
+        committer == Committer::Background || !self.must_sync(job)
     }
 
-    /// The thread: whenever it is told to, and in a moment while callers have changes, does all that there is to do.
+    /// Runs the background thread: it commits and runs checkpoints when it is woken, and a moment after each change of a caller.
     fn work(&self) {
         let mut own = None;
         loop {
             if self.log_is_long(LOG_PAGES) {
-                self.bring_log_in(&mut own);
+                self.checkpoint(&mut own);
             }
             self.commit_all();
             if self.ended.load(Ordering::Acquire) {
                 return;
             }
-            self.rest(&mut own);
+            self.sleep(&mut own);
         }
     }
 
-    /// Sleeps until something is left to the thread, or for a moment after a caller had a change.
-    fn rest(&self, own: &mut Option<Connection>) {
+    /// Sleeps until work is left to the thread, or for a moment after a change of a caller.
+    fn sleep(&self, own: &mut Option<Connection>) {
         if self.watch.compare_exchange(QUIET, ASLEEP, Ordering::AcqRel, Ordering::Acquire).is_ok() {
             if self.log_is_long(QUIET_LOG_PAGES) {
-                self.bring_log_in(own);
+                self.checkpoint(own);
             }
             std::thread::park();
         } else {
-            // A change that comes before this is looked at in a moment, too.
+            // The thread also looks after a change that came before this, in a moment.
             self.watch.store(QUIET, Ordering::Release);
         }
         if !self.left.swap(false, Ordering::AcqRel) {
@@ -253,56 +238,63 @@ impl Shared {
         }
     }
 
-    /// The connection; for a caller, if nobody has it.
-    fn connection(&self, by: By) -> Option<MutexGuard<'_, Open>> {
-        if by == By::Thread {
-            return Some(self.open.lock().unwrap_or_else(PoisonError::into_inner));
+    /// Returns the connection. A caller gets it only if it is free.
+    fn connection(&self, committer: Committer) -> Option<MutexGuard<'_, WriteConnection>> {
+        if committer == Committer::Background {
+            return Some(self.connection.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        match self.open.try_lock() {
+        match self.connection.try_lock() {
             Ok(open) => Some(open),
             Err(TryLockError::Poisoned(open)) => Some(open.into_inner()),
             Err(TryLockError::WouldBlock) => None,
         }
     }
 
-    /// Commits what waits, and what comes meanwhile.
+    /// Commits the queued changes, and those that come meanwhile.
     fn commit_all(&self) {
-        while !self.waiting().is_empty() {
-            self.commit_group(By::Thread);
+        while !self.queue().is_empty() {
+            self.commit_group(Committer::Background);
         }
     }
 
-    /// Commits what waits, in one transaction.
-    fn commit_group(&self, by: By) -> Rest {
-        let Some(mut open) = self.connection(by) else { return Rest::None };
-        if by == By::Caller && self.log_is_long(2 * LOG_PAGES) {
-            return Rest::ForThread;
+    /// Commits the queued changes in one transaction.
+    fn commit_group(&self, committer: Committer) -> Remaining {
+        let Some(mut open) = self.connection(committer) else { return Remaining::None };
+        if committer == Committer::Caller && self.log_is_long(2 * LOG_PAGES) {
+            return Remaining::Blocking;
         }
-        let group: Vec<_> = self.waiting().extract_if(.., |job| self.may_commit(by, job)).take(GROUP).collect();
+        let group: Vec<_> = self.queue().extract_if(.., |job| self.may_commit(committer, job)).take(GROUP).collect();
         if !group.is_empty() {
-            match self.commit(&mut open, &group, by) {
+            match self.commit(&mut open, &group, committer) {
                 Ok(None) => {
-                    self.waiting().extend(group);
-                    return Rest::ForThread;
+                    self.queue().extend(group);
+                    return Remaining::Blocking;
                 }
                 Ok(Some(refused)) => answer(group, &Ok(()), refused),
                 Err(error) => answer(group, &Err(error), Vec::new()),
             }
         }
         drop(open);
-        // Whoever came meanwhile found the connection taken, and left.
-        if self.waiting().iter().any(|job| self.may_commit(by, job)) { Rest::Some } else { Rest::None }
+        // Callers that came meanwhile found the connection taken, and left.
+        if self.queue().iter().any(|job| self.may_commit(committer, job)) { Remaining::Some } else { Remaining::None }
     }
 
     /// Returns the jobs that were refused for their fences, or `None` if a caller would have to wait for another process.
-    fn commit(&self, open: &mut Open, group: &[Job], by: By) -> Result<Option<Vec<Refused>>, StampError> {
+    fn commit(
+        &self,
+        open: &mut WriteConnection,
+        group: &[Job],
+        committer: Committer,
+    ) -> Result<Option<Vec<Refused>>, StampError> {
         let explain = |error| explain(&self.path, &error);
         if open.is_lost {
             self.open_again(open)?;
         }
-        open.set(group.iter().any(|job| self.must_sync(job)), by).map_err(explain)?;
+        open.configure(group.iter().any(|job| self.must_sync(job)), committer).map_err(explain)?;
         let transaction = match open.connection.transaction_with_behavior(TransactionBehavior::Immediate) {
-            Err(error) if by == By::Caller && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+            Err(error)
+                if committer == Committer::Caller && error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) =>
+            {
                 return Ok(None);
             }
             begun => begun.map_err(explain)?,
@@ -316,10 +308,10 @@ impl Shared {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens the database that is in the place now, if the one that was open is lost: what follows is a new run, of a program that
-    /// does more than one.
-    fn open_again(&self, open: &mut Open) -> Result<(), StampError> {
-        *open = Open::new(&self.path, self.durable, self.log_pages.clone())?;
+    /// Opens the database that is in the place now, after the one that was open was lost. This happens in a program that makes several
+    /// runs.
+    fn open_again(&self, open: &mut WriteConnection) -> Result<(), StampError> {
+        *open = WriteConnection::new(&self.path, self.durable, self.log_pages.clone())?;
         *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Files::of(&self.path));
         Ok(())
     }
@@ -328,72 +320,26 @@ impl Shared {
         self.log_pages.load(Ordering::Relaxed) >= pages
     }
 
-    /// Brings the log into the database, so that it begins anew: most of it, over a connection of the thread's own, while others
-    /// write on; what they write meanwhile while they wait.
-    fn bring_log_in(&self, own: &mut Option<Connection>) {
+    /// Runs a checkpoint, so that the log begins anew. A connection of the thread's own copies most of the log while others write on;
+    /// they wait only while the rest is copied.
+    fn checkpoint(&self, own: &mut Option<Connection>) {
         if own.is_none() {
             *own = open(&self.path).ok().flatten();
         }
-        let bring_in = |connection: &Connection| {
+        let run_checkpoint = |connection: &Connection| {
             let done = connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
             if let Err(error) = done {
                 tracing::debug!("the log of {} is not brought in yet: {error}", self.path.display());
             }
         };
         if let Some(own) = own {
-            bring_in(own);
+            run_checkpoint(own);
         }
-        if let Some(mut open) = self.connection(By::Thread) {
-            bring_in(&open.connection);
+        if let Some(mut open) = self.connection(Committer::Background) {
+            run_checkpoint(&open.connection);
             self.log_pages.store(0, Ordering::Relaxed);
             open.begin_log(begin_log);
         }
-    }
-}
-
-impl Open {
-    /// Opens the database, making it if there is none, and begins its log.
-    fn new(path: &Path, durable: bool, log_pages: Arc<AtomicI32>) -> Result<Self, StampError> {
-        let connection = create(path, durable)?;
-        // In the place of `SQLite`'s own hook, which brings a long log in at once, on whatever thread.
-        let note_pages = move |_: &mut rusqlite::hooks::Wal, now| {
-            log_pages.store(now, Ordering::Relaxed);
-            Ok(())
-        };
-        let mut open = Self { connection, syncs: durable, by: By::Thread, is_lost: false };
-        open.connection.wal_hook(Some(note_pages)).map_err(|error| explain(path, &error))?;
-        open.begin_log(|connection| begin_empty_log(path, connection));
-        Ok(open)
-    }
-
-    /// Closes the database: all connections of a process share what they know of its files.
-    fn lose(&mut self) {
-        self.is_lost = true;
-        if let Ok(empty) = Connection::open_in_memory() {
-            self.connection = empty;
-        }
-    }
-
-    /// Writes a frame that changes nothing: a log's first one is synced, which no caller is to wait for.
-    fn begin_log(&mut self, write: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
-        // Where another process writes just then, that one begins it.
-        let begun = self.set(false, By::Caller).and_then(|()| write(&self.connection));
-        if let Err(error) = begun {
-            tracing::debug!("the log is begun by the next change: {error}");
-        }
-    }
-
-    /// Whether the next commits are synced to the disk, and whether they wait for another process.
-    fn set(&mut self, syncs: bool, by: By) -> rusqlite::Result<()> {
-        if self.syncs != syncs {
-            self.connection.pragma_update(None, "synchronous", if syncs { "FULL" } else { "NORMAL" })?;
-            self.syncs = syncs;
-        }
-        if self.by != by {
-            self.connection.busy_timeout(if by == By::Caller { Duration::ZERO } else { BUSY })?;
-            self.by = by;
-        }
-        Ok(())
     }
 }
 
@@ -425,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_writes_while_another_process_does_gives_the_thread_back_and_waits() {
+    async fn a_write_during_that_of_another_process_gives_the_thread_back_and_waits() {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("stamps.sqlite");
         let store = SqliteStore::new(&path);
