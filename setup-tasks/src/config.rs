@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 /// # Ok::<(), setup_tasks::config::ConfigError>(())
 /// ```
 ///
-/// Later versions may add keys. Code therefore starts from [`new`](Self::new) or `default`, and edits fields:
+/// Later versions may add keys. Code therefore starts from [`new`](Self::new) or `default`, and
+/// edits fields:
 ///
 /// ```
 /// use setup_tasks::Config;

@@ -68,19 +68,22 @@ impl<'a> WholeFile<'a> {
         self
     }
 
-    /// Sets the time of modification. The default is the time of the file system's clock, which ticks every few milliseconds.
+    /// Sets the time of modification. The default is the time of the file system's clock, which
+    /// ticks every few milliseconds.
     pub fn modified(mut self, modified: SystemTime) -> Self {
         self.modified = Some(modified);
         self
     }
 
-    /// Waits until the content and then the name are on the disk, so that they survive a power loss.
+    /// Waits until the content and then the name are on the disk, so that they survive a power
+    /// loss.
     pub fn durable(mut self) -> Self {
         self.durability = Durability::ContentAndName;
         self
     }
 
-    /// Waits until the content is on the disk. After a power loss the file has the old content or the new one, never a part.
+    /// Waits until the content is on the disk. After a power loss the file has the old content or
+    /// the new one, never a part.
     pub(crate) fn synced(mut self) -> Self {
         self.durability = Durability::Content;
         self
@@ -136,7 +139,8 @@ impl<'a> WholeFile<'a> {
             draft.file.set_modified(modified)?;
         }
         if self.durability >= Durability::Content {
-            // A file system may write the new name before the content. A power loss would then leave an empty file.
+            // A file system may write the new name before the content. A power loss would then
+            // leave an empty file.
             draft.file.sync_all()?;
         }
         Ok(draft)

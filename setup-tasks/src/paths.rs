@@ -138,8 +138,8 @@ impl LazyDir {
 }
 
 impl Paths {
-    /// Creates the directories of an object. `is_checked` is true for a configuration that was
-    /// validated when it was loaded.
+    /// Returns the directories of an object, which are created on first use. `is_checked` is true
+    /// for a configuration that was validated when it was loaded.
     pub(crate) fn new(config: &Config, subdir: &str, is_checked: bool) -> Self {
         let under = |root: PathBuf| LazyDir::new(root, subdir);
         let config_error = if is_checked { None } else { config.clone().validated().err() };

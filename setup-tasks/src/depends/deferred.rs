@@ -57,7 +57,8 @@ impl<M: SetupTasks> Deferred<M> {
         self.key
     }
 
-    /// Returns the object that the injector or an ancestor provides. The object is not brought to ready.
+    /// Returns the object that the injector or an ancestor provides. The object is not brought to
+    /// ready.
     ///
     /// # Errors
     ///

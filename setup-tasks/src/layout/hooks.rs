@@ -7,7 +7,8 @@ use crate::BoxFuture;
 use crate::object::{DynObject, ReadyError};
 use crate::report::RunError;
 
-/// The functions of higher floors that lower floors call. They are passed to the constructor of a layout.
+/// The functions of higher floors that lower floors call. They are passed to the constructor of a
+/// layout.
 pub(crate) struct Hooks {
     /// Runs the setup tasks of an object as a part of a larger request.
     pub(crate) run_setup_tasks: fn(Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>>,

@@ -86,7 +86,8 @@ pub(crate) struct LogStream {
 }
 
 impl LogStream {
-    /// Creates the stream of one source. Without a log, the bytes go only to the `on_text` functions.
+    /// Creates the stream of one source. Without a log, the bytes go only to the `on_text`
+    /// functions.
     pub(crate) fn new(log: Option<Arc<TaskLog>>) -> Self {
         Self { log, secrets: SecretFilter::default(), escaper: Escaper::default() }
     }
@@ -118,7 +119,8 @@ impl Drop for LogStream {
     }
 }
 
-/// Calls `write_escaped` with a function that writes to the log. The log reports its own write errors.
+/// Calls `write_escaped` with a function that writes to the log. The log reports its own write
+/// errors.
 fn write(
     log: Option<&TaskLog>,
     write_escaped: impl FnOnce(&mut dyn FnMut(&[u8]) -> Result<(), Infallible>) -> Result<(), Infallible>,

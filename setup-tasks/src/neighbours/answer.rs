@@ -1,8 +1,8 @@
 //! The server that answers other processes.
 //!
-//! The server listens on a socket in a private directory within the cache directory. It has a thread of its
-//! own, so it answers also while a task blocks the executor. A slow client delays the others by at
-//! most a second.
+//! The server listens on a socket in a private directory within the cache directory. It has a
+//! thread of its own, so it answers also while a task blocks the executor. A slow client delays the
+//! others by at most a second.
 
 use std::fs;
 use std::io::{self, Read, Write};

@@ -262,8 +262,8 @@ impl AnyObject {
         self.0.core().log_path()
     }
 
-    /// Returns the stamp of a task, or another stamp that [`create_stamp`](Self::create_stamp) wrote. Returns `None` if there is no
-    /// stamp, or if a later attempt failed or was interrupted.
+    /// Returns the stamp of a task, or another stamp that [`create_stamp`](Self::create_stamp)
+    /// wrote. Returns `None` if there is no stamp, or if a later attempt failed or was interrupted.
     ///
     /// # Errors
     ///

@@ -244,9 +244,9 @@ impl ObjectCore {
         Ok(self.seen(self.layout.store().load(&self.subdir).await?))
     }
 
-    /// Like [`load`](Self::load), for the holder of the object's lease, which may have read already.
-    /// Also advances the clock to the latest time in the store, so that later stamps have later
-    /// times than all existing ones.
+    /// Like [`load`](Self::load), for the holder of the object's lease, which may have read
+    /// already. Also advances the clock to the latest time in the store, so that later stamps have
+    /// later times than all existing ones.
     pub(crate) async fn load_to_change(
         &self,
         read: Option<(Records, Option<Timestamp>)>,

@@ -39,9 +39,11 @@ use crate::task::kind::TaskKind;
 ///
 /// # Methods
 ///
-/// A method of an `Object` hides a method of the model that has the same name. An `Object` therefore has few methods of its own,
-/// and their names are terms of this crate, such as [`stamp_path`](Self::stamp_path). All other methods are those of
-/// [`AnyObject`], which [`as_any`](Self::as_any) returns: `host.as_any().id()`. A method of both types does the same in both.
+/// A method of an `Object` hides a method of the model that has the same name. An `Object`
+/// therefore has few methods of its own, and their names are terms of this crate, such as
+/// [`stamp_path`](Self::stamp_path). All other methods are those of [`AnyObject`], which
+/// [`as_any`](Self::as_any) returns: `host.as_any().id()`. A method of both types does the same in
+/// both.
 ///
 /// ```
 /// use setup_tasks::prelude::*;

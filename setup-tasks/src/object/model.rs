@@ -30,8 +30,8 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
         self.stamp_subdir()
     }
 
-    /// Brings an object to ready, for [`Object::ready`], which calls this once. Runs the setup tasks,
-    /// or the method that the `ready` key names.
+    /// Brings an object to ready, for [`Object::ready`], which calls this once. Runs the setup
+    /// tasks, or the method that the `ready` key names.
     fn bring_to_ready(object: &Object<Self>) -> impl Future<Output = Result<()>> + Send {
         let run = object.core().layout.hooks().run_setup_tasks;
         async move { Ok(run(object.as_dyn().clone()).await?) }

@@ -3,8 +3,8 @@
 use crate::wait::Circle;
 use crate::work::SharedError;
 
-/// The error of an object that cannot be brought to ready. All callers that waited for the same attempt
-/// share it.
+/// The error of an object that cannot be brought to ready. All callers that waited for the same
+/// attempt share it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReadyError {

@@ -135,7 +135,8 @@ impl PrivateDir {
 
     fn open_file(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
         self.require_name(name)?;
-        // Opening a FIFO must not block, and opening a terminal must not make it the controlling one.
+        // Opening a FIFO must not block, and opening a terminal must not make it the controlling
+        // one.
         let flags = flags | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
         let file = fs::openat(&self.handle, name, flags, FILE).map(File::from);
         let file = file.map_err(|error| self.explain(Path::new(name), error))?;

@@ -94,7 +94,8 @@ mod tests {
 
     #[test]
     fn base64_is_known_at_each_alignment() {
-        // `hunter2!`, `xhunter2!` and `xxhunter2!` are aHVudGVyMiE=, eGh1bnRlcjIh and eHhodW50ZXIyIQ==.
+        // `hunter2!`, `xhunter2!` and `xxhunter2!` are aHVudGVyMiE=, eGh1bnRlcjIh and
+        // eHhodW50ZXIyIQ==.
         for core in ["aHVudGVyMi", "h1bnRlcjIh", "odW50ZXIyI"] {
             assert!(has("hunter2!", core), "{core}: {:?}", patterns("hunter2!"));
         }

@@ -35,7 +35,8 @@ pub(super) fn steers(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
         c if c.is_control() => true,
-        // Directional marks, embeddings, overrides and isolates; joiners; separators; invisible operators; tags.
+        // Directional marks, embeddings, overrides and isolates; joiners; separators; invisible
+        // operators; tags.
         '\u{61c}'
         | '\u{180e}'
         | '\u{200b}'..='\u{200f}'
@@ -97,7 +98,8 @@ fn undecided(bytes: &[u8]) -> usize {
     }
 }
 
-/// Escapes the characters that steer a terminal and bytes that are not UTF-8. `\r\n` becomes a line end.
+/// Escapes the characters that steer a terminal and bytes that are not UTF-8. `\r\n` becomes a line
+/// end.
 fn escape_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {

@@ -13,11 +13,11 @@ pub use names::{list, name_help};
 
 use crate::secret::{redact, redact_json};
 
-/// Returns a text that is safe to show. [Secrets](crate::Secret) are replaced. Characters that would steer a terminal or change how
-/// the rest is read are escaped. Line ends and tabs stay.
+/// Returns a text that is safe to show. [Secrets](crate::Secret) are replaced. Characters that
+/// would steer a terminal or change how the rest is read are escaped. Line ends and tabs stay.
 ///
-/// The escaped characters are control characters (C0, DEL and C1), directional marks and overrides, zero-width characters, and the
-/// separators of lines and paragraphs.
+/// The escaped characters are control characters (C0, DEL and C1), directional marks and overrides,
+/// zero-width characters, and the separators of lines and paragraphs.
 ///
 /// ```
 /// assert_eq!(setup_tasks::text::printable("a\x1b]0;b\u{85}c\u{202e}d"), "a\\x1b]0;b\\u{85}c\\u{202e}d");
@@ -29,14 +29,15 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns a text that is safe to show on one line. It is like [`printable`], and line ends are escaped as well.
+/// Returns a text that is safe to show on one line. It is like [`printable`], and line ends are
+/// escaped as well.
 pub fn one_line(text: &str) -> Cow<'_, str> {
     let text = printable(text);
     if text.contains('\n') { Cow::Owned(text.replace('\n', "\\n")) } else { text }
 }
 
-/// Returns a JSON text that is safe to show. Secrets in its strings are replaced. Characters that would steer a terminal are written as
-/// JSON escapes, so that the value stays the same.
+/// Returns a JSON text that is safe to show. Secrets in its strings are replaced. Characters that
+/// would steer a terminal are written as JSON escapes, so that the value stays the same.
 pub fn printable_json(json: &str) -> Cow<'_, str> {
     let json = redact_json(json);
     if json.is_ascii() || !json.contains(steers) {

@@ -16,8 +16,8 @@ pub fn list<'n>(names: impl IntoIterator<Item = &'n str>) -> String {
     }
 }
 
-/// Returns help for a name that does not exist. It suggests the most similar name, or lists all names after `they_are` if none is
-/// similar.
+/// Returns help for a name that does not exist. It suggests the most similar name, or lists all
+/// names after `they_are` if none is similar.
 ///
 /// ```
 /// use setup_tasks::text::name_help;
