@@ -36,6 +36,7 @@ impl Layout {
     }
 
     /// Creates a layout with the given stamp store and clock.
+    #[doc(hidden)]
     pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
         Self::build(config, store, clock, None, None, &HOOKS)
     }

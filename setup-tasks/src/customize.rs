@@ -189,6 +189,7 @@ fn typed<H: SetupTasks>(host: &AnyObject) -> Result<Object<H>> {
 }
 
 /// A [`Customization`] without the type of its model.
+#[doc(hidden)]
 pub trait DynCustomization<H>: Send + Sync {
     #[doc(hidden)]
     fn apply(&self, host: &AnyObject, stem: &'static str) -> Result<Applied>;
@@ -199,6 +200,7 @@ pub trait DynCustomization<H>: Send + Sync {
 }
 
 /// The object of a customization.
+#[doc(hidden)]
 pub struct Applied(pub(crate) Arc<dyn DynObject>);
 
 impl std::fmt::Debug for Applied {
@@ -208,6 +210,7 @@ impl std::fmt::Debug for Applied {
 }
 
 /// The context that the tasks of a customization share.
+#[doc(hidden)]
 pub struct CustomizationContext(pub(crate) Arc<dyn DynRunContext>);
 
 impl std::fmt::Debug for CustomizationContext {

@@ -12,7 +12,23 @@ use crate::stamp::{Attempt, Entry, Timestamp, contents};
 use crate::task::answer::Completion;
 use crate::text::escape::escape;
 
-/// The reason why a task runs.
+/// The reason why a task runs. The first condition that holds decides:
+///
+/// | condition | reason |
+/// |---|---|
+/// | forced | `Forced` |
+/// | completion check: incomplete | `NotCompleted` |
+/// | completion check: complete at a time before the newest earlier task or dependency | `DependencyNewer` |
+/// | completion check: complete at a later time | up to date, with that time |
+/// | completion check: complete without a time | up to date, with the time when a run last changed something, if one did |
+/// | the last attempt failed, or never ended; no stamp | `Failed`, `Interrupted`, `NeverRan` |
+/// | an earlier task or a dependency is newer than the stamp | `DependencyNewer` |
+/// | the hash text changed | `HashChanged` |
+/// | the source changed | `SourceChanged` |
+/// | an input changed; an output is missing | `InputChanged`, `OutputMissing` |
+/// | the world differs from the state that the last run left | `Drifted` |
+/// | the invalidator returns false | `Invalidated` |
+/// | none of these | up to date, with the stamp's time |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -192,27 +208,12 @@ pub enum Decision {
     Run(Reason),
     /// The task is up to date. Later tasks are compared with its time, if it has one.
     UpToDate(Option<Timestamp>),
-    /// The decision needs a further fact.
+    /// The decision needs a further fact. Only [`decide`] returns this; snapshots and inspectors never do.
+    #[doc(hidden)]
     Ask(Question),
 }
 
-/// Decides whether a task runs. The first line of the table whose condition holds gives the reason.
-///
-/// | condition | reason |
-/// |---|---|
-/// | forced | `Forced` |
-/// | completion check: incomplete | `NotCompleted` |
-/// | completion check: complete at a time before the newest earlier task or dependency | `DependencyNewer` |
-/// | completion check: complete at a later time | up to date, with that time |
-/// | completion check: complete without a time | up to date, with the time when a run last changed something, if one did |
-/// | the last attempt failed, or never ended; no stamp | `Failed`, `Interrupted`, `NeverRan` |
-/// | an earlier task or a dependency is newer than the stamp | `DependencyNewer` |
-/// | the hash text changed | `HashChanged` |
-/// | the source changed | `SourceChanged` |
-/// | an input changed; an output is missing | `InputChanged`, `OutputMissing` |
-/// | the world differs from the state that the last run left | `Drifted` |
-/// | the invalidator returns false | `Invalidated` |
-/// | none of these | up to date, with the stamp's time |
+/// Decides whether a task runs, by the first condition of the table at [`Reason`] that holds.
 pub fn decide(facts: &Facts<'_>) -> Decision {
     if facts.forced {
         return Decision::Run(Reason::Forced);

@@ -63,6 +63,7 @@ mod assembly;
 pub mod command;
 pub mod config;
 pub mod customize;
+#[doc(hidden)]
 pub mod decide;
 pub mod depends;
 mod drift;
@@ -88,6 +89,7 @@ mod sealed;
 pub mod secret;
 pub mod stamp;
 pub mod task;
+#[doc(hidden)]
 pub mod text;
 mod wait;
 mod work;

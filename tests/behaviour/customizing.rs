@@ -384,7 +384,7 @@ async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_hand
     {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
         assert!(
-            !matches!(inspector.peek().await.unwrap(), Some(setup_tasks::decide::Decision::Run(_))),
+            !matches!(inspector.peek().await.unwrap(), Some(setup_tasks::run::Decision::Run(_))),
             "{}",
             inspector.stamp_name()
         );

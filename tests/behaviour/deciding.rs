@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use setup_tasks::Layout;
-use setup_tasks::decide::Decision;
 use setup_tasks::prelude::*;
+use setup_tasks::run::Decision;
 use setup_tasks::task::Completion;
 
 use test_kit::{Log, Machine, Scratch, chain, lines};

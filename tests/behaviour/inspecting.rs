@@ -1,8 +1,8 @@
 //! Tests of the inspectors of types, objects and tasks.
 
-use setup_tasks::decide::Decision;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::prelude::*;
+use setup_tasks::run::Decision;
 use setup_tasks::{Customization, Layout};
 
 use test_kit::{Machine, Scratch, chain};

@@ -25,6 +25,7 @@ mod listening;
 mod mixins;
 mod paths;
 mod processes;
+mod public_api;
 mod readiness;
 mod relations;
 mod rendering;

@@ -1,8 +1,8 @@
 //! The command `status`, which shows the state of tasks from their stamps, without calling methods of models.
 
 use serde_json::json;
-use setup_tasks::decide::Decision;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
+use setup_tasks::run::Decision;
 use setup_tasks::stamp::{Stamp, Timestamp};
 use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout, Reason, Result};

@@ -3,9 +3,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use setup_tasks::decide::Decision;
 use setup_tasks::event::{Event, EventKind};
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
+use setup_tasks::run::Decision;
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
 use setup_tasks::{AnyObject, Layout};
 

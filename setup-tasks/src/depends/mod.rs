@@ -9,6 +9,7 @@ use std::sync::Arc;
 pub use deferred::Deferred;
 pub(crate) use known::KnownRelatives;
 pub(crate) use related::Relative;
+#[doc(hidden)]
 pub use related::{AnyModel, IntoRelatives, Related, Relatives};
 
 use crate::task::context::TaskContext;
@@ -37,6 +38,7 @@ impl<D: SystemDependency + ?Sized> SystemDependency for Arc<D> {
 }
 
 /// The data of a relationship: the related objects, and the request for their task.
+#[doc(hidden)]
 pub struct Relation<T: 'static> {
     pub(crate) relatives: HelperFn<T, Relatives>,
     pub(crate) to: RelatedTask,

@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub use crate::decide::Decision;
 pub use peek::TaskSnapshot;
 use session::Session;
 

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
 pub use change::Change;
+#[doc(hidden)]
 pub use clock::Clock;
 pub use error::StampError;
 pub use fence::Fence;
@@ -32,6 +33,7 @@ pub(crate) use history::micros;
 pub use history::{AttemptEnd, HistoryEntry, HistoryFilter};
 pub(crate) use input::{InputError, Inputs, first_missing};
 pub use input_stamp::InputStamp;
+#[doc(hidden)]
 pub use look::{FileStamp, kind_of};
 pub use maybe_ready::MaybeReady;
 pub use memory::MemoryStore;

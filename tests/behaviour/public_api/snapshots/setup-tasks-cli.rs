@@ -1,0 +1,50 @@
+
+// setup_tasks_cli::App
+// with private fields
+pub struct App<O> {}
+impl App<NoOptions> {
+    pub fn new(build: impl Fn() -> Result<Layout> + 'static) -> Self {}
+}
+impl<O: Args + 'static> App<O> {
+    pub fn with_options(build: impl Fn(&O) -> Result<Layout> + 'static) -> Self {}
+    pub fn about(mut self, about: impl Into<String>) -> Self {}
+    pub fn version(mut self, version: impl Into<String>) -> Self {}
+    pub fn command<F>(
+        mut self,
+        name: impl Into<String>,
+        about: impl Into<String>,
+        run: impl Fn(Session<O>) -> F + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Result<ExitCode>> + 'static,
+    {}
+    pub fn run(self) -> ExitCode {}
+    pub fn run_with(
+        self,
+        line: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+    ) -> ExitCode {}
+}
+impl<O> std::fmt::Debug for App<O> {}
+
+// setup_tasks_cli::NoOptions
+#[derive(Args, Debug)]
+pub struct NoOptions {}
+
+// setup_tasks_cli::Session
+// with private fields
+pub struct Session<O> {}
+impl<O> Session<O> {
+    pub fn layout(&self) -> &Layout {}
+    pub fn options(&self) -> &O {}
+    pub async fn up(&self) -> Result<ExitCode> {}
+}
+impl<O> std::fmt::Debug for Session<O> {}
+
+// setup_tasks_cli::TaskLogs
+// with private fields
+#[derive(Debug, Default)]
+pub struct TaskLogs {}
+impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for TaskLogs {}
+
+// setup_tasks_cli::main
+pub fn main(build: impl Fn() -> Result<Layout> + 'static) -> ExitCode {}

@@ -1,0 +1,97 @@
+// setup_tasks_templates::template = setup_tasks_templates_macros::template
+
+// setup_tasks_templates::Filesystem
+pub trait Filesystem: Send + Sync {
+    const IS_CHEAP: bool = false;
+    fn read(&self, path: &Path) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
+    fn install(
+        &self,
+        path: &Path,
+        content: &[u8],
+        mode: Option<u32>,
+    ) -> impl Future<Output = Result<bool>> + Send;
+    fn local(&self) -> Option<&RootedDirectory> {}
+}
+
+// setup_tasks_templates::FilesystemAccess
+pub trait FilesystemAccess: Sync {
+    type Filesystem: Filesystem;
+    fn filesystem(
+        &self,
+        cx: &TaskContext,
+    ) -> impl Future<Output = Result<Self::Filesystem>> + Send;
+}
+
+// setup_tasks_templates::InstallError
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum InstallError {
+    Outside { path: PathBuf },
+    InPlace { action: &'static str, path: PathBuf, root: PathBuf, kind: &'static str },
+    Io { action: &'static str, path: PathBuf, root: PathBuf, source: io::Error },
+}
+
+// setup_tasks_templates::InstallTemplates
+// with private fields
+#[derive(Debug)]
+pub struct InstallTemplates<H, M: SetupTasks> {}
+impl<H, M: SetupTasks> InstallTemplates<H, M> {
+    pub const fn of(of: fn(&H) -> Object<M>) -> Self {}
+    pub const fn cross_dependency(mut self, cross_dependency: bool) -> Self {}
+    pub const fn relationship_ready(mut self, relationship_ready: bool) -> Self {}
+}
+impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H>
+for InstallTemplates<H, M> {}
+impl<T: SetupTasks> InstallTemplates<T, T> {
+    pub const fn own() -> Self {}
+}
+
+// setup_tasks_templates::RootedDirectory
+// with private fields
+#[derive(Debug)]
+pub struct RootedDirectory {}
+impl Filesystem for RootedDirectory {}
+impl RootedDirectory {
+    pub fn new(root: impl Into<PathBuf>) -> Self {}
+    pub fn read_now(&self, path: &Path) -> Result<Option<Vec<u8>>, InstallError> {}
+    pub fn install_now(
+        &self,
+        path: &Path,
+        content: &[u8],
+        mode: Option<u32>,
+    ) -> Result<bool, InstallError> {}
+}
+
+// setup_tasks_templates::TEMPLATE_DIRECTORY
+pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = ..;
+
+// setup_tasks_templates::Template
+// with private fields
+#[derive(Clone, Copy, Debug)]
+pub struct Template {}
+impl Template {
+    pub const fn name(&self) -> &'static str {}
+}
+
+// setup_tasks_templates::TemplateError
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    Render { template: &'static str, report: String },
+    Variable { template: &'static str, variable: &'static str, source: anyhow::Error },
+    Outside { template: &'static str, output: String },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+
+// setup_tasks_templates::TemplateTask
+// with private fields
+#[derive(Clone, Copy, Debug)]
+pub struct TemplateTask {}
+impl TemplateTask {
+    pub const fn new(template: Template) -> Self {}
+    pub const fn output(mut self, output: &'static str) -> Self {}
+    pub const fn mode(mut self, mode: u32) -> Self {}
+    pub const fn template(&self) -> Template {}
+    pub fn output_name(&self) -> &'static str {}
+}
+impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {}
