@@ -274,7 +274,7 @@ const STORES: [&str; 2] = ["sqlite", "files"];
 /// Each process has locked its own object and waits for a task of the other's object. The tasks
 /// form no circle.
 #[test]
-fn two_processes_with_objects_that_name_each_other_end_well() {
+fn two_processes_with_mutually_dependent_objects_succeed() {
     for store in STORES {
         let site = Site::new(store, "a early b, b late a");
         site.set("b.one", "hold");
@@ -294,7 +294,7 @@ fn two_processes_with_objects_that_name_each_other_end_well() {
 }
 
 #[test]
-fn whoever_waits_for_a_task_goes_on_while_the_holder_is_still_at_work() {
+fn a_wait_for_a_task_ends_while_the_holder_still_works() {
     for store in STORES {
         let site = Site::new(store, "a early b");
         site.set("b.one", "hold");
@@ -313,7 +313,7 @@ fn whoever_waits_for_a_task_goes_on_while_the_holder_is_still_at_work() {
 
 /// The skipped task changes no stamp in which the other process could see it.
 #[test]
-fn a_task_that_the_holder_skips_is_not_waited_for_any_longer() {
+fn a_wait_for_a_task_ends_when_the_holder_skips_it() {
     for store in STORES {
         let site = Site::new(store, "a early b");
         site.set("b.one", "hold");
@@ -377,7 +377,7 @@ fn a_circle_through_three_processes_is_reported_within_a_second() {
 }
 
 #[test]
-fn three_processes_without_a_circle_of_tasks_end_well() {
+fn three_processes_without_a_circle_of_tasks_succeed() {
     for store in STORES {
         let site = Site::new(store, "a early b, b late c, c late a");
         for task in ["a.one", "b.one", "c.one"] {
@@ -398,7 +398,7 @@ fn three_processes_without_a_circle_of_tasks_end_well() {
 
 /// Each process runs all objects, and the order of locking is arbitrary.
 #[test]
-fn processes_that_run_the_same_objects_that_name_each_other_end_well() {
+fn processes_that_run_the_same_mutually_dependent_objects_succeed() {
     for store in STORES {
         let site = Site::new(store, "a early b, b late a, c early a, a late c, d late a, d late c, b late d");
         let mut all = [(); 3].map(|()| site.start("fleet *"));
@@ -418,7 +418,7 @@ fn processes_that_run_the_same_objects_that_name_each_other_end_well() {
 /// This process also runs the object, and waits for its lock. A dependent that needs only one task
 /// of the object does not wait for the lock.
 #[test]
-fn a_task_is_not_waited_for_because_the_whole_object_is() {
+fn a_wait_for_a_task_does_not_wait_for_the_whole_object() {
     let site = Site::new("sqlite", "a early b");
     site.set("b.one", "hold");
     site.set("b.three", "hold");
@@ -497,7 +497,7 @@ fn a_wait_ends_at_once_when_the_holder_is_killed() {
 }
 
 #[test]
-fn a_wait_that_lasts_too_long_says_what_the_holder_does() {
+fn the_error_of_a_wait_that_lasts_too_long_names_the_holders_activity() {
     let site = Site { timeout: 1, ..Site::new("sqlite", "a early b") };
     site.set("b.one", "hold");
     let mut b = site.start("run b");
@@ -510,7 +510,7 @@ fn a_wait_that_lasts_too_long_says_what_the_holder_does() {
 
 /// A process that does not respond is not part of any circle.
 #[test]
-fn a_holder_that_is_stopped_is_waited_for_and_named() {
+fn a_wait_for_a_suspended_holder_continues_and_names_it() {
     let site = Site { timeout: 2, ..Site::new("sqlite", "a early b, b early a") };
     site.set("b.one", "hold");
     let mut b = site.start("run b");
@@ -529,7 +529,7 @@ fn a_holder_that_is_stopped_is_waited_for_and_named() {
 }
 
 #[test]
-fn a_run_that_is_asked_to_stop_does_not_wait_on() {
+fn a_stop_request_ends_a_wait_for_another_process() {
     let site = Site::new("sqlite", "a early b");
     site.set("b.one", "hold");
     let mut b = site.start("run b");
@@ -559,7 +559,7 @@ fn a_forced_task_waits_for_the_whole_object() {
 }
 
 #[test]
-fn a_process_that_is_stopped_or_killed_keeps_nobody_from_hearing_the_others() {
+fn a_suspended_or_killed_process_does_not_hide_the_activities_of_others() {
     let site = Site::new("sqlite", "a late c, b late c");
     let mut all = ["a", "b", "c"].map(|name| {
         site.set(&format!("{name}.one"), "hold");

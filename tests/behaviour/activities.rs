@@ -205,7 +205,7 @@ impl Mirror {
 }
 
 #[tokio::test]
-async fn a_task_sees_the_context_that_it_is_in_and_those_around() {
+async fn a_task_sees_its_activity_and_the_enclosing_ones() {
     let layout = Layout::in_memory().unwrap();
     let mirror = layout.add(Mirror(Machine::new("m"))).unwrap();
     assert!(activity::current().is_empty());
@@ -215,7 +215,7 @@ async fn a_task_sees_the_context_that_it_is_in_and_those_around() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_that_takes_long_shows_its_task() {
+async fn the_activity_of_a_slow_check_contains_its_task() {
     let layout = Layout::in_memory().unwrap();
     let server = layout.add(Machine::new("server")).unwrap();
     let client = layout.add(Client { machine: Machine::new("ada"), server }).unwrap();

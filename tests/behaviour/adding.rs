@@ -47,7 +47,7 @@ async fn an_added_task_goes_to_its_place_and_is_stamped() {
 }
 
 #[tokio::test]
-async fn an_added_task_invalidates_what_follows_and_only_that() {
+async fn an_added_task_invalidates_only_later_tasks() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     machine.run_setup_tasks().await.unwrap();
@@ -148,7 +148,7 @@ async fn a_task_may_add_one_that_the_same_run_considers() {
 }
 
 #[tokio::test]
-async fn added_tasks_fail_time_out_and_are_retried_as_others() {
+async fn added_tasks_fail_time_out_and_are_retried_like_other_tasks() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let slow = NewTask::new("slow", "Take long", |_| std::future::pending::<()>());
@@ -234,7 +234,7 @@ async fn an_added_task_depends_on_tasks_of_other_objects() {
 }
 
 #[test]
-fn an_added_task_that_makes_no_sense_is_refused_when_it_is_added() {
+fn an_invalid_added_task_is_refused_when_it_is_added() {
     let layout = Layout::in_memory().unwrap();
     let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());
     let refused = |task| machine.add_setup_task(task).unwrap_err();

@@ -169,7 +169,7 @@ fn tells_a_true_circle(error: &str, edges: &[Edge]) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn graphs_without_a_circle_become_ready_whatever_waits_for_what() {
+async fn acyclic_graphs_of_any_waits_become_ready() {
     for (seed, count) in [(1, 10), (2, 50), (3, 200), (4, 1000)] {
         let mut numbers = Numbers::new(seed);
         let mut next = |below| numbers.index(below);
@@ -208,7 +208,7 @@ async fn graphs_with_a_circle_end_in_errors_that_print_a_true_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_pair_of_kinds_closes_a_circle_that_is_told_also_to_a_fleet() {
+async fn a_circle_of_any_two_kinds_is_reported_also_to_a_fleet() {
     for one in KINDS {
         for other in KINDS {
             let edges = [(0, 1, one), (1, 0, other), (2, 0, one)];

@@ -42,7 +42,7 @@ fn process(config: &Config, kind: &str, seconds: u64) -> (Layout, Object<Machine
 }
 
 #[tokio::test]
-async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
+async fn a_later_run_counts_as_later_although_the_clock_was_set_back() {
     for kind in ["sqlite", "files"] {
         let place = Scratch::new();
         let config = place.config().with(|config| config.base_dir = place.path().join(kind));
@@ -77,7 +77,7 @@ async fn a_dependency_that_ran_later_by_a_clock_that_was_set_back_is_later() {
 }
 
 #[tokio::test]
-async fn a_process_whose_clock_is_behind_sees_what_one_ahead_stamped_meanwhile() {
+async fn a_process_with_a_slow_clock_sees_the_stamps_of_one_with_a_fast_clock() {
     for kind in ["sqlite", "files"] {
         let place = Scratch::new();
         let config = place.config().with(|config| config.base_dir = place.path().join(kind));

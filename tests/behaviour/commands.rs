@@ -76,7 +76,7 @@ async fn until(what: impl Fn() -> bool) {
 }
 
 #[tokio::test]
-async fn all_that_a_command_says_is_in_the_attempts_log() {
+async fn all_output_of_a_command_is_in_the_attempts_log() {
     let place = Scratch::new();
     let shell = shell(&place.layout(), "echo out $GREETING from $PWD; echo err >&2", Way::Run);
     shell.run_setup_tasks().await.unwrap();
@@ -89,7 +89,7 @@ async fn all_that_a_command_says_is_in_the_attempts_log() {
 }
 
 #[tokio::test]
-async fn a_task_that_says_nothing_has_no_log() {
+async fn a_task_without_output_has_no_log() {
     let place = Scratch::new();
     let shell = shell(&place.layout(), "", Way::SayNothing);
     shell.run_setup_tasks().await.unwrap();
@@ -106,7 +106,7 @@ async fn output_is_captured_and_in_the_log() {
 }
 
 #[tokio::test]
-async fn a_command_reads_what_it_is_given() {
+async fn a_command_reads_the_given_input() {
     let place = Scratch::new();
     let shell = shell(&place.layout(), "tr a-z A-Z", Way::Input("quiet"));
     shell.run_setup_tasks().await.unwrap();
@@ -136,7 +136,7 @@ async fn a_failure_has_the_status_and_the_last_lines_and_its_event_names_the_log
 }
 
 #[tokio::test]
-async fn a_command_that_is_not_there_is_named_with_help() {
+async fn the_error_of_a_missing_command_names_it_with_help() {
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "none")]
     struct None;
@@ -165,7 +165,7 @@ fn pid(path: &Path) -> String {
 }
 
 #[tokio::test]
-async fn a_command_that_takes_too_long_ends_with_all_that_it_started() {
+async fn a_timeout_ends_a_command_and_all_processes_that_it_started() {
     let place = Scratch::new();
     let (script, child) = family(&place);
     let shell = shell(&place.layout(), &script, Way::Timeout(Duration::from_millis(500)));
@@ -226,7 +226,7 @@ fn kill(pid: &str) {
 }
 
 #[tokio::test]
-async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() {
+async fn processes_that_a_detached_command_leaves_running_keep_their_own_log() {
     let place = Scratch::new();
     let child = place.path().join("child");
     let shell = shell(&place.layout(), &TICKS.replace("CHILD", child.to_str().unwrap()), Way::Detached);
@@ -247,7 +247,7 @@ async fn what_a_detached_command_leaves_running_goes_on_with_a_log_of_its_own() 
 }
 
 #[tokio::test]
-async fn a_command_can_be_left_running_itself() {
+async fn a_command_itself_can_be_left_running() {
     let place = Scratch::new();
     let child = place.path().join("child");
     let script =
@@ -307,7 +307,7 @@ async fn neither_way_to_show_a_command_shows_its_input_or_its_variables() {
 }
 
 #[tokio::test]
-async fn a_command_that_leaves_something_running_is_not_waited_for_for_ever() {
+async fn a_task_does_not_wait_for_processes_that_its_command_leaves_running() {
     let place = Scratch::new();
     let script = format!("sleep 60 & echo $! > {}; exit 0", place.path().join("child").display());
     let shell = shell(&place.layout(), &script, Way::Run);
@@ -320,7 +320,7 @@ async fn a_command_that_leaves_something_running_is_not_waited_for_for_ever() {
 }
 
 #[tokio::test]
-async fn a_command_that_a_signal_ended_says_which() {
+async fn the_error_of_a_command_that_a_signal_ended_names_the_signal() {
     let place = Scratch::new();
     let shell = shell(&place.layout(), "kill -9 $$", Way::Run);
     let error = anyhow::Error::new(shell.run_setup_tasks().await.unwrap_err());

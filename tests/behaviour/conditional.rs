@@ -71,7 +71,7 @@ async fn ran<T: SetupTasks>(place: &Scratch, make: fn(Log) -> T) -> bool {
 }
 
 #[tokio::test]
-async fn the_variant_of_a_helper_that_is_built_is_called_whatever_the_signatures() {
+async fn only_the_built_variant_of_a_helper_is_called() {
     for run in [ran(&Scratch::new(), first_is_left_out::Host).await, ran(&Scratch::new(), another_is_built::Host).await]
     {
         assert!(run);
@@ -79,7 +79,7 @@ async fn the_variant_of_a_helper_that_is_built_is_called_whatever_the_signatures
 }
 
 #[tokio::test]
-async fn only_what_is_built_is_fingerprinted() {
+async fn only_built_code_is_fingerprinted() {
     let place = Scratch::new();
     assert!(ran(&place, plain::Host).await);
     assert!(!ran(&place, first_is_left_out::Host).await, "the source that is left out counted");

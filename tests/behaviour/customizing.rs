@@ -107,7 +107,7 @@ fn tree(report: &ObjectReport) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn its_tasks_run_in_the_place_of_one_stamped_under_the_host() {
+async fn the_tasks_of_a_customization_run_at_its_position_and_are_stamped_under_the_host() {
     let place = Scratch::new();
     {
         let layout = place.layout();
@@ -144,7 +144,7 @@ async fn its_tasks_run_in_the_place_of_one_stamped_under_the_host() {
 }
 
 #[tokio::test]
-async fn earlier_tasks_of_the_host_invalidate_it_and_it_invalidates_later_ones() {
+async fn earlier_tasks_of_the_host_invalidate_a_customization_which_invalidates_later_ones() {
     let layout = Layout::in_memory().unwrap();
     let host = host(&layout);
     host.run_setup_tasks().await.unwrap();
@@ -172,7 +172,7 @@ async fn earlier_tasks_of_the_host_invalidate_it_and_it_invalidates_later_ones()
 }
 
 #[tokio::test]
-async fn its_events_go_to_the_keys_of_the_host_and_to_its_own() {
+async fn events_of_a_customization_go_to_its_own_keys_and_to_those_of_the_host() {
     let layout = Layout::in_memory().unwrap();
     let host = host(&layout);
     let keys = [EventKey::of::<Host>(), EventKey::object("h"), EventKey::of::<Web>(), EventKey::object("h/web")];
@@ -201,7 +201,7 @@ async fn a_failure_leaves_the_context_and_names_task_and_host() {
 }
 
 #[tokio::test]
-async fn it_is_forced_and_run_alone_as_a_whole_or_by_task() {
+async fn a_customization_is_forced_and_run_alone_as_a_whole_or_by_task() {
     let layout = Layout::in_memory().unwrap();
     let host = host(&layout);
     Host::WEB.handle().run(&host).await.unwrap();
@@ -310,7 +310,7 @@ impl Balancer {
 }
 
 #[tokio::test]
-async fn who_depends_on_a_customization_sees_its_newest_task_also_when_the_host_is_left_alone() {
+async fn a_dependent_of_a_customization_sees_its_newest_task_even_if_the_host_does_not_run() {
     for way in ["run_if_needed = false", "readonly", "excluded", "run"] {
         let place = Scratch::new();
         let open = |readonly: bool| {
@@ -369,7 +369,7 @@ impl Archive {
 }
 
 #[tokio::test]
-async fn of_a_customization_whose_model_is_readonly_nothing_runs_unless_its_handle_is_run() {
+async fn a_customization_with_a_readonly_model_runs_only_by_its_handle() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let archive = NewTask::value("archive", Customization::with_model(Archive(machine.log.clone())));

@@ -25,7 +25,7 @@ async fn plan<T: SetupTasks>(object: &Object<T>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn what_never_ran_runs_and_then_is_up_to_date() {
+async fn a_task_that_never_ran_runs_and_then_is_up_to_date() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
@@ -43,14 +43,14 @@ async fn forcing_one_task_runs_it_and_all_later_ones() {
 }
 
 #[tokio::test]
-async fn forcing_all_runs_all() {
+async fn forcing_all_runs_all_tasks() {
     let (_layout, machine) = settled().await;
     let report = machine.run_setup_tasks().force_all().await.unwrap();
     assert_eq!(lines(&report), ["first ran: forced", "second ran: forced", "third ran: forced"]);
 }
 
 #[tokio::test]
-async fn another_hash_runs_the_task_and_names_both_texts() {
+async fn a_changed_hash_runs_the_task_and_the_reason_contains_both_texts() {
     let (_layout, machine) = settled().await;
     machine.knobs.set("hash", "new");
     assert_eq!(
@@ -65,7 +65,7 @@ async fn another_hash_runs_the_task_and_names_both_texts() {
 }
 
 #[tokio::test]
-async fn an_invalidator_that_says_no_runs_the_task() {
+async fn an_invalidator_that_returns_false_runs_the_task() {
     let (_layout, machine) = settled().await;
     machine.knobs.set("valid", "no");
     assert_eq!(plan(&machine).await[1], "second would run: its invalidator reports that it is no longer valid");
@@ -176,7 +176,7 @@ async fn after_an_end_of(how: &'static str) -> Vec<(&'static str, [Vec<String>; 
 }
 
 #[tokio::test]
-async fn an_interruption_right_after_a_task_with_a_completion_check_loses_no_rerun_behind_it() {
+async fn an_interruption_after_a_task_with_a_completion_check_loses_no_rerun_of_later_tasks() {
     for how in ["", "fail", "hang"] {
         for (store, [next, last]) in after_an_end_of(how).await {
             assert_eq!(
@@ -292,7 +292,7 @@ mod sources {
 }
 
 #[tokio::test]
-async fn an_edit_of_the_method_or_its_helper_runs_the_task_and_other_words_do_not() {
+async fn only_edits_of_the_code_of_the_method_or_its_helpers_run_the_task() {
     let place = Scratch::new();
     place.layout().add(sources::first::Model).unwrap().run_setup_tasks().await.unwrap();
     assert_eq!(plan(&place.layout().add(sources::same::Model).unwrap()).await, ["work up to date"]);
@@ -371,7 +371,7 @@ async fn a_missing_output_runs_the_task() {
 }
 
 #[tokio::test]
-async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
+async fn an_input_edited_while_the_task_runs_counts_as_changed() {
     let (_place, layout, builder) = builder();
     let mut events = test_kit::events(&layout);
     builder.edit_while_running.store(true, Ordering::Relaxed);
@@ -383,7 +383,7 @@ async fn an_input_edited_while_the_task_runs_is_not_believed_used() {
 }
 
 #[tokio::test]
-async fn a_hash_that_changes_while_the_task_runs_is_not_believed_used() {
+async fn a_hash_that_changes_while_the_task_runs_counts_as_changed() {
     let (layout, machine) = settled().await;
     let mut events = test_kit::events(&layout);
     machine.knobs.set("second", "change-hash after");
@@ -409,7 +409,7 @@ impl Slow {
 }
 
 #[tokio::test]
-async fn a_slow_invalidator_is_asked_only_if_configured() {
+async fn a_slow_invalidator_is_called_only_if_configured() {
     let (place, asked) = (Scratch::new(), Arc::new(AtomicU32::new(0)));
     let cheap = place.layout().add(Slow(asked.clone())).unwrap();
     cheap.run_setup_tasks().await.unwrap();
@@ -420,7 +420,7 @@ async fn a_slow_invalidator_is_asked_only_if_configured() {
 }
 
 #[tokio::test]
-async fn a_glance_runs_no_method_and_says_what_stamps_alone_say() {
+async fn a_peek_runs_no_method_and_reports_the_state_by_stamps_alone() {
     let (_layout, machine) = settled().await;
     let snapshots = async || {
         machine.as_any().peek().await.unwrap().into_iter().map(|peek| peek.decision.unwrap()).collect::<Vec<_>>()
@@ -437,7 +437,7 @@ async fn a_glance_runs_no_method_and_says_what_stamps_alone_say() {
 }
 
 #[tokio::test]
-async fn a_glance_cannot_tell_of_a_task_with_a_completion_check() {
+async fn a_peek_cannot_decide_a_task_with_a_completion_check() {
     let layout = Layout::in_memory().unwrap();
     let complete = Arc::new(std::sync::Mutex::new(Completion::Complete));
     let object = layout.add(Checked { log: Log::default(), complete }).unwrap();

@@ -94,7 +94,7 @@ impl Asking {
 }
 
 #[tokio::test]
-async fn a_task_is_given_what_it_asks_for() {
+async fn a_task_receives_its_arguments() {
     let layout = Layout::in_memory().unwrap();
     layout.injector().provide(InjectionKey::of(), 21u32).unwrap();
     layout.injector().provide(Domain::key(), "example.com".to_owned()).unwrap();
@@ -104,7 +104,7 @@ async fn a_task_is_given_what_it_asks_for() {
 }
 
 #[tokio::test]
-async fn a_value_that_nobody_provides_fails_the_task_and_is_named_with_who_asked() {
+async fn the_error_of_a_missing_value_names_its_key_and_the_requester() {
     let layout = Layout::in_memory().unwrap();
     let error = chain(layout.add(Asking(Log::default())).unwrap().run_setup_tasks().await.unwrap_err());
     assert!(
@@ -385,7 +385,7 @@ impl Hostless {
 }
 
 #[tokio::test]
-async fn a_host_is_there_for_customizations_alone() {
+async fn only_customizations_have_a_host() {
     let error = Layout::in_memory().unwrap().add(Hostless).unwrap().run_setup_tasks().await.unwrap_err();
     let error = format!("{:#}", anyhow::Error::from(error));
     assert!(error.contains("`hostless` is not applied to a host"), "{error}");

@@ -133,7 +133,7 @@ fn a_long_chain_is_run_planned_inspected_and_run_by_a_fleet() {
 }
 
 #[test]
-fn a_failure_at_the_end_of_a_long_chain_is_told_and_dropped() {
+fn a_failure_at_the_end_of_a_long_chain_is_reported_and_dropped() {
     on_a_small_stack(|| {
         block_on(async {
             let layout = Layout::in_memory().unwrap();

@@ -98,7 +98,7 @@ const SPOILS: &[(&str, Spoil)] = &[
 ];
 
 #[tokio::test]
-async fn a_rendered_file_that_is_not_as_it_was_left_is_rendered_again() {
+async fn a_changed_rendered_file_is_rendered_again() {
     let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.config().cache_dir().join("host/etc/plain");
@@ -116,7 +116,7 @@ async fn a_rendered_file_that_is_not_as_it_was_left_is_rendered_again() {
 }
 
 #[tokio::test]
-async fn an_installed_file_that_is_not_as_it_was_left_is_installed_again() {
+async fn a_changed_installed_file_is_installed_again() {
     let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let file = place.path().join("root/etc/plain");
@@ -140,7 +140,7 @@ async fn an_installed_file_that_is_not_as_it_was_left_is_installed_again() {
 }
 
 #[tokio::test]
-async fn the_same_content_written_anew_is_no_drift() {
+async fn writing_the_same_content_again_is_not_drift() {
     let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     for file in [place.config().cache_dir().join("host/etc/plain"), place.path().join("root/etc/plain")] {
@@ -152,7 +152,7 @@ async fn the_same_content_written_anew_is_no_drift() {
 }
 
 #[tokio::test]
-async fn what_is_in_the_place_of_a_file_and_is_none_is_named_and_left_alone() {
+async fn a_non_file_in_the_place_of_a_file_is_reported_and_left_alone() {
     let make_directory: Spoil = |path| fs::create_dir(path).unwrap();
     let make_fifo: Spoil = |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     for (kind, make) in [("a directory", make_directory), ("a FIFO", make_fifo)] {
@@ -200,7 +200,7 @@ async fn a_plan_with_diffs_shows_other_texts_and_other_modes() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_as_it_was_left_is_looked_at_and_not_read() {
+async fn an_unchanged_file_is_examined_but_not_read() {
     #[derive(SetupTasks, Serialize)]
     #[setup_tasks(subdir = "large")]
     struct Large {
@@ -235,7 +235,7 @@ fn is_kept(place: &Scratch, bytes: &[u8]) -> bool {
 }
 
 #[tokio::test]
-async fn of_a_file_that_depends_on_a_secret_only_a_keyed_hash_is_kept() {
+async fn only_a_keyed_hash_is_kept_of_a_file_that_depends_on_a_secret() {
     let place = Scratch::new();
     host(&place).run_setup_tasks().await.unwrap();
     let content = |file: &str| fs::read(place.path().join("root").join(file)).unwrap();
@@ -275,7 +275,7 @@ async fn said(place: &Scratch, password: &str) -> String {
 }
 
 #[tokio::test]
-async fn after_a_rotation_neither_the_old_nor_the_new_text_is_shown_whatever_filters_it_went_through() {
+async fn a_diff_after_a_rotation_shows_neither_text_even_after_filters() {
     let place = Scratch::new();
     let (old, new) = ("barrier of roses", "mirrored terrace");
     let spellings = |password: &str| {

@@ -130,7 +130,7 @@ fn site(layout: &Layout, helper: Helper, way: Way) -> (Log, Object<Repo>, Object
 }
 
 #[tokio::test]
-async fn whatever_a_helper_method_asks_for_within_a_plan_is_planned() {
+async fn work_that_a_helper_method_requests_within_a_plan_is_planned() {
     for helper in HELPERS {
         for way in WAYS {
             let what = format!("{helper:?} {way:?}");
@@ -237,7 +237,7 @@ async fn a_layout_that_only_plans_runs_nothing_that_was_spawned_either() {
 }
 
 #[tokio::test]
-async fn what_may_not_change_in_a_dry_run_says_so() {
+async fn changes_that_a_dry_run_must_not_make_are_errors() {
     let place = Scratch::new();
     {
         let layout = place.layout();
@@ -264,7 +264,7 @@ async fn what_may_not_change_in_a_dry_run_says_so() {
 }
 
 #[tokio::test]
-async fn a_factory_keeps_what_it_made_for_a_plan_unless_it_was_made_without_the_work_it_asked_for() {
+async fn a_factory_keeps_a_value_from_a_plan_unless_its_requested_work_was_only_planned() {
     let place = Scratch::new();
     let layout = place.layout();
     let (log, _, user) = site(&layout, Helper::Completion, Way::Factory);
@@ -319,7 +319,7 @@ impl Database {
 }
 
 #[tokio::test]
-async fn a_check_that_fails_after_a_task_that_would_run_is_decided_once_that_has_run() {
+async fn a_failing_check_after_a_task_that_would_run_is_undecided() {
     let place = Scratch::new();
     let layout = place.layout();
     let database = layout.add(Database).unwrap();
@@ -394,7 +394,7 @@ impl Guest {
 }
 
 #[tokio::test]
-async fn a_check_that_fails_after_what_it_asked_for_would_run_is_undecided_and_so_is_what_follows() {
+async fn a_failing_check_whose_requested_work_would_run_is_undecided_and_so_are_later_tasks() {
     let place = Scratch::new();
     let layout = place.layout();
     let log = Log::default();
@@ -502,7 +502,7 @@ async fn a_plan_of_an_object_that_a_run_is_running_does_not_wait_for_it() {
 }
 
 #[tokio::test]
-async fn what_a_plan_adds_to_an_object_is_planned_and_so_is_what_customizations_ask_for() {
+async fn tasks_added_within_a_plan_and_work_requested_by_customizations_are_planned() {
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "custom")]
     struct Custom(Object<Repo>);

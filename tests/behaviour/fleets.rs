@@ -148,7 +148,7 @@ async fn free_ran(free: &Object<Machine>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_a_failure_what_is_independent_goes_on_and_dependents_say_the_way_to_it() {
+async fn after_a_failure_independent_objects_continue_and_dependents_report_the_path() {
     let site = site();
     site.bad.knobs.set("first", "fail");
     let report = site.layout.run().await.unwrap();
@@ -175,7 +175,7 @@ async fn after_a_failure_what_is_independent_goes_on_and_dependents_say_the_way_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn fail_fast_begins_nothing_after_a_failure_and_ends_what_runs() {
+async fn fail_fast_starts_no_object_after_a_failure_and_finishes_running_ones() {
     let site = site();
     site.bad.knobs.set("first", "fail");
     let gate = site.good.knobs.gate("first");
@@ -192,7 +192,7 @@ async fn fail_fast_begins_nothing_after_a_failure_and_ends_what_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn filters_choose_by_id_type_and_tag() {
+async fn filters_select_by_id_type_and_tag() {
     let site = site();
     let ids = |report: &FleetReport| report.objects.iter().map(|r| (r.object.clone(), r.chosen)).collect::<Vec<_>>();
     let chosen = |ids: &[&str]| ids.iter().map(|id| ((*id).to_owned(), true)).collect::<Vec<_>>();
@@ -241,7 +241,7 @@ fn odd(ids: &[&str]) -> Layout {
 }
 
 #[tokio::test]
-async fn the_id_of_an_object_that_exists_is_never_taken_for_a_pattern() {
+async fn the_id_of_an_existing_object_is_never_read_as_a_pattern() {
     let ids = ["web[1]", "web1", "web[[]1[]]", "a*", "a**", "ab", "a?b", "axb", "a", "a/b", "a/*", "[", "a/b/b", "!"];
     let layout = odd(&ids);
     let chosen = |run: setup_tasks::fleet::FleetRun| {
@@ -265,7 +265,7 @@ async fn the_id_of_an_object_that_exists_is_never_taken_for_a_pattern() {
 }
 
 #[tokio::test]
-async fn an_id_in_front_of_a_task_is_taken_as_it_is_written_too() {
+async fn an_id_in_front_of_a_task_is_read_literally_too() {
     let layout = odd(&["web[1]", "web1", "a", "a/b", "a/b/c", "b[", "x*"]);
     let forced = async |name: &str| {
         let report = layout.run().force(name).only_forced().dry_run().await.unwrap();
@@ -291,7 +291,7 @@ async fn an_id_in_front_of_a_task_is_taken_as_it_is_written_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
+async fn excluded_objects_do_not_run_as_dependencies_either() {
     let site = site();
     let report = site.layout.run().exclude("bad").exclude("good").await.unwrap();
     assert_eq!(outcomes(&report), [("one", Ran), ("two", Ran), ("behind", Ran)]);
@@ -299,7 +299,7 @@ async fn what_is_left_out_is_not_run_for_those_that_depend_on_it_either() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn forced_tasks_run_once_whoever_asks_first() {
+async fn forced_tasks_run_once_whichever_caller_is_first() {
     let site = site();
     site.layout.run().await.unwrap();
     site.good.log.take();
@@ -315,7 +315,7 @@ async fn forced_tasks_run_once_whoever_asks_first() {
 }
 
 #[tokio::test]
-async fn filters_that_choose_nothing_are_errors_that_say_what_there_is() {
+async fn filters_that_select_nothing_are_errors_that_list_the_existing_names() {
     let site = site();
     let error = async |run: setup_tasks::fleet::FleetRun| run.await.unwrap_err().to_string();
     let run = || site.layout.run();
@@ -337,7 +337,7 @@ async fn filters_that_choose_nothing_are_errors_that_say_what_there_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dry_run_says_what_would_run_over_all_objects() {
+async fn a_dry_run_reports_the_tasks_that_would_run_over_all_objects() {
     let site = site();
     let report = site.layout.run().dry_run().await.unwrap();
     assert!(report.dry_run && report.objects.iter().all(|result| result.outcome == WouldRun), "{report}");
@@ -430,7 +430,7 @@ async fn a_fleet_within_a_task_that_would_wait_for_itself_is_an_error() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fleet_that_is_dropped_leaves_what_ran_as_interrupted() {
+async fn a_dropped_fleet_leaves_running_tasks_as_interrupted() {
     let place = Scratch::new();
     let layout = place.layout();
     let machine = layout.add(Machine::new("m")).unwrap();
@@ -465,7 +465,7 @@ impl Custom {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fleet_brings_up_in_the_models_own_way_and_reports_the_tasks() {
+async fn a_fleet_calls_a_models_own_ready_method_and_reports_the_tasks() {
     let layout = Layout::in_memory().unwrap();
     let custom = layout.add(Custom(Machine::new("c"))).unwrap();
     let report = layout.run().await.unwrap();
@@ -496,7 +496,7 @@ impl Operator {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_task_that_is_run_by_hand_within_a_fleet_is_told_and_forgets_nothing_of_it() {
+async fn a_task_that_is_run_by_its_handle_within_a_fleet_is_reported_with_the_fleets_own_runs() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let operator = layout.add(Operator { machine: machine.clone() }).unwrap();
@@ -509,7 +509,7 @@ async fn a_task_that_is_run_by_hand_within_a_fleet_is_told_and_forgets_nothing_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_fleet_leaves_out_is_not_taken_for_ready_afterwards() {
+async fn objects_that_a_fleet_excludes_do_not_count_as_ready_afterwards() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     layout.injector().provide(setup_tasks::InjectionKey::of(), machine.clone()).unwrap();
@@ -534,7 +534,7 @@ impl User {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_way_to_a_failure_may_be_long() {
+async fn the_path_to_a_failure_may_be_long() {
     let layout = Layout::in_memory().unwrap();
     let bad = layout.add(Machine::new("0")).unwrap();
     bad.knobs.set("second", "fail");
@@ -575,7 +575,7 @@ impl Shaky {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_model_that_panics_fails_alone_whatever_it_is_asked() {
+async fn a_panic_in_any_method_of_a_model_fails_only_its_object() {
     let layout = Layout::in_memory().unwrap();
     let shaky = layout.add(Shaky { text: Panics }).unwrap();
     shaky.create_stamp("shake", "").await.unwrap();
@@ -591,7 +591,7 @@ async fn a_model_that_panics_fails_alone_whatever_it_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn many_objects_are_read_at_once_and_what_changes_meanwhile_is_seen_before_a_task_runs() {
+async fn prefetched_stamps_that_another_process_changes_are_read_again_before_a_task_runs() {
     let place = Scratch::new();
     let add =
         |layout: &Layout| -> Vec<_> { (0..100).map(|i| layout.add(Machine::new(&format!("m{i}"))).unwrap()).collect() };

@@ -42,7 +42,7 @@ fn text(item: Item) -> String {
 }
 
 #[test]
-fn cargo_expand_prints_what_the_snapshot_says() {
+fn cargo_expand_prints_the_snapshot() {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let output = Command::new(cargo)
         .args(["expand", "-p", "fixture-upstream", "--lib", "--color", "never", "--theme", "none"])

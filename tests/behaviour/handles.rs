@@ -38,7 +38,7 @@ async fn a_handle_runs_a_task_of_a_readonly_object() {
 }
 
 #[tokio::test]
-async fn tasks_go_by_name_on_an_object_of_unknown_type() {
+async fn tasks_run_by_name_on_an_object_of_unknown_type() {
     let layout = Layout::in_memory().unwrap();
     layout.add(Machine::new("m")).unwrap();
     let any = layout.get("m").unwrap();
@@ -164,7 +164,7 @@ async fn a_task_runs_others_of_its_object_which_get_its_time_and_are_not_conside
 }
 
 #[tokio::test]
-async fn a_task_with_a_completion_check_that_is_run_by_another_is_kept_at_that_ones_time() {
+async fn a_task_with_a_completion_check_that_another_task_runs_keeps_the_time_of_that_run() {
     let layout = Layout::in_memory().unwrap();
     let nest = nest(&layout, "outer:checked");
     nest.run_setup_tasks().stop_after(Nest::CHECKED).await.unwrap();
@@ -199,7 +199,7 @@ async fn if_the_running_task_fails_the_tasks_that_it_ran_keep_their_stamps() {
 }
 
 #[tokio::test]
-async fn a_failure_is_the_running_tasks_or_if_that_goes_on_the_walk_tries_again() {
+async fn a_failure_fails_the_running_task_unless_it_ignores_it_and_then_the_run_tries_again() {
     let layout = Layout::in_memory().unwrap();
     let nest = nest(&layout, "outer:late;late:!");
     let error = chain(nest.run_setup_tasks().await.unwrap_err());
@@ -304,7 +304,7 @@ async fn what_a_task_spawns_and_does_not_wait_for_runs_when_the_run_has_ended() 
 }
 
 #[tokio::test]
-async fn who_depends_on_a_task_that_another_ran_comes_to_rest() {
+async fn dependents_of_a_task_that_another_task_ran_become_up_to_date() {
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "user")]
     struct User {
@@ -497,7 +497,7 @@ async fn a_task_of_a_customization_runs_by_its_handle_within_the_host_and_its_co
 
 /// A task runs a later task ahead, with a third task between them.
 #[tokio::test]
-async fn a_task_that_was_run_ahead_of_one_between_runs_once_more_in_the_next_run() {
+async fn a_task_that_was_run_ahead_of_an_earlier_task_runs_again_in_the_next_run() {
     let layout = Layout::in_memory().unwrap();
     let nest = nest(&layout, "outer:last");
     nest.run_setup_tasks().await.unwrap();

@@ -50,7 +50,7 @@ async fn providing_twice_is_an_error_and_replacing_is_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_factory_runs_once_for_all_who_ask_at_once() {
+async fn a_factory_runs_once_for_concurrent_callers() {
     let (root, made) = (Injector::root("root"), Arc::new(AtomicU32::new(0)));
     let (gate, asked) = (Gate::new(), Arc::new(Semaphore::new(0)));
     let (count, closed) = (made.clone(), gate.clone());
@@ -84,7 +84,7 @@ async fn a_factory_runs_once_for_all_who_ask_at_once() {
 }
 
 #[tokio::test]
-async fn who_gives_up_does_not_stop_a_factory_for_the_others() {
+async fn a_dropped_caller_does_not_stop_a_factory_for_the_others() {
     let (root, gate) = (Injector::root("root"), Gate::new());
     let closed = gate.clone();
     root.provide_async(NET, move |_| {
@@ -156,7 +156,7 @@ async fn keys_of_a_type_are_listed_the_nearest_first_and_each_once() {
 }
 
 #[tokio::test]
-async fn an_object_that_is_asked_for_is_brought_to_ready() {
+async fn a_requested_object_is_brought_to_ready() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let key = InjectionKey::<Object<Machine>>::of();
@@ -240,7 +240,7 @@ async fn a_task_may_take_an_object_that_is_not_ready() {
 }
 
 #[tokio::test]
-async fn a_key_that_a_factory_misses_names_the_factory_as_who_asked() {
+async fn the_error_of_a_key_that_a_factory_misses_names_the_factory() {
     let root = Injector::root("root");
     root.provide_async(NET, |at| async move { Ok(at.get(&LEASE).await?.to_string()) }).unwrap();
     let error = chain(root.get(&NET).await.unwrap_err());

@@ -196,7 +196,7 @@ async fn links_that_lead_in_circles_end() {
 }
 
 #[tokio::test]
-async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
+async fn a_non_file_is_an_error_that_names_it_and_is_never_opened() {
     for (kind, path) in [("FIFO", "site/x"), ("FIFO", "glob/x"), ("FIFO", "site"), ("socket", "deep/a/x.txt")] {
         let place = Scratch::new();
         let tree = place.layout().add(Tree).unwrap();
@@ -221,7 +221,7 @@ async fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
 }
 
 #[tokio::test]
-async fn what_runs_write_is_no_input_of_a_directory_above_it() {
+async fn files_that_runs_write_are_not_inputs_of_a_directory_above_them() {
     let place = Scratch::new();
     write(&place, "source", "one");
     let all = place.layout().add(All).unwrap();

@@ -60,7 +60,7 @@ fn desk(layout: &Layout) -> Object<Desk> {
 }
 
 #[test]
-fn a_type_says_what_its_tasks_are() {
+fn a_type_lists_its_tasks() {
     let tasks = Desk::inspect_class();
     let facts: Vec<_> = tasks.iter().map(|task| (task.name(), task.description(), task.category())).collect();
     assert_eq!(
@@ -90,7 +90,7 @@ fn flat(tasks: &[ObjectTaskInspector]) -> Vec<&ObjectTaskInspector> {
 }
 
 #[tokio::test]
-async fn an_object_says_which_tasks_would_run_and_why() {
+async fn an_object_reports_which_tasks_would_run_and_why() {
     let place = Scratch::new();
     let layout = place.layout();
     let desk = desk(&layout);
@@ -123,7 +123,7 @@ async fn an_object_says_which_tasks_would_run_and_why() {
 }
 
 #[tokio::test]
-async fn an_object_says_when_tasks_ran_and_which_comes_before_which() {
+async fn an_object_reports_the_times_and_the_order_of_its_tasks() {
     let layout = Layout::in_memory().unwrap();
     let desk = desk(&layout);
     for task in desk.as_any().inspect() {
@@ -169,7 +169,7 @@ async fn the_cheap_form_runs_no_method() {
 }
 
 #[tokio::test]
-async fn a_check_that_fails_hides_only_what_comes_behind_it() {
+async fn a_failing_check_hides_only_later_tasks() {
     let layout = Layout::in_memory().unwrap();
     let desk = desk(&layout);
     desk.machine.knobs.set("clean", "fail");

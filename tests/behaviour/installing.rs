@@ -91,7 +91,7 @@ async fn the_templates_of_another_object_are_rendered_and_installed_with_their_p
 }
 
 #[tokio::test]
-async fn it_installs_again_when_a_template_was_rendered_again_and_replaces_only_what_differs() {
+async fn files_are_installed_again_after_rendering_and_only_different_ones_are_replaced() {
     let place = Scratch::new();
     {
         let (_layout, _, machine) = site(&place, "lan");
@@ -176,7 +176,7 @@ impl FilesystemAccess for Own {
 }
 
 #[tokio::test]
-async fn a_machine_installs_its_own_templates_and_may_leave_another_object_at_what_it_was() {
+async fn a_machine_installs_its_own_templates_and_may_leave_another_object_unchanged() {
     let place = Scratch::new();
     let (layout, model, _) = site(&place, "lan");
     let root = place.path().join("roots/own");
@@ -189,7 +189,7 @@ async fn a_machine_installs_its_own_templates_and_may_leave_another_object_at_wh
 }
 
 #[tokio::test]
-async fn a_machine_whose_filesystem_cannot_be_had_fails_and_says_so() {
+async fn the_error_of_an_inaccessible_filesystem_names_it() {
     let place = Scratch::new();
     let (_layout, _, machine) = site(&place, "lan");
     std::fs::write(place.path().join("roots"), "a file where the roots should be").unwrap();
@@ -244,7 +244,7 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
 }
 
 #[test]
-fn a_link_that_stays_within_the_root_is_replaced_itself() {
+fn a_link_within_the_root_is_replaced_itself() {
     let place = Scratch::new();
     let root = place.path().join("root");
     std::fs::create_dir_all(root.join("etc/real")).unwrap();
@@ -288,7 +288,7 @@ fn drafts_that_a_killed_process_of_the_same_number_left_do_not_matter() {
 }
 
 #[test]
-fn what_is_no_file_is_an_error_that_names_it_and_is_never_opened() {
+fn a_non_file_is_an_error_that_names_it_and_is_never_opened() {
     let place = Scratch::new();
     let root = place.path().join("root");
     std::fs::create_dir_all(root.join("directory")).unwrap();

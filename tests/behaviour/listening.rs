@@ -77,7 +77,7 @@ fn objects(events: &[String]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn every_kind_of_event_is_told() {
+async fn every_kind_of_event_is_sent() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let mut events = events(&layout);
@@ -114,7 +114,7 @@ async fn every_kind_of_event_is_told() {
 }
 
 #[tokio::test]
-async fn callbacks_sync_and_async_and_streams_are_told_in_order() {
+async fn callbacks_and_streams_receive_events_in_order() {
     let layout = Layout::in_memory().unwrap();
     let (sync, later) = (Log::default(), Log::default());
     let (to_sync, to_later) = (sync.clone(), later.clone());
@@ -192,7 +192,7 @@ async fn listeners_that_stall_or_panic_harm_no_run_and_no_other_listener() {
 }
 
 #[tokio::test]
-async fn a_stream_that_nobody_reads_loses_events_and_says_how_many() {
+async fn an_unread_stream_loses_events_and_reports_their_number() {
     let layout = Layout::in_memory().unwrap();
     let stream = layout.events();
     let machine = layout.add(Machine::new("m")).unwrap();

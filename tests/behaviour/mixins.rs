@@ -146,7 +146,7 @@ impl Moving {
 }
 
 #[test]
-fn a_replacement_that_says_where_it_goes_goes_there() {
+fn a_replacement_with_keys_for_its_position_moves_there() {
     assert_eq!(names::<Moving>(), ["two", "three", "one"]);
 }
 
@@ -176,7 +176,7 @@ struct Skipping(Log);
 implement!(Skipping: Debian, Backup);
 
 #[test]
-fn skip_leaves_tasks_of_one_mixin_out_and_only_on_that_way() {
+fn skip_excludes_tasks_of_a_mixin_only_on_one_path() {
     // `Debian` skips `one`, and `Backup` adds it again.
     assert_eq!(names::<Skipping>(), ["two", "one", "debian"]);
 }

@@ -65,7 +65,7 @@ fn below(path: &std::path::Path, found: &mut Vec<std::path::PathBuf>) {
 }
 
 #[tokio::test]
-async fn what_an_older_version_left_open_to_others_is_closed_by_the_next_run_that_writes() {
+async fn files_that_an_older_version_left_readable_become_private_in_the_next_run_that_writes() {
     let place = Scratch::new();
     for (store, layout) in place.layouts() {
         layout().add(Machine::new("m")).unwrap().run_setup_tasks().await.unwrap();
@@ -245,7 +245,7 @@ async fn clearing_never_follows_a_link_wherever_it_is() {
 }
 
 #[tokio::test]
-async fn clearing_removes_links_and_leaves_what_they_lead_to() {
+async fn clearing_removes_links_and_not_their_targets() {
     let place = Scratch::new();
     let layout = place.layout();
     let (machine, other) = (layout.add(Machine::new("m")).unwrap(), layout.add(Machine::new("other")).unwrap());

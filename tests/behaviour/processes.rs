@@ -73,7 +73,7 @@ impl Drop for Other {
 }
 
 #[tokio::test]
-async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
+async fn a_second_process_waits_names_the_holder_and_finds_the_work_done() {
     let place = Scratch::new();
     let mut other = Other::start(&place, &format!("until {}", place.file("go").display()));
     other.wait_for("start second");
@@ -95,7 +95,7 @@ async fn a_second_process_waits_says_for_whom_and_finds_the_work_done() {
 }
 
 #[tokio::test]
-async fn a_second_process_waits_only_so_long() {
+async fn a_second_process_waits_only_until_its_timeout() {
     let place = Scratch::new();
     let mut other = Other::start(&place, "hang");
     other.wait_for("start second");

@@ -10,7 +10,7 @@ use test_kit::{Log, Machine, Numbers, chain};
 use tokio::sync::Semaphore;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_object_is_brought_to_ready_once_by_all_who_ask() {
+async fn an_object_is_brought_to_ready_once_for_all_callers() {
     let layout = Layout::in_memory().unwrap();
     let machine = layout.add(Machine::new("m")).unwrap();
     let (gate, asked) = (machine.knobs.gate("first"), Arc::new(Semaphore::new(0)));
@@ -184,7 +184,7 @@ impl Lazy {
 }
 
 #[tokio::test]
-async fn a_model_may_say_itself_what_ready_is() {
+async fn a_model_may_have_its_own_ready_method() {
     let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
     let lazy = layout.add(Lazy { name: "lazy", log: log.clone() }).unwrap();
     lazy.ready().await.unwrap();

@@ -48,7 +48,7 @@ fn site(layout: &Layout) -> Site {
 }
 
 #[test]
-fn relationships_stand_ahead_of_the_types_own_tasks_unless_they_say_otherwise() {
+fn relationships_come_before_the_types_own_tasks_unless_placed_otherwise() {
     let names: Vec<_> = Client::setup_tasks().iter().map(setup_tasks::task::TaskDef::name).collect();
     assert_eq!(names, ["prepare", "server_second", "spare_third", "others_first", "mount"]);
 }
@@ -64,7 +64,7 @@ async fn the_other_object_runs_up_to_the_task_that_is_depended_on() {
 }
 
 #[tokio::test]
-async fn a_related_task_that_ran_later_runs_what_follows_also_in_another_process() {
+async fn a_later_run_of_a_related_task_runs_the_following_tasks_also_in_another_process() {
     let place = Scratch::new();
     let first = place.layout();
     site(&first).client.run_setup_tasks().await.unwrap();
@@ -81,7 +81,7 @@ async fn a_related_task_that_ran_later_runs_what_follows_also_in_another_process
 }
 
 #[tokio::test]
-async fn with_run_if_needed_off_only_what_ran_counts() {
+async fn without_run_if_needed_only_past_runs_of_the_related_task_count() {
     let layout = Layout::in_memory().unwrap();
     let Site { other, client, .. } = site(&layout);
     client.run_setup_tasks().await.unwrap();
@@ -112,7 +112,7 @@ async fn a_dry_run_counts_what_would_run_on_the_other_object() {
 }
 
 #[tokio::test]
-async fn a_related_task_that_fails_fails_the_object_and_names_the_way() {
+async fn a_failure_of_a_related_task_fails_the_object_and_names_the_path() {
     let layout = Layout::in_memory().unwrap();
     let Site { server, client, .. } = site(&layout);
     server.knobs.set("first", "fail");

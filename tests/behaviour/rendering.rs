@@ -145,7 +145,7 @@ impl User {
 }
 
 #[tokio::test]
-async fn an_object_is_to_a_template_what_its_model_is() {
+async fn a_template_renders_an_object_as_its_model() {
     let layout = Layout::in_memory().unwrap();
     let password = Secret::new("a password of a server".to_owned());
     let server = Server { name: "ns".into(), names: vec!["a".into(), "b".into()], password };
@@ -200,7 +200,7 @@ impl Keeper {
 }
 
 #[tokio::test]
-async fn a_file_whose_text_depends_on_a_secret_is_private_whatever_filters_it_went_through() {
+async fn a_file_that_depends_on_a_secret_is_private_even_after_filters() {
     let layout = Layout::in_memory().unwrap();
     let password = Secret::new("p&ss word's rest".to_owned());
     let url = format!("postgres://ada:{}@db", password.expose());

@@ -26,7 +26,7 @@ async fn stop_after_ends_the_run_once_the_task_was_considered() {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_run_and_changes_nothing_on_disk() {
+async fn a_dry_run_reports_the_tasks_that_would_run_and_changes_nothing_on_disk() {
     let place = Scratch::new();
     let fresh = machine(&place.layout());
     assert!(lines(&fresh.as_any().plan().await.unwrap()).iter().all(|line| line.contains("would run")));
@@ -100,7 +100,7 @@ async fn a_skipped_task_keeps_its_stamp_and_leaves_later_tasks_alone() {
 }
 
 #[tokio::test]
-async fn a_failure_removes_the_stamp_stops_the_object_and_says_all() {
+async fn a_failure_removes_the_stamp_stops_the_object_and_has_a_complete_error() {
     let layout = Layout::in_memory().unwrap();
     let mut events = events(&layout);
     let machine = machine(&layout);
@@ -198,7 +198,7 @@ async fn a_method_that_blocked_past_its_timeout_fails_when_it_returns() {
 }
 
 #[tokio::test]
-async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
+async fn a_task_is_retried_as_declared_with_increasing_waits() {
     let layout = Layout::in_memory().unwrap();
     let waits = Log::default();
     let kept = waits.clone();
@@ -220,7 +220,7 @@ async fn a_task_is_retried_as_often_as_it_says_with_longer_waits_between() {
 }
 
 #[tokio::test]
-async fn events_tell_a_run_from_its_first_task_to_its_last() {
+async fn events_describe_a_run_from_its_first_task_to_its_last() {
     let layout = Layout::in_memory().unwrap();
     let mut events = events(&layout);
     let machine = machine(&layout);

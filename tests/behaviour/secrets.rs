@@ -103,7 +103,7 @@ async fn traces(password: &str, way: &'static str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_is_said_or_kept_shows_a_secret() {
+async fn no_output_and_no_stored_data_shows_a_secret() {
     for way in ["change", "fail", "panic", "exit", "check"] {
         let password = format!("correct horse battery {way}");
         let said = traces(&password, way).await;
@@ -114,7 +114,7 @@ async fn nothing_that_is_said_or_kept_shows_a_secret() {
 }
 
 #[test]
-fn lines_of_a_secret_are_secret_and_short_texts_are_not_looked_for() {
+fn lines_of_a_secret_are_redacted_and_short_texts_are_not() {
     let key = "-----BEGIN KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nabc\n-----END KEY-----\n";
     let secret = Secret::new(key.to_owned());
     assert_eq!(setup_tasks::secret::redact("read MIIEvQIBADANBgkqhkiG9w0BAQEFAASC, abc"), "read [secret], abc");
@@ -124,7 +124,7 @@ fn lines_of_a_secret_are_secret_and_short_texts_are_not_looked_for() {
 }
 
 #[tokio::test]
-async fn control_characters_in_what_is_said_are_spelled_out_in_logs() {
+async fn control_characters_are_escaped_in_logs() {
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "loud")]
     struct Loud;

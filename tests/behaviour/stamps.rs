@@ -11,7 +11,7 @@ use setup_tasks::stamp::{
 use test_kit::{Machine, Scratch, lines};
 
 #[tokio::test]
-async fn stamps_of_every_store_outlast_the_process_and_say_the_same() {
+async fn stamps_of_every_store_survive_the_process_unchanged() {
     let place = Scratch::new();
     for (store, layout) in place.layouts() {
         let kept = {

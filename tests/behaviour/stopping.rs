@@ -17,7 +17,7 @@ use setup_tasks_templates::{TemplateTask, template};
 use test_kit::{Machine, Scratch, chain, lines};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stop_lets_what_runs_end_and_begins_nothing_more() {
+async fn a_stop_finishes_running_tasks_and_starts_no_more() {
     let layout = Layout::in_memory().unwrap();
     let machines: Vec<_> = ["a", "b", "c"].map(|name| layout.add(Machine::new(name)).unwrap()).into();
     let gates: Vec<_> = machines.iter().map(|machine| machine.knobs.gate("first")).collect();
@@ -142,7 +142,7 @@ impl Door {
 }
 
 #[tokio::test]
-async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
+async fn a_task_that_a_stop_prevents_does_not_count_as_interrupted() {
     let (place, store) = (Scratch::new(), Stopping::default());
     let stop = store.stop.clone();
     let config = Config::new(place.path());
@@ -154,7 +154,7 @@ async fn a_task_that_a_stop_keeps_from_beginning_was_not_interrupted() {
 }
 
 #[tokio::test]
-async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_runs() {
+async fn a_marked_task_counts_as_done_with_its_hash_and_later_tasks_run() {
     let place = Scratch::new();
     let layout = place.layout();
     let machine = layout.add(Machine::new("m")).unwrap();
@@ -172,7 +172,7 @@ async fn a_task_that_is_marked_counts_as_done_with_its_hash_and_what_follows_run
 }
 
 #[tokio::test]
-async fn what_has_no_stamp_cannot_be_marked() {
+async fn a_task_without_stamps_cannot_be_marked() {
     #[derive(SetupTasks)]
     #[setup_tasks(subdir = "checked")]
     struct Checked;

@@ -61,7 +61,7 @@ async fn a_context_is_entered_before_the_first_task_and_left_once() {
 }
 
 #[tokio::test]
-async fn a_context_is_told_of_a_failure_and_of_a_cancelled_run() {
+async fn a_context_is_notified_of_a_failure_and_of_a_cancelled_run() {
     let (layout, log) = (Layout::in_memory().unwrap(), Log::default());
     let machine = layout.add(Machine::new("m")).unwrap();
     machine.knobs.set("second", "fail");

@@ -61,7 +61,7 @@ async fn a_template_is_rendered_with_its_model_values_and_keys_through_parents_a
 }
 
 #[tokio::test]
-async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
+async fn a_template_is_rendered_again_only_if_its_values_changed_or_its_file_is_missing() {
     let place = Scratch::new();
     let run = async |domain: &str, names: &[&str]| {
         let layout = place.layout();
@@ -81,7 +81,7 @@ async fn it_runs_again_when_what_it_renders_changes_and_only_then() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_the_same_already_is_left_alone() {
+async fn a_file_that_is_already_the_same_is_not_written() {
     let place = Scratch::new();
     let layout = place.layout();
     layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
@@ -99,7 +99,7 @@ async fn a_file_that_is_the_same_already_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_dry_run_says_what_would_be_rendered_and_makes_no_directory() {
+async fn a_dry_run_reports_templates_that_would_be_rendered_and_creates_no_directory() {
     let place = Scratch::new();
     let layout = place.layout();
     layout.injector().provide(DOMAIN, "x".to_owned()).unwrap();
@@ -124,7 +124,7 @@ impl Numbered {
 }
 
 #[tokio::test]
-async fn a_component_called_hash_says_when_the_template_is_rendered_again() {
+async fn a_component_called_hash_decides_when_the_template_is_rendered_again() {
     let place = Scratch::new();
     for (name, serial, expected) in [("a", 1, "a 1 0"), ("b", 1, "a 1 0"), ("b", 2, "b 2 0")] {
         let layout = place.layout();
@@ -162,7 +162,7 @@ impl Poor {
 }
 
 #[tokio::test]
-async fn an_error_says_which_template_which_line_and_what_and_leaves_no_file() {
+async fn an_error_names_the_template_the_line_and_the_problem_and_leaves_no_file() {
     let layout = Layout::in_memory().unwrap();
     let secret = Arc::new(Mutex::new(false));
     let poor = layout.add(Poor(secret.clone())).unwrap();
@@ -180,7 +180,7 @@ async fn an_error_says_which_template_which_line_and_what_and_leaves_no_file() {
 }
 
 #[tokio::test]
-async fn a_key_that_nobody_provides_names_template_and_variable() {
+async fn the_error_of_a_missing_key_names_the_template_and_the_variable() {
     let layout = Layout::in_memory().unwrap();
     let error = chain(zone(&layout, &[]).run_setup_tasks().await.unwrap_err());
     assert!(
@@ -239,7 +239,7 @@ impl Many {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_value_of_the_injector_is_serialized_once_for_all_that_is_rendered_with_it() {
+async fn a_value_of_the_injector_is_serialized_once_for_all_renderings() {
     let layout = Layout::in_memory().unwrap();
     let count = Arc::new(Mutex::new(0));
     layout.injector().provide(COUNTED, Counted("one".into(), count.clone())).unwrap();

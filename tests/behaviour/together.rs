@@ -455,7 +455,7 @@ async fn forget(parts: &[Object<Part>], naive: &mut Naive, task: Task) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_is_what_a_naive_model_says() {
+async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
     for seed in [1, 2] {
         let mut numbers = Numbers::new(seed);
         let mut next = |below| numbers.index(below);

@@ -208,7 +208,7 @@ async fn on_a_full_disk() {
 }
 
 #[test]
-fn a_read_only_disk_is_an_error_and_what_is_there_can_still_be_read() {
+fn a_read_only_disk_is_an_error_and_existing_data_can_still_be_read() {
     with_a_small_disk("on_a_read_only_disk");
 }
 
@@ -230,7 +230,7 @@ async fn on_a_read_only_disk() {
 }
 
 #[tokio::test]
-async fn errors_of_stamps_can_be_told_apart() {
+async fn errors_of_stamps_can_be_distinguished() {
     let place = Scratch::new();
     fs::create_dir_all(place.database().parent().unwrap()).unwrap();
     fs::write(place.database(), "x").unwrap();
@@ -239,7 +239,7 @@ async fn errors_of_stamps_can_be_told_apart() {
 }
 
 #[tokio::test]
-async fn the_log_of_a_database_that_was_removed_is_not_taken_for_the_new_ones() {
+async fn the_log_of_a_removed_database_is_not_used_for_a_new_one() {
     let place = written().await;
     let beside = |ending: &str| std::path::PathBuf::from(format!("{}{ending}", place.database().display()));
     {
@@ -345,7 +345,7 @@ async fn locks_and_directories_that_are_lost_while_a_run_is_under_way_fail_the_r
 }
 
 #[tokio::test]
-async fn a_path_that_is_too_long_is_said_to_be() {
+async fn a_path_that_is_too_long_is_reported() {
     let place = Scratch::new();
     let long = (0..6).fold(place.path().to_owned(), |path, _| path.join("x".repeat(100)));
     let config = |base: &Path| setup_tasks::Config::new(base);

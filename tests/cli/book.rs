@@ -142,7 +142,7 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn the_smallest_project_the_tutorial_and_the_walk_of_the_readme_work_as_they_are_written() {
+fn the_smallest_project_the_tutorial_and_the_readme_work_as_written() {
     // The pages run one after another because they share build results.
     let shelf = Shelf::new();
     walk(&shelf.folder("hosts"), include_str!("../../docs/src/smallest.md"));

@@ -28,7 +28,7 @@ fn session(place: &Project, lines: &[&[&str]]) -> String {
 const UP: &[&str] = &["up", "--jobs", "1"];
 
 #[test]
-fn up_says_what_it_did_and_the_second_time_that_there_is_nothing_to_do() {
+fn up_reports_its_work_and_the_second_time_that_there_is_nothing_to_do() {
     let place = Project::new();
     golden!("up.txt", session(&place, &[UP, UP]));
 }
@@ -43,7 +43,7 @@ fn a_failure_shows_the_last_lines_of_its_log_and_the_causes() {
 }
 
 #[test]
-fn plan_says_what_would_run_and_why_to_the_root() {
+fn plan_reports_what_would_run_and_the_chain_of_reasons() {
     let place = Project::new();
     place.good(UP);
     place.write("wanted.txt", "bread\nbutter\n");
@@ -75,14 +75,14 @@ fn why_shows_the_chain_of_causes_of_what_would_run_and_of_what_ran() {
 }
 
 #[test]
-fn list_and_types_show_what_there_is() {
+fn list_and_types_show_all_objects_and_types() {
     let place = Project::new();
     place.write("site.txt", "ada\nfrozen\n");
     golden!("list.txt", session(&place, &[&["list"], &["types"], &["list", "--json"]]));
 }
 
 #[test]
-fn status_says_how_things_stand_by_what_was_recorded() {
+fn status_shows_the_recorded_state() {
     let place = Project::new();
     let before = place.show(&["status"]);
     place.write("fail", "");
@@ -92,7 +92,7 @@ fn status_says_how_things_stand_by_what_was_recorded() {
 }
 
 #[test]
-fn history_says_what_ran_why_and_how_it_ended() {
+fn history_shows_what_ran_why_and_how_it_ended() {
     let place = Project::new();
     place.write("fail", "");
     place.run(UP);
@@ -120,7 +120,7 @@ fn graph_draws_objects_and_tasks_in_four_languages() {
 }
 
 #[test]
-fn clear_force_and_mark_say_what_they_did() {
+fn clear_force_and_mark_report_their_work() {
     let place = Project::new();
     place.good(UP);
     let lines: &[&[&str]] = &[
@@ -145,7 +145,7 @@ fn check_finds_mistakes_without_running_anything() {
 }
 
 #[test]
-fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
+fn an_unknown_name_is_an_error_of_the_command_line_that_lists_the_known_ones() {
     let place = Project::new();
     let lines: &[&[&str]] = &[
         &["why", "bob"],
@@ -167,7 +167,7 @@ fn what_is_not_there_is_an_error_of_the_command_line_that_says_what_there_is() {
 }
 
 #[test]
-fn help_is_whole() {
+fn the_help_is_complete() {
     let place = Project::new();
     golden!("help.txt", session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"], &["sleep", "--help"]]));
 }
@@ -194,7 +194,7 @@ fn completions_are_scripts_that_their_shell_takes() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_failure() {
+fn a_reader_that_closes_the_output_is_not_a_failure() {
     let place = Project::new();
     let script = format!("{} up | head -n 1", env!("CARGO_BIN_EXE_site"));
     let mut shell = std::process::Command::new("bash");

@@ -9,7 +9,7 @@ fn lines(text: &str) -> Vec<Value> {
 }
 
 #[test]
-fn up_tells_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
+fn up_prints_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
     let place = Project::new();
     place.write("fail", "");
     let output = place.run(&["up", "--json"]);
@@ -50,7 +50,7 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
 }
 
 #[test]
-fn plan_and_why_say_how_a_file_drifted() {
+fn plan_and_why_show_how_a_file_drifted() {
     let place = Project::new();
     place.good(&["up"]);
     let find = || {

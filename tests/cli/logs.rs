@@ -8,7 +8,7 @@ use test_kit::{guard, until};
 use crate::project::Project;
 
 #[test]
-fn a_log_has_what_the_task_its_commands_and_tracing_said() {
+fn a_log_contains_the_output_of_the_task_its_commands_and_tracing() {
     let place = Project::new();
     place.good(&["up"]);
     let log = place.good(&["logs", "moody/act"]);
@@ -34,7 +34,7 @@ fn the_latest_log_of_each_task_is_shown_or_all_of_them() {
 }
 
 #[test]
-fn a_followed_log_goes_on_with_what_is_said_and_with_the_next_attempt() {
+fn a_followed_log_continues_with_new_output_and_with_the_next_attempt() {
     let place = Project::new();
     place.write("wait", "");
     let mut run = place.command(&["up"]).stdout(Stdio::null()).spawn().unwrap();
@@ -79,7 +79,7 @@ fn peak(place: &Project) -> u64 {
 const LOUD: &str = "yes $(printf 'x%.0s' $(seq 99)) | head -c 300000000; echo the end";
 
 #[test]
-fn a_command_that_says_300_mb_costs_neither_memory_nor_disk() {
+fn a_command_that_prints_300_mb_costs_neither_memory_nor_disk() {
     let place = Project::new();
     place.write("script", "echo quiet");
     place.good(&["up", "--include", "scripted"]);
@@ -100,7 +100,7 @@ fn a_command_that_says_300_mb_costs_neither_memory_nor_disk() {
 }
 
 #[test]
-fn a_command_whose_captured_output_is_over_its_limit_fails_and_says_so() {
+fn the_error_of_a_command_with_too_much_captured_output_names_the_limit() {
     let place = Project::new();
     place.write("script", LOUD);
     place.write("way", "output");

@@ -25,7 +25,7 @@ fn without(id: &str) -> Vec<&'static str> {
 }
 
 #[test]
-fn every_command_takes_an_id_as_it_is_written() {
+fn every_command_reads_an_id_literally() {
     let place = place();
     for id in IDS {
         place.good(&["up", "--include", id]);

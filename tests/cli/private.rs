@@ -18,7 +18,7 @@ fn permissions(path: &Path, found: &mut Vec<(PathBuf, u32)>) {
 }
 
 #[test]
-fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
+fn with_any_umask_all_files_of_the_runtime_are_private() {
     for mask in ["000", "022", "077", "277"] {
         let place = Project::new();
         let script = format!("umask {mask}; {} up", env!("CARGO_BIN_EXE_site"));
@@ -39,7 +39,7 @@ fn with_any_umask_all_that_the_runtime_makes_is_its_owners_alone() {
 }
 
 #[test]
-fn a_lock_that_a_machine_which_is_gone_left_is_broken_by_name_and_one_of_a_living_process_is_not() {
+fn a_lock_of_a_lost_machine_is_broken_by_its_name_and_that_of_a_live_process_is_not() {
     let place = Project::new();
     place.good(&["up"]);
     place.write("wait", "");

@@ -47,7 +47,7 @@ fn steers(c: char) -> bool {
 }
 
 #[test]
-fn no_command_says_anything_that_steers_a_terminal() {
+fn no_command_prints_control_sequences() {
     let place = Project::new();
     let hostile = ["a\x1b]0;owned\x07b", "c\u{9b}31md", "e\u{202e}f", "g\u{200b}h\u{2028}i", "j\rk"];
     place.write("odd.txt", hostile.join("\n"));

@@ -135,7 +135,7 @@ fn wakes(place: &Project, is_stamped: bool, case: &Case) {
 }
 
 #[test]
-fn one_ctrl_c_lets_running_tasks_end_and_everything_else_stops_at_once() {
+fn one_ctrl_c_lets_running_tasks_finish_and_stops_all_else_immediately() {
     for case in &CASES {
         let mut nap = case.begin(plainly);
         nap.terminal.ctrl_c();
@@ -261,7 +261,7 @@ fn has_locks_open(pid: u32) -> bool {
 }
 
 #[test]
-fn a_watch_that_waits_ends_well_at_ctrl_c_and_with_its_number_at_another_signal() {
+fn a_waiting_watch_succeeds_at_ctrl_c_and_ends_with_the_number_of_another_signal() {
     let place = Project::new();
     for (signal, expected) in [("INT", 0), ("TERM", 143), ("HUP", 129), ("QUIT", 131)] {
         let terminal = Terminal::run(&place, &["watch"], true);
@@ -337,7 +337,7 @@ fn a_run_under_nohup_survives_its_terminal() {
 }
 
 #[test]
-fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
+fn ctrl_z_does_nothing_if_no_shell_could_continue_the_run() {
     let place = Project::new();
     place.write("wait", "");
     // The process leads the session of the terminal, and has no shell above it.
@@ -349,7 +349,7 @@ fn ctrl_z_does_nothing_where_nobody_could_continue_the_run() {
 }
 
 #[test]
-fn work_that_blocks_its_thread_does_not_keep_a_signal_that_ends_at_once() {
+fn work_that_blocks_its_thread_does_not_delay_an_immediate_end() {
     let place = Project::new();
     place.write("block", "");
     let terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
@@ -361,7 +361,7 @@ fn work_that_blocks_its_thread_does_not_keep_a_signal_that_ends_at_once() {
 }
 
 #[test]
-fn with_json_a_run_that_is_ended_says_so() {
+fn with_json_an_ended_run_reports_its_end() {
     let place = Project::new();
     place.write("wait", "");
     let mut run = place.command(&["up", "--include", "moody", "--json"]);
@@ -376,7 +376,7 @@ fn with_json_a_run_that_is_ended_says_so() {
 }
 
 #[test]
-fn a_reader_that_reads_nothing_keeps_no_signal() {
+fn a_reader_that_reads_nothing_does_not_delay_a_signal() {
     let place = Project::new();
     place.write("wait", "");
     let (_reader, mut writer) = std::io::pipe().unwrap();

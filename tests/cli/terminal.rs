@@ -142,7 +142,7 @@ fn colours_are_on_a_terminal_and_obey_no_color() {
 }
 
 #[test]
-fn one_ctrl_c_lets_what_runs_end_and_begins_nothing_more() {
+fn one_ctrl_c_finishes_running_tasks_and_starts_no_more() {
     let place = Project::new();
     place.write("wait", "");
     let mut terminal = Terminal::run(&place, &["up"], false);
@@ -185,7 +185,7 @@ fn two_ctrl_cs_stop_at_once_and_leave_no_stamp_and_no_process() {
 }
 
 #[test]
-fn a_task_that_blocks_its_thread_does_not_keep_a_second_ctrl_c() {
+fn a_task_that_blocks_its_thread_does_not_delay_a_second_ctrl_c() {
     let place = Project::new();
     place.write("block", "");
     let mut terminal = Terminal::run(&place, &["up"], false);
@@ -210,7 +210,7 @@ fn off_a_terminal_nothing_moves() {
 }
 
 #[test]
-fn a_command_that_asks_at_the_terminal_fails_at_once_and_says_why() {
+fn a_command_that_reads_from_the_terminal_fails_at_once_with_the_reason() {
     let place = Project::new();
     place.write("script", "read word < /dev/tty");
     let (code, shown) = Terminal::run(&place, &["up", "--include", "scripted"], false).end();
@@ -224,7 +224,7 @@ fn a_command_that_asks_at_the_terminal_fails_at_once_and_says_why() {
 const ASK: &str = "printf 'which word? '; read word; echo \"$word\" > answer";
 
 #[test]
-fn an_interactive_command_has_the_terminal_while_all_else_keeps_still() {
+fn an_interactive_command_has_the_terminal_for_itself() {
     let place = Project::new();
     place.write("script", ASK);
     place.write("way", "interactive");

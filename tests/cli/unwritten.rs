@@ -77,7 +77,7 @@ fn a_full_disk_under_the_standard_output_is_an_error_of_every_command() {
 }
 
 #[test]
-fn a_reader_that_goes_away_is_no_error_of_any_command() {
+fn a_reader_that_closes_the_output_is_not_an_error_of_any_command() {
     let place = place();
     for args in COMMANDS {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -89,7 +89,7 @@ fn a_reader_that_goes_away_is_no_error_of_any_command() {
 }
 
 #[test]
-fn the_run_is_not_harmed_by_an_output_that_cannot_be_written() {
+fn an_output_that_cannot_be_written_does_not_affect_the_run() {
     let place = Project::new();
     let output = place.command(&["up"]).stdout(full()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
@@ -111,7 +111,7 @@ fn a_full_disk_under_the_standard_error_shows_in_the_exit_code() {
 }
 
 #[test]
-fn a_followed_log_ends_where_it_cannot_be_written_or_nobody_reads_it() {
+fn a_followed_log_ends_if_its_output_cannot_be_written_or_has_no_reader() {
     let place = place();
     let follow = place.command(&["logs", "-f", "moody"]).stdout(full()).stderr(Stdio::piped()).output().unwrap();
     assert_eq!(follow.status.code(), Some(1), "{}", errors(&follow));
@@ -122,7 +122,7 @@ fn a_followed_log_ends_where_it_cannot_be_written_or_nobody_reads_it() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_written_is_an_error_and_a_device_stays_one() {
+fn a_diagram_that_cannot_be_written_is_an_error_and_a_device_stays_a_device() {
     let place = place();
     for target in ["/dev/full", "nowhere/site.svg"] {
         let output = place.run(&["graph", "--format", "svg", "--output", target]);

@@ -45,7 +45,7 @@ impl Drop for Watch {
 }
 
 #[test]
-fn a_changed_input_runs_what_depends_on_it_and_a_changed_site_the_new_objects() {
+fn a_changed_input_runs_its_dependents_and_a_changed_site_runs_new_objects() {
     let place = Project::new();
     place.write("site.txt", "ada\n");
     let mut watch = Watch::begin(&place, &[]);
@@ -97,7 +97,7 @@ fn with_json_the_standard_output_is_for_programs_alone() {
 }
 
 #[test]
-fn the_name_of_the_directory_that_inputs_are_in_is_no_pattern() {
+fn the_name_of_the_directory_of_inputs_is_not_a_pattern() {
     let place = Project::new();
     for directory in ["site[1]", "site1"] {
         std::fs::create_dir_all(place.file(directory).join("more")).unwrap();

@@ -54,7 +54,7 @@ fn kill_and_finish(kills: u64, settings: &[(&'static str, &str)], seed: u64) {
 }
 
 #[test]
-fn a_killed_run_is_finished_by_the_next_and_nothing_is_believed_that_is_not_so() {
+fn the_next_run_finishes_a_killed_one_and_no_stamp_is_untrue() {
     let kills = setting("KILLS", 100);
     let half = kills / 2;
     std::thread::scope(|scope| {

@@ -75,7 +75,7 @@ fn as_nobody(command: &Command) -> Command {
 }
 
 #[test]
-fn a_directory_that_may_not_be_written_is_an_error_that_names_it_and_what_is_there_can_be_read() {
+fn a_read_only_directory_is_an_error_that_names_it_and_its_data_can_be_read() {
     let place = Trial::new(&[("PAUSE_US", "0")]);
     place.good("run");
     let is_root = Command::new("id").arg("-u").output().unwrap().stdout == b"0\n";

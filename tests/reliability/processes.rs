@@ -46,7 +46,7 @@ fn at_once(count: usize, settings: &[(&'static str, &str)]) {
 }
 
 #[test]
-fn two_and_ten_processes_at_once_run_each_task_once_and_say_for_whom_they_wait() {
+fn two_and_ten_concurrent_processes_run_each_task_once_and_name_the_holder_while_they_wait() {
     at_once(2, &[("PAUSE_US", "20000")]);
     at_once(10, &[("PAUSE_US", "5000")]);
     at_once(10, &[("PAUSE_US", "5000"), ("STORE", "files")]);
