@@ -21,7 +21,7 @@ pub use crate::work::Stop;
 use crate::work::{CachePadded, FleetOptions, ObjectName, Stops, TaskName};
 
 /// The default number of objects per processor that run at the same time.
-const A_PROCESSOR: usize = 8;
+const OBJECTS_PER_PROCESSOR: usize = 8;
 
 /// A run of many objects. [`Layout::run`] creates it, and awaiting it starts it.
 ///
@@ -149,8 +149,8 @@ impl FleetRun {
         // number of processors is queried only for many objects because the query reads about
         // twenty files.
         let by_default = || match objects {
-            0..=A_PROCESSOR => A_PROCESSOR,
-            _ => A_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from),
+            0..=OBJECTS_PER_PROCESSOR => OBJECTS_PER_PROCESSOR,
+            _ => OBJECTS_PER_PROCESSOR * std::thread::available_parallelism().map_or(1, usize::from),
         };
         self.jobs.unwrap_or_else(by_default).min(objects)
     }

@@ -15,7 +15,7 @@ impl ObjectName {
     pub(super) fn new(text: &str, layout: &Layout) -> Result<Self, FleetError> {
         match layout.get(text) {
             Some(_) => Ok(Self::Id(text.into())),
-            None => part_of(text, text).map(Self::Pattern),
+            None => parse_pattern(text, text).map(Self::Pattern),
         }
     }
 }
@@ -35,7 +35,7 @@ impl TaskName {
         }
         match splits().next() {
             Some((object, rest)) => {
-                Ok(Self::Below { prefix: format!("{}/", object.id()).into(), rest: part_of(rest, text)? })
+                Ok(Self::Below { prefix: format!("{}/", object.id()).into(), rest: parse_pattern(rest, text)? })
             }
             None => ObjectName::new(text, layout).map(Self::Object),
         }
@@ -50,7 +50,7 @@ impl TaskName {
 }
 
 /// Parses a pattern that is a part, or all, of the user's text. An error shows the whole text.
-fn part_of(part: &str, text: &str) -> Result<Pattern, FleetError> {
+fn parse_pattern(part: &str, text: &str) -> Result<Pattern, FleetError> {
     Pattern::new(part).map_err(|error| FleetError::Pattern { pattern: text.to_owned(), problem: error.msg.to_owned() })
 }
 

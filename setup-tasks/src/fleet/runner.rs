@@ -22,7 +22,7 @@ use crate::work::{CachePadded, FleetOptions};
 use crate::work::{RequestId, SharedError, WorkContext, panicked};
 
 /// The number of objects that a worker runs without a wait before it yields the thread.
-const IN_A_ROW: usize = 64;
+const OBJECTS_PER_TURN: usize = 64;
 
 /// Runs the selected objects, and returns their results.
 pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: FleetOptions) -> FleetReport {
@@ -97,7 +97,7 @@ impl FleetState {
 
 /// Runs one object after another until none are left.
 async fn work(shared: Arc<FleetState>) {
-    let mut in_a_row = 0;
+    let mut run_in_turn = 0;
     let mut next = shared.next(None);
     loop {
         match next {
@@ -118,8 +118,8 @@ async fn work(shared: Arc<FleetState>) {
             }
             Next::End => return shared.more.notify_waiters(),
         }
-        in_a_row += 1;
-        if in_a_row % IN_A_ROW == 0 {
+        run_in_turn += 1;
+        if run_in_turn % OBJECTS_PER_TURN == 0 {
             tokio::task::yield_now().await;
         }
     }

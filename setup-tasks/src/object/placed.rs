@@ -19,7 +19,7 @@ use crate::task::answer::Completion;
 use crate::task::category::TaskCategory;
 use crate::task::context::{LazyContext, TaskContext};
 use crate::task::file_change::FileChange;
-use crate::task::helpers::AddedAsk;
+use crate::task::helpers::HelperClosure;
 use crate::task::kind::{DynTaskKind, KindFeatures};
 use crate::task::name::with_stem;
 use crate::task::outcome::Outcome;
@@ -148,7 +148,7 @@ impl<T: SetupTasks> Placed<T> {
 }
 
 /// Calls a helper closure of an added task.
-fn ask_added<'a, A>(ask: Option<&AddedAsk<A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
+fn ask_added<'a, A>(ask: Option<&HelperClosure<A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
     ask.map_or(Asked::Absent, |ask| Asked::Later(ask(cx.get().clone())))
 }
 

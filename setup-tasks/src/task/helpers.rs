@@ -10,14 +10,14 @@ use crate::task::context::TaskContext;
 use crate::{BoxFuture, Result};
 
 /// A closure that replaces a helper method.
-pub(crate) type AddedAsk<A> = Arc<dyn Fn(TaskContext) -> BoxFuture<'static, Result<A>> + Send + Sync>;
+pub(crate) type HelperClosure<A> = Arc<dyn Fn(TaskContext) -> BoxFuture<'static, Result<A>> + Send + Sync>;
 
 /// The closures and dependencies of an added task.
 #[derive(Clone, Default)]
 pub(crate) struct Helpers {
-    pub(crate) hash: Option<AddedAsk<String>>,
-    pub(crate) invalidator: Option<AddedAsk<bool>>,
-    pub(crate) check_completed: Option<AddedAsk<Completion>>,
+    pub(crate) hash: Option<HelperClosure<String>>,
+    pub(crate) invalidator: Option<HelperClosure<bool>>,
+    pub(crate) check_completed: Option<HelperClosure<Completion>>,
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Debug for Helpers {
     }
 }
 
-fn asks<F, A, R>(ask: F, read: fn(A::Output) -> Result<R>) -> AddedAsk<R>
+fn erase<F, A, R>(ask: F, read: fn(A::Output) -> Result<R>) -> HelperClosure<R>
 where
     F: Fn(TaskContext) -> A + Send + Sync + 'static,
     A: Future + Send + 'static,
@@ -77,7 +77,7 @@ impl<K> NewTask<K> {
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
         A: Future<Output: IntoHashText> + Send + 'static,
     {
-        self.helpers.hash = Some(asks(hash, IntoHashText::into_hash_text));
+        self.helpers.hash = Some(erase(hash, IntoHashText::into_hash_text));
         self
     }
 
@@ -88,7 +88,7 @@ impl<K> NewTask<K> {
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
         A: Future<Output: IntoValid> + Send + 'static,
     {
-        self.helpers.invalidator = Some(asks(is_valid, IntoValid::into_valid));
+        self.helpers.invalidator = Some(erase(is_valid, IntoValid::into_valid));
         self
     }
 
@@ -99,7 +99,7 @@ impl<K> NewTask<K> {
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
         A: Future<Output: IntoCompletion> + Send + 'static,
     {
-        self.helpers.check_completed = Some(asks(check, IntoCompletion::into_completion));
+        self.helpers.check_completed = Some(erase(check, IntoCompletion::into_completion));
         self
     }
 

@@ -213,7 +213,7 @@ const fn number(places: &[TaskPosition<'_>]) -> [i64; CAPACITY] {
         i = 0;
         while i < places.len() {
             if !known.has(i) {
-                if let Some(number) = beside(places, i, &numbers, &known) {
+                if let Some(number) = neighbour_number(places, i, &numbers, &known) {
                     numbers[i] = number;
                     known.insert(i);
                     missing -= 1;
@@ -235,7 +235,12 @@ const fn number(places: &[TaskPosition<'_>]) -> [i64; CAPACITY] {
 /// Returns the number that places task `i` beside its targets: before the first target of `before`,
 /// or else after the last target of `after`, or else its own number. Returns `None` while the
 /// number of a target is unknown.
-const fn beside(places: &[TaskPosition<'_>], i: usize, numbers: &[i64; CAPACITY], known: &Set) -> Option<i64> {
+const fn neighbour_number(
+    places: &[TaskPosition<'_>],
+    i: usize,
+    numbers: &[i64; CAPACITY],
+    known: &Set,
+) -> Option<i64> {
     let mut ahead_of: Option<i64> = None;
     let mut behind: Option<i64> = None;
     let mut k = 0;

@@ -41,16 +41,16 @@ impl Circle {
         if waiter == target {
             return Some(Self::new(std::slice::from_ref(waiter)));
         }
-        let mut came: HashMap<u64, WaitNode> = HashMap::new();
+        let mut predecessors: HashMap<u64, WaitNode> = HashMap::new();
         let mut open = vec![target.clone()];
         while let Some(node) = open.pop() {
             for next in node.waits_for() {
-                if next == *target || came.contains_key(&next.id()) {
+                if next == *target || predecessors.contains_key(&next.id()) {
                     continue;
                 }
-                came.insert(next.id(), node.clone());
+                predecessors.insert(next.id(), node.clone());
                 if next == *waiter {
-                    return Some(Self::new(&way_back(waiter, target, &came)));
+                    return Some(Self::new(&path_to(waiter, target, &predecessors)));
                 }
                 open.push(next);
             }
@@ -61,11 +61,11 @@ impl Circle {
 
 /// Returns the path of the search in the order of the waits: from `waiter` over `target` to the
 /// node that waits for `waiter`.
-fn way_back(waiter: &WaitNode, target: &WaitNode, came: &HashMap<u64, WaitNode>) -> Vec<WaitNode> {
+fn path_to(waiter: &WaitNode, target: &WaitNode, predecessors: &HashMap<u64, WaitNode>) -> Vec<WaitNode> {
     let mut path = Vec::new();
     let mut at = waiter;
     while at != target {
-        let Some(before) = came.get(&at.id()) else { break };
+        let Some(before) = predecessors.get(&at.id()) else { break };
         path.push(before.clone());
         at = before;
     }

@@ -57,7 +57,7 @@ struct FleetHandle(Arc<FleetOptions>);
 /// The number of nested works after which the next one gets its own tokio task. A chain of a
 /// thousand objects would not fit on a stack. In a debug build, eight works can take more than 2
 /// MiB.
-const NESTED: u32 = 4;
+const MAX_STACK_DEPTH: u32 = 4;
 
 tokio::task_local! {
     static WORK: WorkContext;
@@ -105,7 +105,7 @@ impl WorkContext {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        if WORK.try_with(|current| current.depth < NESTED).unwrap_or(true) {
+        if WORK.try_with(|current| current.depth < MAX_STACK_DEPTH).unwrap_or(true) {
             return work.await;
         }
         Self::apart(work).await

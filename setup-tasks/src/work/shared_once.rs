@@ -110,7 +110,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
             })
         };
         let _wait = self.node.wait().map_err(OnceError::Circle)?;
-        shallow(work).await.map_err(OnceError::Failed)
+        wait_on_shallow_stack(work).await.map_err(OnceError::Failed)
     }
 
     /// Begins the work, which stores its own result.
@@ -139,40 +139,40 @@ fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The largest number of works that are polled within each other on one stack. A waiter also polls
 /// work that another caller began, so a chain of works can be as long as the graph of objects.
-const POLLED: u32 = 2;
+const MAX_POLL_DEPTH: u32 = 2;
 
 thread_local! {
     /// The number of works that this thread is polling.
     static DEPTH: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Counts one more polled work until it is dropped.
-struct Deeper;
+/// A guard that counts one more polled work until it is dropped.
+struct PollDepth;
 
-impl Deeper {
+impl PollDepth {
     fn enter() -> Self {
         DEPTH.set(DEPTH.get() + 1);
         Self
     }
 }
 
-impl Drop for Deeper {
+impl Drop for PollDepth {
     fn drop(&mut self) {
         DEPTH.set(DEPTH.get() - 1);
     }
 }
 
 /// Waits for work. If too many works are on the stack, a tokio task polls it instead.
-async fn shallow<V: Clone + Send + Sync + 'static>(mut work: Work<V>) -> Result<V, SharedError> {
+async fn wait_on_shallow_stack<V: Clone + Send + Sync + 'static>(mut work: Work<V>) -> Result<V, SharedError> {
     let mut elsewhere = None;
     std::future::poll_fn(move |cx| {
-        if elsewhere.is_none() && DEPTH.get() >= POLLED {
+        if elsewhere.is_none() && DEPTH.get() >= MAX_POLL_DEPTH {
             elsewhere = Some(OwnTask::spawn(work.clone()));
         }
         if let Some(task) = &mut elsewhere {
             return task.poll_unpin(cx);
         }
-        let _deeper = Deeper::enter();
+        let _depth = PollDepth::enter();
         work.poll_unpin(cx)
     })
     .await
