@@ -58,7 +58,7 @@ pub enum LeaseError {
     Lost {
         /// The object.
         object: String,
-        /// What happened to the lease.
+        /// A description of the loss.
         detail: String,
     },
     /// The operating system refused the lock that the lease consists of.

@@ -72,7 +72,7 @@ impl Lock {
 /// The reason why a lock was not broken.
 #[derive(Debug)]
 enum NotBroken {
-    /// Its holder is alive.
+    /// The holder is alive.
     Alive(ProcessRecord),
     /// Nothing proves that its holder has ended.
     Unknown(ProcessRecord),

@@ -30,11 +30,11 @@ struct Record {
 /// The state of a process, as far as it is seen from here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
-    /// It runs.
+    /// The process runs.
     Alive,
-    /// It has ended.
+    /// The process has ended.
     Dead,
-    /// It cannot be seen from here: it is on another machine, or in another container.
+    /// The process cannot be seen from here: it is on another machine, or in another container.
     Unknown,
 }
 

@@ -63,7 +63,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
             let error = break_lease(&here, gone).unwrap_err().to_string();
             assert!(error.contains("is alive, so it stays"), "{error}");
 
-            // As its holder left it on a disk that keeps locks.
+            // The state that a holder leaves on a disk that keeps locks.
             std::fs::write(here.place(OBJECT), format!("{record:<512}")).unwrap();
             if gone.is_some() {
                 for other in [None, Some("another machine")] {
@@ -79,7 +79,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
             let broken = break_lease(&here, gone).unwrap();
             assert_eq!(broken, LockBreak::Broken(shown.to_owned()));
             let next = acquire(&here, Duration::ZERO).await.unwrap();
-            // Whoever waited for the old lock does not take it for the lock.
+            // A process that waited for the old lock does not take it for the new one.
             drop(held);
             tokio::time::sleep(Duration::from_millis(300)).await;
             assert!(!waiting.is_finished());
@@ -95,7 +95,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
 async fn a_lock_of_another_machine_is_broken_if_it_is_said_to_be_gone() {
     let record = r#"{"version":2,"pid":7,"host":"web","boot":"another","pid_namespace":"pid:[1]","started":1}"#;
     a_lock_is_broken(Some("web"), record.to_owned(), "process 7 on web").await;
-    // As the first version signed.
+    // A record of the first version.
     let record = r#"{"version":1,"pid":7,"host":"web"}"#;
     a_lock_is_broken(Some("web"), record.to_owned(), "process 7 on web").await;
 }
@@ -204,4 +204,59 @@ fn subdirs_never_share_a_lock() {
     let paths: std::collections::HashSet<_> = ["a/b", "a%2Fb", "a%b", "a"].map(|s| locks.path(s)).into();
     assert_eq!(paths.len(), 4);
     assert!(locks.path(&"x/".repeat(500)).file_name().unwrap().len() < 100);
+}
+
+/// Leases with a time to live whose second renewal finds them taken over.
+#[derive(Default)]
+struct Lossy;
+
+struct LossyLease(AtomicU32);
+
+impl Leases for Lossy {
+    fn acquire<'a>(&'a self, _: &'a str) -> Answer<'a, Acquired> {
+        MaybeReady::ready(Ok(Acquired::Lease(Box::new(LossyLease(AtomicU32::new(0))))))
+    }
+
+    fn holder<'a>(&'a self, _: &'a str) -> Answer<'a, Option<Holder>> {
+        MaybeReady::ready(Ok(None))
+    }
+
+    fn break_lease<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> Answer<'a, LockBreak> {
+        MaybeReady::ready(Ok(LockBreak::NotHeld))
+    }
+
+    fn renew_every(&self) -> Option<Duration> {
+        Some(Duration::from_millis(1))
+    }
+}
+
+impl Lease for LossyLease {
+    fn fence(&self) -> Option<Fence> {
+        Some(Fence(7))
+    }
+
+    fn renew(&self) -> Answer<'_, ()> {
+        let is_lost = self.0.fetch_add(1, Ordering::Relaxed) > 0;
+        let lost = || LeaseError::Lost { object: OBJECT.to_owned(), detail: "it was taken over".to_owned() };
+        MaybeReady::pending(async move { if is_lost { Err(lost()) } else { Ok(()) } })
+    }
+
+    fn release(&self) {}
+}
+
+#[tokio::test]
+async fn a_session_begins_no_task_after_its_lease_was_lost() {
+    let (renewals, id) = (Renewals::default(), "gw".into());
+    let held = super::acquire(&Lossy, &renewals, (&id, OBJECT)).await.unwrap().ok().unwrap();
+    assert_eq!(held.fence(), Some(Fence(7)));
+    let since = Instant::now();
+    let lost = loop {
+        match held.begin_task("mount") {
+            Ok(()) => assert!(since.elapsed() < Duration::from_secs(30), "nobody renews the lease"),
+            Err(lost) => break lost,
+        }
+        tokio::task::yield_now().await;
+    };
+    assert!(lost.to_string().starts_with("the lease of `gw` was lost: it was taken over"), "{lost}");
+    assert!(held.check().await.is_err(), "it stays lost");
 }

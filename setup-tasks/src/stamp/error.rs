@@ -1,4 +1,4 @@
-//! What can go wrong with stamps.
+//! The errors of stores.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ pub enum StampError {
     Damaged {
         /// The damaged file.
         path: PathBuf,
-        /// What was found.
+        /// A description of the damage.
         detail: String,
     },
     /// A newer version of setup-tasks wrote the store.
@@ -58,7 +58,7 @@ pub enum StampError {
     /// The operating system refused.
     #[error("cannot {action} `{}`: {source}\nhelp: {}", path.display(), help(source))]
     Io {
-        /// What was tried.
+        /// The operation that failed, as a verb.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
@@ -105,7 +105,7 @@ pub enum StampError {
     Database {
         /// The database.
         path: PathBuf,
-        /// Its words.
+        /// The message of the database.
         detail: String,
     },
 }

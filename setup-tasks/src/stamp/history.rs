@@ -1,4 +1,4 @@
-//! What ran when, why, for how long, and how it ended.
+//! The history: one line for each attempt that ended, with its time, reason, duration and result.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use crate::decide::Reason;
 
-/// How an attempt of a task ended.
+/// The end of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum AttemptEnd {
-    /// Its method did its work.
+    /// The method did its work.
     Ran,
-    /// It asked to be skipped.
+    /// The method asked to be skipped.
     Skipped,
-    /// It failed.
+    /// The method failed.
     Failed,
-    /// It was declared done by hand.
+    /// A user declared the task done.
     Marked,
 }
 
@@ -34,9 +34,9 @@ pub struct HistoryEntry {
     pub task: String,
     /// When the attempt ended.
     pub time: Timestamp,
-    /// How long it took, in microseconds.
+    /// The duration in microseconds.
     pub duration_us: u64,
-    /// How it ended.
+    /// The result.
     pub ended: AttemptEnd,
     /// Why it ran, in words.
     pub reason: String,

@@ -1,4 +1,4 @@
-//! What the system says of a file without opening it: whether its content has to be read to know that it is the same.
+//! The state of a file without its content: if the state is the same, the content need not be read.
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io;
@@ -20,7 +20,7 @@ pub struct FileStamp {
     recorded: Timestamp,
 }
 
-/// What the system says of a file.
+/// The state of a file, as the system gives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Look {
     pub(super) size: u64,

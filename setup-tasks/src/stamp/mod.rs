@@ -62,37 +62,37 @@ impl std::fmt::Display for RunId {
 pub struct Stamp {
     /// When the task completed.
     pub time: Timestamp,
-    /// What its hash function said before it ran, or the text that it was made with by hand; empty without one. Of a text that
+    /// The answer of the hash function before the run, or the text given by hand; empty if there is none. For a text that
     /// holds a [secret](crate::Secret), `blake3-keyed:` and its hash under a key of the state directory.
     pub contents: String,
     /// The fingerprint of its source.
     pub source: Option<u64>,
     /// The run that it completed in.
     pub run: RunId,
-    /// How long its method took, in microseconds.
+    /// The duration of its method in microseconds.
     pub duration_us: u64,
-    /// Its input files as they were before it ran.
+    /// The state of its input files before the run.
     pub inputs: Vec<InputStamp>,
-    /// Whether its hash or its inputs changed while it ran.
+    /// Whether its hash or its inputs changed during the run.
     pub changed_while_running: bool,
-    /// What the task's kind keeps of the run, to compare what it made with what is there: see
+    /// Bytes that the kind of the task keeps, to compare its results with the present state: see
     /// [`TaskContext::keep`](crate::TaskContext::keep).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<u8>,
 }
 
-/// What became of an attempt that did not end in a stamp.
+/// An attempt that did not end in a stamp.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Attempt {
-    /// It began and has not ended: it runs now, or its process ended first.
+    /// The attempt began and has not ended: it runs now, or its process ended first.
     Running {
         /// When it began.
         since: Timestamp,
         /// In which run.
         run: RunId,
     },
-    /// It failed.
+    /// The attempt failed.
     Failed {
         /// When it failed.
         time: Timestamp,
@@ -166,13 +166,13 @@ impl Entry {
 pub struct Records(Vec<(SmolStr, Entry)>);
 
 impl Records {
-    /// What is kept about a task.
+    /// Returns the entry of a task, if there is one.
     pub fn get(&self, task: &str) -> Option<&Entry> {
         self.0.iter().find(|(name, _)| name == task).map(|(_, entry)| entry)
     }
 
-    /// As [`get`](Self::get), looking first where the last look-up of a walk in run order ended: entries are written in
-    /// that order, so a walk over all tasks looks at each entry once.
+    /// As [`get`](Self::get), but begins the search behind the entry that the last search found. Entries are in run order, so a walk over
+    /// all tasks looks at each entry once.
     pub(crate) fn get_next(&self, task: &str, cursor: &mut usize) -> Option<&Entry> {
         let from = (*cursor).min(self.0.len());
         let found = (from..self.0.len()).chain(0..from).find(|&i| self.0[i].0 == task)?;
@@ -196,7 +196,7 @@ impl Records {
         self.0.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
-    /// Whether nothing is kept.
+    /// Returns whether there is no entry.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -10,7 +10,7 @@ use super::input::{InputError, find};
 
 /// A declared path or glob, relative to the layout's base directory unless it is absolute.
 ///
-/// What is written in the attribute can be a glob: `*`, `?` and `[…]` within a name, and `**` for any number of directories. A
+/// A pattern in an attribute can be a glob: `*`, `?` and `[…]` within a name, and `**` for any number of directories. A
 /// field's value is taken literally, whatever characters are in it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PathPattern {

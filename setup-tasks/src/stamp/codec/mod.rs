@@ -16,7 +16,7 @@ const WITHOUT_FIELDS: u8 = 2;
 const POSTCARD: u8 = 1;
 const HEAD: usize = 5;
 
-/// What an entry has, in its first byte.
+/// The flags in the first byte of an entry.
 mod has {
     pub(super) const STAMP: u8 = 1;
     pub(super) const SOURCE: u8 = 2;
@@ -135,7 +135,7 @@ pub(crate) fn decode_body(body: &[u8]) -> Option<Records> {
     rest.0.is_empty().then_some(Records(entries))
 }
 
-/// What is left to be read; `None` where it ends too early, or is nothing that is written.
+/// The bytes that are still to be read. A read returns `None` if they end too early or cannot have been written.
 struct Rest<'b>(&'b [u8]);
 
 impl<'b> Rest<'b> {
@@ -210,7 +210,7 @@ mod tests {
 
     use super::*;
 
-    /// What a program of the first format wrote, so that no later change forgets how to read it.
+    /// Bytes of a program of the first format: every later version must read them.
     const FIRST_FORMAT: &str = "01b5c24eed02056d6f756e740180c0a0c898dbc5f51802726f010780acb5eb94dbc5f518e724ac020000000662616e6e65\
                                 7200010181c0a0c898dbc5f51880acb5eb94dbc5f518e724026e6f";
 
@@ -330,7 +330,7 @@ mod tests {
         records.set("mount", Some(Entry::completed(stamp)));
         let mut bytes = vec![WITHOUT_FIELDS, 0, 0, 0, 0, 1, has::STAMP | has::INPUTS];
         put_bytes(&mut bytes, b"mount");
-        // Its time, its run and its duration.
+        // The time, the run and the duration.
         bytes.extend([0; 8 + 12 + 1]);
         let mut kept = vec![1];
         put_bytes(&mut kept, b"conf");

@@ -131,7 +131,7 @@ impl StampStore for FilesStore {
         Box::pin(async move {
             let written = self.make_all(object, fence, &changes);
             if let Err(StampError::Moved { .. }) = written {
-                // What follows is a new run, of a program that does more than one.
+                // The next change belongs to a new run of a program that makes several runs.
                 self.changes.forget();
                 self.shared.forget_place();
             }

@@ -1,5 +1,5 @@
-//! What objects have in common, in many processes: the history, the latest stamp's time, and the lock for changes,
-//! which the system takes from a process that ends, however it ends.
+//! The files that all objects share: the history, the time of the latest stamp, and the lock for changes. The system frees the lock
+//! when its process ends, however it ends.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -39,8 +39,8 @@ impl Shared {
         Self { changes: place(), reads: place() }
     }
 
-    /// For as long as the file is open nobody else makes a change, in this process or another. Without it two would share
-    /// a draft, and the latest time could go back.
+    /// Locks all changes, of this and other processes, for as long as the returned file is open. Without the lock two changes would
+    /// share a draft, and the latest time could go back.
     pub(super) fn lock(&self) -> Result<File, StampError> {
         let directory = self.changes.make()?;
         let path = directory.path().join(LOCK);
@@ -48,7 +48,7 @@ impl Shared {
             loop {
                 let file = directory.make_file(LOCK, Creation::Write)?;
                 file.lock()?;
-                // Whoever comes after its file was removed locks another. Where the directory went with it, that is an error.
+                // After the file was removed, others lock a new one. If the directory went with it, that is an error.
                 if is_in_place(&path, identity(&file)?) || !directory.is_in_place() {
                     return Ok(file);
                 }
@@ -166,7 +166,7 @@ mod tests {
         shared.history(&HistoryFilter::default()).unwrap().iter().map(|entry| entry.time.0).collect()
     }
 
-    /// What a store of each of ten processes writes: the lock is one of open files, so of stores as well.
+    /// Ten stores stand for ten processes: the lock belongs to the open file, so each store has its own.
     #[test]
     fn of_what_many_write_at_once_nothing_is_lost_and_the_latest_time_never_goes_back() {
         let place = tempfile::tempdir().unwrap();

@@ -52,7 +52,7 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
         match copy() {
             Ok(Some(copy)) => return Ok(copy),
             Ok(None) => {}
-            // Whoever brings the log in may be held up in the middle of a page: it gets longer and longer to go on.
+            // A checkpoint may be held up in the middle of a page. It gets more time with each attempt.
             Err(StampError::Damaged { .. }) if has_log && torn < TORN => {
                 torn += 1;
                 std::thread::sleep(std::time::Duration::from_millis(torn));
@@ -121,7 +121,7 @@ fn committed(log: &[u8]) -> Option<(HashMap<usize, usize>, usize, usize)> {
         let (header, page) = (&frame[..FRAME_HEADER], &frame[FRAME_HEADER..]);
         let number = word(header, 0)? as usize;
         sum = sums.add(sums.add(sum, &header[..8]), page);
-        // What follows is of before the log began anew, or was not finished.
+        // The following frames are older than the beginning of the log, or were not finished.
         if number == 0 || header[8..16] != *salts || sum != (word(header, 16)?, word(header, 20)?) {
             break;
         }
@@ -201,7 +201,7 @@ mod tests {
         connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap() == "ok"
     }
 
-    /// What happens to the database at each step: rows come, grow and go, the log is brought in and begins anew.
+    /// The changes at each step: rows come, grow and go, and checkpoints begin the log anew.
     fn change(connection: &Connection, step: u64) {
         let text = vec![0_u8; usize::try_from(step * 7919 % 9000).unwrap()];
         let (key, count) = (i64::try_from(step * 31 % 57).unwrap(), i64::try_from(step % 5).unwrap());

@@ -18,10 +18,10 @@ const APPLICATION: i64 = 0x5354_534b;
 const FORMAT: i64 = 3;
 pub(super) const BUSY: Duration = Duration::from_secs(30);
 
-/// How every connection is opened: by one thread at a time, and through no link.
+/// The flags of every connection: one thread uses it at a time, and it is opened through no link.
 const HOW: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
-/// How much of the database a connection that reads keeps, in KiB: a scan looks at each page once.
+/// The cache of a connection that reads, in KiB. It is small, since a scan looks at each page once.
 const READ_CACHE_KIB: i64 = 256;
 
 /// The latest time that anything was stamped at, or one after it. Rows of the history are numbered by their times, each after the one

@@ -1,4 +1,4 @@
-//! What a group of changes makes of the database, in one transaction.
+//! Writes a group of changes in one transaction.
 
 use std::path::Path;
 
@@ -49,7 +49,7 @@ pub(super) fn write_group(
             let (time, duration) = (signed(e.time.0), signed(e.duration_us));
             let ended = ended_text(e.ended);
             let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
-            // Where a mad clock has used the last number, `SQLite` finds one.
+            // If a clock far in the future has used the last number, `SQLite` chooses one.
             let seq = last.unwrap_or(0).checked_add(1).map(|next| next.max(time));
             last = seq.or(last);
             add.execute(params![seq, e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
@@ -109,7 +109,7 @@ pub(super) mod tests {
         let path = place.path().join("stamps.sqlite");
         let store = SqliteStore::new(&path);
         store.write("ada", None, ran(7)).await.unwrap();
-        // As it was kept before, by a clock that was ahead.
+        // A row of an older version, written under a clock that was ahead.
         let ahead: u64 = 4_000_000_000_000_000_000;
         let old = Connection::open(&path).unwrap();
         old.execute("UPDATE history SET seq = 1, time = ?1, task = 'ahead'", [signed(ahead)]).unwrap();

@@ -74,7 +74,7 @@ impl SqliteStore {
 }
 
 impl Reads {
-    /// What is kept about an object, and the latest time if that is asked for: the two columns of the answer, if there is one.
+    /// Reads the records of an object and the latest time: the two columns of the query's row, if there is one.
     fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Timestamp>), StampError> {
         self.reader.read(&self.path, Default::default, |db| {
             let mut statement = db.prepare_cached(query).map_err(|e| self.error(&e))?;
@@ -146,7 +146,7 @@ impl StampStore for SqliteStore {
     }
 
     fn without_trace(&self) -> Option<&dyn StampStore> {
-        // What writes has the files open anyway.
+        // The writer has the files open anyway.
         Some(if self.writer.initialized() { &self.reads } else { &self.quiet })
     }
 }
@@ -267,7 +267,7 @@ fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
         ended,
         reason: row.get(6)?,
         error: row.get(7)?,
-        // What a newer version might say is not known here, and is not needed.
+        // A reason of a newer version is not understood, and is not needed.
         why: row.get::<_, Option<String>>(8)?.and_then(|why| serde_json::from_str(&why).ok()),
     })
 }

@@ -17,7 +17,7 @@ pub(super) fn find(path: &Path) -> Result<Option<PathBuf>, StampError> {
     check(&directory, path, false).map(Some)
 }
 
-/// As [`find`], making the directory if it is missing, and the files that are there private.
+/// As [`find`], but makes the directory if it is missing, and makes existing files private.
 pub(super) fn make(path: &Path) -> Result<PrivateDir, StampError> {
     let parent = parent(path);
     let directory = PrivateDir::create_shared(parent);

@@ -23,7 +23,7 @@ const CHEAP: Duration = Duration::from_millis(1);
 #[derive(Default)]
 pub(super) struct Reader {
     opened: Mutex<Option<Opened>>,
-    /// Whether nothing on disk may change by reading, also while somebody writes or after a writer was killed.
+    /// Whether reads leave no trace on disk, also during writes or after a writer was killed.
     without_trace: bool,
 }
 
@@ -40,7 +40,7 @@ struct Opened {
 /// When a file was modified last, and its length.
 type State = (SystemTime, u64);
 
-/// What can be seen of the database from outside.
+/// The state of the database files, as seen without opening them.
 #[derive(Clone, Copy, PartialEq)]
 enum File {
     Missing,
@@ -79,7 +79,7 @@ impl Reader {
                     let now = look(path)?;
                     (now != File::Missing).then_some(opened.settled && result.is_ok() && now == of)
                 }
-                // Who has it open does not matter.
+                // It does not matter which process has it open.
                 None => exists(path)?.then_some(true),
             };
             match holds {
