@@ -1,6 +1,6 @@
-//! A store and leases of one's own, outside the runtime: two hosts share a server. They contend for an object, one of them loses its
-//! network while it runs a task, the other one breaks its lease, and the late write of the first one is refused by its fence.
-//! `cargo run --bin own-store`
+//! A store and leases that are implemented outside the runtime. Two hosts share a server and
+//! contend for an object. One host loses its network while it runs a task. The other host breaks
+//! the lease, and the fence refuses the late write of the first host. `cargo run --bin own-store`
 #![expect(clippy::print_stdout, reason = "an example talks")]
 
 use std::collections::HashMap;
@@ -46,7 +46,7 @@ impl Connection {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks the server, which takes a round trip.
+    /// Sends a request to the server, which takes a round trip.
     fn ask<'a, A: Send + 'a>(&'a self, query: impl FnOnce(&mut Tables) -> A + Send + 'a) -> MaybeReady<'a, A> {
         MaybeReady::pending(async move {
             tokio::task::yield_now().await;
@@ -78,7 +78,7 @@ impl StampStore for Connection {
     }
 
     fn latest(&self) -> Answer<'_, Option<Timestamp>> {
-        // Every stamp has its line of history.
+        // Every stamp has a line of history.
         self.ask(|tables| Ok(tables.history.iter().map(|line| line.time).max()))
     }
 
@@ -116,7 +116,7 @@ impl Leases for Connection {
                 let help = format!("if {holder} is gone for good, break its lease by its name");
                 return Err(LeaseError::Unknown { object: object.to_owned(), holder, help });
             }
-            // Late writes of the old holder are refused from now on.
+            // From now on, late writes of the old holder are refused.
             row.fence += 1;
             row.holder = None;
             Ok(LockBreak::Broken(holder))
@@ -164,7 +164,7 @@ impl Lease for OwnLease {
     }
 }
 
-/// A database whose migration says that it has begun, and ends when it may.
+/// A model whose task reports that it has begun, and waits for permission to end.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "db")]
 struct Database {

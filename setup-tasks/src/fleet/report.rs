@@ -13,7 +13,7 @@ use crate::work::SharedError;
 const VERSION: u32 = 1;
 
 /// The results of a fleet, or of its dry run. The text (`Display`) has one line for every task that
-/// is not up to date and for every object that was not completed, and then the
+/// is not up to date and for every object that is readonly or was not completed, and then the
 /// [`summary`](Self::summary). The page "Formats" of the book describes the JSON form.
 #[derive(Clone, Debug)]
 #[non_exhaustive]

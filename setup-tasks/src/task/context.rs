@@ -1,4 +1,4 @@
-//! What a task or helper method can see of the run that calls it.
+//! The context of a task: the view of tasks and helper methods on the run that calls them.
 
 use std::any::Any;
 use std::path::Path;
@@ -15,7 +15,7 @@ use crate::secret;
 use crate::stamp::{Entry, RunId, StampError};
 use crate::task::extract::LastRun;
 
-/// The run as a task or a helper method sees it.
+/// The view of a task or a helper method on the run that calls it.
 #[derive(Clone)]
 pub struct TaskContext {
     object: AnyObject,
@@ -25,7 +25,7 @@ pub struct TaskContext {
     attempt: u32,
     resources: Resources,
     log: Option<Arc<TaskLog>>,
-    /// What the task keeps of this run; shared by its attempts.
+    /// The bytes that the task keeps beside its stamp. All attempts of a run share them.
     keeps: Arc<Mutex<Vec<u8>>>,
 }
 
@@ -40,61 +40,62 @@ impl std::fmt::Debug for TaskContext {
     }
 }
 
-/// What the contexts gave that are entered, the outermost first.
+/// The resources of the entered contexts, the outermost first.
 pub(crate) type Resources = Vec<Arc<dyn Any + Send + Sync>>;
 
 impl TaskContext {
-    /// What a task of an object would see while it is decided: to ask kinds of tasks of other objects.
+    /// Creates the context of an object's task as the methods that decide the task see it. A kind
+    /// of task can use it to call the methods of tasks of other objects.
     pub fn of(object: &AnyObject, task: &'static str) -> Self {
         Self::new(&object.0, task, None)
     }
 
-    /// The object.
+    /// Returns the object.
     pub fn object(&self) -> &AnyObject {
         &self.object
     }
 
-    /// The task's name.
+    /// Returns the task's name.
     pub fn task(&self) -> &'static str {
         self.task
     }
 
-    /// When, and with what, the task last completed.
+    /// Returns the stamp of the task's last completion, if its last attempt completed.
     pub fn last_run(&self) -> LastRun {
         self.last_run.clone()
     }
 
-    /// Why the task runs; `None` in the methods that decide that.
+    /// Returns the reason why the task runs, or `None` in the methods that decide whether it runs.
     pub fn reason(&self) -> Option<&Reason> {
         self.reason.as_ref()
     }
 
-    /// Which attempt this is, from 1; above 1 with `retries`.
+    /// Returns the number of the attempt, from 1. It is greater than 1 only with `retries`.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }
 
-    /// The layout.
+    /// Returns the layout.
     pub fn layout(&self) -> &Layout {
         &self.object.0.core().layout
     }
 
-    /// The object's injector.
+    /// Returns the object's injector.
     pub fn injector(&self) -> &Injector {
         self.object.0.core().injector()
     }
 
-    /// The run of this process, as stamps and the history name it.
+    /// Returns the id of this process's run, as stamps and the history contain it.
     pub fn run_id(&self) -> RunId {
         self.layout().run_id()
     }
 
-    /// Of a customization's task, the object that the customization is applied to.
+    /// Returns the object to which the customization of the task is applied, or `None` for all other tasks.
     pub fn host(&self) -> Option<AnyObject> {
         self.object.0.core().host()
     }
 
-    /// Says something about the task to those who listen to its object's events, to its log, and to tracing.
+    /// Writes a line to the task's log, to the listeners of the object's events, and to tracing.
     pub fn log(&self, line: impl Into<String>) {
         let line = secret::redact(&line.into()).into_owned();
         if let Some(log) = &self.log {
@@ -104,75 +105,82 @@ impl TaskContext {
         self.object.0.core().emit(self.task, || EventKind::LogLine { line });
     }
 
-    /// Keeps bytes beside the stamp that this run writes if the task succeeds, for
-    /// [`TaskKind::differences`](crate::task::kind::TaskKind::differences) to compare with what is there. The first byte should be a version.
+    /// Keeps bytes beside the stamp that the run writes if the task succeeds. A later call of
+    /// [`TaskKind::differences`](crate::task::kind::TaskKind::differences) compares them with the
+    /// current state. The first byte should be a version.
     pub fn keep(&self, bytes: Vec<u8>) {
         *self.keeps.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
     }
 
-    /// Returns what the last run kept, if its stamp counts; nothing if it kept nothing.
+    /// Returns the bytes that the last run kept. They are empty if it kept none, or if there is no
+    /// valid stamp.
     pub fn kept(&self) -> &[u8] {
         self.last_run.0.as_ref().map_or(&[], |stamp| &stamp.kept)
     }
 
-    /// Returns a BLAKE3 hash of a content under a key that only the owner of the state directory can read. Keep it in place of a
-    /// plain hash if the content depends on a secret. A dry run without a key uses a random one, since no hash under it was kept.
+    /// Returns a BLAKE3 hash of a content under a key that only the owner of the state directory
+    /// can read. Keep it instead of a plain hash if the content depends on a secret. If there is no
+    /// key, a dry run uses a random one, since no hash under a key has been kept yet.
     ///
     /// # Errors
     ///
-    /// [`StampError::Io`] if the key cannot be read or made.
+    /// Returns [`StampError::Io`] if the key cannot be read or created.
     pub fn keyed_hash(&self, content: &[u8]) -> Result<[u8; 32], StampError> {
         self.layout().texts().keyed_hash(content, !self.layout().is_dry_run())
     }
 
-    /// Takes what this run keeps.
+    /// Takes the bytes that this run keeps.
     pub(crate) fn take_kept(&self) -> Vec<u8> {
         std::mem::take(&mut *self.keeps.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The log of this attempt; `None` in the methods that decide whether the task runs.
+    /// Returns the log of this attempt, or `None` in the methods that decide whether the task runs.
     pub fn task_log(&self) -> Option<&Arc<TaskLog>> {
         self.log.as_ref()
     }
 
-    /// The resource of the run's context, or of the customization's, if it is entered and of that type.
+    /// Returns the innermost resource of type `R` of the entered contexts, which belong to the run
+    /// or to its customizations.
     pub fn resource<R: Send + Sync + 'static>(&self) -> Option<Arc<R>> {
         self.resources.iter().rev().find_map(|resource| resource.clone().downcast().ok())
     }
 
-    /// The object's place for what can be made again. In a dry run it is named and not made.
+    /// Returns the object's directory for data that can be created again. Creates the directory,
+    /// except in a dry run.
     ///
     /// # Errors
     ///
-    /// [`PathError::Io`] if it cannot be made.
+    /// Returns [`PathError::Io`] if the directory cannot be created.
     pub fn stamp_path(&self) -> Result<&Path, PathError> {
         self.object.0.core().stamp_path()
     }
 
-    /// Returns the path of [`stamp_path`](Self::stamp_path) without making the directory, for methods that only look.
+    /// Returns the path of [`stamp_path`](Self::stamp_path) without creating the directory, for
+    /// methods that only read.
     pub fn stamp_path_unmade(&self) -> &Path {
         self.object.0.core().paths().stamp_path()
     }
 
-    /// The object's place for what must not be lost, private to its owner. In a dry run it is named and not made.
+    /// Returns the object's directory for data that must not be lost, which only its owner can
+    /// access. Creates the directory, except in a dry run.
     ///
     /// # Errors
     ///
-    /// [`PathError::Io`] if it cannot be made.
+    /// Returns [`PathError::Io`] if the directory cannot be created.
     pub fn state_path(&self) -> Result<&Path, PathError> {
         self.object.0.core().state_path()
     }
 
-    /// The object's place for logs. In a dry run it is named and not made.
+    /// Returns the object's directory for logs. Creates the directory, except in a dry run.
     ///
     /// # Errors
     ///
-    /// [`PathError::Io`] if it cannot be made.
+    /// Returns [`PathError::Io`] if the directory cannot be created.
     pub fn log_path(&self) -> Result<&Path, PathError> {
         self.object.0.core().log_path()
     }
 
-    /// The task, for errors: `hosts/gateway/mount`.
+    /// Returns the name of the task in errors, such as `hosts/gateway/mount`.
     pub(crate) fn who(&self) -> String {
         format!("{}/{}", self.object.id(), self.task)
     }
@@ -206,7 +214,7 @@ impl TaskContext {
     }
 }
 
-/// A context that is made when the first helper method asks for it.
+/// A context that is created when the first helper method needs it.
 pub(crate) struct LazyContext<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
     pub(crate) task: &'static str,

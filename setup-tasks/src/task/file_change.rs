@@ -1,11 +1,11 @@
-//! What a task would change in files, for dry runs.
+//! The changes that a task would make to files, for dry runs.
 
 use serde::Serialize;
 use similar::TextDiff;
 
 use crate::secret::redact;
 
-/// A file that a task would write: what it holds now, and what it would hold.
+/// A file that a task would write, with its current and its future content.
 ///
 /// ```
 /// use setup_tasks::run::FileChange;
@@ -16,13 +16,13 @@ use crate::secret::redact;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct FileChange {
-    /// The file, as its kind of task calls it.
+    /// The name of the file, as its kind of task chooses it.
     pub path: String,
-    /// What it holds; `None` if it is not there.
+    /// The current content, or `None` if there is no such file.
     pub before: Option<String>,
-    /// What it would hold.
+    /// The future content.
     pub after: String,
-    /// Its permissions, and those that it would have, if they differ.
+    /// The current and the future permissions, if they differ.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub modes: Option<(u32, u32)>,
     #[serde(skip)]
@@ -32,7 +32,7 @@ pub struct FileChange {
 }
 
 impl FileChange {
-    /// A change of a file. [Secrets](crate::Secret) in the texts are replaced.
+    /// Creates a change of a file. [Secrets](crate::Secret) in the texts are redacted.
     pub fn new(path: impl Into<String>, before: Option<String>, after: String) -> Self {
         let is_none = before.as_ref() == Some(&after);
         let clean = |text: String| redact(&text).into_owned();
@@ -46,8 +46,9 @@ impl FileChange {
         }
     }
 
-    /// A change of a file whose text was made from a secret: neither text is kept, since a secret that this process does not know
-    /// may be in the old one, and a spelling that nobody recognises in either.
+    /// Creates a change of a file whose text depends on a secret. Neither text is kept: the old one
+    /// may contain a secret that this process does not know, and both may contain a secret in a
+    /// form that redaction does not recognize.
     pub fn of_secret(path: impl Into<String>, before: Option<&str>, after: &str) -> Self {
         let hidden = "[made from a secret]\n".to_owned();
         let path = redact(&path.into()).into_owned();
@@ -55,19 +56,20 @@ impl FileChange {
         Self { path, before: before.map(|_| hidden.clone()), after: hidden, modes: None, is_none, is_secret: true }
     }
 
-    /// Adds the permissions of the file that is there, and those that it would have.
+    /// Adds the current and the future permissions of the file.
     #[must_use]
     pub fn with_modes(mut self, before: u32, after: u32) -> Self {
         self.modes = (before != after).then_some((before, after));
         self
     }
 
-    /// Whether the file would be as it is.
+    /// Returns whether the file would stay the same.
     pub fn is_none(&self) -> bool {
         self.is_none && self.modes.is_none()
     }
 
-    /// As a unified diff, with three lines around each change; other permissions stand in front of it.
+    /// Returns a unified diff with three lines of context around each change. A change of
+    /// permissions precedes it.
     pub fn unified(&self) -> String {
         let modes = self.modes.map(|(before, after)| format!("old mode {before:04o}\nnew mode {after:04o}\n"));
         let modes = modes.unwrap_or_default();

@@ -1,4 +1,5 @@
-//! The row of a task: the facts that are known at compile time, and the functions that call the user's methods.
+//! The row of a task: the facts that are known at compile time, and the functions that call the
+//! user's methods.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -16,11 +17,12 @@ use crate::{BoxFuture, Result};
 
 /// A function that calls a task's method.
 pub type RunFn<T> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
-/// A function that calls an async helper method, or one with extractors.
+/// A function that calls a helper method that is async or has extractors.
 pub type AskFn<T, A> = for<'a> fn(&'a T, &'a TaskContext) -> BoxFuture<'a, Result<A>>;
-/// A function that calls a helper method without a future and without a context.
+/// A function that calls a helper method that is neither async nor has extractors. It needs no
+/// future and no context.
 pub type AskNowFn<T, A> = fn(&T) -> Result<A>;
-/// A function that formats paths over the model's fields.
+/// A function that returns path patterns formatted with the model's fields.
 pub type PathsFn<T> = fn(&T) -> Vec<PathPattern>;
 /// A function that returns the system dependencies of a task.
 pub type SystemFn<T> = fn(&T) -> Vec<Arc<dyn SystemDependency>>;
@@ -199,7 +201,8 @@ impl TaskHead {
         self.with(Action::Relation(Relation { relatives, to }))
     }
 
-    /// Returns the row of a relationship with a task of the objects that a method returns which is async or has extractors.
+    /// Returns the row of a relationship with a task of the objects that a method returns, if the
+    /// method is async or has extractors.
     pub const fn async_method<T: 'static>(self, task: &'static str, relatives: AskFn<T, Relatives>) -> TaskDef<T> {
         let (relatives, to) = (HelperFn::Later(relatives), RelatedTask::of_method(task));
         self.with(Action::Relation(Relation { relatives, to }))
@@ -225,7 +228,8 @@ impl<T: 'static> TaskDef<T> {
         self
     }
 
-    /// Makes the runtime look up the task by its name in each related object, since nothing has checked that it exists.
+    /// Makes the runtime look up the task by its name in each related object, because nothing
+    /// checks at compile time that it exists.
     pub const fn by_name(mut self) -> Self {
         if let Action::Relation(relation) = &mut self.action {
             relation.to.by_name = true;

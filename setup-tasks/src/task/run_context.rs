@@ -1,4 +1,4 @@
-//! The context of a run: something that its tasks share, entered only if a task runs.
+//! The context of a run: a resource that its tasks share. A run enters the context only if a task runs.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::Arc;
 use crate::work::WorkContext;
 use crate::{BoxFuture, Result};
 
-/// How a run ended, as its context is told.
+/// The end of a run, as its context receives it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ContextExit {
-    /// Every task that had to run did.
+    /// All tasks that had to run completed.
     Done,
     /// A task failed.
     Failed,
@@ -18,8 +18,9 @@ pub enum ContextExit {
     Cancelled,
 }
 
-/// Something that is entered before the first task of a run that runs and left once, with the outcome: a mounted image, a
-/// connection. Tasks reach what was entered as [`Resource<R>`](crate::Resource).
+/// A context such as a mounted image or a connection. A run enters it before its first task that
+/// runs, and leaves it once, with the outcome. Tasks access its resource with
+/// [`Resource<R>`](crate::Resource).
 ///
 /// ```
 /// use setup_tasks::{Resource, RunContext, prelude::*};
@@ -60,20 +61,20 @@ pub enum ContextExit {
 /// # Ok(()) }
 /// ```
 pub trait RunContext: Send + Sync + 'static {
-    /// What tasks reach.
+    /// The resource that tasks can access.
     type Resource: Send + Sync + 'static;
 
-    /// Makes it. An error fails the run before its first task.
+    /// Creates the resource. An error fails the run before its first task.
     fn enter(&self) -> impl Future<Output = Result<Self::Resource>> + Send;
 
-    /// Takes it down. Called exactly once for each `enter` that succeeded; of a run that is dropped, on a task of its
-    /// own.
+    /// Releases the resource. This is called exactly once for each `enter` that succeeded. If the
+    /// run is dropped, a separate tokio task calls it.
     fn leave(&self, resource: Arc<Self::Resource>, outcome: ContextExit) -> impl Future<Output = Result<()>> + Send;
 }
 
 type AnyResource = Arc<dyn Any + Send + Sync>;
 
-/// [`RunContext`] without its type.
+/// A type-erased [`RunContext`].
 pub(crate) trait DynRunContext: Send + Sync {
     fn enter_dyn(&self) -> BoxFuture<'_, Result<AnyResource>>;
     fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: ContextExit) -> BoxFuture<'static, Result<()>>;
@@ -88,14 +89,14 @@ impl<C: RunContext> DynRunContext for C {
         Box::pin(async move {
             match resource.downcast::<C::Resource>() {
                 Ok(resource) => self.leave(resource, outcome).await,
-                // Made by `enter_dyn` of the same context.
+                // `enter_dyn` of the same context created the resource.
                 Err(_) => unreachable!("a run's resource is of its context's type"),
             }
         })
     }
 }
 
-/// A context that was entered; dropped without [`leave`](Self::leave), it is left as cancelled.
+/// An entered context. If it is dropped without [`leave`](Self::leave), it is left as cancelled.
 pub(crate) struct Entered {
     context: Option<Arc<dyn DynRunContext>>,
     resource: AnyResource,
@@ -112,8 +113,8 @@ impl Entered {
 
     pub(crate) async fn leave(mut self, outcome: ContextExit) -> Result<()> {
         match self.context.take() {
-            // In a task of its own, so that a run that is dropped now does not leave it half left.
-            // What it waits for, the run waits for.
+            // A separate tokio task leaves the context, so that it is left completely even if the
+            // run is dropped meanwhile. Its waits count as waits of the run.
             Some(context) => {
                 match tokio::spawn(WorkContext::get().carry(context.leave_dyn(self.resource.clone(), outcome))).await {
                     Ok(left) => left,

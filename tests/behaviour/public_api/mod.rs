@@ -1,7 +1,9 @@
-//! The public API of each published library, as a snapshot: a change of it shows in a diff.
+//! Tests of the public API of each published library. The API is a snapshot, so a change of it
+//! shows in a diff.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p setup-tasks-tests --test behaviour -- public_api` writes the snapshots again. They hold the
-//! signatures that can be reached from the root by a public path. Implementations that a `macro_rules!` generates are missing.
+//! `UPDATE_EXPECT=1 cargo test -p setup-tasks-tests --test behaviour -- public_api` updates the
+//! snapshots. They contain the signatures with a public path from the root. Implementations that a
+//! `macro_rules!` generates are missing.
 
 mod listing;
 mod modules;

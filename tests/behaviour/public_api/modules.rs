@@ -50,8 +50,8 @@ impl Library {
         self.modules.insert(path, items);
     }
 
-    /// Returns the definition that a path means within a module, or the path of the module that it means with an empty name.
-    /// `None` means that the path leads out of the library.
+    /// Returns the definition to which a path refers within a module. For a path to a module, the
+    /// name of the definition is empty. Returns `None` for a path out of the library.
     pub fn resolve(&self, module: &str, path: &[String]) -> Option<Definition> {
         let (first, rest) = path.split_first()?;
         let base = match first.as_str() {
@@ -80,7 +80,7 @@ impl Library {
         }
     }
 
-    /// Returns the items of a definition: a macro and a trait may share a name.
+    /// Returns the items of a definition. There can be several because a macro and a trait may share a name.
     pub fn items<'a>(&'a self, (module, name): &'a Definition) -> impl Iterator<Item = &'a Item> {
         self.modules[module].iter().filter(move |item| name_of(item).is_some_and(|own| own == *name))
     }
@@ -119,7 +119,8 @@ pub fn leaves(tree: &UseTree) -> Vec<(Vec<String>, String)> {
         UseTree::Name(name) => vec![(vec![name.ident.to_string()], name.ident.to_string())],
         UseTree::Rename(rename) => vec![(vec![rename.ident.to_string()], rename.rename.to_string())],
         UseTree::Group(group) => group.items.iter().flat_map(leaves).collect(),
-        // A glob would hide names from this listing; the ones in use import from traits of the language.
+        // A glob would hide names from the listing. The existing globs import only traits of the
+        // standard library.
         UseTree::Glob(_) => vec![],
     }
 }
