@@ -1,6 +1,6 @@
 //! Mistakes and the compiler's messages about them. Each file in `ui` is named after its mistake,
-//! and its `.stderr` contains the output that a user sees. `TRYBUILD=overwrite cargo test -p
-//! setup-tasks-tests --test ui` updates these files.
+//! and its `.stderr` contains the output that a user sees. This command updates these files:
+//! `TRYBUILD=overwrite cargo test -p setup-tasks-tests --test ui`
 
 use std::process::Command;
 

@@ -1,5 +1,5 @@
-//! A binary with the whole command line: `cargo run --bin commands -- up`, `plan`, `why`, `logs
-//! report/archive`, `--help`
+//! A binary with the whole command line: `cargo run --bin commands -- up`, `plan`, `why`,
+//! `logs report/archive`, `--help`
 
 use std::process::ExitCode;
 

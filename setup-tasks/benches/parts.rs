@@ -1,5 +1,5 @@
-//! Benchmarks of the parts of a run with nothing to do: `cargo bench -p setup-tasks --bench parts
-//! --features __bench`
+//! Benchmarks of the parts of a run with nothing to do:
+//! `cargo bench -p setup-tasks --bench parts --features __bench`
 
 use divan::{Bencher, black_box};
 use futures_util::FutureExt;

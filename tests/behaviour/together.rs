@@ -483,7 +483,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     naive.forced.insert(task);
                 }
                 6 => {
-                    // A task fails until it is repaired, and the failure has consequences for other tasks.
+                    // A task fails until it is repaired. Meanwhile, its failure affects other tasks.
                     let task = (i, TASKS[next(4)]);
                     world.facts().failing.insert(task);
                     naive.forced.insert(task);

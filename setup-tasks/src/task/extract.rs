@@ -122,8 +122,8 @@ impl<T: SetupTasks> ExtractFor<T> for Object<T> {
     }
 }
 
-/// The object to which a [`Customization`](crate::Customization) is applied. Its tasks and helper
-/// methods can take it.
+/// The object to which a [`Customization`](crate::Customization) is applied. The tasks and helper
+/// methods of the customization can take it.
 ///
 /// ```
 /// use setup_tasks::{Customization, HostObject, prelude::*};
@@ -307,7 +307,8 @@ impl<K: KeyName> Extract for Option<InjectKey<K>> {
     }
 }
 
-/// The entered resource of the context that [`context`](crate::run::Run::context) added to the run.
+/// The resource of an entered context. [`context`](crate::run::Run::context) adds a context to a
+/// run, and a customization can have one, too.
 #[derive(Clone, Debug)]
 pub struct Resource<R: ?Sized>(pub Arc<R>);
 

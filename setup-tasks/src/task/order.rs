@@ -180,8 +180,8 @@ const fn edges(places: &[TaskPosition<'_>]) -> [Set; CAPACITY] {
     ahead
 }
 
-/// Returns the number of every task. If tasks depend on each other's number (`a before b`, `b after
-/// a`), the one that is declared first gets a number by its declaration: halfway to the next number
+/// Returns the number of every task. If tasks depend on each other's number (`a before b`,
+/// `b after a`), the one that is declared first gets a number by its declaration: halfway to the next number
 /// of the count, which stays free for the next task.
 const fn number(places: &[TaskPosition<'_>]) -> [i64; CAPACITY] {
     let mut numbers = [0; CAPACITY];

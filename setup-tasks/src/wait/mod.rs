@@ -7,13 +7,14 @@
 //!
 //! # Invariants
 //!
-//! 1. An edge is entered before the search for a circle begins. Of two waits that close one circle at the same time, at least one
-//!    finds the other and is refused.
-//! 2. Each node has a lock of its own, and no thread holds the locks of two nodes. There is no lock of the whole graph.
-//! 3. An edge ends with the [`Wait`] that entered it. Its [`WaitCondition`] can end it earlier: the search ignores an edge whose
-//!    condition holds, even if the waiter has not been polled since.
-//! 4. A circle of statements of several processes is a true one, even if the statements are of different times: a wait on the
-//!    circle ends only after the next wait on it has ended.
+//! 1. An edge is entered before the search for a circle begins. Of two waits that close one circle
+//!    at the same time, at least one finds the other and is refused.
+//! 2. Each node has a lock of its own, and no thread holds the locks of two nodes. There is no lock
+//!    of the whole graph.
+//! 3. An edge ends with the [`Wait`] that entered it. Its [`WaitCondition`] can end it earlier: the
+//!    search ignores an edge whose condition holds, even if the waiter has not been polled since.
+//! 4. A circle of statements of several processes is a true one, even if the statements are of
+//!    different times: a wait on the circle ends only after the next wait on it has ended.
 //! 5. Work outside of all nodes waits without an edge, since nothing can wait for it in turn.
 
 mod circle;

@@ -145,7 +145,8 @@ impl WorkContext {
     /// Records that work which the caller requested was planned instead of done. `would_run` names
     /// the first task that would run.
     pub(crate) fn note_planned(would_run: impl FnOnce() -> Option<String>) {
-        // Within a real run, or outside of all runs, no caller could mistake the plan for the work.
+        // There is no record within a real run or outside of all runs: there, no caller could
+        // mistake the plan for the work.
         let noted = WORK.try_with(|current| current.reached.clone());
         if let Ok(Some(reached)) = noted {
             reached.note(would_run());

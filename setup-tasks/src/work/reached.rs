@@ -15,7 +15,7 @@ impl Reached {
     pub(crate) fn note(&self, would_run: Option<String>) {
         self.any.store(true, Ordering::Relaxed);
         if let Some(task) = would_run {
-            // The first task is enough for the explanation why a task is undecided.
+            // The first task is enough to explain why a task is undecided.
             let _ = self.would_run.set(task);
         }
     }

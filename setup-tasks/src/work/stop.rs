@@ -9,8 +9,7 @@ use tokio::sync::Notify;
 
 use super::context::WorkContext;
 
-/// A request to stop a fleet. Running tasks are brought to their end, and no other task begins.
-/// Clones share one state.
+/// A request to stop a fleet. Running tasks finish, and no further task begins. Clones share one state.
 ///
 /// ```
 /// use setup_tasks::{fleet::Stop, prelude::*};
@@ -61,7 +60,7 @@ impl Stop {
 
     /// Waits until the stop is requested.
     pub async fn asked(&self) {
-        // Made before the look, so that no request in between is missed.
+        // The notification is created before the check so that no request in between is missed.
         let notified = self.0.notify.notified();
         if !self.is_asked() {
             notified.await;
