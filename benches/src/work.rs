@@ -58,7 +58,7 @@ struct Thing {
 }
 
 impl Thing {
-    #[expect(clippy::unused_self, reason = "as a task's helper")]
+    #[expect(clippy::unused_self, reason = "a helper of a task takes `&self`")]
     fn write(&self, cx: &TaskContext, i: usize) -> Result<()> {
         Ok(fs::write(cx.stamp_path()?.join(format!("out{i}")), CONTENT)?)
     }

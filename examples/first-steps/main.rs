@@ -44,7 +44,7 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-#[expect(clippy::print_stdout, reason = "an example talks")]
+#[expect(clippy::print_stdout, reason = "an example prints")]
 fn say(line: &str) {
     println!("{line}");
 }

@@ -204,7 +204,7 @@ mod tests {
     fn fuzz_a_site_file_with_changed_lines_is_read_or_refused_by_name() {
         let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
         let cases = 100_u32.saturating_mul(factor);
-        #[expect(clippy::print_stdout, reason = "a long run is added up")]
+        #[expect(clippy::print_stdout, reason = "the cases of a long run are added up")]
         {
             println!("fuzz site files: {cases} cases");
         }

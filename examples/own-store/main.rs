@@ -1,7 +1,7 @@
 //! A store and leases that are implemented outside the runtime. Two hosts share a server and
 //! contend for an object. One host loses its network while it runs a task. The other host breaks
 //! the lease, and the fence refuses the late write of the first host. `cargo run --bin own-store`
-#![expect(clippy::print_stdout, reason = "an example talks")]
+#![expect(clippy::print_stdout, reason = "an example prints")]
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -51,7 +51,7 @@ mod tests {
         use proptest::prelude::*;
         let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
         let cases = 4000_u32.saturating_mul(factor);
-        #[expect(clippy::print_stdout, reason = "a long run is added up")]
+        #[expect(clippy::print_stdout, reason = "the cases of a long run are added up")]
         {
             println!("fuzz outputs of templates: {cases} cases");
         }

@@ -95,14 +95,14 @@ async fn measure(name: &str, open: Open) {
     report(name, [median(load), median(one), median(many)]);
 }
 
-#[expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
+#[expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 fn report(name: &str, [load, one, many]: [Duration; 3]) {
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
     println!("{name:<8} {:>9.3} {:>9.1} {:>9.1}", micros(load), micros(one), micros(many));
 }
 
 #[tokio::main]
-#[expect(clippy::print_stdout, reason = "it is what a benchmark is for")]
+#[expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 async fn main() {
     let place = tempfile::tempdir().unwrap();
     let path = place.path().to_owned();

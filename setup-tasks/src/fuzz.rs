@@ -1,5 +1,5 @@
-//! Fuzz tests of external input: bytes of a database, configuration, subdirs, texts with secrets. `FUZZ=1000` multiplies the number
-//! of cases.
+//! Fuzz tests of external input: bytes of a database, configuration, subdirs, texts with secrets.
+//! `FUZZ=1000` multiplies the number of cases.
 
 use std::path::{Component, Path};
 
@@ -12,12 +12,12 @@ use crate::secret::redact;
 use crate::stamp::codec::{decode, decode_body, encode};
 use crate::stamp::{Entry, Records, RunId, Stamp, Timestamp};
 
-/// Returns the configuration of a test, with the number of cases multiplied by `FUZZ`. The number is printed, so that the cases of a
-/// long run can be added up.
+/// Returns the configuration of a test, with the number of cases multiplied by `FUZZ`. The number
+/// is printed, so that the cases of a long run can be added up.
 fn cases(name: &str, ordinary: u32) -> ProptestConfig {
     let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
     let cases = ordinary.saturating_mul(factor);
-    #[expect(clippy::print_stdout, reason = "a long run is added up")]
+    #[expect(clippy::print_stdout, reason = "the cases of a long run are added up")]
     {
         println!("fuzz {name}: {cases} cases");
     }

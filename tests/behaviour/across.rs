@@ -141,7 +141,7 @@ async fn as_another_process() {
     say(&error.map_or_else(|| "end".to_owned(), |error| format!("failed {}", error.replace('\n', " | "))));
 }
 
-#[expect(clippy::print_stdout, reason = "it is how the processes talk")]
+#[expect(clippy::print_stdout, reason = "the processes communicate by their output")]
 fn say(line: &str) {
     println!("\n>>> {line}");
 }

@@ -30,7 +30,7 @@ async fn as_another_process() {
     say("end");
 }
 
-#[expect(clippy::print_stdout, reason = "it is how the processes talk")]
+#[expect(clippy::print_stdout, reason = "the processes communicate by their output")]
 fn say(line: &str) {
     println!("\n>>> {line}");
 }

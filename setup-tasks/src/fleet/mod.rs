@@ -54,7 +54,7 @@ const OBJECTS_PER_PROCESSOR: usize = 8;
 /// ```
 #[derive(Debug)]
 #[must_use = "a fleet does nothing until it is awaited"]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub struct FleetRun {
     layout: Layout,
     jobs: Option<usize>,

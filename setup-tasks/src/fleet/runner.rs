@@ -48,8 +48,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
-            // Panics of tasks and objects are caught at their place, so this panic comes from the
-            // runner itself.
+            // Panics of tasks and objects are caught earlier, so this panic comes from the runner itself.
             tracing::error!("a worker of a fleet ended early: {error}");
         }
     }

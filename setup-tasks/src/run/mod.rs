@@ -63,7 +63,7 @@ impl<T> std::fmt::Debug for Run<T> {
 
 /// What a run is told.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
