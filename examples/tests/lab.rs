@@ -302,8 +302,8 @@ fn waiting_shows_from_a_second_terminal_what_a_run_is_doing() {
         panic!("never: {wanted:?}: {:?}", lab.lines(&["ps"]));
     };
     let process = format!("process {pid}");
-    let files = "files runs wait (Wait until it may be touched), because: its check reports that it is not complete";
-    let grace = "grace runs wait (Wait until it may be touched), because: ";
+    let files = "files runs wait (Wait until it may be touched), because its check reports that it is not complete";
+    let grace = "grace runs wait (Wait until it may be touched), because ";
     let lines = wait_for(&[&process, files, grace, "ada checks server_publish", "waits for files"]);
     assert!(lines[1].trim_start().starts_with("0 of 2 objects ended"), "{lines:?}");
     let json: serde_json::Value = serde_json::from_slice(&lab.run(&["ps", "--json"]).stdout).unwrap();

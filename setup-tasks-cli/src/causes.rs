@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use setup_tasks::decide::Tense;
 use setup_tasks::fleet::FleetReport;
 use setup_tasks::inspect::ObjectTaskInspector;
 use setup_tasks::run::TaskReport;
@@ -57,8 +58,8 @@ impl Causes<'_> {
         }
         for at in 0..chain.len() {
             if let Some(reason) = &reasons[at] {
-                let has_run = chain[at].when != When::WouldRun;
-                chain[at].reason = Some(clause(reason, chain.get(at + 1), has_run));
+                let tense = if chain[at].when == When::WouldRun { Tense::Present } else { Tense::Past };
+                chain[at].reason = Some(clause(reason, chain.get(at + 1), tense));
             }
         }
         Ok(chain)
@@ -87,7 +88,7 @@ impl Causes<'_> {
         match planned.filter(|task| task.status == TaskStatus::WouldRun) {
             Some(planned) => {
                 let reason = planned.reason.clone();
-                let because = reason.as_ref().map(|reason| clause(reason, None, false));
+                let because = reason.as_ref().map(|reason| clause(reason, None, Tense::Present));
                 Ok(Some((Cause::new(object, task, When::WouldRun, because), reason)))
             }
             None => self.recorded(object, task).await,
@@ -102,7 +103,7 @@ impl Causes<'_> {
         let done = entries.into_iter().find(|entry| matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Marked));
         Ok(done.map(|entry| {
             let when = if entry.ended == AttemptEnd::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
-            let reason = entry.why.as_ref().map_or(entry.reason, |why| clause(why, None, true));
+            let reason = entry.why.as_ref().map_or(entry.reason, |why| clause(why, None, Tense::Past));
             (Cause::new(object, task, when, Some(reason)), entry.why)
         }))
     }
@@ -118,16 +119,11 @@ pub(crate) fn words(reason: &Reason, behind: Option<&Cause>) -> String {
     }
 }
 
-/// Returns a reason as a clause that follows `because`.
-pub(crate) fn clause(reason: &Reason, behind: Option<&Cause>, has_run: bool) -> String {
-    match (reason, has_run) {
-        (Reason::NeverRan, true) => "it had never run".to_owned(),
-        (Reason::NeverRan, false) => "it has never run".to_owned(),
-        (Reason::Forced, true) => "it was forced".to_owned(),
-        (Reason::Forced, false) => "it is forced".to_owned(),
-        (Reason::Failed { .. }, _) => format!("it {reason}"),
-        (Reason::Interrupted, _) => format!("it was {reason}"),
-        _ => words(reason, behind),
+/// Returns a reason as a clause that follows `because`. A dependency that has not run yet would run first.
+pub(crate) fn clause(reason: &Reason, behind: Option<&Cause>, tense: Tense) -> String {
+    match reason {
+        Reason::DependencyNewer { .. } => words(reason, behind),
+        _ => reason.clause(tense),
     }
 }
 

@@ -46,7 +46,7 @@ struct Shutdown {
 /// Work that a first Ctrl-C asks to stop.
 struct Interruptible {
     stop: Stop,
-    /// Whether it runs tasks, which the user is told about.
+    /// Whether it runs tasks. The user then sees a message.
     is_run: bool,
 }
 
@@ -209,7 +209,7 @@ pub(crate) fn listen() {
         if let Err(error) = started {
             tracing::warn!("signals cannot be handled: {error}");
         }
-        // The error means that there is no such thread. Signals then have their default effect.
+        // On an error, the thread does not exist, and signals have their default effect.
         let _ = listening.recv();
     });
 }
@@ -289,7 +289,7 @@ mod unix {
         }
     }
 
-    /// Returns one bit per signal that the process ignores, if the system tells.
+    /// Returns one bit per signal that the process ignores, or `None` if the system does not provide it.
     fn ignored() -> Option<u64> {
         let status = std::fs::read_to_string("/proc/self/status").ok()?;
         let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"))?;
@@ -332,7 +332,7 @@ mod unix {
         true
     }
 
-    /// Returns the parent of another process, if the system tells.
+    /// Returns the parent of another process, or `None` if the system does not provide it.
     fn parent(pid: Pid) -> Option<Pid> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
         // The name of the program stands in parentheses and may contain any character.

@@ -83,6 +83,32 @@ pub enum Reason {
     Invalidated,
 }
 
+/// The time of the run that a reason explains.
+#[doc(hidden)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tense {
+    /// The task ran.
+    Past,
+    /// The task runs, or would run.
+    Present,
+}
+
+impl Reason {
+    /// Returns the reason as a clause that follows `because`.
+    #[doc(hidden)]
+    pub fn clause(&self, tense: Tense) -> String {
+        match (self, tense) {
+            (Self::NeverRan, Tense::Past) => "it had never run".to_owned(),
+            (Self::NeverRan, Tense::Present) => "it has never run".to_owned(),
+            (Self::Forced, Tense::Past) => "it was forced".to_owned(),
+            (Self::Forced, Tense::Present) => "it is forced".to_owned(),
+            (Self::Failed { .. }, _) => format!("it {self}"),
+            (Self::Interrupted, _) => format!("it was {self}"),
+            _ => self.to_string(),
+        }
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let while_running = |during: &bool| if *during { " while it last ran" } else { "" };

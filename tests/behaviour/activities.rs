@@ -162,7 +162,7 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
             "0 of 1 objects ended, … so far",
             "ada checks server_second (Depend on second of server), for …",
             "  waits for server, for …",
-            "  server runs first (Do the first), because: never ran, for …",
+            "  server runs first (Do the first), because it has never run, for …",
         ]
     );
     let json = serde_json::to_string(&snapshot).unwrap();

@@ -192,7 +192,7 @@ async fn a_failure_leaves_the_context_and_names_task_and_host() {
     host.machine.knobs.set("install", "fail");
     let mut events = events(&layout);
     let error = chain(host.run_setup_tasks().await.unwrap_err());
-    assert_eq!(error, "task `h/web.install` (Install the server) failed; it ran because: never ran: no package");
+    assert_eq!(error, "task `h/web.install` (Install the server) failed; it ran because it had never run: no package");
     assert_eq!(host.machine.log.take(), ["boot", "mounted", "install under /mnt on h", "unmounted: Failed"]);
     assert!(events.take().contains(&"h/web.install fail: no package".to_owned()), "events are the host's");
     host.machine.knobs.clear("install");

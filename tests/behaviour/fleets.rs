@@ -163,8 +163,8 @@ async fn after_a_failure_independent_objects_continue_and_dependents_report_the_
     assert_eq!(
         report.to_string().lines().filter(|line| !line.split(' ').next().unwrap().contains('/')).collect::<Vec<_>>(),
         [
-            "bad failed: `bad` cannot be brought to ready: task `bad/first` (Do the first) failed; it ran because: never \
-             ran: cannot write: the disk is on fire",
+            "bad failed: `bad` cannot be brought to ready: task `bad/first` (Do the first) failed; it ran because it \
+             had never run: cannot write: the disk is on fire",
             "one depends on a failed object: one -> bad",
             "behind depends on a failed object: behind -> one -> bad",
             "failed: 1 of 5 objects; 2 depend on what failed, 5 tasks ran, 3 up to date",

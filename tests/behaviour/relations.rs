@@ -120,7 +120,7 @@ async fn a_failure_of_a_related_task_fails_the_object_and_names_the_path() {
     assert_eq!(
         error,
         "`client` depends on task `server/second`, which cannot be brought up to date: task `server/first` (Do the \
-         first) failed; it ran because: never ran: cannot write: the disk is on fire"
+         first) failed; it ran because it had never run: cannot write: the disk is on fire"
     );
     assert_eq!(client.machine.log.take(), ["prepare"]);
 }

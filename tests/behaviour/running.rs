@@ -111,7 +111,7 @@ async fn a_failure_removes_the_stamp_stops_the_object_and_has_a_complete_error()
     let error = machine.run_setup_tasks().force(Machine::SECOND).await.unwrap_err();
     assert_eq!(
         chain(error),
-        "task `m/second` (Do the second) failed; it ran because: forced: cannot write: the disk is on fire"
+        "task `m/second` (Do the second) failed; it ran because it was forced: cannot write: the disk is on fire"
     );
     assert_eq!(machine.log.take(), ["second"], "later tasks are not considered");
     assert!(

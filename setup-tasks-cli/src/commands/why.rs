@@ -1,5 +1,6 @@
 //! The command `why`, which prints the chain of causes of a task.
 
+use setup_tasks::decide::Tense;
 use setup_tasks::fleet::FleetReport;
 use setup_tasks::inspect::ObjectTaskInspector;
 use setup_tasks::run::TaskStatus;
@@ -85,7 +86,7 @@ async fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Pl
             Some(reason) => causes.behind(object, reason).await?,
             None => Vec::new(),
         };
-        let because = reason.map(|reason| clause(reason, behind.first(), false)).unwrap_or_default();
+        let because = reason.map(|reason| clause(reason, behind.first(), Tense::Present)).unwrap_or_default();
         line(format!("  {WOULD}would run{WOULD:#} because {}", printable(&because)));
         chain(&behind);
         return Ok(());

@@ -128,7 +128,7 @@ fn check(stream: &'static str, written: std::io::Result<()>) {
     let Err(error) = written else { return };
     if error.kind() != std::io::ErrorKind::BrokenPipe && UNWRITTEN.set(stream).is_ok() {
         for line in error::lines(&anyhow::Error::new(error).context(format!("cannot write to the {stream}"))) {
-            // If the standard error is the stream that fails, only the exit code tells.
+            // If the standard error is the stream that fails, only the exit code shows it.
             let _ = writeln!(anstream::stderr().lock(), "{line}");
         }
     }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::fmt;
 
 use super::{Activity, Snapshot, WorkKind};
+use crate::decide::Tense;
 use crate::text::duration;
 
 impl fmt::Display for Snapshot {
@@ -62,7 +63,7 @@ impl Snapshot {
         };
         match (&activity.task, &activity.description, &activity.reason) {
             (Some(task), Some(description), Some(reason)) => {
-                format!("{name} {work} {task} ({description}), because: {reason}")
+                format!("{name} {work} {task} ({description}), because {}", reason.clause(Tense::Present))
             }
             (Some(task), Some(description), None) => format!("{name} {work} {task} ({description})"),
             _ if activity.kind == WorkKind::Ready => format!("{name} is brought to ready"),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::decide::Reason;
+use crate::decide::{Reason, Tense};
 use crate::flat::Flat;
 use crate::paths::PathError;
 use crate::stamp::StampError;
@@ -19,7 +19,7 @@ use crate::lease::LeaseError;
 #[non_exhaustive]
 pub enum RunError {
     /// A task failed, panicked or took too long.
-    #[error("task `{object}/{task}` ({description}) failed; it ran because: {reason}")]
+    #[error("task `{object}/{task}` ({description}) failed; it ran because {}", reason.clause(Tense::Past))]
     Task {
         /// The object's id.
         object: String,
