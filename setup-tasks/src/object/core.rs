@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use super::any::{AnyObject, DynObject};
+use super::any::AnyObject;
+use super::dyn_object::DynObject;
 use super::permit::Permit;
 use super::progress::ObjectProgress;
 use crate::config::Config;

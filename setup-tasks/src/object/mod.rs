@@ -2,6 +2,7 @@
 
 mod any;
 mod core;
+mod dyn_object;
 mod model;
 mod permit;
 mod placed;
@@ -16,8 +17,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 pub use any::AnyObject;
-pub(crate) use any::{Asked, DynObject, Features, Order};
 pub(crate) use core::{Host, ObjectCore, Placing};
+pub(crate) use dyn_object::{Asked, DynObject, Features, Order};
 pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use permit::Permit;
 pub(crate) use placed::Placed;

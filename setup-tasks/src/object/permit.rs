@@ -5,7 +5,7 @@ use crate::report::RunError;
 use crate::stamp::StampError;
 
 /// The permission to run tasks of an object and to change its records. A dry run cannot create one.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct Permit(());
 
 impl Permit {

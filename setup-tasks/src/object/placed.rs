@@ -5,8 +5,8 @@ use std::any::Any;
 use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use super::any::{Asked, DynObject, Features, Order};
 use super::core::ObjectCore;
+use super::dyn_object::{Asked, DynObject, Features, Order};
 use super::permit::Permit;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};

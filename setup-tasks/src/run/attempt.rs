@@ -87,7 +87,7 @@ async fn once(
 ) -> Result<Outcome> {
     let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
     // The method may panic before it returns a future, too.
-    let call = async { object.run(&session.permit(), i, cx).await };
+    let call = async { object.run(session.permit(), i, cx).await };
     let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
     let ended = match timeout {
         None => call.await,

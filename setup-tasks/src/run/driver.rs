@@ -218,7 +218,7 @@ impl<'r> Driver<'r> {
             object,
             options,
             progress: None,
-            mode: Mode::Apply(running.session.permit(), Some(running.session.clone())),
+            mode: Mode::Apply(running.session.permit().clone(), Some(running.session.clone())),
             records: object.core().load().await?,
             cursor: 0,
             takes_all: true,

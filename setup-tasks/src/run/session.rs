@@ -60,7 +60,7 @@ impl Session {
         core.layout.answer_others();
         let (leases, renewals) = core.layout.leases();
         let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
-            Ok(lease) => return Self::leased(object, *permit, lease).await,
+            Ok(lease) => return Self::leased(object, permit.clone(), lease).await,
             Err(holder) => holder,
         };
         let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
@@ -70,7 +70,7 @@ impl Session {
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            Waiting::Leased(lease) => Self::leased(object, *permit, lease).await,
+            Waiting::Leased(lease) => Self::leased(object, permit.clone(), lease).await,
             Waiting::Changed(records) => Ok(Begun::Changed(records)),
             Waiting::Passed => Ok(Begun::Passed),
         }
@@ -93,8 +93,8 @@ impl Session {
     }
 
     /// Returns the right that the session was begun with.
-    pub(crate) fn permit(&self) -> Permit {
-        self.permit
+    pub(crate) fn permit(&self) -> &Permit {
+        &self.permit
     }
 
     /// Refuses to end well where what the run wrote or relied on is not in its place any more: the stamps, the lease, and the
