@@ -227,3 +227,27 @@ fn every_link_and_picture_leads_somewhere_and_every_page_is_in_the_summary() {
         assert!(!has_code || code.contains(&format!("{page:?}")), "the code of {page} is not tested");
     }
 }
+
+#[test]
+fn every_file_that_the_pages_for_contributors_name_exists() {
+    let root = root();
+    let rooms = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap());
+    let rooms = rooms.filter(|room| room.file_name() != "target" && room.file_type().unwrap().is_dir());
+    let paths: Vec<_> = rooms.flat_map(|room| files(&room.path(), "")).collect();
+    let paths: Vec<_> = paths.iter().filter_map(|path| path.strip_prefix(&root).ok()?.to_str()).collect();
+    let exists = |name: &str| match name.strip_suffix('/') {
+        Some(room) => paths.iter().any(|path| format!("/{path}").contains(&format!("/{room}/"))),
+        None => paths.iter().any(|path| *path == name || path.ends_with(&format!("/{name}"))),
+    };
+    let mut names = 0;
+    for page in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = std::fs::read_to_string(root.join(page)).unwrap();
+        let spans = text.split('`').skip(1).step_by(2);
+        let is_name = |name: &&str| [".rs", ".md", ".txt", "/"].iter().any(|end| name.ends_with(end));
+        for name in spans.filter(is_name).filter(|name| !name.contains([' ', '*'])) {
+            assert!(exists(name) || root.join(name).exists(), "{page} names `{name}`");
+            names += 1;
+        }
+    }
+    assert!(names > 100, "{names}");
+}
