@@ -175,7 +175,8 @@ async fn a_snapshot_reads_as_a_tree_and_survives_json() {
 
 fn redact(line: &str) -> String {
     let mut words: Vec<_> = line.split(' ').collect();
-    if let Some(at) = words.iter().position(|word| word.parse::<f64>().is_ok() && word.contains('.')) {
+    if let Some(at) = words.windows(2).position(|pair| pair[0].parse::<f64>().is_ok() && ["ms", "s"].contains(&pair[1]))
+    {
         words[at] = "…";
         words.remove(at + 1);
     }

@@ -382,7 +382,7 @@ async fn an_object_may_be_placed_with_dependencies_of_its_own() {
         .depends_on(server.as_any().depends_on("first").before("x"))
         .add()
         .unwrap_err();
-    assert!(error.to_string().contains("has no setup task `x`"), "{error}");
+    assert!(error.to_string().contains("cannot be placed beside `x`: `m` has no such setup task"), "{error}");
 
     let on_second = server.as_any().depends_on("second").run_if_needed(false).before("third");
     let machine = layout
