@@ -43,7 +43,7 @@ pub enum AddError {
         subdir: String,
     },
     /// The subdir is not a plain relative path.
-    #[error("`{id}` cannot be added: {source}")]
+    #[error("`{id}` cannot be added")]
     Path {
         /// The object's id.
         id: String,

@@ -56,7 +56,7 @@ pub enum StampError {
         path: PathBuf,
     },
     /// The operating system refused.
-    #[error("cannot {action} `{}`: {source}\nhelp: {}", path.display(), help(source))]
+    #[error("cannot {action} `{}`\nhelp: {}", path.display(), help(source))]
     Io {
         /// The operation that failed, as a verb.
         action: &'static str,
@@ -78,7 +78,7 @@ pub enum StampError {
         seen: super::Fence,
     },
     /// A store outside this crate failed.
-    #[error("the stamp store failed: {source}")]
+    #[error("the stamp store failed")]
     Other {
         /// The store's error.
         #[from]
@@ -94,7 +94,7 @@ pub enum StampError {
     },
     /// The operating system gives no thread to write with.
     #[error(
-        "cannot start the thread that writes stamps: {source}\nhelp: see how many processes and threads this user may have (`ulimit -u`), and how many there are"
+        "cannot start the thread that writes stamps\nhelp: see how many processes and threads this user may have (`ulimit -u`), and how many there are"
     )]
     Thread {
         /// The system's answer.
