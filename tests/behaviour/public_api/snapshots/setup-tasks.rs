@@ -986,7 +986,7 @@ pub enum AddError {
 // setup_tasks::layout::Dependency
 // with private fields
 #[derive(Clone, Debug)]
-#[must_use = "a dependency does nothing until an object is placed with it"]
+#[must_use = "a dependency does nothing until an object is added with it"]
 pub struct Dependency {}
 impl Dependency {
     pub fn ready(mut self) -> Self {}
