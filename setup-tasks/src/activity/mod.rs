@@ -21,7 +21,7 @@ use crate::object::AnyObject;
 use crate::stamp::Timestamp;
 pub use crate::wait::WorkKind;
 use crate::wait::{WaitNode, Work};
-use crate::work::WorkContext;
+use crate::work::{Mode, WorkContext};
 
 /// The version of the JSON form of a snapshot.
 const VERSION: u32 = 1;
@@ -206,7 +206,7 @@ impl Nodes {
     fn add_object(&mut self, object: &AnyObject) {
         let core = object.0.core();
         let plan = core.plan().map(|plan| &plan.node);
-        for node in [&core.ready.node, &core.progress(false).node].into_iter().chain(plan) {
+        for node in [&core.ready.node, &core.progress(Mode::Apply).node].into_iter().chain(plan) {
             if let Some(work) = node.work() {
                 self.put(node.clone(), Some(object.clone()), Some(work), None);
             }

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::object::{AnyObject, DynObject};
-use crate::work::RequestId;
+use crate::work::{Mode, RequestId};
 
 /// The related objects that the methods of one object returned in its last run and its last dry
 /// run.
@@ -12,7 +12,7 @@ pub(crate) struct KnownRelatives(Mutex<Vec<Answer>>);
 
 struct Answer {
     row: usize,
-    is_plan: bool,
+    mode: Mode,
     /// The request for which the method was called.
     request: RequestId,
     /// The related objects. The references are weak, because objects that refer to each other would
@@ -33,9 +33,9 @@ impl KnownRelatives {
     }
 
     /// Returns the result of a row's method within a request.
-    pub(crate) fn of(&self, row: usize, is_plan: bool, request: RequestId) -> Option<Vec<AnyObject>> {
+    pub(crate) fn of(&self, row: usize, mode: Mode, request: RequestId) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
-        answers.iter().find(|known| (known.row, known.is_plan, known.request) == (row, is_plan, request))?.objects()
+        answers.iter().find(|known| (known.row, known.mode, known.request) == (row, mode, request))?.objects()
     }
 
     /// Returns the latest result of a row's method.
@@ -45,11 +45,11 @@ impl KnownRelatives {
     }
 
     /// Stores a result in place of the previous one.
-    pub(crate) fn keep(&self, row: usize, is_plan: bool, request: RequestId, objects: &[AnyObject]) {
+    pub(crate) fn keep(&self, row: usize, mode: Mode, request: RequestId, objects: &[AnyObject]) {
         let objects = objects.iter().map(|object| std::sync::Arc::downgrade(&object.0)).collect();
-        let answer = Answer { row, is_plan, request, objects };
+        let answer = Answer { row, mode, request, objects };
         let mut answers = self.answers();
-        match answers.iter_mut().find(|known| (known.row, known.is_plan) == (row, is_plan)) {
+        match answers.iter_mut().find(|known| (known.row, known.mode) == (row, mode)) {
             Some(known) => *known = answer,
             None => answers.push(answer),
         }

@@ -18,7 +18,7 @@ use crate::object::{AnyObject, SetupTasks};
 use crate::stamp::StampError;
 use crate::text::name_help;
 pub use crate::work::Stop;
-use crate::work::{CachePadded, FleetOptions, ObjectName, Stops, TaskName};
+use crate::work::{CachePadded, FleetOptions, Mode, ObjectName, Stops, TaskName};
 
 /// The default number of objects per processor that run at the same time.
 const OBJECTS_PER_PROCESSOR: usize = 8;
@@ -139,8 +139,8 @@ impl FleetRun {
         self
     }
 
-    fn is_plan(&self) -> bool {
-        self.dry_run || self.layout.is_dry_run()
+    fn mode(&self) -> Mode {
+        if self.dry_run || self.layout.is_dry_run() { Mode::Plan } else { Mode::Apply }
     }
 
     /// Returns the number of workers for this number of objects.
@@ -315,7 +315,7 @@ impl IntoFuture for FleetRun {
         Box::pin(async move {
             let (objects, options) = self.choose()?;
             // A store that cannot be read is one error of the fleet instead of one error per object.
-            self.layout.observe_store(self.is_plan()).await?;
+            self.layout.observe_store(self.mode()).await?;
             Ok(runner::run(&self, objects, options).await)
         })
     }

@@ -18,7 +18,7 @@ use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::schedule::{FinishedObject, Next, Schedule, address};
 use crate::object::{AnyObject, RequestResults, set_inherited};
-use crate::work::{CachePadded, FleetOptions};
+use crate::work::{CachePadded, FleetOptions, Mode};
 use crate::work::{RequestId, SharedError, WorkContext, panicked};
 
 /// The number of objects that a worker runs without a wait before it yields the thread.
@@ -27,10 +27,10 @@ const OBJECTS_PER_TURN: usize = 64;
 /// Runs the selected objects, and returns their results.
 pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: FleetOptions) -> FleetReport {
     let began = Instant::now();
-    let is_plan = fleet.is_plan();
+    let mode = fleet.mode();
     let (current, request) = (WorkContext::get(), RequestId::new());
     set_inherited(&objects);
-    options.prefetched = prefetch_stamps(fleet.layout.store_for(is_plan), &objects, request).await;
+    options.prefetched = prefetch_stamps(fleet.layout.store_for(mode), &objects, request).await;
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);
     let workers = fleet.workers(objects.len());
@@ -39,7 +39,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
         more: Notify::new(),
         objects,
         options,
-        is_plan,
+        mode,
     });
     let mut running = JoinSet::new();
     for _ in 0..workers {
@@ -54,12 +54,12 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     }
     let ended = std::mem::take(&mut shared.schedule().finished);
     let chosen = shared.objects.iter().zip(ended);
-    let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, request, is_plan)).collect();
+    let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, request, mode)).collect();
     let stopped = shared.options.stop.is_asked() && results.iter().any(ObjectResult::is_failure);
     if results.len() < fleet.layout.len() {
-        results.extend(pulled(fleet, &shared.objects, request, is_plan));
+        results.extend(pulled(fleet, &shared.objects, request, mode));
     }
-    FleetReport { dry_run: is_plan, stopped, duration: began.elapsed(), objects: results }
+    FleetReport { dry_run: mode.is_plan(), stopped, duration: began.elapsed(), objects: results }
 }
 
 /// The state that all workers of a fleet share.
@@ -69,7 +69,7 @@ struct FleetState {
     /// Notified when objects become free, and when none are left.
     more: Notify,
     options: Arc<FleetOptions>,
-    is_plan: bool,
+    mode: Mode,
 }
 
 impl FleetState {
@@ -102,7 +102,7 @@ async fn work(shared: Arc<FleetState>) {
         match next {
             Next::Run(i) => {
                 let began = Instant::now();
-                let result = bring_up(&shared.objects[i], shared.is_plan).await;
+                let result = bring_up(&shared.objects[i], shared.mode).await;
                 next = shared.next(Some((i, FinishedObject { result, duration: began.elapsed() })));
             }
             Next::Wait => {
@@ -124,12 +124,12 @@ async fn work(shared: Arc<FleetState>) {
     }
 }
 
-async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> {
+async fn bring_up(object: &AnyObject, mode: Mode) -> Result<(), SharedError> {
     if object.readonly() {
         return Ok(());
     }
     let work = async {
-        if is_plan || object.0.core().is_dry_run() {
+        if mode.is_plan() || object.0.core().is_dry_run() {
             crate::run::plan_part(object.0.clone()).await.map_err(anyhow::Error::new)
         } else {
             crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
@@ -141,9 +141,9 @@ async fn bring_up(object: &AnyObject, is_plan: bool) -> Result<(), SharedError> 
     result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }
 
-fn result(object: &AnyObject, ended: Option<FinishedObject>, request: RequestId, is_plan: bool) -> ObjectResult {
+fn result(object: &AnyObject, ended: Option<FinishedObject>, request: RequestId, mode: Mode) -> ObjectResult {
     let core = object.0.core();
-    let progress = core.progress(is_plan || core.is_dry_run());
+    let progress = core.progress(if core.is_dry_run() { Mode::Plan } else { mode });
     let RequestResults { tasks, up_to_date, .. } = progress.take_results(request).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
     match ended {
@@ -171,11 +171,11 @@ fn fail(result: &mut ObjectResult, error: SharedError) {
 }
 
 /// Returns the results of objects that were not selected but ran because others needed them.
-fn pulled(fleet: &FleetRun, chosen: &[AnyObject], request: RequestId, is_plan: bool) -> Vec<ObjectResult> {
+fn pulled(fleet: &FleetRun, chosen: &[AnyObject], request: RequestId, mode: Mode) -> Vec<ObjectResult> {
     let chosen: HashSet<_> = chosen.iter().map(address).collect();
     let others = fleet.layout.all().into_iter().filter(|object| !chosen.contains(&address(object)));
     let pulled = others.filter_map(|object| {
-        let done = object.0.core().progress(is_plan).take_results(request)?;
+        let done = object.0.core().progress(mode).take_results(request)?;
         let mut result = ObjectResult::new(&object, done.tasks, done.up_to_date);
         result.chosen = false;
         if let Some(error) = done.failed {

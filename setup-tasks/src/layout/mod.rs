@@ -22,7 +22,7 @@ use crate::private_dir::Roots;
 use crate::stamp::text::Texts;
 use crate::stamp::{Clock, HistoryEntry, HistoryFilter, RunId, StampError, StampStore, Timestamp};
 use crate::work::WorkContext;
-use crate::work::{FleetOptions, Stop};
+use crate::work::{FleetOptions, Mode, Stop};
 
 /// The collection of objects and of everything that they share.
 ///
@@ -240,13 +240,16 @@ impl Layout {
 
     /// Returns the stamp store. In a dry run, the store leaves no trace on the disk.
     pub fn store(&self) -> &dyn StampStore {
-        self.store_for(self.is_dry_run())
+        self.store_for(if self.is_dry_run() { Mode::Plan } else { Mode::Apply })
     }
 
     /// Returns the stamp store for a run or for a dry run.
-    pub(crate) fn store_for(&self, is_plan: bool) -> &dyn StampStore {
+    pub(crate) fn store_for(&self, mode: Mode) -> &dyn StampStore {
         let store = &*self.inner.store;
-        if is_plan { store.without_trace().unwrap_or(store) } else { store }
+        match mode {
+            Mode::Apply => store,
+            Mode::Plan => store.without_trace().unwrap_or(store),
+        }
     }
 
     pub(crate) fn clock(&self) -> &Clock {
@@ -278,8 +281,8 @@ impl Layout {
 
     /// Advances the clock to the latest time in the store. Later stamps then have later times than
     /// all existing ones, whichever process and clock wrote those.
-    pub(crate) async fn observe_store(&self, is_plan: bool) -> Result<(), StampError> {
-        self.observe(self.store_for(is_plan).latest().await?);
+    pub(crate) async fn observe_store(&self, mode: Mode) -> Result<(), StampError> {
+        self.observe(self.store_for(mode).latest().await?);
         Ok(())
     }
 

@@ -10,6 +10,7 @@ use crate::layout::Layout;
 use crate::object::DynObject;
 use crate::text::duration;
 use crate::wait::{HeldObject, PassedTask, ProcessWaits};
+use crate::work::Mode;
 
 /// The objects that one layout holds.
 #[derive(Default)]
@@ -128,7 +129,7 @@ impl Layout {
 
 fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> HeldObject {
     let core = object.core();
-    let progress = core.progress(false);
+    let progress = core.progress(Mode::Apply);
     let waits = progress.node.waits_elsewhere();
     let passed_at = passed_at.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let at = |row| passed_at.iter().rev().find(|(other, _)| *other == row).map_or(0, |(_, at)| *at);
@@ -149,7 +150,7 @@ fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> 
 
 /// Returns a description of what the run of an object does, as the end of a sentence.
 fn doing(object: &Arc<dyn DynObject>) -> String {
-    let node = &object.core().progress(false).node;
+    let node = &object.core().progress(Mode::Apply).node;
     let others = node.waits_elsewhere();
     let work = node.work();
     let step = work.as_ref().and_then(|work| work.step.as_ref());

@@ -19,7 +19,7 @@ use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, Timestamp};
 use crate::wait::WorkKind;
-use crate::work::{RequestId, SharedOnce, WorkContext};
+use crate::work::{Mode, RequestCx, RequestId, SharedOnce};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -179,11 +179,10 @@ impl ObjectCore {
     }
 
     /// Returns the progress of the object's runs or dry runs.
-    pub(crate) fn progress(&self, is_plan: bool) -> &ObjectProgress {
-        if is_plan {
-            self.plan.get_or_init(|| Box::new(ObjectProgress::new(WorkKind::Plan, self.id.clone())))
-        } else {
-            &self.real
+    pub(crate) fn progress(&self, mode: Mode) -> &ObjectProgress {
+        match mode {
+            Mode::Apply => &self.real,
+            Mode::Plan => self.plan.get_or_init(|| Box::new(ObjectProgress::new(WorkKind::Plan, self.id.clone()))),
         }
     }
 
@@ -216,17 +215,16 @@ impl ObjectCore {
     /// Like [`load`](Self::load), for the decisions of a run. Returns the records that the fleet
     /// read at its start if there are any. The run reads them again under the object's lock before
     /// it changes them.
-    pub(crate) async fn load_for(&self, request: RequestId, is_plan: bool) -> Result<Records, StampError> {
-        let prefetched = self.prefetched().take().filter(|(of, _)| *of == request);
+    pub(crate) async fn load_for(&self, cx: &RequestCx<'_>) -> Result<Records, StampError> {
+        let prefetched = self.prefetched().take().filter(|(of, _)| *of == cx.request);
         let decode = |bytes: &[u8]| match bytes {
             [] => Ok(Records::default()),
             bytes => self.layout.store().decode(&self.subdir, bytes),
         };
-        let read = prefetched
-            .and_then(|(_, part)| WorkContext::ask_fleet(|fleet| fleet.prefetched.get(part).map(decode)).flatten());
+        let read = prefetched.and_then(|(_, part)| cx.fleet?.prefetched.get(part).map(decode));
         let records = match read {
             Some(read) => read?,
-            None => self.layout.store_for(is_plan).load(&self.subdir).await?,
+            None => self.layout.store_for(cx.mode).load(&self.subdir).await?,
         };
         Ok(self.seen(records))
     }

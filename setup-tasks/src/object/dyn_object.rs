@@ -120,6 +120,29 @@ pub(crate) struct Features {
 }
 
 impl Features {
+    /// Returns whether the first question about the task is its hash, which needs neither a future nor a context.
+    pub(crate) fn begins_with_hash(&self) -> bool {
+        let depends = self.category != TaskCategory::Task || self.dependencies || self.dependencies_always;
+        self.hash_now && !self.completion && !depends
+    }
+
+    /// Returns the properties without helper methods, files and other objects.
+    pub(crate) fn by_stamp_alone(&self) -> Self {
+        Self {
+            slow_invalidator: false,
+            dependencies_always: false,
+            dependencies: false,
+            hash: false,
+            hash_now: false,
+            invalidator: false,
+            completion: false,
+            inputs: false,
+            outputs: false,
+            observed: false,
+            ..*self
+        }
+    }
+
     /// Returns the properties that do not depend on how the task is implemented.
     pub(crate) fn of(stamp_name: &'static str, category: TaskCategory, meta: &TaskMeta) -> Self {
         let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;

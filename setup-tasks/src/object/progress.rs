@@ -13,7 +13,7 @@ use crate::decide::Newest;
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::Timestamp;
 use crate::wait::{WaitCondition, WaitNode, WorkKind};
-use crate::work::{RequestId, WorkContext};
+use crate::work::{Mode, RequestCx, RequestId};
 
 /// The results of an object's tasks in its last run, and the lock that serializes its runs.
 pub(crate) struct ObjectProgress {
@@ -297,20 +297,16 @@ impl Drop for ProgressWaiter<'_> {
 
 impl ProgressQuery {
     /// Returns the query of the current work for a task of another object.
-    pub(crate) fn of(object: &dyn DynObject, row: usize) -> Self {
-        let forced = WorkContext::ask_fleet(|fleet| fleet.forces(&object.core().id, object.name(row)));
-        Self {
-            request: WorkContext::request_now(),
-            takes_running: forced.is_none(),
-            own_alone: forced.unwrap_or_default(),
-        }
+    pub(crate) fn of(cx: &RequestCx<'_>, object: &dyn DynObject, row: usize) -> Self {
+        let forced = cx.fleet.map(|fleet| fleet.forces(&object.core().id, object.name(row)));
+        Self { request: cx.request, takes_running: forced.is_none(), own_alone: forced.unwrap_or_default() }
     }
 }
 
 /// The condition that a task of an object has a result.
 pub(crate) struct TaskRecorded {
     pub(crate) object: Weak<dyn DynObject>,
-    pub(crate) is_plan: bool,
+    pub(crate) mode: Mode,
     pub(crate) query: ProgressQuery,
     pub(crate) row: usize,
 }
@@ -318,11 +314,11 @@ pub(crate) struct TaskRecorded {
 impl WaitCondition for TaskRecorded {
     fn is_over(&self) -> bool {
         let Some(object) = self.object.upgrade() else { return true };
-        object.core().progress(self.is_plan).result(self.query, self.row).is_some()
+        object.core().progress(self.mode).result(self.query, self.row).is_some()
     }
 
     fn task(&self) -> Option<&'static str> {
-        let object = self.object.upgrade().filter(|_| !self.is_plan && !self.query.own_alone)?;
+        let object = self.object.upgrade().filter(|_| !self.mode.is_plan() && !self.query.own_alone)?;
         Some(object.stamp_name(self.row))
     }
 }

@@ -5,30 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::attempt::ask;
 use super::frame::{ContextStack, Frame};
 use super::lock_wait::{Patience, Wanted};
 use super::nested::{Done, RunningTask};
-use super::probe::{TaskProbe, Verdict, unasked_facts};
+use super::plan::noting;
+use super::probe::{TaskProbe, Verdict};
 use super::session::{Begun, Session};
-use super::undecided::noting;
+use super::walk::{Considered, Findings, Step};
 use super::{Options, relationship};
 use crate::BoxFuture;
-use crate::decide::{Decision, Fact, Newest, Question, Reason, decide};
+use crate::decide::{Newest, Reason};
 use crate::event::EventKind;
 use crate::object::Permit;
-use crate::object::{DynObject, Features, ObjectCore, Order};
+use crate::object::{DynObject, Features, ObjectCore};
 use crate::object::{ObjectProgress, ResumePoint, RunGuard};
-use crate::report::Undecided;
 use crate::report::{ObjectReport, TaskReport};
 use crate::report::{RunError, explain};
 use crate::stamp::{Records, Timestamp};
-use crate::task::category::TaskCategory;
-use crate::task::context::{LazyContext, TaskContext};
-use crate::task::file_change::FileChange;
+use crate::task::context::TaskContext;
 use crate::task::run_context::ContextExit;
-use crate::work::{FleetOptions, Stops};
-use crate::work::{Reached, RequestId, WorkContext};
+use crate::work::{Mode, RequestCx, WorkContext};
 
 /// Runs an object, or says what a run would do.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
@@ -40,23 +36,25 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
     let permit = if options.dry_run { None } else { Permit::of(core) };
     // A customization is run within its host: both have one lock, and one turn.
     let root = object.host_root();
-    let progress = root.as_ref().unwrap_or(&object).core().progress(permit.is_none());
+    let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
+    let progress = root.as_ref().unwrap_or(&object).core().progress(mode);
     // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
     let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _lock = progress.run_lock().await;
-    let is_plan = permit.is_none();
-    let result = drive_locked(&object, &options, permit).await;
-    if is_plan {
-        let would_run = || result.as_ref().ok().and_then(|report| first_that_would_run(core, report));
+    let work = WorkContext::get();
+    let cx = RequestCx::of(&work, mode);
+    let result = drive_locked(&object, &options, permit, &work, cx).await;
+    if mode.is_plan() {
+        let would_run = || result.as_ref().ok().and_then(|report| first_that_would_run(&cx, core, report));
         WorkContext::note_planned(would_run);
     }
     result
 }
 
 /// Returns the first task that would run by a plan, or by what the plan went on from, as `object/task`.
-fn first_that_would_run(core: &ObjectCore, report: &ObjectReport) -> Option<String> {
+fn first_that_would_run(cx: &RequestCx<'_>, core: &ObjectCore, report: &ObjectReport) -> Option<String> {
     let of_report = report.would_run().next().map(|task| Cow::Borrowed(task.task));
-    let which = of_report.or_else(|| core.progress(true).would_run(WorkContext::request_now()))?;
+    let which = of_report.or_else(|| core.progress(Mode::Plan).would_run(cx.request))?;
     Some(if which.contains('/') { which.into_owned() } else { format!("{}/{which}", core.id) })
 }
 
@@ -65,11 +63,11 @@ pub(super) async fn drive_locked(
     object: &Arc<dyn DynObject>,
     options: &Options,
     permit: Option<Permit>,
+    work: &WorkContext,
+    cx: RequestCx<'_>,
 ) -> Result<ObjectReport, RunError> {
-    let is_plan = permit.is_none();
-    let progress = object.core().progress(is_plan);
-    let current = WorkContext::get();
-    let request = current.request();
+    let RequestCx { mode, request, .. } = cx;
+    let progress = object.core().progress(mode);
     // One task alone is no part of the way.
     let guard = options.single_task.is_none().then_some(RunGuard(progress));
     let resume = match guard {
@@ -80,11 +78,12 @@ pub(super) async fn drive_locked(
         object,
         options,
         progress: guard.is_some().then_some(progress),
-        mode: permit.map_or(Mode::Plan, |permit| Mode::Apply(permit, None)),
-        records: object.core().load_for(request, is_plan).await?,
+        cx,
+        access: permit.map_or(Access::Plan, |permit| Access::Apply(permit, None)),
+        records: object.core().load_for(&cx).await?,
         cursor: 0,
-        takes_all: options.single_task.is_some() || WorkContext::ask_fleet(FleetOptions::takes_all).unwrap_or(true),
-        forces_none: options.forces_none(),
+        takes_all: options.single_task.is_some() || cx.takes_all(),
+        forces_none: options.forces_none(&cx),
         follower: None,
         marked: None,
         newest: resume.newest.clone(),
@@ -105,14 +104,14 @@ pub(super) async fn drive_locked(
             // Boxed, or every future around it would be as large.
             let walk: BoxFuture<'_, _> = Box::pin(driver.run(&host, &resume, from));
             let root = object.host_root();
-            current.within(&root.as_ref().unwrap_or(object).core().progress(is_plan).node, request, walk).await
+            work.clone().within(&root.as_ref().unwrap_or(object).core().progress(mode).node, request, walk).await
         }
         Ok(None) => Ok(()),
         Err(error) => Err(error),
     };
     object.core().considered.store(0, Ordering::Relaxed);
     let report = driver.report();
-    if WorkContext::ask_fleet(|_| ()).is_some() {
+    if cx.fleet.is_some() {
         progress.keep_for_fleet(request, &report);
     }
     if guard.is_some() {
@@ -122,7 +121,7 @@ pub(super) async fn drive_locked(
 }
 
 /// The rights of a run. Whatever calls a task's method or writes a stamp needs a session, which a plan cannot have.
-pub(super) enum Mode {
+pub(super) enum Access {
     Plan,
     /// The session is made when the first task runs.
     Apply(Permit, Option<Arc<Session>>),
@@ -138,54 +137,16 @@ pub(super) enum Right {
     Restart,
 }
 
-/// Whether the walk goes on.
-pub(super) enum Step {
-    Next,
-    Restart,
-}
-
-/// What became of a task.
-pub(super) enum Considered {
-    /// Its time, if it has one: later tasks are compared with that.
-    At(Option<Timestamp>),
-    /// The walk begins anew.
-    Restart,
-}
-
-/// What a walk may ask of a task without waiting.
-#[derive(Clone, Copy, PartialEq)]
-enum Asks {
-    /// Nothing: its stamp alone is looked at.
-    Nothing,
-    /// Helper methods that answer at once.
-    Now,
-}
-
-/// A task that may have to run.
-struct Pending {
-    /// Its place in the order of its frame.
-    at: usize,
-    row: usize,
-    has: Features,
-    /// The text of its hash function, if that was asked.
-    hash: Option<String>,
-}
-
-/// What is known of a task without waiting for anything.
-enum Known {
-    UpToDate(Option<Timestamp>),
-    /// It may not be up to date; the text of its hash function, if that was asked.
-    Hash(Option<String>),
-}
-
 pub(super) struct Driver<'r> {
     pub(super) object: &'r Arc<dyn DynObject>,
-    options: &'r Options,
-    /// Told of every task of the object itself, unless only one is run.
-    progress: Option<&'r ObjectProgress>,
-    pub(super) mode: Mode,
+    pub(super) options: &'r Options,
+    /// The progress that results are recorded in, unless the run is for one task alone.
+    pub(super) progress: Option<&'r ObjectProgress>,
+    pub(super) access: Access,
+    /// The request that the run serves.
+    pub(super) cx: RequestCx<'r>,
     pub(super) records: Records,
-    cursor: usize,
+    pub(super) cursor: usize,
     /// Whether a fleet chooses no tasks by tag, and none is forced: then no task is asked about that.
     takes_all: bool,
     forces_none: bool,
@@ -213,12 +174,14 @@ impl<'r> Driver<'r> {
         object: &'r Arc<dyn DynObject>,
         options: &'r Options,
         running: &Arc<RunningTask>,
+        cx: &RequestCx<'r>,
     ) -> Result<Self, RunError> {
         Ok(Driver {
             object,
             options,
             progress: None,
-            mode: Mode::Apply(running.session.permit().clone(), Some(running.session.clone())),
+            cx: *cx,
+            access: Access::Apply(running.session.permit().clone(), Some(running.session.clone())),
             records: object.core().load().await?,
             cursor: 0,
             takes_all: true,
@@ -268,169 +231,11 @@ impl Driver<'_> {
         self.tasks.append(&mut self.nested_reports);
         let outcome = if result.is_ok() { ContextExit::Done } else { ContextExit::Failed };
         let left = self.contexts.pop(&self.object.core().id, outcome).await;
-        let in_place = match &self.mode {
-            Mode::Apply(_, Some(session)) => session.check_places().await,
+        let in_place = match &self.access {
+            Access::Apply(_, Some(session)) => session.check_places().await,
             _ => Ok(()),
         };
         result.and(self.unmark().await).and(left).and(in_place)
-    }
-
-    /// Considers the tasks of a frame from a place in their order on.
-    pub(super) async fn walk(&mut self, frame: &Frame, resume: &ResumePoint, from: usize) -> Result<Step, RunError> {
-        let (mut order, mut at) = (frame.object.order(), from);
-        while let Some(pending) = self.pass_up_to_date((frame, &order), at, resume, Asks::Now)? {
-            let row = pending.row;
-            at = pending.at + 1;
-            let follower = (at < self.end(frame, &order)).then(|| order.row(at));
-            self.follower = follower.filter(|&row| !self.is_passed_over(frame, row, resume));
-            if let Step::Restart = self.consider(frame, pending).await? {
-                return Ok(Step::Restart);
-            }
-            // A task may have added another.
-            let now = frame.object.order();
-            if now.len() != order.len() {
-                order = now;
-                at = order.iter().position(|other| other == row).map_or(at, |at| at + 1);
-            }
-        }
-        Ok(Step::Next)
-    }
-
-    /// Returns the place in a frame's order after the last task that this run considers.
-    fn end(&self, frame: &Frame, order: &Order) -> usize {
-        let last = self.options.stop_after.as_deref().filter(|_| frame.is_host);
-        let last = last.and_then(|last| order.iter().position(|row| frame.object.name(row) == last));
-        last.map_or(order.len(), |last| last + 1)
-    }
-
-    /// Returns whether this run leaves a row alone: it was considered before, or another task alone was asked for.
-    fn is_passed_over(&self, frame: &Frame, row: usize, resume: &ResumePoint) -> bool {
-        let is_other = |only: &str| !frame.forced && !frame.leads_to(row, only);
-        (frame.is_host && resume.has(row)) || self.options.single_task.as_deref().is_some_and(is_other)
-    }
-
-    /// Considers the first tasks of an object as long as their stamps alone say that they are up to date. Returns the place of
-    /// the first one that needs more.
-    fn pass_by_stamps(&mut self, host: &Frame, resume: &ResumePoint) -> Result<Option<usize>, RunError> {
-        let pending = self.pass_up_to_date((host, &host.object.order()), 0, resume, Asks::Nothing)?;
-        Ok(pending.map(|pending| pending.at))
-    }
-
-    /// Considers the tasks from a place on, as long as they are up to date by what is known without waiting for anything. Returns
-    /// the first that may not be. The tasks are recorded together: a lock for each would be a tenth of a run with nothing to do.
-    fn pass_up_to_date(
-        &mut self,
-        (frame, order): (&Frame, &Order),
-        from: usize,
-        resume: &ResumePoint,
-        asks: Asks,
-    ) -> Result<Option<Pending>, RunError> {
-        let (end, now) = (self.end(frame, order), RequestId::latest());
-        let (mut passed, mut pending) = (Vec::new(), Ok(None));
-        for at in from..end {
-            let row = order.row(at);
-            if self.is_passed_over(frame, row, resume) {
-                continue;
-            }
-            let has = frame.object.features(row);
-            let name = has.stamp_name;
-            let time = if let Some(done) = self.done.iter().find(|done| done.name == name).copied() {
-                self.pass_on(done.time, || Cow::Borrowed(name));
-                done.time
-            } else {
-                match self.verdict_now(frame, row, &has, asks) {
-                    Ok(Known::UpToDate(time)) => {
-                        self.up_to_date(frame, row, name, time);
-                        time
-                    }
-                    Ok(Known::Hash(hash)) => {
-                        pending = Ok(Some(Pending { at, row, has, hash }));
-                        break;
-                    }
-                    Err(error) => {
-                        self.tell_failure(frame, row, &error);
-                        pending = Err(error);
-                        break;
-                    }
-                }
-            };
-            if frame.is_host {
-                if passed.capacity() == 0 {
-                    passed.reserve_exact(end - at);
-                }
-                passed.push((row, time));
-            }
-        }
-        self.tell_all(&passed, now);
-        pending
-    }
-
-    /// Says that a task is up to date if that is known without waiting for anything, else what is known of it.
-    fn verdict_now(&mut self, frame: &Frame, row: usize, has: &Features, asks: Asks) -> Result<Known, RunError> {
-        let waits = has.category != TaskCategory::Task || has.dependencies || has.dependencies_always;
-        if waits || !self.is_selected(frame, row) {
-            return Ok(Known::Hash(None));
-        }
-        let (forced, before) = (self.is_forced(frame, has.stamp_name), self.cursor);
-        let entry = self.records.get_next(has.stamp_name, &mut self.cursor);
-        let mut facts = unasked_facts(&frame.object, has, entry, forced, self.newest.as_ref());
-        let mut decision = decide(&facts);
-        // In a plan, what a helper asks for is noted, which takes a future.
-        if decision == Decision::Ask(Question::Hash) && has.hash_now && asks == Asks::Now && !self.is_plan() {
-            let probe = TaskProbe { object: &frame.object, i: row, entry, resources: Vec::new() };
-            facts.hash = probe.hash_now()?.map_or(Fact::Absent, Fact::Known);
-            decision = decide(&facts);
-        }
-        Ok(match decision {
-            Decision::UpToDate(time) => Known::UpToDate(time),
-            Decision::Run(_) | Decision::Ask(_) => {
-                self.cursor = before;
-                Known::Hash(if let Fact::Known(hash) = facts.hash { Some(hash) } else { None })
-            }
-        })
-    }
-
-    async fn consider(&mut self, frame: &Frame, pending: Pending) -> Result<Step, RunError> {
-        let Pending { row, has, .. } = pending;
-        frame.object.core().considered.store(row + 1, Ordering::Relaxed);
-        let mut is_considered = true;
-        let considered = match has.category {
-            TaskCategory::Relationship => Box::pin(self.relation(frame, row)).await?,
-            TaskCategory::Customization => Box::pin(self.customization(frame, row)).await?,
-            TaskCategory::Task if self.is_selected(frame, row) => self.task(frame, row, has, pending.hash).await?,
-            TaskCategory::Task => {
-                is_considered = false;
-                Considered::At(self.unselected(has))
-            }
-        };
-        let Considered::At(time) = considered else { return Ok(Step::Restart) };
-        self.passed(frame, row, time, is_considered);
-        Ok(Step::Next)
-    }
-
-    /// A task was considered, or left out: who waits for it is told.
-    fn passed(&self, frame: &Frame, row: usize, time: Option<Timestamp>, is_considered: bool) {
-        if frame.is_host {
-            self.tell(row, time, is_considered);
-        }
-    }
-
-    /// Tells those who wait for a row of the object itself that it was considered.
-    pub(super) fn tell(&self, row: usize, time: Option<Timestamp>, is_considered: bool) {
-        let Some(progress) = self.progress else { return };
-        progress.record(row, time, is_considered, self.newest.as_ref());
-        if let Mode::Apply(_, Some(session)) = &self.mode {
-            session.passed(row);
-        }
-    }
-
-    /// As [`tell`](Self::tell), for tasks that were considered one after another since `now` without a wait.
-    fn tell_all(&self, passed: &[(usize, Option<Timestamp>)], now: RequestId) {
-        let Some(progress) = self.progress.filter(|_| !passed.is_empty()) else { return };
-        progress.record_all(passed, now, self.newest.as_ref());
-        if let Mode::Apply(_, Some(session)) = &self.mode {
-            passed.iter().for_each(|&(row, _)| session.passed(row));
-        }
     }
 
     /// Whether another process has considered the task that the run is for.
@@ -441,32 +246,25 @@ impl Driver<'_> {
 
     /// Whether a fleet that chooses by tag takes the task.
     pub(super) fn is_selected(&self, frame: &Frame, row: usize) -> bool {
-        self.takes_all
-            || frame.selected
-            || WorkContext::ask_fleet(|fleet| fleet.takes(|| frame.object.tags(row))).unwrap_or(true)
+        self.takes_all || frame.selected || self.cx.fleet.is_none_or(|fleet| fleet.takes(|| frame.object.tags(row)))
     }
 
     pub(super) fn is_forced(&self, frame: &Frame, name: &str) -> bool {
-        frame.forced || (!self.forces_none && self.options.forces(self.object, name))
+        frame.forced || (!self.forces_none && self.options.forces(&self.cx, self.object, name))
     }
 
-    /// Passes on the time of a task that is not looked at: by its stamp, or by when it last changed something.
-    fn unselected(&mut self, has: Features) -> Option<Timestamp> {
-        let name = has.stamp_name;
-        let time = self.records.get(name).and_then(|entry| entry.last_run(has.completion));
-        self.pass_on(time, || Cow::Borrowed(name));
-        time
-    }
-
-    /// A task.
-    async fn task(
+    /// Probes a task, and runs it if it must.
+    pub(super) async fn task(
         &mut self,
         frame: &Frame,
         row: usize,
         has: Features,
-        hash: Option<String>,
+        findings: Findings,
     ) -> Result<Considered, RunError> {
         let (object, name) = (&frame.object, has.stamp_name);
+        if let Some(reason) = findings.reason {
+            return Box::pin(self.run_or_plan(frame, row, reason, findings.hash)).await;
+        }
         if has.dependencies_always {
             match self.begin(frame, name).await? {
                 Right::Plan => {}
@@ -477,8 +275,8 @@ impl Driver<'_> {
         let dependencies = if has.dependencies { object.dependencies(row) } else { Vec::new() };
         for dependency in dependencies {
             let (other, to) = dependency.parts();
-            let (others, is_plan) = ([other], self.is_plan());
-            let newest = relationship::check(self.object, &others, &to, is_plan);
+            let others = [other];
+            let newest = relationship::check(self.object, &others, &to, &self.cx);
             if let Some(Newest { time, which }) = Box::pin(newest).await? {
                 self.pass_on(Some(time), || which);
             }
@@ -486,41 +284,24 @@ impl Driver<'_> {
         let resources = self.contexts.resources();
         let forced = self.is_forced(frame, name);
         let entry = self.records.get_next(name, &mut self.cursor);
-        let probe = TaskProbe { object, i: row, entry, resources };
+        let probe = TaskProbe { object, row, entry, resources };
         let reached = self.reached();
         let newest = self.newest.as_ref();
         // Outside of a plan, `noting` would copy the future, for each task that is asked for its hash.
-        let decided = match &reached {
-            None => probe.decide(&has, forced, newest, hash).await,
-            Some(_) => noting(reached.as_ref(), Box::pin(probe.decide(&has, forced, newest, hash))).await,
+        let probed = match &reached {
+            None => probe.probe(&has, forced, newest, findings.hash).await,
+            Some(_) => noting(reached.as_ref(), Box::pin(probe.probe(&has, forced, newest, findings.hash))).await,
         };
-        let decided = match decided {
-            Ok(decided) => decided,
+        let probed = match probed {
+            Ok(probed) => probed,
             Err(error) => return self.fail_or_wait(frame, row, reached.as_ref(), error),
         };
-        match decided.verdict {
+        match probed.verdict {
             Verdict::UpToDate(time) => {
                 self.up_to_date(frame, row, name, time);
                 Ok(Considered::At(time))
             }
-            Verdict::Run(reason) => Box::pin(self.run_or_plan(frame, row, reason, decided.hash)).await,
-        }
-    }
-
-    /// A check failed. In a plan, it may have come too early.
-    pub(super) fn fail_or_wait(
-        &mut self,
-        frame: &Frame,
-        row: usize,
-        reached: Option<&Arc<Reached>>,
-        error: RunError,
-    ) -> Result<Considered, RunError> {
-        match self.undecided_by(reached, &error) {
-            Some(undecided) => Ok(self.undecided(frame, row, undecided)),
-            None => {
-                self.tell_failure(frame, row, &error);
-                Err(error)
-            }
+            Verdict::Run(reason) => Box::pin(self.run_or_plan(frame, row, reason, probed.hash)).await,
         }
     }
 
@@ -534,7 +315,7 @@ impl Driver<'_> {
     ) -> Result<Considered, RunError> {
         // A part of a running task is ended with that one.
         let may_stop = !self.is_plan() && self.running.is_none();
-        if may_stop && Stops::are_asked_now(self.object.core().layout.stop()) {
+        if may_stop && self.cx.is_stop_asked(self.object.core().layout.stop()) {
             return Err(RunError::Stopped { object: self.object.core().id.to_string() });
         }
         let session = match self.begin(frame, frame.object.stamp_name(row)).await? {
@@ -551,37 +332,6 @@ impl Driver<'_> {
         Ok(Considered::At(time))
     }
 
-    /// Says that a task would run.
-    async fn plan(&mut self, frame: &Frame, row: usize, reason: Reason) -> Result<Considered, RunError> {
-        let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let newest = self.newest.as_ref().map(|newest| newest.time);
-        if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
-            let until = which.clone().into_owned();
-            return Ok(self.undecided(frame, row, Undecided { until, error: None }));
-        }
-        self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
-        let mut report = TaskReport::would_run(name, object.describe(row), reason);
-        if self.options.diff || WorkContext::ask_fleet(|fleet| fleet.diff).unwrap_or_default() {
-            let reached = self.reached();
-            match noting(reached.as_ref(), self.changes(frame, row)).await {
-                Ok(changes) => report.changes = changes,
-                Err(error) => report.undecided = Some(self.undecided_by(reached.as_ref(), &error).ok_or(error)?),
-            }
-        }
-        self.pass_on(Some(Timestamp::FUTURE), || Cow::Borrowed(name));
-        self.tasks.push(report);
-        Ok(Considered::At(Some(Timestamp::FUTURE)))
-    }
-
-    /// What a task would change in files.
-    async fn changes(&self, frame: &Frame, row: usize) -> Result<Vec<FileChange>, RunError> {
-        let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
-        let changes = ask(|| object.changes(row, &cx)).await;
-        let failed = |source| RunError::check(&self.object.core().id, name, "preview", source);
-        Ok(changes.map_err(failed)?.unwrap_or_default())
-    }
-
     /// Reports the tasks that others ran through their handles, at the frame of the object itself.
     pub(super) fn report_nested(&mut self, frame: &Frame) {
         if frame.is_host {
@@ -590,7 +340,7 @@ impl Driver<'_> {
     }
 
     /// There is nothing to do for a task.
-    fn up_to_date(&mut self, frame: &Frame, row: usize, name: &'static str, time: Option<Timestamp>) {
+    pub(super) fn up_to_date(&mut self, frame: &Frame, row: usize, name: &'static str, time: Option<Timestamp>) {
         self.emit(frame, row, || EventKind::TaskAlreadyRun);
         self.pass_on(time, || Cow::Borrowed(name));
         self.report_up_to_date(frame, row, time);
@@ -614,7 +364,7 @@ impl Driver<'_> {
     /// walk anew.
     async fn begin(&mut self, frame: &Frame, task: &'static str) -> Result<Right, RunError> {
         let is_forced = self.is_forced(frame, task);
-        let Mode::Apply(permit, session) = &mut self.mode else { return Ok(Right::Plan) };
+        let Access::Apply(permit, session) = &mut self.access else { return Ok(Right::Plan) };
         if let Some(session) = session {
             return Ok(Right::Session(session.clone()));
         }
@@ -659,7 +409,7 @@ impl Driver<'_> {
     }
 
     pub(super) fn is_plan(&self) -> bool {
-        matches!(self.mode, Mode::Plan)
+        self.cx.mode.is_plan()
     }
 
     pub(super) fn emit(&self, frame: &Frame, row: usize, kind: impl FnOnce() -> EventKind) {

@@ -18,6 +18,7 @@ use crate::stamp::Timestamp;
 use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
 use crate::wait::ActiveTask;
+use crate::work::Mode;
 
 /// A task that failed, or a run that cannot go on.
 enum Failure {
@@ -46,7 +47,7 @@ impl Driver<'_> {
         let (core, task) = (self.object.core(), frame.object.stamp_name(row));
         self.emit(frame, row, || EventKind::TaskShouldRun { reason: reason.clone() });
         tracing::debug!(object = %core.id, task, %reason, "running");
-        let (description, node) = (frame.object.describe(row), &core.progress(false).node);
+        let (description, node) = (frame.object.describe(row), &core.progress(Mode::Apply).node);
         let (of_step, since) = (Some(reason.clone()), SystemTime::now());
         let step = ActiveTask { task, description: description.clone(), reason: of_step, since };
         node.step(Some(step.clone()));
@@ -89,7 +90,7 @@ impl Driver<'_> {
         let (object, name) = (&frame.object, cx.task());
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
-        let probe = TaskProbe { object, i: row, entry: entry.as_ref(), resources: self.contexts.resources() };
+        let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: self.contexts.resources() };
         let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
         // A completion check decides alone: nothing else is compared with the next run.
         let hash = if hash.is_some() || has.completion { hash } else { probe.hash().await? };

@@ -4,9 +4,10 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::driver::{Considered, Driver, Step};
+use super::driver::Driver;
 use super::relationship::newest_by;
 use super::session::Session;
+use super::walk::{Considered, Step};
 use crate::BoxFuture;
 use crate::object::DynObject;
 use crate::object::ResumePoint;

@@ -16,6 +16,7 @@ use crate::object::{ObjectProgress, ProgressQuery};
 use crate::report::RunError;
 use crate::stamp::{Entry, Records};
 use crate::wait::{Circle, HeldObject, LockedElsewhere, find_circle};
+use crate::work::Mode;
 
 /// How long the lock and the stamps are not looked at: the system tells nobody that a lock is free, and a holder may be one that
 /// tells nothing either.
@@ -67,7 +68,7 @@ pub(super) struct Wait<'w> {
 
 impl Wait<'_> {
     fn progress(&self) -> &ObjectProgress {
-        self.object.core().progress(false)
+        self.object.core().progress(Mode::Apply)
     }
 
     /// Waits, for at most the configured time.
@@ -76,7 +77,7 @@ impl Wait<'_> {
         let timeout = core.config().lock_timeout();
         let (since, _) = *self.patience.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
         let locked = LockedElsewhere { holder: self.holder.name.clone(), subdir: core.subdir.clone() };
-        let node = &core.progress(false).node;
+        let node = &core.progress(Mode::Apply).node;
         // Entered before others are asked: of two processes whose waits close a circle, one sees the other's.
         let entered = node.wait_for_lock(locked);
         let mut followed = core.layout.follow(&core.subdir);
@@ -168,7 +169,7 @@ impl Wait<'_> {
             if passed.at > since
                 && let Some(row) = self.object.row(&passed.task)
             {
-                self.object.core().progress(false).record_elsewhere(row, passed.time);
+                self.object.core().progress(Mode::Apply).record_elsewhere(row, passed.time);
             }
         }
         may_come_further

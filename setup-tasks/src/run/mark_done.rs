@@ -10,6 +10,7 @@ use crate::object::{AnyObject, DynObject};
 use crate::report::RunError;
 use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
 use crate::task::category::TaskCategory;
+use crate::work::Mode;
 
 /// What a stamp that is written by hand says.
 #[derive(Default)]
@@ -28,7 +29,7 @@ pub(crate) async fn stamp_by_hand(
     by_hand: ByHand,
 ) -> Result<Stamp, StampError> {
     let core = object.core();
-    core.layout.observe_store(false).await?;
+    core.layout.observe_store(Mode::Apply).await?;
     let ByHand { hash: contents, source, inputs } = by_hand;
     let (time, run) = (core.layout.clock().now(), core.layout.run_id());
     let stamp = Stamp { time, contents, source, run, inputs, ..Stamp::default() };
@@ -71,12 +72,12 @@ impl AnyObject {
         }
         let permit = Permit::to_change(self.0.core(), "the stamp")?;
         let root = self.0.root();
-        let progress = root.core().progress(false);
+        let progress = root.core().progress(Mode::Apply);
         let _wait = progress.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
         let _lock = progress.run_lock().await;
         let (session, records) = Session::begin(&self.0, &permit).await?;
         let name = has.stamp_name;
-        let probe = TaskProbe { object: &frame, i: row, entry: records.get(name), resources: Vec::new() };
+        let probe = TaskProbe { object: &frame, row, entry: records.get(name), resources: Vec::new() };
         let hash = probe.hash().await?.unwrap_or_default();
         let by_hand = ByHand { hash, source: has.source, inputs: probe.record_inputs()? };
         Ok(stamp_by_hand(&*self.0, &permit, session.fence(), name, by_hand).await?)

@@ -2,6 +2,7 @@
 
 mod attempt;
 mod check;
+mod classify;
 mod driver;
 mod execute;
 mod frame;
@@ -12,10 +13,11 @@ mod mark_done;
 mod nested;
 mod object;
 mod peek;
+mod plan;
 mod probe;
 mod relationship;
 mod session;
-mod undecided;
+mod walk;
 
 use std::borrow::Cow;
 use std::marker::PhantomData;
@@ -36,8 +38,8 @@ pub use crate::task::file_change::FileChange;
 use crate::task::handle::TaskHandle;
 use crate::task::run_context::DynRunContext;
 pub use crate::task::run_context::{ContextExit, RunContext};
-use crate::work::FleetOptions;
 use crate::work::WorkContext;
+use crate::work::{Mode, RequestCx};
 
 /// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
 ///
@@ -152,20 +154,16 @@ impl<T> IntoFuture for Run<T> {
 
 impl Options {
     /// Whether a task of `object` is run in any case.
-    fn forces(&self, object: &Arc<dyn DynObject>, task: &str) -> bool {
+    fn forces(&self, cx: &RequestCx<'_>, object: &Arc<dyn DynObject>, task: &str) -> bool {
         self.force_all
             || self.single_task.as_deref() == Some(task)
             || self.force.iter().any(|name| name == task)
-            || (self.nested
-                && WorkContext::ask_fleet(|fleet| fleet.forces(&object.core().id, task)).unwrap_or_default())
+            || (self.nested && cx.fleet.is_some_and(|fleet| fleet.forces(&object.core().id, task)))
     }
 
     /// Whether no task is forced by name, neither by these nor by the fleet that the run is a part of.
-    fn forces_none(&self) -> bool {
-        !self.force_all
-            && self.single_task.is_none()
-            && self.force.is_empty()
-            && (!self.nested || WorkContext::ask_fleet(FleetOptions::forces_none).unwrap_or(true))
+    fn forces_none(&self, cx: &RequestCx<'_>) -> bool {
+        !self.force_all && self.single_task.is_none() && self.force.is_empty() && (!self.nested || cx.forces_none())
     }
 
     /// Refuses names that the object does not have.
@@ -236,7 +234,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     }
     let permit = Permit::to_change(core, "the cache")?;
     let root = object.root();
-    let progress = root.core().progress(false);
+    let progress = root.core().progress(Mode::Apply);
     let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _lock = progress.run_lock().await;
     let nested = core.layout.nested_in(&core.subdir);

@@ -18,7 +18,7 @@ use crate::report::{ObjectReport, TaskReport, TaskStatus};
 use crate::stamp::{Change, Records, StampError, Timestamp};
 use crate::task::context::Resources;
 use crate::wait::{ActiveTask, Circle};
-use crate::work::WorkContext;
+use crate::work::{Mode, RequestCx, WorkContext};
 
 /// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
 const LEVELS: u32 = 8;
@@ -87,7 +87,7 @@ impl RunningTask {
     /// Returns the task of `object` that the caller is the method of.
     pub(super) fn of(object: &Arc<dyn DynObject>) -> Option<Arc<Self>> {
         let running = RUNNING.try_with(Clone::clone).ok().flatten()?;
-        let is_own = WorkContext::worker().is_some_and(|worker| worker == object.core().progress(false).node);
+        let is_own = WorkContext::worker().is_some_and(|worker| worker == object.core().progress(Mode::Apply).node);
         (is_own && Arc::ptr_eq(&running.object, object)).then_some(running)
     }
 
@@ -141,10 +141,13 @@ impl RunningTask {
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
         let host = Frame { object: self.object.clone(), forced: false, selected: false, is_host: true };
-        let mut driver = Driver::nested(&self.object, options, self).await?;
+        // The method of a task called its handle: the request is that of the caller.
+        let work = WorkContext::get();
+        let cx = RequestCx::of(&work, Mode::Apply);
+        let mut driver = Driver::nested(&self.object, options, self, &cx).await?;
         let result = RUNNING.scope(None, driver.run(&host, &ResumePoint::default(), 0)).await;
         core.considered.store(considered, Ordering::Relaxed);
-        core.progress(false).node.step(Some(self.step.clone()));
+        core.progress(Mode::Apply).node.step(Some(self.step.clone()));
         let report = driver.report();
         let mut nested = self.nested();
         nested.done.append(&mut driver.done);
@@ -181,7 +184,7 @@ impl Driver<'_> {
     pub(super) fn tell_nested(&self, nested: &[Done]) {
         for done in nested.iter().filter(|done| done.time.is_some()) {
             if let Some(row) = self.object.row(done.name) {
-                self.tell(row, done.time, true);
+                self.record(row, done.time, true);
             }
         }
     }

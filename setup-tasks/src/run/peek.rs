@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use crate::decide::{Decision, Fact, Facts, Newest, decide};
+use super::classify::{Class, Known, classify};
+use crate::decide::{Decision, Newest};
 use crate::object::DynObject;
 use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 use crate::task::category::TaskCategory;
@@ -64,20 +65,12 @@ fn one(
     let last_run = entry.and_then(|entry| entry.last_run(has.completion));
     let decision = if rests { Some(Decision::UpToDate(last_run)) } else { None };
     let decision = decision.or_else(|| {
-        has_stamp.then(|| {
-            decide(&Facts {
-                forced: false,
-                completion: Fact::Absent,
-                entry,
-                newest: newest.as_ref(),
-                hash: Fact::Absent,
-                source: has.source,
-                input_change: Fact::Absent,
-                missing_output: Fact::Absent,
-                differences: Fact::Absent,
-                valid: Fact::Absent,
-            })
-        })
+        let known = Known { entry, newest: newest.as_ref(), ..Known::default() };
+        match has_stamp.then(|| classify(&has.by_stamp_alone(), &known))? {
+            Class::UpToDate(time) => Some(Decision::UpToDate(time)),
+            Class::Run(reason) => Some(Decision::Run(reason)),
+            Class::NeedsProbe => None,
+        }
     });
     let time = match &decision {
         Some(Decision::Run(_)) => Some(Timestamp::FUTURE),

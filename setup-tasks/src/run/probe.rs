@@ -1,18 +1,19 @@
-//! Gathers the facts that a decision asks for, each at most once.
+//! The probe of a task: it asks helper methods and looks at files for the facts that a decision needs, each at most once.
 
 use std::sync::Arc;
 
 use super::attempt::{ask, ask_now};
+use super::classify::Known;
 use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
 use crate::object::{DynObject, Features};
 use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 use crate::task::context::{LazyContext, Resources};
 
-/// One task, while it is decided and run.
+/// A task whose helper methods are asked.
 pub(crate) struct TaskProbe<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
-    pub(crate) i: usize,
+    pub(crate) row: usize,
     pub(crate) entry: Option<&'a Entry>,
     pub(crate) resources: Resources,
 }
@@ -23,15 +24,15 @@ pub(crate) enum Verdict {
     UpToDate(Option<Timestamp>),
 }
 
-/// A decision, with the facts that it was made on and that a stamp will need.
-pub(crate) struct Decided {
+/// The result of a probe, with the hash text that a stamp will need.
+pub(crate) struct Probed {
     pub(crate) verdict: Verdict,
     pub(crate) hash: Option<String>,
 }
 
 impl TaskProbe<'_> {
     fn task(&self) -> &'static str {
-        self.object.name(self.i)
+        self.object.name(self.row)
     }
 
     fn context(&self) -> LazyContext<'_> {
@@ -42,16 +43,18 @@ impl TaskProbe<'_> {
         RunError::check(&self.object.core().id, self.task(), what, source)
     }
 
-    /// Decides whether the task runs, asking its methods only as far as needed. `hash` is the text of its hash function, if that
+    /// Decides whether the task runs, and asks its methods only as far as needed. `hash` is the text of its hash function, if that
     /// was asked before.
-    pub(crate) async fn decide(
+    pub(crate) async fn probe(
         &self,
         has: &Features,
         forced: bool,
         newest: Option<&Newest>,
         hash: Option<String>,
-    ) -> Result<Decided, RunError> {
-        let mut facts = unasked_facts(self.object, has, self.entry, forced, newest);
+    ) -> Result<Probed, RunError> {
+        let slow_invalidators = has.slow_invalidator && self.object.core().config().slow_invalidators;
+        let known = Known { forced, entry: self.entry, newest, slow_invalidators };
+        let mut facts = known.facts(has);
         facts.hash = hash.map_or(facts.hash, Fact::Known);
         loop {
             let verdict = match decide(&facts) {
@@ -63,7 +66,7 @@ impl TaskProbe<'_> {
                 Decision::UpToDate(time) => Verdict::UpToDate(time),
             };
             let hash = if let Fact::Known(hash) = facts.hash { Some(hash) } else { None };
-            return Ok(Decided { verdict, hash });
+            return Ok(Probed { verdict, hash });
         }
     }
 
@@ -71,7 +74,7 @@ impl TaskProbe<'_> {
         match question {
             Question::Completion => {
                 let cx = self.context();
-                let answer = ask(|| self.object.completion(self.i, &cx)).await;
+                let answer = ask(|| self.object.completion(self.row, &cx)).await;
                 facts.completion = known(answer.map_err(|error| self.failed("completion check", error))?);
             }
             Question::Hash => facts.hash = known(self.hash().await?),
@@ -81,18 +84,18 @@ impl TaskProbe<'_> {
                 facts.input_change = known(change.transpose().map_err(|error| self.unreadable(error))?);
             }
             Question::Outputs => {
-                let missing = self.object.outputs(self.i).map(|paths| first_missing(&self.base_dir(), &paths));
+                let missing = self.object.outputs(self.row).map(|paths| first_missing(&self.base_dir(), &paths));
                 facts.missing_output =
                     known(missing.transpose().map_err(|error| self.failed("list of outputs", error.into()))?);
             }
             Question::Differences => {
                 let cx = self.context();
-                let answer = ask(|| self.object.differences(self.i, &cx)).await;
+                let answer = ask(|| self.object.differences(self.row, &cx)).await;
                 facts.differences = known(answer.map_err(|error| self.failed("look at what it made", error))?);
             }
             Question::Invalidator => {
                 let cx = self.context();
-                let answer = ask(|| self.object.valid(self.i, &cx)).await;
+                let answer = ask(|| self.object.valid(self.row, &cx)).await;
                 facts.valid = known(answer.map_err(|error| self.failed("invalidator", error))?);
             }
         }
@@ -102,13 +105,13 @@ impl TaskProbe<'_> {
     /// Returns the text of its hash function now.
     pub(crate) async fn hash(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
-        self.keep_hash(ask(|| self.object.hash(self.i, &cx)).await)
+        self.keep_hash(ask(|| self.object.hash(self.row, &cx)).await)
     }
 
     /// As [`hash`](Self::hash), of a hash function that answers at once.
     pub(crate) fn hash_now(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
-        self.keep_hash(ask_now(|| self.object.hash(self.i, &cx)))
+        self.keep_hash(ask_now(|| self.object.hash(self.row, &cx)))
     }
 
     fn keep_hash(&self, answer: crate::Result<Option<String>>) -> Result<Option<String>, RunError> {
@@ -130,7 +133,7 @@ impl TaskProbe<'_> {
     }
 
     fn inputs(&self) -> Result<Option<Inputs>, RunError> {
-        let patterns = self.object.inputs(self.i);
+        let patterns = self.object.inputs(self.row);
         let config = self.object.core().config();
         let found = patterns.map(|patterns| Inputs::find(&config.base_dir, &patterns, &config.own_directories()));
         found.transpose().map_err(|error| self.unreadable(error))
@@ -143,33 +146,6 @@ impl TaskProbe<'_> {
     fn base_dir(&self) -> std::path::PathBuf {
         self.object.core().config().base_dir.clone()
     }
-}
-
-/// What is known of a task before its methods are asked.
-pub(super) fn unasked_facts<'f>(
-    object: &Arc<dyn DynObject>,
-    has: &Features,
-    entry: Option<&'f Entry>,
-    forced: bool,
-    newest: Option<&'f Newest>,
-) -> Facts<'f> {
-    let asks_invalidator = has.invalidator && (!has.slow_invalidator || object.core().config().slow_invalidators);
-    Facts {
-        forced,
-        completion: unasked(has.completion),
-        entry,
-        newest,
-        hash: unasked(has.hash),
-        source: has.source,
-        input_change: unasked(has.inputs),
-        missing_output: unasked(has.outputs),
-        differences: unasked(has.observed),
-        valid: unasked(asks_invalidator),
-    }
-}
-
-fn unasked<A>(has: bool) -> Fact<A> {
-    if has { Fact::Unasked } else { Fact::Absent }
 }
 
 fn known<A>(answer: Option<A>) -> Fact<A> {

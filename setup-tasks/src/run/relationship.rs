@@ -8,10 +8,11 @@ use futures_util::future::{Either, select};
 
 use super::Options;
 use super::attempt::ask;
-use super::driver::{Considered, Driver, drive_locked};
+use super::driver::{Driver, drive_locked};
 use super::frame::Frame;
+use super::plan::noting;
 use super::probe::{TaskProbe, Verdict};
-use super::undecided::noting;
+use super::walk::Considered;
 use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
@@ -24,7 +25,7 @@ use crate::stamp::{Records, Timestamp};
 use crate::task::category::TaskCategory;
 use crate::task::context::LazyContext;
 use crate::wait::WaitCondition;
-use crate::work::WorkContext;
+use crate::work::{Mode, RequestCx, WorkContext};
 
 impl Driver<'_> {
     /// A relationship: later tasks are compared with the other objects' task. Its time.
@@ -36,7 +37,7 @@ impl Driver<'_> {
             Ok(others) => others,
             Err(error) => return self.fail_or_wait(frame, row, reached.as_ref(), error),
         };
-        let newest = check(self.object, &others, &to, self.is_plan()).await?;
+        let newest = check(self.object, &others, &to, &self.cx).await?;
         let time = newest.as_ref().map(|newest| newest.time);
         if let Some(Newest { which, .. }) = newest {
             self.pass_on(time, || which);
@@ -47,9 +48,9 @@ impl Driver<'_> {
 
     /// Returns the related objects. A relationship method is called once per request, and awaited to its end.
     async fn relatives(&self, frame: &Frame, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
-        let (known, is_plan, request) = (&frame.object.core().relatives, self.is_plan(), WorkContext::request_now());
+        let (known, RequestCx { mode, request, .. }) = (&frame.object.core().relatives, self.cx);
         if to.by_method
-            && let Some(others) = known.of(row, is_plan, request)
+            && let Some(others) = known.of(row, mode, request)
         {
             return Ok(others);
         }
@@ -65,7 +66,7 @@ impl Driver<'_> {
             );
         }
         if to.by_method {
-            known.keep(row, is_plan, request, &others);
+            known.keep(row, mode, request, &others);
         }
         Ok(others)
     }
@@ -76,11 +77,11 @@ pub(super) async fn check(
     object: &Arc<dyn DynObject>,
     others: &[AnyObject],
     related: &RelatedTask,
-    is_plan: bool,
+    cx: &RequestCx<'_>,
 ) -> Result<Option<Newest>, RunError> {
     let mut newest: Option<Newest> = None;
     for other in others {
-        let time = time_of(other, related, is_plan).await.map_err(|source| RunError::Related {
+        let time = time_of(other, related, cx).await.map_err(|source| RunError::Related {
             object: object.core().id.to_string(),
             other: other.id().to_owned(),
             task: related.task,
@@ -91,10 +92,10 @@ pub(super) async fn check(
     Ok(newest)
 }
 
-async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Result<Option<Timestamp>, RunError> {
+async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -> Result<Option<Timestamp>, RunError> {
     let row = super::find_task(&other.0, related.task)?;
-    let unselected = WorkContext::ask_fleet(|fleet| fleet.leaves_out(other.id())).unwrap_or_default();
-    if unselected || other.readonly() {
+    let is_plan = cx.mode.is_plan();
+    if cx.leaves_out(other.id()) || other.readonly() {
         return last_run(&other.0, row).await;
     }
     let permit = if is_plan { None } else { Permit::of(other.0.core()) };
@@ -106,7 +107,7 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, is_plan: bool) -> Res
         other.ready().await?;
     }
     if related.run_if_needed || (related.ready && is_plan) {
-        return considered(&other.0, row, permit).await;
+        return considered(&other.0, row, permit, cx).await;
     }
     last_run(&other.0, row).await
 }
@@ -117,10 +118,11 @@ async fn considered(
     other: &Arc<dyn DynObject>,
     row: usize,
     permit: Option<Permit>,
+    cx: &RequestCx<'_>,
 ) -> Result<Option<Timestamp>, RunError> {
-    let is_plan = permit.is_none();
-    let (core, query) = (other.core(), ProgressQuery::of(&**other, row));
-    let progress = core.progress(is_plan);
+    let mode = cx.mode;
+    let (core, query) = (other.core(), ProgressQuery::of(cx, &**other, row));
+    let progress = core.progress(mode);
     let waiter = progress.waiter();
     loop {
         // Before it is looked at, so that nothing is missed in between.
@@ -129,8 +131,7 @@ async fn considered(
         if let Some(known) = progress.result(query, row) {
             return known;
         }
-        let until: Arc<dyn WaitCondition> =
-            Arc::new(TaskRecorded { object: Arc::downgrade(other), is_plan, query, row });
+        let until: Arc<dyn WaitCondition> = Arc::new(TaskRecorded { object: Arc::downgrade(other), mode, query, row });
         let _wait = match progress.node.wait_until(Some(Arc::downgrade(&until))) {
             Ok(wait) => wait,
             Err(source) => {
@@ -160,7 +161,11 @@ fn drive_boxed(
     options: Options,
     permit: Option<Permit>,
 ) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
-    Box::pin(WorkContext::nest(async move { drive_locked(&object, &options, permit).await }))
+    Box::pin(WorkContext::nest(async move {
+        let work = WorkContext::get();
+        let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
+        drive_locked(&object, &options, permit, &work, RequestCx::of(&work, mode)).await
+    }))
 }
 
 /// Returns when a task last completed, without running anything.
@@ -186,8 +191,8 @@ pub(super) fn last_run_by<'a>(
                 newest_by(&inner, records).await
             }
             TaskCategory::Task if has.completion => {
-                let probe = TaskProbe { object, i: row, entry, resources: Vec::new() };
-                match probe.decide(&has, false, None, None).await?.verdict {
+                let probe = TaskProbe { object, row, entry, resources: Vec::new() };
+                match probe.probe(&has, false, None, None).await?.verdict {
                     Verdict::UpToDate(time) => Ok(time),
                     Verdict::Run(_) => Ok(None),
                 }

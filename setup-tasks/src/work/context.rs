@@ -8,6 +8,7 @@ use tracing::Instrument;
 use super::fleet_options::FleetOptions;
 use super::own_task::OwnTask;
 use super::reached::Reached;
+use super::request::Mode;
 use crate::wait::{Circle, Wait, WaitCondition, WaitNode, WorkKind};
 
 /// The identity of a request from outside, which all work on behalf of the request shares. A later
@@ -41,8 +42,8 @@ pub(crate) struct WorkContext {
     request: Option<RequestId>,
     /// The fleet to which the work belongs.
     fleet: Option<Arc<FleetHandle>>,
-    /// Whether the work belongs to a dry run, which must change nothing on disk.
-    is_plan: bool,
+    /// The mode of the work. A plan changes nothing on disk.
+    mode: Mode,
     /// The record of plans that the current helper method or factory has caused within a plan.
     reached: Option<Arc<Reached>>,
     /// The number of enclosing works on the stack.
@@ -64,6 +65,11 @@ tokio::task_local! {
 }
 
 impl WorkContext {
+    /// Returns the options of the fleet to which the work belongs.
+    pub(super) fn fleet(&self) -> Option<&FleetOptions> {
+        self.fleet.as_deref().map(|handle| &*handle.0)
+    }
+
     /// Returns the context of the caller, or an empty one outside of all work.
     pub(crate) fn get() -> Self {
         WORK.try_get().unwrap_or_default()
@@ -96,7 +102,7 @@ impl WorkContext {
 
     /// Returns whether the caller's work belongs to a dry run.
     pub(crate) fn is_plan() -> bool {
-        WORK.try_with(|current| current.is_plan).unwrap_or_default()
+        WORK.try_with(|current| current.mode.is_plan()).unwrap_or_default()
     }
 
     /// Runs a part of the caller's work, on the stack or in its own tokio task. The tokio task is
@@ -128,18 +134,18 @@ impl WorkContext {
     /// Runs work in the mode of a dry run, in which nothing on disk changes.
     pub(crate) async fn in_plan<F: Future>(work: F) -> F::Output {
         let current = Self::get();
-        Self { is_plan: true, request: Some(current.request()), ..current }.carry(work).await
+        Self { mode: Mode::Plan, request: Some(current.request()), ..current }.carry(work).await
     }
 
     /// Calls a function in the mode of a dry run, in which nothing on disk changes.
     pub(crate) fn planning<A>(call: impl FnOnce() -> A) -> A {
-        WORK.sync_scope(Self { is_plan: true, ..Self::get() }, call)
+        WORK.sync_scope(Self { mode: Mode::Plan, ..Self::get() }, call)
     }
 
     /// Runs user code within a plan. Work that the code requests is planned instead, and recorded
     /// in `reached`.
     pub(crate) async fn reaching<F: Future>(reached: Arc<Reached>, work: F) -> F::Output {
-        Self { is_plan: true, reached: Some(reached), ..Self::get() }.carry(work).await
+        Self { mode: Mode::Plan, reached: Some(reached), ..Self::get() }.carry(work).await
     }
 
     /// Records that work which the caller requested was planned instead of done. `would_run` names
@@ -155,18 +161,17 @@ impl WorkContext {
 
     /// Returns a context outside of all work. It belongs to a dry run if the caller's work does.
     pub(crate) fn detached() -> Self {
-        let (is_plan, reached) =
-            WORK.try_with(|current| (current.is_plan, current.reached.clone())).unwrap_or_default();
-        Self { is_plan, reached, ..Self::default() }
+        let (mode, reached) = WORK.try_with(|current| (current.mode, current.reached.clone())).unwrap_or_default();
+        Self { mode, reached, ..Self::default() }
     }
 
     /// Runs the work of a node on behalf of this context. The node is in progress until the work
     /// ends or is dropped.
     pub(crate) async fn within<F: Future>(self, node: &WaitNode, request: RequestId, work: F) -> F::Output {
         let _at_work = node.begin(self.node);
-        let is_plan = self.is_plan || node.kind() == WorkKind::Plan;
+        let mode = if node.kind() == WorkKind::Plan { Mode::Plan } else { self.mode };
         let (node, request, depth) = (Some(node.clone()), Some(request), self.depth + 1);
-        WORK.scope(Self { node, request, fleet: self.fleet, is_plan, reached: None, depth }, work).await
+        WORK.scope(Self { node, request, fleet: self.fleet, mode, reached: None, depth }, work).await
     }
 }
 

@@ -5,6 +5,7 @@ mod fleet_names;
 mod fleet_options;
 mod own_task;
 mod reached;
+mod request;
 mod shared_error;
 mod shared_once;
 #[cfg(all(test, feature = "__shuttle"))]
@@ -15,6 +16,7 @@ pub(crate) use context::{RequestId, WorkContext};
 pub(crate) use fleet_names::{ObjectName, TaskName};
 pub(crate) use fleet_options::{CachePadded, FleetOptions};
 pub(crate) use reached::Reached;
+pub(crate) use request::{Mode, RequestCx};
 pub use shared_error::SharedError;
 pub(crate) use shared_error::panicked;
 pub(crate) use shared_once::{OnceError, SharedOnce};

@@ -85,11 +85,6 @@ impl Stops {
         WorkContext::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
     }
 
-    /// Returns whether the caller's work was asked to stop.
-    pub(crate) fn are_asked_now(layout: &Stop) -> bool {
-        WorkContext::ask_fleet(|fleet| fleet.stop.is_asked()).unwrap_or_else(|| layout.is_asked())
-    }
-
     pub(crate) fn is_asked(&self) -> bool {
         self.layout.is_asked() || self.fleet.as_ref().is_some_and(Stop::is_asked)
     }

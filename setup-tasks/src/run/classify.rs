@@ -1,0 +1,173 @@
+//! The classification of a task by its stamp, its source and the tasks before it. No method of the task is called.
+
+use crate::decide::{Decision, Fact, Facts, Newest, Reason, decide};
+use crate::object::Features;
+use crate::stamp::{Entry, Timestamp};
+use crate::task::category::TaskCategory;
+
+/// The class of a task.
+#[derive(Debug, PartialEq)]
+pub(super) enum Class {
+    /// The task is up to date. Later tasks are compared with its time, if it has one.
+    UpToDate(Option<Timestamp>),
+    /// The task runs, whatever its helper methods say.
+    Run(Reason),
+    /// A helper method, a file or another object decides.
+    NeedsProbe,
+}
+
+/// The part of a task's facts that is known without a call.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Known<'a> {
+    pub(super) forced: bool,
+    pub(super) entry: Option<&'a Entry>,
+    pub(super) newest: Option<&'a Newest>,
+    /// Whether slow invalidators are asked.
+    pub(super) slow_invalidators: bool,
+}
+
+impl<'a> Known<'a> {
+    /// Returns these facts, and the others of the task as unasked.
+    pub(super) fn facts(&self, has: &Features) -> Facts<'a> {
+        Facts {
+            forced: self.forced,
+            completion: unasked(has.completion),
+            entry: self.entry,
+            newest: self.newest,
+            hash: unasked(has.hash),
+            source: has.source,
+            input_change: unasked(has.inputs),
+            missing_output: unasked(has.outputs),
+            differences: unasked(has.observed),
+            valid: unasked(has.invalidator && (!has.slow_invalidator || self.slow_invalidators)),
+        }
+    }
+}
+
+fn unasked<A>(has: bool) -> Fact<A> {
+    if has { Fact::Unasked } else { Fact::Absent }
+}
+
+/// Returns the class of a task.
+#[inline]
+pub(super) fn classify(has: &Features, known: &Known<'_>) -> Class {
+    if has.category != TaskCategory::Task || has.dependencies || has.dependencies_always {
+        return Class::NeedsProbe;
+    }
+    class_of(decide(&known.facts(has)))
+}
+
+/// Returns the class of a task whose hash function was asked first.
+pub(super) fn classify_hashed(has: &Features, known: &Known<'_>, hash: Option<&String>) -> Class {
+    let mut facts = known.facts(has);
+    facts.hash = hash.map_or(Fact::Absent, |hash| Fact::Known(hash.clone()));
+    class_of(decide(&facts))
+}
+
+fn class_of(decision: Decision) -> Class {
+    match decision {
+        Decision::UpToDate(time) => Class::UpToDate(time),
+        Decision::Run(reason) => Class::Run(reason),
+        Decision::Ask(_) => Class::NeedsProbe,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stamp::{Attempt, RunId, Stamp};
+
+    const STAMPED: Timestamp = Timestamp(5);
+
+    fn plain() -> Features {
+        Features {
+            stamp_name: "mount",
+            category: TaskCategory::Task,
+            source: Some(1),
+            slow_invalidator: false,
+            dependencies_always: false,
+            dependencies: false,
+            hash: false,
+            hash_now: false,
+            invalidator: false,
+            completion: false,
+            inputs: false,
+            outputs: false,
+            observed: false,
+        }
+    }
+
+    fn stamped() -> Entry {
+        Entry::completed(Stamp { time: STAMPED, source: Some(1), ..Stamp::default() })
+    }
+
+    #[test]
+    fn a_stamp_alone_makes_a_plain_task_up_to_date() {
+        let entry = stamped();
+        let known = Known { entry: Some(&entry), ..Known::default() };
+        assert_eq!(classify(&plain(), &known), Class::UpToDate(Some(STAMPED)));
+    }
+
+    #[test]
+    fn a_task_without_a_stamp_runs_whatever_its_helpers_say() {
+        let has = Features { hash: true, inputs: true, invalidator: true, ..plain() };
+        assert_eq!(classify(&has, &Known::default()), Class::Run(Reason::NeverRan));
+    }
+
+    #[test]
+    fn a_forced_task_and_an_interrupted_one_run_without_a_probe() {
+        let entry = stamped();
+        let has = Features { hash: true, ..plain() };
+        let forced = Known { forced: true, entry: Some(&entry), ..Known::default() };
+        assert_eq!(classify(&has, &forced), Class::Run(Reason::Forced));
+        let running = Attempt::Running { since: STAMPED, run: RunId::default() };
+        let entry = Entry { attempt: Some(Box::new(running)), ..stamped() };
+        let interrupted = Known { entry: Some(&entry), ..Known::default() };
+        assert_eq!(classify(&has, &interrupted), Class::Run(Reason::Interrupted));
+    }
+
+    #[test]
+    fn an_earlier_task_that_ran_later_makes_a_task_run() {
+        let (entry, newest) = (stamped(), Newest { time: Timestamp(6), which: "fetch".into() });
+        let known = Known { entry: Some(&entry), newest: Some(&newest), ..Known::default() };
+        assert_eq!(classify(&plain(), &known), Class::Run(Reason::DependencyNewer { which: "fetch".into() }));
+    }
+
+    #[test]
+    fn each_helper_of_a_stamped_task_needs_a_probe() {
+        let entry = stamped();
+        let known = Known { entry: Some(&entry), ..Known::default() };
+        for has in [
+            Features { hash: true, ..plain() },
+            Features { inputs: true, ..plain() },
+            Features { outputs: true, ..plain() },
+            Features { observed: true, ..plain() },
+            Features { invalidator: true, ..plain() },
+            Features { completion: true, ..plain() },
+        ] {
+            assert_eq!(classify(&has, &known), Class::NeedsProbe, "{has:?}");
+        }
+    }
+
+    #[test]
+    fn a_slow_invalidator_needs_a_probe_only_where_slow_ones_are_asked() {
+        let entry = stamped();
+        let has = Features { invalidator: true, slow_invalidator: true, ..plain() };
+        let known = Known { entry: Some(&entry), ..Known::default() };
+        assert_eq!(classify(&has, &known), Class::UpToDate(Some(STAMPED)));
+        assert_eq!(classify(&has, &Known { slow_invalidators: true, ..known }), Class::NeedsProbe);
+    }
+
+    #[test]
+    fn what_depends_on_other_objects_needs_a_probe_even_if_it_is_forced() {
+        let known = Known { forced: true, ..Known::default() };
+        for has in [
+            Features { category: TaskCategory::Relationship, ..plain() },
+            Features { category: TaskCategory::Customization, ..plain() },
+            Features { dependencies: true, ..plain() },
+            Features { dependencies_always: true, ..plain() },
+        ] {
+            assert_eq!(classify(&has, &known), Class::NeedsProbe, "{has:?}");
+        }
+    }
+}

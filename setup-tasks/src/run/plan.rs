@@ -1,0 +1,99 @@
+//! The part of a run that a plan does instead of executing tasks: it reports tasks that would run, and those that are decided
+//! only once an earlier task has run.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::attempt::ask;
+use super::driver::Driver;
+use super::frame::Frame;
+use super::walk::Considered;
+use crate::decide::Reason;
+use crate::event::EventKind;
+use crate::report::{RunError, explain};
+use crate::report::{TaskReport, Undecided};
+use crate::stamp::Timestamp;
+use crate::task::context::LazyContext;
+use crate::task::file_change::FileChange;
+use crate::work::{Reached, WorkContext};
+
+/// Calls user code. In a plan, `reached` notes the work that it asks for.
+pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -> F::Output {
+    match reached {
+        Some(reached) => WorkContext::reaching(reached.clone(), call).await,
+        None => call.await,
+    }
+}
+
+impl Driver<'_> {
+    /// Returns the notes on the work that user code asks for, in a plan.
+    pub(super) fn reached(&self) -> Option<Arc<Reached>> {
+        self.is_plan().then(Arc::default)
+    }
+
+    /// Returns why a check that failed in a plan may answer later: an earlier task would run first, or a task that the check itself
+    /// asked for. `None` if it failed for good.
+    pub(super) fn undecided_by(&self, reached: Option<&Arc<Reached>>, error: &RunError) -> Option<Undecided> {
+        let earlier = self.newest.as_ref().filter(|newest| self.is_plan() && newest.time >= Timestamp::UNDECIDED);
+        let asked = || reached.and_then(|reached| reached.would_run().map(str::to_owned));
+        let until = earlier.map(|newest| newest.which.clone().into_owned()).or_else(asked)?;
+        Some(Undecided { until, error: Some(explain(error)) })
+    }
+
+    /// Reports a task as undecided. Later tasks run if it does.
+    pub(super) fn undecided(&mut self, frame: &Frame, row: usize, undecided: Undecided) -> Considered {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
+        self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
+        self.pass_on(Some(Timestamp::UNDECIDED), || name.into());
+        self.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
+        Considered::At(Some(Timestamp::UNDECIDED))
+    }
+
+    /// Reports that a task would run.
+    pub(super) async fn plan(&mut self, frame: &Frame, row: usize, reason: Reason) -> Result<Considered, RunError> {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
+        let newest = self.newest.as_ref().map(|newest| newest.time);
+        if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
+            let until = which.clone().into_owned();
+            return Ok(self.undecided(frame, row, Undecided { until, error: None }));
+        }
+        self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
+        let mut report = TaskReport::would_run(name, object.describe(row), reason);
+        if self.options.diff || self.cx.fleet.is_some_and(|fleet| fleet.diff) {
+            let reached = self.reached();
+            match noting(reached.as_ref(), self.changes(frame, row)).await {
+                Ok(changes) => report.changes = changes,
+                Err(error) => report.undecided = Some(self.undecided_by(reached.as_ref(), &error).ok_or(error)?),
+            }
+        }
+        self.pass_on(Some(Timestamp::FUTURE), || Cow::Borrowed(name));
+        self.tasks.push(report);
+        Ok(Considered::At(Some(Timestamp::FUTURE)))
+    }
+
+    /// Returns the changes that a task would make in files.
+    async fn changes(&self, frame: &Frame, row: usize) -> Result<Vec<FileChange>, RunError> {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
+        let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
+        let changes = ask(|| object.changes(row, &cx)).await;
+        let failed = |source| RunError::check(&self.object.core().id, name, "preview", source);
+        Ok(changes.map_err(failed)?.unwrap_or_default())
+    }
+
+    /// Ends the run with the error of a check. In a plan, the check may only have come too early: then its task is undecided.
+    pub(super) fn fail_or_wait(
+        &mut self,
+        frame: &Frame,
+        row: usize,
+        reached: Option<&Arc<Reached>>,
+        error: RunError,
+    ) -> Result<Considered, RunError> {
+        match self.undecided_by(reached, &error) {
+            Some(undecided) => Ok(self.undecided(frame, row, undecided)),
+            None => {
+                self.tell_failure(frame, row, &error);
+                Err(error)
+            }
+        }
+    }
+}

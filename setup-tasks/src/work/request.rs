@@ -1,0 +1,57 @@
+//! The request that a run serves, passed explicitly within the engine.
+
+use super::context::{RequestId, WorkContext};
+use super::fleet_options::FleetOptions;
+use super::stop::Stop;
+
+/// The mode of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Mode {
+    /// Tasks are run.
+    #[default]
+    Apply,
+    /// Nothing on disk changes. The report says what would run.
+    Plan,
+}
+
+impl Mode {
+    pub(crate) fn is_plan(self) -> bool {
+        self == Self::Plan
+    }
+}
+
+/// A request as the runs that serve it see it. It is read from the task-local [`WorkContext`] once, where a run begins.
+#[derive(Clone, Copy)]
+pub(crate) struct RequestCx<'c> {
+    pub(crate) mode: Mode,
+    pub(crate) request: RequestId,
+    /// The options of the fleet to which the run belongs.
+    pub(crate) fleet: Option<&'c FleetOptions>,
+}
+
+impl<'c> RequestCx<'c> {
+    /// Returns the request of some work.
+    pub(crate) fn of(work: &'c WorkContext, mode: Mode) -> Self {
+        Self { mode, request: work.request(), fleet: work.fleet() }
+    }
+
+    /// Returns whether the fleet considers all tasks, whatever their tags.
+    pub(crate) fn takes_all(&self) -> bool {
+        self.fleet.is_none_or(FleetOptions::takes_all)
+    }
+
+    /// Returns whether the fleet forces no task.
+    pub(crate) fn forces_none(&self) -> bool {
+        self.fleet.is_none_or(FleetOptions::forces_none)
+    }
+
+    /// Returns whether the fleet excludes an object, even as a dependency.
+    pub(crate) fn leaves_out(&self, id: &str) -> bool {
+        self.fleet.is_some_and(|fleet| fleet.leaves_out(id))
+    }
+
+    /// Returns whether the run was asked to stop. `layout` is the stop of its layout.
+    pub(crate) fn is_stop_asked(&self, layout: &Stop) -> bool {
+        self.fleet.map_or_else(|| layout.is_asked(), |fleet| fleet.stop.is_asked())
+    }
+}
