@@ -54,7 +54,7 @@ fn shell(layout: &Layout, script: &str, way: Way) -> Object<Shell> {
 }
 
 fn logs(shell: &Object<Shell>) -> Vec<LogFile> {
-    logs_of(&shell.as_any(), Some("script")).unwrap()
+    logs_of(shell.as_any(), Some("script")).unwrap()
 }
 
 fn text(log: &LogFile) -> String {

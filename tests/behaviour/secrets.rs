@@ -139,7 +139,7 @@ async fn control_characters_are_escaped_in_logs() {
     let place = Scratch::new();
     let loud = place.layout().add(Loud).unwrap();
     loud.run_setup_tasks().await.unwrap();
-    let log = std::fs::read(&setup_tasks::log::logs_of(&loud.as_any(), None).unwrap()[0].path).unwrap();
+    let log = std::fs::read(&setup_tasks::log::logs_of(loud.as_any(), None).unwrap()[0].path).unwrap();
     assert!(!log.contains(&0x1b) && !log.contains(&0x07), "{}", String::from_utf8_lossy(&log));
     assert!(String::from_utf8_lossy(&log).contains("\\x1b]0;owned\\x07"));
 }

@@ -231,12 +231,12 @@ fn every_link_and_picture_leads_somewhere_and_every_page_is_in_the_summary() {
 #[test]
 fn every_file_that_the_pages_for_contributors_name_exists() {
     let root = root();
-    let rooms = std::fs::read_dir(&root).unwrap().map(|entry| entry.unwrap());
-    let rooms = rooms.filter(|room| room.file_name() != "target" && room.file_type().unwrap().is_dir());
-    let paths: Vec<_> = rooms.flat_map(|room| files(&room.path(), "")).collect();
-    let paths: Vec<_> = paths.iter().filter_map(|path| path.strip_prefix(&root).ok()?.to_str()).collect();
+    let folders = std::fs::read_dir(root).unwrap().map(Result::unwrap);
+    let folders = folders.filter(|folder| folder.file_name() != "target" && folder.file_type().unwrap().is_dir());
+    let all: Vec<_> = folders.flat_map(|folder| files(&folder.path(), "")).collect();
+    let paths: Vec<_> = all.iter().filter_map(|path| path.strip_prefix(root).ok()?.to_str()).collect();
     let exists = |name: &str| match name.strip_suffix('/') {
-        Some(room) => paths.iter().any(|path| format!("/{path}").contains(&format!("/{room}/"))),
+        Some(folder) => paths.iter().any(|path| format!("/{path}").contains(&format!("/{folder}/"))),
         None => paths.iter().any(|path| *path == name || path.ends_with(&format!("/{name}"))),
     };
     let mut names = 0;
