@@ -4,27 +4,29 @@ use super::{Entry, HistoryEntry, Records};
 
 /// A change to the records of one object.
 ///
-/// A store that makes all changes alike needs three questions: which [`task`](Self::task) has which [`entry`](Self::entry)
-/// afterwards, and which line of [`history`](Self::history) is added. [`revokes_stamp`](Self::revokes_stamp) says which changes
-/// must survive a loss of power.
+/// A store that treats all changes alike uses three methods. [`entry`](Self::entry) returns the new
+/// entry of the [`task`](Self::task), and [`history`](Self::history) returns the line that is added
+/// to the history. [`revokes_stamp`](Self::revokes_stamp) returns whether the change must survive a
+/// power loss.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
-    /// An attempt begins: its task counts as interrupted until the attempt has ended.
+    /// An attempt begins. Its task counts as interrupted until the attempt has ended.
     Begin {
         /// The task.
         task: String,
-        /// The entry with the running attempt. A stamp in it is not valid before a later change says so.
+        /// The entry with the running attempt. A stamp in it is not valid until a later change
+        /// removes the attempt.
         entry: Entry,
     },
-    /// A mark that was written ahead is taken back: the attempt did not begin.
+    /// A mark that was written ahead is withdrawn, because the attempt did not begin.
     Withdraw {
         /// The task.
         task: String,
-        /// The entry from before the mark, if there was one.
+        /// The entry before the mark, if the task had an entry.
         entry: Option<Entry>,
     },
-    /// An attempt did its work.
+    /// An attempt completed.
     Complete {
         /// The task.
         task: String,
@@ -33,11 +35,11 @@ pub enum Change {
         /// The line of history.
         history: Box<HistoryEntry>,
     },
-    /// An attempt asked to be skipped.
+    /// An attempt was skipped at the request of its method.
     Skip {
         /// The task.
         task: String,
-        /// The entry from before the attempt, if there was one.
+        /// The entry before the attempt, if the task had an entry.
         entry: Option<Entry>,
         /// The line of history.
         history: Box<HistoryEntry>,
@@ -51,7 +53,7 @@ pub enum Change {
         /// The line of history.
         history: Box<HistoryEntry>,
     },
-    /// A task that another task ran gets the later time of that one.
+    /// A task was run by another task and takes over the later time of that task.
     Retime {
         /// The task.
         task: String,
@@ -77,7 +79,7 @@ pub enum Change {
 }
 
 impl Change {
-    /// Returns the task that the change is about, or `None` if it is about the whole object.
+    /// Returns the task that the change affects, or `None` if it affects the whole object.
     pub fn task(&self) -> Option<&str> {
         match self {
             Self::Begin { task, .. }
@@ -92,7 +94,7 @@ impl Change {
         }
     }
 
-    /// Returns the entry that the task has afterwards, or `None` if it has none.
+    /// Returns the entry that the task has after the change, or `None` if it then has no entry.
     pub fn entry(&self) -> Option<&Entry> {
         match self {
             Self::Begin { entry, .. }
@@ -105,7 +107,7 @@ impl Change {
         }
     }
 
-    /// Returns the line that the change adds to the history: each end of an attempt adds one.
+    /// Returns the line that the change adds to the history. Each end of an attempt adds one line.
     pub fn history(&self) -> Option<&HistoryEntry> {
         match self {
             Self::Complete { history, .. }
@@ -126,13 +128,14 @@ impl Change {
         }
     }
 
-    /// Returns whether the change revokes a valid stamp, or says that a task without one may change something. Such a change must
-    /// be durable: after a power loss, the old stamp would otherwise vouch for work that the new attempt has already altered.
+    /// Returns whether the change revokes a valid stamp, or records that a task without a stamp may
+    /// change something. Such a change must be durable: after a power loss, the old stamp would
+    /// otherwise vouch for work that the new attempt has already altered.
     pub fn revokes_stamp(&self) -> bool {
         match self {
             Self::Begin { entry, .. } => entry.stamp.is_some() || entry.changed.is_some(),
             Self::Forget { .. } | Self::Clear => true,
-            // After a power loss the mark is still there, and the task runs again.
+            // A power loss leaves the mark of the attempt in place, and the task runs again.
             Self::Withdraw { .. }
             | Self::Complete { .. }
             | Self::Skip { .. }

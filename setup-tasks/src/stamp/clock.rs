@@ -1,4 +1,4 @@
-//! The clock of stamps. Its times never run backwards against those that it has seen.
+//! The clock of stamps, whose times are later than all times that it has observed.
 
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,28 +6,28 @@ use std::time::SystemTime;
 
 use super::Timestamp;
 
-/// The clock of stamps. Each of its times is later than all times that it made or observed before, even if the wall clock was set
-/// back.
+/// The clock of stamps. Each of its times is later than all times that it returned or observed
+/// before, even if the wall clock was set back.
 ///
-/// Source: the physical half of Kulkarni et al., *Logical Physical Clocks*, 2014, the logical counter folded into the
-/// nanoseconds.
+/// Source: the physical half of Kulkarni et al., *Logical Physical Clocks*, 2014, with the logical
+/// counter folded into the nanoseconds.
 pub struct Clock {
     last: AtomicU64,
     wall: Box<dyn Fn() -> SystemTime + Send + Sync>,
 }
 
 impl Clock {
-    /// Returns a clock over the system's clock.
+    /// Returns a clock that reads the system's clock.
     pub fn system() -> Self {
         Self::over(SystemTime::now)
     }
 
-    /// Returns a clock over another source of time, for tests.
+    /// Returns a clock that reads another source of time, for tests.
     pub fn over(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self { last: AtomicU64::new(0), wall: Box::new(wall) }
     }
 
-    /// Returns a time that is later than all times that this clock made or observed.
+    /// Returns a time that is later than all times that this clock returned or observed.
     pub fn now(&self) -> Timestamp {
         let wall = Timestamp::from((self.wall)()).0;
         let next = |last: u64| wall.max(last.saturating_add(1)).min(Timestamp::UNDECIDED.0 - 1);
@@ -35,9 +35,10 @@ impl Clock {
         Timestamp(next(last.unwrap_or_else(|last| last)))
     }
 
-    /// Makes the clock observe a time that was read.
+    /// Observes a time that was read. All later times of the clock are greater.
     pub fn observe(&self, seen: Timestamp) {
-        // A load first: while nothing runs, threads then share the cache line instead of taking it from each other.
+        // The load comes first, so that threads share the cache line while no task runs, instead of
+        // taking it from each other.
         if self.last.load(Ordering::Relaxed) < seen.0 {
             self.last.fetch_max(seen.0.min(Timestamp::UNDECIDED.0 - 1), Ordering::Relaxed);
         }

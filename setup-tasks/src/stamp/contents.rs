@@ -1,16 +1,18 @@
-//! The texts in stamps, as decisions compare and show them.
+//! Comparison and display of the texts in stamps.
 
-/// The beginning of a text that is a hash under a private key.
+/// The prefix of a text that is a hash under a private key.
 pub(super) const KEYED: &str = "blake3-keyed:";
-/// The length above which earlier versions kept a text as its hash. Reasons still show such a text by its hash.
+/// The length above which earlier versions kept only the hash of a text. Reasons still show the
+/// hash of such a text.
 const LONG: usize = 64;
 
-/// Returns whether a text equals the kept one, which an earlier version may have kept as a hash.
+/// Returns whether a text equals the kept one. An earlier version may have kept only the hash of a
+/// long text.
 pub(crate) fn is_same(kept: &str, now: &str) -> bool {
     kept == now || now.len() > LONG && kept.strip_prefix("blake3:").is_some_and(|hash| *hash == *hex(now))
 }
 
-/// Returns a text as a reason shows it: a long one by its hash.
+/// Returns a text in the form that reasons show. A long text is replaced with its hash.
 pub(crate) fn shown(text: &str) -> String {
     if text.len() <= LONG || text.starts_with(KEYED) { text.to_owned() } else { format!("blake3:{}", hex(text)) }
 }

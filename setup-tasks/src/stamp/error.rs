@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use crate::private_dir::help;
 
-/// Why stamps cannot be read or written. None of these loses a stamp that was written, or makes one up.
+/// An error of a stamp store. No error loses a stamp that was written, or invents a stamp.
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum StampError {
-    /// The store's file holds something that the store did not write.
+    /// The store's file contains data that the store did not write.
     #[error(
         "the stamps in `{}` are damaged: {detail}\nhelp: restore the file from a backup, or move it away: every task \
          then counts as never run",
@@ -30,12 +30,12 @@ pub enum StampError {
     Newer {
         /// The store's file.
         path: PathBuf,
-        /// The format that it has.
+        /// The format of the file.
         found: i64,
-        /// The newest format that is understood.
+        /// The newest format that this version understands.
         known: i64,
     },
-    /// The store's files are not where they were when this process began to use them.
+    /// The store's files were removed, moved or replaced while this process used them.
     #[error("the stamps in `{}` were removed, moved or replaced while the run used them: what it wrote there is lost\nhelp: put them back, or run again: a task whose stamp is lost runs again", path.display())]
     Moved {
         /// The store's file or directory.
@@ -46,7 +46,7 @@ pub enum StampError {
     TooLong {
         /// The database.
         path: PathBuf,
-        /// The most bytes that a path may have.
+        /// The greatest number of bytes that a path may have.
         longest: usize,
     },
     /// The disk is full.
@@ -55,17 +55,17 @@ pub enum StampError {
         /// The store's file.
         path: PathBuf,
     },
-    /// The operating system refused.
+    /// An operation of the operating system failed.
     #[error("cannot {action} `{}`\nhelp: {}", path.display(), help(source))]
     Io {
         /// The operation that failed, as a verb.
         action: &'static str,
         /// The file or directory.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: std::sync::Arc<io::Error>,
     },
-    /// The write is late: the lease that it was made under was taken over.
+    /// The write came too late: another process has taken over its lease.
     #[error(
         "the stamps of `{object}` were not changed: another process has taken over the object's lease (fence {seen}; this run has {fence})\nhelp: run again; what the other process has done is up to date then"
     )]
@@ -84,7 +84,7 @@ pub enum StampError {
         #[from]
         source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
     },
-    /// Nothing is written, since this is a dry run.
+    /// A write was refused because the run is a dry run.
     #[error(
         "the stamps of `{object}` stay as they are: this is a dry run\nhelp: leave out `--dry-run`, or `dry_run` in the configuration"
     )]
@@ -92,15 +92,15 @@ pub enum StampError {
         /// The object's id.
         object: String,
     },
-    /// The operating system gives no thread to write with.
+    /// The operating system could not start the thread that writes.
     #[error(
         "cannot start the thread that writes stamps\nhelp: see how many processes and threads this user may have (`ulimit -u`), and how many there are"
     )]
     Thread {
-        /// The system's answer.
+        /// The error of the operating system.
         source: std::sync::Arc<io::Error>,
     },
-    /// The database refused for another reason.
+    /// The database returned another error.
     #[error("the stamp database `{}` refused: {detail}\nhelp: see whether another program holds it open, and run again", path.display())]
     Database {
         /// The database.

@@ -1,4 +1,4 @@
-//! The history: one line for each attempt that ended, with its time, reason, duration and result.
+//! The history: one line per attempt that ended, with its time, reason, duration and result.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::Timestamp;
 use crate::decide::Reason;
 
-/// The end of an attempt.
+/// The way in which an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -22,85 +22,87 @@ pub enum AttemptEnd {
     Marked,
 }
 
-/// One attempt of a task that ended.
+/// An attempt that ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HistoryEntry {
-    /// The run, as [`RunId`](super::RunId) prints.
+    /// The run, in the format of [`RunId`](super::RunId).
     pub run: String,
     /// The object's `stamp_subdir`.
     pub object: String,
     /// The task's name.
     pub task: String,
-    /// When the attempt ended.
+    /// The time when the attempt ended.
     pub time: Timestamp,
     /// The duration in microseconds.
     pub duration_us: u64,
     /// The result.
     pub ended: AttemptEnd,
-    /// Why it ran, in words.
+    /// The reason for the run, as text.
     pub reason: String,
-    /// The error of one that failed.
+    /// The error, if the attempt failed.
     pub error: Option<String>,
-    /// Why it ran; `None` for what was marked, and where an earlier version of the format did not say.
+    /// The reason for the run. It is `None` for a task that a user declared done, and for entries
+    /// of an earlier version of the format that did not record the reason.
     #[serde(default)]
     pub why: Option<Reason>,
 }
 
-/// Which part of the history is wanted.
+/// A filter for entries of the history.
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct HistoryFilter {
-    /// Of this object alone.
+    /// The object of the entries, or `None` for all objects.
     pub object: Option<String>,
-    /// Of tasks of this name alone.
+    /// The name of the tasks, or `None` for all names.
     pub task: Option<String>,
-    /// At most so many entries.
+    /// The greatest number of entries, or `None` for no limit.
     pub limit: Option<usize>,
 }
 
 impl HistoryFilter {
-    /// Returns a filter that takes the whole history.
+    /// Returns a filter that accepts the whole history.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes only entries of an object, which is named by its `stamp_subdir`.
+    /// Accepts only entries of an object, which is identified by its `stamp_subdir`.
     #[must_use]
     pub fn object(mut self, subdir: impl Into<String>) -> Self {
         self.object = Some(subdir.into());
         self
     }
 
-    /// Takes only entries of tasks with this name.
+    /// Accepts only entries of tasks with this name.
     #[must_use]
     pub fn task(mut self, task: impl Into<String>) -> Self {
         self.task = Some(task.into());
         self
     }
 
-    /// Takes only the latest entries, at most `limit` of them.
+    /// Accepts only the latest entries, at most `limit` of them.
     #[must_use]
     pub fn limit(mut self, limit: usize) -> Self {
         self.limit = Some(limit);
         self
     }
 
-    /// Returns whether an entry is wanted. The limit is the store's to apply.
+    /// Returns whether the filter accepts an entry. The store applies the limit.
     pub fn accepts(&self, entry: &HistoryEntry) -> bool {
         self.object.as_ref().is_none_or(|object| *object == entry.object)
             && self.task.as_ref().is_none_or(|task| *task == entry.task)
     }
 }
 
-/// Returns a duration in whole microseconds, the unit of all that is kept or printed as JSON.
+/// Returns a duration in whole microseconds, the unit of all durations in records and in JSON
+/// output.
 pub(crate) fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 impl HistoryEntry {
-    /// One of a task that ran.
+    /// Returns an entry of a task that ran.
     pub(super) fn at(time: u64) -> Self {
         let (run, object, task) = ("1-2".to_owned(), "ada".to_owned(), format!("at {time}"));
         let (ended, reason, error, why) = (AttemptEnd::Ran, "forced".to_owned(), None, None);

@@ -1,4 +1,5 @@
-//! Input files: which they are, and whether their content is what it was.
+//! The input files of a task: the files that its patterns match, and the check whether their
+//! contents have changed.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -13,14 +14,14 @@ use super::pattern::{PathPattern, Step};
 use crate::fs::found;
 use crate::secret;
 
-/// The files that a task's declared paths and globs stand for now, sorted.
+/// The files that a task's declared paths and globs match now, sorted.
 pub(crate) struct Inputs {
     base: PathBuf,
     /// Paths relative to the base directory unless they were declared absolute. A directory ends with a slash.
     paths: Vec<OsString>,
 }
 
-/// Why inputs or outputs cannot be looked at.
+/// An error during the examination of inputs or outputs.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum InputError {
     #[error("`{pattern}` is not a valid glob")]
@@ -40,20 +41,21 @@ pub(crate) enum InputError {
 }
 
 impl Look {
-    /// Returns what was recorded of a file.
+    /// Returns the recorded state of a file.
     fn recorded(stamp: &InputStamp) -> Self {
         Self { size: stamp.size, modified: stamp.modified, changed: stamp.changed, inode: stamp.inode }
     }
 }
 
 impl Inputs {
-    /// Finds the files. A path that names nothing is kept: it counts as missing. Directories in `skip` are not walked
-    /// through on the way from a directory above.
+    /// Finds the files. A path that does not exist is kept and counts as missing. A walk that
+    /// begins above a directory in `skip` does not enter that directory.
     pub(crate) fn find(base: &Path, patterns: &[PathPattern], skip: &[PathBuf]) -> Result<Self, InputError> {
         Ok(Self { base: base.to_owned(), paths: find(base, patterns, skip)? })
     }
 
-    /// Returns the first file whose content differs from the record, or that appeared or vanished since.
+    /// Returns the first file whose content differs from the record, or that has appeared or
+    /// vanished since.
     pub(crate) fn first_change(&self, recorded: &[InputStamp]) -> Result<Option<String>, InputError> {
         let mut recorded: Vec<_> = recorded.iter().map(|old| (old.name(), old)).collect();
         recorded.sort_by(|(one, _), (other, _)| one.cmp(other));
@@ -87,7 +89,7 @@ impl Inputs {
         Ok(digest(&path, &meta)?.is_some_and(|digest| digest == old.digest))
     }
 
-    /// Records the files as they are now; those that are missing are left out.
+    /// Records the current state of the files. Missing files are omitted.
     pub(crate) fn record(&self) -> Result<Vec<InputStamp>, InputError> {
         let recorded = settled_by();
         let mut stamps = Vec::with_capacity(self.paths.len());
@@ -102,7 +104,8 @@ impl Inputs {
     }
 }
 
-/// Returns the first declared output that is missing: a path that names nothing, or a glob that matches nothing.
+/// Returns the first declared output that is missing: a path that does not exist, or a glob without
+/// a match.
 pub(crate) fn first_missing(base: &Path, patterns: &[PathPattern]) -> Result<Option<String>, InputError> {
     for pattern in patterns {
         let mut walk = Walk { base, skip: &[], found: Vec::new(), entered: HashSet::new(), into_directories: false };
@@ -118,7 +121,7 @@ pub(crate) fn first_missing(base: &Path, patterns: &[PathPattern]) -> Result<Opt
     Ok(None)
 }
 
-/// Finds what patterns stand for, sorted.
+/// Returns the paths that the patterns match, sorted.
 pub(super) fn find(base: &Path, patterns: &[PathPattern], skip: &[PathBuf]) -> Result<Vec<OsString>, InputError> {
     let mut found = Vec::new();
     for pattern in patterns {
@@ -136,13 +139,14 @@ struct Walk<'w> {
     base: &'w Path,
     skip: &'w [PathBuf],
     found: Vec<OsString>,
-    /// The directories that were entered, by how many steps were left then, device and inode: links do not lead in circles.
+    /// The directories that the walk has entered, each with the number of remaining steps, the
+    /// device and the inode. They keep links from leading in circles.
     entered: HashSet<(usize, u64, u64)>,
-    /// Whether a directory stands for every file in it.
+    /// Whether a directory represents every file in it.
     into_directories: bool,
 }
 
-/// Stands for the number of steps left where a whole directory is found.
+/// The replacement for the number of remaining steps in the walk through a whole directory.
 const WHOLE: usize = usize::MAX;
 
 impl Walk<'_> {
@@ -160,7 +164,7 @@ impl Walk<'_> {
             Step::Name(name) => self.steps(at.join(name), rest),
             Step::Glob(glob) => {
                 for (name, _) in self.entries(&at)? {
-                    // What is not UTF-8 in a name matches wildcards.
+                    // Bytes of a name that are not UTF-8 match wildcards.
                     let path = at.join(&name);
                     if glob.matches(&name.to_string_lossy()) && !self.skips(&path) {
                         self.steps(path, rest)?;
@@ -186,7 +190,7 @@ impl Walk<'_> {
         }
     }
 
-    /// Adds a path that was found, and in the place of a directory every file in it.
+    /// Adds a path. If directories represent their files, a directory also adds every file in it.
     fn add(&mut self, path: PathBuf) -> Result<(), InputError> {
         if !self.into_directories {
             self.found.push(path.into_os_string());
@@ -229,7 +233,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Returns whether the directory is there and was not entered before.
+    /// Returns whether the directory exists and was not entered before.
     fn enter(&mut self, at: &Path, left: usize) -> Result<bool, InputError> {
         let Some(meta) = metadata(&self.base.join(at))? else { return Ok(false) };
         Ok(self.entered.insert(identity(&meta, left)) || cfg!(not(unix)))
@@ -261,7 +265,8 @@ fn identity(_: &Metadata, left: usize) -> (usize, u64, u64) {
     (left, 0, 0)
 }
 
-/// Returns what is at a path, links followed; `None` if there is nothing.
+/// Returns the metadata of a path with links followed, or `None` if the path does not exist. A
+/// special file is an error.
 fn metadata(path: &Path) -> Result<Option<Metadata>, InputError> {
     let meta = there(path, fs::metadata(path))?;
     match meta {

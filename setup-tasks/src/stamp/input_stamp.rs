@@ -13,7 +13,7 @@ use super::Timestamp;
 /// The record of an input file or directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct InputStamp {
-    /// As [`kept_name`] writes it.
+    /// The path in the form that [`kept_name`] returns.
     pub(super) path: String,
     pub(super) digest: [u8; 32],
     pub(super) size: u64,
@@ -25,7 +25,8 @@ pub struct InputStamp {
 }
 
 impl InputStamp {
-    /// Returns the path, relative to the layout's base directory unless it was declared absolute. A directory ends with a slash.
+    /// Returns the path, relative to the layout's base directory unless it was declared absolute. A
+    /// directory ends with a slash.
     pub fn path(&self) -> PathBuf {
         PathBuf::from(self.name().into_owned())
     }
@@ -51,7 +52,7 @@ pub(super) fn kept_name(path: &OsStr) -> String {
     kept
 }
 
-/// Returns the path that [`kept_name`] wrote.
+/// Returns the path that [`kept_name`] encoded.
 fn named(kept: &str) -> Cow<'_, OsStr> {
     #[cfg(unix)]
     if let Some(digits) = kept.strip_prefix('\0') {

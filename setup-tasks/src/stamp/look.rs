@@ -1,4 +1,4 @@
-//! The state of a file without its content: if the state is the same, the content need not be read.
+//! The metadata of a file. While it stays the same, the content need not be read.
 
 use std::fs::{self, File, FileType, Metadata};
 use std::io;
@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::Timestamp;
 
-/// File systems that keep whole seconds (FAT: every other one) give a file that is changed again within this the same time.
+/// The time within which a file that changes again can get the same time, on file systems that keep
+/// whole seconds (FAT: every other second).
 const WHOLE_SECONDS: Duration = Duration::from_secs(2);
 
-/// A regular file as it was when it was recorded: its content, and what spares reading it again.
+/// The record of a regular file: a hash of its content, and the metadata that spares another read
+/// of the content.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileStamp {
     digest: [u8; 32],
@@ -20,65 +22,71 @@ pub struct FileStamp {
     recorded: Timestamp,
 }
 
-/// The state of a file, as the system gives it.
+/// The state of a file in the metadata of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Look {
     pub(super) size: u64,
     pub(super) modified: Timestamp,
-    /// When its content, its name or its permissions last changed; zero where the system does not say.
+    /// The time when the content, the name or the permissions last changed; zero if the system does
+    /// not provide it.
     pub(super) changed: Timestamp,
     pub(super) inode: u64,
 }
 
 impl FileStamp {
-    /// Records a file with what it holds. The look must have been taken after the content was there, and just now.
+    /// Records a file with its content. The metadata must have been read just now, after the
+    /// content was written.
     pub fn new(meta: &Metadata, content: &[u8]) -> Self {
         Self { recorded: settled_by(), ..Self::unsure(meta, content) }
     }
 
-    /// Records a file whose time of modification the caller has set to a time that no other change gives it. Its look alone
-    /// decides from then on; for another file, the clock of the file system has to tick first. Only a change that sets the same
-    /// time of modification within the same tick (1 to 10 ms) is not seen.
+    /// Records a file whose modification time the caller has set to a time that no other change
+    /// gives it. From then on, the metadata alone decides. For any other file, the clock of the
+    /// file system has to tick first. Only a change that sets the same modification time within the
+    /// same tick (1 to 10 ms) is not detected.
     pub fn exact(meta: &Metadata, content: &[u8]) -> Self {
         Self { recorded: Timestamp::FUTURE, ..Self::unsure(meta, content) }
     }
 
-    /// Records a file that may have been changed since it held this: its content is read when it is looked at.
+    /// Records a file that may have changed since it had this content. The next check reads its
+    /// content.
     pub fn unsure(meta: &Metadata, content: &[u8]) -> Self {
         Self { digest: *blake3::hash(content).as_bytes(), look: Look::of(meta), recorded: Timestamp(0) }
     }
 
-    /// Returns whether the file is the same for sure. If not, its content decides.
+    /// Returns whether the metadata proves that the file is unchanged. If not, its content decides.
     pub fn vouches_for(&self, meta: &Metadata) -> bool {
         self.look.vouches_for(&Look::of(meta), self.recorded)
     }
 
-    /// Returns whether the file held this when it was recorded.
+    /// Returns whether the file had this content when it was recorded.
     pub fn held(&self, content: &[u8]) -> bool {
         self.size() == content.len() as u64 && self.digest == *blake3::hash(content).as_bytes()
     }
 
-    /// Replaces the hash of the content by one under a private key, for a content that depends on a secret: whoever reads the
-    /// stamp cannot test likely secrets. `hash` is [`TaskContext::keyed_hash`](crate::TaskContext::keyed_hash).
+    /// Replaces the hash of the content with a hash under a private key, for a content that depends
+    /// on a secret. A reader of the stamp then cannot test likely secrets. `hash` is
+    /// [`TaskContext::keyed_hash`](crate::TaskContext::keyed_hash).
     ///
     /// # Errors
     ///
-    /// The error of `hash`.
+    /// Returns the error of `hash`.
     pub fn keyed<E>(mut self, hash: impl FnOnce(&[u8]) -> Result<[u8; 32], E>) -> Result<Self, E> {
         self.digest = hash(&self.digest)?;
         Ok(self)
     }
 
-    /// Returns whether the file held this when it was recorded, for a stamp that is [`keyed`](Self::keyed).
+    /// Returns whether the file had this content when it was recorded, for a stamp that is
+    /// [`keyed`](Self::keyed).
     ///
     /// # Errors
     ///
-    /// The error of `hash`.
+    /// Returns the error of `hash`.
     pub fn held_keyed<E>(&self, content: &[u8], hash: impl FnOnce(&[u8]) -> Result<[u8; 32], E>) -> Result<bool, E> {
         Ok(self.size() == content.len() as u64 && self.digest == hash(blake3::hash(content).as_bytes())?)
     }
 
-    /// Returns how many bytes the file had.
+    /// Returns the size of the file in bytes.
     pub fn size(&self) -> u64 {
         self.look.size
     }
@@ -88,13 +96,14 @@ impl Look {
     pub(super) fn of(meta: &Metadata) -> Self {
         let modified = meta.modified().map_or(Timestamp(0), Timestamp::from);
         let (changed, inode) = unix(meta);
-        // The size of a directory says nothing about it.
+        // The size of a directory is not part of its state.
         let size = if meta.is_dir() { 0 } else { meta.len() };
         Self { size, modified, changed, inode }
     }
 
-    /// Returns whether a file that looks like `now` is the one that was recorded at a time that [`settled_by`] gave. One that had
-    /// changed just before may have changed again and kept its times: it is read again, as git does with its index.
+    /// Returns whether a file with the metadata `now` is unchanged since it was recorded at
+    /// `recorded`, a time from [`settled_by`]. A file that had changed just before may have changed
+    /// again and kept its times. Its content is read again, as git does with its index.
     pub(super) fn vouches_for(&self, now: &Self, recorded: Timestamp) -> bool {
         let is_whole = |time: Timestamp| time.0.is_multiple_of(1_000_000_000);
         let racy = if is_whole(self.modified) && is_whole(self.changed) { WHOLE_SECONDS } else { Duration::ZERO };
@@ -103,8 +112,8 @@ impl Look {
     }
 }
 
-/// Returns a time such that a file that changes from now on gets that time, or a later one: that of the clock that file systems
-/// take it from, which ticks every 1 to 10 ms.
+/// Returns a time such that a file that changes from now on gets that time or a later one. It comes
+/// from the clock that file systems use, which ticks every 1 to 10 ms.
 pub(super) fn settled_by() -> Timestamp {
     #[cfg(target_os = "linux")]
     {
@@ -131,7 +140,8 @@ fn unix(_: &Metadata) -> (Timestamp, u64) {
     (Timestamp(0), 0)
 }
 
-/// Opens a file for reading, without waiting for the other end of a FIFO that took its place just now.
+/// Opens a file for reading. Does not wait for the other end of a FIFO that has just replaced the
+/// file.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut options = fs::OpenOptions::new();
     options.read(true);
@@ -143,7 +153,7 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
-/// Returns what something in a file system is, for messages.
+/// Returns a description of a file type, for messages.
 pub fn kind_of(kind: FileType) -> &'static str {
     if kind.is_dir() {
         return "a directory";

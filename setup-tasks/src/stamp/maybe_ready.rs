@@ -1,4 +1,4 @@
-//! A value that may be there already.
+//! A future that may be ready at once.
 
 use std::fmt;
 use std::future::Ready;
@@ -9,8 +9,8 @@ use futures_util::future::Either;
 
 use crate::BoxFuture;
 
-/// A future whose value may be known when it is made. A local store answers at once, without an allocation; a remote one gives a
-/// boxed future.
+/// A future whose value may be known when it is created. A local store returns a ready value without
+/// an allocation, and a remote store returns a boxed future.
 ///
 /// ```
 /// use setup_tasks::stamp::MaybeReady;
@@ -24,12 +24,12 @@ use crate::BoxFuture;
 pub struct MaybeReady<'a, T>(Either<Ready<T>, BoxFuture<'a, T>>);
 
 impl<'a, T> MaybeReady<'a, T> {
-    /// Makes a future of a value that is known.
+    /// Creates a future from a value that is known.
     pub fn ready(value: T) -> Self {
         Self(Either::Left(std::future::ready(value)))
     }
 
-    /// Makes a future of another one.
+    /// Creates a future that waits for another future.
     pub fn pending(future: impl Future<Output = T> + Send + 'a) -> Self {
         Self(Either::Right(Box::pin(future)))
     }

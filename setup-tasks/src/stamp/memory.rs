@@ -1,4 +1,4 @@
-//! Stamps that end with the process; for tests.
+//! A store in memory, for tests. Its stamps end with the process.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,7 +8,7 @@ use super::{
 };
 use crate::BoxFuture;
 
-/// Keeps stamps in memory.
+/// A store that keeps stamps in memory.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Kept>);
 
@@ -21,7 +21,7 @@ struct Kept {
 }
 
 impl MemoryStore {
-    /// An empty store.
+    /// Returns an empty store.
     pub fn new() -> Self {
         Self::default()
     }
@@ -32,7 +32,7 @@ impl MemoryStore {
 }
 
 impl Kept {
-    /// Notes the fence of a write, and refuses a late one.
+    /// Records the fence of a write, and refuses a late write.
     fn note_fence(&mut self, object: &str, fence: Fence) -> Result<(), StampError> {
         let seen = self.fences.entry(object.to_owned()).or_insert(fence);
         if *seen > fence {

@@ -1,4 +1,4 @@
-//! Stamps: the record that a task completed, and what became of its last attempt.
+//! Stamps: the records of the last completion and the last attempt of each task.
 
 mod change;
 mod clock;
@@ -43,7 +43,7 @@ pub use sqlite::SqliteStore;
 pub use store::{Answer, StampStore};
 pub use timestamp::Timestamp;
 
-/// One run of a process: when it began, and which process it was.
+/// The identity of a run: the time when it began, and the id of its process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct RunId {
     pub(crate) began: u64,
@@ -60,65 +60,69 @@ impl std::fmt::Display for RunId {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stamp {
-    /// When the task completed.
+    /// The time when the task completed.
     pub time: Timestamp,
-    /// The answer of the hash function before the run, or the text given by hand; empty if there is none. For a text that
-    /// holds a [secret](crate::Secret), `blake3-keyed:` and its hash under a key of the state directory.
+    /// The result of the hash function before the run, or the text that a user gave; empty if there
+    /// is neither. A text that contains a [secret](crate::Secret) is replaced with `blake3-keyed:`
+    /// and its hash under a key in the state directory.
     pub contents: String,
-    /// The fingerprint of its source.
+    /// The fingerprint of the task's source.
     pub source: Option<u64>,
-    /// The run that it completed in.
+    /// The run in which the task completed.
     pub run: RunId,
-    /// The duration of its method in microseconds.
+    /// The duration of the task's method in microseconds.
     pub duration_us: u64,
-    /// The state of its input files before the run.
+    /// The state of the input files before the run.
     pub inputs: Vec<InputStamp>,
-    /// Whether its hash or its inputs changed during the run.
+    /// Whether the hash or the inputs changed during the run.
     pub changed_while_running: bool,
-    /// Bytes that the kind of the task keeps, to compare its results with the present state: see
+    /// Bytes that the task's kind keeps in order to compare its results with the present state. See
     /// [`TaskContext::keep`](crate::TaskContext::keep).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub kept: Vec<u8>,
 }
 
-/// An attempt that did not end in a stamp.
+/// An attempt that is running, was interrupted, or failed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Attempt {
-    /// The attempt began and has not ended: it runs now, or its process ended first.
+    /// The attempt began and has not ended. It is still running, or its process ended first.
     Running {
-        /// When it began.
+        /// The time when the attempt began.
         since: Timestamp,
-        /// In which run.
+        /// The run of the attempt.
         run: RunId,
     },
     /// The attempt failed.
     Failed {
-        /// When it failed.
+        /// The time when the attempt failed.
         time: Timestamp,
-        /// In which run.
+        /// The run of the attempt.
         run: RunId,
         /// The error, with its causes.
         error: String,
     },
 }
 
-/// All that is kept about one task of one object.
+/// The record of one task of one object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Entry {
-    /// The last completion. Not to be believed while there is an attempt: see [`Entry::valid`].
+    /// The last completion. It is not valid while `attempt` is set; see [`Entry::valid`].
     pub stamp: Option<Stamp>,
-    /// The last attempt, if it did not complete. Boxed, since most entries have none and a run without work decodes all of them.
+    /// The last attempt, if it did not complete. It is boxed because most entries have none, and a
+    /// run without work decodes all of them.
     pub attempt: Option<Box<Attempt>>,
-    /// When the task last changed something in a run, or began an attempt that did not complete, of a task that has no stamp:
-    /// one with a completion check. It is kept for later tasks, and never decides whether the task itself runs.
+    /// The time when a task with a completion check last changed something in a run, or began an
+    /// attempt that did not complete. Such a task has no stamp. Later tasks compare with this time,
+    /// which never decides whether the task itself runs.
     #[serde(default)]
     pub changed: Option<Timestamp>,
 }
 
 impl Stamp {
-    /// Returns a stamp with a time and a text. The other fields are empty, and can be set afterwards.
+    /// Returns a stamp with a time and a text. The other fields are empty and can be set
+    /// afterwards.
     pub fn new(time: Timestamp, contents: impl Into<String>) -> Self {
         Self { time, contents: contents.into(), ..Self::default() }
     }
@@ -130,23 +134,25 @@ impl Entry {
         Self { stamp: Some(stamp), ..Self::default() }
     }
 
-    /// Returns the entry of a task without a stamp that last changed something at a time.
+    /// Returns the entry of a task without a stamp that last changed something at `time`.
     pub fn changed_at(time: Timestamp) -> Self {
         Self { changed: Some(time), ..Self::default() }
     }
 
-    /// The stamp, unless a later attempt failed or has not ended.
+    /// Returns the stamp, unless a later attempt failed or has not ended.
     pub fn valid(&self) -> Option<&Stamp> {
         self.stamp.as_ref().filter(|_| self.attempt.is_none())
     }
 
-    /// Returns when the task last completed, without asking a method: by its stamp, or with a completion check by the time that
-    /// is kept for later tasks.
+    /// Returns the time when the task last completed, without a call to its methods. The time comes
+    /// from the stamp, or from [`last_change`](Self::last_change) if the task has a completion
+    /// check.
     pub(crate) fn last_run(&self, has_completion: bool) -> Option<Timestamp> {
         if has_completion { self.last_change() } else { self.valid().map(|stamp| stamp.time) }
     }
 
-    /// Returns when a task with a completion check last changed something. An attempt that failed or has not ended may have.
+    /// Returns the time when a task with a completion check last changed something. An attempt that
+    /// failed or has not ended counts, because it may have changed something.
     pub(crate) fn last_change(&self) -> Option<Timestamp> {
         let attempt = self.attempt.as_deref().map(|attempt| match attempt {
             Attempt::Running { since, .. } => *since,
@@ -155,24 +161,25 @@ impl Entry {
         attempt.max(self.changed)
     }
 
-    /// Returns the latest time that this entry knows of.
+    /// Returns the latest time in the entry.
     fn latest(&self) -> Option<Timestamp> {
         self.stamp.as_ref().map(|stamp| stamp.time).max(self.last_change())
     }
 }
 
-/// All that is kept about one object, by task name.
+/// The records of one object: one entry per task, identified by the task's name.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Records(Vec<(SmolStr, Entry)>);
 
 impl Records {
-    /// Returns the entry of a task, if there is one.
+    /// Returns the entry of a task, or `None` if the task has no entry.
     pub fn get(&self, task: &str) -> Option<&Entry> {
         self.0.iter().find(|(name, _)| name == task).map(|(_, entry)| entry)
     }
 
-    /// As [`get`](Self::get), but begins the search behind the entry that the last search found. Entries are in run order, so a walk over
-    /// all tasks looks at each entry once.
+    /// Returns the entry of a task like [`get`](Self::get), but begins the search after the entry
+    /// that the last search found. Entries are in run order, so a walk over all tasks looks at each
+    /// entry once.
     pub(crate) fn get_next(&self, task: &str, cursor: &mut usize) -> Option<&Entry> {
         let from = (*cursor).min(self.0.len());
         let found = (from..self.0.len()).chain(0..from).find(|&i| self.0[i].0 == task)?;
@@ -180,7 +187,7 @@ impl Records {
         Some(&self.0[found].1)
     }
 
-    /// Keeps an entry, or with `None` forgets it.
+    /// Sets the entry of a task, or removes it if `entry` is `None`.
     pub fn set(&mut self, task: &str, entry: Option<Entry>) {
         let at = self.0.iter().position(|(name, _)| name == task);
         match (at, entry) {
@@ -191,30 +198,32 @@ impl Records {
         }
     }
 
-    /// Every task that anything is kept about.
+    /// Returns an iterator over the names of the tasks and their entries.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Entry)> {
         self.0.iter().map(|(name, entry)| (name.as_str(), entry))
     }
 
-    /// Returns whether there is no entry.
+    /// Returns whether the object has no entries.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Encodes the records of an object in the format of the embedded store, which is compact and has a checksum.
+    /// Encodes the records of an object in the format of the embedded store, which is compact and
+    /// has a checksum.
     ///
     /// # Errors
     ///
-    /// A description of what cannot be encoded.
+    /// Returns a description of the value that cannot be encoded.
     pub fn encode(&self, object: &str) -> Result<Vec<u8>, String> {
         codec::encode(object, self)
     }
 
-    /// Decodes what [`encode`](Self::encode) made for the same object, in this or an earlier version.
+    /// Decodes the bytes that [`encode`](Self::encode) of this or an earlier version returned for
+    /// the same object.
     ///
     /// # Errors
     ///
-    /// A description of the damage.
+    /// Returns a description of the damage.
     pub fn decode(object: &str, bytes: &[u8]) -> Result<Self, String> {
         codec::decode(object, bytes)
     }
@@ -224,7 +233,7 @@ impl Records {
         let mut latest = None;
         for (_, entry) in &self.0 {
             let stamp = entry.stamp.as_ref().map(|stamp| stamp.time);
-            // Most entries have a stamp and nothing else.
+            // Most entries have only a stamp.
             let is_plain = entry.attempt.is_none() && entry.changed.is_none();
             latest = latest.max(if is_plain { stamp } else { entry.latest() });
         }

@@ -1,4 +1,5 @@
-//! Declared paths and globs of inputs and outputs, in which a field's value stands for itself.
+//! Declared paths and globs of inputs and outputs, in which the value of a field is taken
+//! literally.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,8 +11,9 @@ use super::input::{InputError, find};
 
 /// A declared path or glob, relative to the layout's base directory unless it is absolute.
 ///
-/// A pattern in an attribute can be a glob: `*`, `?` and `[…]` within a name, and `**` for any number of directories. A
-/// field's value is taken literally, whatever characters are in it.
+/// A pattern in an attribute can be a glob: `*`, `?` and `[…]` within a name, and `**` for any
+/// number of directories. The value of a field is taken literally, even if it contains such
+/// characters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PathPattern {
     parts: Vec<Part>,
@@ -23,16 +25,16 @@ enum Part {
     Value(String),
 }
 
-/// One step from a directory to what is in it.
+/// A step from a directory to an entry in it.
 #[derive(Debug)]
 pub(super) enum Step {
     Name(OsString),
     Glob(Pattern),
-    /// `**`
+    /// The glob `**`.
     AnyDirectories,
 }
 
-/// A step while its name is put together: as text, and as a glob in which values are escaped.
+/// The name of a step while it is assembled: as text, and as a glob in which values are escaped.
 #[derive(Default)]
 struct Name {
     text: String,
@@ -41,13 +43,13 @@ struct Name {
 }
 
 impl PathPattern {
-    /// A pattern that begins with a text of the attribute.
+    /// Returns a pattern that begins with a text of the attribute.
     #[doc(hidden)]
     pub fn new(text: &'static str) -> Self {
         Self { parts: vec![Part::Text(text)] }
     }
 
-    /// Adds a text of the attribute.
+    /// Appends a text of the attribute.
     #[doc(hidden)]
     #[must_use]
     pub fn text(mut self, text: &'static str) -> Self {
@@ -55,7 +57,7 @@ impl PathPattern {
         self
     }
 
-    /// Adds the value of a field.
+    /// Appends the value of a field.
     #[doc(hidden)]
     #[must_use]
     pub fn value(mut self, value: impl fmt::Display) -> Self {
@@ -63,12 +65,12 @@ impl PathPattern {
         self
     }
 
-    /// Returns whether the pattern is a path, without a glob in it.
+    /// Returns whether the pattern is a path without a glob.
     pub fn is_path(&self) -> bool {
         !self.parts.iter().any(|part| matches!(part, Part::Text(text) if has_glob(text)))
     }
 
-    /// Returns the part before the first glob: everything that the pattern stands for is there or below.
+    /// Returns the part before the first glob. All matches are at or below this path.
     pub fn root(&self) -> PathBuf {
         let names = self.steps().unwrap_or_default().into_iter().map_while(|step| match step {
             Step::Name(name) => Some(name),
@@ -78,11 +80,13 @@ impl PathPattern {
         names.fold(root, |path, name| path.join(name))
     }
 
-    /// Returns the files that the pattern stands for now, and a named path also if nothing is there.
+    /// Returns the files that the pattern matches now. A path without a glob is returned even if it
+    /// does not exist.
     ///
     /// # Errors
     ///
-    /// If the pattern is no glob, if a directory cannot be read, or if it stands for something other than a file.
+    /// Returns an error if the pattern is not a valid glob, if a directory cannot be read, or if a
+    /// match is a special file.
     pub fn files(&self, base: &Path) -> crate::Result<Vec<PathBuf>> {
         let found = find(base, std::slice::from_ref(self), &[])?;
         Ok(found.into_iter().map(|path| base.join(path)).collect())
@@ -92,7 +96,7 @@ impl PathPattern {
         self.parts.iter().map(Part::as_str).find(|text| !text.is_empty()).is_some_and(|text| text.starts_with('/'))
     }
 
-    /// Returns the steps that lead to what the pattern stands for.
+    /// Returns the steps that lead to the matches of the pattern.
     pub(super) fn steps(&self) -> Result<Vec<Step>, InputError> {
         let invalid = |source| InputError::Pattern { pattern: self.to_string(), source };
         let (mut steps, mut name) = (Vec::new(), Name::default());

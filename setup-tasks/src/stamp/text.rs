@@ -1,5 +1,6 @@
-//! Texts of stamps: each is kept as it was given. Of one that holds a secret, only a hash is kept, under a key that never leaves the
-//! state directory: without it, nobody who reads the stamps can try out likely secrets.
+//! The texts of stamps. Each is kept as it was given, unless it contains a secret. Such a text is
+//! replaced with its hash under a key that never leaves the state directory. Without the key, a
+//! reader of the stamps cannot test likely secrets.
 
 use std::io;
 use std::path::PathBuf;
@@ -10,7 +11,7 @@ use super::contents::KEYED;
 use crate::fs::WholeFile;
 use crate::private_dir::{PrivateDir, RESERVED};
 
-/// The key's file, in the runtime's own part of the state directory.
+/// The file of the key, in the runtime's own part of the state directory.
 const NAME: &str = "stamp.key";
 
 type Key = [u8; blake3::KEY_LEN];
@@ -27,7 +28,8 @@ impl Texts {
         Self { state_dir, key: Mutex::default() }
     }
 
-    /// Returns a text as stamps keep it. Without the right to write, a missing key is not made: no stamp has a hash under it.
+    /// Returns a text in the form that stamps keep. If `may_write` is false, a missing key is not
+    /// created and a random key is used, because no stamp has a hash under the missing key.
     pub(crate) fn keep(&self, text: String, may_write: bool) -> Result<String, StampError> {
         if !crate::secret::holds(&text) {
             return Ok(text);
@@ -65,7 +67,7 @@ fn read(directory: &PrivateDir) -> io::Result<Option<Key>> {
     directory.read(NAME)?.map(|key| Key::try_from(&*key).map_err(wrong)).transpose()
 }
 
-/// Makes a key, unless another process is faster: of two, one counts for both.
+/// Creates a key, unless another process is faster. Both then use the same key.
 fn make(directory: &PrivateDir) -> io::Result<Key> {
     WholeFile::new(&random()?).durable().draft_in(directory)?.link_to(NAME.as_ref())?;
     read(directory)?.ok_or_else(|| io::ErrorKind::NotFound.into())

@@ -9,14 +9,15 @@ use serde::{Deserialize, Serialize};
 pub struct Timestamp(pub u64);
 
 impl Timestamp {
-    /// The time of a task that would run: later than every stamp.
+    /// The time of a task that would run. It is later than every stamp.
     pub(crate) const FUTURE: Self = Self(u64::MAX);
-    /// The time of a task that may run: later than every stamp, and earlier than a task that would run.
+    /// The time of a task that may run. It is later than every stamp, and earlier than the time of
+    /// a task that would run.
     pub(crate) const UNDECIDED: Self = Self(u64::MAX - 1);
 }
 
 impl From<SystemTime> for Timestamp {
-    /// Times before 1970 count as 1970.
+    /// Converts a time. Times before 1970 become 1970.
     fn from(time: SystemTime) -> Self {
         let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX - 1))

@@ -1,18 +1,20 @@
-//! Optional facts of an entry, kept behind its fixed part since format 3: each is a tag, a length and that many bytes.
+//! Optional facts of an entry. Since format 3 they follow its fixed part, each as a tag, a length
+//! and that many bytes.
 //!
-//! To keep a new fact: add it to [`Entry`] or [`Stamp`](super::Stamp) with a default that means "not known", add a line to
-//! [`FIELDS`] with the next free tag, a row to the table in docs/src/formats.md, and a strategy to the tests of the codec.
-//! A released format gets a new version, so that older programs refuse the database instead of forgetting the fact.
+//! To add a fact, add a field to [`Entry`] or [`Stamp`](super::Stamp) whose default means "not
+//! known". Then add a line to [`FIELDS`] with the next free tag, a row to the table in
+//! docs/src/formats.md, and a strategy to the tests of the codec. A released format gets a new
+//! version, so that older programs refuse the database instead of forgetting the fact.
 
 use super::{Entry, Rest, Timestamp, put_bytes, put_number};
 
-/// One optional fact: how it becomes bytes, and how it is read back.
+/// An optional fact, with its encoder and its decoder.
 struct Field {
-    /// The tag is never used for anything else.
+    /// The tag, which is never reused for another fact.
     tag: u64,
-    /// Returns the bytes, or `None` if the entry has the fact's default.
+    /// Encodes the fact. Returns `None` if the entry has the fact's default.
     get: fn(&Entry) -> Option<Vec<u8>>,
-    /// Returns `None` for bytes that are not such a fact.
+    /// Decodes the fact into the entry. Returns `None` if the bytes do not encode such a fact.
     set: fn(&mut Entry, &[u8]) -> Option<()>,
 }
 
@@ -33,7 +35,7 @@ fn set_changed(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
 
 fn get_inputs(entry: &Entry) -> Option<Vec<u8>> {
     let inputs = &entry.stamp.as_ref()?.inputs;
-    // Nothing in an input can fail to be encoded.
+    // The encoding of an input cannot fail.
     if inputs.is_empty() { None } else { postcard::to_stdvec(inputs).ok() }
 }
 
@@ -52,12 +54,12 @@ fn set_kept(entry: &mut Entry, bytes: &[u8]) -> Option<()> {
     Some(())
 }
 
-/// Returns whether the entry has a fact that is not in the fixed part.
+/// Returns whether the entry has a fact outside its fixed part.
 pub(super) fn any(entry: &Entry) -> bool {
     FIELDS.iter().any(|field| (field.get)(entry).is_some())
 }
 
-/// Writes how many facts there are, and each of them.
+/// Writes the number of facts, and then each fact.
 pub(super) fn put(bytes: &mut Vec<u8>, entry: &Entry) {
     let facts: Vec<_> = FIELDS.iter().filter_map(|field| Some((field.tag, (field.get)(entry)?))).collect();
     put_number(bytes, facts.len() as u64);
@@ -67,7 +69,8 @@ pub(super) fn put(bytes: &mut Vec<u8>, entry: &Entry) {
     }
 }
 
-/// Reads what [`put`] wrote. A tag that is not in the table is no record of this version.
+/// Reads the facts that [`put`] wrote. Returns `None` for an unknown tag, which this version never
+/// writes.
 pub(super) fn read(rest: &mut Rest<'_>, entry: &mut Entry) -> Option<()> {
     for _ in 0..rest.number()? {
         let tag = rest.number()?;

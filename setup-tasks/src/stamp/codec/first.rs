@@ -1,4 +1,5 @@
-//! Records of format 1, all in postcard: types that stay as they were when that format was written.
+//! Records of format 1, which is postcard throughout. The types stay as they were when that format
+//! was written.
 
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -25,7 +26,7 @@ struct Stamp {
     changed_while_running: bool,
 }
 
-/// An input file, as formats 1 and 2 kept it.
+/// An input file in formats 1 and 2.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Input {
     path: String,

@@ -1,5 +1,6 @@
-//! Records as bytes: a version, a checksum over the object's name and what follows, then the entries. All that every stamp has
-//! is of a fixed width: a run that has nothing to do spends much of its time here. Described in docs/src/formats.md.
+//! The encoding of records: a version, a checksum over the object's name and the bytes after it,
+//! then the entries. The parts that every stamp has are of fixed width, because a run that has
+//! nothing to do spends much of its time here. The format is described in docs/src/formats.md.
 
 mod fields;
 mod first;
@@ -8,11 +9,11 @@ use smol_str::SmolStr;
 
 use super::{Attempt, Entry, InputStamp, Records, RunId, Stamp, Timestamp};
 
-/// The format that is written: the second one, with optional facts.
+/// The format that is written: format 2 with optional facts.
 const VERSION: u8 = 3;
-/// The second one, whose entries have no optional facts. It is read.
+/// Format 2, whose entries have no optional facts. It is still read.
 const WITHOUT_FIELDS: u8 = 2;
-/// The first one: all in postcard. It is read.
+/// Format 1, which is postcard throughout. It is still read.
 const POSTCARD: u8 = 1;
 const HEAD: usize = 5;
 
@@ -21,13 +22,13 @@ mod has {
     pub(super) const STAMP: u8 = 1;
     pub(super) const SOURCE: u8 = 2;
     pub(super) const CONTENTS: u8 = 4;
-    /// Inputs as format 2 kept them; now they are an optional fact.
+    /// The inputs in format 2. Since format 3 they are an optional fact.
     pub(super) const INPUTS: u8 = 8;
     pub(super) const CHANGED_WHILE_RUNNING: u8 = 16;
-    /// The stamp is of the run of the stamp before it.
+    /// The stamp has the same run as the stamp before it.
     pub(super) const SAME_RUN: u8 = 32;
     pub(super) const ATTEMPT: u8 = 64;
-    /// Optional facts follow; see [`fields`](super::fields).
+    /// Optional facts follow. See [`fields`](super::fields).
     pub(super) const FIELDS: u8 = 128;
 }
 
@@ -79,7 +80,8 @@ fn put_entry(bytes: &mut Vec<u8>, name: &str, entry: &Entry, last_run: &mut Opti
     Ok(())
 }
 
-/// Seven bits a byte, the lowest first; the highest bit says that there is more (LEB128).
+/// Writes a number as LEB128: seven bits per byte, the lowest first. The highest bit is set if more
+/// bytes follow.
 fn put_number(bytes: &mut Vec<u8>, mut number: u64) {
     while number > 0x7f {
         bytes.push(number.to_le_bytes()[0] | 0x80);
@@ -93,7 +95,7 @@ fn put_bytes(bytes: &mut Vec<u8>, put: &[u8]) {
     bytes.extend_from_slice(put);
 }
 
-/// Decodes the records of `object`, or says what is wrong with the bytes.
+/// Decodes the records of `object`. The error describes the damage.
 pub(crate) fn decode(object: &str, bytes: &[u8]) -> Result<Records, String> {
     let Some((head, body)) = bytes.split_at_checked(HEAD) else {
         return Err(format!("the record of `{object}` is cut off"));
@@ -108,14 +110,16 @@ pub(crate) fn decode(object: &str, bytes: &[u8]) -> Result<Records, String> {
         let first: Result<first::Records, _> = postcard::from_bytes(body);
         return first.map(Into::into).map_err(|error| format!("the record of `{object}`: {error}"));
     }
-    // Format 2 has no flag for optional facts: its flags are at most 127.
+    // The decoder also reads format 2. That format has no flag for optional facts, so its flags are
+    // at most 127.
     decode_body(body).ok_or_else(|| format!("the record of `{object}` cannot be read"))
 }
 
 pub(crate) fn decode_body(body: &[u8]) -> Option<Records> {
     let mut rest = Rest(body);
     let count = usize::try_from(rest.number()?).ok()?;
-    // No entry has less than two bytes: what is no count asks for no memory.
+    // Each entry has at least two bytes. The limit keeps a damaged count from allocating more
+    // memory.
     let mut entries = Vec::with_capacity(count.min(body.len() / 2));
     let mut last_run = None;
     for _ in 0..count {
@@ -125,7 +129,8 @@ pub(crate) fn decode_body(body: &[u8]) -> Option<Records> {
         let attempt =
             if flags & has::ATTEMPT == 0 { None } else { Some(Box::new(postcard::from_bytes(rest.bytes()?).ok()?)) };
         entries.push((name, Entry { stamp, attempt, changed: None }));
-        // In its place in the list: most entries have none, and are not moved once more.
+        // The facts are read into the entry in its place in the list. Most entries have no facts,
+        // and this spares them another move.
         if flags & has::FIELDS != 0
             && let Some((_, entry)) = entries.last_mut()
         {
@@ -135,7 +140,8 @@ pub(crate) fn decode_body(body: &[u8]) -> Option<Records> {
     rest.0.is_empty().then_some(Records(entries))
 }
 
-/// The bytes that are still to be read. A read returns `None` if they end too early or cannot have been written.
+/// The bytes that remain to be read. Each method returns `None` if the bytes end too early or
+/// cannot have been written.
 struct Rest<'b>(&'b [u8]);
 
 impl<'b> Rest<'b> {
@@ -192,7 +198,8 @@ impl<'b> Rest<'b> {
     }
 }
 
-/// Returns the checksum of a record. From format 3 on, it covers the version: the bytes of format 2 would be believed otherwise.
+/// Returns the checksum of a record. Since format 3 it covers the version. Otherwise a record whose
+/// version byte changed to 2 would still match.
 fn checksum(object: &str, version: u8, body: &[u8]) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(object.as_bytes());
@@ -210,7 +217,7 @@ mod tests {
 
     use super::*;
 
-    /// Bytes of a program of the first format: every later version must read them.
+    /// Bytes that a program of the first format wrote. Every later version must read them.
     const FIRST_FORMAT: &str = "01b5c24eed02056d6f756e740180c0a0c898dbc5f51802726f010780acb5eb94dbc5f518e724ac020000000662616e6e65\
                                 7200010181c0a0c898dbc5f51880acb5eb94dbc5f518e724026e6f";
 
@@ -315,7 +322,7 @@ mod tests {
         let mut records = Records::default();
         records.set("mount", Some(Entry::completed(stamp)));
         let mut bytes = encode("a", &records).unwrap();
-        // Without optional facts, both formats have the same bytes behind the version.
+        // Without optional facts, the bytes after the version are the same in both formats.
         bytes[0] = WITHOUT_FIELDS;
         assert!(decode("a", &bytes).is_err(), "the version is not to be changed alone");
         let checksum = checksum("a", WITHOUT_FIELDS, &bytes[HEAD..]);

@@ -1,9 +1,14 @@
-//! Stamps as plain files, for people who want to see and touch them.
+//! A store of plain files, for users who want to inspect and edit stamps.
 //!
-//! In the object's `stamp_path`, for a task `NAME`: `.stamp-NAME`, whose time of modification is the stamp's time and
-//! whose text its contents; `.detail-NAME`, JSON with the rest of the stamp; `.attempt-NAME`, JSON, while an attempt
-//! runs or after one failed. A `.stamp-NAME` that somebody else wrote or touched counts as a stamp without details.
-//! The history is a file of JSON lines. Every JSON value carries `"version": 1`.
+//! The object's `stamp_path` contains up to three files per task `NAME`:
+//!
+//! - `.stamp-NAME`: its modification time is the stamp's time, and its text is the stamp's
+//!   contents.
+//! - `.detail-NAME`: JSON with the rest of the stamp.
+//! - `.attempt-NAME`: JSON, present while an attempt runs and after an attempt failed.
+//!
+//! A `.stamp-NAME` that another program wrote or touched counts as a stamp without details. The
+//! history is a file of JSON lines. Every JSON value has `"version": 1`.
 
 mod name;
 mod place;
@@ -26,12 +31,12 @@ use crate::private_dir::{Access, PrivateDir};
 
 const FORMAT: i64 = 1;
 
-/// Keeps each stamp in a file of its own.
+/// A store with one file per stamp.
 #[derive(Debug)]
 pub struct FilesStore {
-    /// The cache directory, as changes find it: one process makes all of them in one directory.
+    /// The cache directory for changes. A process makes all of its changes in one directory.
     changes: Place,
-    /// The same, as it is when stamps are read.
+    /// The cache directory for reads. It is opened again if it was replaced.
     reads: Place,
     shared: Shared,
 }
@@ -53,7 +58,7 @@ struct Detail {
 }
 
 impl FilesStore {
-    /// A store under the cache directory of the layout.
+    /// Returns a store under the cache directory of the layout.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         let cache_dir = crate::fs::absolute(cache_dir.into());
         let place = || Place::new(cache_dir.clone());
@@ -68,7 +73,7 @@ impl FilesStore {
         self.check_place()
     }
 
-    /// Makes a change, by whoever has the lock.
+    /// Applies a change. The caller must hold the lock.
     fn make(&self, cache: &PrivateDir, object: &str, change: &Change) -> Result<(), StampError> {
         let io = |action, error| StampError::io(action, cache.path().join(object), error);
         let Some(task) = change.task() else {
@@ -89,7 +94,7 @@ impl FilesStore {
     }
 }
 
-/// Returns the tasks that files of the directory are about.
+/// Returns the tasks that have files in the directory.
 fn tasks(directory: &PrivateDir) -> Result<Vec<String>, StampError> {
     let names = directory.names().map_err(|e| StampError::io("read the directory", directory.path(), e))?;
     let mut tasks: Vec<_> = names.iter().filter_map(|name| task_of(name.to_str()?)).collect();
@@ -153,8 +158,8 @@ impl StampStore for FilesStore {
     }
 }
 
-/// Writes an entry so that a process killed in between never leaves a stamp that is believed too early: an attempt goes
-/// in first, and comes out last.
+/// Writes an entry. An attempt is written first and removed last, so that a process that is killed
+/// in between never leaves a stamp that is valid too early.
 fn keep(directory: &PrivateDir, task: &str, entry: &Entry) -> Result<(), StampError> {
     let attempt_name = file_name(".attempt-", task);
     if let Some(attempt) = &entry.attempt {
@@ -180,11 +185,12 @@ fn forget(directory: &PrivateDir, task: &str) -> Result<(), StampError> {
     name::PREFIXES.iter().try_for_each(|prefix| remove(directory, &file_name(prefix, task)))
 }
 
-/// Reads a stamp. `detail` is what is known of it beside its time and text.
+/// Reads a stamp. `detail` contains the rest of the stamp and is used only if its time and text
+/// match the stamp's file.
 fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Result<Option<Stamp>, StampError> {
     let name = file_name(".stamp-", task);
     let path = || directory.path().join(&name);
-    // Time and text of one file, also when another process puts a new one in its place meanwhile.
+    // The time and the text come from one open file, even if another process replaces it meanwhile.
     let read = || -> io::Result<Option<(Vec<u8>, Timestamp)>> {
         let Some(mut file) = directory.find_file(&name, Access::Read)? else { return Ok(None) };
         let mut contents = Vec::new();

@@ -1,10 +1,12 @@
-//! The names of files that are about a task.
+//! The names of the files of a task.
 
-/// The beginnings of their names: the stamp, the rest of it, the last attempt if it did not complete.
+/// The prefixes of the names: for the stamp, for the rest of the stamp, and for the last attempt if
+/// it did not complete.
 pub(crate) const PREFIXES: [&str; 3] = [".stamp-", ".detail-", ".attempt-"];
 
-/// Returns the name of a file about a task. A task may have any name; `/`, NUL, `%` and a `~` at the end, which marks a draft,
-/// are written as `%` and two hexadecimal digits.
+/// Returns the name of a file of a task. A task may have any name. The characters `/`, NUL and `%`,
+/// and a `~` at the end, are written as `%` and two hexadecimal digits. A `~` at the end would mark
+/// a draft.
 pub(super) fn file_name(prefix: &str, task: &str) -> String {
     let mut name = prefix.to_owned();
     for (at, character) in task.char_indices() {
@@ -19,7 +21,7 @@ pub(super) fn file_name(prefix: &str, task: &str) -> String {
     name
 }
 
-/// Returns the task that a file is about, if it is about one.
+/// Returns the task of a file, or `None` if the name does not have the form of [`file_name`].
 pub(super) fn task_of(name: &str) -> Option<String> {
     let coded = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)).filter(|coded| !coded.ends_with('~'))?;
     let mut task = String::with_capacity(coded.len());
@@ -32,7 +34,7 @@ pub(super) fn task_of(name: &str) -> Option<String> {
                 task.push(char::from(code));
                 rest = &after[2..];
             }
-            // Somebody made a file of a name that is never written.
+            // The store never writes such a name.
             _ => return None,
         }
     }

@@ -1,4 +1,5 @@
-//! A directory that is opened once and looked at again before each use: it may have been removed, moved or replaced meanwhile.
+//! A directory that is opened once and checked before each use, because it may have been removed,
+//! moved or replaced meanwhile.
 
 use std::io;
 use std::path::PathBuf;
@@ -18,7 +19,7 @@ impl Place {
         Self { path, opened: Mutex::default() }
     }
 
-    /// Opens the directory that is there now, if there is one.
+    /// Opens the directory that is in the place now, or returns `None` if it is missing.
     pub(super) fn find(&self) -> Result<Option<Arc<PrivateDir>>, StampError> {
         let mut opened = self.opened();
         if opened.as_ref().is_none_or(|opened| !opened.is_in_place()) {
@@ -28,8 +29,9 @@ impl Place {
         Ok(opened.clone())
     }
 
-    /// Opens the directory for changes, making it if it is missing. One that was opened before and is not in its place any more
-    /// is an error: what was written there is lost.
+    /// Opens the directory for changes, and creates it if it is missing. Returns an error if it was
+    /// opened before and is not in its place any more, because the changes that were written there
+    /// are lost.
     pub(super) fn make(&self) -> Result<Arc<PrivateDir>, StampError> {
         let mut opened = self.opened();
         if let Some(opened) = &*opened {
@@ -39,12 +41,12 @@ impl Place {
         Ok(opened.insert(Arc::new(made)).clone())
     }
 
-    /// Forgets the directory, so that the next change opens the one that is there then.
+    /// Forgets the directory. The next change opens the directory that is in the place then.
     pub(super) fn forget(&self) {
         self.opened().take();
     }
 
-    /// Refuses a directory that was opened and is not in its place any more.
+    /// Returns an error if the directory was opened and is not in its place any more.
     pub(super) fn check(&self) -> Result<(), StampError> {
         match &*self.opened() {
             Some(opened) if !opened.is_in_place() => Err(self.moved()),

@@ -1,5 +1,6 @@
-//! The files that all objects share: the history, the time of the latest stamp, and the lock for changes. The system frees the lock
-//! when its process ends, however it ends.
+//! The files that all objects share: the history, the time of the latest stamp, the fences, and the
+//! lock for changes. The operating system releases the lock when its process ends, even if the
+//! process is killed.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -13,13 +14,13 @@ use super::{json, parse, replace};
 use crate::private_dir::{Access, Creation, PrivateDir, identity, is_in_place};
 use crate::stamp::{Fence, HistoryEntry, HistoryFilter, StampError, Timestamp};
 
-/// JSON, a line an attempt.
+/// The history as JSON, with one line per attempt.
 const HISTORY: &str = "history.jsonl";
-/// An empty file whose time of modification is the latest of all stamps.
+/// An empty file whose modification time is the latest time of all stamps.
 const LATEST: &str = "latest";
-/// JSON: the highest fence of each object, if leases have fences.
+/// The highest fence of each object as JSON. The file exists only if leases have fences.
 const FENCES: &str = "fences.json";
-/// An empty file that whoever makes changes has locked.
+/// An empty file that is locked during changes.
 const LOCK: &str = "files.lock";
 
 #[derive(Default, Serialize, Deserialize)]
@@ -39,8 +40,8 @@ impl Shared {
         Self { changes: place(), reads: place() }
     }
 
-    /// Locks all changes, of this and other processes, for as long as the returned file is open. Without the lock two changes would
-    /// share a draft, and the latest time could go back.
+    /// Locks out other changes, of this and other processes, until the returned file is closed.
+    /// Without the lock, two changes would share a draft, and the latest time could go back.
     pub(super) fn lock(&self) -> Result<File, StampError> {
         let directory = self.changes.make()?;
         let path = directory.path().join(LOCK);
@@ -48,7 +49,8 @@ impl Shared {
             loop {
                 let file = directory.make_file(LOCK, Creation::Write)?;
                 file.lock()?;
-                // After the file was removed, others lock a new one. If the directory went with it, that is an error.
+                // If the file was removed, other processes lock a new file, so the lock is taken
+                // again. If the directory was removed, too, the check below returns an error.
                 if is_in_place(&path, identity(&file)?) || !directory.is_in_place() {
                     return Ok(file);
                 }
@@ -67,7 +69,7 @@ impl Shared {
         self.changes.forget();
     }
 
-    /// Takes in the time of a stamp, by whoever has the lock.
+    /// Records the time of a stamp if it is the latest. The caller must hold the lock.
     pub(super) fn note_latest(&self, time: Timestamp) -> Result<(), StampError> {
         let directory = self.changes.make()?;
         if latest(&directory)?.is_some_and(|latest| latest >= time) {
@@ -76,8 +78,9 @@ impl Shared {
         replace(&directory, LATEST, b"", Some(time))
     }
 
-    /// Notes the fence of a write and refuses a late one, by whoever has the lock. The fences of all objects are one file: leases
-    /// without fences, as the default ones are, never make it.
+    /// Records the fence of a write, and refuses a late write. The caller must hold the lock. The
+    /// fences of all objects share one file. Leases without fences, such as the default ones, never
+    /// create it.
     pub(super) fn note_fence(&self, object: &str, fence: Fence) -> Result<(), StampError> {
         let directory = self.changes.make()?;
         let path = directory.path().join(FENCES);
@@ -94,7 +97,7 @@ impl Shared {
         }
     }
 
-    /// Remembers an attempt that ended, by whoever has the lock.
+    /// Appends an attempt that ended to the history. The caller must hold the lock.
     pub(super) fn append(&self, entry: &HistoryEntry) -> Result<(), StampError> {
         let directory = self.changes.make()?;
         let path = directory.path().join(HISTORY);
@@ -118,7 +121,8 @@ impl Shared {
         let text = directory.read(HISTORY).map_err(|error| StampError::io("read", &path, error))?;
         let Some(text) = text else { return Ok(Vec::new()) };
         let mut wanted = Vec::new();
-        // Without its line end, the last line is one that a killed process or a full disk did not let be finished.
+        // A last line without a line end is unfinished: its process was killed, or the disk was
+        // full.
         for line in text.split_inclusive(|&byte| byte == b'\n').filter(|line| line.ends_with(b"\n")).rev() {
             let entry: HistoryEntry = parse(&path, line)?;
             if filter.accepts(&entry) && wanted.len() < filter.limit.unwrap_or(usize::MAX) {
@@ -137,7 +141,8 @@ fn latest(directory: &PrivateDir) -> Result<Option<Timestamp>, StampError> {
     time().map_err(|error| StampError::io("read", directory.path().join(LATEST), error))
 }
 
-/// Takes off a last line that was not finished, or the next would be written into it, and neither could be read.
+/// Removes an unfinished last line. Otherwise the next line would be appended to it, and neither
+/// could be read.
 fn end_at_a_line(file: &mut File) -> io::Result<()> {
     let length = file.seek(SeekFrom::End(0))?;
     if length == 0 {
@@ -166,7 +171,8 @@ mod tests {
         shared.history(&HistoryFilter::default()).unwrap().iter().map(|entry| entry.time.0).collect()
     }
 
-    /// Ten stores stand for ten processes: the lock belongs to the open file, so each store has its own.
+    /// Ten stores represent ten processes. The lock belongs to the open file, so each store has its
+    /// own.
     #[test]
     fn of_what_many_write_at_once_nothing_is_lost_and_the_latest_time_never_goes_back() {
         let place = tempfile::tempdir().unwrap();
