@@ -1,4 +1,4 @@
-//! The connection that writes, with its current settings.
+//! The connection for writing, with its current settings.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -10,24 +10,25 @@ use rusqlite::Connection;
 use super::super::StampError;
 use super::database::{BUSY, begin_empty_log, create, explain};
 
-/// The thread that commits. The thread of a caller never blocks.
+/// The thread that commits. A commit on the thread of a caller never blocks.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Committer {
     Caller,
     Background,
 }
 
-/// The connection that writes.
+/// The connection for writing.
 pub(super) struct WriteConnection {
     pub(super) connection: Connection,
     syncs: bool,
     committer: Committer,
-    /// Whether it was closed, since its files are not in their place any more.
+    /// Whether the connection was closed because its files are not in their place any more.
     pub(super) is_lost: bool,
 }
 
 impl WriteConnection {
-    /// Opens the database, makes it if there is none, and begins its log. The length of the log goes to `log_pages` after each commit.
+    /// Opens the database, creates it if it is missing, and begins its log. Each commit stores the
+    /// length of the log in `log_pages`.
     pub(super) fn new(path: &Path, durable: bool, log_pages: Arc<AtomicI32>) -> Result<Self, StampError> {
         let connection = create(path, durable)?;
         // This replaces `SQLite`'s own hook, which runs a checkpoint on the thread of the commit.
@@ -49,7 +50,8 @@ impl WriteConnection {
         }
     }
 
-    /// Writes a frame that changes nothing. `SQLite` syncs the first frame of a log, and no caller should wait for that.
+    /// Writes a frame that changes nothing. `SQLite` syncs the first frame of a log, and no caller
+    /// should wait for that sync.
     pub(super) fn begin_log(&mut self, write: impl FnOnce(&Connection) -> rusqlite::Result<()>) {
         // If another process is writing, it begins the log.
         let begun = self.configure(false, Committer::Caller).and_then(|()| write(&self.connection));

@@ -1,5 +1,6 @@
-//! A copy of the database in memory, with its log applied: reading that leaves no trace, also while another process writes, after
-//! one was killed, and on a read-only disk. `SQLite` itself would change the files beside the database, and remove them in the end.
+//! A copy of the database in memory, with its log applied. It leaves no trace of a read, even while
+//! another process writes, after a process was killed, and on a read-only disk. `SQLite` itself
+//! would change the files beside the database and remove them in the end.
 //!
 //! The log's format: <https://sqlite.org/fileformat2.html#the_write_ahead_log>.
 
@@ -15,19 +16,22 @@ use crate::fs::found;
 
 const HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
-/// The first word of a log whose checksums are over little-endian words; with big-endian words, it is one more.
+/// The first word of a log whose checksums use little-endian words. With big-endian words, the word
+/// is greater by one.
 const MAGIC: u32 = 0x377f_0682;
-/// A log that begins anew during this many looks belongs to a database that is written without a pause.
+/// The number of attempts to copy the database. A log that begins anew during each of them belongs
+/// to a database that is written without a pause.
 const ATTEMPTS: usize = 100;
 
-/// A page can be read while another process writes it. A database that is damaged in each of this many looks, over a fifth of a
-/// second, is damaged.
+/// The number of attempts after which a database that looks damaged counts as damaged. A page can
+/// be read while another process writes it. These attempts take a fifth of a second.
 const TORN: u64 = 20;
 
-/// Opens a copy of the database as it is now.
+/// Opens a copy of the current database.
 ///
-/// While the log does not begin anew, whatever is written to the database comes from the log. So a database that was read before its
-/// log is whole once all of the log is applied, whatever was written to it meanwhile.
+/// Until the log begins anew, all data that is written to the database comes from the log. So a
+/// database that was read before its log is complete once the whole log is applied, even if the
+/// database was written meanwhile.
 pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
     let log = sidecar(path, "-wal");
     let mut torn = 0;
@@ -37,7 +41,8 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
         let copy = || {
             let mut image = image(path)?;
             let frames = read(&log, usize::MAX)?;
-            // A log that begins anew gets another header first. The header, looked at once more, vouches for all frames before.
+            // A log that begins anew gets another header first. If a second read returns the same
+            // header, all frames that were read before belong to it.
             let is_same = if has_log {
                 frames.starts_with(&before) && read(&log, HEADER)? == before
             } else {
@@ -52,7 +57,8 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
         match copy() {
             Ok(Some(copy)) => return Ok(copy),
             Ok(None) => {}
-            // A checkpoint may be held up in the middle of a page. It gets more time with each attempt.
+            // A checkpoint may be interrupted in the middle of a page. Each attempt gives it more
+            // time.
             Err(StampError::Damaged { .. }) if has_log && torn < TORN => {
                 torn += 1;
                 std::thread::sleep(std::time::Duration::from_millis(torn));
@@ -64,7 +70,7 @@ pub(super) fn open_copy(path: &Path) -> Result<Connection, StampError> {
     Err(StampError::Database { path: path.to_owned(), detail })
 }
 
-/// Reads the beginning of a file; of one that is not there, nothing.
+/// Reads the beginning of a file. A missing file counts as empty.
 fn read(path: &Path, limit: usize) -> Result<Vec<u8>, StampError> {
     let mut bytes = Vec::new();
     let read = std::fs::File::open(path).and_then(|file| file.take(limit as u64).read_to_end(&mut bytes));
@@ -77,32 +83,32 @@ fn state(path: &Path) -> Result<impl PartialEq, StampError> {
     Ok((meta.modified().ok(), meta.len()))
 }
 
-/// Reads the database without its log. `SQLite` reads it: a file of a database that is closed by anybody else takes the locks with it
-/// that connections of this process have on it.
+/// Reads the database without its log. `SQLite` itself reads the file, because a process that
+/// closes the file in another way releases the locks of its own connections.
 fn image(path: &Path) -> Result<Vec<u8>, StampError> {
     let mut frozen = open_immutable(path)?;
-    // While the log is brought in, or where that was cut off, the first page may count pages that the file does not have yet. They are
-    // in the log.
+    // During a checkpoint, or after an interrupted one, the first page may count pages that the
+    // file does not contain yet. Those pages are in the log.
     frozen.pragma_update(None, "writable_schema", true).map_err(|error| explain(path, &error))?;
     let image = frozen.serialize("main").map_err(|error| explain(path, &error))?;
     Ok(image.to_vec())
 }
 
-/// Applies the transactions of a log that are complete.
+/// Applies the complete transactions of a log.
 fn apply(image: &mut Vec<u8>, log: &[u8]) {
     let Some((pages, size, page_size)) = committed(log) else { return };
     image.resize(size * page_size, 0);
     for (page, at) in pages {
         let begin = (page - 1) * page_size;
-        // A later transaction may have made the database shorter.
+        // A later transaction may have truncated the database.
         if let Some(place) = image.get_mut(begin..begin + page_size) {
             place.copy_from_slice(&log[at..at + page_size]);
         }
     }
 }
 
-/// Returns where the log has the latest content of each page, how many pages the database has after its last transaction, and how
-/// long they are; `None` if no transaction is complete.
+/// Returns the position of the latest content of each page in the log, the number of pages after
+/// the last transaction, and the page size. Returns `None` if no transaction is complete.
 fn committed(log: &[u8]) -> Option<(HashMap<usize, usize>, usize, usize)> {
     let magic = word(log, 0)?;
     if magic & !1 != MAGIC {
@@ -121,7 +127,7 @@ fn committed(log: &[u8]) -> Option<(HashMap<usize, usize>, usize, usize)> {
         let (header, page) = (&frame[..FRAME_HEADER], &frame[FRAME_HEADER..]);
         let number = word(header, 0)? as usize;
         sum = sums.add(sums.add(sum, &header[..8]), page);
-        // The following frames are older than the beginning of the log, or were not finished.
+        // The following frames are older than the beginning of the log, or unfinished.
         if number == 0 || header[8..16] != *salts || sum != (word(header, 16)?, word(header, 20)?) {
             break;
         }
@@ -161,7 +167,7 @@ impl Sums {
 
 fn open_image(path: &Path, image: &[u8]) -> Result<Connection, StampError> {
     let mut image = image.to_vec();
-    // In memory, there is no log.
+    // A database in memory has no log.
     if let Some(version) = image.get_mut(super::database::USE_A_LOG) {
         version.fill(1);
     }
@@ -179,7 +185,7 @@ fn open_image(path: &Path, image: &[u8]) -> Result<Connection, StampError> {
 mod tests {
     use super::*;
 
-    /// A database with a log that is as long as it gets.
+    /// Returns a database whose log grows without automatic checkpoints.
     fn database(path: &Path) -> Connection {
         let connection = Connection::open(path).unwrap();
         connection
@@ -201,7 +207,8 @@ mod tests {
         connection.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0)).unwrap() == "ok"
     }
 
-    /// The changes at each step: rows come, grow and go, and checkpoints begin the log anew.
+    /// Applies the changes of a step. Rows are added, grow and are removed, and checkpoints begin
+    /// the log anew.
     fn change(connection: &Connection, step: u64) {
         let text = vec![0_u8; usize::try_from(step * 7919 % 9000).unwrap()];
         let (key, count) = (i64::try_from(step * 31 % 57).unwrap(), i64::try_from(step % 5).unwrap());
@@ -294,7 +301,7 @@ mod tests {
                     }
                 }
             });
-            // The writer ends also where this one fails.
+            // The writer also stops if an assertion below fails.
             let _stop = Stop(stop);
             for _ in 0..100 {
                 let copy = open_copy(&path).unwrap();

@@ -1,4 +1,4 @@
-//! The database as a file: its format, how it is made and opened, what its errors mean.
+//! The database file: its format, its creation, how it is opened, and the meaning of its errors.
 
 use std::io::ErrorKind;
 use std::ops::Range;
@@ -12,27 +12,30 @@ use super::place;
 use crate::fs::{WholeFile, found};
 use crate::private_dir::{Creation, PrivateDir};
 
-/// Marks a file as ours: "STSK" as `SQLite`'s `application_id`.
+/// The `application_id` of databases of this program: "STSK".
 const APPLICATION: i64 = 0x5354_534b;
-/// The format of the database, as `SQLite`'s `user_version`.
+/// The format of the database, which is stored as `SQLite`'s `user_version`.
 const FORMAT: i64 = 3;
 pub(super) const BUSY: Duration = Duration::from_secs(30);
 
-/// The flags of every connection: one thread uses it at a time, and it is opened through no link.
+/// The flags of every connection. One thread at a time uses a connection, and the database is not
+/// opened through links.
 const HOW: OpenFlags = OpenFlags::SQLITE_OPEN_NO_MUTEX.union(OpenFlags::SQLITE_OPEN_NOFOLLOW);
 
-/// The cache of a connection that reads, in KiB. It is small, since a scan looks at each page once.
+/// The cache size of a connection for reading, in KiB. It is small because a scan reads each page
+/// once.
 const READ_CACHE_KIB: i64 = 256;
 
-/// The latest time that anything was stamped at, or one after it. Rows of the history are numbered by their times, each after the one
-/// before; databases from before that count from one, and have an index for this.
+/// The query for the latest time of all stamps, or a later time. The rows of the history are
+/// numbered by their times, and each number is greater than the number before. Databases of earlier
+/// versions count the rows from one, and have an index on the time.
 macro_rules! latest {
     () => {
         "SELECT iif(max(seq) < 100000000000000000, (SELECT max(time) FROM history), max(seq)) FROM history"
     };
 }
 pub(super) const LATEST: &str = latest!();
-/// That, behind what is kept about an object.
+/// The query for the records of an object and the latest time.
 pub(super) const RECORDS_AND_LATEST: &str =
     concat!("SELECT (SELECT records FROM objects WHERE id = ?1), (", latest!(), ")");
 
@@ -49,37 +52,39 @@ const SCHEMA: &str = "
     COMMIT;
 ";
 
-/// The steps from each older format to the one that is written. Format 2 keeps the parts of reasons in the history,
-/// format 3 has records of version 3.
+/// The steps from each older format to the next. Format 2 keeps the parts of reasons in the
+/// history. Format 3 has records of version 3.
 const UPGRADES: [&str; 2] = [
     "BEGIN IMMEDIATE; ALTER TABLE history ADD COLUMN why TEXT; PRAGMA user_version = 2; COMMIT",
     "BEGIN IMMEDIATE; PRAGMA user_version = 3; COMMIT",
 ];
 
-/// The bytes of a database that say how it is written and read: 2 is with a log (<https://sqlite.org/fileformat.html>, 1.3.3).
+/// The bytes of a database that contain its read and write versions. The value 2 stands for a
+/// write-ahead log (<https://sqlite.org/fileformat.html>, 1.3.3).
 pub(super) const USE_A_LOG: Range<usize> = 18..20;
 
-/// Returns the path of a file that `SQLite` keeps beside the database. Its log ends with `-wal`.
+/// Returns the path of a file that `SQLite` keeps beside the database. The suffix of its log is
+/// `-wal`.
 pub(super) fn sidecar(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(ending);
     name.into()
 }
 
-/// Returns whether there is a database.
+/// Returns whether the database exists.
 pub(super) fn exists(path: &Path) -> Result<bool, StampError> {
     let exists = found(path.try_exists()).map_err(|error| StampError::io("read", path, error))?;
     Ok(exists.unwrap_or(false))
 }
 
-/// Opens the database as a file that does not change.
+/// Opens the database as an immutable file and checks its format.
 pub(super) fn open_frozen(path: &Path) -> Result<Connection, StampError> {
     let connection = open_immutable(path)?;
     check_format(path, &connection)?;
     Ok(connection)
 }
 
-/// Opens the database as a file that does not change, whatever is in it.
+/// Opens the database as an immutable file without a check of its format.
 pub(super) fn open_immutable(path: &Path) -> Result<Connection, StampError> {
     refuse_empty(path)?;
     let Some(real) = place::find(path)? else { return Err(StampError::io("read", path, ErrorKind::NotFound.into())) };
@@ -107,7 +112,7 @@ fn refuse_empty(path: &Path) -> Result<(), StampError> {
     }
 }
 
-/// Opens the database if there is one.
+/// Opens the database, or returns `None` if it is missing.
 pub(super) fn open(path: &Path) -> Result<Option<Connection>, StampError> {
     if !exists(path)? {
         return Ok(None);
@@ -135,7 +140,7 @@ pub(super) fn check_format(path: &Path, connection: &Connection) -> Result<(), S
     Ok(())
 }
 
-/// The format that it has now; another process may bring it to a newer one.
+/// Returns the current format. Another process may upgrade the database meanwhile.
 pub(super) fn format(path: &Path, connection: &Connection) -> Result<i64, StampError> {
     number(path, connection, "user_version")
 }
@@ -144,18 +149,19 @@ fn number(path: &Path, connection: &Connection, name: &str) -> Result<i64, Stamp
     connection.pragma_query_value(None, name, |row| row.get(0)).map_err(|error| explain(path, &error))
 }
 
-/// Writes to the log what the database says already.
+/// Writes a value to the log that the database already contains.
 pub(super) fn begin_log(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "application_id", APPLICATION)
 }
 
-/// Begins a log that is empty, without the two syncs that its first frame costs otherwise. They are for a log that begins
-/// anew over frames that were brought in: after a loss of power some of those might be taken for the latest.
+/// Begins an empty log without the two syncs that its first frame would otherwise cost. These syncs
+/// protect a log that begins anew over frames of an earlier checkpoint. After a power loss, some of
+/// those frames might be taken for the latest.
 pub(super) fn begin_empty_log(path: &Path, connection: &Connection) -> rusqlite::Result<()> {
     let log = sidecar(path, "-wal");
     connection.pragma_update(None, "synchronous", "OFF")?;
     let begun = Transaction::new_unchecked(connection, TransactionBehavior::Immediate).and_then(|transaction| {
-        // Nobody else writes to it from here on.
+        // From here on, no other process writes to the log.
         if std::fs::metadata(&log).is_ok_and(|log| log.len() == 0) {
             begin_log(&transaction)?;
         }
@@ -165,14 +171,14 @@ pub(super) fn begin_empty_log(path: &Path, connection: &Connection) -> rusqlite:
     begun
 }
 
-/// Brings a database of an older format to the one that is written.
+/// Upgrades a database of an older format to the format that is written.
 fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
     loop {
         let before = format(path, connection)?;
         let step = usize::try_from(before - 1).ok().and_then(|step| UPGRADES.get(step));
         let Some(step) = step else { return Ok(()) };
         if let Err(error) = connection.execute_batch(step) {
-            // Another process may have been faster: its transaction is the one that counts.
+            // Another process may have been faster. In that case its transaction counts.
             let _ = connection.execute_batch("ROLLBACK");
             if format(path, connection)? == before {
                 return Err(explain(path, &error));
@@ -181,8 +187,9 @@ fn upgrade(path: &Path, connection: &Connection) -> Result<(), StampError> {
     }
 }
 
-/// Opens the database, making it first if there is none: beside its place, then linked into it whole, so that nobody
-/// ever sees half a database and two makers end with one.
+/// Opens the database, and creates it first if it is missing. A new database is written as a draft
+/// and then linked into its place as a whole. So no process ever sees an incomplete database, and
+/// two processes that create it at once use the same one.
 pub(super) fn create(path: &Path, durable: bool) -> Result<Connection, StampError> {
     let directory = place::make(path)?;
     let name = place::name(path)?;
@@ -218,7 +225,8 @@ fn file_name(path: &Path) -> &std::ffi::OsStr {
     path.file_name().unwrap_or_default()
 }
 
-/// So that the file is found after a loss of power: its directory, and those that were made for it.
+/// Syncs the directory of the file and the directories that were created for it, so that the file
+/// still exists after a power loss.
 #[cfg(unix)]
 fn sync_directories(path: &Path) -> std::io::Result<()> {
     path.ancestors()
@@ -233,7 +241,8 @@ fn sync_directories(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-/// A log without its database is of one that is gone. `SQLite` would take it for the new one's.
+/// Removes a log without a database. It belongs to a database that is gone, and `SQLite` would
+/// apply it to the new database.
 fn forget_log(directory: &PrivateDir, name: &str) -> Result<(), StampError> {
     for ending in place::BESIDE {
         let log = format!("{name}{ending}");
@@ -242,7 +251,8 @@ fn forget_log(directory: &PrivateDir, name: &str) -> Result<(), StampError> {
     Ok(())
 }
 
-/// Returns the bytes of a database without records. It is made in memory: `SQLite` would write two other files beside a file.
+/// Returns the bytes of a database without records. The database is created in memory, because
+/// `SQLite` would write two more files beside a file.
 fn empty_database() -> rusqlite::Result<Vec<u8>> {
     let mut memory = Connection::open_in_memory()?;
     memory.execute_batch(SCHEMA)?;

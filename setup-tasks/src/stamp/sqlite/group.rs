@@ -1,4 +1,4 @@
-//! Writes a group of changes in one transaction.
+//! The transaction that writes a group of changes.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::super::{AttemptEnd, Fence, Records, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
 
-/// A job whose fence is too low, by its place in the group.
+/// A job whose fence is too low, with its position in the group.
 pub(super) struct Refused {
     pub(super) job: usize,
     pub(super) error: StampError,
@@ -49,7 +49,7 @@ pub(super) fn write_group(
             let (time, duration) = (signed(e.time.0), signed(e.duration_us));
             let ended = ended_text(e.ended);
             let why = e.why.as_ref().and_then(|why| serde_json::to_string(why).ok());
-            // If a clock far in the future has used the last number, `SQLite` chooses one.
+            // If a clock far in the future has used the last number, `SQLite` chooses a number.
             let seq = last.unwrap_or(0).checked_add(1).map(|next| next.max(time));
             last = seq.or(last);
             add.execute(params![seq, e.run, e.object, e.task, time, duration, ended, e.reason, e.error, why])
@@ -59,9 +59,11 @@ pub(super) fn write_group(
     Ok(refused)
 }
 
-/// Notes the fence of a write. Returns the highest one of the object if it is higher, which makes the write a late one.
+/// Records the fence of a write. If the store has seen a higher fence for the object, the write is
+/// late, and the function returns that fence.
 ///
-/// The table is made by the first write that has a fence: databases under the default leases never have it.
+/// The first write with a fence creates the table. Databases under the default leases never have
+/// it.
 fn note_fence(transaction: &Transaction<'_>, object: &str, fence: Fence) -> rusqlite::Result<Option<Fence>> {
     const TABLE: &str = "CREATE TABLE IF NOT EXISTS fences (id TEXT PRIMARY KEY, fence INTEGER NOT NULL) WITHOUT ROWID";
     transaction.execute_batch(TABLE)?;
@@ -77,7 +79,7 @@ fn note_fence(transaction: &Transaction<'_>, object: &str, fence: Fence) -> rusq
     }
 }
 
-/// `SQLite`'s integers have a sign; nanoseconds reach it in the year 2262.
+/// Converts a number to a signed integer of `SQLite`. Nanoseconds reach the limit in the year 2262.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
@@ -98,7 +100,7 @@ pub(super) mod tests {
     use super::super::super::{Change, HistoryEntry, HistoryFilter, SqliteStore, StampStore, Timestamp};
     use super::*;
 
-    /// The end of an attempt without a stamp.
+    /// Returns a change that ends an attempt without a stamp.
     pub(in super::super) fn ran(time: u64) -> Vec<Change> {
         vec![Change::Skip { task: "mount".to_owned(), entry: None, history: Box::new(HistoryEntry::at(time)) }]
     }

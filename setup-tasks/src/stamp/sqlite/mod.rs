@@ -1,12 +1,12 @@
-//! The embedded store: one `SQLite` database with one row per object and one row per attempt. One writer at a time commits all queued
-//! changes in one transaction.
+//! The embedded store: one `SQLite` database with one row per object and one row per attempt. One
+//! writer at a time commits all queued changes in one transaction.
 //!
-//! With [`durable`](SqliteStore::durable), a change survives a loss of power, too.
+//! Write-ahead logging lets other processes read while one writes. With `synchronous = NORMAL`, a
+//! change survives the end of the process at once, and a power loss once `SQLite` has synced the
+//! log. The database itself is never torn. A change that revokes a stamp, such as the beginning of
+//! an attempt, is synced at once. So a power loss can only lose the fact that a task completed.
 //!
-//! Write-ahead logging lets other processes read while one writes. With `synchronous = NORMAL` a change survives the
-//! end of the process at once, and a loss of power once `SQLite` has synced the log; the database itself is never torn. A change that
-//! revokes a stamp, as the beginning of an attempt does, is synced at once. So a power loss can only lose the fact that a task
-//! completed.
+//! With [`durable`](SqliteStore::durable), every change also survives a power loss.
 
 mod connection;
 mod copy;
@@ -31,10 +31,10 @@ use database::{LATEST, RECORDS_AND_LATEST, explain, format};
 use reader::Reader;
 use writer::Writer;
 
-/// Keeps stamps in one `SQLite` database.
+/// A store in one `SQLite` database.
 pub struct SqliteStore {
     reads: Reads,
-    /// Those of dry runs.
+    /// The reads of dry runs.
     quiet: Reads,
     writer: OnceCell<Writer>,
     durable: bool,
@@ -53,28 +53,31 @@ struct Reads {
 }
 
 impl SqliteStore {
-    /// A store in the database at `path`, which is made, with its directory, by the first write.
+    /// Returns a store in the database at `path`. The first write creates the database and its
+    /// directory.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = crate::fs::absolute(path.into());
         let quiet = Reads { path: path.clone(), reader: Reader::without_trace() };
         Self { reads: Reads { path, reader: Reader::default() }, quiet, writer: OnceCell::new(), durable: false }
     }
 
-    /// Syncs each change to the disk before it counts (`synchronous = FULL`): what was stamped survives a loss of power.
-    /// Without this, the last stamps can be lost then, and their tasks run again.
+    /// Syncs each change to the disk before its write returns (`synchronous = FULL`), so that every
+    /// stamp survives a power loss. Otherwise a power loss can lose the last stamps, and their
+    /// tasks run again.
     pub fn durable(mut self) -> Self {
         self.durable = true;
         self
     }
 
-    /// The way to write, which the first change opens.
+    /// Returns the writer. The first change starts it.
     async fn writer(&self) -> Result<&Writer, StampError> {
         self.writer.get_or_try_init(|| async { Writer::start(self.reads.path.clone(), self.durable) }).await
     }
 }
 
 impl Reads {
-    /// Reads the records of an object and the latest time: the two columns of the query's row, if there is one.
+    /// Reads the records of an object and the latest time. They are the two columns of the query's
+    /// row; without a row, both are empty.
     fn look(&self, object: &str, query: &str) -> Result<(Records, Option<Timestamp>), StampError> {
         self.reader.read(&self.path, Default::default, |db| {
             let mut statement = db.prepare_cached(query).map_err(|e| self.error(&e))?;
@@ -146,7 +149,7 @@ impl StampStore for SqliteStore {
     }
 
     fn without_trace(&self) -> Option<&dyn StampStore> {
-        // The writer has the files open anyway.
+        // The writer already has the files open.
         Some(if self.writer.initialized() { &self.reads } else { &self.quiet })
     }
 }
@@ -172,7 +175,7 @@ impl Reads {
         )
     }
 
-    /// Returns the time of the latest line of history: every stamp has one.
+    /// Returns the time of the latest line of history. Every stamp has a line.
     fn latest_time(&self) -> Result<Option<Timestamp>, StampError> {
         self.reader.read(
             &self.path,
@@ -220,7 +223,7 @@ impl StampStore for Reads {
         Box::pin(async move { Err(StampError::DryRun { object: object.to_owned() }) })
     }
 
-    /// One scan of the table costs less than looking up the objects.
+    /// Scans the whole table, which costs less than looking up the objects.
     fn load_many<'a>(
         &'a self,
         _objects: &'a [&'a str],
@@ -243,7 +246,7 @@ impl StampStore for Reads {
 }
 
 impl Drop for SqliteStore {
-    /// Waits for the changes that are under way.
+    /// Waits until all queued changes are written.
     fn drop(&mut self) {
         if let Some(writer) = self.writer.take() {
             writer.finish();
@@ -267,7 +270,7 @@ fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
         ended,
         reason: row.get(6)?,
         error: row.get(7)?,
-        // A reason of a newer version is not understood, and is not needed.
+        // A reason of a newer version cannot be decoded, and is not needed.
         why: row.get::<_, Option<String>>(8)?.and_then(|why| serde_json::from_str(&why).ok()),
     })
 }

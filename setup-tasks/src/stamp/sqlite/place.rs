@@ -1,23 +1,27 @@
-//! The database's place: its directory and its files are looked at before `SQLite`, which opens files by name, opens them.
+//! The place of the database. `SQLite` opens files by name, so the directory and the files are
+//! checked before it opens them.
 
 use std::path::{Path, PathBuf};
 
 use super::super::StampError;
 use crate::private_dir::{Identity, PrivateDir, is_in_place};
 
-/// The longest path that `SQLite` opens on Unix: its limit of 512 bytes, less the longest ending that it adds.
+/// The greatest length of a path that `SQLite` opens on Unix: its limit of 512 bytes minus the
+/// longest suffix that it adds.
 const LONGEST: usize = 504;
-/// The endings of the files that `SQLite` keeps beside the database.
+/// The suffixes of the files that `SQLite` keeps beside the database.
 pub(super) const BESIDE: [&str; 2] = ["-wal", "-shm"];
 
-/// Returns the path of the database without links, if its directory is there. Refuses files that are not the user's own.
+/// Returns the path of the database without links, or `None` if its directory is missing. Refuses
+/// files that do not belong to the user.
 pub(super) fn find(path: &Path) -> Result<Option<PathBuf>, StampError> {
     let io = |error| StampError::io("open", path, error);
     let Some(directory) = PrivateDir::open(parent(path)).map_err(io)? else { return Ok(None) };
     check(&directory, path, false).map(Some)
 }
 
-/// As [`find`], but makes the directory if it is missing, and makes existing files private.
+/// Returns the directory of the database. Creates it if it is missing, and makes existing files
+/// private. Refuses files like [`find`].
 pub(super) fn make(path: &Path) -> Result<PrivateDir, StampError> {
     let parent = parent(path);
     let directory = PrivateDir::create_shared(parent);
@@ -32,7 +36,7 @@ pub(super) fn make(path: &Path) -> Result<PrivateDir, StampError> {
 fn check(directory: &PrivateDir, path: &Path, is_written: bool) -> Result<PathBuf, StampError> {
     let io = |error| StampError::io("open", path, error);
     let name = name(path)?;
-    // The database itself has two names between its making and the removal of its draft.
+    // The database itself has two names between its creation and the removal of its draft.
     directory.check(&name, is_written, true).map_err(io)?;
     for ending in BESIDE {
         directory.check(format!("{name}{ending}"), is_written, false).map_err(io)?;
@@ -52,33 +56,35 @@ fn parent(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Returns the database's name in its directory.
+/// Returns the name of the database in its directory.
 pub(super) fn name(path: &Path) -> Result<String, StampError> {
     let name = path.file_name().and_then(|name| name.to_str());
     let missing = || StampError::io("open", path, std::io::ErrorKind::InvalidFilename.into());
     name.map(str::to_owned).ok_or_else(missing)
 }
 
-/// The files of an open database, to be found again at their paths. Without the log, what is in it is lost; without the file of
-/// shared memory, other processes do not see the locks.
+/// The files of an open database, for the check whether they are still at their paths. Without the
+/// log, the changes in it are lost. Without the file of shared memory, other processes do not see
+/// the locks.
 #[derive(Debug)]
 pub(super) struct Files(Vec<(PathBuf, Identity)>);
 
 impl Files {
-    /// Notes the files as they are now, which is just after the database was opened and its log begun.
+    /// Records the current files, just after the database was opened and its log begun.
     pub(super) fn of(path: &Path) -> Self {
         let beside = BESIDE.iter().map(|ending| super::database::sidecar(path, ending));
         let files = std::iter::once(path.to_owned()).chain(beside);
         Self(files.filter_map(|file| identity(&file).map(|identity| (file, identity))).collect())
     }
 
-    /// Returns whether all of them are where they were.
+    /// Returns whether all files are still in their place.
     pub(super) fn are_in_place(&self) -> bool {
         !self.0.is_empty() && self.0.iter().all(|(path, identity)| is_in_place(path, *identity))
     }
 }
 
-/// Returns a file's identity without opening it: to close it again would take the locks that `SQLite` has on it.
+/// Returns a file's identity without opening it, because closing it would release the locks that
+/// `SQLite` holds on it.
 #[cfg(unix)]
 fn identity(path: &Path) -> Option<Identity> {
     use std::os::unix::fs::MetadataExt;

@@ -1,4 +1,4 @@
-//! Reads the database, without a trace while nobody writes to it.
+//! The reads of the database, which leave no trace while no process writes to it.
 
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
@@ -11,40 +11,42 @@ use super::copy::open_copy;
 use super::database::{exists, open, open_frozen, sidecar};
 use crate::fs::found;
 
-/// A file that was modified less than this ago may be modified again with the same time: twice the longest tick (10 ms) of
-/// the clock that Linux gives local file systems.
+/// The time within which a modified file may be modified again and keep the same time. It is twice
+/// the longest tick (10 ms) of the clock that Linux uses for local file systems.
 const TICK: Duration = Duration::from_millis(20);
 
-/// A copy that took longer than this to make is used for as long as ten of them take before anybody looks for changes: a
-/// database that another process writes all the time would be copied for each object.
+/// The creation time above which a copy counts as expensive. Such a copy is used without a check
+/// for changes for ten times as long as its creation took. Otherwise a database that another
+/// process writes all the time would be copied for each object.
 const CHEAP: Duration = Duration::from_millis(1);
 
-/// The connection that reads, once there is one.
+/// The connection for reading, which the first read opens.
 #[derive(Default)]
 pub(super) struct Reader {
     opened: Mutex<Option<Opened>>,
-    /// Whether reads leave no trace on disk, also during writes or after a writer was killed.
+    /// Whether reads leave no trace on disk, even during writes or after a writer was killed.
     without_trace: bool,
 }
 
 struct Opened {
     connection: Connection,
-    /// The files' state, if it was opened as something that does not change.
+    /// The state of the files, if the connection does not see their later changes.
     of: Option<File>,
-    /// Whether a later change of the files would show in their state.
+    /// Whether a later change of the files would alter their state.
     settled: bool,
-    /// Until when nobody looks for changes.
+    /// The time until which no check for changes takes place.
     holds_until: Option<Instant>,
 }
 
-/// When a file was modified last, and its length.
+/// The time of a file's last modification, and its length.
 type State = (SystemTime, u64);
 
-/// The state of the database files, as seen without opening them.
+/// The state of the database files, obtained without opening them.
 #[derive(Clone, Copy, PartialEq)]
 enum File {
     Missing,
-    /// Somebody has it open for writing or was killed, as the log beside it tells, whose state is the second.
+    /// A log is beside the database, because a process has it open for writing or was killed. The
+    /// states are those of the database and of the log.
     InUse(State, State),
     Frozen(State),
 }
@@ -55,14 +57,16 @@ impl Reader {
         Self { without_trace: true, ..Self::default() }
     }
 
-    /// Closes the database, which is not in its place any more.
+    /// Closes the database, because it is not in its place any more.
     pub(super) fn close(&self) {
         drop(self.opened.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
 
-    /// Reads, or answers `none` if there is no file. While nobody writes, the file is read as one that does not change,
-    /// which takes no lock and makes no file beside it: a dry run touches nothing, and a read-only disk can be read. If it
-    /// does change meanwhile, it is read once more.
+    /// Reads from the database, or returns the result of `none` if the file is missing.
+    ///
+    /// While no process writes, the file is read as immutable, which takes no lock and creates no
+    /// file beside it. So a dry run changes nothing, and a read-only disk can be read. If the file
+    /// changes during the read, it is read again.
     pub(super) fn read<A>(
         &self,
         path: &Path,
@@ -72,14 +76,15 @@ impl Reader {
         let mut reader = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(opened) = reader.take() {
             let result = read(&opened.connection);
-            // One look is enough, afterwards: what held then held while it was read.
+            // One check after the read is enough: a state that is valid now was also valid during
+            // the read.
             let holds = match opened.of {
                 Some(_) if opened.holds_until.is_some_and(|until| Instant::now() < until) => Some(true),
                 Some(of) => {
                     let now = look(path)?;
                     (now != File::Missing).then_some(opened.settled && result.is_ok() && now == of)
                 }
-                // It does not matter which process has it open.
+                // This connection sees the changes of all processes.
                 None => exists(path)?.then_some(true),
             };
             match holds {
@@ -100,7 +105,7 @@ impl Reader {
         let result = read(&opened.connection);
         let holds = match of {
             Some(File::Frozen(_)) => result.is_ok() && look(path).is_ok_and(|now| Some(now) == of),
-            // A copy was whole when it was made.
+            // A copy was complete when it was created.
             _ => true,
         };
         if holds {
@@ -112,7 +117,7 @@ impl Reader {
         }
         match Opened::new(path, None) {
             Ok(opened) => read(&reader.insert(opened).connection),
-            // On a disk that cannot be written there is no other way to read; the error is that of the file.
+            // A read-only disk offers no other way to read, so the error of the file is returned.
             Err(_) if result.is_err() => result,
             Err(error) => Err(error),
         }

@@ -1,8 +1,9 @@
 //! Group commit. One writer at a time commits every queued change in one transaction.
 //!
-//! The end of a task yields once first, so that neighbours can join the group. The start of a task commits at once, because the task
-//! waits for it. Blocking work (syncs, the lock of another process, checkpoints) runs on a background thread, which also commits a
-//! change whose owner does not come to it, for example because a task blocks the owner's thread.
+//! The end of a task yields once first, so that neighbours can join the group. The start of a task
+//! commits at once, because the task waits for it. Blocking work (syncs, the lock of another
+//! process, checkpoints) runs on a background thread. This thread also commits a change whose owner
+//! does not get to it, for example because a task blocks the owner's thread.
 
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU8, Ordering};
@@ -22,14 +23,17 @@ use super::place::Files;
 
 /// The greatest number of changes in one transaction.
 const GROUP: usize = 512;
-/// The number of transactions after which a caller leaves the rest to the background thread. Its own change was in the first one.
+/// The number of transactions after which a caller leaves the rest to the background thread. Its
+/// own change was in the first transaction.
 const IN_A_ROW: usize = 8;
-/// The time that a change waits for its owner before the background thread commits it: at least this, at most twice.
+/// The time that a change waits for its owner before the background thread commits it. The actual
+/// time is at most twice as long.
 const MOMENT: Duration = Duration::from_millis(1);
-/// The length of the log, in pages of 4 KiB, from which on a checkpoint begins. Later checkpoints copy pages that were written several
-/// times only once. At twice this length, writers wait.
+/// The length of the log, in pages of 4 KiB, at which a checkpoint begins. A later checkpoint
+/// copies a page that was written several times only once. At twice this length, writers wait.
 const LOG_PAGES: i32 = 8_000;
-/// The same while no change is queued: the end of the process then has less to wait for.
+/// The same length while no change is queued. It is shorter so that the end of the process waits
+/// less.
 const QUIET_LOG_PAGES: i32 = 128;
 
 /// The writer of one database, with its background thread.
@@ -56,9 +60,9 @@ struct WriterState {
     files: Mutex<Arc<Files>>,
     /// The length of the log after the last transaction.
     log_pages: Arc<AtomicI32>,
-    /// The state of the background thread: one of the three below.
+    /// The state of the background thread: one of the three constants below.
     watch: AtomicU8,
-    /// Whether work is left to the background thread that it begins at once.
+    /// Whether the background thread has work that it must begin at once.
     left: AtomicBool,
     ended: AtomicBool,
 }
@@ -81,7 +85,7 @@ enum Remaining {
 }
 
 impl Writer {
-    /// Opens the database, makes it if there is none, and starts the background thread.
+    /// Opens the database, creates it if it is missing, and starts the background thread.
     pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
         let log_pages = Arc::<AtomicI32>::default();
         let connection = WriteConnection::new(&path, durable, log_pages.clone())?;
@@ -126,7 +130,8 @@ impl Writer {
         result.await.unwrap_or_else(|_| Err(stopped()))
     }
 
-    /// Commits the queued changes, unless another committer is at work: that one looks at the queue once more.
+    /// Commits the queued changes, unless another committer is at work. That committer checks the
+    /// queue again before it leaves.
     async fn commit(&self, yields: bool) {
         for _ in 0..IN_A_ROW {
             match self.shared.commit_group(Committer::Caller) {
@@ -140,7 +145,8 @@ impl Writer {
         self.leave_to_background();
     }
 
-    /// Has the background thread look after a queued change in a moment.
+    /// Notifies the background thread of a queued change, which it commits in a moment if the owner
+    /// has not.
     fn be_watched(&self) {
         if self.shared.watch.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
             self.wake_background();
@@ -154,14 +160,16 @@ impl Writer {
 
     fn wake_background(&self) {
         self.thread.thread().unpark();
-        // Only a panic ends it early. Later changes are committed here, so that no owner waits in vain.
+        // Only a panic ends the thread early. Later changes are committed here, so that no owner
+        // waits in vain.
         if self.thread.is_finished() {
             self.shared.commit_all();
         }
     }
 
-    /// Refuses a database that is not in its place any more. The next change opens the database that is there then. The end of each
-    /// object's run checks this, because looking at three files in each commit would take a third as long as the commit.
+    /// Returns an error if the database is not in its place any more. The next change opens the
+    /// database that is in the place then. The end of each object's run calls this. A check of
+    /// three files in each commit would take a third as long as the commit.
     pub(super) fn check_place(&self) -> Result<(), StampError> {
         if self.shared.files().are_in_place() {
             return Ok(());
@@ -207,7 +215,8 @@ impl WriterState {
         committer == Committer::Background || !self.must_sync(job)
     }
 
-    /// Runs the background thread: it commits and runs checkpoints when it is woken, and a moment after each change of a caller.
+    /// Runs the background thread. It commits and runs checkpoints when it is woken, and a moment
+    /// after each change of a caller.
     fn work(&self) {
         let mut own = None;
         loop {
@@ -230,7 +239,8 @@ impl WriterState {
             }
             std::thread::park();
         } else {
-            // The thread also looks after a change that came before this, in a moment.
+            // A change arrived before this point. The thread commits it after the pause below, if
+            // its owner has not.
             self.watch.store(QUIET, Ordering::Release);
         }
         if !self.left.swap(false, Ordering::AcqRel) {
@@ -275,11 +285,12 @@ impl WriterState {
             }
         }
         drop(open);
-        // Callers that came meanwhile found the connection taken, and left.
+        // Callers that came meanwhile found the connection taken and left.
         if self.queue().iter().any(|job| self.may_commit(committer, job)) { Remaining::Some } else { Remaining::None }
     }
 
-    /// Returns the jobs that were refused for their fences, or `None` if a caller would have to wait for another process.
+    /// Commits a group of changes in one transaction. Returns the jobs that were refused for their
+    /// fences, or `None` if a caller would have to wait for another process.
     fn commit(
         &self,
         open: &mut WriteConnection,
@@ -308,8 +319,8 @@ impl WriterState {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Opens the database that is in the place now, after the one that was open was lost. This happens in a program that makes several
-    /// runs.
+    /// Opens the database that is in the place now, after the former connection was lost. This
+    /// happens in a program that makes several runs.
     fn open_again(&self, open: &mut WriteConnection) -> Result<(), StampError> {
         *open = WriteConnection::new(&self.path, self.durable, self.log_pages.clone())?;
         *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Files::of(&self.path));
@@ -320,8 +331,8 @@ impl WriterState {
         self.log_pages.load(Ordering::Relaxed) >= pages
     }
 
-    /// Runs a checkpoint, so that the log begins anew. A connection of the thread's own copies most of the log while others write on;
-    /// they wait only while the rest is copied.
+    /// Runs a checkpoint, so that the log begins anew. The thread's own connection copies most of
+    /// the log while others continue to write. They wait only while the rest is copied.
     fn checkpoint(&self, own: &mut Option<Connection>) {
         if own.is_none() {
             *own = open(&self.path).ok().flatten();
@@ -343,7 +354,7 @@ impl WriterState {
     }
 }
 
-/// Sends its result to the owner of each job.
+/// Sends the result of each job to its owner.
 fn answer(group: Vec<Job>, result: &Result<(), StampError>, mut refused: Vec<Refused>) {
     for (at, job) in group.into_iter().enumerate() {
         let own = refused.iter().position(|refused| refused.job == at).map(|i| Err(refused.swap_remove(i).error));
@@ -413,7 +424,7 @@ mod tests {
         for time in 0..20_000 {
             store.write("ada", None, set(time)).await.unwrap();
         }
-        // Two pages and more a change, were it never brought in.
+        // Without checkpoints, the log would have more than two pages per change.
         let log = std::fs::metadata(path.with_extension("sqlite-wal")).unwrap().len();
         assert!(log < 2 * 4096 * u64::try_from(LOG_PAGES).unwrap(), "{log} bytes");
     }
