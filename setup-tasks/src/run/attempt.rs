@@ -1,4 +1,4 @@
-//! Calls a task's method: a panic is a failure, a timeout too, and failures may be retried.
+//! Calls of a task's method. A panic or a timeout is a failure, and failures may be retried.
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -27,7 +27,7 @@ use crate::work::panicked;
 /// The last attempt of a task that failed.
 pub(crate) struct FailedAttempt {
     pub(crate) error: anyhow::Error,
-    /// Its log, if it wrote one.
+    /// The log, if the attempt wrote one.
     pub(crate) log: Option<PathBuf>,
 }
 
@@ -70,7 +70,8 @@ pub(crate) async fn run_task(
         };
         tracing::warn!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
         object.emit(i, || EventKind::TaskRetry { error: format!("{error:#}"), attempt, wait });
-        // One that is asked to stop meanwhile fails at once, as it would without further attempts.
+        // A stop request during the pause ends the task at once with its last error, as if it had
+        // no retries left.
         if let Either::Right(_) = select(pin!(tokio::time::sleep(wait)), pin!(stop.asked())).await {
             return Err(FailedAttempt { error, log: log.path() });
         }
@@ -86,7 +87,7 @@ async fn once(
     timeout: Option<Duration>,
 ) -> Result<Outcome> {
     let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
-    // The method may panic before it returns a future, too.
+    // The method may also panic before it returns a future.
     let call = async { object.run(session.permit(), i, cx).await };
     let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
     let ended = match timeout {
@@ -96,7 +97,7 @@ async fn once(
     ended.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(secret::clean)
 }
 
-/// Returns the error of a task that succeeded without making one of its declared outputs.
+/// Returns the error of a task that succeeded without creating one of its declared outputs.
 fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Option<anyhow::Error> {
     let outputs = if let Outcome::Done = outcome { object.outputs(i)? } else { return None };
     match first_missing(&object.core().config().base_dir, &outputs) {
@@ -109,8 +110,9 @@ fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Op
     }
 }
 
-/// Fails an attempt that takes longer than its timeout. An attempt that waits is dropped then. An attempt that blocks its thread
-/// fails when it returns. An error or a panic of its own stays its error.
+/// Fails an attempt that takes longer than its timeout. An attempt that waits is dropped at that
+/// time. An attempt that blocks its thread fails when it returns. If the attempt fails or panics
+/// itself, its own error is kept.
 async fn within<E>(
     limit: Duration,
     call: impl Future<Output = Result<Result<Outcome>, E>>,
@@ -130,7 +132,8 @@ async fn within<E>(
     Ok(ended)
 }
 
-/// Calls a helper method and waits for its answer. A panic is an error, too. The closure is called at most once.
+/// Calls a helper method and waits for its result. A panic becomes an error. The closure is called
+/// at most once.
 pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
     match call(asked)? {
         Asked::Absent => Ok(None),
@@ -142,7 +145,7 @@ pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<O
     }
 }
 
-/// As [`ask`], for a helper method that answers without a future.
+/// Calls a helper method as [`ask`] does, and returns `None` if its result needs a future.
 pub(crate) fn ask_now<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
     match call(asked)? {
         Asked::Absent | Asked::Later(_) => Ok(None),

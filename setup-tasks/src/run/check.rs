@@ -1,4 +1,4 @@
-//! What is wrong with the tasks of an object, as far as that can be seen without running any.
+//! The check of an object's tasks: finds the mistakes that are visible without running a task.
 
 use std::sync::Arc;
 
@@ -14,9 +14,11 @@ use crate::task::context::LazyContext;
 use crate::work::WorkContext;
 
 impl AnyObject {
-    /// Every mistake in its tasks that shows without running one: relationships whose objects or tasks are not there, globs
-    /// that are none, customizations that cannot be made, kinds of tasks that find fault with themselves (a template that
-    /// cannot be rendered). Runs no task, asks no hash function and no invalidator, changes nothing on disk.
+    /// Returns every mistake in the object's tasks that is visible without running one:
+    /// relationships to missing objects or tasks, malformed globs, customizations that cannot be
+    /// created, and errors that a kind of task finds in its own definition, such as a template that
+    /// cannot be rendered. The check runs no task, calls no hash function and no invalidator, and
+    /// changes nothing on disk.
     pub async fn check(&self) -> Vec<RunError> {
         let mut problems = Vec::new();
         WorkContext::in_plan(frame(&self.0, &self.0, &mut problems)).await;
@@ -24,7 +26,7 @@ impl AnyObject {
     }
 }
 
-/// The tasks of the object itself, or of one of its customizations.
+/// Checks the tasks of the object itself, or of one of its customizations.
 fn frame<'a>(
     host: &'a Arc<dyn DynObject>,
     object: &'a Arc<dyn DynObject>,
@@ -62,7 +64,7 @@ fn frame<'a>(
     })
 }
 
-/// Whether the objects of a relationship, and their task, are there.
+/// Checks that the objects of a relationship and their task exist.
 async fn relation(host: &Arc<dyn DynObject>, object: &Arc<dyn DynObject>, row: usize) -> Result<(), RunError> {
     let Some(to) = object.related(row) else { return Ok(()) };
     let (id, name) = (&host.core().id, object.stamp_name(row));

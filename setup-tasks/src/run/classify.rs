@@ -1,4 +1,6 @@
-//! The classification of a task by its stamp, its source and the tasks before it. No method of the task is called.
+//! The classification of a task by its stamp, its source and the tasks before it. No method of the
+//! task is called. This saves a future for each task that is up to date; the figure is under
+//! "Measured changes" in `docs/src/internals/performance.md`.
 
 use crate::decide::{Decision, Fact, Facts, Newest, Reason, decide};
 use crate::object::Features;
@@ -10,24 +12,24 @@ use crate::task::category::TaskCategory;
 pub(super) enum Class {
     /// The task is up to date. Later tasks are compared with its time, if it has one.
     UpToDate(Option<Timestamp>),
-    /// The task runs, whatever its helper methods say.
+    /// The task runs, regardless of its helper methods.
     Run(Reason),
     /// A helper method, a file or another object decides.
     NeedsProbe,
 }
 
-/// The part of a task's facts that is known without a call.
+/// The facts of a task that are known without a call.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Known<'a> {
     pub(super) forced: bool,
     pub(super) entry: Option<&'a Entry>,
     pub(super) newest: Option<&'a Newest>,
-    /// Whether slow invalidators are asked.
+    /// Whether slow invalidators are called.
     pub(super) slow_invalidators: bool,
 }
 
 impl<'a> Known<'a> {
-    /// Returns these facts, and the others of the task as unasked.
+    /// Returns all facts of the task. The unknown ones are unasked.
     pub(super) fn facts(&self, has: &Features) -> Facts<'a> {
         Facts {
             forced: self.forced,
@@ -57,7 +59,7 @@ pub(super) fn classify(has: &Features, known: &Known<'_>) -> Class {
     class_of(decide(&known.facts(has)))
 }
 
-/// Returns the class of a task whose hash function was asked first.
+/// Returns the class of a task whose hash function was called before.
 pub(super) fn classify_hashed(has: &Features, known: &Known<'_>, hash: Option<&String>) -> Class {
     let mut facts = known.facts(has);
     facts.hash = hash.map_or(Fact::Absent, |hash| Fact::Known(hash.clone()));

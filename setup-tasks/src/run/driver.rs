@@ -1,4 +1,5 @@
-//! The loop of a run: for each task in order, decide, then run or say that it would.
+//! The driver of a run: decides about each task in order, and then runs the task or reports that it
+//! would run.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -26,7 +27,7 @@ use crate::task::context::TaskContext;
 use crate::task::run_context::ContextExit;
 use crate::work::{Mode, RequestCx, WorkContext};
 
-/// Runs an object, or says what a run would do.
+/// Runs an object, or plans its run.
 pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
     let core = object.core();
@@ -34,11 +35,12 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
         return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
     let permit = if options.dry_run { None } else { Permit::of(core) };
-    // A customization is run within its host: both have one lock, and one turn.
+    // A customization runs within its host, so both share one lock and one node in the wait graph.
     let root = object.host_root();
     let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
     let progress = root.as_ref().unwrap_or(&object).core().progress(mode);
-    // Kept for all of the run, not for the turn alone: what the run is a part of waits for its end.
+    // The wait lasts until the run ends, not only until the run lock is acquired, because the work
+    // that requested the run waits for its end.
     let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
     let _lock = progress.run_lock().await;
     let work = WorkContext::get();
@@ -51,14 +53,16 @@ pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Resul
     result
 }
 
-/// Returns the first task that would run by a plan, or by what the plan went on from, as `object/task`.
+/// Returns, as `object/task`, the first task that would run according to a plan or to the part of
+/// the request that the plan resumed.
 fn first_that_would_run(cx: &RequestCx<'_>, core: &ObjectCore, report: &ObjectReport) -> Option<String> {
     let of_report = report.would_run().next().map(|task| Cow::Borrowed(task.task));
     let which = of_report.or_else(|| core.progress(Mode::Plan).would_run(cx.request))?;
     Some(if which.contains('/') { which.into_owned() } else { format!("{}/{which}", core.id) })
 }
 
-/// As [`drive`], by whoever has the turn. Without a permit, it is a dry run.
+/// Runs an object as [`drive`] does. The caller holds the run lock. Without a permit, this is a dry
+/// run.
 pub(super) async fn drive_locked(
     object: &Arc<dyn DynObject>,
     options: &Options,
@@ -68,7 +72,7 @@ pub(super) async fn drive_locked(
 ) -> Result<ObjectReport, RunError> {
     let RequestCx { mode, request, .. } = cx;
     let progress = object.core().progress(mode);
-    // One task alone is no part of the way.
+    // A run of a single task does not count as progress of the request.
     let guard = options.single_task.is_none().then_some(RunGuard(progress));
     let resume = match guard {
         Some(_) => progress.begin(request, options.nested, object.order().len())?,
@@ -96,12 +100,13 @@ pub(super) async fn drive_locked(
         patience: Patience::default(),
     };
     let host = Frame { object: object.clone(), forced: false, selected: false, is_host: true };
-    // Most runs of a fleet end here: they need no future, no edge of the wait graph and no context, which would be a third of
-    // their time. A plan needs them, since it says so to whatever listens.
+    // Most runs of a fleet end here. This saves a third of their time, since they need no future,
+    // no edge in the wait graph and no context. A plan does not end here because it emits an event
+    // for every task.
     let pending = if driver.is_plan() { Ok(Some(0)) } else { driver.pass_by_stamps(&host, &resume) };
     let result = match pending {
         Ok(Some(from)) => {
-            // Boxed, or every future around it would be as large.
+            // The walk is boxed because every future around it would otherwise be as large.
             let walk: BoxFuture<'_, _> = Box::pin(driver.run(&host, &resume, from));
             let root = object.host_root();
             work.clone().within(&root.as_ref().unwrap_or(object).core().progress(mode).node, request, walk).await
@@ -120,56 +125,62 @@ pub(super) async fn drive_locked(
     result.map(|()| report)
 }
 
-/// The rights of a run. Whatever calls a task's method or writes a stamp needs a session, which a plan cannot have.
+/// The rights of a run. Code that calls a task's method or writes a stamp needs a session, which a
+/// plan cannot have.
 pub(super) enum Access {
     Plan,
-    /// The session is made when the first task runs.
+    /// The session begins when the first task runs.
     Apply(Permit, Option<Arc<Session>>),
 }
 
-/// The answer to a request for the right to run a task.
+/// The result of a request for the right to run a task.
 pub(super) enum Right {
-    /// It is a plan.
+    /// The run is a plan.
     Plan,
     /// The task may run.
     Session(Arc<Session>),
-    /// Another process changed the records: the walk begins anew.
+    /// Another process changed the records, so the walk starts again.
     Restart,
 }
 
 pub(super) struct Driver<'r> {
     pub(super) object: &'r Arc<dyn DynObject>,
     pub(super) options: &'r Options,
-    /// The progress that results are recorded in, unless the run is for one task alone.
+    /// The progress that records the results, or `None` if the run is for a single task.
     pub(super) progress: Option<&'r ObjectProgress>,
     pub(super) access: Access,
     /// The request that the run serves.
     pub(super) cx: RequestCx<'r>,
     pub(super) records: Records,
+    /// The position in `records` where the next search begins. Entries are in run order, so the walk
+    /// looks at each of them once.
     pub(super) cursor: usize,
-    /// Whether a fleet chooses no tasks by tag, and none is forced: then no task is asked about that.
+    /// Whether all tasks are selected, because the fleet has no tags or the run is for a single
+    /// task. This saves a check per task.
     takes_all: bool,
+    /// Whether no task is forced, which saves another check per task.
     forces_none: bool,
-    /// The row after the one that is considered.
+    /// The row after the current one. Its mark may be written together with the current stamp.
     pub(super) follower: Option<usize>,
-    /// What the store has a mark of already, written with the stamp of the task before it.
+    /// The task whose mark was written ahead, together with the stamp of the task before it.
     pub(super) marked: Option<&'static str>,
     pub(super) newest: Option<Newest>,
     pub(super) contexts: ContextStack,
     /// The task whose method runs these tasks through a handle.
     pub(super) running: Option<Arc<RunningTask>>,
-    /// Tasks that other tasks ran through their handles: they are not considered again.
+    /// The tasks that other tasks ran through their handles. The walk does not consider them again.
     pub(super) done: Vec<Done>,
-    /// The reports on them, until the walk is at the frame of the object itself.
+    /// The reports on the tasks in `done`. They wait here until the walk is back at the host's own
+    /// frame.
     pub(super) nested_reports: Vec<TaskReport>,
     pub(super) tasks: Vec<TaskReport>,
     up_to_date: usize,
-    /// Its waits for other processes.
+    /// The state of the run's waits for other processes.
     patience: Patience,
 }
 
 impl<'r> Driver<'r> {
-    /// A driver for a task that a running task runs through its handle.
+    /// Returns a driver for a task that a running task runs through its handle.
     pub(super) async fn nested(
         object: &'r Arc<dyn DynObject>,
         options: &'r Options,
@@ -201,13 +212,13 @@ impl<'r> Driver<'r> {
 }
 
 impl Driver<'_> {
-    /// Returns what was done, once it has ended.
+    /// Takes the report of the run after its end.
     pub(super) fn report(&mut self) -> ObjectReport {
         let tasks = std::mem::take(&mut self.tasks);
         ObjectReport { tasks, up_to_date: self.up_to_date, ..ObjectReport::new(&self.object.core().id) }
     }
 
-    /// Walks the tasks from a place on, within the run's context.
+    /// Walks the tasks from a position on, within the context of the run.
     pub(super) async fn run(&mut self, host: &Frame, resume: &ResumePoint, mut from: usize) -> Result<(), RunError> {
         self.contexts.push(self.options.context.clone());
         let mut result = Ok(());
@@ -238,13 +249,13 @@ impl Driver<'_> {
         result.and(self.unmark().await).and(left).and(in_place)
     }
 
-    /// Whether another process has considered the task that the run is for.
+    /// Returns whether another process has considered the task that the run is for.
     fn is_passed_elsewhere(&self) -> bool {
         let wanted = self.options.wanted.zip(self.progress);
         wanted.is_some_and(|((query, row), progress)| progress.result(query, row).is_some())
     }
 
-    /// Whether a fleet that chooses by tag takes the task.
+    /// Returns whether the fleet's tags select the task.
     pub(super) fn is_selected(&self, frame: &Frame, row: usize) -> bool {
         self.takes_all || frame.selected || self.cx.fleet.is_none_or(|fleet| fleet.takes(|| frame.object.tags(row)))
     }
@@ -253,7 +264,7 @@ impl Driver<'_> {
         frame.forced || (!self.forces_none && self.options.forces(&self.cx, self.object, name))
     }
 
-    /// Probes a task, and runs it if it must.
+    /// Decides about a task with a probe unless its class is known, and runs it if needed.
     pub(super) async fn task(
         &mut self,
         frame: &Frame,
@@ -287,7 +298,8 @@ impl Driver<'_> {
         let probe = TaskProbe { object, row, entry, resources };
         let reached = self.reached();
         let newest = self.newest.as_ref();
-        // Outside of a plan, `noting` would copy the future, for each task that is asked for its hash.
+        // Outside of a plan, `noting` is skipped. This saves a copy of the future for each task
+        // with a probe.
         let probed = match &reached {
             None => probe.probe(&has, forced, newest, findings.hash).await,
             Some(_) => noting(reached.as_ref(), Box::pin(probe.probe(&has, forced, newest, findings.hash))).await,
@@ -305,7 +317,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Runs a task that must run; a plan says so.
+    /// Runs a task that must run. A plan reports it instead.
     async fn run_or_plan(
         &mut self,
         frame: &Frame,
@@ -313,7 +325,7 @@ impl Driver<'_> {
         reason: Reason,
         hash: Option<String>,
     ) -> Result<Considered, RunError> {
-        // A part of a running task is ended with that one.
+        // A task within a running task ends together with that one.
         let may_stop = !self.is_plan() && self.running.is_none();
         if may_stop && self.cx.is_stop_asked(self.object.core().layout.stop()) {
             return Err(RunError::Stopped { object: self.object.core().id.to_string() });
@@ -332,14 +344,15 @@ impl Driver<'_> {
         Ok(Considered::At(time))
     }
 
-    /// Reports the tasks that others ran through their handles, at the frame of the object itself.
+    /// Reports the tasks that other tasks ran through their handles, if the walk is at the host's
+    /// own frame.
     pub(super) fn report_nested(&mut self, frame: &Frame) {
         if frame.is_host {
             self.tasks.append(&mut self.nested_reports);
         }
     }
 
-    /// There is nothing to do for a task.
+    /// Reports that a task is up to date, and passes on its time.
     pub(super) fn up_to_date(&mut self, frame: &Frame, row: usize, name: &'static str, time: Option<Timestamp>) {
         self.emit(frame, row, || EventKind::TaskAlreadyRun);
         self.pass_on(time, || Cow::Borrowed(name));
@@ -348,20 +361,21 @@ impl Driver<'_> {
 
     pub(super) fn report_up_to_date(&mut self, frame: &Frame, row: usize, time: Option<Timestamp>) {
         self.up_to_date += 1;
-        // What a fleet is not told of is not kept, unless a customization's time depends on it.
+        // A fleet needs only the number of these tasks. A customization also needs their reports
+        // because its time depends on them.
         if !self.options.nested || !frame.is_host {
             let object = &frame.object;
             self.tasks.push(TaskReport::up_to_date(object.stamp_name(row), object.describe(row), time));
         }
     }
 
-    /// Later tasks are compared with the newest.
+    /// Passes on a time to later tasks, which are compared with the newest one.
     pub(super) fn pass_on(&mut self, time: Option<Timestamp>, which: impl FnOnce() -> Cow<'static, str>) {
         Newest::keep_later(&mut self.newest, time, which);
     }
 
-    /// Takes the right to change things, for a task that must run. What another process did while this one waited for it starts the
-    /// walk anew.
+    /// Acquires the right to change the object for a task that must run. Requests a new walk if
+    /// another process changed the records while this one waited.
     async fn begin(&mut self, frame: &Frame, task: &'static str) -> Result<Right, RunError> {
         let is_forced = self.is_forced(frame, task);
         let Access::Apply(permit, session) = &mut self.access else { return Ok(Right::Plan) };
@@ -384,7 +398,8 @@ impl Driver<'_> {
         Ok(Right::Restart)
     }
 
-    /// Enters the contexts and brings the task's system dependencies up; the context that the task will see.
+    /// Enters the contexts and brings up the system dependencies of a task. Returns the context of
+    /// the task.
     pub(super) async fn prepare(
         &mut self,
         session: &Session,
@@ -403,7 +418,7 @@ impl Driver<'_> {
         Ok(cx)
     }
 
-    /// Returns whether one task was asked for by its handle.
+    /// Returns whether the run is for a single task, called by its handle.
     pub(super) fn is_single_task(&self) -> bool {
         self.options.single_task.is_some()
     }

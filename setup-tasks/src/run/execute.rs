@@ -1,4 +1,5 @@
-//! Runs one task as a task: guarded, stamped, told to whoever listens.
+//! The execution of one task: calls its method under a guard, writes its stamp and emits its
+//! events.
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime};
@@ -35,7 +36,7 @@ impl<E: Into<RunError>> From<E> for Failure {
 type Ran = Result<(TaskStatus, Option<Timestamp>), Failure>;
 
 impl Driver<'_> {
-    /// Runs a task, and reports how it ended.
+    /// Runs a task, and returns its report.
     pub(super) async fn execute(
         &mut self,
         session: &Arc<Session>,
@@ -77,7 +78,7 @@ impl Driver<'_> {
         }
     }
 
-    /// Runs a task under its guard, with its hash and inputs as they were before its method was called.
+    /// Runs a task under its guard, with its hash and inputs from before the call of its method.
     async fn run_guarded(
         &mut self,
         session: &Arc<Session>,
@@ -92,11 +93,11 @@ impl Driver<'_> {
         let entry = self.records.get(name).cloned();
         let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: self.contexts.resources() };
         let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
-        // A completion check decides alone: nothing else is compared with the next run.
+        // A completion check decides alone, so the next run needs neither a hash nor inputs.
         let hash = if hash.is_some() || has.completion { hash } else { probe.hash().await? };
         let inputs = if has.completion { Vec::new() } else { probe.record_inputs()? };
         let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
-        // The mark of another task, which this one may run through its handle.
+        // A remaining mark belongs to another task, which this one may run through its handle.
         self.unmark().await?;
         let guard = Guard::begin(session, &self.records, name, reason, keeps, is_marked).await?;
         let running = RunningTask::new(self.object, session, self.contexts.resources(), step, self.running.as_ref());
@@ -105,7 +106,8 @@ impl Driver<'_> {
         match ran {
             Ok(Outcome::Done) => {
                 let duration = started.elapsed();
-                // A check that fails now will fail again, and loudly, when the next run asks it.
+                // An error of the hash function is not lost: the next run calls the function again
+                // and reports the error.
                 let same_hash = hash.is_none() || probe.hash().await.is_ok_and(|after| after == hash);
                 let same_inputs = has.completion || !probe.inputs_changed(&inputs).unwrap_or(true);
                 let changed_while_running = !same_hash || !same_inputs;

@@ -1,5 +1,5 @@
-//! The rows of one object in a walk: the host's own, or those of a customization, whose stamps are the host's. Contexts are
-//! entered a frame at a time.
+//! The frames of a walk. A frame contains the rows of the host itself or those of a customization,
+//! whose stamps belong to the host. Each frame may have its own context.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,16 +21,17 @@ use crate::task::run_context::{ContextExit, DynRunContext, Entered};
 #[derive(Clone)]
 pub(super) struct Frame {
     pub(super) object: Arc<dyn DynObject>,
-    /// Whether everything in it runs.
+    /// Whether all tasks of the frame run.
     pub(super) forced: bool,
-    /// Whether a fleet that chooses by tag takes everything in it.
+    /// Whether the fleet's tags select all tasks of the frame.
     pub(super) selected: bool,
-    /// Whether it is the host's own.
+    /// Whether the frame is the host's own.
     pub(super) is_host: bool,
 }
 
 impl Frame {
-    /// Returns whether a row is the task of that stamp name, or the customization that it is one of.
+    /// Returns whether a row is the task with this stamp name, or the customization that contains
+    /// it.
     pub(super) fn leads_to(&self, row: usize, task: &str) -> bool {
         let rest = task.strip_prefix(self.object.stamp_name(row));
         rest.is_some_and(|rest| {
@@ -39,10 +40,10 @@ impl Frame {
     }
 }
 
-/// The contexts of the levels of a walk, the outermost first.
+/// The contexts of the frames of a walk, the outermost first.
 #[derive(Default)]
 pub(super) struct ContextStack {
-    /// Those of the task that runs this one through its handle.
+    /// The resources of the task that runs this one through its handle.
     outer: Resources,
     slots: Vec<Slot>,
 }
@@ -61,7 +62,7 @@ impl ContextStack {
         self.slots.push(Slot { context, entered: None });
     }
 
-    /// Enters all that are not entered, since a task runs.
+    /// Enters all contexts that are not entered yet, because a task runs.
     pub(super) async fn enter(&mut self, _session: &Session, object: &str) -> Result<(), RunError> {
         for slot in &mut self.slots {
             if let (Some(context), None) = (&slot.context, &slot.entered) {
@@ -72,7 +73,7 @@ impl ContextStack {
         Ok(())
     }
 
-    /// Leaves the innermost, and takes it away.
+    /// Leaves and removes the innermost context.
     pub(super) async fn pop(&mut self, object: &str, outcome: ContextExit) -> Result<(), RunError> {
         match self.slots.pop().and_then(|slot| slot.entered) {
             Some(entered) => entered.leave(outcome).await.map_err(|source| error(object, "left", source)),
@@ -80,7 +81,7 @@ impl ContextStack {
         }
     }
 
-    /// What they gave.
+    /// Returns the resources of the entered contexts.
     pub(super) fn resources(&self) -> Resources {
         let own = self.slots.iter().filter_map(|slot| slot.entered.as_ref().map(Entered::resource));
         self.outer.iter().cloned().chain(own).collect()
@@ -88,12 +89,16 @@ impl ContextStack {
 }
 
 impl Driver<'_> {
-    /// Walks the tasks of a customization in the place of one. Its time is that of its newest. If its own model is readonly,
-    /// nothing of it runs unless it was asked for by its handle, and its tasks count by when they last ran.
+    /// Walks the tasks of a customization in place of its row. The time of the row is that of its
+    /// newest task.
+    ///
+    /// If the customization's own model is readonly, none of its tasks run unless one is called by
+    /// its handle. The times of their last runs still count.
     pub(super) async fn customization(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
         let (object, name) = (frame.object.clone(), frame.object.stamp_name(row));
         let core = self.object.core();
-        // The context of a customization whose task runs this one is entered already.
+        // If a task of the customization runs this one, the customization's context is entered
+        // already.
         let is_within = self.running.as_ref().is_some_and(|running| running.is_within(name));
         let made = object.clone().customization(row).and_then(|inner| {
             let context = if is_within { None } else { object.clone().customization_context(row)? };

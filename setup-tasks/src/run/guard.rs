@@ -1,4 +1,5 @@
-//! The only way to a stamp by running: a guard that marks the attempt when it is taken, and that a success consumes.
+//! The guard of an attempt. It marks the task as in progress when it begins. A run writes a stamp
+//! only through the success of a guard, which consumes it.
 
 use std::time::Duration;
 
@@ -8,7 +9,8 @@ use crate::stamp::{
     Attempt, AttemptEnd, Change, Entry, HistoryEntry, InputStamp, Records, RunId, Stamp, StampError, Timestamp, micros,
 };
 
-/// An attempt under way. Dropped without one of its three ends, it leaves the mark that says `Interrupted`.
+/// An attempt in progress. If the guard is dropped without one of its three ends, the mark stays,
+/// and the task counts as interrupted.
 pub(crate) struct Guard<'s> {
     session: &'s Session,
     task: &'static str,
@@ -21,11 +23,11 @@ pub(crate) struct Guard<'s> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Keeps {
     Stamp,
-    /// The time of its last change alone: a completion check decides whether it runs.
+    /// Only the time of the last change, since a completion check decides whether the task runs.
     Change,
 }
 
-/// What a success knows.
+/// The data of a successful attempt.
 pub(crate) struct Success {
     pub(crate) time: Timestamp,
     pub(crate) hash: Option<String>,
@@ -37,7 +39,8 @@ pub(crate) struct Success {
 }
 
 impl<'s> Guard<'s> {
-    /// Marks the task as in progress, on disk, before its method is called; unless its mark was written ahead.
+    /// Marks the task as in progress on disk before its method is called, unless the mark was
+    /// written ahead.
     pub(crate) async fn begin(
         session: &'s Session,
         records: &Records,
@@ -53,8 +56,8 @@ impl<'s> Guard<'s> {
         Ok(guard)
     }
 
-    /// The task did its work: the stamp is written. In the same write are the new times of the tasks that it ran, and the mark
-    /// of the task that is next, if that is known.
+    /// Writes the stamp of a successful attempt. The same write contains the new times of the tasks
+    /// that it ran, and the mark of the next task if that one is known.
     pub(crate) async fn complete(
         self,
         records: &mut Records,
@@ -87,14 +90,15 @@ impl<'s> Guard<'s> {
         }
     }
 
-    /// The task asked to be skipped: all is as it was.
+    /// Restores the entry from before the attempt, because the task skipped itself.
     pub(crate) async fn skip(self, records: &mut Records, duration: Duration) -> Result<(), StampError> {
         let history = self.history(self.session.layout().clock().now(), AttemptEnd::Skipped, duration, None);
         let change = Change::Skip { task: self.task.to_owned(), entry: self.previous.clone(), history };
         self.keep(records, change, None).await
     }
 
-    /// The task failed: the stamp goes, the failure stays. A task without a stamp may have changed something until then.
+    /// Replaces the stamp with the failure. A task with a completion check may have changed
+    /// something up to this time, so the time is kept as that of its last change.
     pub(crate) async fn fail(self, records: &mut Records, error: String, duration: Duration) -> Result<(), StampError> {
         let time = self.session.layout().clock().now();
         let history = self.history(time, AttemptEnd::Failed, duration, Some(error.clone()));
@@ -125,8 +129,9 @@ impl<'s> Guard<'s> {
     }
 }
 
-/// Marks a task as in progress, for the store alone: the run itself knows. A task without a stamp may change something from
-/// then on.
+/// Returns the change that marks a task as in progress. Only the store needs the mark, since the
+/// run itself knows its current task. A task with a completion check may change something from this
+/// time on.
 fn mark(session: &Session, records: &Records, task: &'static str, keeps: Keeps) -> Change {
     let since = session.layout().clock().now();
     let (stamp, changed) = match keeps {
@@ -137,7 +142,7 @@ fn mark(session: &Session, records: &Records, task: &'static str, keeps: Keeps) 
     Change::Begin { task: task.to_owned(), entry: Entry { stamp, attempt, changed } }
 }
 
-/// Takes back a mark that was written ahead, of a task that did not begin.
+/// Withdraws a mark that was written ahead for a task that did not begin.
 pub(crate) async fn unmark(session: &Session, records: &Records, task: &'static str) -> Result<(), StampError> {
     let entry = records.get(task).cloned();
     write(session, vec![Change::Withdraw { task: task.to_owned(), entry }]).await
@@ -170,7 +175,7 @@ async fn write(session: &Session, changes: Vec<Change>) -> Result<(), StampError
 }
 
 impl Session {
-    /// The run that stamps are written for.
+    /// Returns the id of the run, which its stamps contain.
     pub(crate) fn run(&self) -> RunId {
         self.layout().run_id()
     }

@@ -1,5 +1,6 @@
-//! Waiting for an object that another process has locked. The wait ends when the lock is free; when what this process came for is
-//! done, by the stamps or by what the holder says; and when it would never end, since the holder waits for this process.
+//! The wait for an object that another process has locked. The wait ends when the lock is free, or
+//! when the stamps or the holder report that the needed work is done. It fails if the holder waits
+//! for this process, since it would never end.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
@@ -18,51 +19,53 @@ use crate::stamp::{Entry, Records};
 use crate::wait::{Circle, HeldObject, LockedElsewhere, find_circle};
 use crate::work::Mode;
 
-/// How long the lock and the stamps are not looked at: the system tells nobody that a lock is free, and a holder may be one that
-/// tells nothing either.
+/// The first pause between two looks at the lock and the stamps. The pause doubles up to
+/// [`LONGEST_PAUSE`]. Polling is necessary because the system sends no notification when a lock
+/// becomes free, and a holder may send none either.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// How long a wait that failed asks what the holder does.
+/// The time that a failed wait allows for a last query about the holder's work.
 const LAST_WORDS: Duration = Duration::from_millis(300);
 
-/// What a run wants an object's lock for.
+/// The purpose for which a run needs an object's lock.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Wanted<'w> {
-    /// The task that must run, and what that was decided by: if another process ran it, it may be up to date. `None` if only this
-    /// process can do what is to be done.
+    /// The task that must run, and the records that led to this decision. The task may be up to
+    /// date after another process has run it. `None` if only this process can do the work.
     pub(super) task: Option<(&'static str, &'w Records)>,
-    /// The task that the run is for, and for whom.
+    /// The query that the run serves, and the queried row.
     pub(super) asked: Option<(ProgressQuery, usize)>,
 }
 
-/// What has become of the waits of one run for other processes.
+/// The state of the waits of one run for other processes.
 #[derive(Default)]
 pub(super) struct Patience {
-    /// When the first wait began, by this process's clock and by the one that all processes share.
+    /// The time when the first wait began, by this process's clock and by the clock that all
+    /// processes share.
     since: Option<(Instant, u64)>,
-    /// The holder that listeners were told of.
+    /// The holder that was last reported to listeners.
     told: Option<String>,
-    /// The tasks that holders have considered and this run has taken in, by process and session.
+    /// The tasks that this run knows as considered by holders, per process and session.
     heard: BTreeMap<(String, u64), BTreeSet<String>>,
 }
 
-/// How a wait ended.
+/// The end of a wait.
 pub(super) enum Waiting {
     Leased(HeldLease),
-    /// The walk may come further with these.
+    /// New records, with which the walk may pass further tasks.
     Changed(Records),
-    /// The task that the run is for was considered by the holder.
+    /// The holder considered the task that the run is for.
     Passed,
 }
 
-/// A wait that is under way.
+/// A wait in progress.
 pub(super) struct Wait<'w> {
     pub(super) object: &'w Arc<dyn DynObject>,
     pub(super) wanted: Wanted<'w>,
     pub(super) patience: &'w mut Patience,
     pub(super) holder: Holder,
-    /// A circle that was seen once.
+    /// A circle that one query has found.
     pub(super) suspected: Option<Circle>,
 }
 
@@ -71,14 +74,15 @@ impl Wait<'_> {
         self.object.core().progress(Mode::Apply)
     }
 
-    /// Waits, for at most the configured time.
+    /// Waits until one of the ends, for at most the configured time.
     pub(super) async fn end(mut self) -> Result<Waiting, RunError> {
         let core = self.object.core();
         let timeout = core.config().lock_timeout();
         let (since, _) = *self.patience.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
         let locked = LockedElsewhere { holder: self.holder.name.clone(), subdir: core.subdir.clone() };
         let node = &core.progress(Mode::Apply).node;
-        // Entered before others are asked: of two processes whose waits close a circle, one sees the other's.
+        // The wait is entered before others are queried. If the waits of two processes close a
+        // circle, at least one of them then sees the wait of the other.
         let entered = node.wait_for_lock(locked);
         let mut followed = core.layout.follow(&core.subdir);
         let mut pause = FIRST_PAUSE;
@@ -110,7 +114,7 @@ impl Wait<'_> {
         }
     }
 
-    /// Tells listeners once for whom this run waits.
+    /// Emits one event per holder that this run waits for.
     fn tell(&mut self) {
         if self.patience.told.as_ref() == Some(&self.holder.name) {
             return;
@@ -121,7 +125,7 @@ impl Wait<'_> {
         self.patience.told = Some(holder);
     }
 
-    /// Returns the records, if the task has completed after it was decided that it must run.
+    /// Returns the records, if the task has ended since the decision that it must run.
     async fn changed(&self) -> Result<Option<Records>, RunError> {
         let Some((task, decided_by)) = self.wanted.task else { return Ok(None) };
         let now = self.object.core().load().await?;
@@ -130,7 +134,7 @@ impl Wait<'_> {
         Ok(is_new.then_some(now))
     }
 
-    /// Takes in what other processes say.
+    /// Processes the answers of other processes. Returns the end of the wait if they cause it.
     async fn hear(&mut self, followed: &Followed) -> Result<Option<Waiting>, RunError> {
         let (news, core) = (followed.news(), self.object.core());
         let mut may_come_further = false;
@@ -139,7 +143,8 @@ impl Wait<'_> {
             may_come_further |= self.hear_of(&process.run, held);
         }
         if let Some(circle) = self.circle(&news) {
-            // Seen twice: others are asked one after the other, and a wait may have ended in between.
+            // A circle counts when two queries have found it. The processes are queried one after
+            // another, so a wait may have ended in between.
             if self.suspected.as_ref() == Some(&circle) {
                 return Err(RunError::circle(&core.id, circle));
             }
@@ -154,8 +159,9 @@ impl Wait<'_> {
         Ok(if may_come_further { Some(Waiting::Changed(core.load().await?)) } else { None })
     }
 
-    /// Takes in what the holder has considered since this process waits for it: that is as good as if this process had. Returns
-    /// whether the task that must run may be up to date by now: each time that it was considered, it is looked at once more.
+    /// Records the tasks that the holder has considered since this process began to wait. These
+    /// results are as good as own ones. Returns whether the task that must run may now be up to
+    /// date, which is the case each time that a holder has considered it.
     fn hear_of(&mut self, run: &str, held: &HeldObject) -> bool {
         let since = self.patience.since.map_or(u64::MAX, |(_, since)| since);
         let heard = self.patience.heard.entry((run.to_owned(), held.session)).or_default();
@@ -175,8 +181,8 @@ impl Wait<'_> {
         may_come_further
     }
 
-    /// Returns a circle that this wait is on. What the holder considered before this process asked for it is good enough where the
-    /// wait would close one.
+    /// Returns a circle that contains this wait. A result that the holder recorded before this
+    /// process began to wait is accepted if the wait for a newer one would close a circle.
     fn circle(&self, news: &News) -> Option<Circle> {
         let core = self.object.core();
         let holders = || news.others.iter().filter_map(|process| process.holds(&core.subdir));
@@ -199,7 +205,8 @@ impl Wait<'_> {
         found
     }
 
-    /// The configured time is over.
+    /// Returns the error of a wait whose time is over, with the work of the holder if that is
+    /// known.
     async fn give_up(&self, followed: &mut Followed, waited: Duration) -> RunError {
         let core = self.object.core();
         if followed.news().number == 0 || self.suspected.is_none() {

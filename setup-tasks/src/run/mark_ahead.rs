@@ -1,5 +1,6 @@
-//! The mark of the next task, written ahead with the stamp of the task before it: a write less per task, since two cost twice as
-//! much as one.
+//! The mark of the next task, written ahead together with the stamp of the task before it. This
+//! saves one write per task, since two writes cost twice as much as one. The figure is under
+//! "Measured changes" in `docs/src/internals/performance.md`.
 
 use std::borrow::Cow;
 
@@ -12,13 +13,14 @@ use crate::report::RunError;
 use crate::stamp::Timestamp;
 
 impl Driver<'_> {
-    /// Returns the task after `task`, which ended at `time`, if that surely runs next and nothing is to be asked or brought up
-    /// first.
+    /// Returns the task after `task`, which ended at `time`, if that task is certain to run next
+    /// and needs neither a probe nor a system dependency first.
     pub(super) fn next_for_sure(&self, frame: &Frame, task: &'static str, time: Timestamp) -> Option<&'static str> {
         let object = &frame.object;
         let row = self.follower.filter(|_| self.marked.is_none())?;
         let has = object.features(row);
-        // Its hash and its inputs belong into the stamp as they are before it begins.
+        // The stamp contains the hash and the inputs from before the task begins, so these must be
+        // read first.
         let is_recorded = has.completion || has.hash || has.inputs;
         let is_done = self.done.iter().any(|done| done.name == has.stamp_name);
         if is_recorded || is_done || !self.is_selected(frame, row) || !object.system_dependencies(row).is_empty() {
@@ -32,8 +34,8 @@ impl Driver<'_> {
             .then_some(has.stamp_name)
     }
 
-    /// Withdraws the mark of a task that did not begin after all: the run was asked to stop, or another task was added before it
-    /// and failed.
+    /// Withdraws the mark of a task that did not begin after all. The run was asked to stop, or
+    /// another task was added before it and failed.
     pub(super) async fn unmark(&mut self) -> Result<(), RunError> {
         match (self.marked.take(), &self.access) {
             (Some(task), Access::Apply(_, Some(session))) => Ok(unmark(session, &self.records, task).await?),

@@ -1,4 +1,4 @@
-//! Declaring a task done without running it.
+//! Marks tasks as done without running them.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, S
 use crate::task::category::TaskCategory;
 use crate::work::Mode;
 
-/// What a stamp that is written by hand says.
+/// The contents of a stamp that is written by hand.
 #[derive(Default)]
 pub(crate) struct ByHand {
     pub(crate) hash: String,
@@ -20,7 +20,7 @@ pub(crate) struct ByHand {
     pub(crate) inputs: Vec<InputStamp>,
 }
 
-/// Writes a stamp by hand.
+/// Writes a stamp by hand, and returns it.
 pub(crate) async fn stamp_by_hand(
     object: &dyn DynObject,
     permit: &Permit,
@@ -50,14 +50,16 @@ pub(crate) async fn stamp_by_hand(
 }
 
 impl AnyObject {
-    /// Declares a task done without running it, with its hash and its inputs as they are now: it counts as up to date, and
-    /// what comes after it runs again, as it would had the task run. A customization's task is named with its stem, as in
-    /// `web.install`. Waits for whoever runs the object.
+    /// Marks a task as done without running it, with its current hash and inputs. The task then
+    /// counts as up to date, and later tasks run again as they would after a run of it. The name of
+    /// a customization's task begins with the customization's stem, as in `web.install`. If a run
+    /// of the object is in progress, in this process or another one, the call waits for its end.
     ///
     /// # Errors
     ///
-    /// A task that the object does not have; one without a stamp (with a completion check, a relationship, a
-    /// customization); a hash or inputs that cannot be had; a lock or a store that cannot be had.
+    /// Returns an error if the object does not have the task, if the task has no stamp (a task with
+    /// a completion check, a relationship or a customization), if its hash or inputs cannot be
+    /// computed, or if a lock or the store is not available.
     pub async fn mark_done(&self, task: &str) -> Result<Stamp, RunError> {
         let (frame, row) = find(&self.0, task)?;
         let no_stamp = |what| RunError::NoStamp { object: self.id().to_owned(), task: task.to_owned(), what };
@@ -84,7 +86,8 @@ impl AnyObject {
     }
 }
 
-/// The row of a task, and the object that it is of: that of a customization, if the name has its stem.
+/// Returns the row of a task and the object with this row, which is a customization's object if the
+/// name begins with the customization's stem.
 fn find(object: &Arc<dyn DynObject>, task: &str) -> Result<(Arc<dyn DynObject>, usize), RunError> {
     if let Some(row) = object.row(task) {
         return Ok((object.clone(), row));

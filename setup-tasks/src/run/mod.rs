@@ -1,4 +1,4 @@
-//! Running an object.
+//! The engine: runs the setup tasks of one object.
 
 mod attempt;
 mod check;
@@ -41,15 +41,17 @@ pub use crate::task::run_context::{ContextExit, RunContext};
 use crate::work::WorkContext;
 use crate::work::{Mode, RequestCx};
 
-/// A run of an object that is about to begin: await it. From [`Object::run_setup_tasks`](crate::Object::run_setup_tasks).
+/// A run of an object. [`Object::run_setup_tasks`](crate::Object::run_setup_tasks) creates it, and
+/// awaiting it starts it.
 ///
-/// Tasks run one after another in the order of their table. A run that is dropped is cancelled: the task that ran then
-/// counts as interrupted.
+/// Tasks run one after another, in the order of their table. Dropping a run cancels it. The task
+/// that was running then counts as interrupted.
 ///
 /// # Errors
 ///
-/// Awaited, it gives a [`RunError`]: a task that failed, with its reason and its own error as the source; a method that
-/// decides which failed; a store, a lock or a path that cannot be had.
+/// Awaiting the run returns a [`RunError`] if a task fails (with the reason of the task, and its
+/// own error as the source), if a method that decides about a task fails, or if a store, a lock or
+/// a path is not available.
 #[must_use = "a run does nothing until it is awaited"]
 pub struct Run<T> {
     object: Arc<dyn DynObject>,
@@ -63,22 +65,25 @@ impl<T> std::fmt::Debug for Run<T> {
     }
 }
 
-/// What a run is told.
+/// The options of a run.
 #[derive(Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
-    /// The stamp name of this task alone, whether or not it must and also on a readonly object.
+    /// The stamp name of the only task to run. It runs even if it is up to date or the object is
+    /// readonly.
     pub(crate) single_task: Option<Name>,
     pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
     pub(crate) dry_run: bool,
-    /// Whether a dry run says what would change in files.
+    /// Whether the report of a dry run contains the changes to files.
     pub(crate) diff: bool,
-    /// A part of something larger, of which each task is considered once: it goes on from where the last part ended.
+    /// Whether the run is a part of a larger request. Each task is considered once per request, so
+    /// the run resumes where the last run of the request ended.
     pub(crate) nested: bool,
-    /// For whom it is run, and up to which row: no further than another process has come already.
+    /// The query that the run serves, and the queried row. If another process records a result for
+    /// it, the run ends early.
     wanted: Option<(ProgressQuery, usize)>,
 }
 
@@ -89,26 +94,28 @@ impl<T> Run<T> {
         Self { object, options: Options::default(), model: PhantomData }
     }
 
-    /// Something that the tasks share, entered only if one runs. See [`RunContext`].
+    /// Sets a context that the tasks share. The run enters it only if a task runs. See
+    /// [`RunContext`].
     pub fn context(mut self, context: impl RunContext) -> Self {
         self.options.context = Some(Arc::new(context));
         self
     }
 
-    /// Runs every task whether or not it must.
+    /// Runs every task, even if it is up to date.
     pub fn force_all(mut self) -> Self {
         self.options.force_all = true;
         self
     }
 
-    /// Runs nothing and changes nothing on disk; the report says for every task whether it would run, and why.
+    /// Runs no tasks and changes nothing on disk. The report contains, for every task, whether it
+    /// would run and why.
     pub fn dry_run(mut self) -> Self {
         self.options.dry_run = true;
         self
     }
 
-    /// As [`dry_run`](Self::dry_run); the report also has what tasks that would run would change in files, as far as their
-    /// kinds can tell.
+    /// Runs no tasks, as [`dry_run`](Self::dry_run) does. The report also contains the changes to
+    /// files that the tasks would make, as far as their kinds can compute them.
     pub fn diff(mut self) -> Self {
         self.options.diff = true;
         self.dry_run()
@@ -116,13 +123,13 @@ impl<T> Run<T> {
 }
 
 impl<T: SetupTasks> Run<T> {
-    /// Ends the run once this task was considered.
+    /// Ends the run after this task.
     pub fn stop_after(mut self, task: impl Into<TaskHandle<T>>) -> Self {
         self.options.stop_after = Some(Cow::Borrowed(task.into().name()));
         self
     }
 
-    /// Runs this task whether or not it must.
+    /// Runs this task even if it is up to date.
     pub fn force(mut self, task: impl Into<TaskHandle<T>>) -> Self {
         self.options.force.push(Cow::Borrowed(task.into().name()));
         self
@@ -130,13 +137,13 @@ impl<T: SetupTasks> Run<T> {
 }
 
 impl Run<AnyObject> {
-    /// Ends the run once this task was considered.
+    /// Ends the run after this task.
     pub fn stop_after(mut self, task: impl Into<String>) -> Self {
         self.options.stop_after = Some(Cow::Owned(task.into()));
         self
     }
 
-    /// Runs this task whether or not it must.
+    /// Runs this task even if it is up to date.
     pub fn force(mut self, task: impl Into<String>) -> Self {
         self.options.force.push(Cow::Owned(task.into()));
         self
@@ -153,7 +160,7 @@ impl<T> IntoFuture for Run<T> {
 }
 
 impl Options {
-    /// Whether a task of `object` is run in any case.
+    /// Returns whether a task of `object` runs even if it is up to date.
     fn forces(&self, cx: &RequestCx<'_>, object: &Arc<dyn DynObject>, task: &str) -> bool {
         self.force_all
             || self.single_task.as_deref() == Some(task)
@@ -161,15 +168,16 @@ impl Options {
             || (self.nested && cx.fleet.is_some_and(|fleet| fleet.forces(&object.core().id, task)))
     }
 
-    /// Whether no task is forced by name, neither by these nor by the fleet that the run is a part of.
+    /// Returns whether no task is forced, neither by these options nor by the fleet that the run
+    /// belongs to.
     fn forces_none(&self, cx: &RequestCx<'_>) -> bool {
         !self.force_all && self.single_task.is_none() && self.force.is_empty() && (!self.nested || cx.forces_none())
     }
 
-    /// Refuses names that the object does not have.
+    /// Returns an error for the first name that the object does not have.
     fn check(&self, object: &Arc<dyn DynObject>) -> Result<(), RunError> {
         for task in &self.force {
-            // A customization's task is named with its stem.
+            // The name of a customization's task begins with the customization's stem.
             let (stem, rest) = task.split_once('.').map_or((&**task, None), |(stem, rest)| (stem, Some(rest)));
             let row = find_task(object, stem)?;
             if let Some(rest) = rest {
@@ -181,7 +189,7 @@ impl Options {
     }
 }
 
-/// The row of a task, by its name.
+/// Returns the row of a task by its name.
 fn find_task(object: &Arc<dyn DynObject>, task: &str) -> Result<usize, RunError> {
     object.row(task).ok_or_else(|| unknown_task(object, task))
 }
@@ -191,30 +199,33 @@ fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
     RunError::UnknownTask { object, task: task.to_owned(), known }
 }
 
-/// Runs the setup tasks on behalf of something larger: each is considered once, whoever else asks for it.
+/// Runs the setup tasks as a part of a larger request, which considers each task once.
 pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError> {
     driver::drive(object, Options { nested: true, ..Options::default() }).await.map(drop)
 }
 
-/// Says what [`bring_up`] would do. Boxed, since a plan within a plan would hold itself.
+/// Plans the work of [`bring_up`]. The future is boxed because a plan within a plan would otherwise
+/// contain itself.
 pub(crate) fn plan_part(object: Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>> {
     let options = Options { nested: true, dry_run: true, ..Options::default() };
     Box::pin(WorkContext::nest(async move { driver::drive(object, options).await.map(drop) }))
 }
 
 impl<T: SetupTasks> TaskHandle<T> {
-    /// Runs this one task of `object` now, even if it is up to date or the object is readonly. The run writes the stamp, sends the
-    /// events and follows the rules for failures. To call the method alone, call the method.
+    /// Runs only this task of `object`, even if it is up to date or the object is readonly. The run
+    /// writes the stamp, emits the events and handles failures as every run does. To skip all of
+    /// this, call the method directly.
     ///
     /// # Errors
     ///
-    /// As [`Object::run_setup_tasks`].
+    /// Returns the errors of [`Object::run_setup_tasks`].
     pub async fn run(self, object: &Object<T>) -> Result<TaskReport, RunError> {
         run_one(object.as_dyn().clone(), self.name()).await
     }
 }
 
-/// Runs one task of an object. A task that is called by a task of the same object runs within that one.
+/// Runs one task of an object. If a task of the same object calls the handle, the new task runs
+/// within the running one.
 pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> Result<TaskReport, RunError> {
     let name = object.stamp_name(find_task(&object, task)?);
     let root = object.root();
@@ -240,7 +251,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     let nested = core.layout.nested_in(&core.subdir);
     let (session, records) = Session::begin(object, &permit).await?;
     core.prefetch(None);
-    // The stamps go first: what is removed is never believed to be there.
+    // The stamps are removed first, so that no stamp vouches for a file that is gone.
     if !records.is_empty() {
         core.layout.store().write(&core.subdir, session.fence(), vec![Change::Clear]).await?;
     }
@@ -249,7 +260,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
 }
 
 impl dyn DynObject {
-    /// An event of one of its tasks.
+    /// Emits an event of one of the object's tasks.
     pub(crate) fn emit(&self, row: usize, kind: impl FnOnce() -> EventKind) {
         self.core().emit_about(|| (self.stamp_name(row), self.describe(row)), kind);
     }

@@ -1,5 +1,6 @@
-//! Tasks that a running task runs on its own object, through their handles: within the session of the running task, one after
-//! another. When the running task succeeds, their stamps get its time.
+//! Tasks that a running task runs on its own object through their handles. They run one after
+//! another, within the session of the running task. When the running task succeeds, their stamps
+//! get its time.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,19 +21,20 @@ use crate::task::context::Resources;
 use crate::wait::{ActiveTask, Circle};
 use crate::work::{Mode, RequestCx, WorkContext};
 
-/// After so many levels comes a tokio task of its own: hundreds of tasks, each run by the one before it, would not fit on a stack.
+/// The number of nested levels after which a new tokio task begins. A chain of hundreds of tasks,
+/// each run by the one before it, would otherwise overflow the stack.
 const LEVELS: u32 = 8;
 
 tokio::task_local! {
-    /// The task whose method is polled now, unless another piece of work is polled within it.
+    /// The task whose method is being polled, unless another piece of work is polled within it.
     static RUNNING: Option<Arc<RunningTask>>;
 }
 
-/// A task whose method runs, as the handles that it calls see it.
+/// A task whose method is running, as seen by the handles that it calls.
 pub(super) struct RunningTask {
     object: Arc<dyn DynObject>,
     pub(super) session: Arc<Session>,
-    /// The resources of the contexts that are entered.
+    /// The resources of the entered contexts.
     pub(super) resources: Resources,
     step: ActiveTask,
     /// The task that runs this one through its handle.
@@ -45,14 +47,14 @@ pub(super) struct RunningTask {
 /// The tasks that a running task has run.
 #[derive(Default)]
 pub(super) struct Nested {
-    /// Whether one began: then the records have changed.
+    /// Whether at least one task began, so that the records have changed.
     began: bool,
-    /// Names of stamps, and of customizations, with the time if the task was not skipped.
+    /// The stamp names of tasks and customizations, with a time for each one that was not skipped.
     pub(super) done: Vec<Done>,
     pub(super) reports: Vec<TaskReport>,
 }
 
-/// A task that was run by another one, and is not considered again by the walk.
+/// A task that another task ran. The walk does not consider it again.
 #[derive(Clone, Copy)]
 pub(super) struct Done {
     pub(super) name: &'static str,
@@ -84,25 +86,26 @@ impl RunningTask {
         RUNNING.scope(Some(self.clone()), method).await
     }
 
-    /// Returns the task of `object` that the caller is the method of.
+    /// Returns the task of `object` whose method is the caller.
     pub(super) fn of(object: &Arc<dyn DynObject>) -> Option<Arc<Self>> {
         let running = RUNNING.try_with(Clone::clone).ok().flatten()?;
         let is_own = WorkContext::worker().is_some_and(|worker| worker == object.core().progress(Mode::Apply).node);
         (is_own && Arc::ptr_eq(&running.object, object)).then_some(running)
     }
 
-    /// Returns this task and those that run it, the innermost first.
+    /// Returns this task and the tasks that run it, the innermost first.
     fn chain(&self) -> impl Iterator<Item = &Self> {
         std::iter::successors(Some(self), |running| running.parent.as_deref())
     }
 
-    /// Returns whether a task of a customization is running, this one or one that runs it: then the customization's context
-    /// is entered.
+    /// Returns whether this task, or one that runs it, belongs to a customization. If so, the
+    /// customization's context is entered.
     pub(super) fn is_within(&self, customization: &str) -> bool {
         self.chain().any(|running| is_part(running.step.task, customization))
     }
 
-    /// Refuses a task that is running, or a customization of which one is.
+    /// Returns an error for a task that is already running, or for a customization with a running
+    /// task.
     fn refuse_circle(&self, task: &str) -> Result<(), RunError> {
         let id = &self.object.core().id;
         let is_it = |running: &Self| running.step.task == task || is_part(running.step.task, task);
@@ -121,13 +124,13 @@ impl RunningTask {
         self.nested.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what the method has run, if anything.
+    /// Takes the tasks that the method has run, or returns `None` if it has run none.
     pub(super) fn take_nested(&self) -> Option<Nested> {
         let nested = std::mem::take(&mut *self.nested());
         nested.began.then_some(nested)
     }
 
-    /// Runs a task of the same object, for the method that calls its handle.
+    /// Runs a task of the same object for the method that called its handle.
     pub(super) async fn run(self: Arc<Self>, options: Options) -> Result<ObjectReport, RunError> {
         self.refuse_circle(options.single_task.as_deref().unwrap_or_default())?;
         let is_deep = self.level % LEVELS == LEVELS - 1;
@@ -141,7 +144,7 @@ impl RunningTask {
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
         let host = Frame { object: self.object.clone(), forced: false, selected: false, is_host: true };
-        // The method of a task called its handle: the request is that of the caller.
+        // The method of a running task called the handle, so the request is that of the caller.
         let work = WorkContext::get();
         let cx = RequestCx::of(&work, Mode::Apply);
         let mut driver = Driver::nested(&self.object, options, self, &cx).await?;
@@ -158,7 +161,8 @@ impl RunningTask {
 }
 
 impl Done {
-    /// Gives the task the time of the one that ran it. Returns the change to its record, if it has one.
+    /// Sets the time of the task to that of the task that ran it. Returns the change to its record,
+    /// if it has one.
     pub(super) fn retime(&mut self, time: Timestamp, records: &Records) -> Option<Change> {
         *self.time.as_mut()? = time;
         let mut entry = records.get(self.name)?.clone();
@@ -172,7 +176,8 @@ impl Done {
 }
 
 impl Driver<'_> {
-    /// Takes what the method of a task has run, and the records as they are then.
+    /// Takes the tasks that the method of a task has run, and reloads the records, which these
+    /// tasks have changed.
     pub(super) async fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<Done>, StampError> {
         let Some(nested) = running.take_nested() else { return Ok(Vec::new()) };
         self.records = self.object.core().load().await?;
@@ -180,7 +185,7 @@ impl Driver<'_> {
         Ok(nested.done)
     }
 
-    /// Lets those go on that wait for tasks that a running task ran.
+    /// Records the results of tasks that a running task ran, which notifies their dependents.
     pub(super) fn tell_nested(&self, nested: &[Done]) {
         for done in nested.iter().filter(|done| done.time.is_some()) {
             if let Some(row) = self.object.row(done.name) {
@@ -190,7 +195,7 @@ impl Driver<'_> {
     }
 }
 
-/// Returns the tasks of a report that ran or asked to be skipped.
+/// Returns the tasks of a report that ran or skipped themselves.
 fn done(report: &TaskReport) -> Vec<Done> {
     let mut all: Vec<_> = report.subtasks.iter().flat_map(done).collect();
     if matches!(report.status, TaskStatus::Ran | TaskStatus::Skipped) {
@@ -199,7 +204,7 @@ fn done(report: &TaskReport) -> Vec<Done> {
     all
 }
 
-/// Returns whether a task is one of a customization.
+/// Returns whether a task belongs to a customization.
 fn is_part(task: &str, customization: &str) -> bool {
     task.strip_prefix(customization).is_some_and(|rest| rest.starts_with('.'))
 }

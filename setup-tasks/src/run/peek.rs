@@ -1,4 +1,4 @@
-//! What stamps alone say, without running any method.
+//! The state of tasks according to their stamps alone. No method is called.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -9,31 +9,32 @@ use crate::object::DynObject;
 use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 use crate::task::category::TaskCategory;
 
-/// One task, as far as stamps alone tell.
+/// The state of a task according to the stamps alone.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct TaskSnapshot {
     /// The task's name.
     pub task: &'static str,
-    /// What it does.
+    /// The description of the task.
     pub description: Cow<'static, str>,
-    /// Its stamp, unless a later attempt failed or was interrupted.
+    /// The task's stamp, unless a later attempt failed or was interrupted.
     pub stamp: Option<Stamp>,
-    /// Whether it would run, by its stamp, its source and the tasks before it; hash functions, inputs and invalidators
-    /// are not asked. `None` for a task with a completion check, for a relationship and for a customization: only a method
-    /// could tell.
+    /// The decision according to the stamp, the source and the tasks before this one. Hash
+    /// functions, inputs and invalidators are not considered. `None` for a task with a completion
+    /// check, for a relationship and for a customization, since only a method can decide about
+    /// these.
     pub decision: Option<Decision>,
-    /// Of a customization, its tasks.
+    /// The tasks of a customization.
     pub subtasks: Vec<TaskSnapshot>,
 }
 
-/// Looks at every task of an object.
+/// Returns the state of every task of an object.
 pub(crate) async fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
     Ok(frame(object, &object.core().load().await?, &mut None, false))
 }
 
-/// Looks at the tasks of an object or a customization. With `rests`, nothing of it would run: it is a customization whose model
-/// is readonly, or within one.
+/// Returns the state of every task of an object or a customization. With `rests`, no task of it
+/// would run, because the model of this customization or of an outer one is readonly.
 fn frame(
     object: &Arc<dyn DynObject>,
     records: &Records,
@@ -54,7 +55,7 @@ fn one(
     let task = object.stamp_name(row);
     let (entry, has) = (records.get(task), object.features(row));
     let subtasks = match has.category {
-        // One that cannot be made is reported by the run.
+        // The run reports a customization that cannot be created.
         TaskCategory::Customization => object.clone().customization(row).map(|custom| {
             let rests = rests || custom.core().model_readonly == Some(true);
             frame(&custom, records, newest, rests)
@@ -75,7 +76,8 @@ fn one(
     let time = match &decision {
         Some(Decision::Run(_)) => Some(Timestamp::FUTURE),
         Some(Decision::UpToDate(time)) => *time,
-        // The last attempt may have changed something, and counts if the check says that the task is complete.
+        // The last attempt may have changed something. It counts if the check reports the task as
+        // complete.
         Some(Decision::Ask(_)) | None => last_run.filter(|_| has.completion),
     };
     Newest::keep_later(newest, time, || Cow::Borrowed(task));

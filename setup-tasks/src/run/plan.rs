@@ -1,5 +1,5 @@
-//! The part of a run that a plan does instead of executing tasks: it reports tasks that would run, and those that are decided
-//! only once an earlier task has run.
+//! The work of a plan. Instead of executing tasks, it reports the tasks that would run, and the
+//! tasks that are decided only after an earlier task has run.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::task::context::LazyContext;
 use crate::task::file_change::FileChange;
 use crate::work::{Reached, WorkContext};
 
-/// Calls user code. In a plan, `reached` notes the work that it asks for.
+/// Calls user code. In a plan, `reached` records the work that the code requests.
 pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -> F::Output {
     match reached {
         Some(reached) => WorkContext::reaching(reached.clone(), call).await,
@@ -26,13 +26,14 @@ pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -
 }
 
 impl Driver<'_> {
-    /// Returns the notes on the work that user code asks for, in a plan.
+    /// Returns a record for the work that user code requests, or `None` outside of a plan.
     pub(super) fn reached(&self) -> Option<Arc<Reached>> {
         self.is_plan().then(Arc::default)
     }
 
-    /// Returns why a check that failed in a plan may answer later: an earlier task would run first, or a task that the check itself
-    /// asked for. `None` if it failed for good.
+    /// Returns the reason why a check that failed in a plan may succeed later: an earlier task
+    /// would run first, or a task that the check itself requested. Returns `None` if the failure is
+    /// final.
     pub(super) fn undecided_by(&self, reached: Option<&Arc<Reached>>, error: &RunError) -> Option<Undecided> {
         let earlier = self.newest.as_ref().filter(|newest| self.is_plan() && newest.time >= Timestamp::UNDECIDED);
         let asked = || reached.and_then(|reached| reached.would_run().map(str::to_owned));
@@ -40,7 +41,7 @@ impl Driver<'_> {
         Some(Undecided { until, error: Some(explain(error)) })
     }
 
-    /// Reports a task as undecided. Later tasks run if it does.
+    /// Reports a task as undecided. Later tasks run if it runs.
     pub(super) fn undecided(&mut self, frame: &Frame, row: usize, undecided: Undecided) -> Considered {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
@@ -71,7 +72,7 @@ impl Driver<'_> {
         Ok(Considered::At(Some(Timestamp::FUTURE)))
     }
 
-    /// Returns the changes that a task would make in files.
+    /// Returns the changes that a task would make to files.
     async fn changes(&self, frame: &Frame, row: usize) -> Result<Vec<FileChange>, RunError> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
@@ -80,7 +81,8 @@ impl Driver<'_> {
         Ok(changes.map_err(failed)?.unwrap_or_default())
     }
 
-    /// Ends the run with the error of a check. In a plan, the check may only have come too early: then its task is undecided.
+    /// Ends the run with the error of a check. In a plan, the check may only have come too early,
+    /// and then reports its task as undecided.
     pub(super) fn fail_or_wait(
         &mut self,
         frame: &Frame,

@@ -1,4 +1,5 @@
-//! The probe of a task: it asks helper methods and looks at files for the facts that a decision needs, each at most once.
+//! The probe of a task. It calls helper methods and examines files for the facts that a decision
+//! needs, each at most once.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 use crate::task::context::{LazyContext, Resources};
 
-/// A task whose helper methods are asked.
+/// The probe of one task.
 pub(crate) struct TaskProbe<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
     pub(crate) row: usize,
@@ -24,7 +25,7 @@ pub(crate) enum Verdict {
     UpToDate(Option<Timestamp>),
 }
 
-/// The result of a probe, with the hash text that a stamp will need.
+/// The result of a probe, with the hash text that a stamp needs.
 pub(crate) struct Probed {
     pub(crate) verdict: Verdict,
     pub(crate) hash: Option<String>,
@@ -43,8 +44,8 @@ impl TaskProbe<'_> {
         RunError::check(&self.object.core().id, self.task(), what, source)
     }
 
-    /// Decides whether the task runs, and asks its methods only as far as needed. `hash` is the text of its hash function, if that
-    /// was asked before.
+    /// Decides whether the task runs, and calls its methods only as far as needed. `hash` is the
+    /// hash text, if the hash function was called before.
     pub(crate) async fn probe(
         &self,
         has: &Features,
@@ -102,13 +103,13 @@ impl TaskProbe<'_> {
         Ok(())
     }
 
-    /// Returns the text of its hash function now.
+    /// Calls the hash function, and returns its text.
     pub(crate) async fn hash(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
         self.keep_hash(ask(|| self.object.hash(self.row, &cx)).await)
     }
 
-    /// As [`hash`](Self::hash), of a hash function that answers at once.
+    /// Calls a hash function that needs no future, and returns its text.
     pub(crate) fn hash_now(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
         self.keep_hash(ask_now(|| self.object.hash(self.row, &cx)))
@@ -120,13 +121,13 @@ impl TaskProbe<'_> {
         Ok(Some(core.layout.texts().keep(text, !core.is_dry_run())?))
     }
 
-    /// Its input files as they are now.
+    /// Returns a record of the current input files.
     pub(crate) fn record_inputs(&self) -> Result<Vec<InputStamp>, RunError> {
         let recorded = self.inputs()?.map(|inputs| inputs.record());
         Ok(recorded.transpose().map_err(|error| self.unreadable(error))?.unwrap_or_default())
     }
 
-    /// Whether its inputs are no longer what was recorded.
+    /// Returns whether the input files differ from a record.
     pub(crate) fn inputs_changed(&self, recorded: &[InputStamp]) -> Result<bool, RunError> {
         let change = self.inputs()?.map(|inputs| inputs.first_change(recorded));
         Ok(change.transpose().map_err(|error| self.unreadable(error))?.flatten().is_some())

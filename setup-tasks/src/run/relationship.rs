@@ -1,4 +1,5 @@
-//! Checks a relationship: is the other object's task up to date, and when did it run?
+//! The check of a relationship: brings the task of the other object up to date if requested, and
+//! returns its time.
 
 use std::borrow::Cow;
 use std::pin::pin;
@@ -28,7 +29,8 @@ use crate::wait::WaitCondition;
 use crate::work::{Mode, RequestCx, WorkContext};
 
 impl Driver<'_> {
-    /// A relationship: later tasks are compared with the other objects' task. Its time.
+    /// Considers a relationship, and returns its time. Later tasks are compared with the tasks of
+    /// the other objects.
     pub(super) async fn relation(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
         let object = &frame.object;
         let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
@@ -46,7 +48,8 @@ impl Driver<'_> {
         Ok(Considered::At(time))
     }
 
-    /// Returns the related objects. A relationship method is called once per request, and awaited to its end.
+    /// Returns the related objects. The method of a relationship is called once per request and
+    /// awaited to its end.
     async fn relatives(&self, frame: &Frame, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
         let (known, RequestCx { mode, request, .. }) = (&frame.object.core().relatives, self.cx);
         if to.by_method
@@ -72,7 +75,8 @@ impl Driver<'_> {
     }
 }
 
-/// Brings the related tasks up to date as far as the relationship says, and returns the newest of them.
+/// Brings the related tasks up to date as far as the relationship requires, and returns the newest
+/// of them.
 pub(super) async fn check(
     object: &Arc<dyn DynObject>,
     others: &[AnyObject],
@@ -99,7 +103,7 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
         return last_run(&other.0, row).await;
     }
     let permit = if is_plan { None } else { Permit::of(other.0.core()) };
-    // A real run leaves an object alone whose own configuration says that it is only planned.
+    // A real run does not change an object whose own configuration allows only plans.
     if !is_plan && permit.is_none() {
         return last_run(&other.0, row).await;
     }
@@ -112,8 +116,9 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
     last_run(&other.0, row).await
 }
 
-/// The time of a task, considered since the query began: already, now, or by a run that is under way, of which only that much
-/// is waited for.
+/// Returns the time of a task that was considered since the query began. The task may have been
+/// considered already. Otherwise this waits until a run in progress has considered it, but not for
+/// the end of that run, or considers it now.
 async fn considered(
     other: &Arc<dyn DynObject>,
     row: usize,
@@ -125,7 +130,8 @@ async fn considered(
     let progress = core.progress(mode);
     let waiter = progress.waiter();
     loop {
-        // Before it is looked at, so that nothing is missed in between.
+        // The notification is enabled before the look at the result, so that none in between is
+        // missed.
         let mut changed = pin!(waiter.changed());
         changed.as_mut().enable();
         if let Some(known) = progress.result(query, row) {
@@ -155,7 +161,7 @@ async fn considered(
     }
 }
 
-/// A run within a run: boxed, since its future would hold itself.
+/// Drives a run within a run. The future is boxed because it would otherwise contain itself.
 fn drive_boxed(
     object: Arc<dyn DynObject>,
     options: Options,
@@ -168,13 +174,14 @@ fn drive_boxed(
     }))
 }
 
-/// Returns when a task last completed, without running anything.
+/// Returns the time when a task last completed, without running anything.
 async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Timestamp>, RunError> {
     last_run_by(object, row, &object.core().load().await?).await
 }
 
-/// Returns when a task last completed by the records of its object: by its stamp, or by its completion check. A customization
-/// counts by the newest of its tasks; of a relationship, nothing is known.
+/// Returns the time when a task last completed, according to the records of its object or to its
+/// completion check. A customization has the time of its newest task, and a relationship has no
+/// time.
 pub(super) fn last_run_by<'a>(
     object: &'a Arc<dyn DynObject>,
     row: usize,
@@ -202,7 +209,7 @@ pub(super) fn last_run_by<'a>(
     })
 }
 
-/// Returns when the newest of an object's tasks last completed.
+/// Returns the time when the newest of an object's tasks last completed.
 pub(super) async fn newest_by(object: &Arc<dyn DynObject>, records: &Records) -> Result<Option<Timestamp>, RunError> {
     let mut newest = None;
     for row in object.order().iter() {

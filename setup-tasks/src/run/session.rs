@@ -1,4 +1,5 @@
-//! The right to change things: a run that may do so takes one when its first task runs; a dry run never has one.
+//! The session of a run, which is the right to change its object. A run acquires it when its first
+//! task runs. A dry run never has a session.
 
 use std::collections::HashSet;
 use std::pin::pin;
@@ -16,29 +17,32 @@ use crate::stamp::{Fence, Records};
 use crate::task::context::TaskContext;
 use crate::work::Stops;
 
-/// Holds the object's lease, and knows the system dependencies that are up.
+/// The session of a run. It holds the object's lease, and records the system dependencies that are
+/// up.
 pub(crate) struct Session {
     object: Arc<dyn DynObject>,
     permit: Permit,
     up: Mutex<HashSet<String>>,
-    /// It is dropped before others are told, so that they find it free.
+    /// The lease is dropped before `holding`, which notifies other processes, so that they find it
+    /// free.
     lease: HeldLease,
     holding: Holding,
 }
 
-/// How a session began, or why none is needed.
+/// The beginning of a session, or the reason why the run needs none.
 pub(super) enum Begun {
-    /// With what is kept about the object.
+    /// The session began, with these records of the object.
     Session(Session, Records),
-    /// Another process changed what is kept about the object: the walk may come further without the lock.
+    /// Another process changed the records of the object. With these, the walk may pass further
+    /// tasks without the lock.
     Changed(Records),
     /// Another process considered the task that the run is for.
     Passed,
 }
 
 impl Session {
-    /// Takes the object's lock, and reads what is kept about it. What is stamped from then on is later than all that was stamped
-    /// before.
+    /// Acquires the object's lock, and reads the object's records. The session's stamps get later
+    /// times than all earlier stamps.
     pub(crate) async fn begin(object: &Arc<dyn DynObject>, permit: &Permit) -> Result<(Self, Records), RunError> {
         loop {
             let begun = Self::begin_if_needed(object, permit, Wanted::default(), &mut Patience::default()).await?;
@@ -48,7 +52,8 @@ impl Session {
         }
     }
 
-    /// As [`begin`](Self::begin); while another process holds the lock, what that does may spare this one the lock.
+    /// Begins a session as [`begin`](Self::begin) does. While another process holds the lock, its
+    /// work may make the lock unnecessary.
     pub(super) async fn begin_if_needed(
         object: &Arc<dyn DynObject>,
         permit: &Permit,
@@ -56,7 +61,8 @@ impl Session {
         patience: &mut Patience,
     ) -> Result<Begun, RunError> {
         let core = object.core();
-        // Before the lock is taken: whoever finds it held can ask by whom it is held, and why.
+        // The server starts before the lock is acquired, so that a process that finds the lock held
+        // can query its holder and the reason.
         core.layout.answer_others();
         let (leases, renewals) = core.layout.leases();
         let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
@@ -87,18 +93,18 @@ impl Session {
         self.lease.fence()
     }
 
-    /// Tells other processes that wait for the object that its run has considered a task.
+    /// Notifies other processes that wait for the object that the run has considered a task.
     pub(super) fn passed(&self, row: usize) {
         self.holding.passed(row);
     }
 
-    /// Returns the right that the session was begun with.
+    /// Returns the permit with which the session began.
     pub(crate) fn permit(&self) -> &Permit {
         &self.permit
     }
 
-    /// Refuses to end well where what the run wrote or relied on is not in its place any more: the stamps, the lease, and the
-    /// directories that it used.
+    /// Returns an error if the stamps, the lease or the used directories are missing from their
+    /// place. The run wrote to them or relied on them, so it must not succeed then.
     pub(crate) async fn check_places(&self) -> Result<(), RunError> {
         let core = self.object.core();
         core.layout.store().check_place()?;
@@ -118,7 +124,8 @@ impl Session {
         self.up.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins a task, if the lease still holds: brings up, together, its system dependencies that are not up yet.
+    /// Begins a task if the lease still holds. Brings up concurrently those of its system
+    /// dependencies that are not up yet.
     pub(crate) async fn bring_up(
         &self,
         object: &Arc<dyn DynObject>,

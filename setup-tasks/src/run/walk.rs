@@ -1,5 +1,5 @@
-//! The walk over the rows of an object in run order. Rows that are up to date are passed in one loop without a future; each
-//! pending one is considered by itself.
+//! The walk over the rows of an object in run order. One loop without futures passes the rows that
+//! are up to date. Every other row is considered separately.
 
 use std::borrow::Cow;
 use std::sync::atomic::Ordering;
@@ -16,11 +16,11 @@ use crate::stamp::Timestamp;
 use crate::task::category::TaskCategory;
 use crate::work::RequestId;
 
-/// How a walk ended, or a step of one.
+/// The end of a walk or of one of its steps.
 pub(super) enum Step {
-    /// The next row follows.
+    /// The walk continues with the next row.
     Next,
-    /// Another process changed the records: the walk begins anew.
+    /// Another process changed the records, so the walk starts again.
     Restart,
 }
 
@@ -28,39 +28,39 @@ pub(super) enum Step {
 pub(super) enum Considered {
     /// The time of the task, if it has one. Later tasks are compared with it.
     At(Option<Timestamp>),
-    /// Another process changed the records: the walk begins anew.
+    /// Another process changed the records, so the walk starts again.
     Restart,
 }
 
-/// The helper methods that a walk may ask without waiting.
+/// The helper methods that a walk may call without waiting.
 #[derive(Clone, Copy, PartialEq)]
 enum Asks {
-    /// None: only stamps are looked at.
+    /// No helper methods. Only the stamps decide.
     Nothing,
-    /// Hash functions that answer at once.
+    /// The hash functions that need neither a future nor a context.
     HashNow,
 }
 
 /// A task that is not known to be up to date.
 struct Pending {
-    /// Its place in the order of its frame.
+    /// The position in the order of the frame.
     at: usize,
     row: usize,
     has: Features,
     findings: Findings,
 }
 
-/// What is known about a pending task.
+/// The known facts about a pending task.
 #[derive(Default)]
 pub(super) struct Findings {
-    /// The reason to run. Without one, a probe decides.
+    /// The reason to run. Without a reason, a probe decides.
     pub(super) reason: Option<Reason>,
-    /// The text of its hash function, if that was asked.
+    /// The hash text, if the hash function was called.
     pub(super) hash: Option<String>,
 }
 
 impl Driver<'_> {
-    /// Considers the tasks of a frame, from a place in their order on.
+    /// Considers the tasks of a frame, starting at a position of their order.
     pub(super) async fn walk(&mut self, frame: &Frame, resume: &ResumePoint, from: usize) -> Result<Step, RunError> {
         let (mut order, mut at) = (frame.object.order(), from);
         while let Some(pending) = self.pass_up_to_date((frame, &order), at, resume, Asks::HashNow)? {
@@ -71,7 +71,7 @@ impl Driver<'_> {
             if let Step::Restart = self.consider(frame, pending).await? {
                 return Ok(Step::Restart);
             }
-            // A task may have added another.
+            // A task may have added further tasks.
             let now = frame.object.order();
             if now.len() != order.len() {
                 order = now;
@@ -81,28 +81,32 @@ impl Driver<'_> {
         Ok(Step::Next)
     }
 
-    /// Returns the place in a frame's order after the last task that this run considers.
+    /// Returns the position after the last task that this run considers.
     fn end(&self, frame: &Frame, order: &Order) -> usize {
         let last = self.options.stop_after.as_deref().filter(|_| frame.is_host);
         let last = last.and_then(|last| order.iter().position(|row| frame.object.name(row) == last));
         last.map_or(order.len(), |last| last + 1)
     }
 
-    /// Returns whether this run leaves a row alone: an earlier run considered it, or the run is for another task alone.
+    /// Returns whether this run passes over a row, because an earlier run of the request considered
+    /// it or because the run is for one other task.
     fn is_passed_over(&self, frame: &Frame, row: usize, resume: &ResumePoint) -> bool {
         let is_other = |only: &str| !frame.forced && !frame.leads_to(row, only);
         (frame.is_host && resume.has(row)) || self.options.single_task.as_deref().is_some_and(is_other)
     }
 
-    /// Considers the first tasks of an object, as long as their stamps alone say that they are up to date. Returns the place of
-    /// the first pending one.
+    /// Considers tasks of an object up to the first one whose stamp does not prove that it is up to
+    /// date. Returns the position of that task.
     pub(super) fn pass_by_stamps(&mut self, host: &Frame, resume: &ResumePoint) -> Result<Option<usize>, RunError> {
         let pending = self.pass_up_to_date((host, &host.object.order()), 0, resume, Asks::Nothing)?;
         Ok(pending.map(|pending| pending.at))
     }
 
-    /// Considers the tasks from a place on, as long as they are up to date by what is known without waiting. Returns the first
-    /// pending one. All results are recorded together: a lock per task would cost a tenth of a run with nothing to do.
+    /// Considers tasks from a position on, up to the first one that is not known to be up to date,
+    /// and returns that one. No step waits.
+    ///
+    /// All results are recorded together. This saves a tenth of a run with nothing to do, compared
+    /// with one lock per task.
     fn pass_up_to_date(
         &mut self,
         (frame, order): (&Frame, &Order),
@@ -150,8 +154,10 @@ impl Driver<'_> {
         pending
     }
 
-    /// Returns the time of a task that is up to date, or what is known about a pending one. A hash function that answers at once
-    /// is asked here: a future per task would add half to the time of a run with nothing to do.
+    /// Returns the time of a task that is up to date, or the known facts about a pending task.
+    ///
+    /// A hash function without a future is called here. A future per task would add half to the
+    /// time of a run with nothing to do.
     fn look_at(
         &mut self,
         frame: &Frame,
@@ -168,7 +174,7 @@ impl Driver<'_> {
         let known = Known { forced, entry, newest: self.newest.as_ref(), slow_invalidators };
         let mut findings = Findings::default();
         let mut class = classify(has, &known);
-        // In a plan, the work that a helper asks for is noted, which takes a future.
+        // A plan records the work that a helper method requests, and that needs a future.
         if class == Class::NeedsProbe && asks == Asks::HashNow && has.begins_with_hash() && !self.is_plan() {
             let probe = TaskProbe { object: &frame.object, row, entry, resources: Vec::new() };
             findings.hash = probe.hash_now()?;
@@ -222,7 +228,8 @@ impl Driver<'_> {
         }
     }
 
-    /// Passes on the time of a task that is not looked at: by its stamp, or by when it last changed something.
+    /// Passes on the time of an unselected task: the time of its stamp, or that of its last change
+    /// if it has a completion check.
     fn unselected(&mut self, has: Features) -> Option<Timestamp> {
         let name = has.stamp_name;
         let time = self.records.get(name).and_then(|entry| entry.last_run(has.completion));
