@@ -1,5 +1,6 @@
-//! Prefetch of the records of all objects of a fleet with one scan. The run of an object decodes
-//! its own records.
+//! Prefetch of the records of all objects of a fleet with one scan instead of one look-up per
+//! object. This saves almost half of a run with nothing to do; the figure is under "Measured
+//! changes" in `docs/src/internals/performance.md`. The run of an object decodes its own records.
 
 use foldhash::{HashMap, HashMapExt};
 

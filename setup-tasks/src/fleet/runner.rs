@@ -62,7 +62,9 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     FleetReport { dry_run: mode.is_plan(), stopped, duration: began.elapsed(), objects: results }
 }
 
-/// The state that all workers of a fleet share.
+/// The state that all workers of a fleet share. A worker writes to it once per object, so that a
+/// second thread saves time; the figure is under "Measured changes" in
+/// `docs/src/internals/performance.md`.
 struct FleetState {
     objects: Vec<AnyObject>,
     schedule: CachePadded<Mutex<Schedule>>,

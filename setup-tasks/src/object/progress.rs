@@ -22,7 +22,8 @@ pub(crate) struct ObjectProgress {
     run_lock: tokio::sync::Mutex<()>,
     recorded: Mutex<Recorded>,
     changed: Notify,
-    /// The number of waiters. It is mostly zero, which saves a notification per task.
+    /// The number of waiters. It is mostly zero, which saves a notification per task. The figure is
+    /// under "Measured changes" in `docs/src/internals/performance.md`.
     waiters: AtomicUsize,
 }
 
@@ -125,7 +126,7 @@ impl ObjectProgress {
         }
     }
 
-    /// Returns the result of a task that satisfies a query, or `None` if there is none yet.
+    /// Returns the result of a task, or `None` until the query has a valid one.
     pub(crate) fn result(&self, query: ProgressQuery, row: usize) -> Option<QueryResult> {
         let recorded = self.recorded();
         if let Some(Some(result)) = recorded.results.get(row)
@@ -163,7 +164,8 @@ impl ObjectProgress {
         Ok(ResumePoint::default())
     }
 
-    /// Records the result of a task. One that was not `considered` is valid for no other request.
+    /// Records the result of a task. The result is valid for other requests only if the task was
+    /// `considered`.
     pub(crate) fn record(&self, row: usize, time: Option<Timestamp>, considered: bool, newest: Option<&Newest>) {
         let mut recorded = self.recorded();
         if recorded.results.len() <= row {

@@ -1,4 +1,4 @@
-//! Why a run fails.
+//! The errors of runs.
 
 use std::error::Error;
 use std::fmt;
@@ -13,8 +13,8 @@ use crate::work::SharedError;
 
 use crate::lease::LeaseError;
 
-/// Why a run of an object failed. The source chain holds the user's own error. Cheap to clone, since all who depend on what
-/// failed are told.
+/// The reason why a run of an object failed. The source chain contains the user's own error.
+/// Cloning is cheap because all dependents of a failed object receive the error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
@@ -25,9 +25,9 @@ pub enum RunError {
         object: String,
         /// The task's name.
         task: &'static str,
-        /// What it does.
+        /// The task's description.
         description: String,
-        /// Why it ran.
+        /// The reason why the task ran.
         reason: Box<Reason>,
         /// The task's error.
         source: SharedError,
@@ -39,7 +39,7 @@ pub enum RunError {
         object: String,
         /// The task's name.
         task: &'static str,
-        /// Which of its methods.
+        /// The failed method.
         what: &'static str,
         /// The method's error.
         source: SharedError,
@@ -51,9 +51,9 @@ pub enum RunError {
         object: String,
         /// The related object's id.
         other: String,
-        /// The task that is depended on.
+        /// The task that the object depends on.
         task: &'static str,
-        /// What went wrong there.
+        /// The error of the related object.
         source: RelatedError,
     },
     /// The run's context could not be entered or left.
@@ -75,7 +75,7 @@ pub enum RunError {
         task: &'static str,
         /// The dependency's name.
         dependency: String,
-        /// Its error.
+        /// The dependency's error.
         source: SharedError,
     },
     /// The object has no such task.
@@ -83,18 +83,18 @@ pub enum RunError {
     UnknownTask {
         /// The object's id.
         object: String,
-        /// The name that was asked for.
+        /// The requested name.
         task: String,
-        /// The names that there are.
+        /// The existing names.
         known: String,
     },
-    /// A readonly object is not cleared.
+    /// The object is readonly, so it was not cleared.
     #[error("`{object}` is readonly: nothing was cleared\nhelp: take the readonly flag or key away first")]
     Readonly {
         /// The object's id.
         object: String,
     },
-    /// Nothing of the object may change now, since this is a dry run.
+    /// The object must not change, because this is a dry run.
     #[error(
         "{what} of `{object}` stays as it is: this is a dry run\nhelp: leave out `--dry-run`, or `dry_run` in the configuration"
     )]
@@ -104,20 +104,20 @@ pub enum RunError {
         /// The part of the object that was to be changed.
         what: &'static str,
     },
-    /// A plan cannot say whether a task would run.
+    /// A plan cannot decide whether a task would run.
     #[error("task `{object}/{task}` is undecided: {undecided}")]
     Undecided {
         /// The object's id.
         object: String,
         /// The task's name.
         task: String,
-        /// Why.
+        /// The reason.
         undecided: super::Undecided,
     },
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::object::ReadyError),
-    /// The fleet, or the layout, was asked to stop before the task was begun.
+    /// The fleet or the layout was asked to stop before the task began.
     #[error("`{object}` was stopped before its end")]
     Stopped {
         /// The object's id.
@@ -130,7 +130,7 @@ pub enum RunError {
         object: String,
         /// The task's name.
         task: String,
-        /// What it is instead.
+        /// The kind of the task.
         what: &'static str,
     },
     /// The run would wait for itself.
@@ -147,12 +147,13 @@ pub enum RunError {
     /// The stamps cannot be read or written.
     #[error(transparent)]
     Stamp(#[from] StampError),
-    /// A path of the object cannot be had.
+    /// A path of the object is not available.
     #[error(transparent)]
     Path(Arc<PathError>),
 }
 
-/// Why a related object's task is not up to date: its own [`RunError`], shared by all who depend on it.
+/// The reason why a related object's task is not up to date. Contains the [`RunError`] of that
+/// object, which all of its dependents share.
 #[derive(Clone)]
 pub struct RelatedError(Flat<Arc<RunError>>);
 
@@ -181,7 +182,7 @@ impl fmt::Display for RelatedError {
     }
 }
 
-/// In the words of its display: a chain of many would not fit on a stack.
+/// Writes the text of `Display`, because the derived form of a long chain would overflow the stack.
 impl fmt::Debug for RelatedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "\"{self}\"")
@@ -189,12 +190,12 @@ impl fmt::Debug for RelatedError {
 }
 
 impl RunError {
-    /// A method of a task that cannot answer.
+    /// Returns the error of a task's method that failed.
     pub(crate) fn check(object: &str, task: &'static str, what: &'static str, source: anyhow::Error) -> Self {
         Self::Check { object: object.to_owned(), task, what, source: source.into() }
     }
 
-    /// A wait of an object's run for itself.
+    /// Returns the error of a run that would wait for itself.
     pub(crate) fn circle(object: &str, source: Circle) -> Self {
         Self::Circle { object: object.to_owned(), source }
     }

@@ -1,4 +1,4 @@
-//! What a run did, or would do.
+//! The reports of runs and dry runs.
 
 mod error;
 
@@ -15,62 +15,64 @@ pub use error::{RelatedError, RunError};
 use crate::decide::Reason;
 use crate::stamp::Timestamp;
 
-/// What a run of an object did, or what a dry run would do.
+/// The report of a run or a dry run of an object.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct ObjectReport {
     /// The object's id.
     pub object: String,
-    /// Whether nothing was considered because the object is readonly.
+    /// Whether the object is readonly, so that no task was considered.
     pub readonly: bool,
-    /// Every task that was considered, in run order.
+    /// The considered tasks, in run order.
     pub tasks: Vec<TaskReport>,
-    /// How many were up to date.
+    /// The number of tasks that were up to date.
     pub up_to_date: usize,
 }
 
-/// What became of one task.
+/// The report on one task.
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct TaskReport {
     /// The task's name.
     pub task: &'static str,
-    /// What it does.
+    /// The task's description.
     pub description: Cow<'static, str>,
-    /// What became of it.
+    /// The status of the task.
     pub status: TaskStatus,
-    /// Why it ran or would run; `None` if it is up to date.
+    /// The reason why the task ran or would run, or `None` if it is up to date.
     pub reason: Option<Reason>,
-    /// How long its method took.
+    /// The duration of the task's method.
     #[serde(rename = "duration_us", serialize_with = "micros")]
     pub duration: Duration,
-    /// Of a customization, its tasks.
+    /// The tasks of a customization.
     pub subtasks: Vec<TaskReport>,
-    /// In a dry run that was asked for it, what it would change in files.
+    /// The changes to files that the task would make, if a dry run was asked for them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FileChange>,
-    /// In a dry run, why it is undecided. Of a task that would run, why its changes are not known.
+    /// The reason why a dry run cannot decide about the task, or cannot compute the changes of a
+    /// task that would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided: Option<Undecided>,
-    /// When it last completed, as far as it is known.
+    /// The time when the task last completed, if it is known.
     #[serde(skip)]
     pub(crate) time: Option<Timestamp>,
 }
 
-/// What became of a task.
+/// The status of a task in a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskStatus {
-    /// There was nothing to do.
+    /// The task is up to date.
     UpToDate,
-    /// It ran.
+    /// The task ran.
     Ran,
-    /// It asked to be skipped.
+    /// The task skipped itself.
     Skipped,
-    /// It would run, were this not a dry run.
+    /// The task would run. This is the status in a dry run.
     WouldRun,
-    /// A dry run cannot say whether it would run: [`TaskReport::undecided`](field@TaskReport::undecided).
+    /// A dry run cannot decide whether the task would run; see
+    /// [`TaskReport::undecided`](field@TaskReport::undecided).
     Undecided,
 }
 
@@ -79,27 +81,29 @@ impl ObjectReport {
         Self { object: object.to_owned(), readonly: false, tasks: Vec::new(), up_to_date: 0 }
     }
 
-    /// The tasks with a status; in the place of customizations, their tasks.
+    /// Returns the tasks with a status. The tasks of a customization replace the customization
+    /// itself.
     pub fn with(&self, status: TaskStatus) -> impl Iterator<Item = &TaskReport> {
         with_status(&self.tasks, status)
     }
 
-    /// The tasks that ran.
+    /// Returns the tasks that ran.
     pub fn ran(&self) -> impl Iterator<Item = &TaskReport> {
         self.with(TaskStatus::Ran)
     }
 
-    /// The tasks that would run.
+    /// Returns the tasks that would run.
     pub fn would_run(&self) -> impl Iterator<Item = &TaskReport> {
         self.with(TaskStatus::WouldRun)
     }
 
-    /// The tasks that a dry run cannot decide.
+    /// Returns the tasks that a dry run cannot decide.
     pub fn undecided(&self) -> impl Iterator<Item = &TaskReport> {
         self.with(TaskStatus::Undecided)
     }
 
-    /// Whether nothing ran, nothing would, and nothing is undecided.
+    /// Returns whether all tasks are up to date: none ran, would run, skipped itself or is
+    /// undecided.
     pub fn is_up_to_date(&self) -> bool {
         self.tasks.iter().all(|task| task.status == TaskStatus::UpToDate)
     }
@@ -112,29 +116,30 @@ impl ObjectReport {
         find(&self.tasks, name)
     }
 
-    /// The report on one task, if it was considered.
+    /// Returns the report on one task, or `None` if it was not considered.
     pub fn task(&self, name: &str) -> Option<&TaskReport> {
         self.tasks.iter().find(|task| task.task == name)
     }
 }
 
-/// Every task, and in the place of a customization its tasks.
+/// Returns all tasks. The tasks of a customization replace the customization itself.
 pub(crate) fn leaves(tasks: &[TaskReport]) -> Vec<&TaskReport> {
     tasks.iter().flat_map(|task| if task.subtasks.is_empty() { vec![task] } else { leaves(&task.subtasks) }).collect()
 }
 
-/// Those with a status of [`leaves`].
+/// Returns the tasks of [`leaves`] with a status.
 pub(crate) fn with_status(tasks: &[TaskReport], status: TaskStatus) -> impl Iterator<Item = &TaskReport> {
     leaves(tasks).into_iter().filter(move |task| task.status == status)
 }
 
 impl TaskReport {
-    /// Whether there was nothing to do.
+    /// Returns whether the task is up to date.
     pub fn is_up_to_date(&self) -> bool {
         self.status == TaskStatus::UpToDate
     }
 
-    /// The report on a customization: it ran, or would, if one of its tasks did, for that one's reason.
+    /// Returns the report on a customization. It ran, or would run, if one of its tasks did, and
+    /// has the reason of that task.
     pub(crate) fn of_subtasks(
         task: &'static str,
         description: Cow<'static, str>,
@@ -177,13 +182,15 @@ impl TaskReport {
     }
 }
 
-/// The reason why a plan cannot say whether a task would run.
+/// The reason why a plan cannot decide whether a task would run.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Undecided {
-    /// The task that would run, or that is undecided itself, and has to run first; of another object as `object/task`.
+    /// The task that must run first, as `object/task` if it belongs to another object. It would
+    /// run, or is undecided itself.
     pub until: String,
-    /// The error of the check that cannot answer before; `None` if the task runs just if `until` does.
+    /// The error of the check that fails until then, or `None` if the task runs exactly if `until`
+    /// runs.
     pub error: Option<String>,
 }
 
