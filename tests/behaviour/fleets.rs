@@ -439,6 +439,9 @@ async fn a_dropped_fleet_leaves_running_tasks_as_interrupted() {
     gate.arrived().await;
     run.abort();
     assert!(run.await.unwrap_err().is_cancelled());
+    // The workers are dropped a moment later. Until then, the next run would join their work, which
+    // waits at the gate.
+    test_kit::until("the work of the dropped fleet ends", || layout.activities().activities.is_empty());
     machine.knobs.clear("second");
     let report = layout.run().await.unwrap();
     assert_eq!(report.object("m").unwrap().tasks[0].reason, Some(Reason::Interrupted), "{report}");
