@@ -20,7 +20,7 @@ pub enum LeaseError {
         holder: String,
         /// The time for which this run has waited.
         waited: Duration,
-        /// The holder's current work, as the rest of the sentence; empty if that is not known.
+        /// The holder's current work, as the rest of the sentence; empty if the work is unknown.
         doing: String,
     },
     /// The holder is alive, so its lease is not broken.
@@ -45,7 +45,7 @@ pub enum LeaseError {
         /// Advice for the user.
         help: String,
     },
-    /// Nothing about the object may change now, since this is a dry run.
+    /// A change was refused because the run is a dry run.
     #[error("the lease of `{object}` stays: this is a dry run\nhelp: leave out `dry_run` in the configuration")]
     DryRun {
         /// The object.
@@ -61,26 +61,26 @@ pub enum LeaseError {
         /// A description of the loss.
         detail: String,
     },
-    /// The operating system refused the lock that the lease consists of.
+    /// The operating system refused the lock on which the lease is based.
     #[error("cannot take the lease of `{object}`, which is a lock of `{}`\nhelp: {}", path.display(), help(source))]
     Io {
         /// The object.
         object: String,
-        /// The lock's file.
+        /// The file of the lock.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The service that keeps the leases failed.
     #[error("cannot reach the leases")]
     Service {
-        /// The service's error.
+        /// The error of the service.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 }
 
 impl LeaseError {
-    /// Returns the error with the object's id, for which leases have only the subdir.
+    /// Returns the error with the object's id. Leases know only the object's subdir.
     pub(crate) fn about(mut self, id: &str) -> Self {
         match &mut self {
             Self::Held { object, .. }

@@ -1,4 +1,5 @@
-//! Leases that are locks of files: ranges of one file, and one file per object where ranges cannot be locked.
+//! Leases based on file locks: ranges of one file, or one file per object where ranges cannot be
+//! locked.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,25 +18,26 @@ const RANGES: &str = "objects.lock";
 /// The directory of the files that are locks.
 const FILES: &str = "locks";
 
-/// The number of attempts to lock a file that is free again, or not in its place, each time.
+/// The number of attempts to lock. An attempt fails if the lock was released meanwhile, or if its
+/// file is not in its place.
 const TRIES: u32 = 1000;
 
-/// Leases that are locks of files under the cache directory. The system frees a lock when its process ends, however it ends; so these
-/// leases need no renewal and no fence.
+/// Leases based on file locks under the cache directory. The operating system releases a lock when
+/// its process ends, even if the process is killed. So these leases need no renewal and no fence.
 #[derive(Debug)]
 pub struct FileLeases {
     cache_dir: PathBuf,
     opened: Mutex<Option<Arc<Opened>>>,
-    /// Uses one file per object, as where the system cannot lock ranges.
+    /// Whether to use one file per object, as on systems that cannot lock ranges.
     #[cfg(test)]
     of_files: bool,
 }
 
-/// The directory of locks and the file of ranges, as long as they are in place.
+/// The directory of locks and the file of ranges, for as long as both are in place.
 #[derive(Debug)]
 struct Opened {
     directory: PrivateDir,
-    /// `None` if the system cannot lock ranges of it.
+    /// The file of ranges, or `None` if the system cannot lock its ranges.
     ranges: Option<Arc<RangeLockFile>>,
 }
 
@@ -45,7 +47,7 @@ pub(super) enum TryLock {
     Held(ProcessRecord),
 }
 
-/// A lock that is free again when this is dropped.
+/// A lock that is released when this is dropped.
 #[derive(Debug)]
 pub(super) enum Lock {
     Range(RangeLock),
@@ -53,7 +55,8 @@ pub(super) enum Lock {
 }
 
 impl Lock {
-    /// Returns whether another process may have the lock, too, since its file is not in its place any more.
+    /// Returns whether the lock's file is not in its place any more. Another process may then hold
+    /// the lock, too.
     pub(super) fn is_gone(&self) -> bool {
         match self {
             Self::Range(range) => range.is_gone(),
@@ -74,7 +77,7 @@ impl Lock {
 enum NotBroken {
     /// The holder is alive.
     Alive(ProcessRecord),
-    /// Nothing proves that its holder has ended.
+    /// Nothing proves that the holder has ended.
     Unknown(ProcessRecord),
 }
 
@@ -85,7 +88,7 @@ impl Opened {
 }
 
 impl FileLeases {
-    /// Makes leases in a cache directory, which is made by the first lease.
+    /// Returns leases in a cache directory. The first lease creates the directory.
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: crate::fs::absolute(cache_dir.into()),
@@ -95,7 +98,7 @@ impl FileLeases {
         }
     }
 
-    /// Uses one file per object, as where the system cannot lock ranges.
+    /// Returns leases with one file per object, as on systems that cannot lock ranges.
     #[cfg(test)]
     pub(super) fn of_files(cache_dir: &Path) -> Self {
         Self { of_files: true, ..Self::new(cache_dir) }
@@ -106,8 +109,9 @@ impl FileLeases {
         self.cache_dir.join(RESERVED).join(RANGES)
     }
 
-    /// Returns the name of the file that is an object's lock where ranges cannot be locked: the subdir in one component, or its hash if
-    /// that is too long for a file's name.
+    /// Returns the name of the file that serves as an object's lock where ranges cannot be locked.
+    /// The name is the subdir in one component, or its hash if the subdir is too long for a file
+    /// name.
     fn name(subdir: &str) -> String {
         let mut name = subdir.replace('%', "%25").replace('/', "%2F");
         if name.len() > 200 {
@@ -135,7 +139,8 @@ impl FileLeases {
                 None => try_file(LockFile::open(&opened.directory.make(FILES)?, &name)?)?,
                 Some(ranges) => {
                     let range = ranges.take(subdir)?;
-                    // This look comes second: a process that finds no file here has locked the range before it was broken.
+                    // The file is looked up second. So a process that finds no file has locked the
+                    // range before its lock could be broken.
                     match opened.find(&name)? {
                         Some(file) => try_file(file)?,
                         None => try_range(ranges, range, subdir)?,
@@ -179,7 +184,7 @@ impl FileLeases {
         self.opened.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns the process that has locked an object, if there is one.
+    /// Returns the process that has locked an object, or `None` if it is not locked.
     fn record(&self, opened: &Opened, subdir: &str) -> io::Result<Option<ProcessRecord>> {
         match (opened.find(&Self::name(subdir))?, &opened.ranges) {
             (Some(file), _) if file.take()? => Ok(None),
@@ -189,7 +194,7 @@ impl FileLeases {
         }
     }
 
-    /// Returns the opened directory, if there is one.
+    /// Returns the opened directory, or `None` if it is missing.
     fn existing(&self) -> io::Result<Option<Arc<Opened>>> {
         PrivateDir::open(&self.cache_dir.join(RESERVED))?.map(|_| self.open()).transpose()
     }
@@ -262,12 +267,14 @@ impl FileLease {
 }
 
 impl Lease for FileLease {
-    /// The lock is a live one of the operating system: nobody else gets it while this process can write.
+    /// Returns `None`, because the operating system grants the lock to nobody else while this
+    /// process can write.
     fn fence(&self) -> Option<Fence> {
         None
     }
 
-    /// Refuses a lock that another process may have, too, since its file was removed or moved meanwhile.
+    /// Returns an error if the lock's file was removed or moved meanwhile. Another process may then
+    /// hold the lock, too.
     fn renew(&self) -> Answer<'_, ()> {
         let lost = |lock: &Lock| {
             let detail = format!("`{}` was removed, moved or replaced while the run used it", lock.path().display());
@@ -281,13 +288,14 @@ impl Lease for FileLease {
     }
 }
 
-/// Returns `None` if the range is free again, or if its file was removed.
+/// Returns the result of locking a range, or `None` if the range was released meanwhile or its file
+/// was removed.
 fn try_range(ranges: &Arc<RangeLockFile>, range: Option<RangeLock>, subdir: &str) -> io::Result<Option<TryLock>> {
     let Some(range) = range else { return Ok(ranges.holder(subdir)?.map(TryLock::Held)) };
     Ok(if ranges.is_gone() { None } else { Some(TryLock::Locked(Lock::Range(range))) })
 }
 
-/// Returns `None` if the lock was broken meanwhile.
+/// Tries to lock a file. Returns `None` if the lock was broken meanwhile.
 fn try_file(file: LockFile) -> io::Result<Option<TryLock>> {
     let is_locked = file.take()?;
     if file.is_gone() {

@@ -1,21 +1,22 @@
-//! The lease of a session: it knows when it was lost, and is given back when it is dropped.
+//! The lease of a session. It records its loss, and is released when it is dropped.
 
 use std::sync::{Arc, OnceLock};
 
 use super::{Acquired, Holder, Lease, LeaseError, Leases, Renewals};
 use crate::stamp::{Fence, Records, Timestamp};
 
-/// A lease that is given back when this is dropped.
+/// A lease that is released when this is dropped.
 pub(crate) struct HeldLease(Arc<Watched>);
 
-/// A lease, and the error that ended it.
+/// A lease, with the error that ended it.
 pub(super) struct Watched {
     lease: Box<dyn Lease>,
     id: Arc<str>,
     lost: OnceLock<Arc<LeaseError>>,
 }
 
-/// Tries once to take the lease of an object, and has it renewed. Returns its holder if another process has it.
+/// Tries once to take the lease of an object, and lets it be renewed. Returns the holder if another
+/// process holds it.
 pub(crate) async fn acquire(
     leases: &dyn Leases,
     renewals: &Renewals,
@@ -41,7 +42,7 @@ impl HeldLease {
         self.0.lease.take_records()
     }
 
-    /// Notes the task that begins now. Fails if the lease was lost.
+    /// Notes the task that begins now. Returns an error if the lease was lost.
     pub(crate) fn begin_task(&self, task: &str) -> Result<(), Arc<LeaseError>> {
         if let Some(lost) = self.0.lost.get() {
             return Err(lost.clone());
@@ -50,7 +51,7 @@ impl HeldLease {
         Ok(())
     }
 
-    /// Renews the lease at the end of the session. Fails if it was lost.
+    /// Renews the lease at the end of the session. Returns an error if it was lost.
     pub(crate) async fn check(&self) -> Result<(), Arc<LeaseError>> {
         self.0.renew().await
     }

@@ -1,5 +1,5 @@
-//! A lock that is a file of its own and holds the record of its holder. It is used where the system cannot lock ranges, and for an
-//! object whose lock was broken.
+//! A lock in a file of its own, which contains the record of its holder. It is used where the
+//! system cannot lock ranges, and for an object whose lock was broken.
 
 use std::fs::{File, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -16,20 +16,21 @@ pub(super) struct LockFile {
 }
 
 impl LockFile {
-    /// Opens the lock of an object, if there is a file for it.
+    /// Opens the lock of an object, or returns `None` if its file is missing.
     pub(super) fn find(directory: &PrivateDir, name: &str) -> io::Result<Option<Self>> {
         let path = directory.path().join(name);
         Ok(directory.find_file(name, Access::ReadWrite)?.map(|file| Self { file, path }))
     }
 
-    /// Opens the lock of an object, and makes the file if there is none.
+    /// Opens the lock of an object, and creates its file if it is missing.
     pub(super) fn open(directory: &PrivateDir, name: &str) -> io::Result<Self> {
         let file = directory.make_file(name, Creation::Write)?;
         Ok(Self { file, path: directory.path().join(name) })
     }
 
-    /// Puts a new file in the place of the old lock. The holder of the old file, or of the range, has ended and will not ask. The
-    /// replacement is one step, because without a file the range would be the lock.
+    /// Replaces the old lock with a new file. The holder of the old file or of the range has ended,
+    /// and will not use it again. The replacement is one step, because without a file the range
+    /// would be the lock.
     pub(super) fn replace(directory: &PrivateDir, name: &str) -> io::Result<()> {
         // Several processes may break a lock at once, so each has a draft of its own.
         let draft = format!("{}.new", std::process::id());
@@ -63,7 +64,8 @@ impl LockFile {
         &self.path
     }
 
-    /// Returns whether its path leads to another file now: the lock was broken or removed, and the next process locks that file.
+    /// Returns whether the path leads to another file now. The lock was then broken or removed, and
+    /// the next process locks the new file.
     pub(super) fn is_gone(&self) -> bool {
         !identity(&self.file).is_ok_and(|own| is_in_place(&self.path, own))
     }

@@ -1,8 +1,9 @@
 //! Leases: the right to run an object, which one process has at a time.
 //!
-//! A session takes the lease of its object before its first task and gives it back at its end. [`FileLeases`], the default, are
-//! locks of files. A crate outside can implement [`Leases`] for processes that share no file system: such leases have a time to live
-//! and [fences](Fence), because their holders can lose them without noticing.
+//! A session takes the lease of its object before its first task and releases it at its end.
+//! [`FileLeases`], the default, are based on file locks. A crate outside can implement [`Leases`]
+//! for processes that share no file system. Such leases have a time to live and [fences](Fence),
+//! because their holders can lose them without noticing.
 
 mod error;
 mod files;
@@ -29,10 +30,10 @@ pub(crate) use held::{HeldLease, acquire};
 pub(crate) use process::this_process;
 pub(crate) use renewal::Renewals;
 
-/// The answer of leases.
+/// The answer of leases, which may be ready at once.
 pub type Answer<'a, T> = MaybeReady<'a, Result<T, LeaseError>>;
 
-/// The leases of objects, which are named by their `stamp_subdir`.
+/// The leases of objects, which are identified by their `stamp_subdir`.
 ///
 /// Implementation: [`FileLeases`] (the default). `examples/own-store` shows another one.
 pub trait Leases: Send + Sync + 'static {
@@ -42,22 +43,26 @@ pub trait Leases: Send + Sync + 'static {
     /// Returns the holder of an object's lease, or `None` if nobody holds it.
     fn holder<'a>(&'a self, object: &'a str) -> Answer<'a, Option<Holder>>;
 
-    /// Breaks the lease of an object if its holder has ended. `gone` names a host that the user knows to be gone for good, when
-    /// nothing else proves that.
+    /// Breaks the lease of an object if its holder has ended. `gone` names a host that the user
+    /// knows to be gone for good, for the case that nothing else proves it.
     ///
-    /// The future fails with [`LeaseError::Alive`] or [`LeaseError::Unknown`] if the holder may still run.
+    /// The future fails with [`LeaseError::Alive`] or [`LeaseError::Unknown`] if the holder may
+    /// still run.
     fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LockBreak>;
 
-    /// Returns how often the runtime renews each lease that it holds, or `None` if a lease lasts as long as its process. The renewals
-    /// come from a thread of their own, since a task may block the executor. A third of the time to live leaves room for two failures.
+    /// Returns the interval at which the runtime renews each lease that it holds, or `None` if a
+    /// lease lasts as long as its process. A separate thread renews the leases, because a task may
+    /// block the executor. A third of the time to live leaves room for two failures.
     fn renew_every(&self) -> Option<Duration> {
         None
     }
 
-    /// Publishes what this process holds and waits for, and returns the statements of the other processes. The runtime calls this
-    /// while a run waits for a lease: the statements tell how far the holder is, and whether the waits form a circle.
+    /// Publishes the leases that this process holds and waits for, and returns the statements of
+    /// the other processes. The runtime calls this while a run waits for a lease. The statements
+    /// show the progress of the holder, and whether the waits form a circle.
     ///
-    /// `None`, the default, leaves the exchange to sockets under the cache directory, which connect the processes of one machine.
+    /// `None`, the default, leaves the exchange to sockets under the cache directory, which connect
+    /// the processes of one machine.
     fn exchange<'a>(&'a self, _own: &dyn Fn() -> ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
         None
     }
@@ -65,35 +70,39 @@ pub trait Leases: Send + Sync + 'static {
 
 /// The lease of one object, held by this process.
 pub trait Lease: Send + Sync {
-    /// Returns the fence that every write of the session carries, or `None` if the lease cannot be lost while the process lives: then
-    /// no write can be late, and stores have nothing to compare.
+    /// Returns the fence that every write of the session carries, or `None` if the lease cannot be
+    /// lost while the process lives. In that case no write can be late, and stores have nothing to
+    /// compare.
     fn fence(&self) -> Option<Fence>;
 
-    /// Takes what the store has about the object, if the acquisition has read it in the same round trip: its records, and the latest
-    /// time of any stamp. `None`, the default, lets the session read it from the store.
+    /// Takes the records of the object and the latest time of any stamp, if the acquisition has
+    /// read them from the store in the same round trip. `None`, the default, lets the session read
+    /// them from the store.
     fn take_records(&self) -> Option<(Records, Option<Timestamp>)> {
         None
     }
 
-    /// Renews the lease. The runtime calls this as often as [`Leases::renew_every`] says, and at the end of the session.
+    /// Renews the lease. The runtime calls this at the interval of [`Leases::renew_every`], and at
+    /// the end of the session.
     ///
-    /// The future fails with [`LeaseError::Lost`] if another process may hold the lease by now. The session then begins no other task
-    /// and fails. After other errors the runtime tries again.
+    /// The future fails with [`LeaseError::Lost`] if another process may hold the lease by now. The
+    /// session then begins no other task and fails. After other errors the runtime tries again.
     fn renew(&self) -> Answer<'_, ()>;
 
     /// Notes the task that the session begins now. [`Leases::holder`] can show it to other processes.
     fn note_task(&self, _task: &str) {}
 
-    /// Gives the lease back. This is called once, at the end of the session, also if its future is dropped. It must not wait: an
-    /// implementation that talks to a server hands the request to a thread or a task.
+    /// Releases the lease. This is called once, at the end of the session, even if the session's
+    /// future is dropped. It must not wait. An implementation that communicates with a server
+    /// leaves the request to a thread or a task.
     fn release(&self);
 }
 
 /// The result of one attempt to take a lease.
 pub enum Acquired {
-    /// This process holds it now.
+    /// This process now holds the lease.
     Lease(Box<dyn Lease>),
-    /// Another process, or another layout of this one, holds it.
+    /// Another process, or another layout of this process, holds the lease.
     Held(Holder),
 }
 
@@ -110,14 +119,15 @@ impl fmt::Debug for Acquired {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Holder {
-    /// The holder, as messages name it: `process 4711 on web`.
+    /// The name of the holder in messages, such as `process 4711 on web`.
     pub name: String,
-    /// The holder's current work, as the rest of a sentence that begins with "it": ``runs `mount` ``. `None` if that is not known.
+    /// The holder's current work, as the rest of a sentence that begins with "it": ``runs `mount`
+    /// ``. It is `None` if the work is unknown.
     pub doing: Option<String>,
 }
 
 impl Holder {
-    /// Returns a holder whose current work is not known.
+    /// Returns a holder whose current work is unknown.
     pub fn new(name: impl Into<String>) -> Self {
         Self { name: name.into(), doing: None }
     }
@@ -140,8 +150,8 @@ impl fmt::Display for Holder {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LockBreak {
-    /// No process held it.
+    /// No process held the lease.
     NotHeld,
-    /// This process held it; the lease is free now.
+    /// The named process held the lease, which is now free.
     Broken(String),
 }

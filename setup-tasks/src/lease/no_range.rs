@@ -1,4 +1,5 @@
-//! The stand-in for `range.rs` on systems without locks of ranges that belong to an open file: no such lock exists.
+//! The replacement for `range.rs` on systems where locks of ranges cannot belong to an open file.
+//! No such lock can be created.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,5 @@
-//! The record of a process that holds locks: JSON in the lock's file, by which others name it and see whether it has ended.
+//! The record of a process that holds locks. It is JSON in the lock's file. Other processes use it
+//! to name the holder and to find out whether the holder has ended.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 2;
 
-/// A process; `None` if it has locked and not written its record yet.
+/// A process, or `None` if it has locked the file and not written its record yet.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ProcessRecord(Option<Record>);
 
@@ -16,25 +17,28 @@ struct Record {
     version: u32,
     pid: u32,
     host: String,
-    /// The boot of the machine's kernel, which containers on it share. Missing in records of version 1.
+    /// The boot id of the machine's kernel, which containers on the machine share. It is missing in
+    /// records of version 1.
     #[serde(default)]
     boot: Option<String>,
-    /// The namespace that the process has its number in.
+    /// The namespace of the process id.
     #[serde(default)]
     pid_namespace: Option<String>,
-    /// When the process began, in the kernel's ticks since its boot: a later process with its number has another.
+    /// The start time of the process, in the kernel's ticks since its boot. A later process with
+    /// the same id has another start time.
     #[serde(default)]
     started: Option<u64>,
 }
 
-/// The state of a process, as far as it is seen from here.
+/// The state of a process, as far as this process can see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Life {
     /// The process runs.
     Alive,
     /// The process has ended.
     Dead,
-    /// The process cannot be seen from here: it is on another machine, or in another container.
+    /// The process cannot be seen from here, because it is on another machine or in another
+    /// container.
     Unknown,
 }
 
@@ -56,7 +60,7 @@ impl ProcessRecord {
         Ok(serde_json::to_vec(&Self::here().0)?)
     }
 
-    /// Returns whether the process has ended, as far as that can be told from here.
+    /// Returns the state of the process, as far as this process can see it.
     pub(super) fn life(&self) -> Life {
         let Some(record) = &self.0 else { return Life::Unknown };
         let here = machine();
@@ -71,7 +75,8 @@ impl ProcessRecord {
         }
     }
 
-    /// Returns whether it is a process of the named machine, and not of a container on this one.
+    /// Returns whether the process runs on the named machine, and not in a container on this
+    /// machine.
     pub(super) fn is_elsewhere_on(&self, host: &str) -> bool {
         self.0.as_ref().is_some_and(|record| {
             let is_this_kernel = match &record.boot {
@@ -82,13 +87,13 @@ impl ProcessRecord {
         })
     }
 
-    /// Returns the name of its machine, if it has written its record.
+    /// Returns the name of the process's machine, if the process has written its record.
     pub(super) fn host(&self) -> Option<&str> {
         self.0.as_ref().map(|record| &*record.host)
     }
 }
 
-/// Returns this process, as errors name it.
+/// Returns the name of this process in errors.
 pub(crate) fn this_process() -> String {
     ProcessRecord::here().to_string()
 }
@@ -102,14 +107,15 @@ impl fmt::Display for ProcessRecord {
     }
 }
 
-/// The identity of a machine or a container: all its processes share it.
+/// The identity of a machine or a container, which all its processes share.
 struct Machine {
     host: String,
     boot: Option<String>,
     pid_namespace: Option<String>,
 }
 
-/// Returns the identity of this machine. It is looked up once, since that takes longer than a lock.
+/// Returns the identity of this machine. It is determined once, because that takes longer than a
+/// lock.
 fn machine() -> &'static Machine {
     static MACHINE: OnceLock<Machine> = OnceLock::new();
     MACHINE.get_or_init(|| Machine {
@@ -131,10 +137,11 @@ mod system {
         Some(std::fs::read_link("/proc/self/ns/pid").ok()?.to_str()?.to_owned())
     }
 
-    /// The field `starttime` of `/proc/PID/stat`; see `proc_pid_stat(5)`.
+    /// Returns the field `starttime` of `/proc/PID/stat`; see `proc_pid_stat(5)`.
     pub(super) fn started(pid: u32) -> Option<u64> {
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-        // The name of the program is in parentheses and may hold anything; 20 fields follow before this one.
+        // The name of the program is in parentheses and may contain any characters. 20 fields
+        // follow before this one.
         stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()
     }
 
@@ -142,12 +149,13 @@ mod system {
         use rustix::io::Errno;
         use rustix::process::{Pid, test_kill_process};
         let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        // A process that may not be sent signals exists, too.
+        // A process to which this one may not send signals exists, too.
         pid.is_some_and(|pid| test_kill_process(pid) != Err(Errno::SRCH))
     }
 }
 
-/// On other systems nothing proves that a holder has ended, so every holder keeps its lock.
+/// A replacement for other systems. Nothing proves there that a holder has ended, so every holder
+/// keeps its lock.
 #[cfg(not(target_os = "linux"))]
 mod system {
     pub(super) fn boot() -> Option<String> {
@@ -179,7 +187,8 @@ mod tests {
         ProcessRecord(Some(record)).life()
     }
 
-    /// Returns the number of a process that has ended. The system does not reuse it before the test ends.
+    /// Returns the id of a process that has ended. The system does not reuse it before the test
+    /// ends.
     fn ended() -> u32 {
         let mut child = std::process::Command::new("true").spawn().unwrap();
         let pid = child.id();

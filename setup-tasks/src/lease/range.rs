@@ -1,9 +1,12 @@
-//! Locks that are ranges of one file: one range per object, far behind the file's end, so that no object needs a file.
+//! Locks on ranges of one file: one range per object, far behind the file's end, so that no object
+//! needs a file.
 //!
-//! Each process has a slot: a byte that it keeps locked, and a record of itself. The range that it locks for an object begins at a
-//! place that the hash of the object's subdir gives, and is one byte longer than the number of its slot. So the length of a locked
-//! range tells other processes which slot has the holder's record. The locks belong to the open file, not to the process
-//! (`fcntl_locking(2)`, open file description locks), so two layouts of one process exclude each other, too.
+//! Each process has a slot: a byte that it keeps locked, and a record of itself. The range that it
+//! locks for an object begins at a position that the hash of the object's subdir determines. The
+//! range is one byte longer than the number of the process's slot. So other processes derive the
+//! slot, and thereby the holder's record, from the length of a locked range. The locks belong to
+//! the open file and not to the process (`fcntl_locking(2)`, open file description locks), so two
+//! layouts of one process exclude each other, too.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -19,23 +22,25 @@ use nix::libc;
 use super::process::ProcessRecord;
 use crate::private_dir::{Creation, Identity, PrivateDir, identity, is_in_place};
 
-/// The distance between the ranges of two objects. A range is shorter, or the system would join it with the next one.
+/// The distance between the starts of two ranges. A range is shorter than that. Otherwise the
+/// system would join it with the next one.
 const STEP: i64 = 4096;
 const SLOTS: u16 = 4095;
-/// The number of bits of the hash that place an object. Of 100,000 objects, two share a place in one of 200,000 layouts, and then wait
-/// for each other.
+/// The number of bits of the hash that determine the position of an object's range. Of 100,000
+/// objects, some pair shares a position in one of 200,000 layouts, and then waits for each other.
 const BITS: u32 = 50;
-/// The length of a slot's record: JSON, filled up with spaces.
+/// The length of a slot's record, which is JSON padded with spaces.
 const RECORD: usize = 512;
 
-/// The file, as one layout has it open.
+/// The file, opened by one layout.
 #[derive(Debug)]
 pub(super) struct RangeLockFile {
     file: File,
     path: PathBuf,
     identity: Identity,
     slot: u16,
-    /// The starts of the ranges that are locked over this open file. The system would grant each of them again.
+    /// The starts of the ranges that are locked through this open file. The system would grant each
+    /// of them again.
     held: Mutex<HashSet<i64>>,
 }
 
@@ -47,7 +52,8 @@ pub(super) struct RangeLock {
 }
 
 impl RangeLockFile {
-    /// Opens the file, makes it if there is none, and claims a slot. Returns `None` if the system cannot lock ranges there.
+    /// Opens the file, creates it if it is missing, and claims a slot. Returns `None` if the system
+    /// cannot lock ranges of the file.
     pub(super) fn open(directory: &PrivateDir, name: &str) -> io::Result<Option<Self>> {
         let file = directory.make_file(name, Creation::Write)?;
         let path = directory.path().join(name);
@@ -88,7 +94,8 @@ impl RangeLockFile {
         }
     }
 
-    /// Returns the process that has locked the range of an object, if there is one.
+    /// Returns the process that has locked the range of an object, or `None` if the range is not
+    /// locked.
     pub(super) fn holder(&self, subdir: &str) -> io::Result<Option<ProcessRecord>> {
         let start = start(subdir);
         if self.held().contains(&start) {

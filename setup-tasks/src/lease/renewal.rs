@@ -17,7 +17,7 @@ struct Renewed {
 }
 
 impl Renewals {
-    /// Renews a lease from now on, until it is dropped.
+    /// Renews a lease at the interval `every` until the lease is dropped.
     pub(super) fn add(&self, lease: &Arc<Watched>, every: Duration) -> Result<(), LeaseError> {
         let mut renewed = lock(&self.0);
         renewed.leases.push(Arc::downgrade(lease));

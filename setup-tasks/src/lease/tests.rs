@@ -1,4 +1,4 @@
-//! One holder at a time, whoever asks, and leases of holders that have ended.
+//! Tests of exclusive leases, and of leases whose holders have ended.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -16,12 +16,12 @@ fn break_lease(leases: &FileLeases, gone: Option<&str>) -> Result<LockBreak, Lea
     leases.break_lease(OBJECT, gone).now_or_never().unwrap()
 }
 
-/// The leases of a process: ranges, and files as on systems without ranges.
+/// Returns the constructors of leases: with ranges, and with files as on systems without ranges.
 fn kinds() -> [fn(&Path) -> FileLeases; 2] {
     [|cache| FileLeases::new(cache), FileLeases::of_files]
 }
 
-/// Takes the lease, or returns its holder when the time is over.
+/// Takes the lease, or returns its holder after the timeout.
 async fn acquire(leases: &FileLeases, timeout: Duration) -> Result<HeldLease, String> {
     let (since, id) = (Instant::now(), "gw".into());
     loop {
@@ -50,20 +50,21 @@ async fn a_held_lock_says_who_holds_it() {
     }
 }
 
-/// Breaks a lock that a holder has that is dead or on a machine that is gone, with somebody waiting for it.
+/// Breaks the lock of a holder that is dead or on a machine that is gone, while another process
+/// waits for the lock.
 async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
     for kind in kinds() {
         let cache = tempfile::tempdir().unwrap();
         let mut dead = kind(cache.path());
         assert_eq!(break_lease(&dead, gone).unwrap(), LockBreak::NotHeld);
-        // A range first, then the file that is in its place.
+        // The first lock is a range, and the second is the file that replaced it.
         for _ in 0..2 {
             let held = acquire(&dead, Duration::ZERO).await.unwrap();
             let here = kind(cache.path());
             let error = break_lease(&here, gone).unwrap_err().to_string();
             assert!(error.contains("is alive, so it stays"), "{error}");
 
-            // The state that a holder leaves on a disk that keeps locks.
+            // A disk that keeps locks is left in this state.
             std::fs::write(here.place(OBJECT), format!("{record:<512}")).unwrap();
             if gone.is_some() {
                 for other in [None, Some("another machine")] {
@@ -79,7 +80,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
             let broken = break_lease(&here, gone).unwrap();
             assert_eq!(broken, LockBreak::Broken(shown.to_owned()));
             let next = acquire(&here, Duration::ZERO).await.unwrap();
-            // A process that waited for the old lock does not take it for the new one.
+            // A process that waited for the old lock does not acquire the new one.
             drop(held);
             tokio::time::sleep(Duration::from_millis(300)).await;
             assert!(!waiting.is_finished());
@@ -121,7 +122,7 @@ async fn a_lock_of_a_container_on_this_machine_stays_whatever_is_said() {
         let mut record: serde_json::Value = serde_json::from_str(own.trim()).unwrap();
         record["host"] = "web".into();
         record["pid_namespace"] = "pid:[1]".into();
-        // A number that nobody has here.
+        // No process has this id.
         record["pid"] = 4_000_000.into();
         std::fs::write(here.place(OBJECT), format!("{:<512}", record.to_string())).unwrap();
         for gone in [None, Some("web")] {
@@ -153,7 +154,7 @@ async fn a_lock_whose_file_is_removed_moved_or_replaced_says_so() {
             let error = held.check().await.unwrap_err();
             assert!(matches!(*error, LeaseError::Lost { .. }), "{change}");
             assert!(error.to_string().contains("was removed, moved or replaced"), "{error}");
-            // The next lock is of the file that is there then.
+            // The next lock uses the file that is in the place now.
             drop(held);
             let next = acquire(&locks, Duration::ZERO).await.unwrap();
             next.check().await.unwrap();
@@ -169,7 +170,7 @@ async fn an_object_has_one_holder_at_a_time_whoever_asks() {
         let processes: Vec<_> = (0..6).map(|_| kind(cache.path())).collect();
         let holders = [const { AtomicU32::new(0) }; 3];
         std::thread::scope(|scope| {
-            // Two threads of each.
+            // Each process has two threads.
             for locks in processes.iter().chain(&processes) {
                 scope.spawn(|| {
                     for turn in 0..300 {

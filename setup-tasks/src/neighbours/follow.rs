@@ -197,8 +197,8 @@ impl Follower {
         }
     }
 
-    /// Returns the objects that are waited for, or `None` if there are none. The thread then ends,
-    /// and the next wait starts another one.
+    /// Returns the awaited objects, or `None` if no wait is in progress. The thread then ends, and
+    /// the next wait starts another one.
     fn wanted(&self) -> Option<Vec<Arc<str>>> {
         let mut state = self.shared.state();
         if state.wanted.is_empty() {

@@ -115,7 +115,7 @@ impl Holdings {
 }
 
 impl Layout {
-    /// Returns the objects that this process holds and what they wait for.
+    /// Returns the objects that this process holds, with the waits of their runs.
     pub(crate) fn process_waits(&self) -> ProcessWaits {
         let holdings = self.neighbours().holdings.held();
         let held: Vec<_> =
@@ -148,7 +148,7 @@ fn describe(session: u64, object: &Arc<dyn DynObject>, passed_at: &PassedAt) -> 
     }
 }
 
-/// Returns a description of what the run of an object does, as the end of a sentence.
+/// Returns a description of the current work of an object's run, as the end of a sentence.
 fn doing(object: &Arc<dyn DynObject>) -> String {
     let node = &object.core().progress(Mode::Apply).node;
     let others = node.waits_elsewhere();

@@ -33,7 +33,7 @@ pub(super) struct QueryLine {
 pub(crate) enum Query {
     /// Queries a snapshot of the activities.
     Snapshot,
-    /// Queries the objects that the process holds, and what they wait for.
+    /// Queries the objects that the process holds, with the waits of their runs.
     Waits,
     /// Queries one byte whenever the run of an object that the process holds makes progress. The
     /// connection is closed when the process no longer holds the object.

@@ -106,7 +106,7 @@ impl<K> NewTask<K> {
         Self { place: NewPosition::new(name.as_ref()), description: None, helpers: Helpers::default(), kind }
     }
 
-    /// Sets the description of what the task does.
+    /// Sets the description of the task's work.
     pub fn description(mut self, description: impl Into<String>) -> Self {
         self.description = Some(description.into());
         self

@@ -55,8 +55,8 @@ impl<A: IntoHashText, E: IntoTaskError> IntoHashText for Result<A, E> {
     }
 }
 
-/// A return type of invalidators: `bool` or a `Result<bool>`. `false` means that the last run is no
-/// longer valid.
+/// A return type of invalidators: `bool` or a `Result<bool>`. `false` means that the last run is
+/// not valid any more.
 #[diagnostic::on_unimplemented(
     message = "an invalidator returns `bool` or `Result<bool>`, not `{Self}`",
     label = "returned by this invalidator"

@@ -9,7 +9,7 @@ use crate::SetupTasks;
 ///
 /// # Panics
 ///
-/// Panics in const evaluation if there is no such task. The panic is the compile error.
+/// Panics in const evaluation if such a task is missing. The panic is the compile error.
 #[track_caller]
 pub const fn require_task<T: SetupTasks>(type_name: &str, wanted: &str) {
     if let Some(message) = missing_in_table(T::TABLE, type_name, wanted) {
@@ -22,7 +22,7 @@ pub const fn require_task<T: SetupTasks>(type_name: &str, wanted: &str) {
 ///
 /// # Panics
 ///
-/// Panics in const evaluation if there is no such task. The panic is the compile error.
+/// Panics in const evaluation if such a task is missing. The panic is the compile error.
 #[track_caller]
 pub const fn require_in_block<T: 'static>(block: &'static Block<T>, wanted: &str) {
     if declares(block, wanted) {

@@ -112,15 +112,15 @@ impl TaskContext {
         *self.keeps.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
     }
 
-    /// Returns the bytes that the last run kept. They are empty if it kept none, or if there is no
-    /// valid stamp.
+    /// Returns the bytes that the last run kept. They are empty if it kept none, or if the task has
+    /// no valid stamp.
     pub fn kept(&self) -> &[u8] {
         self.last_run.0.as_ref().map_or(&[], |stamp| &stamp.kept)
     }
 
     /// Returns a BLAKE3 hash of a content under a key that only the owner of the state directory
-    /// can read. Keep it instead of a plain hash if the content depends on a secret. If there is no
-    /// key, a dry run uses a random one, since no hash under a key has been kept yet.
+    /// can read. Keep it instead of a plain hash if the content depends on a secret. If the key does
+    /// not exist yet, a dry run uses a random one, since no hash under a key has been kept.
     ///
     /// # Errors
     ///

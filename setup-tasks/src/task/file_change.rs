@@ -18,7 +18,7 @@ use crate::secret::redact;
 pub struct FileChange {
     /// The name of the file, as its kind of task chooses it.
     pub path: String,
-    /// The current content, or `None` if there is no such file.
+    /// The current content, or `None` if the file does not exist.
     pub before: Option<String>,
     /// The future content.
     pub after: String,

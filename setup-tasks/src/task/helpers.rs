@@ -81,8 +81,8 @@ impl<K> NewTask<K> {
         self
     }
 
-    /// Sets an invalidator, as `invalidator = f` does. The task runs if the closure returns that
-    /// the last run is no longer valid.
+    /// Sets an invalidator, as `invalidator = f` does. The task runs if the closure returns `false`,
+    /// which means that the last run is not valid any more.
     pub fn invalidator<F, A>(mut self, is_valid: F) -> Self
     where
         F: Fn(TaskContext) -> A + Send + Sync + 'static,

@@ -53,7 +53,7 @@ impl TaskInspector {
         self.stamp_name
     }
 
-    /// Returns the description of what the task does.
+    /// Returns the description of the task's work.
     pub fn description(&self) -> &str {
         &self.description
     }

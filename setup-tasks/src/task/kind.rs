@@ -64,8 +64,8 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     /// Whether runs call [`completion`](Self::completion). It then decides alone.
     const HAS_COMPLETION: bool = false;
 
-    /// Returns the description of what the task does. It is used if the task declares no
-    /// description of its own.
+    /// Returns the description of the task's work. It is used if the task declares no description
+    /// of its own.
     fn describe(&self) -> Cow<'static, str> {
         let name = std::any::type_name::<Self>();
         Cow::Borrowed(name.rsplit("::").next().unwrap_or(name))

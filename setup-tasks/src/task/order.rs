@@ -88,7 +88,7 @@ impl Set {
     }
 }
 
-/// Returns the index of the task called `name`, or the number of tasks if there is no such task.
+/// Returns the index of the task called `name`, or the number of tasks if it is not among them.
 const fn find(places: &[TaskPosition<'_>], name: &str) -> usize {
     let mut i = 0;
     while i < places.len() {

@@ -134,7 +134,7 @@ mod laws {
         before.chain(after).filter(|(a, b)| known.contains(a) && known.contains(b)).collect()
     }
 
-    /// A naive implementation of the documented order, with names and maps.
+    /// Sorts by a naive implementation of the documented order, with names and maps.
     fn reference(places: &[TaskPosition<'static>]) -> Option<Vec<&'static str>> {
         let known: HashSet<_> = places.iter().map(|place| place.name).collect();
         let (mut numbers, mut open, mut next) = (HashMap::new(), Vec::new(), 100);

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::circle::Circle;
 use crate::stamp::Timestamp;
 
-/// The statement of one process about the leases that it holds and the leases that it waits for. Serialized, it is what processes
-/// [exchange](crate::lease::Leases::exchange).
+/// The statement of one process about the leases that it holds and the leases that it waits for.
+/// Processes [exchange](crate::lease::Leases::exchange) it in serialized form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessWaits {
     /// The version of the format.

@@ -151,7 +151,7 @@ impl WorkContext {
     /// Records that work which the caller requested was planned instead of done. `would_run` names
     /// the first task that would run.
     pub(crate) fn note_planned(would_run: impl FnOnce() -> Option<String>) {
-        // There is no record within a real run or outside of all runs: there, no caller could
+        // A real run has no record, and neither does work outside of all runs. No caller there could
         // mistake the plan for the work.
         let noted = WORK.try_with(|current| current.reached.clone());
         if let Ok(Some(reached)) = noted {

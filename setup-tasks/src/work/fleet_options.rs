@@ -22,7 +22,8 @@ pub(crate) struct FleetOptions {
     pub(crate) ended: CachePadded<AtomicUsize>,
 }
 
-/// A value on cache lines of its own. Writing it for each object does not evict what all workers only read.
+/// A value on cache lines of its own. Writing it for each object does not evict data that all
+/// workers only read.
 #[derive(Default)]
 #[repr(align(128))]
 pub(crate) struct CachePadded<T>(pub(crate) T);

@@ -10,7 +10,7 @@ pub(crate) enum Mode {
     /// Tasks are run.
     #[default]
     Apply,
-    /// Nothing on disk changes. The report says what would run.
+    /// Nothing on disk changes. The report contains the tasks that would run.
     Plan,
 }
 
@@ -20,7 +20,8 @@ impl Mode {
     }
 }
 
-/// A request as the runs that serve it see it. It is read from the task-local [`WorkContext`] once, where a run begins.
+/// The view of a run on the request that it serves. The run reads it once from the task-local
+/// [`WorkContext`], when it begins.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestCx<'c> {
     pub(crate) mode: Mode,

@@ -71,7 +71,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         value
     }
 
-    /// Returns the result. Runs the work if there is no result yet.
+    /// Returns the result. Runs the work if it has no result yet.
     pub(crate) async fn get(
         &self,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
