@@ -26,8 +26,9 @@ use crate::private_dir::{Creation, Identity, PrivateDir, identity, is_in_place};
 /// system would join it with the next one.
 const STEP: i64 = 4096;
 const SLOTS: u16 = 4095;
-/// The number of bits of the hash that determine the position of an object's range. Of 100,000
-/// objects, some pair shares a position in one of 200,000 layouts, and then waits for each other.
+/// The number of bits of the hash that determine the position of an object's range. Among layouts
+/// of 100,000 objects, about one in 200,000 has objects that share a position. Such objects wait for
+/// each other.
 const BITS: u32 = 50;
 /// The length of a slot's record, which is JSON padded with spaces.
 const RECORD: usize = 512;
