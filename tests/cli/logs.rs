@@ -112,6 +112,6 @@ fn the_error_of_a_command_with_too_much_captured_output_names_the_limit() {
     let mut command = place.command(&["up", "--include", "scripted"]);
     place.write("script", "head -c 3000 /dev/zero");
     let limited = command.env("SITE_OUTPUT_LIMIT_KIB", "2").output().unwrap();
-    assert!(String::from_utf8_lossy(&limited.stderr).contains("the 2048 bytes"), "the limit can be set");
+    assert!(String::from_utf8_lossy(&limited.stderr).contains("its limit of 2048 bytes"), "the limit can be set");
     place.good(&["up", "--include", "scripted"]);
 }

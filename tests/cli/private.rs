@@ -47,7 +47,7 @@ fn a_lock_of_a_lost_machine_is_broken_by_its_name_and_that_of_a_live_process_is_
     test_kit::until("the task waits", || place.file("waiting").exists());
     let refused = place.run(&["unlock", "moody"]);
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert!(refused.status.code() == Some(1) && errors.contains("is alive, so the lock stays"), "{errors}");
+    assert!(refused.status.code() == Some(1) && errors.contains("is alive, so it stays"), "{errors}");
 
     // The record looks as if the holder were on another machine, and as if the shared file system
     // had kept its lock.

@@ -112,7 +112,8 @@ mod tests {
         assert_eq!(key.metadata().unwrap().permissions().mode() & 0o777, 0o600);
         std::fs::write(&key, "short").unwrap();
         let texts = Texts::new(state);
-        let error = texts.keep("kept under a key".to_owned(), true).unwrap_err().to_string();
+        let error = texts.keep("kept under a key".to_owned(), true).unwrap_err();
+        let error = format!("{:#}", anyhow::Error::new(error));
         assert!(error.contains("stamp.key") && error.contains("not a key of 32 bytes"), "{error}");
     }
 }
