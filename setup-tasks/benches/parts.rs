@@ -136,7 +136,7 @@ fn stamp_written(bencher: Bencher<'_, '_>) {
 }
 
 fn door() -> AnyObject {
-    Layout::in_memory().unwrap().add(Door).unwrap().any()
+    Layout::in_memory().unwrap().add(Door).unwrap().as_any().clone()
 }
 
 #[derive(SetupTasks)]
