@@ -59,7 +59,7 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         places: &[Place::Task],
         excludes: NOTHING,
         read: |args, arg, errors| args.slow_invalidator = arg.parse(errors),
-        meaning: "an invalidator that is called only with `expensive_checks` in the configuration",
+        meaning: "an invalidator that is called only with `slow_invalidators` in the configuration",
     },
     Key {
         name: "check_completed",
