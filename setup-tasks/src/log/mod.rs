@@ -60,9 +60,10 @@ impl TaskLog {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// Runs a future within which [`current`](Self::current) returns this log.
-    pub(crate) async fn scope<F: Future>(self: Arc<Self>, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+    /// Runs a future within which [`current`](Self::current) returns this log. An `async fn` would
+    /// hold the future twice.
+    pub(crate) fn scope<F: Future>(self: Arc<Self>, work: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, work)
     }
 
     /// Writes a line.

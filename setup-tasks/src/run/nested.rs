@@ -81,9 +81,10 @@ impl RunningTask {
         })
     }
 
-    /// Polls the task's method.
-    pub(super) async fn scope<F: Future>(self: &Arc<Self>, method: F) -> F::Output {
-        RUNNING.scope(Some(self.clone()), method).await
+    /// Polls the task's method. An `async fn` would hold the method's future twice, and every task
+    /// allocates a future that contains it.
+    pub(super) fn scope<F: Future>(self: &Arc<Self>, method: F) -> impl Future<Output = F::Output> + use<F> {
+        RUNNING.scope(Some(self.clone()), method)
     }
 
     /// Returns the task of `object` whose method is the caller.

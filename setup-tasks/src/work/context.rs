@@ -126,9 +126,10 @@ impl WorkContext {
         OwnTask::spawn(current.carry(work).in_current_span()).await
     }
 
-    /// Runs work in this context, regardless of the tokio task that polls it.
-    pub(crate) async fn carry<F: Future>(self, work: F) -> F::Output {
-        WORK.scope(self, work).await
+    /// Runs work in this context, regardless of the tokio task that polls it. An `async fn` would
+    /// hold the work's future twice.
+    pub(crate) fn carry<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        WORK.scope(self, work)
     }
 
     /// Runs work in the mode of a dry run, in which nothing on disk changes.
