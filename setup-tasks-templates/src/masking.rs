@@ -49,6 +49,26 @@ impl Mask {
     }
 }
 
+/// Calls a macro with the method of `Serializer` for each type of integers.
+macro_rules! for_each_integer {
+    ($call:ident) => {
+        $call! {
+            serialize_i8: i8,
+            serialize_i16: i16,
+            serialize_i32: i32,
+            serialize_i64: i64,
+            serialize_i128: i128,
+            serialize_u8: u8,
+            serialize_u16: u16,
+            serialize_u32: u32,
+            serialize_u64: u64,
+            serialize_u128: u128,
+        }
+    };
+}
+
+pub(crate) use for_each_integer;
+
 macro_rules! integers {
     ($($method:ident: $ty:ty,)*) => {
         $(pub(crate) fn $method(&self, number: $ty) -> $ty {
@@ -113,18 +133,7 @@ impl Masking {
         }
     }
 
-    integers! {
-        serialize_i8: i8,
-        serialize_i16: i16,
-        serialize_i32: i32,
-        serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8,
-        serialize_u16: u16,
-        serialize_u32: u32,
-        serialize_u64: u64,
-        serialize_u128: u128,
-    }
+    for_each_integer! { integers }
 
     pub(crate) fn serialize_f32(&self, number: f32) -> f32 {
         if self.mask.is_some() { number + 1.5 } else { number }

@@ -13,7 +13,7 @@ use serde::ser::{
 };
 use tera::Value;
 
-use crate::masking::Masking;
+use crate::masking::{Masking, for_each_integer};
 
 /// Names of types whose entries come in an order that does not depend on the process.
 const ORDERED_MAPS: &[&str] = &[
@@ -102,17 +102,9 @@ impl<'d, S: Serializer> Serializer for Ordering<'d, S> {
     type SerializeStruct = Parts<'d, S::SerializeStruct>;
     type SerializeStructVariant = Parts<'d, S::SerializeStructVariant>;
 
+    for_each_integer! { numbers }
+
     numbers! {
-        serialize_i8: i8,
-        serialize_i16: i16,
-        serialize_i32: i32,
-        serialize_i64: i64,
-        serialize_i128: i128,
-        serialize_u8: u8,
-        serialize_u16: u16,
-        serialize_u32: u32,
-        serialize_u64: u64,
-        serialize_u128: u128,
         serialize_f32: f32,
         serialize_f64: f64,
     }

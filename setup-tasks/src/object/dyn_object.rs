@@ -126,9 +126,12 @@ impl Features {
         self.hash_now && !self.completion && !depends
     }
 
-    /// Returns the properties without helper methods, files and other objects.
-    pub(crate) fn by_stamp_alone(&self) -> Self {
+    /// Returns the properties of a task without helper methods, files and other objects.
+    pub(crate) fn plain(stamp_name: &'static str, category: TaskCategory, source: Option<u64>) -> Self {
         Self {
+            stamp_name,
+            category,
+            source,
             slow_invalidator: false,
             dependencies_always: false,
             dependencies: false,
@@ -139,28 +142,18 @@ impl Features {
             inputs: false,
             outputs: false,
             observed: false,
-            ..*self
         }
+    }
+
+    /// Returns the properties without helper methods, files and other objects.
+    pub(crate) fn by_stamp_alone(&self) -> Self {
+        Self::plain(self.stamp_name, self.category, self.source)
     }
 
     /// Returns the properties that do not depend on how the task is implemented.
     pub(crate) fn of(stamp_name: &'static str, category: TaskCategory, meta: &TaskMeta) -> Self {
         let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;
-        Self {
-            stamp_name,
-            category,
-            source,
-            slow_invalidator,
-            dependencies_always,
-            dependencies: false,
-            hash: false,
-            hash_now: false,
-            invalidator: false,
-            completion: false,
-            inputs: false,
-            outputs: false,
-            observed: false,
-        }
+        Self { slow_invalidator, dependencies_always, ..Self::plain(stamp_name, category, source) }
     }
 }
 

@@ -82,21 +82,7 @@ mod tests {
     const STAMPED: Timestamp = Timestamp(5);
 
     fn plain() -> Features {
-        Features {
-            stamp_name: "mount",
-            category: TaskCategory::Task,
-            source: Some(1),
-            slow_invalidator: false,
-            dependencies_always: false,
-            dependencies: false,
-            hash: false,
-            hash_now: false,
-            invalidator: false,
-            completion: false,
-            inputs: false,
-            outputs: false,
-            observed: false,
-        }
+        Features::plain("mount", TaskCategory::Task, Some(1))
     }
 
     fn stamped() -> Entry {

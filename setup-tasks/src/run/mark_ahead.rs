@@ -22,7 +22,7 @@ impl Driver<'_> {
         // The stamp contains the hash and the inputs from before the task begins, so these must be
         // read first.
         let is_recorded = has.completion || has.hash || has.inputs;
-        let is_done = self.done.iter().any(|done| done.name == has.stamp_name);
+        let is_done = self.done(has.stamp_name).is_some();
         if is_recorded || is_done || !self.is_selected(frame, row) || !object.system_dependencies(row).is_empty() {
             return None;
         }

@@ -177,6 +177,11 @@ impl Done {
 }
 
 impl Driver<'_> {
+    /// Returns the task of this name if another task ran it through its handle.
+    pub(super) fn done(&self, name: &str) -> Option<Done> {
+        self.done.iter().find(|done| done.name == name).copied()
+    }
+
     /// Takes the tasks that the method of a task has run, and reloads the records, which these
     /// tasks have changed.
     pub(super) async fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<Done>, StampError> {

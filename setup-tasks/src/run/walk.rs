@@ -123,7 +123,7 @@ impl Driver<'_> {
             }
             let has = frame.object.features(row);
             let name = has.stamp_name;
-            let time = if let Some(done) = self.done.iter().find(|done| done.name == name).copied() {
+            let time = if let Some(done) = self.done(name) {
                 self.pass_on(done.time, || Cow::Borrowed(name));
                 done.time
             } else {
