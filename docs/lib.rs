@@ -16,6 +16,7 @@ pages! {
     again = "how-to/again.md";
     dependencies = "how-to/dependencies.md";
     mixins = "how-to/mixins.md";
+    overriding = "how-to/override.md";
     customizing = "how-to/customizing.md";
     injection = "how-to/injection.md";
     templates = "how-to/templates.md";
@@ -24,6 +25,7 @@ pages! {
     command_line = "how-to/command-line.md";
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
+    results = "how-to/results.md";
     contexts = "how-to/contexts.md";
     secrets = "how-to/secrets.md";
     configuring = "how-to/configuring.md";
