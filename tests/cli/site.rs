@@ -77,7 +77,7 @@ impl Moody {
     async fn wait(&self, cx: &TaskContext) -> Result<()> {
         if std::fs::exists("wait")? {
             let script = "echo $$ > waiting.new; mv waiting.new waiting; while [ ! -e go ]; do sleep 0.01; done";
-            cx.command("sh").args(["-c", script]).run().await?;
+            cx.command("sh").args(["-c", script]).label("wait for the file go").run().await?;
         }
         Ok(())
     }

@@ -109,7 +109,7 @@ fn progress_shows_what_runs_how_much_is_done_and_how_long_the_rest_takes() {
     place.good(&["clear", "moody"]);
     place.write("wait", "");
     let terminal = Terminal::run(&place, &["up", "--include", "moody"], false);
-    terminal.until("moody  Wait for a sign");
+    terminal.until("moody  Wait for a sign: wait for the file go");
     terminal.until("0/4 tasks, about ");
     place.write("go", "");
     terminal.until("moody  Rest");

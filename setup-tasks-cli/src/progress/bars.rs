@@ -32,6 +32,8 @@ struct Running {
     task: &'static str,
     bar: Option<ProgressBar>,
     text: String,
+    /// The commands that the task is running.
+    commands: Vec<String>,
     began: Instant,
 }
 
@@ -69,8 +71,14 @@ impl Bars {
         };
         // The estimate is not locked here, because drawing a bar reads it.
         self.0.all.set_position(done as u64);
-        match event.kind {
-            EventKind::TaskStart { attempt } => self.start(event, attempt),
+        match &event.kind {
+            &EventKind::TaskStart { attempt } => self.start(event, attempt),
+            EventKind::CommandStart { command } => self.commands(event, |commands| commands.push(command.clone())),
+            EventKind::CommandEnd { command, .. } => self.commands(event, |commands| {
+                if let Some(at) = commands.iter().position(|running| running == command) {
+                    commands.remove(at);
+                }
+            }),
             EventKind::TaskRan { .. } | EventKind::TaskSkipped | EventKind::TaskFail { .. } => self.end(event),
             _ => {}
         }
@@ -82,8 +90,16 @@ impl Bars {
         let text = format!("{}  {}{again}", printable(&event.object), printable(&event.description));
         let (object, task, began) = (event.object.clone(), event.task, Instant::now());
         running.retain(|other| !other.is_of(event));
-        running.push(Running { object, task, bar: None, text, began });
+        running.push(Running { object, task, bar: None, text, commands: Vec::new(), began });
         self.show(&mut running);
+    }
+
+    /// Changes the commands of a running task.
+    fn commands(&self, event: &Event, change: impl FnOnce(&mut Vec<String>)) {
+        if let Some(running) = self.running().iter_mut().find(|running| running.is_of(event)) {
+            change(&mut running.commands);
+            running.bar.iter().for_each(|bar| bar.set_message(running.message()));
+        }
     }
 
     fn end(&self, event: &Event) {
@@ -104,7 +120,7 @@ impl Bars {
         for running in running.iter_mut().take(SHOWN).filter(|running| running.bar.is_none()) {
             let bar = output::bars().insert_before(&self.0.all, ProgressBar::new_spinner());
             bar.set_style(style("  {took:>10}  {wide_msg}").with_key("took", took(running.began)));
-            bar.set_message(running.text.clone());
+            bar.set_message(running.message());
             running.bar = Some(bar);
         }
         let more = running.len().saturating_sub(SHOWN);
@@ -138,6 +154,14 @@ fn tick(shared: &Arc<BarsInner>) {
 impl Running {
     fn is_of(&self, event: &Event) -> bool {
         self.object == event.object && self.task == event.task
+    }
+
+    /// Returns the text of the line, with the command that started last.
+    fn message(&self) -> String {
+        match self.commands.last() {
+            Some(command) => format!("{}: {}", self.text, printable(command)),
+            None => self.text.clone(),
+        }
     }
 }
 

@@ -74,6 +74,9 @@ pub struct Activity {
     pub description: Option<String>,
     /// The reason why the task runs. `None` while the task is only checked.
     pub reason: Option<Reason>,
+    /// The commands that it is running, as their labels or as they would be typed.
+    #[serde(default)]
+    pub commands: Vec<String>,
     /// The start of the task, or of the work while no task runs. If the work has not started, it is
     /// the start of the wait for it.
     pub since: Timestamp,
@@ -260,6 +263,7 @@ impl FoundNode {
             task,
             description,
             reason: step.and_then(|step| step.reason.clone()),
+            commands: work.map_or_else(Vec::new, |work| work.commands.iter().map(ToString::to_string).collect()),
             since: since.unwrap_or_else(SystemTime::now).into(),
             parent: work.and_then(|work| work.parent.as_ref()).map(WaitNode::id),
             waits_for: waits.iter().map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() }).collect(),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{Activity, Snapshot, WorkKind};
 use crate::decide::Tense;
-use crate::text::duration;
+use crate::text::{duration, one_line};
 
 impl fmt::Display for Snapshot {
     /// Writes a tree, in which each activity contains the activities that were started on its
@@ -42,6 +42,9 @@ impl Snapshot {
         let is_shell = activity.kind == WorkKind::Ready && self.children(activity.id).next().is_some();
         if !is_shell {
             writeln!(f, "{indent}{}, for {}", self.what(activity), duration(self.since(activity.since)))?;
+            for command in &activity.commands {
+                writeln!(f, "{indent}  runs the command `{}`", one_line(command))?;
+            }
             for wait in &activity.waits_for {
                 let name = self.activity(wait.id).map_or("something", |activity| &activity.name);
                 writeln!(f, "{indent}  waits for {name}, for {}", duration(self.since(wait.since)))?;

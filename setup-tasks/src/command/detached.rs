@@ -48,6 +48,7 @@ impl DetachedCommand {
 
     async fn finish(mut self) -> Result<PathBuf, CommandError> {
         let (text, stdin, limit) = (self.0.text(), self.0.stdin.take(), self.0.timeout);
+        let _announced = self.0.announce(&text);
         let (mut child, log) = self.spawn(&text, stdin.is_some())?;
         let ended = match limit {
             None => Some(child.wait(stdin).await),
@@ -75,6 +76,7 @@ impl DetachedCommand {
     /// [`CommandError`] if it cannot be started. Its exit status is not observed.
     pub async fn start(mut self) -> Result<Detached, CommandError> {
         let (text, stdin) = (self.0.text(), self.0.stdin.take());
+        let _announced = self.0.announce(&text);
         let (mut child, log) = self.spawn(&text, stdin.is_some())?;
         child.feed(stdin).await;
         let pid = child.pid().unwrap_or_default();
@@ -83,15 +85,15 @@ impl DetachedCommand {
     }
 
     fn spawn(self, text: &str, has_stdin: bool) -> Result<(Child, OwnLog), CommandError> {
-        let Some(log) = self.0.log.clone() else {
+        let start = self.0.text_of_start();
+        let Some(log) = self.0.caller.log() else {
             let problem = "a decision method cannot leave a process running";
             let source = std::io::Error::new(std::io::ErrorKind::Unsupported, problem);
-            return Err(CommandError::Start { command: text.to_owned(), source });
+            return Err(CommandError::Start { command: start, source });
         };
-        let own = OwnLog::new(&log, text)?;
-        log.line(&format!("$ {text}"));
+        let own = OwnLog::new(log, text)?;
         log.line(&format!("# its output is in {}", own.path.display()));
-        let failed = |source| CommandError::Start { command: text.to_owned(), source };
+        let failed = |source| CommandError::Start { command: start.clone(), source };
         let (stdout, stderr) =
             own.file.try_clone().and_then(|file| Ok((file, own.file.try_clone()?))).map_err(failed)?;
         let mut command = self.0.prepare(has_stdin).map_err(failed)?;

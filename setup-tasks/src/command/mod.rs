@@ -1,6 +1,7 @@
 //! Commands that run within a task. Their output goes to the task's log, and they end with the
 //! task.
 
+mod announced;
 mod child;
 mod detached;
 mod error;
@@ -14,18 +15,18 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::Arc;
 use std::time::Duration;
 
+use announced::{Announced, Caller};
 use child::{Child, ChildEnd};
 pub use detached::{Detached, DetachedCommand};
 pub use error::CommandError;
 #[cfg(unix)]
 pub use terminal::InteractiveCommand;
 
-use crate::log::TaskLog;
 use crate::secret::redact;
 use crate::task::context::TaskContext;
+use crate::text::one_line;
 
 /// A command that a task runs: [`TaskContext::command`].
 ///
@@ -77,13 +78,14 @@ use crate::task::context::TaskContext;
 pub struct TaskCommand {
     program: OsString,
     args: Vec<OsString>,
+    label: Option<String>,
     envs: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
     stdin: Option<Vec<u8>>,
     timeout: Option<Duration>,
     /// The maximum number of bytes that are captured, or `None` for no limit.
     output_limit: Option<usize>,
-    log: Option<Arc<TaskLog>>,
+    caller: Caller,
 }
 
 impl TaskContext {
@@ -92,12 +94,13 @@ impl TaskContext {
         TaskCommand {
             program: program.as_ref().to_owned(),
             args: Vec::new(),
+            label: None,
             envs: Vec::new(),
             directory: None,
             stdin: None,
             timeout: None,
             output_limit: self.layout().config().output_limit(),
-            log: self.task_log().cloned(),
+            caller: Caller::new(self),
         }
     }
 }
@@ -112,6 +115,23 @@ impl TaskCommand {
     /// Adds arguments.
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
         self.args.extend(args.into_iter().map(|arg| arg.as_ref().to_owned()));
+        self
+    }
+
+    /// Sets a short text that stands for the command in progress displays, logs, activities and
+    /// errors. It suits a command with a long or unreadable command line.
+    ///
+    /// The log contains the whole command line only if debug messages of `tracing` go there.
+    ///
+    /// ```
+    /// # use setup_tasks::prelude::*;
+    /// # async fn count(cx: &TaskContext) -> Result<()> {
+    /// let script = "total=0; for file in /etc/*.conf; do total=$((total + 1)); done; echo $total";
+    /// cx.command("sh").args(["-c", script]).label("Count the configuration files").run().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn label(mut self, label: impl Into<String>) -> Self {
+        self.label = Some(label.into()).filter(|label| !label.trim().is_empty());
         self
     }
 
@@ -181,13 +201,12 @@ impl TaskCommand {
     }
 
     async fn finish(mut self, capture: Option<usize>) -> Result<Vec<u8>, CommandError> {
-        let (text, stdin, limit, log) = (self.text(), self.stdin.take(), self.timeout, self.log.take());
-        if let Some(log) = &log {
-            log.line(&format!("$ {text}"));
-        }
+        let (text, stdin, limit) = (self.text(), self.stdin.take(), self.timeout);
+        let _announced = self.announce(&text);
+        let (start, log) = (self.text_of_start(), self.caller.log().cloned());
         let mut child = match self.prepare(stdin.is_some()).and_then(|command| Child::start(command, log, capture)) {
             Ok(child) => child,
-            Err(source) => return Err(CommandError::Start { command: text, source }),
+            Err(source) => return Err(CommandError::Start { command: start, source }),
         };
         let ended = match limit {
             None => Some(child.wait(stdin).await),
@@ -210,9 +229,29 @@ impl TaskCommand {
         }
     }
 
-    /// Returns the command as it would be typed, without secrets.
+    /// Returns the label, or the command as it would be typed, without secrets.
     fn text(&self) -> String {
-        redact(&self.to_string()).into_owned()
+        match &self.label {
+            Some(label) => one_line(label.trim()).into_owned(),
+            None => redact(&self.to_string()).into_owned(),
+        }
+    }
+
+    /// Returns the text for an error of the start, which names the program.
+    fn text_of_start(&self) -> String {
+        let text = self.text();
+        if self.label.is_none() {
+            return text;
+        }
+        format!("{text} ({})", one_line(&self.program.to_string_lossy()))
+    }
+
+    /// Announces the command by its text, until the returned value is dropped.
+    fn announce(&self, text: &str) -> Announced {
+        if self.label.is_some() {
+            self.caller.debug(self);
+        }
+        self.caller.announce(text)
     }
 
     /// Returns the system's command in a session of its own. The command can then be ended with
@@ -245,7 +284,8 @@ impl fmt::Debug for TaskCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names: Vec<_> = self.envs.iter().map(|(name, _)| name).collect();
         f.debug_struct("TaskCommand")
-            .field("command", &self.text())
+            .field("command", &self.to_string())
+            .field("label", &self.label.as_deref().map(one_line))
             .field("envs", &names)
             .field("directory", &self.directory)
             .field("has_stdin", &self.stdin.is_some())

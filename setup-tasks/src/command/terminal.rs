@@ -60,18 +60,18 @@ impl InteractiveCommand {
         unless_ending(self.finish()).await
     }
 
-    async fn finish(mut self) -> Result<(), CommandError> {
-        let (text, limit, log) = (self.0.text(), self.0.timeout, self.0.log.take());
+    async fn finish(self) -> Result<(), CommandError> {
+        let (text, start, limit) = (self.0.text(), self.0.text_of_start(), self.0.timeout);
         let _turn = TURN.lock().await;
         let terminal =
             Terminal::take().map_err(|problem| CommandError::NoTerminal { command: text.clone(), problem })?;
-        if let Some(log) = log {
-            log.line(&format!("$ {text}"));
+        let _announced = self.0.announce(&text);
+        if let Some(log) = self.0.caller.log() {
             log.line("# the command has the terminal: its output is not in this log");
         }
         let mut child = match self.0.start_on(&terminal) {
             Ok(child) => child,
-            Err(source) => return Err(CommandError::Start { command: text, source }),
+            Err(source) => return Err(CommandError::Start { command: start, source }),
         };
         let wait = terminal.wait(&mut child);
         let ended = match limit {

@@ -122,6 +122,20 @@ pub enum EventKind {
         /// The error, with its causes.
         error: String,
     },
+    /// A command of the task starts.
+    CommandStart {
+        /// The command's [label](crate::command::TaskCommand::label), or the command as it would be
+        /// typed.
+        command: String,
+    },
+    /// A command of the task ended or was ended.
+    CommandEnd {
+        /// The command, as in the event of its start.
+        command: String,
+        /// The duration of the command.
+        #[serde(rename = "duration_us", serialize_with = "micros")]
+        duration: Duration,
+    },
     /// The task wrote a line with [`TaskContext::log`](crate::TaskContext::log).
     LogLine {
         /// The line.

@@ -72,6 +72,8 @@ pub(crate) struct Work {
     /// The node on whose behalf the work began.
     pub(crate) parent: Option<WaitNode>,
     pub(crate) step: Option<Box<ActiveTask>>,
+    /// The texts of the commands that the work is running, in the order of their start.
+    pub(crate) commands: Vec<Arc<str>>,
 }
 
 /// A lock that another process holds.
@@ -162,7 +164,7 @@ impl WaitNode {
 
     /// Begins work of the node. The work lasts until the returned guard is dropped.
     pub(crate) fn begin(&self, parent: Option<Self>) -> AtWork<'_> {
-        let work = Work { since: SystemTime::now(), parent, step: None };
+        let work = Work { since: SystemTime::now(), parent, step: None, commands: Vec::new() };
         self.state().get_or_insert_default().work = Some(work);
         AtWork(self)
     }
@@ -175,6 +177,12 @@ impl WaitNode {
     /// Sets the task that the work is running.
     pub(crate) fn step(&self, step: Option<ActiveTask>) {
         self.change_work(|work| work.step = step.map(Box::new));
+    }
+
+    /// Enters a command that the work runs. The command lasts until the returned guard is dropped.
+    pub(crate) fn begin_command(self, text: Arc<str>) -> CommandAtWork {
+        self.change_work(|work| work.commands.push(text.clone()));
+        CommandAtWork { node: self, text }
     }
 
     /// Enters a wait for the object's lock. The wait lasts until the returned guard is dropped.
@@ -261,6 +269,18 @@ impl Drop for AtWork<'_> {
         let work = NodeState::end(&mut self.0.state(), |state| state.work.take());
         // The lock is released first because this may drop the last reference to the parent.
         drop(work);
+    }
+}
+
+/// A guard of a command. The command ends when the guard is dropped.
+pub(crate) struct CommandAtWork {
+    node: WaitNode,
+    text: Arc<str>,
+}
+
+impl Drop for CommandAtWork {
+    fn drop(&mut self) {
+        self.node.change_work(|work| work.commands.retain(|text| !Arc::ptr_eq(text, &self.text)));
     }
 }
 

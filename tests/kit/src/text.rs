@@ -56,6 +56,8 @@ fn line(event: &Event) -> String {
         EventKind::Waiting { holder } => format!("waiting for {holder}"),
         EventKind::ObjectReady => "is ready".to_owned(),
         EventKind::ObjectFailed { error } => format!("is not ready: {error}"),
+        EventKind::CommandStart { command } => format!("starts `{command}`"),
+        EventKind::CommandEnd { command, .. } => format!("ended `{command}`"),
         EventKind::LogLine { line } => format!("says: {line}"),
         _ => "?".to_owned(),
     };

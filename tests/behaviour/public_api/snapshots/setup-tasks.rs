@@ -507,6 +507,7 @@ pub struct Activity {
     pub task: Option<String>,
     pub description: Option<String>,
     pub reason: Option<Reason>,
+    pub commands: Vec<String>,
     pub since: Timestamp,
     pub parent: Option<u64>,
     pub waits_for: Vec<WaitsFor>,
@@ -647,6 +648,7 @@ pub struct TaskCommand {}
 impl TaskCommand {
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {}
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {}
+    pub fn label(mut self, label: impl Into<String>) -> Self {}
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {}
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {}
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {}
@@ -757,6 +759,8 @@ pub enum EventKind {
     Waiting { holder: String },
     ObjectReady,
     ObjectFailed { error: String },
+    CommandStart { command: String },
+    CommandEnd { command: String, duration: Duration },
     LogLine { line: String },
 }
 
