@@ -12,7 +12,8 @@ use setup_tasks::lease::{self, Acquired, Holder, Lease, LeaseError, Leases, Lock
 use setup_tasks::prelude::*;
 use setup_tasks::run::RunError;
 use setup_tasks::stamp::{
-    Answer, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore, Timestamp,
+    Answer, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore, StoredObject,
+    Timestamp,
 };
 use setup_tasks::{BoxFuture, Config, Layout};
 use tokio::sync::Semaphore;
@@ -29,6 +30,8 @@ struct Tables {
 #[derive(Default)]
 struct Row {
     records: Records,
+    /// The id and the type, by which the object is known once it has left the layout.
+    identity: Option<(String, String)>,
     /// The fence of the latest lease.
     fence: u64,
     holder: Option<Holder>,
@@ -39,6 +42,18 @@ struct Row {
 struct Connection {
     host: &'static str,
     tables: Arc<Mutex<Tables>>,
+}
+
+impl Row {
+    fn change(&mut self, change: &Change) {
+        change.apply(&mut self.records);
+        match change {
+            Change::Identify { id, type_name } => self.identity = Some((id.clone(), type_name.clone())),
+            // The fence stays, so that late writes of an earlier holder are still refused.
+            Change::Retire => self.identity = None,
+            _ => {}
+        }
+    }
 }
 
 impl Connection {
@@ -71,7 +86,7 @@ impl StampStore for Connection {
             if let Some(fence) = fence.filter(|fence| fence.0 < row.fence) {
                 return Err(StampError::Fenced { object: object.to_owned(), fence, seen: Fence(row.fence) });
             }
-            changes.iter().for_each(|change| change.apply(&mut row.records));
+            changes.iter().for_each(|change| row.change(change));
             tables.history.extend(changes.iter().filter_map(Change::history).cloned());
             Ok(())
         }))
@@ -80,6 +95,16 @@ impl StampStore for Connection {
     fn latest(&self) -> Answer<'_, Option<Timestamp>> {
         // Every stamp has a line of history.
         self.ask(|tables| Ok(tables.history.iter().map(|line| line.time).max()))
+    }
+
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
+        self.ask(|tables| {
+            let known = tables.objects.iter().filter_map(|(subdir, row)| {
+                let (id, type_name) = row.identity.clone()?;
+                Some(StoredObject::new(subdir.clone()).identified(id, type_name))
+            });
+            Ok(known.collect())
+        })
     }
 
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
@@ -228,6 +253,9 @@ async fn main() -> Result<()> {
             println!("north: the late write to {object} was refused: a later lease has taken over");
         }
         other => println!("north: {other:?}"),
+    }
+    for StoredObject { id, type_name, .. } in south.store().objects().await? {
+        println!("the server knows {}, a {}", id.unwrap_or_default(), type_name.unwrap_or_default());
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ mod public_api;
 mod readiness;
 mod relations;
 mod rendering;
+mod retiring;
 mod running;
 mod secrets;
 mod stamps;

@@ -71,10 +71,10 @@ async fn one_changed_byte_in_a_record_is_noticed() {
 #[tokio::test]
 async fn a_database_of_a_newer_version_is_refused_and_not_touched() {
     let place = written().await;
-    rusqlite::Connection::open(place.database()).unwrap().pragma_update(None, "user_version", 4).unwrap();
+    rusqlite::Connection::open(place.database()).unwrap().pragma_update(None, "user_version", 5).unwrap();
     let before = fs::read(place.database()).unwrap();
     let error = refusal(&place).await;
-    assert!(error.contains("format 4, newer than format 3") && error.contains("update this program"), "{error}");
+    assert!(error.contains("format 5, newer than format 4") && error.contains("update this program"), "{error}");
     assert_eq!(fs::read(place.database()).unwrap(), before);
 }
 
@@ -82,18 +82,22 @@ async fn a_database_of_a_newer_version_is_refused_and_not_touched() {
 async fn a_database_of_the_first_format_is_read_and_brought_up_to_date_by_the_first_write() {
     let place = written().await;
     let db = || rusqlite::Connection::open(place.database()).unwrap();
-    db().execute_batch("ALTER TABLE history DROP COLUMN why; PRAGMA user_version = 1; PRAGMA journal_mode = DELETE")
-        .unwrap();
+    let undo = "ALTER TABLE history DROP COLUMN why; DROP TABLE names; PRAGMA user_version = 1;
+                PRAGMA journal_mode = DELETE";
+    db().execute_batch(undo).unwrap();
     let layout = place.layout();
     let machine = machine(&layout);
     let all = setup_tasks::stamp::HistoryFilter::default();
     let history = layout.history(&all).await.unwrap();
     assert!(history.len() == 3 && history.iter().all(|entry| entry.why.is_none() && entry.reason.contains("ran")));
     assert!(machine.as_any().plan().await.unwrap().is_up_to_date());
+    let object = setup_tasks::stamp::StoredObject::new("machines/m");
+    assert_eq!(layout.store().objects().await.unwrap(), std::slice::from_ref(&object));
     assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 1);
     machine.run_setup_tasks().force(Machine::THIRD).await.unwrap();
     assert_eq!(layout.history(&all).await.unwrap()[0].why, Some(setup_tasks::Reason::Forced));
-    assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 3);
+    assert_eq!(db().pragma_query_value(None, "user_version", |row| row.get::<_, i64>(0)).unwrap(), 4);
+    assert_eq!(layout.store().objects().await.unwrap(), [object.identified("m", "Machine")]);
 }
 
 #[tokio::test]

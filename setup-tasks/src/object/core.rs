@@ -4,7 +4,7 @@ use std::any::TypeId;
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::AnyObject;
@@ -43,6 +43,8 @@ pub(crate) struct ObjectCore {
     /// The object's part of the records that a fleet read at its start, until the object's run in
     /// that fleet takes it.
     prefetched: Mutex<Option<(RequestId, Range<usize>)>>,
+    /// Whether the store has the object's id and type from this process.
+    is_identified: AtomicBool,
     readonly: OnceLock<bool>,
     config: OnceLock<Arc<Config>>,
     paths: OnceLock<Box<Paths>>,
@@ -89,6 +91,7 @@ impl ObjectCore {
             considered: AtomicUsize::new(0),
             relatives: KnownRelatives::default(),
             prefetched: Mutex::new(None),
+            is_identified: AtomicBool::new(false),
             readonly: OnceLock::new(),
             config: OnceLock::new(),
             paths: OnceLock::new(),
@@ -209,7 +212,27 @@ impl ObjectCore {
         change: Change,
     ) -> Result<(), StampError> {
         self.prefetch(None);
-        self.layout.store().write(&self.subdir, fence, vec![change]).await
+        self.write(fence, vec![change]).await
+    }
+
+    /// Writes changes of the object's records. The first write of a process carries the object's
+    /// id and type as well, by which the store knows the object once it has left the layout. A run
+    /// with nothing to do therefore writes nothing.
+    pub(crate) async fn write(&self, fence: Option<Fence>, mut changes: Vec<Change>) -> Result<(), StampError> {
+        // The records of a customization are those of its host.
+        if let Some(host) = self.host() {
+            return Box::pin(host.0.core().write(fence, changes)).await;
+        }
+        let is_identified = self.is_identified.load(Ordering::Relaxed);
+        if !is_identified {
+            let (id, type_name) = (self.id.to_string(), self.type_name.to_owned());
+            changes.insert(0, Change::Identify { id, type_name });
+        }
+        self.layout.store().write(&self.subdir, fence, changes).await?;
+        if !is_identified {
+            self.is_identified.store(true, Ordering::Relaxed);
+        }
+        Ok(())
     }
 
     /// Like [`load`](Self::load), for the decisions of a run. Returns the records that the fleet

@@ -171,7 +171,7 @@ fn history_entry(
 }
 
 async fn write(session: &Session, changes: Vec<Change>) -> Result<(), StampError> {
-    session.layout().store().write(session.subdir(), session.fence(), changes).await
+    session.write(changes).await
 }
 
 impl Session {

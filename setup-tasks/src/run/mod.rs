@@ -253,7 +253,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     core.prefetch(None);
     // The stamps are removed first, so that no stamp vouches for a file that is gone.
     if !records.is_empty() {
-        core.layout.store().write(&core.subdir, session.fence(), vec![Change::Clear]).await?;
+        session.write(vec![Change::Clear]).await?;
     }
     core.paths().clear(&nested)?;
     Ok(())

@@ -13,7 +13,7 @@ use crate::lease::{HeldLease, acquire};
 use crate::neighbours::Holding;
 use crate::object::{DynObject, Permit};
 use crate::report::RunError;
-use crate::stamp::{Fence, Records};
+use crate::stamp::{Change, Fence, Records, StampError};
 use crate::task::context::TaskContext;
 use crate::work::Stops;
 
@@ -91,6 +91,11 @@ impl Session {
     /// Returns the fence that the writes of the session carry.
     pub(crate) fn fence(&self) -> Option<Fence> {
         self.lease.fence()
+    }
+
+    /// Writes changes of the object's records.
+    pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<(), StampError> {
+        self.object.core().write(self.fence(), changes).await
     }
 
     /// Notifies other processes that wait for the object that the run has considered a task.

@@ -4,10 +4,9 @@ use super::{Entry, HistoryEntry, Records};
 
 /// A change to the records of one object.
 ///
-/// A store that treats all changes alike uses three methods. [`entry`](Self::entry) returns the new
-/// entry of the [`task`](Self::task), and [`history`](Self::history) returns the line that is added
-/// to the history. [`revokes_stamp`](Self::revokes_stamp) returns whether the change must survive a
-/// power loss.
+/// A store that treats all changes alike uses three methods. [`apply`](Self::apply) changes the
+/// records in memory, and [`history`](Self::history) returns the line that is added to the history.
+/// [`revokes_stamp`](Self::revokes_stamp) returns whether the change must survive a power loss.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Change {
@@ -74,12 +73,30 @@ pub enum Change {
         /// The task.
         task: String,
     },
-    /// All entries of the object are removed. The history stays.
+    /// A task has another name now, and takes over the entry of its former name.
+    Carry {
+        /// The task.
+        task: String,
+        /// The entry of its former name.
+        entry: Entry,
+    },
+    /// The object has this id and this type. Its entries stay as they are. A store that implements
+    /// [`StampStore::objects`](super::StampStore::objects) keeps both; other stores ignore the
+    /// change.
+    Identify {
+        /// The object's id.
+        id: String,
+        /// The name of its type.
+        type_name: String,
+    },
+    /// All entries of the object are removed. The history, the id and the type stay.
     Clear,
+    /// The object is gone: all its entries, its id and its type are removed. The history stays.
+    Retire,
 }
 
 impl Change {
-    /// Returns the task that the change affects, or `None` if it affects the whole object.
+    /// Returns the task that the change affects, or `None` if it affects no single task.
     pub fn task(&self) -> Option<&str> {
         match self {
             Self::Begin { task, .. }
@@ -89,8 +106,9 @@ impl Change {
             | Self::Fail { task, .. }
             | Self::Retime { task, .. }
             | Self::MarkDone { task, .. }
+            | Self::Carry { task, .. }
             | Self::Forget { task } => Some(task),
-            Self::Clear => None,
+            Self::Identify { .. } | Self::Clear | Self::Retire => None,
         }
     }
 
@@ -101,9 +119,10 @@ impl Change {
             | Self::Complete { entry, .. }
             | Self::Fail { entry, .. }
             | Self::Retime { entry, .. }
-            | Self::MarkDone { entry, .. } => Some(entry),
+            | Self::MarkDone { entry, .. }
+            | Self::Carry { entry, .. } => Some(entry),
             Self::Withdraw { entry, .. } | Self::Skip { entry, .. } => entry.as_ref(),
-            Self::Forget { .. } | Self::Clear => None,
+            Self::Forget { .. } | Self::Identify { .. } | Self::Clear | Self::Retire => None,
         }
     }
 
@@ -114,17 +133,23 @@ impl Change {
             | Self::Skip { history, .. }
             | Self::Fail { history, .. }
             | Self::MarkDone { history, .. } => Some(history),
-            Self::Begin { .. } | Self::Withdraw { .. } | Self::Retime { .. } | Self::Forget { .. } | Self::Clear => {
-                None
-            }
+            Self::Begin { .. }
+            | Self::Withdraw { .. }
+            | Self::Retime { .. }
+            | Self::Forget { .. }
+            | Self::Carry { .. }
+            | Self::Identify { .. }
+            | Self::Clear
+            | Self::Retire => None,
         }
     }
 
     /// Applies the change to records in memory.
     pub fn apply(&self, records: &mut Records) {
-        match self.task() {
-            Some(task) => records.set(task, self.entry().cloned()),
-            None => *records = Records::default(),
+        match self {
+            Self::Identify { .. } => {}
+            Self::Clear | Self::Retire => *records = Records::default(),
+            _ => self.task().into_iter().for_each(|task| records.set(task, self.entry().cloned())),
         }
     }
 
@@ -134,13 +159,15 @@ impl Change {
     pub fn revokes_stamp(&self) -> bool {
         match self {
             Self::Begin { entry, .. } => entry.stamp.is_some() || entry.changed.is_some(),
-            Self::Forget { .. } | Self::Clear => true,
+            Self::Forget { .. } | Self::Clear | Self::Retire => true,
             // A power loss leaves the mark of the attempt in place, and the task runs again.
             Self::Withdraw { .. }
             | Self::Complete { .. }
             | Self::Skip { .. }
             | Self::Fail { .. }
             | Self::Retime { .. }
+            | Self::Carry { .. }
+            | Self::Identify { .. }
             | Self::MarkDone { .. } => false,
         }
     }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    Answer, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore, Timestamp,
+    Answer, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore, StoredObject,
+    Timestamp,
 };
 use crate::BoxFuture;
 
@@ -14,10 +15,17 @@ pub struct MemoryStore(Mutex<Kept>);
 
 #[derive(Debug, Default)]
 struct Kept {
-    objects: HashMap<String, Records>,
+    objects: HashMap<String, Row>,
     history: Vec<HistoryEntry>,
     /// The highest fence of each object.
     fences: HashMap<String, Fence>,
+}
+
+/// The records of an object, with its id and the name of its type.
+#[derive(Debug, Default)]
+struct Row {
+    records: Records,
+    identity: Option<(String, String)>,
 }
 
 impl MemoryStore {
@@ -41,11 +49,24 @@ impl Kept {
         *seen = fence;
         Ok(())
     }
+
+    fn change(&mut self, object: &str, change: Change) {
+        self.history.extend(change.history().cloned());
+        if let Change::Retire = change {
+            self.objects.remove(object);
+            return;
+        }
+        let row = self.objects.entry(object.to_owned()).or_default();
+        change.apply(&mut row.records);
+        if let Change::Identify { id, type_name } = change {
+            row.identity = Some((id, type_name));
+        }
+    }
 }
 
 impl StampStore for MemoryStore {
     fn load<'a>(&'a self, object: &'a str) -> Answer<'a, Records> {
-        MaybeReady::ready(Ok(self.kept().objects.get(object).cloned().unwrap_or_default()))
+        MaybeReady::ready(Ok(self.kept().objects.get(object).map(|row| row.records.clone()).unwrap_or_default()))
     }
 
     fn write<'a>(
@@ -57,16 +78,24 @@ impl StampStore for MemoryStore {
         Box::pin(async move {
             let mut kept = self.kept();
             fence.map_or(Ok(()), |fence| kept.note_fence(object, fence))?;
-            for change in changes {
-                change.apply(kept.objects.entry(object.to_owned()).or_default());
-                kept.history.extend(change.history().cloned());
-            }
+            changes.into_iter().for_each(|change| kept.change(object, change));
             Ok(())
         })
     }
 
     fn latest(&self) -> Answer<'_, Option<Timestamp>> {
-        MaybeReady::ready(Ok(self.kept().objects.values().filter_map(Records::latest).max()))
+        MaybeReady::ready(Ok(self.kept().objects.values().filter_map(|row| row.records.latest()).max()))
+    }
+
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
+        let stored = |(subdir, row): (&String, &Row)| {
+            let object = StoredObject::new(subdir.clone());
+            match &row.identity {
+                Some((id, type_name)) => object.identified(id.clone(), type_name.clone()),
+                None => object,
+            }
+        };
+        MaybeReady::ready(Ok(self.kept().objects.iter().map(stored).collect()))
     }
 
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {

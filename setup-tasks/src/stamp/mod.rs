@@ -40,7 +40,7 @@ pub use memory::MemoryStore;
 pub use pattern::PathPattern;
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
-pub use store::{Answer, StampStore};
+pub use store::{Answer, StampStore, StoredObject};
 pub use timestamp::Timestamp;
 
 /// The identity of a run: the time when it began, and the id of its process.

@@ -3,6 +3,32 @@
 use super::{Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, Timestamp};
 use crate::BoxFuture;
 
+/// An object that a store knows, in the present layout or in an earlier one.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct StoredObject {
+    /// The `stamp_subdir` of the object.
+    pub subdir: String,
+    /// The id of the object. It is `None` if an earlier version wrote the records.
+    pub id: Option<String>,
+    /// The name of the object's type. It is `None` if an earlier version wrote the records.
+    pub type_name: Option<String>,
+}
+
+impl StoredObject {
+    /// Returns an object whose id and type are unknown.
+    pub fn new(subdir: impl Into<String>) -> Self {
+        Self { subdir: subdir.into(), id: None, type_name: None }
+    }
+
+    /// Sets the id and the name of the type.
+    #[must_use]
+    pub fn identified(mut self, id: impl Into<String>, type_name: impl Into<String>) -> Self {
+        (self.id, self.type_name) = (Some(id.into()), Some(type_name.into()));
+        self
+    }
+}
+
 /// The answer of a store, which may be ready at once.
 pub type Answer<'a, T> = MaybeReady<'a, Result<T, StampError>>;
 
@@ -60,6 +86,14 @@ pub trait StampStore: Send + Sync + 'static {
     /// Returns an error if the records are damaged.
     fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {
         Records::decode(object, bytes).map_err(|detail| StampError::Damaged { path: object.into(), detail })
+    }
+
+    /// Returns all objects that have records, or that identified themselves with
+    /// [`Change::Identify`] and were not [retired](Change::Retire). Objects that are no longer in
+    /// the layout are found in this way. A store that does not keep the objects returns none, which
+    /// is the default.
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
+        MaybeReady::ready(Ok(Vec::new()))
     }
 
     /// Returns a store that reads the same records, refuses writes, and changes nothing on disk

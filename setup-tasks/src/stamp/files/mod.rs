@@ -11,6 +11,7 @@
 //! history is a file of JSON lines. Every JSON value has `"version": 1`.
 
 mod name;
+mod objects;
 mod place;
 mod shared;
 
@@ -24,7 +25,7 @@ use self::place::Place;
 use self::shared::Shared;
 use super::{
     Answer, Attempt, Change, Entry, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, RunId, Stamp, StampError,
-    StampStore, Timestamp,
+    StampStore, StoredObject, Timestamp,
 };
 use crate::BoxFuture;
 use crate::private_dir::{Access, PrivateDir};
@@ -77,9 +78,13 @@ impl FilesStore {
     fn make(&self, cache: &PrivateDir, object: &str, change: &Change) -> Result<(), StampError> {
         let io = |action, error| StampError::io(action, cache.path().join(object), error);
         let Some(task) = change.task() else {
-            let directory = cache.find(object).map_err(|e| io("open the directory", e))?;
-            return directory
-                .map_or(Ok(()), |directory| tasks(&directory)?.iter().try_for_each(|task| forget(&directory, task)));
+            if let Change::Identify { id, type_name } = change {
+                return self.shared.identify(object, id, type_name);
+            }
+            if let Some(directory) = cache.find(object).map_err(|e| io("open the directory", e))? {
+                tasks(&directory)?.iter().try_for_each(|task| forget(&directory, task))?;
+            }
+            return if *change == Change::Retire { self.shared.retire(object) } else { Ok(()) };
         };
         if let Some(entry) = change.entry() {
             let directory = cache.make(object).map_err(|e| io("create the directory", e))?;
@@ -151,6 +156,12 @@ impl StampStore for FilesStore {
 
     fn latest(&self) -> Answer<'_, Option<Timestamp>> {
         MaybeReady::ready(self.shared.latest())
+    }
+
+    /// Returns the objects that identified themselves. The files of an object of an earlier version
+    /// would only be found by a walk over the whole cache.
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
+        MaybeReady::ready(self.shared.objects())
     }
 
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -59,6 +60,16 @@ impl Shared {
         let locked = locked().map_err(|e| StampError::io("lock", &path, e))?;
         self.check_place()?;
         Ok(locked)
+    }
+
+    /// Opens the directory of the shared files for changes.
+    pub(super) fn directory(&self) -> Result<Arc<PrivateDir>, StampError> {
+        self.changes.make()
+    }
+
+    /// Opens the directory of the shared files for reads, or returns `None` if it is missing.
+    pub(super) fn existing(&self) -> Result<Option<Arc<PrivateDir>>, StampError> {
+        self.reads.find()
     }
 
     pub(super) fn check_place(&self) -> Result<(), StampError> {

@@ -15,7 +15,7 @@ use crate::private_dir::{Creation, PrivateDir};
 /// The `application_id` of databases of this program: "STSK".
 const APPLICATION: i64 = 0x5354_534b;
 /// The format of the database, which is stored as `SQLite`'s `user_version`.
-const FORMAT: i64 = 3;
+const FORMAT: i64 = 4;
 pub(super) const BUSY: Duration = Duration::from_secs(30);
 
 /// The flags of every connection. One thread at a time uses a connection, and the database is not
@@ -47,16 +47,20 @@ const SCHEMA: &str = "
         duration_us INTEGER NOT NULL, ended TEXT NOT NULL, reason TEXT NOT NULL, error TEXT,
         why TEXT
     );
+    CREATE TABLE names (object TEXT PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL) WITHOUT ROWID;
     PRAGMA application_id = 1398035275;
-    PRAGMA user_version = 3;
+    PRAGMA user_version = 4;
     COMMIT;
 ";
 
 /// The steps from each older format to the next. Format 2 keeps the parts of reasons in the
-/// history. Format 3 has records of version 3.
-const UPGRADES: [&str; 2] = [
+/// history. Format 3 has records of version 3. Format 4 keeps id and type of each object.
+const UPGRADES: [&str; 3] = [
     "BEGIN IMMEDIATE; ALTER TABLE history ADD COLUMN why TEXT; PRAGMA user_version = 2; COMMIT",
     "BEGIN IMMEDIATE; PRAGMA user_version = 3; COMMIT",
+    "BEGIN IMMEDIATE;
+     CREATE TABLE names (object TEXT PRIMARY KEY, id TEXT NOT NULL, type TEXT NOT NULL) WITHOUT ROWID;
+     PRAGMA user_version = 4; COMMIT",
 ];
 
 /// The bytes of a database that contain its read and write versions. The value 2 stands for a

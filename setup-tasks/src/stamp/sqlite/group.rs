@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::codec::{decode, encode};
-use super::super::{AttemptEnd, Fence, Records, StampError};
+use super::super::{AttemptEnd, Change, Fence, Records, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
 
@@ -44,6 +44,7 @@ pub(super) fn write_group(
         let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
         changes.iter().for_each(|change| change.apply(&mut records));
         put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
+        changes.iter().try_for_each(|change| note_object(transaction, object, change)).map_err(explain)?;
         for change in changes {
             let Some(e) = change.history() else { continue };
             let (time, duration) = (signed(e.time.0), signed(e.duration_us));
@@ -79,6 +80,24 @@ fn note_fence(transaction: &Transaction<'_>, object: &str, fence: Fence) -> rusq
     }
 }
 
+/// Keeps the id and the type of an object, or removes an object that is gone. A row that is the same
+/// already is not written again.
+fn note_object(transaction: &Transaction<'_>, object: &str, change: &Change) -> rusqlite::Result<()> {
+    const KEEP: &str = "INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT (object)
+         DO UPDATE SET id = excluded.id, type = excluded.type WHERE id <> excluded.id OR type <> excluded.type";
+    match change {
+        Change::Identify { id, type_name } => {
+            transaction.prepare_cached(KEEP)?.execute(params![object, id, type_name])?;
+        }
+        Change::Retire => {
+            transaction.execute("DELETE FROM names WHERE object = ?1", [object])?;
+            transaction.execute("DELETE FROM objects WHERE id = ?1", [object])?;
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
 /// Converts a number to a signed integer of `SQLite`. Nanoseconds reach the limit in the year 2262.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
@@ -97,7 +116,7 @@ fn ended_text(ended: AttemptEnd) -> &'static str {
 pub(super) mod tests {
     use rusqlite::Connection;
 
-    use super::super::super::{Change, HistoryEntry, HistoryFilter, SqliteStore, StampStore, Timestamp};
+    use super::super::super::{HistoryEntry, HistoryFilter, SqliteStore, StampStore, Timestamp};
     use super::*;
 
     /// Returns a change that ends an attempt without a stamp.

@@ -24,7 +24,7 @@ use tokio::sync::OnceCell;
 use super::codec::decode;
 use super::{
     Answer, AttemptEnd, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore,
-    Timestamp,
+    StoredObject, Timestamp,
 };
 use crate::BoxFuture;
 use database::{LATEST, RECORDS_AND_LATEST, explain, format};
@@ -140,6 +140,10 @@ impl StampStore for SqliteStore {
         self.reads.latest()
     }
 
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
+        self.reads.objects()
+    }
+
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {
         self.reads.history(filter)
     }
@@ -186,6 +190,20 @@ impl Reads {
                 Ok(latest.map(|time| Timestamp(time.unsigned_abs())))
             },
         )
+    }
+
+    /// Returns the objects with a row in either table. Databases before format 4 have no names.
+    fn known(&self) -> Result<Vec<StoredObject>, StampError> {
+        const BOTH: &str = "SELECT objects.id, names.id, names.type FROM objects LEFT JOIN names ON object = objects.id
+             UNION SELECT object, id, type FROM names";
+        const ROWS: &str = "SELECT id, NULL, NULL FROM objects";
+        self.reader.read(&self.path, Vec::new, |db| {
+            let query = if format(&self.path, db)? < 4 { ROWS } else { BOTH };
+            let mut statement = db.prepare_cached(query).map_err(|e| self.error(&e))?;
+            let rows = statement
+                .query_map([], |row| Ok(StoredObject { subdir: row.get(0)?, id: row.get(1)?, type_name: row.get(2)? }));
+            rows.map_err(|e| self.error(&e))?.collect::<Result<_, _>>().map_err(|e| self.error(&e))
+        })
     }
 
     fn lines(&self, filter: &HistoryFilter) -> Result<Vec<HistoryEntry>, StampError> {
@@ -238,6 +256,10 @@ impl StampStore for Reads {
 
     fn latest(&self) -> Answer<'_, Option<Timestamp>> {
         MaybeReady::ready(self.latest_time())
+    }
+
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
+        MaybeReady::ready(self.known())
     }
 
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>> {

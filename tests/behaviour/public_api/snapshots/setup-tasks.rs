@@ -1398,7 +1398,10 @@ pub enum Change {
     Retime { task: String, entry: Entry },
     MarkDone { task: String, entry: Entry, history: Box<HistoryEntry> },
     Forget { task: String },
+    Carry { task: String, entry: Entry },
+    Identify { id: String, type_name: String },
     Clear,
+    Retire,
 }
 impl Change {
     pub fn task(&self) -> Option<&str> {}
@@ -1598,9 +1601,28 @@ pub trait StampStore: Send + Sync + 'static {
         _each: &'a mut (dyn FnMut(&str, &[u8]) + Send),
     ) -> Answer<'a, bool> {}
     fn decode(&self, object: &str, bytes: &[u8]) -> Result<Records, StampError> {}
+    fn objects(&self) -> Answer<'_, Vec<StoredObject>> {}
     fn without_trace(&self) -> Option<&dyn StampStore> {}
     fn check_place(&self) -> Result<(), StampError> {}
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>>;
+}
+
+// setup_tasks::stamp::StoredObject
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub struct StoredObject {
+    pub subdir: String,
+    pub id: Option<String>,
+    pub type_name: Option<String>,
+}
+impl StoredObject {
+    pub fn new(subdir: impl Into<String>) -> Self {}
+    #[must_use]
+    pub fn identified(
+        mut self,
+        id: impl Into<String>,
+        type_name: impl Into<String>,
+    ) -> Self {}
 }
 
 // setup_tasks::stamp::Timestamp
