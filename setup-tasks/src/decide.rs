@@ -184,6 +184,22 @@ impl Newest {
     }
 }
 
+/// The tasks and dependencies before a row, as far as decisions need them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct EarlierTasks(Option<Newest>);
+
+impl EarlierTasks {
+    /// Adds a task or a dependency that ran at `time`.
+    pub(crate) fn add(&mut self, time: Option<Timestamp>, which: impl FnOnce() -> Cow<'static, str>) {
+        Newest::keep_later(&mut self.0, time, which);
+    }
+
+    /// Returns the one that ran last.
+    pub(crate) fn newest(&self) -> Option<&Newest> {
+        self.0.as_ref()
+    }
+}
+
 /// The facts about a task from which [`decide`] decides.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {

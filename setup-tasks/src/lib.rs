@@ -58,6 +58,10 @@
 
 #![warn(missing_docs, missing_debug_implementations)]
 
+// Unit tests declare models, whose generated code names this crate.
+#[cfg(test)]
+extern crate self as setup_tasks;
+
 pub mod activity;
 mod assembly;
 pub mod command;

@@ -15,7 +15,7 @@ use crate::work::{OnceError, WorkContext};
 pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
     // An excluded object is used as it is. This is not recorded in the object because it applies to
     // this fleet only.
-    if WorkContext::ask_fleet(|fleet| fleet.leaves_out(&object.core().id)).unwrap_or_default() {
+    if WorkContext::ask_fleet(|fleet| fleet.excludes(&object.core().id)).unwrap_or_default() {
         return Ok(());
     }
     if object.core().is_dry_run() {

@@ -44,7 +44,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let mut running = JoinSet::new();
     for _ in 0..workers {
         let of_fleet = current.of_fleet(shared.options.clone(), request);
-        running.spawn(of_fleet.carry(work(shared.clone())));
+        running.spawn(of_fleet.scope(work(shared.clone())));
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {

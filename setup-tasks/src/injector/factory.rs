@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::error::InjectError;
 use super::{Injector, Value};
 use crate::wait::WorkKind;
-use crate::work::{OnceError, Reached, SharedError, SharedOnce, WorkContext};
+use crate::work::{OnceError, RequestedWork, SharedError, SharedOnce, WorkContext};
 use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
@@ -24,7 +24,7 @@ pub(super) struct Factory {
 struct Planned {
     result: Result<Value, SharedError>,
     /// The work that the factory requested and that was planned instead of done.
-    reached: Arc<Reached>,
+    requested: Arc<RequestedWork>,
 }
 
 impl Factory {
@@ -62,13 +62,13 @@ impl Factory {
         let planned =
             self.planned.get_or_init(|| Box::new(SharedOnce::new(WorkKind::Factory, self.key.as_str().into())));
         let make = || -> BoxFuture<'static, Result<Planned>> {
-            let reached = Arc::<Reached>::default();
-            let making = WorkContext::reaching(reached.clone(), (self.make)(at));
-            Box::pin(async move { Ok(Planned { result: making.await.map_err(SharedError::from), reached }) })
+            let requested = Arc::<RequestedWork>::default();
+            let making = WorkContext::recording(requested.clone(), (self.make)(at));
+            Box::pin(async move { Ok(Planned { result: making.await.map_err(SharedError::from), requested }) })
         };
-        let Planned { result, reached } = planned.renew(make).await?;
-        if reached.is_any() {
-            WorkContext::note_planned(|| reached.would_run().map(str::to_owned));
+        let Planned { result, requested } = planned.renew(make).await?;
+        if requested.is_any() {
+            WorkContext::record_planned(|| requested.would_run().map(str::to_owned));
             return result.map_err(OnceError::Failed);
         }
         result.map(|value| self.made.offer(value)).map_err(OnceError::Failed)

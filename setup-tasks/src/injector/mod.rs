@@ -246,7 +246,7 @@ impl Injector {
         }
         // The future is polled here, however deep the stack is. A spawned tokio task would not
         // finish now.
-        match WorkContext::detached().carry(self.value(key)).now_or_never() {
+        match WorkContext::detached().scope(self.value(key)).now_or_never() {
             Some(value) => Ok(value?.and_then(|value| value.downcast().ok())),
             None => Err(InjectError::WouldBlock { key: key.to_string() }),
         }

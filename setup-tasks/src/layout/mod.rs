@@ -221,7 +221,7 @@ impl Layout {
     ///
     /// As for `build`.
     pub fn open_to_plan<E>(build: impl FnOnce() -> Result<Self, E>) -> Result<Self, E> {
-        let layout = WorkContext::planning(build)?;
+        let layout = WorkContext::in_plan_sync(build)?;
         layout.plan_only();
         Ok(layout)
     }

@@ -22,7 +22,9 @@ pub(crate) use dyn_object::{Asked, DynObject, Features, Order};
 pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use permit::Permit;
 pub(crate) use placed::Placed;
-pub(crate) use progress::{ObjectProgress, ProgressQuery, RequestResults, ResumePoint, RunGuard, TaskRecorded};
+pub(crate) use progress::{
+    ObjectProgress, ProgressQuery, RequestResults, ResultScope, ResumePoint, RunGuard, RunStart, TaskRecorded,
+};
 pub use ready_error::ReadyError;
 pub(crate) use settings::set_inherited;
 pub(crate) use types::{as_object, note_type};

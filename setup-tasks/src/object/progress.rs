@@ -9,7 +9,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{MutexGuard as RunLockGuard, Notify};
 
 use super::DynObject;
-use crate::decide::Newest;
+use crate::decide::EarlierTasks;
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::Timestamp;
 use crate::wait::{WaitCondition, WaitNode, WorkKind};
@@ -31,16 +31,44 @@ pub(crate) struct ObjectProgress {
 struct Recorded {
     /// The request of the last run.
     request: Option<RequestId>,
-    is_running: bool,
+    state: RunState,
     /// The result of each row that the last run considered.
     results: Vec<Option<TaskResult>>,
     /// The results that another process reported while this one waited for it.
     results_elsewhere: Vec<Option<TaskResult>>,
-    newest: Option<Newest>,
-    failed: Option<(Box<RunError>, RequestId)>,
+    earlier: EarlierTasks,
     /// The reports on all tasks that were not up to date.
     tasks: Vec<TaskReport>,
     up_to_date: usize,
+}
+
+/// The state of the last run.
+#[derive(Default)]
+enum RunState {
+    /// No run is in progress, and the last one did not fail.
+    #[default]
+    Idle,
+    Running,
+    /// The run failed. The error is valid for requests that began before the given one.
+    Failed(Box<RunError>, RequestId),
+}
+
+/// The start of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RunStart {
+    /// The run considers all rows.
+    Anew,
+    /// The run resumes where the last run of the same request ended.
+    Resume,
+}
+
+/// The requests for which a result is valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ResultScope {
+    /// The request of the run, and others that began before the result.
+    AllRequests,
+    /// The request of the run only, since the task was not considered.
+    OwnRequest,
 }
 
 /// The result of a task that was considered.
@@ -58,17 +86,25 @@ type QueryResult = Result<Option<Timestamp>, RunError>;
 #[derive(Clone, Copy)]
 pub(crate) struct ProgressQuery {
     pub(crate) request: RequestId,
-    /// Accepts results of a run that an earlier request started and that is still in progress. Waiting for its end could close
-    /// a circle, since that run may wait for this dependent.
-    pub(crate) takes_running: bool,
-    /// Accepts only results of its own request, since that forces the task.
-    pub(crate) own_alone: bool,
+    pub(crate) accepts: Accepts,
+}
+
+/// The results that a dependent accepts apart from those of its own request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Accepts {
+    /// None, since its own request forces the task.
+    OwnRequest,
+    /// Results from after the start of its request.
+    SinceRequest,
+    /// Also earlier results of a run that is still in progress. Waiting for its end could close a
+    /// circle, since that run may wait for this dependent.
+    RunInProgress,
 }
 
 /// The state that a run begins with.
 #[derive(Default)]
 pub(crate) struct ResumePoint {
-    pub(crate) newest: Option<Newest>,
+    pub(crate) earlier: EarlierTasks,
     /// The results of the rows that an earlier run of the same request considered.
     results: Vec<Option<TaskResult>>,
 }
@@ -80,15 +116,21 @@ impl ResumePoint {
 }
 
 impl Recorded {
-    fn keep_newest(&mut self, newest: Option<&Newest>) {
-        if self.newest.as_ref() != newest {
-            self.newest = newest.cloned();
+    fn keep_earlier(&mut self, earlier: &EarlierTasks) {
+        if self.earlier != *earlier {
+            self.earlier = earlier.clone();
         }
     }
 
-    fn is_good(&self, at: RequestId, query: ProgressQuery) -> bool {
-        self.request == Some(query.request)
-            || (!query.own_alone && (at > query.request || (query.takes_running && self.is_running)))
+    /// Returns whether a result is valid for a query.
+    fn is_valid(&self, at: RequestId, query: ProgressQuery) -> bool {
+        let is_own = self.request == Some(query.request);
+        is_own
+            || match query.accepts {
+                Accepts::OwnRequest => false,
+                Accepts::SinceRequest => at > query.request,
+                Accepts::RunInProgress => at > query.request || matches!(self.state, RunState::Running),
+            }
     }
 }
 
@@ -130,57 +172,64 @@ impl ObjectProgress {
     pub(crate) fn result(&self, query: ProgressQuery, row: usize) -> Option<QueryResult> {
         let recorded = self.recorded();
         if let Some(Some(result)) = recorded.results.get(row)
-            && recorded.is_good(result.at, query)
+            && recorded.is_valid(result.at, query)
         {
             return Some(Ok(result.time));
         }
         if let Some(Some(result)) = recorded.results_elsewhere.get(row)
-            && !query.own_alone
+            && query.accepts != Accepts::OwnRequest
             && result.at > query.request
         {
             return Some(Ok(result.time));
         }
-        let (error, at) = recorded.failed.as_ref()?;
-        recorded.is_good(*at, query).then(|| Err((**error).clone()))
+        let RunState::Failed(error, at) = &recorded.state else { return None };
+        recorded.is_valid(*at, query).then(|| Err((**error).clone()))
     }
 
-    /// Begins a run. With `go_on`, it resumes where the last run of the same request ended.
-    pub(crate) fn begin(&self, request: RequestId, go_on: bool, rows: usize) -> Result<ResumePoint, RunError> {
+    /// Begins a run.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the run that it would resume.
+    pub(crate) fn begin(&self, request: RequestId, start: RunStart, rows: usize) -> Result<ResumePoint, RunError> {
         let mut recorded = self.recorded();
         let is_same = recorded.request == Some(request);
-        if go_on && is_same {
-            if let Some((error, _)) = &recorded.failed {
+        if start == RunStart::Resume && is_same {
+            if let RunState::Failed(error, _) = &recorded.state {
                 return Err((**error).clone());
             }
-            recorded.is_running = true;
-            return Ok(ResumePoint { newest: recorded.newest.clone(), results: recorded.results.clone() });
+            recorded.state = RunState::Running;
+            return Ok(ResumePoint { earlier: recorded.earlier.clone(), results: recorded.results.clone() });
         }
         let mut results = std::mem::take(&mut recorded.results);
         results.clear();
         results.reserve_exact(rows);
         // The reports of the request are kept for its fleet.
         let tasks = if is_same { std::mem::take(&mut recorded.tasks) } else { Vec::new() };
-        *recorded = Recorded { request: Some(request), is_running: true, results, tasks, ..Recorded::default() };
+        let state = RunState::Running;
+        *recorded = Recorded { request: Some(request), state, results, tasks, ..Recorded::default() };
         Ok(ResumePoint::default())
     }
 
-    /// Records the result of a task. The result is valid for other requests only if the task was
-    /// `considered`.
-    pub(crate) fn record(&self, row: usize, time: Option<Timestamp>, considered: bool, newest: Option<&Newest>) {
+    /// Records the result of a task.
+    pub(crate) fn record(&self, row: usize, time: Option<Timestamp>, scope: ResultScope, earlier: &EarlierTasks) {
         let mut recorded = self.recorded();
         if recorded.results.len() <= row {
             recorded.results.resize(row + 1, None);
         }
-        let at = if considered { RequestId::latest() } else { RequestId::NEVER };
+        let at = match scope {
+            ResultScope::AllRequests => RequestId::latest(),
+            ResultScope::OwnRequest => RequestId::NEVER,
+        };
         recorded.results[row] = Some(TaskResult { time, at });
-        recorded.keep_newest(newest);
+        recorded.keep_earlier(earlier);
         drop(recorded);
         self.notify();
     }
 
     /// Records the results of tasks that were considered without a wait in between, the first at `at`. Taking the lock once per
     /// object instead of once per task saves a tenth of a run with nothing to do.
-    pub(crate) fn record_all(&self, tasks: &[(usize, Option<Timestamp>)], at: RequestId, newest: Option<&Newest>) {
+    pub(crate) fn record_all(&self, tasks: &[(usize, Option<Timestamp>)], at: RequestId, earlier: &EarlierTasks) {
         let mut recorded = self.recorded();
         let rows = tasks.iter().map(|(row, _)| row + 1).max().unwrap_or_default();
         if recorded.results.len() < rows {
@@ -189,7 +238,7 @@ impl ObjectProgress {
         for &(row, time) in tasks {
             recorded.results[row] = Some(TaskResult { time, at });
         }
-        recorded.keep_newest(newest);
+        recorded.keep_earlier(earlier);
         drop(recorded);
         self.notify();
     }
@@ -208,7 +257,7 @@ impl ObjectProgress {
     /// Returns the rows that the run in progress has considered, with their times.
     pub(crate) fn recorded_by_current_run(&self) -> Vec<(usize, Option<Timestamp>)> {
         let recorded = self.recorded();
-        if !recorded.is_running {
+        if !matches!(recorded.state, RunState::Running) {
             return Vec::new();
         }
         let results = recorded.results.iter().enumerate();
@@ -222,7 +271,7 @@ impl ObjectProgress {
     pub(crate) fn rewind(&self, start: &ResumePoint) {
         let mut recorded = self.recorded();
         recorded.results.clone_from(&start.results);
-        recorded.newest.clone_from(&start.newest);
+        recorded.earlier.clone_from(&start.earlier);
     }
 
     /// Keeps the report of a run until its fleet takes it.
@@ -238,8 +287,10 @@ impl ObjectProgress {
     /// Ends a run.
     pub(crate) fn end(&self, error: Option<&RunError>) {
         let mut recorded = self.recorded();
-        recorded.failed = error.map(|error| (Box::new(error.clone()), RequestId::latest()));
-        recorded.is_running = false;
+        recorded.state = match error {
+            Some(error) => RunState::Failed(Box::new(error.clone()), RequestId::latest()),
+            None => RunState::Idle,
+        };
         drop(recorded);
         self.notify();
     }
@@ -247,7 +298,7 @@ impl ObjectProgress {
     /// Returns the task because of which later ones would run, if a plan of the request has found one.
     pub(crate) fn would_run(&self, request: RequestId) -> Option<Cow<'static, str>> {
         let recorded = self.recorded();
-        let newest = recorded.newest.as_ref().filter(|_| recorded.request == Some(request))?;
+        let newest = recorded.earlier.newest().filter(|_| recorded.request == Some(request))?;
         (newest.time >= Timestamp::UNDECIDED).then(|| newest.which.clone())
     }
 
@@ -257,7 +308,10 @@ impl ObjectProgress {
         (recorded.request == Some(request)).then(|| RequestResults {
             tasks: std::mem::take(&mut recorded.tasks),
             up_to_date: std::mem::take(&mut recorded.up_to_date),
-            failed: recorded.failed.as_ref().map(|(error, _)| (**error).clone()),
+            failed: match &recorded.state {
+                RunState::Failed(error, _) => Some((**error).clone()),
+                RunState::Idle | RunState::Running => None,
+            },
         })
     }
 }
@@ -276,7 +330,11 @@ pub(crate) struct RunGuard<'c>(pub(crate) &'c ObjectProgress);
 
 impl Drop for RunGuard<'_> {
     fn drop(&mut self) {
-        self.0.recorded().is_running = false;
+        let mut recorded = self.0.recorded();
+        if let RunState::Running = recorded.state {
+            recorded.state = RunState::Idle;
+        }
+        drop(recorded);
         self.0.notify();
     }
 }
@@ -301,7 +359,22 @@ impl ProgressQuery {
     /// Returns the query of the current work for a task of another object.
     pub(crate) fn of(cx: &RequestCx<'_>, object: &dyn DynObject, row: usize) -> Self {
         let forced = cx.fleet.map(|fleet| fleet.forces(&object.core().id, object.name(row)));
-        Self { request: cx.request, takes_running: forced.is_none(), own_alone: forced.unwrap_or_default() }
+        let accepts = match forced {
+            None => Accepts::RunInProgress,
+            Some(false) => Accepts::SinceRequest,
+            Some(true) => Accepts::OwnRequest,
+        };
+        Self { request: cx.request, accepts }
+    }
+
+    /// Returns this query, which also accepts earlier results of a run that is still in progress
+    /// unless its own request forces the task.
+    pub(crate) fn or_running(self) -> Self {
+        let accepts = match self.accepts {
+            Accepts::OwnRequest => Accepts::OwnRequest,
+            Accepts::SinceRequest | Accepts::RunInProgress => Accepts::RunInProgress,
+        };
+        Self { accepts, ..self }
     }
 }
 
@@ -320,7 +393,8 @@ impl WaitCondition for TaskRecorded {
     }
 
     fn task(&self) -> Option<&'static str> {
-        let object = self.object.upgrade().filter(|_| !self.mode.is_plan() && !self.query.own_alone)?;
+        let object =
+            self.object.upgrade().filter(|_| !self.mode.is_plan() && self.query.accepts != Accepts::OwnRequest)?;
         Some(object.stamp_name(self.row))
     }
 }

@@ -25,6 +25,7 @@ use crate::work::Stops;
 use crate::work::panicked;
 
 /// The last attempt of a task that failed.
+#[derive(Debug)]
 pub(crate) struct FailedAttempt {
     pub(crate) error: anyhow::Error,
     /// The log, if the attempt wrote one.

@@ -20,7 +20,7 @@ pub(super) enum Class {
 
 /// The facts of a task that are known without a call.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Known<'a> {
+pub(super) struct KnownFacts<'a> {
     pub(super) forced: bool,
     pub(super) entry: Option<&'a Entry>,
     pub(super) newest: Option<&'a Newest>,
@@ -28,7 +28,7 @@ pub(super) struct Known<'a> {
     pub(super) slow_invalidators: bool,
 }
 
-impl<'a> Known<'a> {
+impl<'a> KnownFacts<'a> {
     /// Returns all facts of the task. The unknown ones are unasked.
     pub(super) fn facts(&self, has: &Features) -> Facts<'a> {
         Facts {
@@ -52,7 +52,7 @@ fn unasked<A>(has: bool) -> Fact<A> {
 
 /// Returns the class of a task.
 #[inline]
-pub(super) fn classify(has: &Features, known: &Known<'_>) -> Class {
+pub(super) fn classify(has: &Features, known: &KnownFacts<'_>) -> Class {
     if has.category != TaskCategory::Task || has.dependencies || has.dependencies_always {
         return Class::NeedsProbe;
     }
@@ -60,7 +60,7 @@ pub(super) fn classify(has: &Features, known: &Known<'_>) -> Class {
 }
 
 /// Returns the class of a task whose hash function was called before.
-pub(super) fn classify_hashed(has: &Features, known: &Known<'_>, hash: Option<&String>) -> Class {
+pub(super) fn classify_hashed(has: &Features, known: &KnownFacts<'_>, hash: Option<&String>) -> Class {
     let mut facts = known.facts(has);
     facts.hash = hash.map_or(Fact::Absent, |hash| Fact::Known(hash.clone()));
     class_of(decide(&facts))
@@ -92,39 +92,39 @@ mod tests {
     #[test]
     fn a_stamp_alone_makes_a_plain_task_up_to_date() {
         let entry = stamped();
-        let known = Known { entry: Some(&entry), ..Known::default() };
+        let known = KnownFacts { entry: Some(&entry), ..KnownFacts::default() };
         assert_eq!(classify(&plain(), &known), Class::UpToDate(Some(STAMPED)));
     }
 
     #[test]
     fn a_task_without_a_stamp_runs_whatever_its_helpers_say() {
         let has = Features { hash: true, inputs: true, invalidator: true, ..plain() };
-        assert_eq!(classify(&has, &Known::default()), Class::Run(Reason::NeverRan));
+        assert_eq!(classify(&has, &KnownFacts::default()), Class::Run(Reason::NeverRan));
     }
 
     #[test]
     fn a_forced_task_and_an_interrupted_one_run_without_a_probe() {
         let entry = stamped();
         let has = Features { hash: true, ..plain() };
-        let forced = Known { forced: true, entry: Some(&entry), ..Known::default() };
+        let forced = KnownFacts { forced: true, entry: Some(&entry), ..KnownFacts::default() };
         assert_eq!(classify(&has, &forced), Class::Run(Reason::Forced));
         let running = Attempt::Running { since: STAMPED, run: RunId::default() };
         let entry = Entry { attempt: Some(Box::new(running)), ..stamped() };
-        let interrupted = Known { entry: Some(&entry), ..Known::default() };
+        let interrupted = KnownFacts { entry: Some(&entry), ..KnownFacts::default() };
         assert_eq!(classify(&has, &interrupted), Class::Run(Reason::Interrupted));
     }
 
     #[test]
     fn an_earlier_task_that_ran_later_makes_a_task_run() {
         let (entry, newest) = (stamped(), Newest { time: Timestamp(6), which: "fetch".into() });
-        let known = Known { entry: Some(&entry), newest: Some(&newest), ..Known::default() };
+        let known = KnownFacts { entry: Some(&entry), newest: Some(&newest), ..KnownFacts::default() };
         assert_eq!(classify(&plain(), &known), Class::Run(Reason::DependencyNewer { which: "fetch".into() }));
     }
 
     #[test]
     fn each_helper_of_a_stamped_task_needs_a_probe() {
         let entry = stamped();
-        let known = Known { entry: Some(&entry), ..Known::default() };
+        let known = KnownFacts { entry: Some(&entry), ..KnownFacts::default() };
         for has in [
             Features { hash: true, ..plain() },
             Features { inputs: true, ..plain() },
@@ -141,14 +141,14 @@ mod tests {
     fn a_slow_invalidator_needs_a_probe_only_where_slow_ones_are_asked() {
         let entry = stamped();
         let has = Features { invalidator: true, slow_invalidator: true, ..plain() };
-        let known = Known { entry: Some(&entry), ..Known::default() };
+        let known = KnownFacts { entry: Some(&entry), ..KnownFacts::default() };
         assert_eq!(classify(&has, &known), Class::UpToDate(Some(STAMPED)));
-        assert_eq!(classify(&has, &Known { slow_invalidators: true, ..known }), Class::NeedsProbe);
+        assert_eq!(classify(&has, &KnownFacts { slow_invalidators: true, ..known }), Class::NeedsProbe);
     }
 
     #[test]
     fn what_depends_on_other_objects_needs_a_probe_even_if_it_is_forced() {
-        let known = Known { forced: true, ..Known::default() };
+        let known = KnownFacts { forced: true, ..KnownFacts::default() };
         for has in [
             Features { category: TaskCategory::Relationship, ..plain() },
             Features { category: TaskCategory::Customization, ..plain() },

@@ -2,105 +2,145 @@
 //! events.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::attempt::{FailedAttempt, run_task};
 use super::driver::Driver;
-use super::frame::Frame;
-use super::guard::{Guard, Keeps, Success};
+use super::guard::{Guard, Keeps, Mark, Success};
 use super::nested::RunningTask;
 use super::probe::TaskProbe;
+use super::rows::Frame;
 use super::session::Session;
 use crate::decide::Reason;
 use crate::event::EventKind;
-use crate::report::RunError;
-use crate::report::{TaskReport, TaskStatus};
+use crate::object::DynObject;
+use crate::report::{RunError, TaskStatus};
 use crate::stamp::Timestamp;
 use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
 use crate::wait::ActiveTask;
 use crate::work::Mode;
 
-/// A task that failed, or a run that cannot go on.
-enum Failure {
-    Task(FailedAttempt),
-    Run(RunError),
+/// A task that must run.
+pub(super) struct DueTask<'f> {
+    pub(super) frame: &'f Frame,
+    pub(super) row: usize,
+    pub(super) reason: Reason,
+    /// The hash text, if the hash function was called.
+    pub(super) hash: Option<String>,
 }
 
-impl<E: Into<RunError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        Self::Run(error.into())
+/// The result of the execution of a task.
+#[derive(Debug)]
+pub(super) struct Executed {
+    pub(super) end: ExecutionEnd,
+    pub(super) duration: Duration,
+}
+
+/// The end of the execution of a task.
+#[derive(Debug)]
+pub(super) enum ExecutionEnd {
+    /// The task completed at this time. Later tasks are compared with it.
+    Completed(Timestamp),
+    /// The task skipped itself.
+    Skipped,
+    /// The last attempt failed.
+    Failed(FailedAttempt),
+}
+
+impl DueTask<'_> {
+    /// Returns the name of the task in stamps.
+    pub(super) fn name(&self) -> &'static str {
+        self.frame.object.stamp_name(self.row)
     }
 }
 
-type Ran = Result<(TaskStatus, Option<Timestamp>), Failure>;
-
-impl Driver<'_> {
-    /// Runs a task, and returns its report.
-    pub(super) async fn execute(
-        &mut self,
-        session: &Arc<Session>,
-        frame: &Frame,
-        row: usize,
-        reason: &Reason,
-        hash: Option<String>,
-    ) -> Result<TaskReport, RunError> {
-        let (core, task) = (self.object.core(), frame.object.stamp_name(row));
-        self.emit(frame, row, || EventKind::TaskShouldRun { reason: reason.clone() });
-        tracing::debug!(object = %core.id, task, %reason, "running");
-        let (description, node) = (frame.object.describe(row), &core.progress(Mode::Apply).node);
-        let (of_step, since) = (Some(reason.clone()), SystemTime::now());
-        let step = ActiveTask { task, description: description.clone(), reason: of_step, since };
-        node.step(Some(step.clone()));
-        let cx = self.prepare(session, frame, row, Some(reason)).await?;
-        let started = Instant::now();
-        let ended = self.run_guarded(session, (frame, row), &cx, reason, (hash, started), step).await;
-        node.step(None);
-        let duration = started.elapsed();
-        match ended {
-            Ok((status, time)) => {
-                let ran = status == TaskStatus::Ran;
-                self.emit(frame, row, || if ran { EventKind::TaskRan { duration } } else { EventKind::TaskSkipped });
-                Ok(TaskReport { status, duration, ..TaskReport::up_to_date(task, description, time) })
-            }
-            Err(Failure::Run(error)) => Err(error),
-            Err(Failure::Task(FailedAttempt { error: source, log })) => {
-                self.emit(frame, row, || EventKind::TaskFail { error: format!("{source:#}"), duration, log });
-                let (object, description) = (core.id.to_string(), description.into_owned());
-                Err(RunError::Task {
-                    object,
-                    task,
-                    description,
-                    reason: Box::new(reason.clone()),
-                    source: source.into(),
-                })
+impl Executed {
+    fn event(&self) -> EventKind {
+        let duration = self.duration;
+        match &self.end {
+            ExecutionEnd::Completed(_) => EventKind::TaskRan { duration },
+            ExecutionEnd::Skipped => EventKind::TaskSkipped,
+            ExecutionEnd::Failed(FailedAttempt { error, log }) => {
+                EventKind::TaskFail { error: format!("{error:#}"), duration, log: log.clone() }
             }
         }
     }
+}
 
-    /// Runs a task under its guard, with its hash and inputs from before the call of its method.
-    async fn run_guarded(
+impl ExecutionEnd {
+    /// Returns the status of the task for the report and its time.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error of the run if the task failed.
+    pub(super) fn result(
+        self,
+        object: &Arc<dyn DynObject>,
+        due: &DueTask<'_>,
+    ) -> Result<(TaskStatus, Option<Timestamp>), RunError> {
+        match self {
+            Self::Completed(time) => Ok((TaskStatus::Ran, Some(time))),
+            Self::Skipped => Ok((TaskStatus::Skipped, None)),
+            Self::Failed(FailedAttempt { error, .. }) => Err(RunError::Task {
+                object: object.core().id.to_string(),
+                task: due.name(),
+                description: due.frame.object.describe(due.row).into_owned(),
+                reason: Box::new(due.reason.clone()),
+                source: error.into(),
+            }),
+        }
+    }
+}
+
+impl Driver<'_> {
+    /// Executes a task, and returns how it ended.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the run cannot go on, apart from a failure of the task itself.
+    pub(super) async fn execute(&mut self, session: &Arc<Session>, due: &DueTask<'_>) -> Result<Executed, RunError> {
+        let DueTask { frame, row, reason, .. } = due;
+        let (core, task) = (self.scope.object.core(), due.name());
+        self.emit(frame, *row, || EventKind::TaskShouldRun { reason: reason.clone() });
+        tracing::debug!(object = %core.id, task, %reason, "running");
+        let node = &core.progress(Mode::Apply).node;
+        let (description, since) = (frame.object.describe(*row), SystemTime::now());
+        let active = ActiveTask { task, description, reason: Some(reason.clone()), since };
+        node.step(Some(active.clone()));
+        let cx = self.prepare(session, frame, *row, Some(reason)).await?;
+        let started = Instant::now();
+        let end = self.execute_guarded(session, due, &cx, active, started).await;
+        node.step(None);
+        let executed = Executed { end: end?, duration: started.elapsed() };
+        self.emit(frame, *row, || executed.event());
+        Ok(executed)
+    }
+
+    /// Executes a task under its guard, with its hash and inputs from before the call of its method.
+    async fn execute_guarded(
         &mut self,
         session: &Arc<Session>,
-        (frame, row): (&Frame, usize),
+        due: &DueTask<'_>,
         cx: &TaskContext,
-        reason: &Reason,
-        (hash, started): (Option<String>, Instant),
-        step: ActiveTask,
-    ) -> Ran {
-        let (object, name) = (&frame.object, cx.task());
+        active: ActiveTask,
+        started: Instant,
+    ) -> Result<ExecutionEnd, RunError> {
+        let (object, row, name) = (&due.frame.object, due.row, cx.task());
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
-        let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: self.contexts.resources() };
+        let resources = self.position.contexts.resources();
+        let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: resources.clone() };
         let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
         // A completion check decides alone, so the next run needs neither a hash nor inputs.
-        let hash = if hash.is_some() || has.completion { hash } else { probe.hash().await? };
+        let hash = if due.hash.is_some() || has.completion { due.hash.clone() } else { probe.hash().await? };
         let inputs = if has.completion { Vec::new() } else { probe.record_inputs()? };
-        let is_marked = self.marked.take_if(|marked| *marked == name).is_some();
+        let is_marked = self.records.marked_ahead.take_if(|marked| *marked == name).is_some();
         // A remaining mark belongs to another task, which this one may run through its handle.
         self.unmark().await?;
-        let guard = Guard::begin(session, &self.records, name, reason, keeps, is_marked).await?;
-        let running = RunningTask::new(self.object, session, self.contexts.resources(), step, self.running.as_ref());
+        let mark = if is_marked { Mark::WrittenAhead } else { Mark::Missing };
+        let guard = Guard::begin(session, &self.records, name, &due.reason, keeps, mark).await?;
+        let running = RunningTask::new(self.scope.object, session, resources, active, self.scope.caller.as_ref());
         let ran = running.scope(run_task(session, object, row, cx)).await;
         let mut nested = self.take_nested(&running).await?;
         match ran {
@@ -117,24 +157,28 @@ impl Driver<'_> {
                 let time = session.layout().clock().now();
                 let kept = cx.take_kept();
                 let success = Success { time, hash, source: has.source, inputs, changed_while_running, kept, duration };
-                let retimed = nested.iter_mut().filter_map(|done| done.retime(time, &self.records)).collect();
-                self.done.extend(&nested);
-                let next = self.next_for_sure(frame, name, time);
-                guard.complete(&mut self.records, success, retimed, next).await?;
-                self.marked = self.marked.or(next);
-                self.tell_nested(&nested);
-                Ok((TaskStatus::Ran, Some(time)))
+                let retimed = nested.iter_mut().filter_map(|task| task.retime(time, &self.records)).collect();
+                self.results.nested.extend(&nested);
+                let next = self.next_for_sure(due.frame, name, time);
+                guard.complete(&mut self.records.all, success, retimed, next).await?;
+                self.records.marked_ahead = self.records.marked_ahead.or(next);
+                self.record_nested(&nested);
+                Ok(ExecutionEnd::Completed(time))
             }
             Ok(Outcome::Skipped) => {
-                self.done.append(&mut nested);
-                guard.skip(&mut self.records, started.elapsed()).await?;
-                Ok((TaskStatus::Skipped, None))
+                self.results.nested.append(&mut nested);
+                guard.skip(&mut self.records.all, started.elapsed()).await?;
+                Ok(ExecutionEnd::Skipped)
             }
             Err(failed) => {
-                self.done.append(&mut nested);
-                guard.fail(&mut self.records, format!("{:#}", failed.error), started.elapsed()).await?;
-                Err(Failure::Task(failed))
+                self.results.nested.append(&mut nested);
+                guard.fail(&mut self.records.all, format!("{:#}", failed.error), started.elapsed()).await?;
+                Ok(ExecutionEnd::Failed(failed))
             }
         }
     }
 }
+
+#[cfg(test)]
+#[path = "execute_tests.rs"]
+mod tests;

@@ -27,6 +27,14 @@ pub(crate) enum Keeps {
     Change,
 }
 
+/// The mark of a task as in progress, as the store has it when the task begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mark {
+    Missing,
+    /// The mark was written together with the stamp of the task before.
+    WrittenAhead,
+}
+
 /// The data of a successful attempt.
 pub(crate) struct Success {
     pub(crate) time: Timestamp,
@@ -47,10 +55,10 @@ impl<'s> Guard<'s> {
         task: &'static str,
         reason: &Reason,
         keeps: Keeps,
-        is_marked: bool,
+        written: Mark,
     ) -> Result<Self, StampError> {
         let guard = Self { session, task, reason: reason.clone(), previous: records.get(task).cloned(), keeps };
-        if !is_marked {
+        if written == Mark::Missing {
             write(session, vec![mark(session, records, task, keeps)]).await?;
         }
         Ok(guard)

@@ -26,59 +26,59 @@ const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
 /// The time that a failed wait allows for a last query about the holder's work.
-const LAST_WORDS: Duration = Duration::from_millis(300);
+const LAST_QUERY_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The purpose for which a run needs an object's lock.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Wanted<'w> {
+pub(super) struct LockPurpose<'w> {
     /// The task that must run, and the records that led to this decision. The task may be up to
     /// date after another process has run it. `None` if only this process can do the work.
     pub(super) task: Option<(&'static str, &'w Records)>,
     /// The query that the run serves, and the queried row.
-    pub(super) asked: Option<(ProgressQuery, usize)>,
+    pub(super) query: Option<(ProgressQuery, usize)>,
 }
 
 /// The state of the waits of one run for other processes.
 #[derive(Default)]
-pub(super) struct Patience {
+pub(super) struct LockWaits {
     /// The time when the first wait began, by this process's clock and by the clock that all
     /// processes share.
     since: Option<(Instant, u64)>,
     /// The holder that was last reported to listeners.
-    told: Option<String>,
+    reported_holder: Option<String>,
     /// The tasks that this run knows as considered by holders, per process and session.
-    heard: BTreeMap<(String, u64), BTreeSet<String>>,
+    known_considered: BTreeMap<(String, u64), BTreeSet<String>>,
 }
 
 /// The end of a wait.
-pub(super) enum Waiting {
+pub(super) enum LockWaitEnd {
     Leased(HeldLease),
     /// New records, with which the walk may pass further tasks.
-    Changed(Records),
+    RecordsChanged(Records),
     /// The holder considered the task that the run is for.
-    Passed,
+    ResultKnown,
 }
 
 /// A wait in progress.
-pub(super) struct Wait<'w> {
+pub(super) struct LockWait<'w> {
     pub(super) object: &'w Arc<dyn DynObject>,
-    pub(super) wanted: Wanted<'w>,
-    pub(super) patience: &'w mut Patience,
+    pub(super) purpose: LockPurpose<'w>,
+    pub(super) waits: &'w mut LockWaits,
     pub(super) holder: Holder,
     /// A circle that one query has found.
     pub(super) suspected: Option<Circle>,
 }
 
-impl Wait<'_> {
+impl LockWait<'_> {
     fn progress(&self) -> &ObjectProgress {
         self.object.core().progress(Mode::Apply)
     }
 
     /// Waits until one of the ends, for at most the configured time.
-    pub(super) async fn end(mut self) -> Result<Waiting, RunError> {
+    pub(super) async fn end(mut self) -> Result<LockWaitEnd, RunError> {
         let core = self.object.core();
         let timeout = core.config().lock_timeout();
-        let (since, _) = *self.patience.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
+        let (since, _) = *self.waits.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
         let locked = LockedElsewhere { holder: self.holder.name.clone(), subdir: core.subdir.clone() };
         let node = &core.progress(Mode::Apply).node;
         // The wait is entered before others are queried. If the waits of two processes close a
@@ -87,23 +87,23 @@ impl Wait<'_> {
         let mut followed = core.layout.follow(&core.subdir);
         let mut pause = FIRST_PAUSE;
         loop {
-            self.tell();
-            if let Some(records) = self.changed().await? {
-                return Ok(Waiting::Changed(records));
+            self.emit_holder();
+            if let Some(records) = self.changed_records().await? {
+                return Ok(LockWaitEnd::RecordsChanged(records));
             }
             let waited = since.elapsed();
             if waited >= timeout {
-                return Err(self.give_up(&mut followed, waited).await);
+                return Err(self.timeout_error(&mut followed, waited).await);
             }
             let sleep = tokio::time::sleep(pause.min(timeout.saturating_sub(waited)));
             pause = (pause * 2).min(LONGEST_PAUSE);
-            let is_news = matches!(select(pin!(followed.next()), pin!(sleep)).await, Either::Left(_));
-            if is_news && let Some(ended) = self.hear(&followed).await? {
+            let has_answers = matches!(select(pin!(followed.next()), pin!(sleep)).await, Either::Left(_));
+            if has_answers && let Some(ended) = self.receive(&followed).await? {
                 return Ok(ended);
             }
             let (leases, renewals) = core.layout.leases();
             match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
-                Ok(lease) => return Ok(Waiting::Leased(lease)),
+                Ok(lease) => return Ok(LockWaitEnd::Leased(lease)),
                 Err(holder) => {
                     if holder.name != self.holder.name {
                         entered.is_held_by(&holder.name);
@@ -115,19 +115,19 @@ impl Wait<'_> {
     }
 
     /// Emits one event per holder that this run waits for.
-    fn tell(&mut self) {
-        if self.patience.told.as_ref() == Some(&self.holder.name) {
+    fn emit_holder(&mut self) {
+        if self.waits.reported_holder.as_ref() == Some(&self.holder.name) {
             return;
         }
         let (core, holder) = (self.object.core(), self.holder.name.clone());
         tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
         core.emit("", || EventKind::Waiting { holder: holder.clone() });
-        self.patience.told = Some(holder);
+        self.waits.reported_holder = Some(holder);
     }
 
     /// Returns the records, if the task has ended since the decision that it must run.
-    async fn changed(&self) -> Result<Option<Records>, RunError> {
-        let Some((task, decided_by)) = self.wanted.task else { return Ok(None) };
+    async fn changed_records(&self) -> Result<Option<Records>, RunError> {
+        let Some((task, decided_by)) = self.purpose.task else { return Ok(None) };
         let now = self.object.core().load().await?;
         let has_ended = |entry: &Entry| entry.attempt.is_none();
         let is_new = now.get(task).is_some_and(has_ended) && now.get(task) != decided_by.get(task);
@@ -135,12 +135,12 @@ impl Wait<'_> {
     }
 
     /// Processes the answers of other processes. Returns the end of the wait if they cause it.
-    async fn hear(&mut self, followed: &Followed) -> Result<Option<Waiting>, RunError> {
+    async fn receive(&mut self, followed: &Followed) -> Result<Option<LockWaitEnd>, RunError> {
         let (news, core) = (followed.news(), self.object.core());
         let mut may_come_further = false;
         for process in &news.others {
             let Some(held) = process.holds(&core.subdir) else { continue };
-            may_come_further |= self.hear_of(&process.run, held);
+            may_come_further |= self.record_considered(&process.run, held);
         }
         if let Some(circle) = self.circle(&news) {
             // A circle counts when two queries have found it. The processes are queried one after
@@ -153,25 +153,25 @@ impl Wait<'_> {
         } else {
             self.suspected = None;
         }
-        if self.wanted.asked.is_some_and(|(query, row)| self.progress().result(query, row).is_some()) {
-            return Ok(Some(Waiting::Passed));
+        if self.purpose.query.is_some_and(|(query, row)| self.progress().result(query, row).is_some()) {
+            return Ok(Some(LockWaitEnd::ResultKnown));
         }
-        Ok(if may_come_further { Some(Waiting::Changed(core.load().await?)) } else { None })
+        Ok(if may_come_further { Some(LockWaitEnd::RecordsChanged(core.load().await?)) } else { None })
     }
 
     /// Records the tasks that the holder has considered since this process began to wait. These
     /// results are as good as own ones. Returns whether the task that must run may now be up to
     /// date, which is the case each time that a holder has considered it.
-    fn hear_of(&mut self, run: &str, held: &HeldObject) -> bool {
-        let since = self.patience.since.map_or(u64::MAX, |(_, since)| since);
-        let heard = self.patience.heard.entry((run.to_owned(), held.session)).or_default();
-        let wanted = self.wanted.task.map(|(task, _)| task);
+    fn record_considered(&mut self, run: &str, held: &HeldObject) -> bool {
+        let since = self.waits.since.map_or(u64::MAX, |(_, since)| since);
+        let known = self.waits.known_considered.entry((run.to_owned(), held.session)).or_default();
+        let due = self.purpose.task.map(|(task, _)| task);
         let mut may_come_further = false;
         for passed in &held.passed {
-            if !heard.insert(passed.task.clone()) {
+            if !known.insert(passed.task.clone()) {
                 continue;
             }
-            may_come_further |= wanted == Some(&*passed.task);
+            may_come_further |= due == Some(&*passed.task);
             if passed.at > since
                 && let Some(row) = self.object.row(&passed.task)
             {
@@ -207,10 +207,10 @@ impl Wait<'_> {
 
     /// Returns the error of a wait whose time is over, with the work of the holder if that is
     /// known.
-    async fn give_up(&self, followed: &mut Followed, waited: Duration) -> RunError {
+    async fn timeout_error(&self, followed: &mut Followed, waited: Duration) -> RunError {
         let core = self.object.core();
         if followed.news().number == 0 || self.suspected.is_none() {
-            let _ = tokio::time::timeout(LAST_WORDS, followed.next()).await;
+            let _ = tokio::time::timeout(LAST_QUERY_TIMEOUT, followed.next()).await;
         }
         let news = followed.news();
         let doing = news.others.iter().find_map(|process| process.holds(&core.subdir)).map(|held| held.doing.clone());

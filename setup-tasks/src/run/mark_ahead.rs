@@ -4,11 +4,10 @@
 
 use std::borrow::Cow;
 
-use super::classify::{Class, Known, classify};
-use super::driver::{Access, Driver};
-use super::frame::Frame;
+use super::classify::{Class, KnownFacts, classify};
+use super::driver::Driver;
 use super::guard::unmark;
-use crate::decide::Newest;
+use super::rows::Frame;
 use crate::report::RunError;
 use crate::stamp::Timestamp;
 
@@ -17,28 +16,28 @@ impl Driver<'_> {
     /// and needs neither a probe nor a system dependency first.
     pub(super) fn next_for_sure(&self, frame: &Frame, task: &'static str, time: Timestamp) -> Option<&'static str> {
         let object = &frame.object;
-        let row = self.follower.filter(|_| self.marked.is_none())?;
+        let row = self.position.follower.filter(|_| self.records.marked_ahead.is_none())?;
         let has = object.features(row);
         // The stamp contains the hash and the inputs from before the task begins, so these must be
         // read first.
         let is_recorded = has.completion || has.hash || has.inputs;
-        let is_done = self.done(has.stamp_name).is_some();
-        if is_recorded || is_done || !self.is_selected(frame, row) || !object.system_dependencies(row).is_empty() {
+        let is_done = self.nested_task(has.stamp_name).is_some();
+        if is_recorded || is_done || !self.scope.is_selected(frame, row) || !object.system_dependencies(row).is_empty()
+        {
             return None;
         }
-        let mut newest = self.newest.clone();
-        Newest::keep_later(&mut newest, Some(time), || Cow::Borrowed(task));
-        let (forced, entry) = (self.is_forced(frame, has.stamp_name), self.records.get(has.stamp_name));
-        let known = Known { forced, entry, newest: newest.as_ref(), slow_invalidators: false };
-        (matches!(classify(&has, &known), Class::Run(_)) && !self.cx.is_stop_asked(object.core().layout.stop()))
-            .then_some(has.stamp_name)
+        let mut earlier = self.position.earlier.clone();
+        earlier.add(Some(time), || Cow::Borrowed(task));
+        let (forced, entry) = (self.scope.is_forced(frame, has.stamp_name), self.records.get(has.stamp_name));
+        let known = KnownFacts { forced, entry, newest: earlier.newest(), slow_invalidators: false };
+        (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_asked()).then_some(has.stamp_name)
     }
 
     /// Withdraws the mark of a task that did not begin after all. The run was asked to stop, or
     /// another task was added before it and failed.
     pub(super) async fn unmark(&mut self) -> Result<(), RunError> {
-        match (self.marked.take(), &self.access) {
-            (Some(task), Access::Apply(_, Some(session))) => Ok(unmark(session, &self.records, task).await?),
+        match (self.records.marked_ahead.take(), self.access.session()) {
+            (Some(task), Some(session)) => Ok(unmark(session, &self.records, task).await?),
             _ => Ok(()),
         }
     }

@@ -14,23 +14,23 @@ use crate::work::Mode;
 
 /// The contents of a stamp that is written by hand.
 #[derive(Default)]
-pub(crate) struct ByHand {
+pub(crate) struct ManualStamp {
     pub(crate) hash: String,
     pub(crate) source: Option<u64>,
     pub(crate) inputs: Vec<InputStamp>,
 }
 
 /// Writes a stamp by hand, and returns it.
-pub(crate) async fn stamp_by_hand(
+pub(crate) async fn write_manual_stamp(
     object: &dyn DynObject,
     permit: &Permit,
     fence: Option<Fence>,
     name: &str,
-    by_hand: ByHand,
+    manual: ManualStamp,
 ) -> Result<Stamp, StampError> {
     let core = object.core();
     core.layout.observe_store(Mode::Apply).await?;
-    let ByHand { hash: contents, source, inputs } = by_hand;
+    let ManualStamp { hash: contents, source, inputs } = manual;
     let (time, run) = (core.layout.clock().now(), core.layout.run_id());
     let stamp = Stamp { time, contents, source, run, inputs, ..Stamp::default() };
     let history = HistoryEntry {
@@ -81,8 +81,8 @@ impl AnyObject {
         let name = has.stamp_name;
         let probe = TaskProbe { object: &frame, row, entry: records.get(name), resources: Vec::new() };
         let hash = probe.hash().await?.unwrap_or_default();
-        let by_hand = ByHand { hash, source: has.source, inputs: probe.record_inputs()? };
-        Ok(stamp_by_hand(&*self.0, &permit, session.fence(), name, by_hand).await?)
+        let manual = ManualStamp { hash, source: has.source, inputs: probe.record_inputs()? };
+        Ok(write_manual_stamp(&*self.0, &permit, session.fence(), name, manual).await?)
     }
 }
 

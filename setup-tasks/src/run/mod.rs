@@ -1,11 +1,13 @@
 //! The engine: runs the setup tasks of one object.
 
+mod access;
 mod attempt;
 mod check;
 mod classify;
+mod contexts;
+mod customization;
 mod driver;
 mod execute;
-mod frame;
 mod guard;
 mod lock_wait;
 mod mark_ahead;
@@ -15,7 +17,11 @@ mod object;
 mod peek;
 mod plan;
 mod probe;
+mod records;
 mod relationship;
+mod results;
+mod rows;
+mod scope;
 mod session;
 mod walk;
 
@@ -30,7 +36,7 @@ use session::Session;
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
-use crate::object::{AnyObject, DynObject, Object, Permit, ProgressQuery, SetupTasks};
+use crate::object::{AnyObject, DynObject, Object, Permit, ProgressQuery, RunStart, SetupTasks};
 pub use crate::report::{ObjectReport, RelatedError, RunError, TaskReport, TaskStatus, Undecided};
 use crate::stamp::Change;
 pub use crate::task::context::TaskContext;
@@ -67,7 +73,6 @@ impl<T> std::fmt::Debug for Run<T> {
 
 /// The options of a run.
 #[derive(Default)]
-#[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
@@ -79,12 +84,31 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     /// Whether the report of a dry run contains the changes to files.
     pub(crate) diff: bool,
-    /// Whether the run is a part of a larger request. Each task is considered once per request, so
-    /// the run resumes where the last run of the request ended.
-    pub(crate) nested: bool,
+    pub(crate) role: RunRole,
     /// The query that the run serves, and the queried row. If another process records a result for
     /// it, the run ends early.
-    wanted: Option<(ProgressQuery, usize)>,
+    query: Option<(ProgressQuery, usize)>,
+}
+
+/// The role of a run within its request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum RunRole {
+    /// A caller asked for this run with options of its own.
+    #[default]
+    Standalone,
+    /// The run is a part of a larger request. Each task is considered once per request, so the run
+    /// resumes where the last run of the request ended.
+    PartOfRequest,
+}
+
+impl RunRole {
+    /// Returns how a run of this role begins.
+    fn start(self) -> RunStart {
+        match self {
+            Self::Standalone => RunStart::Anew,
+            Self::PartOfRequest => RunStart::Resume,
+        }
+    }
 }
 
 type Name = Cow<'static, str>;
@@ -155,7 +179,7 @@ impl<T> IntoFuture for Run<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(WorkContext::nest(driver::drive(self.object, self.options)))
+        Box::pin(WorkContext::run_nested(driver::drive(self.object, self.options)))
     }
 }
 
@@ -165,13 +189,17 @@ impl Options {
         self.force_all
             || self.single_task.as_deref() == Some(task)
             || self.force.iter().any(|name| name == task)
-            || (self.nested && cx.fleet.is_some_and(|fleet| fleet.forces(&object.core().id, task)))
+            || (self.role == RunRole::PartOfRequest
+                && cx.fleet.is_some_and(|fleet| fleet.forces(&object.core().id, task)))
     }
 
     /// Returns whether no task is forced, neither by these options nor by the fleet that the run
     /// belongs to.
     fn forces_none(&self, cx: &RequestCx<'_>) -> bool {
-        !self.force_all && self.single_task.is_none() && self.force.is_empty() && (!self.nested || cx.forces_none())
+        !self.force_all
+            && self.single_task.is_none()
+            && self.force.is_empty()
+            && (self.role == RunRole::Standalone || cx.forces_none())
     }
 
     /// Returns an error for the first name that the object does not have.
@@ -201,14 +229,14 @@ fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
 
 /// Runs the setup tasks as a part of a larger request, which considers each task once.
 pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError> {
-    driver::drive(object, Options { nested: true, ..Options::default() }).await.map(drop)
+    driver::drive(object, Options { role: RunRole::PartOfRequest, ..Options::default() }).await.map(drop)
 }
 
 /// Plans the work of [`bring_up`]. The future is boxed because a plan within a plan would otherwise
 /// contain itself.
 pub(crate) fn plan_part(object: Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>> {
-    let options = Options { nested: true, dry_run: true, ..Options::default() };
-    Box::pin(WorkContext::nest(async move { driver::drive(object, options).await.map(drop) }))
+    let options = Options { role: RunRole::PartOfRequest, dry_run: true, ..Options::default() };
+    Box::pin(WorkContext::run_nested(async move { driver::drive(object, options).await.map(drop) }))
 }
 
 impl<T: SetupTasks> TaskHandle<T> {

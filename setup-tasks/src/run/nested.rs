@@ -9,11 +9,10 @@ use tokio::sync::MutexGuard as RunLockGuard;
 
 use super::Options;
 use super::driver::Driver;
-use super::frame::Frame;
+use super::rows::Rows;
 use super::session::Session;
 use crate::BoxFuture;
-use crate::object::DynObject;
-use crate::object::ResumePoint;
+use crate::object::{DynObject, ResultScope};
 use crate::report::RunError;
 use crate::report::{ObjectReport, TaskReport, TaskStatus};
 use crate::stamp::{Change, Records, StampError, Timestamp};
@@ -50,13 +49,13 @@ pub(super) struct Nested {
     /// Whether at least one task began, so that the records have changed.
     began: bool,
     /// The stamp names of tasks and customizations, with a time for each one that was not skipped.
-    pub(super) done: Vec<Done>,
-    pub(super) reports: Vec<TaskReport>,
+    tasks: Vec<NestedTask>,
+    reports: Vec<TaskReport>,
 }
 
 /// A task that another task ran. The walk does not consider it again.
 #[derive(Clone, Copy)]
-pub(super) struct Done {
+pub(super) struct NestedTask {
     pub(super) name: &'static str,
     pub(super) time: Option<Timestamp>,
 }
@@ -136,7 +135,7 @@ impl RunningTask {
         self.refuse_circle(options.single_task.as_deref().unwrap_or_default())?;
         let is_deep = self.level % LEVELS == LEVELS - 1;
         let work: BoxFuture<'static, _> = Box::pin(async move { self.run_locked(&options).await });
-        if is_deep { WorkContext::apart(work).await } else { work.await }
+        if is_deep { WorkContext::run_in_own_task(work).await } else { work.await }
     }
 
     async fn run_locked(self: &Arc<Self>, options: &Options) -> Result<ObjectReport, RunError> {
@@ -144,24 +143,24 @@ impl RunningTask {
         self.nested().began = true;
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
-        let host = Frame { object: self.object.clone(), forced: false, selected: false, is_host: true };
         // The method of a running task called the handle, so the request is that of the caller.
         let work = WorkContext::get();
         let cx = RequestCx::of(&work, Mode::Apply);
-        let mut driver = Driver::nested(&self.object, options, self, &cx).await?;
-        let result = RUNNING.scope(None, driver.run(&host, &ResumePoint::default(), 0)).await;
+        let mut driver = Driver::nested(&self.object, options, self, cx).await?;
+        let mut rows = Rows::new(&driver.scope);
+        let result = RUNNING.scope(None, driver.run(&mut rows)).await;
         core.considered.store(considered, Ordering::Relaxed);
         core.progress(Mode::Apply).node.step(Some(self.step.clone()));
         let report = driver.report();
         let mut nested = self.nested();
-        nested.done.append(&mut driver.done);
-        nested.done.extend(report.tasks.iter().flat_map(done));
+        nested.tasks.append(&mut driver.results.nested);
+        nested.tasks.extend(report.tasks.iter().flat_map(executed));
         nested.reports.extend(report.tasks.iter().cloned());
         result.map(|()| report)
     }
 }
 
-impl Done {
+impl NestedTask {
     /// Sets the time of the task to that of the task that ran it. Returns the change to its record,
     /// if it has one.
     pub(super) fn retime(&mut self, time: Timestamp, records: &Records) -> Option<Change> {
@@ -178,34 +177,34 @@ impl Done {
 
 impl Driver<'_> {
     /// Returns the task of this name if another task ran it through its handle.
-    pub(super) fn done(&self, name: &str) -> Option<Done> {
-        self.done.iter().find(|done| done.name == name).copied()
+    pub(super) fn nested_task(&self, name: &str) -> Option<NestedTask> {
+        self.results.nested.iter().find(|task| task.name == name).copied()
     }
 
     /// Takes the tasks that the method of a task has run, and reloads the records, which these
     /// tasks have changed.
-    pub(super) async fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<Done>, StampError> {
+    pub(super) async fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<NestedTask>, StampError> {
         let Some(nested) = running.take_nested() else { return Ok(Vec::new()) };
-        self.records = self.object.core().load().await?;
-        self.nested_reports.extend(nested.reports);
-        Ok(nested.done)
+        self.records.all = self.scope.object.core().load().await?;
+        self.results.nested_reports.extend(nested.reports);
+        Ok(nested.tasks)
     }
 
     /// Records the results of tasks that a running task ran, which notifies their dependents.
-    pub(super) fn tell_nested(&self, nested: &[Done]) {
-        for done in nested.iter().filter(|done| done.time.is_some()) {
-            if let Some(row) = self.object.row(done.name) {
-                self.record(row, done.time, true);
+    pub(super) fn record_nested(&self, nested: &[NestedTask]) {
+        for task in nested.iter().filter(|task| task.time.is_some()) {
+            if let Some(row) = self.scope.object.row(task.name) {
+                self.record_row(row, task.time, ResultScope::AllRequests);
             }
         }
     }
 }
 
-/// Returns the tasks of a report that ran or skipped themselves.
-fn done(report: &TaskReport) -> Vec<Done> {
-    let mut all: Vec<_> = report.subtasks.iter().flat_map(done).collect();
+/// Returns the tasks of a report that ran or skipped themselves, customizations included.
+fn executed(report: &TaskReport) -> Vec<NestedTask> {
+    let mut all: Vec<_> = report.subtasks.iter().flat_map(executed).collect();
     if matches!(report.status, TaskStatus::Ran | TaskStatus::Skipped) {
-        all.push(Done { name: report.task, time: report.time });
+        all.push(NestedTask { name: report.task, time: report.time });
     }
     all
 }

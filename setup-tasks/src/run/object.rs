@@ -1,6 +1,6 @@
 //! The methods of objects that need the engine. The types of objects do not depend on it.
 
-use super::mark_done::{ByHand, stamp_by_hand};
+use super::mark_done::{ManualStamp, write_manual_stamp};
 
 use super::{ObjectReport, Run, RunError, TaskSnapshot};
 use crate::lease::{Holder, LeaseError, LockBreak};
@@ -41,7 +41,7 @@ impl AnyObject {
         let core = self.0.core();
         let permit = Permit::to_stamp(core)?;
         let hash = core.layout.texts().keep(contents.to_owned(), true)?;
-        stamp_by_hand(&*self.0, &permit, None, name, ByHand { hash, ..ByHand::default() }).await
+        write_manual_stamp(&*self.0, &permit, None, name, ManualStamp { hash, ..ManualStamp::default() }).await
     }
 
     /// Removes a stamp. A missing stamp is not an error.

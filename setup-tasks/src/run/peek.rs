@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::classify::{Class, Known, classify};
-use crate::decide::{Decision, Newest};
+use super::classify::{Class, KnownFacts, classify};
+use crate::decide::{Decision, EarlierTasks};
 use crate::object::DynObject;
 use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 use crate::task::category::TaskCategory;
@@ -30,43 +30,45 @@ pub struct TaskSnapshot {
 
 /// Returns the state of every task of an object.
 pub(crate) async fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
-    Ok(frame(object, &object.core().load().await?, &mut None, false))
+    Ok(frame(object, &object.core().load().await?, &mut EarlierTasks::default(), Runs::ByDecision))
 }
 
-/// Returns the state of every task of an object or a customization. With `rests`, no task of it
-/// would run, because the model of this customization or of an outer one is readonly.
-fn frame(
-    object: &Arc<dyn DynObject>,
-    records: &Records,
-    newest: &mut Option<Newest>,
-    rests: bool,
-) -> Vec<TaskSnapshot> {
+/// The tasks of a frame that would run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Runs {
+    ByDecision,
+    /// No task, because the model of this customization or of an outer one is readonly.
+    Never,
+}
+
+/// Returns the state of every task of an object or a customization.
+fn frame(object: &Arc<dyn DynObject>, records: &Records, earlier: &mut EarlierTasks, runs: Runs) -> Vec<TaskSnapshot> {
     let order = object.order();
-    order.iter().map(|row| one(object, row, records, newest, rests)).collect()
+    order.iter().map(|row| one(object, row, records, earlier, runs)).collect()
 }
 
 fn one(
     object: &Arc<dyn DynObject>,
     row: usize,
     records: &Records,
-    newest: &mut Option<Newest>,
-    rests: bool,
+    earlier: &mut EarlierTasks,
+    runs: Runs,
 ) -> TaskSnapshot {
     let task = object.stamp_name(row);
     let (entry, has) = (records.get(task), object.features(row));
     let subtasks = match has.category {
         // The run reports a customization that cannot be created.
         TaskCategory::Customization => object.clone().customization(row).map(|custom| {
-            let rests = rests || custom.core().model_readonly == Some(true);
-            frame(&custom, records, newest, rests)
+            let runs = if custom.core().model_readonly == Some(true) { Runs::Never } else { runs };
+            frame(&custom, records, earlier, runs)
         }),
         TaskCategory::Task | TaskCategory::Relationship => Ok(Vec::new()),
     };
     let has_stamp = has.category == TaskCategory::Task && !has.completion;
     let last_run = entry.and_then(|entry| entry.last_run(has.completion));
-    let decision = if rests { Some(Decision::UpToDate(last_run)) } else { None };
+    let decision = if runs == Runs::Never { Some(Decision::UpToDate(last_run)) } else { None };
     let decision = decision.or_else(|| {
-        let known = Known { entry, newest: newest.as_ref(), ..Known::default() };
+        let known = KnownFacts { entry, newest: earlier.newest(), ..KnownFacts::default() };
         match has_stamp.then(|| classify(&has.by_stamp_alone(), &known))? {
             Class::UpToDate(time) => Some(Decision::UpToDate(time)),
             Class::Run(reason) => Some(Decision::Run(reason)),
@@ -80,7 +82,7 @@ fn one(
         // complete.
         Some(Decision::Ask(_)) | None => last_run.filter(|_| has.completion),
     };
-    Newest::keep_later(newest, time, || Cow::Borrowed(task));
+    earlier.add(time, || Cow::Borrowed(task));
     let stamp = entry.and_then(Entry::valid).cloned();
     TaskSnapshot { task, description: object.describe(row), stamp, decision, subtasks: subtasks.unwrap_or_default() }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::attempt::ask;
 use super::driver::Driver;
-use super::frame::Frame;
+use super::rows::Frame;
 use super::walk::Considered;
 use crate::decide::Reason;
 use crate::event::EventKind;
@@ -15,29 +15,30 @@ use crate::report::{TaskReport, Undecided};
 use crate::stamp::Timestamp;
 use crate::task::context::LazyContext;
 use crate::task::file_change::FileChange;
-use crate::work::{Reached, WorkContext};
+use crate::work::{RequestedWork, WorkContext};
 
-/// Calls user code. In a plan, `reached` records the work that the code requests.
-pub(super) async fn noting<F: Future>(reached: Option<&Arc<Reached>>, call: F) -> F::Output {
-    match reached {
-        Some(reached) => WorkContext::reaching(reached.clone(), call).await,
+/// Calls user code. In a plan, `requested` records the work that the code requests.
+pub(super) async fn recording<F: Future>(requested: Option<&Arc<RequestedWork>>, call: F) -> F::Output {
+    match requested {
+        Some(requested) => WorkContext::recording(requested.clone(), call).await,
         None => call.await,
     }
 }
 
 impl Driver<'_> {
     /// Returns a record for the work that user code requests, or `None` outside of a plan.
-    pub(super) fn reached(&self) -> Option<Arc<Reached>> {
-        self.is_plan().then(Arc::default)
+    pub(super) fn requested_work(&self) -> Option<Arc<RequestedWork>> {
+        self.scope.is_plan().then(Arc::default)
     }
 
     /// Returns the reason why a check that failed in a plan may succeed later: an earlier task
     /// would run first, or a task that the check itself requested. Returns `None` if the failure is
     /// final.
-    pub(super) fn undecided_by(&self, reached: Option<&Arc<Reached>>, error: &RunError) -> Option<Undecided> {
-        let earlier = self.newest.as_ref().filter(|newest| self.is_plan() && newest.time >= Timestamp::UNDECIDED);
-        let asked = || reached.and_then(|reached| reached.would_run().map(str::to_owned));
-        let until = earlier.map(|newest| newest.which.clone().into_owned()).or_else(asked)?;
+    fn undecided_by(&self, requested: Option<&Arc<RequestedWork>>, error: &RunError) -> Option<Undecided> {
+        let newest = self.position.earlier.newest().filter(|_| self.scope.is_plan());
+        let earlier = newest.filter(|newest| newest.time >= Timestamp::UNDECIDED);
+        let by_request = || requested.and_then(|requested| requested.would_run().map(str::to_owned));
+        let until = earlier.map(|newest| newest.which.clone().into_owned()).or_else(by_request)?;
         Some(Undecided { until, error: Some(explain(error)) })
     }
 
@@ -46,38 +47,38 @@ impl Driver<'_> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
         self.pass_on(Some(Timestamp::UNDECIDED), || name.into());
-        self.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
+        self.results.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
         Considered::At(Some(Timestamp::UNDECIDED))
     }
 
     /// Reports that a task would run.
     pub(super) async fn plan(&mut self, frame: &Frame, row: usize, reason: Reason) -> Result<Considered, RunError> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let newest = self.newest.as_ref().map(|newest| newest.time);
+        let newest = self.position.earlier.newest().map(|newest| newest.time);
         if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
             let until = which.clone().into_owned();
             return Ok(self.undecided(frame, row, Undecided { until, error: None }));
         }
         self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
         let mut report = TaskReport::would_run(name, object.describe(row), reason);
-        if self.options.diff || self.cx.fleet.is_some_and(|fleet| fleet.diff) {
-            let reached = self.reached();
-            match noting(reached.as_ref(), self.changes(frame, row)).await {
+        if self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff) {
+            let requested = self.requested_work();
+            match recording(requested.as_ref(), self.changes(frame, row)).await {
                 Ok(changes) => report.changes = changes,
-                Err(error) => report.undecided = Some(self.undecided_by(reached.as_ref(), &error).ok_or(error)?),
+                Err(error) => report.undecided = Some(self.undecided_by(requested.as_ref(), &error).ok_or(error)?),
             }
         }
         self.pass_on(Some(Timestamp::FUTURE), || Cow::Borrowed(name));
-        self.tasks.push(report);
+        self.results.tasks.push(report);
         Ok(Considered::At(Some(Timestamp::FUTURE)))
     }
 
     /// Returns the changes that a task would make to files.
     async fn changes(&self, frame: &Frame, row: usize) -> Result<Vec<FileChange>, RunError> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let cx = LazyContext::new(object, name, self.records.get(name), self.contexts.resources());
+        let cx = LazyContext::new(object, name, self.records.get(name), self.position.contexts.resources());
         let changes = ask(|| object.changes(row, &cx)).await;
-        let failed = |source| RunError::check(&self.object.core().id, name, "preview", source);
+        let failed = |source| RunError::check(&self.scope.object.core().id, name, "preview", source);
         Ok(changes.map_err(failed)?.unwrap_or_default())
     }
 
@@ -87,13 +88,13 @@ impl Driver<'_> {
         &mut self,
         frame: &Frame,
         row: usize,
-        reached: Option<&Arc<Reached>>,
+        requested: Option<&Arc<RequestedWork>>,
         error: RunError,
     ) -> Result<Considered, RunError> {
-        match self.undecided_by(reached, &error) {
+        match self.undecided_by(requested, &error) {
             Some(undecided) => Ok(self.undecided(frame, row, undecided)),
             None => {
-                self.tell_failure(frame, row, &error);
+                self.emit_failure(frame, row, &error);
                 Err(error)
             }
         }

@@ -4,8 +4,8 @@
 use std::sync::Arc;
 
 use super::attempt::{ask, ask_now};
-use super::classify::Known;
-use crate::decide::{Decision, Fact, Facts, Newest, Question, Reason, decide};
+use super::classify::KnownFacts;
+use crate::decide::{Decision, Fact, Facts, Question, Reason, decide};
 use crate::object::{DynObject, Features};
 use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
@@ -20,12 +20,14 @@ pub(crate) struct TaskProbe<'a> {
 }
 
 /// A decision that needs no further fact.
+#[derive(Debug, PartialEq)]
 pub(crate) enum Verdict {
     Run(Reason),
     UpToDate(Option<Timestamp>),
 }
 
 /// The result of a probe, with the hash text that a stamp needs.
+#[derive(Debug)]
 pub(crate) struct Probed {
     pub(crate) verdict: Verdict,
     pub(crate) hash: Option<String>,
@@ -46,15 +48,12 @@ impl TaskProbe<'_> {
 
     /// Decides whether the task runs, and calls its methods only as far as needed. `hash` is the
     /// hash text, if the hash function was called before.
-    pub(crate) async fn probe(
+    pub(super) async fn probe(
         &self,
         has: &Features,
-        forced: bool,
-        newest: Option<&Newest>,
+        known: &KnownFacts<'_>,
         hash: Option<String>,
     ) -> Result<Probed, RunError> {
-        let slow_invalidators = has.slow_invalidator && self.object.core().config().slow_invalidators;
-        let known = Known { forced, entry: self.entry, newest, slow_invalidators };
         let mut facts = known.facts(has);
         facts.hash = hash.map_or(facts.hash, Fact::Known);
         loop {
@@ -76,28 +75,28 @@ impl TaskProbe<'_> {
             Question::Completion => {
                 let cx = self.context();
                 let answer = ask(|| self.object.completion(self.row, &cx)).await;
-                facts.completion = known(answer.map_err(|error| self.failed("completion check", error))?);
+                facts.completion = fact(answer.map_err(|error| self.failed("completion check", error))?);
             }
-            Question::Hash => facts.hash = known(self.hash().await?),
+            Question::Hash => facts.hash = fact(self.hash().await?),
             Question::Inputs => {
                 let recorded = self.entry.and_then(|entry| entry.stamp.as_ref()).map(|stamp| &*stamp.inputs);
                 let change = self.inputs()?.map(|inputs| inputs.first_change(recorded.unwrap_or_default()));
-                facts.input_change = known(change.transpose().map_err(|error| self.unreadable(error))?);
+                facts.input_change = fact(change.transpose().map_err(|error| self.unreadable(error))?);
             }
             Question::Outputs => {
                 let missing = self.object.outputs(self.row).map(|paths| first_missing(&self.base_dir(), &paths));
                 facts.missing_output =
-                    known(missing.transpose().map_err(|error| self.failed("list of outputs", error.into()))?);
+                    fact(missing.transpose().map_err(|error| self.failed("list of outputs", error.into()))?);
             }
             Question::Differences => {
                 let cx = self.context();
                 let answer = ask(|| self.object.differences(self.row, &cx)).await;
-                facts.differences = known(answer.map_err(|error| self.failed("look at what it made", error))?);
+                facts.differences = fact(answer.map_err(|error| self.failed("look at what it made", error))?);
             }
             Question::Invalidator => {
                 let cx = self.context();
                 let answer = ask(|| self.object.valid(self.row, &cx)).await;
-                facts.valid = known(answer.map_err(|error| self.failed("invalidator", error))?);
+                facts.valid = fact(answer.map_err(|error| self.failed("invalidator", error))?);
             }
         }
         Ok(())
@@ -149,6 +148,10 @@ impl TaskProbe<'_> {
     }
 }
 
-fn known<A>(answer: Option<A>) -> Fact<A> {
+fn fact<A>(answer: Option<A>) -> Fact<A> {
     answer.map_or(Fact::Absent, Fact::Known)
 }
+
+#[cfg(test)]
+#[path = "probe_tests.rs"]
+mod tests;

@@ -7,13 +7,14 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
-use super::Options;
 use super::attempt::ask;
+use super::classify::KnownFacts;
 use super::driver::{Driver, drive_locked};
-use super::frame::Frame;
-use super::plan::noting;
+use super::plan::recording;
 use super::probe::{TaskProbe, Verdict};
+use super::rows::Frame;
 use super::walk::Considered;
+use super::{Options, RunRole};
 use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
@@ -34,12 +35,12 @@ impl Driver<'_> {
     pub(super) async fn relation(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
         let object = &frame.object;
         let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
-        let reached = self.reached();
-        let others = match noting(reached.as_ref(), self.relatives(frame, row, &to)).await {
+        let requested = self.requested_work();
+        let others = match recording(requested.as_ref(), self.relatives(frame, row, &to)).await {
             Ok(others) => others,
-            Err(error) => return self.fail_or_wait(frame, row, reached.as_ref(), error),
+            Err(error) => return self.fail_or_wait(frame, row, requested.as_ref(), error),
         };
-        let newest = check(self.object, &others, &to, &self.cx).await?;
+        let newest = check(self.scope.object, &others, &to, &self.scope.cx).await?;
         let time = newest.as_ref().map(|newest| newest.time);
         if let Some(Newest { which, .. }) = newest {
             self.pass_on(time, || which);
@@ -48,24 +49,38 @@ impl Driver<'_> {
         Ok(Considered::At(time))
     }
 
+    /// Considers the tasks of other objects on which the kind of a task depends.
+    pub(super) async fn consider_dependencies(&mut self, frame: &Frame, row: usize) -> Result<(), RunError> {
+        for dependency in frame.object.dependencies(row) {
+            let (other, to) = dependency.parts();
+            let newest = check(self.scope.object, &[other], &to, &self.scope.cx).await?;
+            if let Some(Newest { time, which }) = newest {
+                self.pass_on(Some(time), || which);
+            }
+        }
+        Ok(())
+    }
+
     /// Returns the related objects. The method of a relationship is called once per request and
     /// awaited to its end.
     async fn relatives(&self, frame: &Frame, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
-        let (known, RequestCx { mode, request, .. }) = (&frame.object.core().relatives, self.cx);
+        let (known, RequestCx { mode, request, .. }) = (&frame.object.core().relatives, self.scope.cx);
         if to.by_method
             && let Some(others) = known.of(row, mode, request)
         {
             return Ok(others);
         }
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let failed = |source| RunError::check(&self.object.core().id, name, "relationship", source);
-        let cx = LazyContext::new(object, name, None, self.contexts.resources());
+        let failed = |source| RunError::check(&self.scope.object.core().id, name, "relationship", source);
+        let cx = LazyContext::new(object, name, None, self.position.contexts.resources());
         let relatives = ask(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
         let mut others = Vec::with_capacity(relatives.0.len());
         for relative in relatives.0 {
             let found = relative.find(object.core().injector()).await;
             others.push(
-                found.map_err(|error| failed(error.asked_by(format!("{}/{name}", self.object.core().id)).into()))?,
+                found.map_err(|error| {
+                    failed(error.asked_by(format!("{}/{name}", self.scope.object.core().id)).into())
+                })?,
             );
         }
         if to.by_method {
@@ -99,7 +114,7 @@ pub(super) async fn check(
 async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -> Result<Option<Timestamp>, RunError> {
     let row = super::find_task(&other.0, related.task)?;
     let is_plan = cx.mode.is_plan();
-    if cx.leaves_out(other.id()) || other.readonly() {
+    if cx.excludes(other.id()) || other.readonly() {
         return last_run(&other.0, row).await;
     }
     let permit = if is_plan { None } else { Permit::of(other.0.core()) };
@@ -141,7 +156,7 @@ async fn considered(
         let _wait = match progress.node.wait_until(Some(Arc::downgrade(&until))) {
             Ok(wait) => wait,
             Err(source) => {
-                let running = progress.result(ProgressQuery { takes_running: true, ..query }, row);
+                let running = progress.result(query.or_running(), row);
                 return running.unwrap_or(Err(RunError::circle(&core.id, source)));
             }
         };
@@ -150,8 +165,8 @@ async fn considered(
             return known;
         }
         let stop_after = Some(Cow::Borrowed(other.name(row)));
-        let wanted = Some((query, row));
-        let options = Options { stop_after, nested: true, wanted, ..Options::default() };
+        let options =
+            Options { stop_after, role: RunRole::PartOfRequest, query: Some((query, row)), ..Options::default() };
         drive_boxed(other.clone(), options, permit).await?;
         drop(lock);
         return match progress.result(query, row) {
@@ -167,7 +182,7 @@ fn drive_boxed(
     options: Options,
     permit: Option<Permit>,
 ) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
-    Box::pin(WorkContext::nest(async move {
+    Box::pin(WorkContext::run_nested(async move {
         let work = WorkContext::get();
         let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
         drive_locked(&object, &options, permit, &work, RequestCx::of(&work, mode)).await
@@ -199,7 +214,8 @@ pub(super) fn last_run_by<'a>(
             }
             TaskCategory::Task if has.completion => {
                 let probe = TaskProbe { object, row, entry, resources: Vec::new() };
-                match probe.probe(&has, false, None, None).await?.verdict {
+                let known = KnownFacts { entry, ..KnownFacts::default() };
+                match probe.probe(&has, &known, None).await?.verdict {
                     Verdict::UpToDate(time) => Ok(time),
                     Verdict::Run(_) => Ok(None),
                 }

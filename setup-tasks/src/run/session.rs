@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
 
-use super::lock_wait::{Patience, Wait, Waiting, Wanted};
+use super::lock_wait::{LockPurpose, LockWait, LockWaitEnd, LockWaits};
 use crate::layout::Layout;
 use crate::lease::{HeldLease, acquire};
 use crate::neighbours::Holding;
@@ -29,15 +29,15 @@ pub(crate) struct Session {
     holding: Holding,
 }
 
-/// The beginning of a session, or the reason why the run needs none.
-pub(super) enum Begun {
+/// The start of a session, or the reason why the run needs none.
+pub(super) enum SessionStart {
     /// The session began, with these records of the object.
     Session(Session, Records),
     /// Another process changed the records of the object. With these, the walk may pass further
     /// tasks without the lock.
-    Changed(Records),
+    RecordsChanged(Records),
     /// Another process considered the task that the run is for.
-    Passed,
+    ResultKnown,
 }
 
 impl Session {
@@ -45,8 +45,9 @@ impl Session {
     /// times than all earlier stamps.
     pub(crate) async fn begin(object: &Arc<dyn DynObject>, permit: &Permit) -> Result<(Self, Records), RunError> {
         loop {
-            let begun = Self::begin_if_needed(object, permit, Wanted::default(), &mut Patience::default()).await?;
-            if let Begun::Session(session, records) = begun {
+            let (purpose, mut waits) = (LockPurpose::default(), LockWaits::default());
+            let start = Self::begin_if_needed(object, permit, purpose, &mut waits).await?;
+            if let SessionStart::Session(session, records) = start {
                 return Ok((session, records));
             }
         }
@@ -57,9 +58,9 @@ impl Session {
     pub(super) async fn begin_if_needed(
         object: &Arc<dyn DynObject>,
         permit: &Permit,
-        wanted: Wanted<'_>,
-        patience: &mut Patience,
-    ) -> Result<Begun, RunError> {
+        purpose: LockPurpose<'_>,
+        waits: &mut LockWaits,
+    ) -> Result<SessionStart, RunError> {
         let core = object.core();
         // The server starts before the lock is acquired, so that a process that finds the lock held
         // can query its holder and the reason.
@@ -69,23 +70,26 @@ impl Session {
             Ok(lease) => return Self::leased(object, permit.clone(), lease).await,
             Err(holder) => holder,
         };
-        let wait = Box::pin(Wait { object, wanted, patience, holder, suspected: None }.end());
+        let wait = Box::pin(LockWait { object, purpose, waits, holder, suspected: None }.end());
         let stop = Stops::now(core.layout.stop());
         let ended = match select(wait, pin!(stop.asked())).await {
             Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            Waiting::Leased(lease) => Self::leased(object, permit.clone(), lease).await,
-            Waiting::Changed(records) => Ok(Begun::Changed(records)),
-            Waiting::Passed => Ok(Begun::Passed),
+            LockWaitEnd::Leased(lease) => Self::leased(object, permit.clone(), lease).await,
+            LockWaitEnd::RecordsChanged(records) => Ok(SessionStart::RecordsChanged(records)),
+            LockWaitEnd::ResultKnown => Ok(SessionStart::ResultKnown),
         }
     }
 
-    async fn leased(object: &Arc<dyn DynObject>, permit: Permit, lease: HeldLease) -> Result<Begun, RunError> {
+    async fn leased(object: &Arc<dyn DynObject>, permit: Permit, lease: HeldLease) -> Result<SessionStart, RunError> {
         let holding = Holding::begin(object);
         let records = object.core().load_to_change(lease.take_records()).await?;
-        Ok(Begun::Session(Self { object: object.clone(), permit, up: Mutex::default(), lease, holding }, records))
+        Ok(SessionStart::Session(
+            Self { object: object.clone(), permit, up: Mutex::default(), lease, holding },
+            records,
+        ))
     }
 
     /// Returns the fence that the writes of the session carry.
@@ -99,7 +103,7 @@ impl Session {
     }
 
     /// Notifies other processes that wait for the object that the run has considered a task.
-    pub(super) fn passed(&self, row: usize) {
+    pub(super) fn considered(&self, row: usize) {
         self.holding.passed(row);
     }
 

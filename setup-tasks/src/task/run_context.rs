@@ -76,51 +76,65 @@ type AnyResource = Arc<dyn Any + Send + Sync>;
 
 /// A type-erased [`RunContext`].
 pub(crate) trait DynRunContext: Send + Sync {
-    fn enter_dyn(&self) -> BoxFuture<'_, Result<AnyResource>>;
-    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: ContextExit) -> BoxFuture<'static, Result<()>>;
+    fn enter_dyn(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn DynEntered>>>;
+}
+
+/// An entered context with its resource, without their types.
+pub(crate) trait DynEntered: Send + Sync {
+    fn resource_dyn(&self) -> AnyResource;
+    fn leave_dyn(self: Box<Self>, exit: ContextExit) -> BoxFuture<'static, Result<()>>;
+}
+
+/// A context and the resource that it has created.
+struct TypedEntered<C: RunContext> {
+    context: Arc<C>,
+    resource: Arc<C::Resource>,
 }
 
 impl<C: RunContext> DynRunContext for C {
-    fn enter_dyn(&self) -> BoxFuture<'_, Result<AnyResource>> {
-        Box::pin(async { Ok(Arc::new(self.enter().await?) as AnyResource) })
+    fn enter_dyn(self: Arc<Self>) -> BoxFuture<'static, Result<Box<dyn DynEntered>>> {
+        Box::pin(async move {
+            let resource = Arc::new(self.enter().await?);
+            Ok(Box::new(TypedEntered { context: self, resource }) as Box<dyn DynEntered>)
+        })
+    }
+}
+
+impl<C: RunContext> DynEntered for TypedEntered<C> {
+    fn resource_dyn(&self) -> AnyResource {
+        self.resource.clone()
     }
 
-    fn leave_dyn(self: Arc<Self>, resource: AnyResource, outcome: ContextExit) -> BoxFuture<'static, Result<()>> {
-        Box::pin(async move {
-            match resource.downcast::<C::Resource>() {
-                Ok(resource) => self.leave(resource, outcome).await,
-                // `enter_dyn` of the same context created the resource.
-                Err(_) => unreachable!("a run's resource is of its context's type"),
-            }
-        })
+    fn leave_dyn(self: Box<Self>, exit: ContextExit) -> BoxFuture<'static, Result<()>> {
+        Box::pin(async move { self.context.leave(self.resource.clone(), exit).await })
     }
 }
 
 /// An entered context. If it is dropped without [`leave`](Self::leave), it is left as cancelled.
 pub(crate) struct Entered {
-    context: Option<Arc<dyn DynRunContext>>,
+    /// The context, until it is left.
+    context: Option<Box<dyn DynEntered>>,
     resource: AnyResource,
 }
 
 impl Entered {
     pub(crate) async fn enter(context: &Arc<dyn DynRunContext>) -> Result<Self> {
-        Ok(Self { resource: context.enter_dyn().await?, context: Some(context.clone()) })
+        let entered = context.clone().enter_dyn().await?;
+        Ok(Self { resource: entered.resource_dyn(), context: Some(entered) })
     }
 
     pub(crate) fn resource(&self) -> AnyResource {
         self.resource.clone()
     }
 
-    pub(crate) async fn leave(mut self, outcome: ContextExit) -> Result<()> {
+    pub(crate) async fn leave(mut self, exit: ContextExit) -> Result<()> {
         match self.context.take() {
             // A separate tokio task leaves the context, so that it is left completely even if the
             // run is dropped meanwhile. Its waits count as waits of the run.
-            Some(context) => {
-                match tokio::spawn(WorkContext::get().carry(context.leave_dyn(self.resource.clone(), outcome))).await {
-                    Ok(left) => left,
-                    Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
-                }
-            }
+            Some(context) => match tokio::spawn(WorkContext::get().scope(context.leave_dyn(exit))).await {
+                Ok(left) => left,
+                Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
+            },
             None => Ok(()),
         }
     }
@@ -129,7 +143,7 @@ impl Entered {
 impl Drop for Entered {
     fn drop(&mut self) {
         let Some(context) = self.context.take() else { return };
-        let leave = context.leave_dyn(self.resource.clone(), ContextExit::Cancelled);
+        let leave = context.leave_dyn(ContextExit::Cancelled);
         match tokio::runtime::Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(async move {
                 if let Err(error) = leave.await {

@@ -7,8 +7,8 @@ use tracing::Instrument;
 
 use super::fleet_options::FleetOptions;
 use super::own_task::OwnTask;
-use super::reached::Reached;
 use super::request::Mode;
+use super::requested_work::RequestedWork;
 use crate::wait::{Circle, Wait, WaitCondition, WaitNode, WorkKind};
 
 /// The identity of a request from outside, which all work on behalf of the request shares. A later
@@ -45,7 +45,7 @@ pub(crate) struct WorkContext {
     /// The mode of the work. A plan changes nothing on disk.
     mode: Mode,
     /// The record of plans that the current helper method or factory has caused within a plan.
-    reached: Option<Arc<Reached>>,
+    requested: Option<Arc<RequestedWork>>,
     /// The number of enclosing works on the stack.
     depth: u32,
 }
@@ -107,63 +107,63 @@ impl WorkContext {
 
     /// Runs a part of the caller's work, on the stack or in its own tokio task. The tokio task is
     /// aborted when this is dropped.
-    pub(crate) async fn nest<F>(work: F) -> F::Output
+    pub(crate) async fn run_nested<F>(work: F) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
     {
         if WORK.try_with(|current| current.depth < MAX_STACK_DEPTH).unwrap_or(true) {
             return work.await;
         }
-        Self::apart(work).await
+        Self::run_in_own_task(work).await
     }
 
     /// Runs a part of the caller's work in its own tokio task, which is aborted when this is dropped.
-    pub(crate) async fn apart<F>(work: F) -> F::Output
+    pub(crate) async fn run_in_own_task<F>(work: F) -> F::Output
     where
         F: Future<Output: Send> + Send + 'static,
     {
         let current = Self { depth: 0, ..Self::get() };
-        OwnTask::spawn(current.carry(work).in_current_span()).await
+        OwnTask::spawn(current.scope(work).in_current_span()).await
     }
 
     /// Runs work in this context, regardless of the tokio task that polls it. An `async fn` would
     /// hold the work's future twice.
-    pub(crate) fn carry<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+    pub(crate) fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
         WORK.scope(self, work)
     }
 
     /// Runs work in the mode of a dry run, in which nothing on disk changes.
     pub(crate) async fn in_plan<F: Future>(work: F) -> F::Output {
         let current = Self::get();
-        Self { mode: Mode::Plan, request: Some(current.request()), ..current }.carry(work).await
+        Self { mode: Mode::Plan, request: Some(current.request()), ..current }.scope(work).await
     }
 
     /// Calls a function in the mode of a dry run, in which nothing on disk changes.
-    pub(crate) fn planning<A>(call: impl FnOnce() -> A) -> A {
+    pub(crate) fn in_plan_sync<A>(call: impl FnOnce() -> A) -> A {
         WORK.sync_scope(Self { mode: Mode::Plan, ..Self::get() }, call)
     }
 
     /// Runs user code within a plan. Work that the code requests is planned instead, and recorded
-    /// in `reached`.
-    pub(crate) async fn reaching<F: Future>(reached: Arc<Reached>, work: F) -> F::Output {
-        Self { mode: Mode::Plan, reached: Some(reached), ..Self::get() }.carry(work).await
+    /// in `requested`.
+    pub(crate) async fn recording<F: Future>(requested: Arc<RequestedWork>, work: F) -> F::Output {
+        Self { mode: Mode::Plan, requested: Some(requested), ..Self::get() }.scope(work).await
     }
 
     /// Records that work which the caller requested was planned instead of done. `would_run` names
     /// the first task that would run.
-    pub(crate) fn note_planned(would_run: impl FnOnce() -> Option<String>) {
+    pub(crate) fn record_planned(would_run: impl FnOnce() -> Option<String>) {
         // A real run has no record, and neither does work outside of all runs. No caller there could
         // mistake the plan for the work.
-        let noted = WORK.try_with(|current| current.reached.clone());
-        if let Ok(Some(reached)) = noted {
-            reached.note(would_run());
+        let noted = WORK.try_with(|current| current.requested.clone());
+        if let Ok(Some(requested)) = noted {
+            requested.record(would_run());
         }
     }
 
     /// Returns a context outside of all work. It belongs to a dry run if the caller's work does.
     pub(crate) fn detached() -> Self {
-        let (mode, reached) = WORK.try_with(|current| (current.mode, current.reached.clone())).unwrap_or_default();
-        Self { mode, reached, ..Self::default() }
+        let (mode, requested) = WORK.try_with(|current| (current.mode, current.requested.clone())).unwrap_or_default();
+        Self { mode, requested, ..Self::default() }
     }
 
     /// Runs the work of a node on behalf of this context. The node is in progress until the work
@@ -172,7 +172,7 @@ impl WorkContext {
         let _at_work = node.begin(self.node);
         let mode = if node.kind() == WorkKind::Plan { Mode::Plan } else { self.mode };
         let (node, request, depth) = (Some(node.clone()), Some(request), self.depth + 1);
-        WORK.scope(Self { node, request, fleet: self.fleet, mode, reached: None, depth }, work).await
+        WORK.scope(Self { node, request, fleet: self.fleet, mode, requested: None, depth }, work).await
     }
 }
 

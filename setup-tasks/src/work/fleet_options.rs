@@ -30,12 +30,12 @@ pub(crate) struct CachePadded<T>(pub(crate) T);
 
 impl FleetOptions {
     /// Returns whether the object is excluded, even as a dependency of others.
-    pub(crate) fn leaves_out(&self, id: &str) -> bool {
+    pub(crate) fn excludes(&self, id: &str) -> bool {
         self.exclude.iter().any(|name| name.matches(id))
     }
 
     /// Returns whether tasks are considered regardless of their tags.
-    pub(crate) fn takes_all(&self) -> bool {
+    pub(crate) fn selects_all(&self) -> bool {
         self.tags.is_empty()
     }
 
@@ -45,8 +45,8 @@ impl FleetOptions {
     }
 
     /// Returns whether a task with these tags is considered.
-    pub(crate) fn takes(&self, tags: impl FnOnce() -> Vec<&'static str>) -> bool {
-        self.takes_all() || tags().iter().any(|tag| self.tags.iter().any(|taken| taken == tag))
+    pub(crate) fn selects(&self, tags: impl FnOnce() -> Vec<&'static str>) -> bool {
+        self.selects_all() || tags().iter().any(|tag| self.tags.iter().any(|taken| taken == tag))
     }
 
     /// Returns whether a task is forced to run.

@@ -37,8 +37,8 @@ impl<'c> RequestCx<'c> {
     }
 
     /// Returns whether the fleet considers all tasks, whatever their tags.
-    pub(crate) fn takes_all(&self) -> bool {
-        self.fleet.is_none_or(FleetOptions::takes_all)
+    pub(crate) fn selects_all(&self) -> bool {
+        self.fleet.is_none_or(FleetOptions::selects_all)
     }
 
     /// Returns whether the fleet forces no task.
@@ -47,8 +47,8 @@ impl<'c> RequestCx<'c> {
     }
 
     /// Returns whether the fleet excludes an object, even as a dependency.
-    pub(crate) fn leaves_out(&self, id: &str) -> bool {
-        self.fleet.is_some_and(|fleet| fleet.leaves_out(id))
+    pub(crate) fn excludes(&self, id: &str) -> bool {
+        self.fleet.is_some_and(|fleet| fleet.excludes(id))
     }
 
     /// Returns whether the run was asked to stop. `layout` is the stop of its layout.

@@ -119,7 +119,7 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         let request = current.request();
         let work = async move {
             let nested = async move { current.within(&node, request, work).await };
-            let result = AssertUnwindSafe(WorkContext::nest(nested)).catch_unwind().await;
+            let result = AssertUnwindSafe(WorkContext::run_nested(nested)).catch_unwind().await;
             let result = result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {

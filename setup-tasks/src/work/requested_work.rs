@@ -5,14 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The plans that one helper method or factory caused by requesting work within a plan.
 #[derive(Debug, Default)]
-pub(crate) struct Reached {
+pub(crate) struct RequestedWork {
     any: AtomicBool,
     would_run: OnceLock<String>,
 }
 
-impl Reached {
+impl RequestedWork {
     /// Records that work was planned instead of done, with the first task that would run.
-    pub(crate) fn note(&self, would_run: Option<String>) {
+    pub(crate) fn record(&self, would_run: Option<String>) {
         self.any.store(true, Ordering::Relaxed);
         if let Some(task) = would_run {
             // The first task is enough to explain why a task is undecided.

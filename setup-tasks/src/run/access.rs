@@ -1,0 +1,82 @@
+//! The rights of a run: a plan has none, and a run acquires them with the lease of its object.
+
+use std::sync::Arc;
+
+use super::driver::Driver;
+use super::lock_wait::{LockPurpose, LockWaits};
+use super::rows::Frame;
+use super::session::{Session, SessionStart};
+use crate::object::Permit;
+use crate::report::RunError;
+
+/// The rights of a run. Code that calls a task's method or writes a stamp needs a session, which a
+/// plan cannot have.
+pub(super) enum Access {
+    Plan,
+    Apply {
+        permit: Permit,
+        /// The session, which begins when the first task runs.
+        session: Option<Arc<Session>>,
+        /// The state of the run's waits for other processes.
+        waits: LockWaits,
+    },
+}
+
+/// The answer to a request for the right to run a task.
+pub(super) enum Authorization {
+    /// The run is a plan.
+    PlanOnly,
+    /// The task may run.
+    Session(Arc<Session>),
+    /// Another process changed the records, so the walk starts again.
+    Restart,
+}
+
+impl Access {
+    /// Returns the rights of a run that has no session yet, or those of a plan without a permit.
+    pub(super) fn of(permit: Option<Permit>) -> Self {
+        permit.map_or(Self::Plan, |permit| Self::Apply { permit, session: None, waits: LockWaits::default() })
+    }
+
+    /// Returns the rights of a run within an existing session.
+    pub(super) fn within(session: &Arc<Session>) -> Self {
+        let permit = session.permit().clone();
+        Self::Apply { permit, session: Some(session.clone()), waits: LockWaits::default() }
+    }
+
+    /// Returns the session, if it has begun.
+    pub(super) fn session(&self) -> Option<&Arc<Session>> {
+        match self {
+            Self::Plan => None,
+            Self::Apply { session, .. } => session.as_ref(),
+        }
+    }
+}
+
+impl Driver<'_> {
+    /// Acquires the right to change the object for a task that must run. Requests a new walk if
+    /// another process changed the records while this one waited.
+    pub(super) async fn authorize(&mut self, frame: &Frame, task: &'static str) -> Result<Authorization, RunError> {
+        let is_forced = self.scope.is_forced(frame, task);
+        let Access::Apply { permit, session, waits } = &mut self.access else { return Ok(Authorization::PlanOnly) };
+        if let Some(session) = session {
+            return Ok(Authorization::Session(session.clone()));
+        }
+        let decided = (!is_forced).then_some((task, &self.records.all));
+        let purpose = LockPurpose { task: decided, query: self.scope.options.query };
+        let object = self.scope.object;
+        match Box::pin(Session::begin_if_needed(object, permit, purpose, waits)).await? {
+            SessionStart::Session(begun, records) => {
+                let begun = Arc::new(begun);
+                *session = Some(begun.clone());
+                if records == self.records.all {
+                    return Ok(Authorization::Session(begun));
+                }
+                self.records.all = records;
+            }
+            SessionStart::RecordsChanged(records) => self.records.all = records,
+            SessionStart::ResultKnown => {}
+        }
+        Ok(Authorization::Restart)
+    }
+}

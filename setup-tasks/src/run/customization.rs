@@ -1,0 +1,70 @@
+//! The customizations of a walk. Their rows are spliced into the host's rows when the walk reaches
+//! them, because the function that creates the model may read what earlier tasks have made.
+
+use std::borrow::Cow;
+
+use super::driver::Driver;
+use super::relationship::newest_by;
+use super::rows::{Frame, Rows};
+use super::walk::Considered;
+use crate::report::{RunError, TaskReport};
+use crate::stamp::Timestamp;
+use crate::task::run_context::ContextExit;
+
+impl Driver<'_> {
+    /// Enters a customization, whose tasks are considered in place of its row.
+    ///
+    /// If the customization's own model is readonly, none of its tasks run unless one is called by
+    /// its handle. The times of their last runs still count.
+    pub(super) async fn enter_customization(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
+        let (object, name) = (frame.object.clone(), frame.object.stamp_name(row));
+        // If a task of the customization runs this one, the customization's context is entered
+        // already.
+        let is_within = self.scope.caller.as_ref().is_some_and(|caller| caller.is_within(name));
+        let made = object.clone().customization(row).and_then(|inner| {
+            let context = if is_within { None } else { object.customization_context(row)? };
+            Ok((inner, context))
+        });
+        let (inner, context) = match made {
+            Ok(made) => made,
+            Err(error) => {
+                let error = RunError::check(&self.scope.object.core().id, name, "customization", error);
+                return self.fail_or_wait(frame, row, None, error);
+            }
+        };
+        let is_called = frame.is_host() && self.scope.is_single_task();
+        if !is_called && inner.core().model_readonly == Some(true) {
+            let time = newest_by(&inner, &self.records).await?;
+            self.pass_on(time, || Cow::Borrowed(name));
+            return Ok(Considered::At(time));
+        }
+        self.position.contexts.push(context);
+        self.results.enter();
+        Ok(Considered::Enter(self.scope.customization_frame(frame, row, inner)))
+    }
+
+    /// Leaves a customization, and reports its row in the frame around it. The time of the row is
+    /// that of its newest task.
+    pub(super) async fn leave_customization(
+        &mut self,
+        outer: &Frame,
+        row: usize,
+        exit: ContextExit,
+    ) -> Result<Option<Timestamp>, RunError> {
+        let left = self.position.contexts.pop(&self.scope.object.core().id, exit).await;
+        let subtasks = self.results.leave();
+        self.report_nested(outer);
+        let (object, time) = (&outer.object, subtasks.iter().filter_map(|task| task.time).max());
+        let report = TaskReport::of_subtasks(object.stamp_name(row), object.describe(row), subtasks, time);
+        self.results.tasks.push(report);
+        left.map(|()| time)
+    }
+
+    /// Drops the customizations that the walk is in, because it starts again.
+    pub(super) fn drop_customizations(&mut self, rows: &mut Rows) {
+        while rows.leave().is_some() {
+            self.position.contexts.pop_unentered();
+            drop(self.results.leave());
+        }
+    }
+}
