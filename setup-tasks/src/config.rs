@@ -1,11 +1,13 @@
 //! Configuration from four sources: defaults, a TOML file, environment variables and code.
 
 mod directories;
+mod discovery;
 mod environment;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use discovery::work_in;
 use serde::{Deserialize, Serialize};
 
 /// The configuration of a layout.
@@ -33,6 +35,11 @@ use serde::{Deserialize, Serialize};
 pub struct Config {
     /// The base of relative `inputs` and `outputs` of tasks and of the directories below. Default:
     /// the working directory.
+    ///
+    /// [`ConfigBuilder::load`] searches for the default. It takes the nearest directory, upwards from
+    /// the working directory, with the configuration's file. Without a file, it takes the nearest
+    /// directory with a `.setup-tasks` that belongs to the user. The search ends at the home
+    /// directory. A relative base in the file is relative to the directory of the file.
     ///
     /// A relative base is made absolute when the configuration is loaded or a layout is created
     /// with it. A later change of the working directory therefore has no effect.
@@ -181,7 +188,9 @@ impl ConfigError {
 }
 
 impl ConfigBuilder {
-    /// Sets a TOML file to read, which must exist.
+    /// Sets a TOML file to read, which must exist. A relative path is searched for in the working
+    /// directory and in the directories above it, up to the home directory. See
+    /// [`Config::base_dir`].
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
         self
@@ -208,24 +217,36 @@ impl ConfigBuilder {
     /// these errors names its source. Also if a directory for cache, state or logs is empty, equals
     /// another one or the base directory, or contains one of them.
     pub fn load(self) -> Result<Config, ConfigError> {
+        let project = discovery::project(self.file.as_deref());
         let mut values = match &self.file {
-            Some(path) => read_file(path)?,
+            Some(path) => read_file(&project, path)?,
             None => toml::Table::new(),
         };
-        if let Some(prefix) = &self.prefix {
-            values.extend(environment::read(prefix, std::env::vars_os())?);
-        }
+        let environment = match &self.prefix {
+            Some(prefix) => environment::read(prefix, std::env::vars_os())?,
+            None => toml::Table::new(),
+        };
+        let is_base_from_environment = environment.contains_key("base_dir");
+        values.extend(environment);
         let mut config: Config = values
             .try_into()
             .map_err(|error: toml::de::Error| ConfigError::of_key("configuration", error.message()))?;
+        if !is_base_from_environment {
+            config.base_dir = project.join(config.base_dir);
+        }
         self.code.into_iter().for_each(|edit| edit(&mut config));
         config.validated()
     }
 }
 
-fn read_file(path: &Path) -> Result<toml::Table, ConfigError> {
+fn read_file(project: &Path, path: &Path) -> Result<toml::Table, ConfigError> {
     let refuse = |problem: String| ConfigError::of_key(path.display().to_string(), problem);
-    let text = std::fs::read_to_string(path).map_err(|error| refuse(format!("cannot be read: {error}")))?;
+    let text = std::fs::read_to_string(project.join(path)).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound if path.is_relative() => {
+            refuse("cannot be found in the working directory or in a directory above it".to_owned())
+        }
+        _ => refuse(format!("cannot be read: {error}")),
+    })?;
     // A configuration is parsed first, so that an error contains the line.
     let checked: Result<Config, _> = toml::from_str(&text);
     checked.map_err(|error| refuse(error.to_string().trim_end().to_owned()))?;

@@ -698,6 +698,9 @@ impl std::fmt::Debug for ConfigBuilder {}
 #[derive(Clone, Debug, thiserror::Error)]
 pub struct ConfigError {}
 
+// setup_tasks::config::work_in
+pub fn work_in(directory: impl AsRef<Path>) -> io::Result<()> {}
+
 // setup_tasks::customize::NoContext
 #[derive(Debug)]
 pub enum NoContext {}
