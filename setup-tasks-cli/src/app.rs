@@ -15,7 +15,8 @@ use setup_tasks::{Layout, Result};
 use crate::args::{Command, RunArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
-use crate::{interrupt, logging, output, start};
+use crate::global::GlobalArgs;
+use crate::{former, interrupt, logging, output, start};
 
 /// The description of a binary that has none of its own.
 const ABOUT: &str =
@@ -126,6 +127,8 @@ impl<O> Session<O> {
 struct Cli<O: Args> {
     #[command(flatten)]
     options: O,
+    #[command(flatten)]
+    global: GlobalArgs,
     #[command(subcommand)]
     command: Command,
 }
@@ -187,6 +190,12 @@ impl<O: Args + 'static> App<O> {
                 return written(if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() });
             }
         };
+        if let Err(error) =
+            GlobalArgs::from_arg_matches(&matches).map_err(Into::into).and_then(|args: GlobalArgs| args.apply())
+        {
+            output::error(&error);
+            return Exit::Usage.into();
+        }
         logging::install();
         logging::install_panic_hook();
         output::follow_terminal();
@@ -258,8 +267,7 @@ impl<O: Args + 'static> App<O> {
             Command::History(what) => commands::history::history(&look()?, &what).await?,
             Command::Logs(what) => commands::logs::logs(&look()?, &what).await?,
             Command::Graph(what) => commands::graph::graph(&look()?, &what).await?,
-            Command::Clear { objects } => commands::clear::clear(&build()?, &objects).await?,
-            Command::Force { targets, args } => commands::force::force(&open(args.dry_run)?, targets, args).await?,
+            Command::Clear { objects, yes } => commands::clear::clear(&build()?, &objects, yes).await?,
             Command::MarkDone { targets } => commands::mark_done::mark_done(&build()?, &targets).await?,
             Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref()).await?,
             #[cfg(unix)]
@@ -267,6 +275,7 @@ impl<O: Args + 'static> App<O> {
             Command::Watch { args } => commands::watch::watch(&|| open(args.dry_run), &args).await?,
             Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => commands::completions::completions(shell, command),
+            Command::Force { rest } => return former::force(&rest).map(|()| Exit::Usage.into()),
         }
         .into())
     }

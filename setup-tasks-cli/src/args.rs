@@ -3,10 +3,13 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{ArgAction, Args, Subcommand, ValueEnum};
+use clap::{Args, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use setup_tasks::Layout;
 use setup_tasks::fleet::FleetRun;
+use setup_tasks::{AnyObject, Layout, Result};
+
+use crate::commands::target;
+use crate::former;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -61,14 +64,9 @@ pub(crate) enum Command {
         /// Clear these objects (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT", required = true)]
         objects: Vec<String>,
-    },
-    /// Run tasks even if they are up to date
-    Force {
-        /// Run these objects or tasks (`*` and `?` stand for any text)
-        #[arg(value_name = "OBJECT[/TASK]", required = true)]
-        targets: Vec<String>,
-        #[command(flatten)]
-        args: ForceArgs,
+        /// Do not ask before the objects of a pattern are cleared
+        #[arg(long, short)]
+        yes: bool,
     },
     /// Mark tasks as done without running them
     #[command(alias = "mark")]
@@ -110,20 +108,30 @@ pub(crate) enum Command {
         /// Complete for this shell
         shell: Shell,
     },
+    /// The former spelling of `up --force`.
+    #[command(hide = true)]
+    Force {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
 }
 
 /// The objects and tasks of a run, and how it runs.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct RunArgs {
-    /// Show which tasks would run and why, and change nothing
-    #[arg(long)]
+    /// Select these objects (`*` and `?` stand for any text) and the tasks that they depend on; with `--force`, also single
+    /// tasks
+    #[arg(value_name = "OBJECT[/TASK]")]
+    pub(crate) objects: Vec<String>,
+    /// The former spelling of the command `plan`.
+    #[arg(long, hide = true)]
     pub(crate) dry_run: bool,
-    /// Show changes of files in a dry run
+    /// Show changes of files
     #[arg(long)]
     pub(crate) diff: bool,
-    /// Run all tasks, or the tasks that match, even if they are up to date
-    #[arg(long, value_name = "OBJECT[/TASK]", num_args = 0..=1, default_missing_value = "", action = ArgAction::Append)]
-    pub(crate) force: Vec<String>,
+    /// Run the selected tasks even if they are up to date
+    #[arg(long)]
+    pub(crate) force: bool,
     #[command(flatten)]
     pub(crate) exec: ExecArgs,
     #[command(flatten)]
@@ -136,23 +144,20 @@ pub(crate) struct ExecArgs {
     /// Run this many objects at once
     #[arg(long, short, value_name = "N")]
     pub(crate) jobs: Option<NonZeroUsize>,
-    /// Continue after a failure with all that does not depend on it (this is the default)
-    #[arg(long, conflicts_with = "fail_fast")]
-    pub(crate) keep_going: bool,
     /// Start no further object after a failure
     #[arg(long)]
     pub(crate) fail_fast: bool,
     /// Report progress as JSON, one event per line
     #[arg(long)]
     pub(crate) json: bool,
+    /// The former spelling of the default.
+    #[arg(long, hide = true)]
+    pub(crate) keep_going: bool,
 }
 
 /// The selection of objects and tasks.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct FilterArgs {
-    /// Select these objects (`*` and `?` stand for any text) and the tasks that they depend on
-    #[arg(long, short, value_name = "OBJECT")]
-    pub(crate) include: Vec<String>,
     /// Exclude these objects, even as dependencies
     #[arg(long, short = 'x', value_name = "OBJECT")]
     pub(crate) exclude: Vec<String>,
@@ -162,19 +167,9 @@ pub(crate) struct FilterArgs {
     /// Select tasks with these tags
     #[arg(long = "tag", short, value_name = "TAG")]
     pub(crate) tags: Vec<String>,
-    /// Whether only objects with a forced task are selected.
-    #[arg(skip)]
-    pub(crate) only_forced: bool,
-}
-
-/// How forced tasks run.
-#[derive(Args, Clone, Debug, Default)]
-pub(crate) struct ForceArgs {
-    /// Show which tasks would run, and change nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) exec: ExecArgs,
+    /// The former spelling of the objects.
+    #[arg(long, short, value_name = "OBJECT", hide = true)]
+    pub(crate) include: Vec<String>,
 }
 
 #[derive(Args)]
@@ -230,8 +225,13 @@ pub(crate) enum GraphFormat {
 
 impl RunArgs {
     /// Returns the selected fleet.
-    pub(crate) fn fleet(&self, layout: &Layout) -> FleetRun {
-        let Self { dry_run, diff, force, exec, filter } = self;
+    ///
+    /// # Errors
+    ///
+    /// If an argument has a former spelling, or if an object does not exist.
+    pub(crate) fn fleet(&self, layout: &Layout) -> Result<FleetRun> {
+        former::refuse(self)?;
+        let Self { objects, dry_run, diff, force, exec, filter } = self;
         let mut fleet = layout.run();
         if let Some(jobs) = exec.jobs {
             fleet = fleet.jobs(jobs.get());
@@ -239,21 +239,35 @@ impl RunArgs {
         if exec.fail_fast {
             fleet = fleet.fail_fast();
         }
-        for pattern in force {
-            fleet = if pattern.is_empty() { fleet.force_all() } else { fleet.force(pattern) };
-        }
-        fleet = filter.include.iter().fold(fleet, FleetRun::include);
         fleet = filter.exclude.iter().fold(fleet, FleetRun::exclude);
         fleet = filter.types.iter().fold(fleet, FleetRun::of_type_named);
         fleet = filter.tags.iter().fold(fleet, FleetRun::tag);
-        if filter.only_forced {
-            fleet = fleet.only_forced();
-        }
+        fleet = if *force {
+            target::check_forced(layout, objects)?;
+            self.force(fleet)?
+        } else {
+            target::check_objects(layout, objects)?;
+            objects.iter().fold(fleet, FleetRun::include)
+        };
         if *diff {
             fleet = fleet.diff();
         } else if *dry_run {
             fleet = fleet.dry_run();
         }
-        fleet
+        Ok(fleet)
+    }
+
+    /// Forces the named objects and tasks, or all that is selected.
+    fn force(&self, fleet: FleetRun) -> Result<FleetRun> {
+        let Self { objects, filter, .. } = self;
+        if !objects.is_empty() {
+            return Ok(objects.iter().fold(fleet, FleetRun::force).only_forced());
+        }
+        if filter.types.is_empty() && filter.tags.is_empty() {
+            return Ok(fleet.force_all());
+        }
+        // The dependencies of the selected objects are not forced.
+        let selected = fleet.objects()?;
+        Ok(selected.iter().map(AnyObject::id).fold(fleet, FleetRun::force))
     }
 }

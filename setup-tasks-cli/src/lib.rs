@@ -55,6 +55,8 @@ mod args;
 mod causes;
 mod commands;
 mod exit;
+mod former;
+mod global;
 mod graph;
 mod interrupt;
 mod logging;

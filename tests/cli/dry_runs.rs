@@ -17,7 +17,7 @@ const LOOKS: &[&[&str]] = &[
     &["plan", "--diff"],
     &["up", "--dry-run"],
     &["up", "--dry-run", "--json"],
-    &["force", "moody", "--dry-run"],
+    &["up", "--force", "moody", "--dry-run"],
     &["why", "ada"],
     &["why", "moody/act"],
     &["check"],
@@ -82,7 +82,7 @@ fn waiting_run(place: &Project) -> std::process::Child {
     guard(&child);
     until("the task waits", || place.file("waiting").exists());
     // By then, the other tasks have ended.
-    until("the client is mounted", || place.good(&["status", "ada"]).contains("up to date"));
+    until("the client is mounted", || place.good(&["status", "ada"]).contains("  ran "));
     child
 }
 
@@ -124,7 +124,7 @@ fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() 
     let before = tree(place.path());
     for (args, text) in [
         (&["up"][..], "up to date: "),
-        (&["force", "moody"], "would run: "),
+        (&["up", "--force", "moody"], "would run: "),
         (&["mark-done", "moody/act", "ada/mount"], "would mark as done: ada/mount; this is a dry run"),
         (&["clear", "*"], "would clear: moody; this is a dry run"),
         (&["unlock", "moody"], "would unlock: moody, if its holder is gone; this is a dry run"),
@@ -142,7 +142,7 @@ fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
     let place = Project::new();
     place.write("dark", "");
     let why = "decided once files/main/update_files has run; before that, the completion check of task `ada/look` failed: it is dark";
-    let output = place.run(&["plan", "--exit-code", "--include", "ada"]);
+    let output = place.run(&["plan", "--exit-code", "ada"]);
     let plan = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.code() == Some(3) && plan.contains(&format!("undecided: {why}")), "{plan}");
     assert!(plan.contains("\nwould run: 3 tasks on 2 objects; 1 undecided, "), "{plan}");
@@ -159,7 +159,7 @@ fn a_task_that_is_decided_once_another_has_run_is_undecided_in_every_command() {
     place.good(&["up"]);
     // No earlier task would run any more, so the failure of the check is reported.
     place.write("dark", "");
-    let output = place.run(&["plan", "--exit-code", "--include", "ada"]);
+    let output = place.run(&["plan", "--exit-code", "ada"]);
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("it is dark"));
 }

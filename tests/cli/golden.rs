@@ -48,19 +48,13 @@ fn plan_reports_what_would_run_and_the_chain_of_reasons() {
     place.good(UP);
     place.write("wanted.txt", "bread\nbutter\n");
     place.write("options", "rw");
-    golden!(
-        "plan.txt",
-        session(
-            &place,
-            &[&["plan"], &["plan", "--exit-code", "-i", "ada"], &["up", "--dry-run", "--include", "grace"]]
-        )
-    );
+    golden!("plan.txt", session(&place, &[&["plan"], &["plan", "--exit-code", "ada"], &["up", "--dry-run", "grace"]]));
 }
 
 #[test]
 fn a_plan_with_a_diff_shows_what_would_change_in_files() {
     let place = Project::new();
-    golden!("diff.txt", session(&place, &[&["plan", "--diff", "-i", "files/*"], &["up", "--diff"]]));
+    golden!("diff.txt", session(&place, &[&["plan", "--diff", "files/*"], &["up", "--diff"]]));
 }
 
 #[test]
@@ -124,8 +118,8 @@ fn clear_force_and_mark_report_their_work() {
     let place = Project::new();
     place.good(UP);
     let lines: &[&[&str]] = &[
-        &["force", "ada/mount"],
-        &["force", "gr*", "--dry-run"],
+        &["up", "--force", "ada/mount"],
+        &["up", "--force", "gr*", "--dry-run"],
         &["clear", "ada"],
         &["mark-done", "ada/mount"],
         &["unlock", "ada"],
@@ -153,11 +147,17 @@ fn an_unknown_name_is_an_error_of_the_command_line_that_lists_the_known_ones() {
         &["mark-done", "ada"],
         &["mark-done", "ada/look"],
         &["clear", "b*"],
-        &["force", "ada/[x"],
+        &["up", "--force", "ada/[x"],
         &["logs", "ada/mount"],
-        &["up", "--include", "b*"],
+        &["up", "b*"],
         &["up", "--tag", "fils"],
-        &["up", "--keep-going", "--fail-fast"],
+        &["up", "bob"],
+        &["up", "ada/mount"],
+        &["up", "--force", "ada/mownt"],
+        &["up", "--type", "Clint"],
+        &["up", "--include", "ada", "--include", "gr*"],
+        &["up", "--keep-going"],
+        &["force", "ada/mount"],
         &["up", "--jobs", "0"],
         &["upp"],
         &["ps"],

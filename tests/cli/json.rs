@@ -38,7 +38,7 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
     assert_eq!(plan["objects"][1]["tasks"][0]["reason"]["reason"], "never_ran");
     place.good(&["up"]);
     let status = &lines(&place.good(&["status", "--json"]))[0];
-    assert_eq!((&status["version"], &status["objects"][1]["tasks"][0]["state"]), (&1.into(), &"up_to_date".into()));
+    assert_eq!((&status["version"], &status["objects"][1]["tasks"][0]["state"]), (&2.into(), &"ran".into()));
     let history = lines(&place.good(&["history", "--json", "ada/mount"]));
     assert!(history.len() == 1 && history[0]["version"] == 1 && history[0]["id"] == "ada");
     assert_eq!(history[0]["why"]["reason"], "never_ran");

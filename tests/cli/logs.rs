@@ -49,7 +49,7 @@ fn a_followed_log_continues_with_new_output_and_with_the_next_attempt() {
     assert!(lines.by_ref().any(|line| line.contains("-act-1.log")), "and with the next task's");
     assert!(lines.by_ref().any(|line| line == "two"));
     assert!(run.wait().unwrap().success());
-    place.good(&["force", "moody/act"]);
+    place.good(&["up", "--force", "moody/act"]);
     assert!(lines.by_ref().any(|line| line == "# moody/act, attempt 1: forced"), "and with the next attempt's");
     interrupt(follow.id());
     assert!(follow.wait().unwrap().success(), "Ctrl-C is how it ends");
@@ -82,10 +82,10 @@ const LOUD: &str = "yes $(printf 'x%.0s' $(seq 99)) | head -c 300000000; echo th
 fn a_command_that_prints_300_mb_costs_neither_memory_nor_disk() {
     let place = Project::new();
     place.write("script", "echo quiet");
-    place.good(&["up", "--include", "scripted"]);
+    place.good(&["up", "scripted"]);
     let quiet = peak(&place);
     place.write("script", format!("echo the beginning; {LOUD}"));
-    place.good(&["force", "scripted"]);
+    place.good(&["up", "--force", "scripted"]);
     let loud = peak(&place);
     assert!(loud < quiet + 8 * 1024, "{loud} KiB instead of {quiet} KiB");
     let directory = place.file(".setup-tasks/log/scripted");
@@ -104,14 +104,14 @@ fn the_error_of_a_command_with_too_much_captured_output_names_the_limit() {
     let place = Project::new();
     place.write("script", LOUD);
     place.write("way", "output");
-    let output = place.run(&["up", "--include", "scripted"]);
+    let output = place.run(&["up", "scripted"]);
     let errors = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(1));
     assert!(errors.contains("wrote more output than its limit of 16777216 bytes"), "{errors}");
     assert!(errors.contains("help: raise `output_limit_kib`"), "{errors}");
-    let mut command = place.command(&["up", "--include", "scripted"]);
+    let mut command = place.command(&["up", "scripted"]);
     place.write("script", "head -c 3000 /dev/zero");
     let limited = command.env("SITE_OUTPUT_LIMIT_KIB", "2").output().unwrap();
     assert!(String::from_utf8_lossy(&limited.stderr).contains("its limit of 2048 bytes"), "the limit can be set");
-    place.good(&["up", "--include", "scripted"]);
+    place.good(&["up", "scripted"]);
 }

@@ -2,6 +2,7 @@
 
 mod book;
 mod dry_runs;
+mod global;
 mod golden;
 mod json;
 mod limits;

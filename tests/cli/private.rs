@@ -43,7 +43,7 @@ fn a_lock_of_a_lost_machine_is_broken_by_its_name_and_that_of_a_live_process_is_
     let place = Project::new();
     place.good(&["up"]);
     place.write("wait", "");
-    let mut run = place.command(&["force", "moody/wait"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let mut run = place.command(&["up", "--force", "moody/wait"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     test_kit::until("the task waits", || place.file("waiting").exists());
     let refused = place.run(&["unlock", "moody"]);
     let errors = String::from_utf8_lossy(&refused.stderr).into_owned();
@@ -53,7 +53,7 @@ fn a_lock_of_a_lost_machine_is_broken_by_its_name_and_that_of_a_live_process_is_
     // had kept its lock.
     let record = r#"{"version":1,"pid":7,"host":"a-machine-that-is-gone"}"#;
     std::fs::write(place.file(".setup-tasks/cache/.setup-tasks/objects.lock"), format!("{record:<512}")).unwrap();
-    let mut stuck = place.command(&["force", "moody/wait"]);
+    let mut stuck = place.command(&["up", "--force", "moody/wait"]);
     let stuck = stuck.env("SITE_LOCK_TIMEOUT_SECS", "0").output().unwrap();
     let errors = String::from_utf8_lossy(&stuck.stderr).into_owned();
     assert!(!stuck.status.success() && errors.contains("process 7 on a-machine-that-is-gone"), "{errors}");
@@ -67,6 +67,6 @@ fn a_lock_of_a_lost_machine_is_broken_by_its_name_and_that_of_a_live_process_is_
     let said = place.good(&["unlock", "moody", "ada", "--gone", "a-machine-that-is-gone"]);
     assert_eq!(said, "ada is not locked\nunlocked: moody, which process 7 on a-machine-that-is-gone held\n");
     place.write("go", "");
-    place.good(&["force", "moody/wait"]);
+    place.good(&["up", "--force", "moody/wait"]);
     assert!(run.wait().unwrap().success());
 }

@@ -18,7 +18,13 @@ impl Project {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_site"));
-        command.args(args).current_dir(self.path()).env_remove("RUST_LOG").env_remove("NO_COLOR").env_remove("COLUMNS");
+        command
+            .args(args)
+            .current_dir(self.path())
+            .env_remove("RUST_LOG")
+            .env_remove("NO_COLOR")
+            .env_remove("COLUMNS")
+            .env("TZ", "UTC");
         command
     }
 

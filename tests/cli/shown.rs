@@ -26,7 +26,7 @@ const COMMANDS: [&[&str]; 22] = [
     &["graph", "--format", "svg"],
     &["types"],
     &["unlock", "*"],
-    &["clear", "*"],
+    &["clear", "*", "--yes"],
     &["ps"],
     &["up", "--dry-run"],
 ];
@@ -61,9 +61,9 @@ fn no_command_prints_control_sequences() {
         &["status", id],
         &["history", &task],
         &["mark-done", &task],
-        &["force", &task],
+        &["up", "--force", &task],
         &["why", "no\x1b[2Jsuch\u{85}object"],
-        &["up", "--include", "no\x1b[2Jsuch\u{85}object"],
+        &["up", "no\x1b[2Jsuch\u{85}object"],
     ];
     place.run(&["up"]);
     for (command, said) in said(&place, &COMMANDS).into_iter().chain(said(&place, &named)) {

@@ -21,16 +21,16 @@ const fn case(args: &'static [&'static str], nap: &'static str, is_run: bool) ->
 }
 
 const CASES: [Case; 17] = [
-    case(&["up", "--include", "sleeper"], "task", true),
-    case(&["up", "--include", "sleeper"], "hash", true),
-    case(&["up", "--include", "sleeper", "--json"], "completion", true),
-    case(&["force", "sleeper"], "task", true),
-    case(&["watch", "--include", "sleeper"], "task", true),
+    case(&["up", "sleeper"], "task", true),
+    case(&["up", "sleeper"], "hash", true),
+    case(&["up", "sleeper", "--json"], "completion", true),
+    case(&["up", "--force", "sleeper"], "task", true),
+    case(&["watch", "sleeper"], "task", true),
     case(&["sleep"], "task", true),
     case(&["sleep"], "invalidator", true),
-    case(&["plan", "--include", "sleeper"], "hash", false),
-    case(&["plan", "--include", "sleeper", "--json"], "completion", false),
-    case(&["up", "--include", "sleeper", "--dry-run"], "invalidator", false),
+    case(&["plan", "sleeper"], "hash", false),
+    case(&["plan", "sleeper", "--json"], "completion", false),
+    case(&["up", "sleeper", "--dry-run"], "invalidator", false),
     case(&["why", "sleeper/sleep"], "invalidator", false),
     case(&["graph", "sleeper"], "hash", false),
     case(&["check"], "relation", false),
@@ -62,7 +62,7 @@ impl Case {
         // A run calls the hash function and the invalidator only if there is a stamp.
         let is_stamped = self.nap != "task";
         if is_stamped {
-            place.good(&["up", "--include", "sleeper"]);
+            place.good(&["up", "sleeper"]);
         }
         let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
         place.write(format!("nap.{}", self.nap), &name);
@@ -122,14 +122,14 @@ fn wakes(place: &Project, is_stamped: bool, case: &Case) {
     std::fs::remove_file(place.file(format!("nap.{}", case.nap))).unwrap();
     let (sleep, get_up) = (of_task("sleep"), of_task("get_up"));
     if is_stamped {
-        assert_eq!(sleep["state"], "up_to_date", "{}: {sleep}", case.text());
-        assert_eq!(get_up["state"], "up_to_date", "{}: {get_up}", case.text());
-        let said = place.good(&["up", "--include", "sleeper"]);
+        assert_eq!(sleep["state"], "ran", "{}: {sleep}", case.text());
+        assert_eq!(get_up["state"], "ran", "{}: {get_up}", case.text());
+        let said = place.good(&["up", "sleeper"]);
         assert!(said.starts_with("up to date: 1 object"), "{}: {said}", case.text());
     } else {
         assert_eq!(sleep["reason"]["reason"], "interrupted", "{}: {sleep}", case.text());
         assert_eq!(get_up["reason"]["reason"], "never_ran", "{}: {get_up}", case.text());
-        let said = place.good(&["up", "--include", "sleeper"]);
+        let said = place.good(&["up", "sleeper"]);
         assert!(said.contains("done: 1 object; 3 tasks ran"), "{}: {said}", case.text());
     }
 }
@@ -151,7 +151,7 @@ fn one_ctrl_c_lets_running_tasks_finish_and_stops_all_else_immediately() {
         // A stop during a check stops no task if nothing is left to do.
         assert_eq!(code, if is_stamped { 0 } else { 130 }, "{}: {shown}", case.text());
         std::fs::remove_file(place.file(format!("nap.{}", case.nap))).unwrap();
-        let said = place.good(&["up", "--include", "sleeper"]);
+        let said = place.good(&["up", "sleeper"]);
         let expected = if is_stamped { "up to date: 1 object" } else { "done: 1 object; 2 tasks ran, 2 up to date" };
         assert!(said.contains(expected), "{}: {said}", case.text());
     }
@@ -222,7 +222,7 @@ fn ctrl_z_stops_and_continues_commands_together_with_the_run() {
 /// Begins a run that holds the lock of the object `moody` until a file `go` exists.
 fn holder(place: &Project) -> std::process::Child {
     place.write("wait", "");
-    let holder = place.command(&["up", "--include", "moody"]).stdout(std::process::Stdio::null()).spawn().unwrap();
+    let holder = place.command(&["up", "moody"]).stdout(std::process::Stdio::null()).spawn().unwrap();
     until("the task waits", || place.file("waiting").exists());
     holder
 }
@@ -231,7 +231,7 @@ fn holder(place: &Project) -> std::process::Child {
 fn a_wait_for_another_process_ends_at_a_signal() {
     let place = Project::new();
     let mut holder = holder(&place);
-    for args in [&["up", "--include", "moody"][..], &["force", "moody"], &["watch", "--include", "moody"]] {
+    for args in [&["up", "moody"][..], &["up", "--force", "moody"], &["watch", "moody"]] {
         for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
             let mut terminal = Terminal::run(&place, args, true);
             terminal.until("moody is locked by process");
@@ -252,7 +252,7 @@ fn a_wait_for_another_process_ends_at_a_signal() {
     }
     place.write("go", "");
     assert!(holder.wait().unwrap().success());
-    assert!(place.good(&["up", "--include", "moody"]).starts_with("up to date: 1 object"), "nothing was cleared");
+    assert!(place.good(&["up", "moody"]).starts_with("up to date: 1 object"), "nothing was cleared");
 }
 
 fn has_locks_open(pid: u32) -> bool {
@@ -281,7 +281,7 @@ fn a_command_that_does_not_want_to_end_is_killed() {
     let name = format!("nap-{}", place.path().file_name().unwrap().to_str().unwrap());
     place.write("nap.task", &name);
     place.write("stubborn", "");
-    let terminal = Terminal::run(&place, &["up", "--include", "sleeper"], true);
+    let terminal = Terminal::run(&place, &["up", "sleeper"], true);
     until("it naps", || place.file("napping").exists());
     assert!(Command::new("kill").arg(terminal.pid().to_string()).status().unwrap().success());
     assert_eq!(terminal.end().0, 143);
@@ -311,7 +311,7 @@ fn a_closed_terminal_ends_the_run_and_its_commands() {
     place.write("nap.task", &name);
     let pty = portable_pty::native_pty_system().openpty(portable_pty::PtySize::default()).unwrap();
     let mut command = portable_pty::CommandBuilder::new(env!("CARGO_BIN_EXE_site"));
-    command.args(["up", "--include", "sleeper"]);
+    command.args(["up", "sleeper"]);
     command.cwd(place.path());
     let mut run = pty.slave.spawn_command(command).unwrap();
     guard_process(run.process_id().unwrap());
@@ -327,13 +327,13 @@ fn a_run_under_nohup_survives_its_terminal() {
     let place = Project::new();
     place.write("wait", "");
     let mut run = Command::new("nohup");
-    run.arg(env!("CARGO_BIN_EXE_site")).args(["up", "--include", "moody"]).current_dir(place.path());
+    run.arg(env!("CARGO_BIN_EXE_site")).args(["up", "moody"]).current_dir(place.path());
     let mut run = run.stdout(std::process::Stdio::null()).stderr(std::process::Stdio::null()).spawn().unwrap();
     until("the task waits", || place.file("waiting").exists());
     assert!(Command::new("kill").args(["-HUP", &run.id().to_string()]).status().unwrap().success());
     place.write("go", "");
     assert!(run.wait().unwrap().success());
-    assert!(place.good(&["up", "--include", "moody"]).starts_with("up to date"));
+    assert!(place.good(&["up", "moody"]).starts_with("up to date"));
 }
 
 #[test]
@@ -341,7 +341,7 @@ fn ctrl_z_does_nothing_if_no_shell_could_continue_the_run() {
     let place = Project::new();
     place.write("wait", "");
     // The process leads the session of the terminal, and has no shell above it.
-    let mut terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
+    let mut terminal = Terminal::run(&place, &["up", "moody"], true);
     until("the task waits", || place.file("waiting").exists());
     terminal.press("\x1a");
     place.write("go", "");
@@ -352,7 +352,7 @@ fn ctrl_z_does_nothing_if_no_shell_could_continue_the_run() {
 fn work_that_blocks_its_thread_does_not_delay_an_immediate_end() {
     let place = Project::new();
     place.write("block", "");
-    let terminal = Terminal::run(&place, &["up", "--include", "moody"], true);
+    let terminal = Terminal::run(&place, &["up", "moody"], true);
     until("the task blocks", || place.file("blocking").exists());
     assert!(Command::new("kill").arg(terminal.pid().to_string()).status().unwrap().success());
     let (code, shown) = terminal.end();
@@ -364,7 +364,7 @@ fn work_that_blocks_its_thread_does_not_delay_an_immediate_end() {
 fn with_json_an_ended_run_reports_its_end() {
     let place = Project::new();
     place.write("wait", "");
-    let mut run = place.command(&["up", "--include", "moody", "--json"]);
+    let mut run = place.command(&["up", "moody", "--json"]);
     let run = run.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::null()).spawn().unwrap();
     until("the task waits", || place.file("waiting").exists());
     assert!(Command::new("kill").arg(run.id().to_string()).status().unwrap().success());

@@ -31,7 +31,7 @@ pub const COMMANDS: &[&[&str]] = &[
     &["graph"],
     &["graph", "--format", "dot"],
     &["graph", "--format", "svg"],
-    &["force", "moody/act"],
+    &["up", "--force", "moody/act"],
     &["mark-done", "ada/mount"],
     &["unlock", "ada"],
     &["ps"],

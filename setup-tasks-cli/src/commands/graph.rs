@@ -11,7 +11,7 @@ use super::target;
 use crate::args::{GraphArgs, GraphFormat};
 use crate::exit::{Exit, UsageError};
 use crate::graph::{self, Diagram};
-use crate::output::{GOOD, line, shown};
+use crate::output::{GOOD, line, report, shown};
 
 pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     let objects = target::objects(layout, &what.objects)?;
@@ -35,7 +35,7 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
         None => line(text.trim_end()),
         Some(path) => {
             write_whole(path, &text).with_context(|| format!("cannot write `{}`", path.display()))?;
-            line(format!("{GOOD}drawn{GOOD:#}: {}", shown(path)));
+            report(format!("{GOOD}drawn{GOOD:#}: {}", shown(path)));
         }
     }
     Ok(Exit::Done)

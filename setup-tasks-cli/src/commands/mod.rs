@@ -3,7 +3,6 @@
 pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod completions;
-pub(crate) mod force;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;
@@ -13,7 +12,7 @@ pub(crate) mod plan;
 #[cfg(unix)]
 pub(crate) mod ps;
 pub(crate) mod status;
-mod target;
+pub(crate) mod target;
 pub(crate) mod types;
 pub(crate) mod unlock;
 pub(crate) mod up;

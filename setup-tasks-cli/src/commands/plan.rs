@@ -14,7 +14,7 @@ use crate::progress::Columns;
 
 /// Shows what a run would do.
 pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Result<Exit> {
-    let fleet = args.fleet(layout).dry_run();
+    let fleet = args.fleet(layout)?.dry_run();
     let report = fleet.await?;
     if args.exec.json {
         json(&report)?;

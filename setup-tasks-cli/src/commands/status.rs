@@ -1,5 +1,7 @@
 //! The command `status`, which shows the state of tasks from their stamps, without calling methods of models.
 
+use std::time::Duration;
+
 use serde_json::json;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::run::Decision;
@@ -11,6 +13,12 @@ use super::target;
 use crate::exit::Exit;
 use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, line, printable, table};
 
+/// The version of the JSON format.
+const VERSION: u32 = 2;
+
+/// The state of a task that has no stamp of its own.
+const CHECK_DECIDES: &str = "its completion check decides";
+
 pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Result<Exit> {
     let objects = target::objects(layout, patterns)?;
     if as_json {
@@ -18,7 +26,7 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
         for object in &objects {
             values.push(as_value(object).await?);
         }
-        output::json(&json!({ "version": 1, "objects": values }))?;
+        output::json(&json!({ "version": VERSION, "objects": values }))?;
         return Ok(Exit::Done);
     }
     if patterns.is_empty() {
@@ -56,7 +64,8 @@ async fn leaves(object: &AnyObject) -> Result<Vec<PeekedTask>> {
 
 /// The state of a task by its stamp.
 enum Outlook {
-    UpToDate,
+    /// Its stamp is valid as far as stamps show it. No hash, input or invalidator is consulted, so the task may run nevertheless.
+    Ran,
     Runs(Reason),
     /// The stamp is not enough: the task's completion check decides.
     Asks,
@@ -65,65 +74,58 @@ enum Outlook {
 fn outlook(peeked: &PeekedTask) -> Outlook {
     match &peeked.decision {
         Some(Decision::Run(reason)) => Outlook::Runs(reason.clone()),
-        Some(_) => Outlook::UpToDate,
+        Some(_) => Outlook::Ran,
         None => Outlook::Asks,
     }
 }
 
-async fn summary(object: &AnyObject) -> Result<[Cell; 4]> {
-    let tasks = leaves(object).await?;
-    let runs: Vec<_> = tasks
-        .iter()
-        .filter_map(
-            |peeked| if let Outlook::Runs(reason) = outlook(peeked) { Some((&peeked.task, reason)) } else { None },
-        )
-        .collect();
-    let failed = runs.iter().find(|(_, reason)| matches!(reason, Reason::Failed { .. } | Reason::Interrupted));
-    let (style, what) = match (failed, runs.first()) {
-        _ if object.readonly() => (FAINT, "readonly".to_owned()),
-        (Some((task, reason)), _) => (BAD, format!("{}: {reason}", task.stamp_name())),
-        (None, Some((task, reason))) => {
-            let more = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
-            (WOULD, format!("would run {}{more}: {reason}", task.stamp_name()))
-        }
-        (None, None) => (GOOD, "up to date".to_owned()),
-    };
-    let last = tasks.iter().filter_map(|peeked| peeked.last_run.as_ref()).map(|stamp| stamp.time).max();
-    // A task with a completion check has no time.
-    let never = if tasks.iter().any(|peeked| peeked.decision.is_some()) { "never" } else { "" };
-    Ok([
-        Cell::styled(NAME, object.id()),
-        Cell::new(object.type_name()),
-        Cell::styled(FAINT, last.map_or_else(|| never.to_owned(), ago)),
-        Cell::styled(style, what),
-    ])
+/// Returns when a task last ran, and for how long.
+fn last_run(peeked: &PeekedTask) -> Option<String> {
+    let stamp = peeked.last_run.as_ref()?;
+    Some(format!("{}, in {}", ago(stamp.time), duration(Duration::from_micros(stamp.duration_us))))
 }
 
-fn task_row(peeked: &PeekedTask) -> [Cell; 4] {
+async fn summary(object: &AnyObject) -> Result<[Cell; 3]> {
+    let tasks = leaves(object).await?;
+    let outlooks = tasks.iter().map(|peeked| (peeked.task.stamp_name(), outlook(peeked)));
+    let runs: Vec<_> = outlooks
+        .filter_map(|(task, outlook)| if let Outlook::Runs(reason) = outlook { Some((task, reason)) } else { None })
+        .collect();
+    let failed = runs.iter().find(|(_, reason)| matches!(reason, Reason::Failed { .. } | Reason::Interrupted));
+    let last = tasks.iter().filter_map(|peeked| peeked.last_run.as_ref()).map(|stamp| stamp.time).max();
+    let ran = last.map(|last| format!("ran {}", ago(last)));
+    let last = ran.as_ref().map(|ran| format!("; last {ran}")).unwrap_or_default();
+    let (style, what) = match (failed, runs.first()) {
+        _ if object.readonly() => (FAINT, "readonly".to_owned()),
+        (Some((task, reason)), _) => (BAD, format!("{task}: {reason}")),
+        (None, Some((task, reason))) => {
+            let more = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
+            (WOULD, format!("would run {task}{more}: {reason}{last}"))
+        }
+        (None, None) if tasks.is_empty() => (FAINT, "has no tasks".to_owned()),
+        (None, None) => ran.map_or_else(|| (FAINT, CHECK_DECIDES.to_owned()), |ran| (GOOD, ran)),
+    };
+    Ok([Cell::styled(NAME, object.id()), Cell::new(object.type_name()), Cell::styled(style, what)])
+}
+
+fn task_row(peeked: &PeekedTask) -> [Cell; 3] {
+    let last = last_run(peeked);
+    let later = last.as_ref().map(|last| format!("; last ran {last}")).unwrap_or_default();
     let (style, what) = match outlook(peeked) {
-        Outlook::UpToDate => (GOOD, "up to date".to_owned()),
-        Outlook::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, reason.to_string()),
-        Outlook::Runs(reason) => (WOULD, format!("would run: {reason}")),
-        Outlook::Asks => (FAINT, "its completion check decides".to_owned()),
+        Outlook::Ran => (GOOD, format!("ran {}", last.unwrap_or_default())),
+        Outlook::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, format!("{reason}{later}")),
+        Outlook::Runs(reason) => (WOULD, format!("would run: {reason}{later}")),
+        Outlook::Asks => (FAINT, CHECK_DECIDES.to_owned()),
     };
     let task = &peeked.task;
-    let ran = peeked.last_run.as_ref().map(|stamp| {
-        let took = duration(std::time::Duration::from_micros(stamp.duration_us));
-        format!("{}, in {took}", ago(stamp.time))
-    });
-    [
-        Cell::new(format!("  {}", task.stamp_name())),
-        Cell::new(task.description()),
-        Cell::styled(FAINT, ran.unwrap_or_default()),
-        Cell::styled(style, what),
-    ]
+    [Cell::new(format!("  {}", task.stamp_name())), Cell::new(task.description()), Cell::styled(style, what)]
 }
 
 async fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
     let value = |peeked: &PeekedTask| {
         let task = &peeked.task;
         let (state, reason) = match outlook(peeked) {
-            Outlook::UpToDate => ("up_to_date", None),
+            Outlook::Ran => ("ran", None),
             Outlook::Runs(reason) => ("would_run", Some(reason)),
             Outlook::Asks => ("asks_its_check", None),
         };

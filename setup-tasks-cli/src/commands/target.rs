@@ -8,13 +8,13 @@ use setup_tasks::{AnyObject, Layout, Result};
 use crate::exit::UsageError;
 
 /// An object or one of its tasks.
-pub(super) struct Target {
-    pub(super) object: AnyObject,
-    pub(super) task: Option<String>,
+pub(crate) struct Target {
+    pub(crate) object: AnyObject,
+    pub(crate) task: Option<String>,
 }
 
 /// Finds the object or task that `OBJECT` or `OBJECT/TASK` names. An id may contain slashes.
-pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
+pub(crate) fn find(layout: &Layout, name: &str) -> Result<Target> {
     if let Some(object) = layout.get(name) {
         return Ok(Target { object, task: None });
     }
@@ -29,13 +29,37 @@ pub(super) fn find(layout: &Layout, name: &str) -> Result<Target> {
 }
 
 /// Finds the task that `OBJECT/TASK` names, even if an object has the whole name as its id.
-pub(super) fn find_task(layout: &Layout, name: &str) -> Result<(AnyObject, String)> {
+pub(crate) fn find_task(layout: &Layout, name: &str) -> Result<(AnyObject, String)> {
     if let Split::Task { object, task } = task(layout, name) {
         return Ok((object, task));
     }
     find(layout, name)?;
     let help = "write `OBJECT/TASK`; `status OBJECT` lists the tasks";
     Err(UsageError(format!("`{name}` is not a task\nhelp: {help}")).into())
+}
+
+/// Checks that names select objects. A name that is not a pattern gets help with similar names.
+pub(crate) fn check_objects(layout: &Layout, names: &[String]) -> Result<()> {
+    for name in names.iter().filter(|name| layout.get(name).is_none()) {
+        if let Split::Task { object, .. } = task(layout, name) {
+            let help = format!("name its object `{}`; `up --force` also takes tasks", object.id());
+            return Err(UsageError(format!("`{name}` is a task\nhelp: {help}")).into());
+        }
+        if !is_pattern(name) {
+            return Err(no_object(layout, name));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that names select objects or tasks. A name that is not a pattern gets help with similar names.
+pub(crate) fn check_forced(layout: &Layout, names: &[String]) -> Result<()> {
+    names.iter().filter(|name| !is_pattern(name)).try_for_each(|name| find(layout, name).map(drop))
+}
+
+/// Returns whether a name that no object has can match several objects.
+pub(crate) fn is_pattern(name: &str) -> bool {
+    name.contains(['*', '?', '['])
 }
 
 /// A name that is split into an object and one of its tasks.
@@ -60,7 +84,8 @@ fn task(layout: &Layout, name: &str) -> Split {
 }
 
 /// Returns the objects with these names, or whose ids match one of these patterns. Without any, returns all objects.
-pub(super) fn objects(layout: &Layout, names: &[String]) -> Result<Vec<AnyObject>> {
+pub(crate) fn objects(layout: &Layout, names: &[String]) -> Result<Vec<AnyObject>> {
+    check_objects(layout, names)?;
     Ok(names.iter().fold(layout.run(), FleetRun::include).objects()?)
 }
 

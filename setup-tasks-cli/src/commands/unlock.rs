@@ -5,14 +5,14 @@ use setup_tasks::{Layout, Result};
 
 use super::target;
 use crate::exit::Exit;
-use crate::output::{FAINT, GOOD, WOULD, error, line, printable};
+use crate::output::{FAINT, GOOD, WOULD, error, printable, report};
 
 pub(crate) async fn unlock(layout: &Layout, patterns: &[String], gone: Option<&str>) -> Result<Exit> {
     let mut exit = Exit::Done;
     for object in target::objects(layout, patterns)? {
         let id = printable(object.id());
         if layout.is_dry_run() {
-            line(format!("{WOULD}would unlock{WOULD:#}: {id}, if its holder is gone; this is a dry run"));
+            report(format!("{WOULD}would unlock{WOULD:#}: {id}, if its holder is gone; this is a dry run"));
             continue;
         }
         let broken = match gone {
@@ -21,9 +21,9 @@ pub(crate) async fn unlock(layout: &Layout, patterns: &[String], gone: Option<&s
         };
         match broken {
             Ok(LockBreak::Broken(holder)) => {
-                line(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)));
+                report(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)));
             }
-            Ok(_) => line(format!("{FAINT}{id} is not locked{FAINT:#}")),
+            Ok(_) => report(format!("{FAINT}{id} is not locked{FAINT:#}")),
             Err(failed) => {
                 error(&failed.into());
                 exit = Exit::Failed;

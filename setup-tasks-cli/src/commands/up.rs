@@ -8,18 +8,21 @@ use super::plan;
 use crate::args::RunArgs;
 use crate::exit::{Exit, UsageError};
 use crate::interrupt;
-use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, error, line, note, printable};
+use crate::output::{self, BAD, FAINT, GOOD, NAME, WOULD, error, note, printable};
 use crate::progress::Progress;
 
 /// Runs what must run. Failures are printed and show in the exit code.
 pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
     if args.diff && !args.dry_run {
-        return Err(UsageError("`--diff` shows what would change\nhelp: add `--dry-run`".to_owned()).into());
+        return Err(UsageError(
+            "a run shows no changes of files\nhelp: `plan --diff` shows what would change".to_owned(),
+        )
+        .into());
     }
     if !args.exec.json && (args.dry_run || layout.is_dry_run()) {
         return plan::plan(layout, args, false).await;
     }
-    run(layout, args.fleet(layout), args).await
+    run(layout, args.fleet(layout)?, args).await
 }
 
 /// Runs a fleet and reports its progress.
@@ -62,10 +65,12 @@ pub(super) fn tell(report: &FleetReport) {
                     printable(&result.path.join(" -> "))
                 ));
             }
-            (ObjectStatus::Readonly, _) => line(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
-            (ObjectStatus::NotTried, _) => line(format!("{NAME}{name}{NAME:#} {WOULD}was not started{WOULD:#}")),
+            (ObjectStatus::Readonly, _) => output::report(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
+            (ObjectStatus::NotTried, _) => {
+                output::report(format!("{NAME}{name}{NAME:#} {WOULD}was not started{WOULD:#}"));
+            }
             (ObjectStatus::Stopped, _) => {
-                line(format!("{NAME}{name}{NAME:#} {WOULD}was stopped before its last task{WOULD:#}"));
+                output::report(format!("{NAME}{name}{NAME:#} {WOULD}was stopped before its last task{WOULD:#}"));
             }
             _ => {}
         }
@@ -77,5 +82,5 @@ pub(super) fn tell(report: &FleetReport) {
         (true, true) => WOULD,
         (true, false) => GOOD,
     };
-    line(format!("{style}{word}{style:#}:{rest} {FAINT}in {}{FAINT:#}", duration(report.duration)));
+    output::report(format!("{style}{word}{style:#}:{rest} {FAINT}in {}{FAINT:#}", duration(report.duration)));
 }

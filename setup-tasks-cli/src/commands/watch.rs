@@ -15,8 +15,9 @@ use tokio::sync::mpsc;
 use super::up;
 use crate::args::RunArgs;
 use crate::exit::Exit;
+use crate::global::{Verbosity, verbosity};
 use crate::interrupt;
-use crate::output::{self, FAINT, line, note, printable};
+use crate::output::{self, FAINT, note, printable, report};
 
 /// The time that inputs must stay unchanged before a run. Writing a file takes several steps.
 const QUIET: Duration = Duration::from_millis(200);
@@ -29,7 +30,11 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) ->
     let stop = Stop::new();
     let _guard = interrupt::stop_wait_on_interrupt(&stop);
     // With `--json`, the standard output is for programs.
-    let say: fn(String) = if args.exec.json { note } else { line };
+    let say: fn(String) = match verbosity() {
+        Verbosity::Quiet => |_| {},
+        _ if args.exec.json => note,
+        _ => report,
+    };
     loop {
         // The watch starts before the run, so that no change during the run is missed.
         if up::up(&layout, args).await? == Exit::Interrupted {

@@ -36,9 +36,9 @@ pub(super) fn lines(error: &anyhow::Error) -> Vec<String> {
 pub(crate) fn failure(log: &Path) {
     let last = setup_tasks::log::last_lines(log, LINES).unwrap_or_default();
     for line in last {
-        super::line(format!("  {FAINT}|{FAINT:#} {}", printable(&line)));
+        super::report(format!("  {FAINT}|{FAINT:#} {}", printable(&line)));
     }
-    super::line(format!("  {FAINT}log: {}{FAINT:#}", shown(super::near(log))));
+    super::report(format!("  {FAINT}log: {}{FAINT:#}", shown(super::near(log))));
 }
 
 #[cfg(test)]

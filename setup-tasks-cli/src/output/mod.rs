@@ -2,6 +2,7 @@
 
 mod error;
 mod handover;
+mod question;
 mod screen;
 mod table;
 mod text;
@@ -17,10 +18,13 @@ use screen::Screen;
 use serde::Serialize;
 use setup_tasks::text::printable_json;
 
+use crate::global::{Verbosity, verbosity};
+
 pub(crate) use error::{error, failure};
 use handover::Held;
 pub(crate) use handover::follow_terminal;
-pub(crate) use table::{Cell, table};
+pub(crate) use question::confirm;
+pub(crate) use table::{Cell, hang, table, terminal_width};
 pub(crate) use text::{ago, clock, clock_time, near, printable, shown, time_of};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
@@ -62,6 +66,13 @@ static HAS_NO_READER: AtomicBool = AtomicBool::new(false);
 pub(crate) fn line(line: impl Display) {
     if let Some(line) = handover::unless_away(line.to_string(), Held::Line) {
         to_stdout(|| writeln!(anstream::stdout().lock(), "{line}"));
+    }
+}
+
+/// Prints progress or the success of a command on the standard output, unless the user asked for quiet.
+pub(crate) fn report(text: impl Display) {
+    if verbosity() > Verbosity::Quiet {
+        line(text);
     }
 }
 

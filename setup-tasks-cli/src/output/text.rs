@@ -7,8 +7,6 @@ use std::time::{Duration, SystemTime};
 use setup_tasks::secret::redact;
 use setup_tasks::stamp::Timestamp;
 use setup_tasks::text::{one_line, rough_duration};
-use time::OffsetDateTime;
-use time::macros::format_description;
 
 /// Returns how long ago a time was.
 pub(crate) fn ago(time: Timestamp) -> String {
@@ -16,21 +14,25 @@ pub(crate) fn ago(time: Timestamp) -> String {
     if since < Duration::from_secs(2) { "just now".to_owned() } else { format!("{} ago", rough_duration(since)) }
 }
 
-/// Returns a date with its time of day.
+/// Returns a date with its time of day and the abbreviation of the local time zone.
 pub(crate) fn clock(time: Timestamp) -> String {
     clock_time(time.into())
 }
 
-/// Returns a date with its time of day.
+/// Returns a date with its time of day and the abbreviation of the local time zone.
 pub(crate) fn clock_time(time: SystemTime) -> String {
-    let time = OffsetDateTime::from(time);
-    time.format(format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC")).unwrap_or_default()
+    local(time, "%Y-%m-%d %H:%M:%S %Z")
 }
 
-/// Returns a time of day, for lines of a log.
+/// Returns a time of day in the local time zone, for lines of a log.
 pub(crate) fn time_of(time: SystemTime) -> String {
-    let time = OffsetDateTime::from(time);
-    time.format(format_description!("[hour]:[minute]:[second].[subsecond digits:3]")).unwrap_or_default()
+    local(time, "%H:%M:%S.%3f")
+}
+
+/// Returns a time in the local time zone: that of the variable `TZ`, or that of the system.
+fn local(time: SystemTime, format: &str) -> String {
+    // A time that has no date is out of the range of all clocks.
+    jiff::Zoned::try_from(time).map(|time| time.strftime(format).to_string()).unwrap_or_default()
 }
 
 /// Returns a text from another source in a form that is safe to show on one line. Secrets are replaced, colours are removed, and

@@ -6,7 +6,7 @@ use setup_tasks::event::{Event, EventKind, Listening};
 use setup_tasks::text;
 
 use super::Columns;
-use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, line, note, printable};
+use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, hang, note, printable, report, terminal_width};
 
 /// Starts to print one line per event.
 pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
@@ -14,7 +14,7 @@ pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
 }
 
 fn print(event: &Event, columns: Columns) {
-    let say = |style: Style, what: &str, more: String| line(columns.line(event, style, what, &more));
+    let say = |style: Style, what: &str, more: String| report(columns.line(event, style, what, &more));
     match &event.kind {
         EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", text::duration(*duration))),
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
@@ -44,7 +44,14 @@ impl Columns {
     pub(crate) fn text(self, object: &str, description: &str, style: Style, what: &str, more: &str) -> String {
         let Self { object: wide, description: wider } = self;
         let (object, description, more) = (printable(object), printable(description), printable(more));
-        let text = format!("{NAME}{object:<wide$}{NAME:#}  {description:<wider$}  {style}{what}{style:#}");
-        if more.is_empty() { text } else { format!("{text} {FAINT}{more}{FAINT:#}") }
+        let width = |text: &str| console::measure_text_width(text);
+        let pad = |text: &str, wide: usize| wide.saturating_sub(width(text));
+        let (pad, padding) = (pad(&object, wide), pad(&description, wider));
+        let text = format!("{NAME}{object}{NAME:#}{:pad$}  {description}{:padding$}  {style}{what}{style:#}", "", "");
+        if more.is_empty() {
+            return text;
+        }
+        let column = width(&object) + pad + width(&description) + padding + width(what) + 5;
+        format!("{text} {}", hang(&more, FAINT, column, terminal_width()))
     }
 }

@@ -8,13 +8,15 @@ mod stream;
 use std::collections::HashSet;
 use std::io::IsTerminal;
 
+use console::measure_text_width;
 use setup_tasks::event::Listening;
 use setup_tasks::fleet::{FleetReport, FleetRun};
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::args::RunArgs;
-use crate::output;
+use crate::global::{Verbosity, verbosity};
+use crate::output::{self, terminal_width};
 
 /// A report of progress that lasts until [`end`](Self::end).
 pub(crate) struct Progress {
@@ -30,8 +32,8 @@ impl Progress {
         if args.exec.json {
             return Ok(Self { listeners: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
         }
-        let is_plan = args.dry_run || layout.is_dry_run();
-        let bars = if is_plan || !is_terminal() { None } else { Some(bars::Bars::new(layout, &objects, args).await) };
+        let has_none = args.dry_run || layout.is_dry_run() || verbosity() == Verbosity::Quiet || !is_terminal();
+        let bars = if has_none { None } else { Some(bars::Bars::new(layout, &objects, args).await) };
         let mut listeners = vec![lines::follow(layout, Columns::of(&objects))];
         listeners.extend(bars.as_ref().map(|bars| bars.follow(layout)));
         Ok(Self { listeners, bars, json: false })
@@ -73,13 +75,17 @@ impl Columns {
     pub(crate) fn of(objects: &[AnyObject]) -> Self {
         /// A wider text overflows its column.
         const WIDEST: (usize, usize) = (24, 44);
-        let object = objects.iter().map(|object| object.id().chars().count()).max().unwrap_or_default();
+        /// The width that the result of a task takes mostly.
+        const RESULT: usize = 20;
+        let object = objects.iter().map(|object| measure_text_width(object.id())).max().unwrap_or_default();
         // Objects of one type mostly have the same tasks, and inspecting every object would take long.
         let mut seen = HashSet::new();
         let types = objects.iter().filter(|object| seen.insert(object.type_name()));
         let tasks = types.flat_map(AnyObject::inspect);
         let leaves = tasks.flat_map(ObjectTaskInspector::leaves).filter(|task| task.category() == TaskCategory::Task);
-        let description = leaves.map(|task| task.description().chars().count()).max().unwrap_or_default();
-        Self { object: object.min(WIDEST.0), description: description.min(WIDEST.1) }
+        let description = leaves.map(|task| measure_text_width(task.description())).max().unwrap_or_default();
+        let object = object.min(WIDEST.0);
+        let space = terminal_width().map_or(usize::MAX, |width| width.saturating_sub(object + RESULT));
+        Self { object, description: description.min(WIDEST.1).min(space) }
     }
 }
