@@ -25,6 +25,7 @@ pages! {
     command_line = "how-to/command-line.md";
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
+    renaming = "how-to/renaming.md";
     results = "how-to/results.md";
     contexts = "how-to/contexts.md";
     secrets = "how-to/secrets.md";

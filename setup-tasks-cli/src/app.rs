@@ -268,6 +268,7 @@ impl<O: Args + 'static> App<O> {
             Command::Logs(what) => commands::logs::logs(&look()?, &what).await?,
             Command::Graph(what) => commands::graph::graph(&look()?, &what).await?,
             Command::Clear { objects, yes } => commands::clear::clear(&build()?, &objects, yes).await?,
+            Command::Prune(args) => commands::prune::prune(&build()?, &args).await?,
             Command::MarkDone { targets } => commands::mark_done::mark_done(&build()?, &targets).await?,
             Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref()).await?,
             #[cfg(unix)]

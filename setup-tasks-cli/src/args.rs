@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use setup_tasks::fleet::FleetRun;
 use setup_tasks::{AnyObject, Layout, Result};
 
+use crate::commands::prune::PruneArgs;
 use crate::commands::target;
 use crate::former;
 
@@ -68,6 +69,8 @@ pub(crate) enum Command {
         #[arg(long, short)]
         yes: bool,
     },
+    /// Remove stamps, cache and logs of objects that are no longer in the layout
+    Prune(PruneArgs),
     /// Mark tasks as done without running them
     #[command(alias = "mark")]
     MarkDone {

@@ -10,6 +10,7 @@ mod logs;
 mod names;
 mod private;
 mod project;
+mod retiring;
 mod shown;
 mod signals;
 mod terminal;

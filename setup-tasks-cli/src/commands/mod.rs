@@ -8,7 +8,9 @@ pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod mark_done;
+mod orphans;
 pub(crate) mod plan;
+pub(crate) mod prune;
 #[cfg(unix)]
 pub(crate) mod ps;
 pub(crate) mod status;

@@ -1,25 +1,37 @@
 //! The command `plan`, which shows what would run and why.
 
+use serde::Serialize;
+use serde_json::Value;
 use setup_tasks::fleet::FleetReport;
 use setup_tasks::run::TaskStatus;
 use setup_tasks::run::{FileChange, TaskReport};
 use setup_tasks::{Layout, Reason, Result};
 
-use super::up;
+use super::{orphans, up};
 use crate::args::RunArgs;
 use crate::causes::{Causes, words};
 use crate::exit::Exit;
 use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
 use crate::progress::Columns;
 
+/// A plan as JSON.
+#[derive(Serialize)]
+struct PlanValue<'r> {
+    #[serde(flatten)]
+    report: &'r FleetReport,
+    orphans: Value,
+}
+
 /// Shows what a run would do.
 pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Result<Exit> {
     let fleet = args.fleet(layout)?.dry_run();
     let report = fleet.await?;
+    let orphans = orphans::left(layout).await?;
     if args.exec.json {
-        json(&report)?;
+        json(&PlanValue { report: &report, orphans: orphans::as_value(&orphans) })?;
     } else {
         tell(layout, &report).await?;
+        orphans::tell(&orphans);
         up::tell(&report);
     }
     // A task that is undecided may change something, too.

@@ -9,7 +9,7 @@ use setup_tasks::stamp::{Stamp, Timestamp};
 use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout, Reason, Result};
 
-use super::target;
+use super::{orphans, target};
 use crate::exit::Exit;
 use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, line, printable, table};
 
@@ -26,7 +26,8 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
         for object in &objects {
             values.push(as_value(object).await?);
         }
-        output::json(&json!({ "version": VERSION, "objects": values }))?;
+        let orphans = orphans::as_value(&orphans::left(layout).await?);
+        output::json(&json!({ "version": VERSION, "objects": values, "orphans": orphans }))?;
         return Ok(Exit::Done);
     }
     if patterns.is_empty() {
@@ -35,6 +36,7 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
             rows.push(summary(object).await?);
         }
         table(&rows);
+        orphans::tell(&orphans::left(layout).await?);
         return Ok(Exit::Done);
     }
     for object in &objects {

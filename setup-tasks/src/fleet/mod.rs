@@ -1,6 +1,7 @@
 //! Fleets: runs that bring many objects to ready, dependencies first.
 
 mod name;
+mod orphans;
 mod path;
 mod prefetch;
 mod report;

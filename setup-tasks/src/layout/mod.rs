@@ -3,6 +3,7 @@
 
 mod hooks;
 mod object_builder;
+mod orphan;
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use foldhash::HashMap;
 pub(crate) use hooks::Hooks;
 pub use object_builder::{AddError, Dependency, ObjectBuilder};
+pub use orphan::{Orphan, PruneError};
 
 use crate::config::{Config, ConfigError};
 use crate::event::{Event, EventKey, EventStream, Listening};
@@ -380,6 +382,16 @@ impl Layout {
         let inside = format!("{subdir}/");
         let objects = self.objects();
         objects.all.iter().filter_map(|other| other.stamp_subdir().strip_prefix(&*inside)).map(PathBuf::from).collect()
+    }
+
+    /// Returns whether an object of the layout has the subdir.
+    fn has_subdir(&self, subdir: &str) -> bool {
+        self.objects().at(subdir).is_some()
+    }
+
+    /// Returns the subdirs of all objects.
+    fn subdirs(&self) -> Vec<Arc<str>> {
+        self.objects().all.iter().map(|object| object.0.core().subdir.clone()).collect()
     }
 
     /// Returns the error of a configuration that cannot be used.

@@ -11,7 +11,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{self, AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Access, Creation, Identity, Refusal, kept_within};
+use super::own::kept_within;
+use super::{Access, Creation, Identity, Refusal};
 use crate::fs::{Directory, LinkDirectory, found};
 use crate::private_dir::RESERVED;
 
@@ -219,6 +220,18 @@ impl PrivateDir {
             }
         }
         Ok(())
+    }
+
+    /// Removes an empty directory. Returns whether it is gone, which a directory with contents is
+    /// not.
+    pub(crate) fn remove_empty(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
+        let name = name.as_ref();
+        self.require_name(name)?;
+        match fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR) {
+            Ok(()) | Err(Errno::NOENT) => Ok(true),
+            Err(Errno::NOTEMPTY | Errno::EXIST) => Ok(false),
+            Err(error) => Err(self.explain(Path::new(name), error)),
+        }
     }
 
     /// Checks that an existing file is safe to use, and makes it private if `is_written`. The file

@@ -8,7 +8,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Access, Creation, Identity, Refusal, kept_within};
+use super::own::kept_within;
+use super::{Access, Creation, Identity, Refusal};
 use crate::fs::{Directory, LinkDirectory, found};
 
 /// A directory of the runtime, given by its path.
@@ -101,6 +102,13 @@ impl PrivateDir {
             }
         }
         Ok(())
+    }
+
+    pub(crate) fn remove_empty(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
+        match found(fs::remove_dir(self.path.join(name.as_ref()))) {
+            Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),
+            removed => removed.map(|_| true),
+        }
     }
 
     pub(crate) fn check(&self, _: impl AsRef<OsStr>, _: bool, _: bool) -> io::Result<()> {

@@ -11,13 +11,14 @@ mod by_handle;
 #[cfg(any(not(unix), test))]
 #[cfg_attr(all(unix, test), expect(dead_code, reason = "it must compile wherever it is needed"))]
 mod by_path;
+mod own;
 mod roots;
 #[cfg(all(test, unix))]
 mod tests;
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 #[cfg(unix)]
@@ -108,9 +109,4 @@ impl PrivateDir {
         let file = WholeFile::new(content);
         time.map_or(file, |time| file.modified(time)).draft_named(self, draft)?.rename_to(name)
     }
-}
-
-/// Returns the paths of `keep` that are below `name`, relative to it.
-fn kept_within<'k>(keep: &[&'k Path], name: &OsStr) -> Vec<&'k Path> {
-    keep.iter().filter_map(|kept| kept.strip_prefix(name).ok()).collect()
 }

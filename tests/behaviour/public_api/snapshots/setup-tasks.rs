@@ -252,6 +252,15 @@ impl Layout {
     pub fn in_memory() -> std::io::Result<Self> {}
 }
 impl Layout {
+    pub async fn orphans(&self) -> Result<Vec<Orphan>, StampError> {}
+}
+impl Layout {
+    pub async fn orphans_named(
+        &self,
+        names: &[String],
+    ) -> Result<Vec<Orphan>, FleetError> {}
+}
+impl Layout {
     pub fn activities(&self) -> Snapshot {}
 }
 impl Layout {
@@ -1013,6 +1022,31 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub fn add(self) -> Result<Object<T>, AddError> {}
 }
 impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {}
+
+// setup_tasks::layout::Orphan
+// with private fields
+#[derive(Clone, Debug)]
+pub struct Orphan {}
+impl Orphan {
+    pub fn id(&self) -> &str {}
+    pub fn stamp_subdir(&self) -> &str {}
+    pub fn type_name(&self) -> Option<&str> {}
+    pub fn is_left(&self) -> bool {}
+    pub fn has_state(&self) -> bool {}
+    pub async fn prune(&self, with_state: bool) -> Result<(), PruneError> {}
+}
+
+// setup_tasks::layout::PruneError
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    Held { object: String, holder: String, doing: Option<String> },
+    Present { object: String, subdir: String },
+    DryRun { object: String },
+    Lease(Arc<LeaseError>),
+    Stamp(StampError),
+    Path(PathError),
+}
 
 // setup_tasks::lease::Acquired
 pub enum Acquired {

@@ -1,0 +1,221 @@
+//! Objects that the store knows and the layout no longer has, and the removal of what they left.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Layout;
+use crate::lease::{HeldLease, LeaseError, acquire};
+use crate::paths::{PathError, normal_subdir};
+use crate::private_dir::PrivateDir;
+use crate::stamp::{Change, StampError, StoredObject};
+
+/// An object that the store knows and the layout no longer has: [`Layout::orphans`].
+#[derive(Clone, Debug)]
+pub struct Orphan {
+    layout: Layout,
+    id: Arc<str>,
+    subdir: Arc<str>,
+    type_name: Option<String>,
+    /// Whether stamps, cache or logs are left.
+    is_left: bool,
+    has_state: bool,
+}
+
+/// The reason why an object cannot be pruned.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PruneError {
+    /// Another process holds the lease of the object.
+    #[error("`{object}` stays: it is held by {holder}{}\nhelp: wait for it to end or stop it, and prune again", doing.as_ref().map(|doing| format!(", which {doing}")).unwrap_or_default())]
+    Held {
+        /// The id of the object.
+        object: String,
+        /// The holder.
+        holder: String,
+        /// The holder's current work, as the rest of the sentence.
+        doing: Option<String>,
+    },
+    /// The layout has an object in the same place.
+    #[error(
+        "`{object}` stays: the layout has an object with the subdir `{subdir}`\nhelp: take the object out of the layout first"
+    )]
+    Present {
+        /// The id of the object.
+        object: String,
+        /// The subdir of both.
+        subdir: String,
+    },
+    /// Nothing is removed because this is a dry run.
+    #[error("`{object}` stays: this is a dry run\nhelp: leave out `dry_run` in the configuration")]
+    DryRun {
+        /// The id of the object.
+        object: String,
+    },
+    /// The lease of the object cannot be taken, or was lost.
+    #[error(transparent)]
+    Lease(#[from] Arc<LeaseError>),
+    /// The store failed.
+    #[error(transparent)]
+    Stamp(#[from] StampError),
+    /// A directory of the object cannot be looked at or removed.
+    #[error(transparent)]
+    Path(#[from] PathError),
+}
+
+impl Layout {
+    /// Returns the objects that are known from earlier runs and are no longer in the layout, sorted
+    /// by id. Something of each of them is left: stamps, cache, logs or state. Their directories
+    /// are looked for under the directories of the layout's configuration.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn orphans(&self) -> Result<Vec<Orphan>, StampError> {
+        let stored = self.store().objects().await?;
+        let subdirs: Vec<_> = stored.iter().map(|object| object.subdir.as_str()).collect();
+        let mut orphans = Vec::new();
+        for object in &stored {
+            // No object can have had another spelling of a subdir.
+            let is_plain = normal_subdir(&object.subdir).is_ok_and(|normal| normal == object.subdir);
+            if is_plain && !self.has_subdir(&object.subdir) {
+                orphans.extend(self.orphan(object, &subdirs).await?);
+            }
+        }
+        orphans.sort_by(|a, b| (&a.id, &a.subdir).cmp(&(&b.id, &b.subdir)));
+        Ok(orphans)
+    }
+
+    /// Returns an object that is not in the layout, or `None` if nothing of it is left.
+    async fn orphan(&self, object: &StoredObject, all: &[&str]) -> Result<Option<Orphan>, StampError> {
+        let StoredObject { subdir, id, type_name } = object;
+        let keep = nested(subdir, all.iter().copied());
+        // A directory that cannot be read is left, too. The error shows when it is pruned.
+        let has = |root: &Path| has_files(root, subdir, &keep).unwrap_or(true);
+        let config = self.config();
+        let has_records = !self.store().load(subdir).await?.is_empty();
+        let is_left = has_records || has(&config.cache_dir()) || has(&config.log_dir());
+        let has_state = has(&config.state_dir());
+        let (subdir, id) = (Arc::from(&**subdir), Arc::from(id.as_deref().unwrap_or(subdir)));
+        let orphan = Orphan { layout: self.clone(), id, subdir, type_name: type_name.clone(), is_left, has_state };
+        Ok((is_left || has_state).then_some(orphan))
+    }
+}
+
+impl Orphan {
+    /// Returns the id that the object had, or its subdir if the id is unknown.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the `stamp_subdir` that the object had.
+    pub fn stamp_subdir(&self) -> &str {
+        &self.subdir
+    }
+
+    /// Returns the name of the type that the object had, if it is known.
+    pub fn type_name(&self) -> Option<&str> {
+        self.type_name.as_deref()
+    }
+
+    /// Returns whether stamps, cache or logs of the object are left. Otherwise only its state is.
+    pub fn is_left(&self) -> bool {
+        self.is_left
+    }
+
+    /// Returns whether the state of the object is left.
+    pub fn has_state(&self) -> bool {
+        self.has_state
+    }
+
+    /// Removes the stamps, the cache and the logs of the object, and its state if `with_state` is
+    /// set. The history stays, and so do the directories of other objects within those of this one.
+    /// No link is followed, and nothing is undone.
+    ///
+    /// The stamps are removed first, and the store forgets the object last. After an interruption,
+    /// the object is therefore still known, and can be pruned again.
+    ///
+    /// # Errors
+    ///
+    /// If another process holds the object's lease, in a dry run, or if something cannot be
+    /// removed.
+    pub async fn prune(&self, with_state: bool) -> Result<(), PruneError> {
+        let layout = &self.layout;
+        if layout.is_dry_run() {
+            return Err(PruneError::DryRun { object: self.id.to_string() });
+        }
+        let lease = self.lease().await?;
+        if layout.has_subdir(&self.subdir) {
+            let (object, subdir) = (self.id.to_string(), self.subdir.to_string());
+            return Err(PruneError::Present { object, subdir });
+        }
+        let store = layout.store();
+        if !store.load(&self.subdir).await?.is_empty() {
+            store.write(&self.subdir, lease.fence(), vec![Change::Clear]).await?;
+        }
+        let stored = store.objects().await?;
+        let others: HashSet<_> = stored.iter().map(|object| object.subdir.as_str()).collect();
+        let keep = nested(&self.subdir, layout.subdirs().iter().map(|subdir| &**subdir).chain(others.iter().copied()));
+        let is_kept = |subdir: &str| layout.has_subdir(subdir) || others.contains(subdir);
+        let config = layout.config();
+        let mut roots = vec![config.log_dir(), config.cache_dir()];
+        roots.extend(with_state.then(|| config.state_dir()));
+        roots.iter().try_for_each(|root| remove(root, &self.subdir, &keep, is_kept))?;
+        if !has_files(&config.state_dir(), &self.subdir, &keep)? {
+            store.write(&self.subdir, lease.fence(), vec![Change::Retire]).await?;
+        }
+        Ok(lease.check().await?)
+    }
+
+    async fn lease(&self) -> Result<HeldLease, PruneError> {
+        let (leases, renewals) = self.layout.leases();
+        let acquired = acquire(leases, renewals, (&self.id, &self.subdir)).await.map_err(Arc::new)?;
+        acquired.map_err(|holder| PruneError::Held {
+            object: self.id.to_string(),
+            holder: holder.name,
+            doing: holder.doing,
+        })
+    }
+}
+
+/// Returns the subdirs within `subdir`, relative to it.
+fn nested<'s>(subdir: &str, others: impl Iterator<Item = &'s str>) -> Vec<PathBuf> {
+    let inside = format!("{subdir}/");
+    others.filter_map(|other| other.strip_prefix(&*inside)).map(PathBuf::from).collect()
+}
+
+fn paths(keep: &[PathBuf]) -> Vec<&Path> {
+    keep.iter().map(PathBuf::as_path).collect()
+}
+
+/// Returns whether the object has a directory under `root` that holds more than the directories
+/// `keep`. An empty directory counts, since an interrupted removal leaves it.
+fn has_files(root: &Path, subdir: &str, keep: &[PathBuf]) -> Result<bool, PathError> {
+    let look = || -> io::Result<bool> {
+        let Some(root) = PrivateDir::open(root)? else { return Ok(false) };
+        root.find(subdir)?.map_or(Ok(false), |directory| Ok(keep.is_empty() || directory.has_own(&paths(keep))?))
+    };
+    look().map_err(|source| PathError::Io { action: "read the directory", path: root.join(subdir), source })
+}
+
+/// Removes the object's directory under `root` except the directories `keep`, and then the parents
+/// that are empty and belong to no other object.
+fn remove(root: &Path, subdir: &str, keep: &[PathBuf], is_kept: impl Fn(&str) -> bool) -> Result<(), PathError> {
+    let remove = || -> io::Result<()> {
+        let Some(root) = PrivateDir::open(root)? else { return Ok(()) };
+        let Some(directory) = root.find(subdir)? else { return Ok(()) };
+        directory.clear(&paths(keep))?;
+        let mut at = subdir;
+        loop {
+            let (parent, name) = at.rsplit_once('/').unwrap_or(("", at));
+            let above = if parent.is_empty() { None } else { root.find(parent)? };
+            let is_removed = above.as_ref().unwrap_or(&root).remove_empty(name)?;
+            if !is_removed || parent.is_empty() || is_kept(parent) {
+                return Ok(());
+            }
+            at = parent;
+        }
+    };
+    remove().map_err(|source| PathError::Io { action: "remove", path: root.join(subdir), source })
+}

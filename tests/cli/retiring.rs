@@ -1,0 +1,101 @@
+//! Tests of objects that have left the layout, on the command line.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use expect_test::expect_file;
+
+use crate::project::Project;
+use crate::terminal::Terminal;
+
+macro_rules! golden {
+    ($file:literal, $text:expr) => {
+        expect_file![concat!(env!("CARGO_MANIFEST_DIR"), "/expected/", $file)].assert_eq(&$text)
+    };
+}
+
+/// Returns a project whose client `ada` has left the layout.
+fn without_ada() -> Project {
+    let place = Project::new();
+    place.good(&["up"]);
+    place.write("site.txt", "grace\n");
+    place
+}
+
+#[test]
+fn plan_and_status_name_what_was_left_behind_and_prune_removes_it() {
+    let place = without_ada();
+    let lines: &[&[&str]] = &[
+        &["plan"],
+        &["prune"],
+        &["prune", "grace", "--yes"],
+        &["prune", "adda", "--yes"],
+        &["prune", "[", "--yes"],
+        &["prune", "a*", "--yes"],
+        &["plan"],
+        &["prune", "--yes"],
+        &["prune", "--yes", "--state"],
+        &["prune", "--yes"],
+    ];
+    let shown: Vec<_> = lines.iter().map(|line| place.show(line)).collect();
+    golden!("prune.txt", shown.join("\n"));
+    let place = without_ada();
+    let json = r#""orphans":[{"object":"ada","subdir":"clients/ada","type":"Client"}]"#;
+    for command in ["plan", "status"] {
+        let line = place.good(&[command, "--json"]);
+        assert!(line.contains(json), "{line}");
+    }
+    let status = place.good(&["status"]);
+    assert!(status.ends_with("left behind: 1 object is no longer in the layout (ada); see `prune`\n"), "{status}");
+}
+
+#[test]
+fn prune_asks_on_a_terminal() {
+    let place = without_ada();
+    let cache = place.file(".setup-tasks/cache/clients/ada");
+    std::fs::create_dir_all(&cache).unwrap();
+    std::fs::write(cache.join("file"), "").unwrap();
+    for (answer, is_kept) in [("\n", true), ("no\n", true), ("\x03", true), ("y\n", false)] {
+        let mut terminal = Terminal::run(&place, &["prune"], true);
+        terminal.until("prune 1 object that is no longer in the layout? [y/N]");
+        terminal.press(answer);
+        let (code, shown) = terminal.end();
+        let expected = if is_kept { if answer == "\x03" { 130 } else { 1 } } else { 0 };
+        assert_eq!(code, expected, "{answer:?} {shown}");
+        assert_eq!(cache.exists(), is_kept, "{answer:?}");
+        let is_known = place.good(&["plan"]).contains("left behind");
+        assert_eq!(is_known, is_kept, "{answer:?}");
+    }
+}
+
+#[test]
+fn a_prune_that_is_killed_at_any_moment_is_finished_by_the_next() {
+    let place = without_ada();
+    let many = place.file(".setup-tasks/cache/clients/ada/many");
+    let present = place.file(".setup-tasks/cache/clients/grace");
+    std::fs::create_dir_all(&present).unwrap();
+    std::fs::write(present.join("file"), "").unwrap();
+    let mut interrupted = 0;
+    for number in 0..30 {
+        std::fs::create_dir_all(&many).unwrap();
+        (0..400).for_each(|file| std::fs::write(many.join(file.to_string()), "").unwrap());
+        let mut prune = place.command(&["prune", "--yes"]);
+        let mut prune = prune.stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(1200 * number));
+        prune.kill().unwrap();
+        let is_killed = !prune.wait().unwrap().success();
+        let plan = place.good(&["plan"]);
+        if is_killed && !plan.contains("left behind") {
+            // All of it was removed just before the kill.
+            assert!(!many.exists(), "{number}");
+        }
+        interrupted += u32::from(is_killed && plan.contains("left behind"));
+        place.good(&["prune", "--yes"]);
+        assert!(!many.parent().unwrap().exists() && present.join("file").exists(), "{number}");
+        assert!(!place.good(&["plan"]).contains("left behind"), "{number}");
+        place.write("site.txt", "ada\ngrace\n");
+        place.good(&["up", "ada"]);
+        place.write("site.txt", "grace\n");
+    }
+    assert!(interrupted > 3, "{interrupted} of 30 kills came before the end");
+}
