@@ -1,12 +1,13 @@
 //! A binary with its options and commands.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 use std::pin::Pin;
 use std::process::ExitCode;
 use std::rc::Rc;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser};
 use setup_tasks::fleet::FleetError;
 use setup_tasks::run::RunError;
@@ -16,7 +17,7 @@ use crate::args::{Command, RunArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
-use crate::{former, interrupt, logging, output, start};
+use crate::{complete, former, interrupt, logging, output, start};
 
 /// The description of a binary that has none of its own.
 const ABOUT: &str =
@@ -181,6 +182,10 @@ impl<O: Args + 'static> App<O> {
     /// Runs the command of this command line. Its first word is the binary's name.
     pub fn run_with(self, line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
         let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+        if let Some(request) = complete::Request::received(&line) {
+            return self.complete(request, line.first());
+        }
+        let program = line.first().cloned().unwrap_or_default();
         let mut command = self.clap(line.first());
         let matches = match command.try_get_matches_from_mut(line) {
             Ok(matches) => matches,
@@ -207,7 +212,7 @@ impl<O: Args + 'static> App<O> {
             }
         };
         interrupt::listen();
-        let work = interrupt::or_end(self.dispatch(&matches, &mut command));
+        let work = interrupt::or_end(self.dispatch(&matches, command.get_name(), &program));
         let code = runtime.block_on(work).unwrap_or(Ok(Exit::Interrupted.into())).unwrap_or_else(|error| {
             output::error(&error);
             if is_usage(&error) { Exit::Usage.into() } else { Exit::Failed.into() }
@@ -215,6 +220,28 @@ impl<O: Args + 'static> App<O> {
         // A task that blocks its thread is abandoned. It runs again next time.
         runtime.shutdown_timeout(SHUTDOWN);
         interrupt::finish().unwrap_or_else(|| written(code))
+    }
+
+    /// Prints the candidates for a word of a command line.
+    fn complete(self, request: complete::Request, program: Option<&OsString>) -> ExitCode {
+        // A panic or an error of the user's code would disturb the line that the user types.
+        std::panic::set_hook(Box::new(|_| ()));
+        let Ok(runtime) = start::runtime() else { return Exit::Failed.into() };
+        let command = self.clap(program);
+        let lenient = command.clone().ignore_errors(true).arg_required_else_help(false).subcommand_required(false);
+        let matches = lenient.try_get_matches_from(request.finished()).ok();
+        if let Some(global) = matches.as_ref().and_then(|matches| GlobalArgs::from_arg_matches(matches).ok()) {
+            // The user sees the error with the command.
+            let _ = global.enter_directory();
+        }
+        let options = matches.and_then(|matches| O::from_arg_matches(&matches).ok());
+        let build = self.build;
+        let layout = move || Layout::open_to_plan(|| build(options.as_ref().context("options are missing")?)).ok();
+        let answer = runtime.block_on(async { complete::with_layout(layout, || request.answer(command)) });
+        answer.map_or(Exit::Failed.into(), |candidates| {
+            output::write(&candidates);
+            written(Exit::Done.into())
+        })
     }
 
     fn clap(&self, program: Option<&OsString>) -> clap::Command {
@@ -233,7 +260,7 @@ impl<O: Args + 'static> App<O> {
         command
     }
 
-    async fn dispatch(self, matches: &ArgMatches, command: &mut clap::Command) -> Result<ExitCode> {
+    async fn dispatch(self, matches: &ArgMatches, name: &str, program: &OsStr) -> Result<ExitCode> {
         let options = Rc::new(O::from_arg_matches(matches)?);
         let own = matches.subcommand().and_then(|(name, matches)| {
             let own = self.commands.iter().find(|own| own.name == name)?;
@@ -275,7 +302,10 @@ impl<O: Args + 'static> App<O> {
             Command::Ps { json } => commands::ps::ps(&look()?, json)?,
             Command::Watch { args } => commands::watch::watch(&|| open(args.dry_run), &args).await?,
             Command::Check { json } => commands::check::check(&look()?, json).await?,
-            Command::Completions { shell } => commands::completions::completions(shell, command),
+            Command::Completions { shell } => {
+                output::write(&complete::script(shell, name, Path::new(program))?);
+                Exit::Done
+            }
             Command::Force { rest } => return former::force(&rest).map(|()| Exit::Usage.into()),
         }
         .into())

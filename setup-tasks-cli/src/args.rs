@@ -3,13 +3,14 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
-use clap_complete::Shell;
+use clap::{Args, Subcommand, ValueEnum, ValueHint};
+use clap_complete::{ArgValueCompleter, Shell};
 use setup_tasks::fleet::FleetRun;
 use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::commands::prune::PruneArgs;
 use crate::commands::target;
+use crate::complete;
 use crate::former;
 
 #[derive(Subcommand)]
@@ -30,7 +31,7 @@ pub(crate) enum Command {
     /// Show why tasks would run, or why they last ran, with the chain of causes
     Why {
         /// An object or one of its tasks
-        #[arg(value_name = "OBJECT[/TASK]")]
+        #[arg(value_name = "OBJECT[/TASK]", add = ArgValueCompleter::new(complete::objects_and_tasks))]
         target: String,
     },
     /// List the objects
@@ -48,7 +49,7 @@ pub(crate) enum Command {
     /// Show the state of tasks from their stamps, without calling any method
     Status {
         /// Show each task of these objects (`*` and `?` stand for any text)
-        #[arg(value_name = "OBJECT")]
+        #[arg(value_name = "OBJECT", add = ArgValueCompleter::new(complete::objects))]
         objects: Vec<String>,
         /// Print JSON
         #[arg(long)]
@@ -63,7 +64,7 @@ pub(crate) enum Command {
     /// Remove stamps and cached files so that all tasks run again, and keep state and logs
     Clear {
         /// Clear these objects (`*` and `?` stand for any text)
-        #[arg(value_name = "OBJECT", required = true)]
+        #[arg(value_name = "OBJECT", required = true, add = ArgValueCompleter::new(complete::objects))]
         objects: Vec<String>,
         /// Do not ask before the objects of a pattern are cleared
         #[arg(long, short)]
@@ -75,13 +76,13 @@ pub(crate) enum Command {
     #[command(alias = "mark")]
     MarkDone {
         /// Mark these tasks
-        #[arg(value_name = "OBJECT/TASK", required = true)]
+        #[arg(value_name = "OBJECT/TASK", required = true, add = ArgValueCompleter::new(complete::tasks))]
         targets: Vec<String>,
     },
     /// Break the locks of objects whose holder has ended
     Unlock {
         /// Unlock these objects (`*` and `?` stand for any text)
-        #[arg(value_name = "OBJECT", required = true)]
+        #[arg(value_name = "OBJECT", required = true, add = ArgValueCompleter::new(complete::objects))]
         objects: Vec<String>,
         /// Also break locks that a process on this machine held, if the machine is gone for good
         #[arg(long, value_name = "MACHINE")]
@@ -124,7 +125,7 @@ pub(crate) enum Command {
 pub(crate) struct RunArgs {
     /// Select these objects (`*` and `?` stand for any text) and the tasks that they depend on; with `--force`, also single
     /// tasks
-    #[arg(value_name = "OBJECT[/TASK]")]
+    #[arg(value_name = "OBJECT[/TASK]", add = ArgValueCompleter::new(complete::objects_before_tasks))]
     pub(crate) objects: Vec<String>,
     /// The former spelling of the command `plan`.
     #[arg(long, hide = true)]
@@ -162,13 +163,13 @@ pub(crate) struct ExecArgs {
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct FilterArgs {
     /// Exclude these objects, even as dependencies
-    #[arg(long, short = 'x', value_name = "OBJECT")]
+    #[arg(long, short = 'x', value_name = "OBJECT", add = ArgValueCompleter::new(complete::objects))]
     pub(crate) exclude: Vec<String>,
     /// Select objects of these types
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", add = ArgValueCompleter::new(complete::types))]
     pub(crate) types: Vec<String>,
     /// Select tasks with these tags
-    #[arg(long = "tag", short, value_name = "TAG")]
+    #[arg(long = "tag", short, value_name = "TAG", add = ArgValueCompleter::new(complete::tags))]
     pub(crate) tags: Vec<String>,
     /// The former spelling of the objects.
     #[arg(long, short, value_name = "OBJECT", hide = true)]
@@ -178,7 +179,7 @@ pub(crate) struct FilterArgs {
 #[derive(Args)]
 pub(crate) struct HistoryArgs {
     /// Show only this object or task
-    #[arg(value_name = "OBJECT[/TASK]")]
+    #[arg(value_name = "OBJECT[/TASK]", add = ArgValueCompleter::new(complete::objects_and_tasks))]
     pub(crate) target: Option<String>,
     /// Show this many of the latest entries
     #[arg(long, short = 'n', value_name = "N", default_value = "20")]
@@ -191,7 +192,7 @@ pub(crate) struct HistoryArgs {
 #[derive(Args)]
 pub(crate) struct LogsArgs {
     /// Show the latest log of each task of an object, or the logs of a task
-    #[arg(value_name = "OBJECT[/TASK]")]
+    #[arg(value_name = "OBJECT[/TASK]", add = ArgValueCompleter::new(complete::objects_and_tasks))]
     pub(crate) target: String,
     /// Follow the log and later attempts until Ctrl-C
     #[arg(long, short)]
@@ -204,13 +205,13 @@ pub(crate) struct LogsArgs {
 #[derive(Args)]
 pub(crate) struct GraphArgs {
     /// Draw these objects (`*` and `?` stand for any text) and their dependencies
-    #[arg(value_name = "OBJECT")]
+    #[arg(value_name = "OBJECT", add = ArgValueCompleter::new(complete::objects))]
     pub(crate) objects: Vec<String>,
     /// Use this format (default: by the file's name, else text)
     #[arg(long, short)]
     pub(crate) format: Option<GraphFormat>,
     /// Write to this file
-    #[arg(long, short, value_name = "FILE")]
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
 }
 

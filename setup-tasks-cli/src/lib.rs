@@ -54,6 +54,7 @@ mod app;
 mod args;
 mod causes;
 mod commands;
+mod complete;
 mod exit;
 mod former;
 mod global;

@@ -1,6 +1,7 @@
 //! Tests of the command line as a user sees it: its output, its exit codes, and its behaviour on a terminal.
 
 mod book;
+mod completion;
 mod dry_runs;
 mod global;
 mod golden;

@@ -36,6 +36,17 @@ impl Terminal {
         Self::start(place, command, true, columns)
     }
 
+    /// Runs a shell that finds the binary by its name.
+    pub fn run_shell(place: &Project, program: &str, args: &[&str]) -> Self {
+        let mut command = CommandBuilder::new(program);
+        command.args(args);
+        let binaries = std::path::Path::new(env!("CARGO_BIN_EXE_site")).parent().unwrap();
+        command.env("PATH", format!("{}:{}", binaries.display(), std::env::var("PATH").unwrap()));
+        command.env("HOME", place.path());
+        command.env("PS1", "go>");
+        Self::start(place, command, true, WIDTH)
+    }
+
     /// Runs the binary as a job of a shell. The shell prints how the job was stopped and ended, and
     /// continues it after a line of input.
     pub fn run_as_job(place: &Project, args: &[&str]) -> Self {

@@ -2,7 +2,6 @@
 
 pub(crate) mod check;
 pub(crate) mod clear;
-pub(crate) mod completions;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;
