@@ -193,6 +193,7 @@ impl Scripted {
         let command = cx.command("sh").arg("-c").arg(std::fs::read_to_string("script")?);
         match &*std::fs::read_to_string("way").unwrap_or_default() {
             "interactive" => command.interactive().run().await?,
+            "dialog" => cx.log(format!("the answer is {:?}", command.interactive().status().await?.code())),
             "output" => drop(command.output().await?),
             _ => command.run().await?,
         }

@@ -267,6 +267,19 @@ fn an_interactive_command_has_the_terminal_for_itself() {
 }
 
 #[test]
+fn the_exit_status_of_an_interactive_command_can_be_its_answer() {
+    let place = Project::new();
+    place.write("script", "printf 'which number? '; read number; exit $number");
+    place.write("way", "dialog");
+    let mut terminal = Terminal::run(&place, &["up", "scripted"], false);
+    terminal.until("which number? ");
+    terminal.press("42\n");
+    let (code, shown) = terminal.end();
+    assert_eq!(code, 0, "{shown}");
+    assert!(place.good(&["logs", "scripted"]).contains("the answer is Some(42)"));
+}
+
+#[test]
 fn a_ctrl_c_is_for_the_command_that_has_the_terminal() {
     let place = Project::new();
     place.write("script", "printf 'which word? '; read word");

@@ -6,11 +6,12 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child as Process, ChildStderr, ChildStdout, Command};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::process::{Child as Process, ChildStderr, ChildStdin, ChildStdout, Command};
 
+use super::CommandError;
 use super::running::{RegisteredCommand, Signal, StartPermit, is_closed};
+use super::stdin::Feed;
 use super::tail::Tail;
 use crate::log::{LogStream, TaskLog};
 
@@ -20,11 +21,14 @@ const GRACE: Duration = Duration::from_secs(2);
 /// the pipe open forever.
 const DRAIN: Duration = Duration::from_millis(500);
 
+/// A running process of a command. Dropping it kills the process, and all that it started, if it
+/// has not ended.
 pub(super) struct Child {
     process: Process,
     running: Option<RegisteredCommand>,
-    /// A running process of a command. Dropping it kills the process, and all that it started, if
-    /// it has not ended.
+    /// The standard input while it is open, and the data that is written to it.
+    stdin: Option<ChildStdin>,
+    feed: Feed,
     stdout: Option<ChildStdout>,
     stderr: Option<ChildStderr>,
     outputs: Outputs,
@@ -41,20 +45,35 @@ struct Outputs {
     last: Tail,
 }
 
-/// The end of a process.
-pub(super) enum ChildEnd {
-    Exited(ExitStatus),
-    /// The process wrote more than may be captured and was killed.
+/// The cause for which a process is not waited for to its end.
+pub(super) enum Cut {
+    /// The process exceeded its timeout.
+    TimedOut(Duration),
+    /// The process wrote more than may be captured.
     TooMuchOutput,
+    /// The reader of its standard input failed.
+    Stdin(io::Error),
+    /// The system cannot wait for it.
+    Lost(io::Error),
 }
 
-/// The process wrote more than may be captured.
-struct TooMuchOutput;
+/// Waits for a process within its timeout.
+pub(super) async fn within<T>(timeout: Option<Duration>, wait: impl Future<Output = Result<T, Cut>>) -> Result<T, Cut> {
+    match timeout {
+        None => wait.await,
+        Some(limit) => tokio::time::timeout(limit, wait).await.unwrap_or(Err(Cut::TimedOut(limit))),
+    }
+}
 
 impl Child {
     /// Starts a command whose outputs go to a log. `capture` is the number of bytes of standard
     /// output that may be captured, or `None` to capture nothing.
-    pub(super) fn start(mut command: Command, log: Option<Arc<TaskLog>>, capture: Option<usize>) -> io::Result<Self> {
+    pub(super) fn start(
+        mut command: Command,
+        feed: Feed,
+        log: Option<Arc<TaskLog>>,
+        capture: Option<usize>,
+    ) -> io::Result<Self> {
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let outputs = Outputs {
             stdout: LogStream::new(log.clone()),
@@ -63,68 +82,92 @@ impl Child {
             limit: capture.unwrap_or_default(),
             last: Tail::default(),
         };
-        Self::spawn(command, outputs)
+        Self::spawn(command, feed, outputs)
     }
 
     /// Starts a command whose outputs are set already.
-    pub(super) fn start_silent(command: Command) -> io::Result<Self> {
+    pub(super) fn start_silent(command: Command, feed: Feed) -> io::Result<Self> {
         let (stdout, stderr) = (LogStream::new(None), LogStream::new(None));
-        Self::spawn(command, Outputs { stdout, stderr, captured: None, limit: 0, last: Tail::default() })
+        Self::spawn(command, feed, Outputs { stdout, stderr, captured: None, limit: 0, last: Tail::default() })
     }
 
-    fn spawn(mut command: Command, outputs: Outputs) -> io::Result<Self> {
+    fn spawn(mut command: Command, feed: Feed, outputs: Outputs) -> io::Result<Self> {
         let permit = StartPermit::new()?;
         let mut process = command.spawn()?;
         let running = permit.register(process.id());
-        let (stdout, stderr) = (process.stdout.take(), process.stderr.take());
-        Ok(Self { running, process, stdout, stderr, outputs, has_ended: false })
+        let (stdin, stdout, stderr) = (process.stdin.take(), process.stdout.take(), process.stderr.take());
+        Ok(Self { process, running, stdin, feed, stdout, stderr, outputs, has_ended: false })
     }
 
-    /// Writes the standard input and reads the outputs until the process ends.
-    pub(super) async fn wait(&mut self, stdin: Option<Vec<u8>>) -> io::Result<ChildEnd> {
-        let Some(status) = self.exchange(stdin).await? else {
-            self.end().await;
-            return Ok(ChildEnd::TooMuchOutput);
-        };
+    /// Writes the standard input and reads the outputs until the process ends. A process that is
+    /// cut off is ended by [`cut`](Self::cut).
+    pub(super) async fn wait(&mut self) -> Result<ExitStatus, Cut> {
+        let status = self.exchange().await?;
         self.has_ended = true;
         self.outputs.finish();
-        Ok(ChildEnd::Exited(status))
+        Ok(status)
     }
 
-    /// Returns the exit status, or `None` if the process wrote more than may be captured.
-    async fn exchange(&mut self, stdin: Option<Vec<u8>>) -> io::Result<Option<ExitStatus>> {
-        let input = self.process.stdin.take();
-        let feed = async move {
-            if let (Some(mut input), Some(text)) = (input, stdin) {
-                // The process may stop reading early. Its exit status shows whether that is an
-                // error.
-                let _ = input.write_all(&text).await;
+    async fn exchange(&mut self) -> Result<ExitStatus, Cut> {
+        let Self { process, stdin, feed, stdout, stderr, outputs, .. } = self;
+        let mut feed = pin!(write(stdin, feed));
+        let mut read = pin!(read(outputs, stdout, stderr));
+        let mut end = pin!(process.wait());
+        let (mut is_fed, mut is_read) = (false, false);
+        let status = loop {
+            tokio::select! {
+                biased;
+                written = &mut feed, if !is_fed => {
+                    written.map_err(Cut::Stdin)?;
+                    is_fed = true;
+                }
+                ended = &mut end => break ended.map_err(Cut::Lost)?,
+                read = &mut read, if !is_read => {
+                    read?;
+                    is_read = true;
+                }
             }
-            Ok(())
         };
-        let read = read(&mut self.outputs, &mut self.stdout, &mut self.stderr);
-        let exchange = pin!(async { tokio::try_join!(feed, read) });
-        Ok(match select(pin!(self.process.wait()), exchange).await {
-            // The last output may not have been read yet.
-            Either::Left((status, exchange)) => match tokio::time::timeout(DRAIN, exchange).await {
-                Ok(Err(TooMuchOutput)) => None,
-                _ => Some(status?),
-            },
-            Either::Right((Ok(_), ended)) => Some(ended.await?),
-            Either::Right((Err(TooMuchOutput), _)) => None,
-        })
+        // The last output may not have been read yet. Processes that it left running may read on.
+        let drain = async {
+            loop {
+                tokio::select! {
+                    _ = &mut feed, if !is_fed => is_fed = true,
+                    read = &mut read => return read,
+                }
+            }
+        };
+        if !is_read && let Ok(read) = tokio::time::timeout(DRAIN, drain).await {
+            read?;
+        }
+        Ok(status)
     }
 
-    /// Writes the standard input and closes it.
-    pub(super) async fn feed(&mut self, stdin: Option<Vec<u8>>) {
-        if let (Some(mut input), Some(text)) = (self.process.stdin.take(), stdin) {
-            let _ = input.write_all(&text).await;
+    /// Writes the standard input and closes it. The process may end before.
+    pub(super) async fn feed(&mut self) -> Result<(), Cut> {
+        let Self { process, stdin, feed, .. } = self;
+        tokio::select! {
+            written = write(stdin, feed) => written.map_err(Cut::Stdin),
+            ended = process.wait() => ended.map(drop).map_err(Cut::Lost),
+        }
+    }
+
+    /// Ends a process that was cut off. Returns the error of its command.
+    pub(super) async fn cut(&mut self, cut: Cut, command: String) -> CommandError {
+        if !matches!(cut, Cut::Lost(_)) {
+            self.end().await;
+        }
+        match cut {
+            Cut::TimedOut(limit) => CommandError::TimedOut { command, limit, stderr: self.stderr() },
+            Cut::TooMuchOutput => CommandError::TooMuchOutput { command, limit: self.outputs.limit },
+            Cut::Stdin(source) => CommandError::Stdin { command, source },
+            Cut::Lost(source) => CommandError::Lost { command, source },
         }
     }
 
     /// Asks the process and all that it started to end, and kills whatever is left after a grace
     /// period.
-    pub(super) async fn end(&mut self) {
+    async fn end(&mut self) {
         self.signal(Signal::Terminate);
         let _ = tokio::time::timeout(GRACE, self.process.wait()).await;
         self.signal(Signal::Kill);
@@ -172,12 +215,22 @@ impl Drop for Child {
     }
 }
 
+/// Writes the data to the standard input and closes it. After an error, the standard input stays
+/// open, so that the process does not mistake a part of the data for all of it.
+async fn write(stdin: &mut Option<ChildStdin>, feed: &mut Feed) -> io::Result<()> {
+    if let Some(stdin) = stdin {
+        std::mem::take(feed).write_to(stdin).await?;
+    }
+    *stdin = None;
+    Ok(())
+}
+
 /// Reads both outputs to their ends.
 async fn read(
     outputs: &mut Outputs,
     stdout: &mut Option<ChildStdout>,
     stderr: &mut Option<ChildStderr>,
-) -> Result<(), TooMuchOutput> {
+) -> Result<(), Cut> {
     let (mut out, mut err) = (Vec::with_capacity(8192), Vec::with_capacity(8192));
     loop {
         let (count, is_error) = tokio::select! {
@@ -210,10 +263,10 @@ async fn part(from: &mut Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> 
 }
 
 impl Outputs {
-    fn receive(&mut self, bytes: &[u8]) -> Result<(), TooMuchOutput> {
+    fn receive(&mut self, bytes: &[u8]) -> Result<(), Cut> {
         self.stdout.push(bytes, &mut |_| ());
         match &mut self.captured {
-            Some(captured) if captured.len() + bytes.len() > self.limit => Err(TooMuchOutput),
+            Some(captured) if captured.len() + bytes.len() > self.limit => Err(Cut::TooMuchOutput),
             Some(captured) => {
                 captured.extend_from_slice(bytes);
                 Ok(())

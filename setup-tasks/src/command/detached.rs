@@ -4,7 +4,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 use std::process::Stdio;
 
-use super::child::{Child, ChildEnd};
+use super::child::{Child, within};
 use super::running::unless_ending;
 use super::tail::Tail;
 use super::{CommandError, TaskCommand};
@@ -46,59 +46,52 @@ impl DetachedCommand {
         unless_ending(self.finish()).await
     }
 
-    async fn finish(mut self) -> Result<PathBuf, CommandError> {
-        let (text, stdin, limit) = (self.0.text(), self.0.stdin.take(), self.0.timeout);
+    async fn finish(self) -> Result<PathBuf, CommandError> {
+        let (text, timeout) = (self.0.text(), self.0.timeout);
         let _announced = self.0.announce(&text);
-        let (mut child, log) = self.spawn(&text, stdin.is_some())?;
-        let ended = match limit {
-            None => Some(child.wait(stdin).await),
-            Some(limit) => tokio::time::timeout(limit, child.wait(stdin)).await.ok(),
-        };
-        match ended {
-            Some(Ok(ChildEnd::Exited(status))) if status.success() => Ok(log.path),
-            Some(Ok(ChildEnd::Exited(status))) => {
-                Err(CommandError::Failed { command: text, status, stderr: log.last_lines() })
-            }
-            Some(Ok(ChildEnd::TooMuchOutput)) => Err(CommandError::TooMuchOutput { command: text, limit: 0 }),
-            Some(Err(source)) => Err(CommandError::Lost { command: text, source }),
-            None => {
-                child.end().await;
-                let limit = limit.unwrap_or_default();
-                Err(CommandError::TimedOut { command: text, limit, stderr: log.last_lines() })
-            }
+        let (mut child, log) = self.spawn(&text)?;
+        match within(timeout, child.wait()).await {
+            Ok(status) if status.success() => Ok(log.path),
+            Ok(status) => Err(CommandError::Failed { command: text, status, stderr: log.last_lines() }),
+            Err(cut) => Err(child.cut(cut, text).await.with_last_lines(|| log.last_lines())),
         }
     }
 
-    /// Starts the command, writes its standard input, and leaves it running.
+    /// Starts the command, writes its standard input, and leaves it running. The timeout limits the
+    /// time for the standard input.
     ///
     /// # Errors
     ///
-    /// [`CommandError`] if it cannot be started. Its exit status is not observed.
-    pub async fn start(mut self) -> Result<Detached, CommandError> {
-        let (text, stdin) = (self.0.text(), self.0.stdin.take());
+    /// [`CommandError`] if it cannot be started, or if its standard input cannot be read. Its exit
+    /// status is not observed.
+    pub async fn start(self) -> Result<Detached, CommandError> {
+        let (text, timeout) = (self.0.text(), self.0.timeout);
         let _announced = self.0.announce(&text);
-        let (mut child, log) = self.spawn(&text, stdin.is_some())?;
-        child.feed(stdin).await;
+        let (mut child, log) = self.spawn(&text)?;
         let pid = child.pid().unwrap_or_default();
+        if let Err(cut) = within(timeout, child.feed()).await {
+            return Err(child.cut(cut, text).await.with_last_lines(|| log.last_lines()));
+        }
         child.leave();
         Ok(Detached { pid, log: log.path })
     }
 
-    fn spawn(self, text: &str, has_stdin: bool) -> Result<(Child, OwnLog), CommandError> {
+    fn spawn(mut self, text: &str) -> Result<(Child, OwnLog), CommandError> {
         let start = self.0.text_of_start();
         let Some(log) = self.0.caller.log() else {
             let problem = "a decision method cannot leave a process running";
             let source = std::io::Error::new(std::io::ErrorKind::Unsupported, problem);
             return Err(CommandError::Start { command: start, source });
         };
+        let (stdin, feed) = std::mem::take(&mut self.0.stdin).open(text)?;
         let own = OwnLog::new(log, text)?;
         log.line(&format!("# its output is in {}", own.path.display()));
         let failed = |source| CommandError::Start { command: start.clone(), source };
         let (stdout, stderr) =
             own.file.try_clone().and_then(|file| Ok((file, own.file.try_clone()?))).map_err(failed)?;
-        let mut command = self.0.prepare(has_stdin).map_err(failed)?;
+        let mut command = self.0.prepare(stdin).map_err(failed)?;
         command.stdout(Stdio::from(stdout)).stderr(Stdio::from(stderr));
-        let child = Child::start_silent(command).map_err(failed)?;
+        let child = Child::start_silent(command, feed).map_err(failed)?;
         Ok((child, own))
     }
 }

@@ -57,6 +57,24 @@ pub enum CommandError {
         /// The reason.
         problem: &'static str,
     },
+    /// The file for the standard input of the command cannot be opened. The command was not started.
+    #[error("cannot read the standard input of `{command}` from `{}`{}", path.display(), input_help(source))]
+    StdinFile {
+        /// The command.
+        command: String,
+        /// The file.
+        path: PathBuf,
+        /// The error of the system.
+        source: io::Error,
+    },
+    /// The reader of the standard input failed, and the command was ended.
+    #[error("cannot read the standard input of `{command}`, which was ended")]
+    Stdin {
+        /// The command.
+        command: String,
+        /// The error of the reader.
+        source: io::Error,
+    },
     /// The log of a detached command cannot be created.
     #[error("cannot create the log `{}` of `{command}`", path.display())]
     Log {
@@ -75,6 +93,26 @@ pub enum CommandError {
         /// The error of the system.
         source: io::Error,
     },
+}
+
+impl CommandError {
+    /// Returns the error with the last lines of output from another place.
+    pub(super) fn with_last_lines(mut self, lines: impl FnOnce() -> String) -> Self {
+        if let Self::Failed { stderr, .. } | Self::TimedOut { stderr, .. } = &mut self {
+            *stderr = lines();
+        }
+        self
+    }
+}
+
+fn input_help(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::NotFound => "\nhelp: check the path; a relative path starts at the directory of this process",
+        io::ErrorKind::InvalidInput => {
+            "\nhelp: name a regular file, or open it and pass it as a reader with `stdin_reader`"
+        }
+        _ => "",
+    }
 }
 
 fn hint(error: &io::Error) -> &'static str {

@@ -5,7 +5,10 @@ mod announced;
 mod child;
 mod detached;
 mod error;
+mod output;
+mod quote;
 pub mod running;
+mod stdin;
 mod tail;
 #[cfg(unix)]
 pub mod terminal;
@@ -18,11 +21,14 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use announced::{Announced, Caller};
-use child::{Child, ChildEnd};
 pub use detached::{Detached, DetachedCommand};
 pub use error::CommandError;
+pub use output::CommandOutput;
+pub use quote::{QuoteError, quote, quote_all};
+use stdin::Stdin;
 #[cfg(unix)]
 pub use terminal::InteractiveCommand;
+use tokio::io::AsyncRead;
 
 use crate::secret::redact;
 use crate::task::context::TaskContext;
@@ -30,8 +36,17 @@ use crate::text::one_line;
 
 /// A command that a task runs: [`TaskContext::command`].
 ///
-/// Standard input is empty unless [`stdin`](Self::stdin) sets it. Standard output and standard
-/// error go to the task's log while the command runs.
+/// Standard input is empty unless [`stdin`](Self::stdin), [`stdin_file`](Self::stdin_file) or
+/// [`stdin_reader`](Self::stdin_reader) sets it. Standard output and standard error go to the
+/// task's log while the command runs.
+///
+/// | method | returns | an exit status other than 0 |
+/// |---|---|---|
+/// | [`run`](Self::run) | nothing | is an error |
+/// | [`output`](Self::output) | standard output as text | is an error |
+/// | [`output_bytes`](Self::output_bytes) | standard output as bytes | is an error |
+/// | [`status`](Self::status) | the exit status | is a value |
+/// | [`output_and_status`](Self::output_and_status) | standard output and the exit status | is a value |
 ///
 /// When the task is cancelled or exceeds its timeout, the command is ended together with everything
 /// that it started: its process group, its session, and (on Linux) its descendants. A process that
@@ -81,7 +96,7 @@ pub struct TaskCommand {
     label: Option<String>,
     envs: Vec<(OsString, OsString)>,
     directory: Option<PathBuf>,
-    stdin: Option<Vec<u8>>,
+    stdin: Stdin,
     timeout: Option<Duration>,
     /// The maximum number of bytes that are captured, or `None` for no limit.
     output_limit: Option<usize>,
@@ -97,7 +112,7 @@ impl TaskContext {
             label: None,
             envs: Vec::new(),
             directory: None,
-            stdin: None,
+            stdin: Stdin::Empty,
             timeout: None,
             output_limit: self.layout().config().output_limit(),
             caller: Caller::new(self),
@@ -147,9 +162,38 @@ impl TaskCommand {
         self
     }
 
-    /// Sets the standard input.
+    /// Sets the standard input to a text or to bytes. The last of the methods that set it counts.
+    ///
+    /// A command may read only a part of it.
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {
-        self.stdin = Some(text.into());
+        self.stdin = Stdin::Bytes(text.into());
+        self
+    }
+
+    /// Sets the standard input to a regular file, which is opened when the command starts. A
+    /// relative path starts at the directory of this process.
+    pub fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.stdin = Stdin::File(path.into());
+        self
+    }
+
+    /// Sets the standard input to a reader. Its data is passed on in parts of at most 64 KiB.
+    ///
+    /// The command does not wait for a reader once it has ended. If the reader fails, the command is
+    /// ended before it can mistake the data so far for all of it, and
+    /// [`CommandError::Stdin`] is returned.
+    ///
+    /// ```
+    /// # use setup_tasks::prelude::*;
+    /// use tokio::io::AsyncReadExt;
+    ///
+    /// # async fn restore(cx: &TaskContext, dump: impl tokio::io::AsyncRead + Send + 'static) -> Result<()> {
+    /// let whole = b"begin;\n".chain(dump).chain(&b"commit;\n"[..]);
+    /// cx.command("psql").arg("site").stdin_reader(whole).run().await?;
+    /// # Ok(()) }
+    /// ```
+    pub fn stdin_reader(mut self, reader: impl AsyncRead + Send + 'static) -> Self {
+        self.stdin = Stdin::reader(reader);
         self
     }
 
@@ -159,7 +203,7 @@ impl TaskCommand {
         self
     }
 
-    /// Limits the number of bytes that [`output`](Self::output) captures. The default is
+    /// Limits the number of bytes of standard output that are captured. The default is
     /// `output_limit_kib` of the configuration.
     pub fn output_limit(mut self, bytes: usize) -> Self {
         self.output_limit = Some(bytes);
@@ -177,56 +221,6 @@ impl TaskCommand {
     #[cfg(unix)]
     pub fn interactive(self) -> InteractiveCommand {
         InteractiveCommand(self)
-    }
-
-    /// Runs the command. An exit status other than 0 is an error.
-    ///
-    /// # Errors
-    ///
-    /// [`CommandError`], with the exit status and the last lines of standard error.
-    pub async fn run(self) -> Result<(), CommandError> {
-        running::unless_ending(self.finish(None)).await.map(drop)
-    }
-
-    /// Runs the command and returns its standard output, which also goes to the log. Invalid UTF-8
-    /// is replaced.
-    ///
-    /// # Errors
-    ///
-    /// As for [`run`](Self::run), and [`CommandError::TooMuchOutput`].
-    pub async fn output(self) -> Result<String, CommandError> {
-        let limit = self.output_limit.unwrap_or(usize::MAX);
-        let output = running::unless_ending(self.finish(Some(limit))).await?;
-        Ok(String::from_utf8_lossy(&output).into_owned())
-    }
-
-    async fn finish(mut self, capture: Option<usize>) -> Result<Vec<u8>, CommandError> {
-        let (text, stdin, limit) = (self.text(), self.stdin.take(), self.timeout);
-        let _announced = self.announce(&text);
-        let (start, log) = (self.text_of_start(), self.caller.log().cloned());
-        let mut child = match self.prepare(stdin.is_some()).and_then(|command| Child::start(command, log, capture)) {
-            Ok(child) => child,
-            Err(source) => return Err(CommandError::Start { command: start, source }),
-        };
-        let ended = match limit {
-            None => Some(child.wait(stdin).await),
-            Some(limit) => tokio::time::timeout(limit, child.wait(stdin)).await.ok(),
-        };
-        match ended {
-            Some(Ok(ChildEnd::Exited(status))) if status.success() => Ok(child.captured()),
-            Some(Ok(ChildEnd::Exited(status))) => {
-                Err(CommandError::Failed { command: text, status, stderr: child.stderr() })
-            }
-            Some(Ok(ChildEnd::TooMuchOutput)) => {
-                Err(CommandError::TooMuchOutput { command: text, limit: capture.unwrap_or_default() })
-            }
-            Some(Err(source)) => Err(CommandError::Lost { command: text, source }),
-            None => {
-                child.end().await;
-                let limit = limit.unwrap_or_default();
-                Err(CommandError::TimedOut { command: text, limit, stderr: child.stderr() })
-            }
-        }
     }
 
     /// Returns the label, or the command as it would be typed, without secrets.
@@ -257,9 +251,9 @@ impl TaskCommand {
     /// Returns the system's command in a session of its own. The command can then be ended with
     /// everything that it started. A Ctrl-C in the terminal reaches only the run, and the command
     /// has no terminal to ask at.
-    fn prepare(self, has_stdin: bool) -> io::Result<tokio::process::Command> {
+    fn prepare(self, stdin: Stdio) -> io::Result<tokio::process::Command> {
         let mut command = self.plain();
-        command.stdin(if has_stdin { Stdio::piped() } else { Stdio::null() });
+        command.stdin(stdin);
         #[cfg(unix)]
         {
             use process_wrap::tokio::{CommandWrap, CommandWrapper, ProcessSession};
@@ -288,7 +282,7 @@ impl fmt::Debug for TaskCommand {
             .field("label", &self.label.as_deref().map(one_line))
             .field("envs", &names)
             .field("directory", &self.directory)
-            .field("has_stdin", &self.stdin.is_some())
+            .field("has_stdin", &!matches!(self.stdin, Stdin::Empty))
             .field("timeout", &self.timeout)
             .finish_non_exhaustive()
     }
@@ -297,22 +291,11 @@ impl fmt::Debug for TaskCommand {
 /// Writes the command as it would be typed.
 impl fmt::Display for TaskCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_word(f, &self.program)?;
+        quote::show(f, &self.program)?;
         for arg in &self.args {
             f.write_str(" ")?;
-            write_word(f, arg)?;
+            quote::show(f, arg)?;
         }
         Ok(())
     }
-}
-
-fn write_word(f: &mut fmt::Formatter<'_>, word: &OsStr) -> fmt::Result {
-    // Secrets are replaced before the word is quoted.
-    let word = word.to_string_lossy();
-    let word = redact(&word);
-    let is_plain = |c: char| c.is_alphanumeric() || "-_./:=,@%+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        return f.write_str(&word);
-    }
-    write!(f, "'{}'", word.replace('\'', "'\\''"))
 }

@@ -15,8 +15,9 @@ use rustix::process::{
 };
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr, tcsetpgrp};
 
-use super::child::{Child, ChildEnd};
+use super::child::{Child, Cut, within};
 use super::running::unless_ending;
+use super::stdin::Feed;
 use super::{CommandError, TaskCommand};
 
 /// The interval at which a command is checked for having been stopped by the terminal.
@@ -57,11 +58,26 @@ impl InteractiveCommand {
     /// [`CommandError`]. It is [`CommandError::NoTerminal`] if the process has no terminal or is in
     /// its background.
     pub async fn run(self) -> Result<(), CommandError> {
+        let command = self.0.text();
+        let status = self.status().await?;
+        if status.success() {
+            return Ok(());
+        }
+        Err(CommandError::Failed { command, status, stderr: String::new() })
+    }
+
+    /// Runs the command and returns its exit status, also if it is not 0. This suits a dialog whose
+    /// status is the answer.
+    ///
+    /// # Errors
+    ///
+    /// As for [`run`](Self::run), except for the exit status.
+    pub async fn status(self) -> Result<ExitStatus, CommandError> {
         unless_ending(self.finish()).await
     }
 
-    async fn finish(self) -> Result<(), CommandError> {
-        let (text, start, limit) = (self.0.text(), self.0.text_of_start(), self.0.timeout);
+    async fn finish(self) -> Result<ExitStatus, CommandError> {
+        let (text, start, timeout) = (self.0.text(), self.0.text_of_start(), self.0.timeout);
         let _turn = TURN.lock().await;
         let terminal =
             Terminal::take().map_err(|problem| CommandError::NoTerminal { command: text.clone(), problem })?;
@@ -69,24 +85,11 @@ impl InteractiveCommand {
         if let Some(log) = self.0.caller.log() {
             log.line("# the command has the terminal: its output is not in this log");
         }
-        let mut child = match self.0.start_on(&terminal) {
-            Ok(child) => child,
-            Err(source) => return Err(CommandError::Start { command: start, source }),
-        };
-        let wait = terminal.wait(&mut child);
-        let ended = match limit {
-            None => Some(wait.await),
-            Some(limit) => tokio::time::timeout(limit, wait).await.ok(),
-        };
-        match ended {
-            Some(Ok(status)) if status.success() => Ok(()),
-            Some(Ok(status)) => Err(CommandError::Failed { command: text, status, stderr: String::new() }),
-            Some(Err(source)) => Err(CommandError::Lost { command: text, source }),
-            None => {
-                child.end().await;
-                let limit = limit.unwrap_or_default();
-                Err(CommandError::TimedOut { command: text, limit, stderr: String::new() })
-            }
+        let started = self.0.start_on(&terminal);
+        let mut child = started.map_err(|source| CommandError::Start { command: start, source })?;
+        match within(timeout, terminal.wait(&mut child)).await {
+            Ok(status) => Ok(status),
+            Err(cut) => Err(child.cut(cut, text).await),
         }
     }
 }
@@ -98,7 +101,7 @@ impl TaskCommand {
         let end = || terminal.tty.try_clone().map(Stdio::from);
         command.stdin(end()?).stdout(end()?).stderr(end()?).process_group(0);
         terminal.stop_writers()?;
-        let child = Child::start_silent(command);
+        let child = Child::start_silent(command, Feed::Nothing);
         // The command gets the terminal before it has written to it, so that the answer to its
         // first question reaches the command.
         terminal.give(child.as_ref().ok())?;
@@ -160,16 +163,12 @@ impl Terminal {
 
     /// Waits for the end of a command that has the terminal. If the terminal stops the command, the
     /// process stops, too.
-    async fn wait(&self, child: &mut Child) -> io::Result<ExitStatus> {
+    async fn wait(&self, child: &mut Child) -> Result<ExitStatus, Cut> {
         loop {
-            let ended = tokio::time::timeout(POLL_INTERVAL, child.wait(None)).await;
+            let ended = tokio::time::timeout(POLL_INTERVAL, child.wait()).await;
             match ended {
-                Ok(Ok(ChildEnd::Exited(status))) => return Ok(status),
-                Ok(Ok(ChildEnd::TooMuchOutput)) => {
-                    return Err(io::Error::other("the output of an interactive command is not captured"));
-                }
-                Ok(Err(error)) => return Err(error),
-                Err(_) if is_stopped(child) => self.stop_with(child).await?,
+                Ok(ended) => return ended,
+                Err(_) if is_stopped(child) => self.stop_with(child).await.map_err(Cut::Lost)?,
                 Err(_) => {}
             }
         }

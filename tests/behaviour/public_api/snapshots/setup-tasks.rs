@@ -618,8 +618,21 @@ pub enum CommandError {
     TimedOut { command: String, limit: Duration, stderr: String },
     TooMuchOutput { command: String, limit: usize },
     NoTerminal { command: String, problem: &'static str },
+    StdinFile { command: String, path: PathBuf, source: io::Error },
+    Stdin { command: String, source: io::Error },
     Log { command: String, path: PathBuf, source: io::Error },
     Lost { command: String, source: io::Error },
+}
+
+// setup_tasks::command::CommandOutput
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CommandOutput {
+    pub status: ExitStatus,
+    pub stdout: Vec<u8>,
+}
+impl CommandOutput {
+    pub fn text(&self) -> Cow<'_, str> {}
 }
 
 // setup_tasks::command::Detached
@@ -637,7 +650,7 @@ pub struct Detached {
 pub struct DetachedCommand;
 impl DetachedCommand {
     pub async fn run(self) -> Result<PathBuf, CommandError> {}
-    pub async fn start(mut self) -> Result<Detached, CommandError> {}
+    pub async fn start(self) -> Result<Detached, CommandError> {}
 }
 
 // setup_tasks::command::InteractiveCommand
@@ -648,12 +661,25 @@ impl DetachedCommand {
 pub struct InteractiveCommand;
 impl InteractiveCommand {
     pub async fn run(self) -> Result<(), CommandError> {}
+    pub async fn status(self) -> Result<ExitStatus, CommandError> {}
 }
+
+// setup_tasks::command::QuoteError
+// with private fields
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub struct QuoteError {}
 
 // setup_tasks::command::TaskCommand
 // with private fields
 #[must_use = "a command does nothing until it is run"]
 pub struct TaskCommand {}
+impl TaskCommand {
+    pub async fn run(self) -> Result<(), CommandError> {}
+    pub async fn output(self) -> Result<String, CommandError> {}
+    pub async fn output_bytes(self) -> Result<Vec<u8>, CommandError> {}
+    pub async fn status(self) -> Result<ExitStatus, CommandError> {}
+    pub async fn output_and_status(self) -> Result<CommandOutput, CommandError> {}
+}
 impl TaskCommand {
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {}
     pub fn args<A: AsRef<OsStr>>(mut self, args: impl IntoIterator<Item = A>) -> Self {}
@@ -661,16 +687,24 @@ impl TaskCommand {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Self {}
     pub fn directory(mut self, directory: impl Into<PathBuf>) -> Self {}
     pub fn stdin(mut self, text: impl Into<Vec<u8>>) -> Self {}
+    pub fn stdin_file(mut self, path: impl Into<PathBuf>) -> Self {}
+    pub fn stdin_reader(mut self, reader: impl AsyncRead + Send + 'static) -> Self {}
     pub fn timeout(mut self, limit: Duration) -> Self {}
     pub fn output_limit(mut self, bytes: usize) -> Self {}
     pub fn detached(self) -> DetachedCommand {}
     #[cfg(unix)]
     pub fn interactive(self) -> InteractiveCommand {}
-    pub async fn run(self) -> Result<(), CommandError> {}
-    pub async fn output(self) -> Result<String, CommandError> {}
 }
 impl fmt::Debug for TaskCommand {}
 impl fmt::Display for TaskCommand {}
+
+// setup_tasks::command::quote
+pub fn quote(word: &str) -> Result<Cow<'_, str>, QuoteError> {}
+
+// setup_tasks::command::quote_all
+pub fn quote_all<W: AsRef<str>>(
+    words: impl IntoIterator<Item = W>,
+) -> Result<String, QuoteError> {}
 
 // setup_tasks::command::running::Suspended
 // with private fields
