@@ -6,10 +6,11 @@ use crate::config::Config;
 use crate::layout::{Hooks, Layout, Scratch};
 use crate::lease::Leases;
 use crate::stamp::{Clock, MemoryStore, StampStore};
+use crate::work::WorkContext;
 
 static HOOKS: Hooks = Hooks {
     run_setup_tasks: |object| Box::pin(crate::run::bring_up(object)),
-    ready: |object| Box::pin(async move { crate::ready::ready(&object).await }),
+    ready: |object| Box::pin(async move { crate::ready::ready(&object, &WorkContext::get()).await }),
     snapshot_as_json: crate::activity::snapshot_as_json,
 };
 

@@ -12,31 +12,32 @@ use crate::work::{OnceError, WorkContext};
 /// Brings an object to ready, or waits until other work has done so. An object that is ready stays
 /// ready. In a plan, reports the tasks that would run instead, and does not mark the object as
 /// ready.
-pub(crate) async fn ready(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
+pub(crate) async fn ready(object: &Arc<dyn DynObject>, work: &WorkContext) -> Result<(), ReadyError> {
+    let core = object.core();
     // An excluded object is used as it is. This is not recorded in the object because it applies to
     // this fleet only.
-    if WorkContext::ask_fleet(|fleet| fleet.excludes(&object.core().id)).unwrap_or_default() {
+    if work.fleet().is_some_and(|fleet| fleet.excludes(&core.id)) {
         return Ok(());
     }
-    if object.core().is_dry_run() {
-        return plan(object).await;
+    if core.mode_for(work.mode()).is_plan() {
+        return plan(object, work).await;
     }
-    let made = object.core().ready.get(|| bring_up(object)).await;
+    let made = core.ready.get(work, || bring_up(object)).await;
     made.map_err(|error| not_ready(object, error))
 }
 
 /// Plans the tasks that bringing an object to ready would run: none if the object is ready already.
-async fn plan(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
+async fn plan(object: &Arc<dyn DynObject>, work: &WorkContext) -> Result<(), ReadyError> {
     if object.core().ready.peek().is_some() {
         return Ok(());
     }
-    let planned = crate::run::plan_part(object.clone()).await;
+    let planned = crate::run::plan_part(object.clone(), work.clone()).await;
     planned.map_err(|error| not_ready(object, OnceError::Failed(anyhow::Error::new(error).into())))
 }
 
 /// Brings an object to ready again, at most once per request.
-pub(crate) async fn renew(object: &Arc<dyn DynObject>) -> Result<(), ReadyError> {
-    let made = object.core().ready.renew(|| bring_up(object)).await;
+pub(crate) async fn renew(object: &Arc<dyn DynObject>, work: &WorkContext) -> Result<(), ReadyError> {
+    let made = object.core().ready.renew(work, || bring_up(object)).await;
     made.map_err(|error| not_ready(object, error))
 }
 
@@ -72,7 +73,7 @@ impl AnyObject {
     /// circle. The circle is not found if it leads through work that a task has spawned, because
     /// spawned work is not known to belong to that task.
     pub async fn ready(&self) -> Result<(), ReadyError> {
-        ready(&self.0).await
+        ready(&self.0, &WorkContext::get()).await
     }
 }
 

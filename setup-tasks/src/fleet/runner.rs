@@ -44,7 +44,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let mut running = JoinSet::new();
     for _ in 0..workers {
         let of_fleet = current.of_fleet(shared.options.clone(), request);
-        running.spawn(of_fleet.scope(work(shared.clone())));
+        running.spawn(of_fleet.clone().scope(run_objects(shared.clone(), of_fleet)));
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {
@@ -97,14 +97,14 @@ impl FleetState {
 }
 
 /// Runs one object after another until none are left.
-async fn work(shared: Arc<FleetState>) {
+async fn run_objects(shared: Arc<FleetState>, work: WorkContext) {
     let mut run_in_turn = 0;
     let mut next = shared.next(None);
     loop {
         match next {
             Next::Run(i) => {
                 let began = Instant::now();
-                let result = bring_up(&shared.objects[i], shared.mode).await;
+                let result = bring_up(&shared.objects[i], shared.mode, &work).await;
                 next = shared.next(Some((i, FinishedObject { result, duration: began.elapsed() })));
             }
             Next::Wait => {
@@ -126,26 +126,25 @@ async fn work(shared: Arc<FleetState>) {
     }
 }
 
-async fn bring_up(object: &AnyObject, mode: Mode) -> Result<(), SharedError> {
+async fn bring_up(object: &AnyObject, mode: Mode, work: &WorkContext) -> Result<(), SharedError> {
     if object.readonly() {
         return Ok(());
     }
-    let work = async {
-        if mode.is_plan() || object.0.core().is_dry_run() {
-            crate::run::plan_part(object.0.clone()).await.map_err(anyhow::Error::new)
-        } else {
-            crate::ready::renew(&object.0).await.map_err(anyhow::Error::new)
+    let run = async {
+        match object.0.core().mode_for(mode) {
+            Mode::Plan => crate::run::plan_part(object.0.clone(), work.clone()).await.map_err(anyhow::Error::new),
+            Mode::Apply => crate::ready::renew(&object.0, work).await.map_err(anyhow::Error::new),
         }
     };
     // A panic in a model's code fails its object. If it ended the worker instead, the others would
     // wait for ever.
-    let result = AssertUnwindSafe(work).catch_unwind().await;
+    let result = AssertUnwindSafe(run).catch_unwind().await;
     result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }
 
 fn result(object: &AnyObject, ended: Option<FinishedObject>, request: RequestId, mode: Mode) -> ObjectResult {
     let core = object.0.core();
-    let progress = core.progress(if core.is_dry_run() { Mode::Plan } else { mode });
+    let progress = core.progress(core.mode_for(mode));
     let RequestResults { tasks, up_to_date, .. } = progress.take_results(request).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
     match ended {

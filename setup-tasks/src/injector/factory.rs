@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use super::error::InjectError;
 use super::{Injector, Value};
 use crate::wait::WorkKind;
-use crate::work::{OnceError, RequestedWork, SharedError, SharedOnce, WorkContext};
+use crate::work::{Mode, OnceError, RequestedWork, SharedError, SharedOnce, WorkContext};
 use crate::{BoxFuture, Result};
 
 type Make = Box<dyn Fn(Injector) -> BoxFuture<'static, Result<Value>> + Send + Sync>;
@@ -46,7 +46,11 @@ impl Factory {
     pub(super) async fn get(&self, at: Injector) -> Result<Value, InjectError> {
         let name = at.name().to_owned();
         let key = || self.key.clone();
-        let made = if WorkContext::is_plan() { self.plan(at).await } else { self.made.get(|| (self.make)(at)).await };
+        let work = WorkContext::get();
+        let made = match work.mode() {
+            Mode::Plan => self.plan(at, &work).await,
+            Mode::Apply => self.made.get(&work, || (self.make)(at)).await,
+        };
         made.map_err(|error| match error {
             OnceError::Failed(source) => InjectError::Factory { key: key(), at: name, source },
             OnceError::Circle(source) => InjectError::Circle { key: key(), at: name, source },
@@ -55,7 +59,7 @@ impl Factory {
 
     /// Creates the value for a plan. If the factory requested work that was only planned, the value
     /// is not kept, and a run creates its own.
-    async fn plan(&self, at: Injector) -> Result<Value, OnceError> {
+    async fn plan(&self, at: Injector, work: &WorkContext) -> Result<Value, OnceError> {
         if let Some(value) = self.made.peek() {
             return Ok(value);
         }
@@ -63,12 +67,14 @@ impl Factory {
             self.planned.get_or_init(|| Box::new(SharedOnce::new(WorkKind::Factory, self.key.as_str().into())));
         let make = || -> BoxFuture<'static, Result<Planned>> {
             let requested = Arc::<RequestedWork>::default();
-            let making = WorkContext::recording(requested.clone(), (self.make)(at));
+            // The factory runs in the context of its own work.
+            let (making, record) = ((self.make)(at), requested.clone());
+            let making = async move { WorkContext::get().recording(record, making).await };
             Box::pin(async move { Ok(Planned { result: making.await.map_err(SharedError::from), requested }) })
         };
-        let Planned { result, requested } = planned.renew(make).await?;
+        let Planned { result, requested } = planned.renew(work, make).await?;
         if requested.is_any() {
-            WorkContext::record_planned(|| requested.would_run().map(str::to_owned));
+            work.record_planned(|| requested.would_run().map(str::to_owned));
             return result.map_err(OnceError::Failed);
         }
         result.map(|value| self.made.offer(value)).map_err(OnceError::Failed)

@@ -136,7 +136,7 @@ impl Layout {
         let leases = leases.unwrap_or_else(|| Arc::new(FileLeases::new(config.cache_dir())));
         let texts = Texts::new(config.state_dir());
         // A layout that a plan creates can only plan, also in later use and in spawned work.
-        let plans_only = AtomicBool::new(config.dry_run || WorkContext::is_plan());
+        let plans_only = AtomicBool::new(config.dry_run || WorkContext::mode_now().is_plan());
         let config = Arc::new(config);
         injector.replace_shared(InjectionKey::of(), config.clone());
         let inner = Arc::new(LayoutState {
@@ -232,7 +232,12 @@ impl Layout {
     /// `dry_run`, [`plan_only`](Self::plan_only) was called, or the caller is a helper method
     /// within a plan.
     pub fn is_dry_run(&self) -> bool {
-        self.inner.plans_only.load(Ordering::Relaxed) || WorkContext::is_plan()
+        self.mode_for(WorkContext::mode_now()).is_plan()
+    }
+
+    /// Returns the mode of work on the layout that is requested in `mode`.
+    pub(crate) fn mode_for(&self, mode: Mode) -> Mode {
+        if self.inner.plans_only.load(Ordering::Relaxed) { Mode::Plan } else { mode }
     }
 
     /// Returns the root injector. It provides the [`Config`].

@@ -19,7 +19,7 @@ use crate::layout::Layout;
 use crate::paths::{PathError, Paths};
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, Timestamp};
 use crate::wait::WorkKind;
-use crate::work::{Mode, RequestCx, RequestId, SharedOnce};
+use crate::work::{Mode, RequestCx, RequestId, SharedOnce, WorkContext};
 
 /// The part of an object that does not depend on its model's type.
 pub(crate) struct ObjectCore {
@@ -155,7 +155,12 @@ impl ObjectCore {
 
     /// Returns whether runs of the object change nothing at present.
     pub(crate) fn is_dry_run(&self) -> bool {
-        self.layout.is_dry_run() || self.config().dry_run
+        self.mode_for(WorkContext::mode_now()).is_plan()
+    }
+
+    /// Returns the mode of a run of the object that is requested in `mode`.
+    pub(crate) fn mode_for(&self, mode: Mode) -> Mode {
+        if self.config().dry_run { Mode::Plan } else { self.layout.mode_for(mode) }
     }
 
     pub(crate) fn paths(&self) -> &Paths {
@@ -261,9 +266,14 @@ impl ObjectCore {
         self.prefetched.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Loads the object's current records and advances the clock to their times.
+    /// Loads the object's current records for the caller's work.
     pub(crate) async fn load(&self) -> Result<Records, StampError> {
-        Ok(self.seen(self.layout.store().load(&self.subdir).await?))
+        self.load_in(self.layout.mode_for(WorkContext::mode_now())).await
+    }
+
+    /// Loads the object's current records and advances the clock to their times.
+    pub(crate) async fn load_in(&self, mode: Mode) -> Result<Records, StampError> {
+        Ok(self.seen(self.layout.store_for(mode).load(&self.subdir).await?))
     }
 
     /// Like [`load`](Self::load), for the holder of the object's lease, which may have read

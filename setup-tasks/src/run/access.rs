@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::driver::Driver;
 use super::lock_wait::{LockPurpose, LockWaits};
 use super::rows::Frame;
+use super::scope::RunScope;
 use super::session::{Session, SessionStart};
 use crate::object::Permit;
 use crate::report::RunError;
@@ -64,8 +65,8 @@ impl Driver<'_> {
         }
         let decided = (!is_forced).then_some((task, &self.records.all));
         let purpose = LockPurpose { task: decided, query: self.scope.options.query };
-        let object = self.scope.object;
-        match Box::pin(Session::begin_if_needed(object, permit, purpose, waits)).await? {
+        let RunScope { object, cx, .. } = &self.scope;
+        match Box::pin(Session::begin_if_needed(object, permit, cx, purpose, waits)).await? {
             SessionStart::Session(begun, records) => {
                 let begun = Arc::new(begun);
                 *session = Some(begun.clone());

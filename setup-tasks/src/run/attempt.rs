@@ -21,7 +21,6 @@ use crate::stamp::first_missing;
 use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
 use crate::task::outcome::SkipSetupTask;
-use crate::work::Stops;
 use crate::work::panicked;
 
 /// The last attempt of a task that failed.
@@ -65,7 +64,7 @@ pub(crate) async fn run_task(
             },
         };
         log.end(Some(&error), began.elapsed());
-        let stop = Stops::now(object.core().layout.stop());
+        let stop = session.stops();
         let Some(wait) = waits.next().filter(|_| !stop.is_asked()) else {
             return Err(FailedAttempt { error, log: log.path() });
         };

@@ -6,6 +6,7 @@ use super::session::Session;
 use crate::report::RunError;
 use crate::task::context::Resources;
 use crate::task::run_context::{ContextExit, DynRunContext, Entered};
+use crate::work::WorkContext;
 
 /// The contexts of the frames of a walk, the outermost first.
 #[derive(Default)]
@@ -41,9 +42,9 @@ impl ContextStack {
     }
 
     /// Leaves and removes the innermost context.
-    pub(super) async fn pop(&mut self, object: &str, exit: ContextExit) -> Result<(), RunError> {
+    pub(super) async fn pop(&mut self, object: &str, exit: ContextExit, work: &WorkContext) -> Result<(), RunError> {
         match self.slots.pop().and_then(|slot| slot.entered) {
-            Some(entered) => entered.leave(exit).await.map_err(|source| error(object, "left", source)),
+            Some(entered) => entered.leave(exit, work).await.map_err(|source| error(object, "left", source)),
             None => Ok(()),
         }
     }

@@ -34,7 +34,7 @@ impl Driver<'_> {
         };
         let is_called = frame.is_host() && self.scope.is_single_task();
         if !is_called && inner.core().model_readonly == Some(true) {
-            let time = newest_by(&inner, &self.records).await?;
+            let time = newest_by(&inner, &self.records, self.scope.cx.mode).await?;
             self.pass_on(time, || Cow::Borrowed(name));
             return Ok(Considered::At(time));
         }
@@ -51,7 +51,7 @@ impl Driver<'_> {
         row: usize,
         exit: ContextExit,
     ) -> Result<Option<Timestamp>, RunError> {
-        let left = self.position.contexts.pop(&self.scope.object.core().id, exit).await;
+        let left = self.leave_context(exit).await;
         let subtasks = self.results.leave();
         self.report_nested(outer);
         let (object, time) = (&outer.object, subtasks.iter().filter_map(|task| task.time).max());

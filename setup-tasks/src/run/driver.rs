@@ -11,7 +11,6 @@ use super::classify::KnownFacts;
 use super::contexts::ContextStack;
 use super::execute::{DueTask, Executed};
 use super::nested::RunningTask;
-use super::plan::recording;
 use super::probe::{Probed, TaskProbe, Verdict};
 use super::records::RunRecords;
 use super::results::RunResults;
@@ -31,27 +30,30 @@ use crate::task::run_context::ContextExit;
 use crate::work::{Mode, RequestCx, WorkContext};
 
 /// Runs an object, or plans its run.
-pub(crate) async fn drive(object: Arc<dyn DynObject>, options: Options) -> Result<ObjectReport, RunError> {
+pub(crate) async fn drive(
+    object: Arc<dyn DynObject>,
+    options: Options,
+    work: WorkContext,
+) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
     let core = object.core();
     if options.single_task.is_none() && core.readonly() {
         return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
     }
-    let permit = if options.dry_run { None } else { Permit::of(core) };
+    let permit = if options.dry_run { None } else { Permit::of(core, work.mode()) };
     // A customization runs within its host, so both share one lock and one node in the wait graph.
     let root = object.host_root();
     let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
     let progress = root.as_ref().unwrap_or(&object).core().progress(mode);
     // The wait lasts until the run ends, not only until the run lock is acquired, because the work
     // that requested the run waits for its end.
-    let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
+    let _wait = progress.node.wait(&work).map_err(|circle| RunError::circle(&core.id, circle))?;
     let _lock = progress.run_lock().await;
-    let work = WorkContext::get();
     let cx = RequestCx::of(&work, mode);
-    let result = drive_locked(&object, &options, permit, &work, cx).await;
+    let result = drive_locked(&object, &options, permit, cx).await;
     if mode.is_plan() {
         let would_run = || result.as_ref().ok().and_then(|report| first_that_would_run(&cx, core, report));
-        WorkContext::record_planned(would_run);
+        work.record_planned(would_run);
     }
     result
 }
@@ -70,10 +72,9 @@ pub(super) async fn drive_locked(
     object: &Arc<dyn DynObject>,
     options: &Options,
     permit: Option<Permit>,
-    work: &WorkContext,
     cx: RequestCx<'_>,
 ) -> Result<ObjectReport, RunError> {
-    let RequestCx { mode, request, .. } = cx;
+    let RequestCx { mode, request, work, .. } = cx;
     let progress = object.core().progress(mode);
     // A run of a single task does not count as progress of the request.
     let guard = options.single_task.is_none().then_some(RunGuard(progress));
@@ -84,6 +85,8 @@ pub(super) async fn drive_locked(
     let records = object.core().load_for(&cx).await?;
     let recorded = guard.is_some().then_some(progress);
     let scope = RunScope { object, options, progress: recorded, resume, cx, caller: None };
+    // The context of the walk lives as long as the driver, which refers to it.
+    let of_walk;
     let mut driver = Driver::new(scope, Access::of(permit), records, ContextStack::default());
     let mut rows = Rows::new(&driver.scope);
     // Most runs of a fleet end here. This saves a third of their time, since they need no future,
@@ -93,9 +96,13 @@ pub(super) async fn drive_locked(
     let result = match passed {
         Ok(Passed::UpToPending) => {
             // The walk is boxed because every future around it would otherwise be as large.
-            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&mut rows));
             let root = object.host_root();
-            work.clone().within(&root.as_ref().unwrap_or(object).core().progress(mode).node, request, walk).await
+            let node = &root.as_ref().unwrap_or(object).core().progress(mode).node;
+            of_walk = work.of_node(node, request);
+            driver.scope.cx = RequestCx::of(&of_walk, mode);
+            let _at_work = node.begin(work.node.clone());
+            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&mut rows));
+            of_walk.clone().scope(walk).await
         }
         Ok(Passed::All) => Ok(()),
         Err(error) => Err(error),
@@ -145,7 +152,7 @@ impl<'r> Driver<'r> {
         cx: RequestCx<'r>,
     ) -> Result<Self, RunError> {
         let contexts = ContextStack::within(caller.resources.clone());
-        let (access, records) = (Access::within(&caller.session), object.core().load().await?);
+        let (access, records) = (Access::within(&caller.session), object.core().load_in(Mode::Apply).await?);
         let (resume, caller) = (ResumePoint::default(), Some(caller.clone()));
         Ok(Self::new(RunScope { object, options, progress: None, resume, cx, caller }, access, records, contexts))
     }
@@ -181,12 +188,18 @@ impl Driver<'_> {
             let _ = self.leave_customization(rows.frame(), row, exit).await;
         }
         self.results.tasks.append(&mut self.results.nested_reports);
-        let left = self.position.contexts.pop(&self.scope.object.core().id, exit).await;
+        let left = self.leave_context(exit).await;
         let in_place = match self.access.session() {
             Some(session) => session.check_places().await,
             None => Ok(()),
         };
         result.and(self.unmark().await).and(left).and(in_place)
+    }
+
+    /// Leaves the context of the innermost frame.
+    pub(super) async fn leave_context(&mut self, exit: ContextExit) -> Result<(), RunError> {
+        let RunScope { object, cx, .. } = &self.scope;
+        self.position.contexts.pop(&object.core().id, exit, cx.work).await
     }
 
     /// Returns to the state in which the run began, except for its session and its records.
@@ -221,16 +234,19 @@ impl Driver<'_> {
             Box::pin(self.consider_dependencies(frame, row)).await?;
         }
         let (resources, requested) = (self.position.contexts.resources(), self.requested_work());
-        let forced = self.scope.is_forced(frame, name);
+        let (forced, mode) = (self.scope.is_forced(frame, name), self.scope.cx.mode);
         let entry = self.records.next(name);
         let slow_invalidators = has.slow_invalidator && object.core().config().slow_invalidators;
         let known = KnownFacts { forced, entry, newest: self.position.earlier.newest(), slow_invalidators };
-        let probe = TaskProbe { object, row, entry, resources };
+        let probe = TaskProbe { object, row, entry, resources, mode };
         // Outside of a plan, no work is recorded. This saves a copy of the future for each task with
         // a probe.
         let probed = match &requested {
             None => probe.probe(&has, &known, hash).await,
-            Some(_) => recording(requested.as_ref(), Box::pin(probe.probe(&has, &known, hash))).await,
+            Some(requested) => {
+                let work = self.scope.cx.work;
+                work.recording(requested.clone(), Box::pin(probe.probe(&has, &known, hash))).await
+            }
         };
         match probed {
             Ok(Probed { verdict: Verdict::UpToDate(time), .. }) => {

@@ -130,7 +130,7 @@ impl Driver<'_> {
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
         let resources = self.position.contexts.resources();
-        let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: resources.clone() };
+        let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: resources.clone(), mode: Mode::Apply };
         let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
         // A completion check decides alone, so the next run needs neither a hash nor inputs.
         let hash = if due.hash.is_some() || has.completion { due.hash.clone() } else { probe.hash().await? };

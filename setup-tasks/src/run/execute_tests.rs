@@ -63,10 +63,10 @@ async fn execute(
     follower: Option<usize>,
 ) -> (Option<Result<Executed, RunError>>, Option<Entry>, Option<Entry>) {
     let (object, options, work) = (door.as_dyn(), Options::default(), WorkContext::default());
-    let permit = Permit::to_change(object.core(), "the stamp").unwrap();
-    let (session, records) = Session::begin(object, &permit).await.unwrap();
-    let session = Arc::new(session);
     let (resume, cx) = (ResumePoint::default(), RequestCx::of(&work, Mode::Apply));
+    let permit = Permit::of(object.core(), cx.mode).unwrap();
+    let (session, records) = Session::begin(object, &permit, &cx).await.unwrap();
+    let session = Arc::new(session);
     let scope = RunScope { object, options: &options, progress: None, resume, cx, caller: None };
     let frame = scope.host_frame();
     let mut driver = Driver::new(scope, Access::within(&session), records, ContextStack::default());

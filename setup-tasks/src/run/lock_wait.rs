@@ -128,7 +128,7 @@ impl LockWait<'_> {
     /// Returns the records, if the task has ended since the decision that it must run.
     async fn changed_records(&self) -> Result<Option<Records>, RunError> {
         let Some((task, decided_by)) = self.purpose.task else { return Ok(None) };
-        let now = self.object.core().load().await?;
+        let now = self.object.core().load_in(Mode::Apply).await?;
         let has_ended = |entry: &Entry| entry.attempt.is_none();
         let is_new = now.get(task).is_some_and(has_ended) && now.get(task) != decided_by.get(task);
         Ok(is_new.then_some(now))
@@ -156,7 +156,7 @@ impl LockWait<'_> {
         if self.purpose.query.is_some_and(|(query, row)| self.progress().result(query, row).is_some()) {
             return Ok(Some(LockWaitEnd::ResultKnown));
         }
-        Ok(if may_come_further { Some(LockWaitEnd::RecordsChanged(core.load().await?)) } else { None })
+        Ok(if may_come_further { Some(LockWaitEnd::RecordsChanged(core.load_in(Mode::Apply).await?)) } else { None })
     }
 
     /// Records the tasks that the holder has considered since this process began to wait. These

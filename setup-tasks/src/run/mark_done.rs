@@ -10,7 +10,7 @@ use crate::object::{AnyObject, DynObject};
 use crate::report::RunError;
 use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
 use crate::task::category::TaskCategory;
-use crate::work::Mode;
+use crate::work::{Mode, RequestCx, WorkContext};
 
 /// The contents of a stamp that is written by hand.
 #[derive(Default)]
@@ -75,11 +75,13 @@ impl AnyObject {
         let permit = Permit::to_change(self.0.core(), "the stamp")?;
         let root = self.0.root();
         let progress = root.core().progress(Mode::Apply);
-        let _wait = progress.node.wait().map_err(|circle| RunError::circle(self.id(), circle))?;
+        let work = WorkContext::get();
+        let cx = RequestCx::of(&work, Mode::Apply);
+        let _wait = progress.node.wait(&work).map_err(|circle| RunError::circle(self.id(), circle))?;
         let _lock = progress.run_lock().await;
-        let (session, records) = Session::begin(&self.0, &permit).await?;
+        let (session, records) = Session::begin(&self.0, &permit, &cx).await?;
         let name = has.stamp_name;
-        let probe = TaskProbe { object: &frame, row, entry: records.get(name), resources: Vec::new() };
+        let probe = TaskProbe { object: &frame, row, entry: records.get(name), resources: Vec::new(), mode: cx.mode };
         let hash = probe.hash().await?.unwrap_or_default();
         let manual = ManualStamp { hash, source: has.source, inputs: probe.record_inputs()? };
         Ok(write_manual_stamp(&*self.0, &permit, session.fence(), name, manual).await?)

@@ -179,7 +179,11 @@ impl<T> IntoFuture for Run<T> {
     type IntoFuture = BoxFuture<'static, Self::Output>;
 
     fn into_future(self) -> Self::IntoFuture {
-        Box::pin(WorkContext::run_nested(driver::drive(self.object, self.options)))
+        // The future may be polled by another tokio task than the one that creates it.
+        Box::pin(async move {
+            let Self { object, options, .. } = self;
+            WorkContext::get().run_nested(|work| driver::drive(object, options, work)).await
+        })
     }
 }
 
@@ -229,14 +233,15 @@ fn unknown_task(object: &Arc<dyn DynObject>, task: &str) -> RunError {
 
 /// Runs the setup tasks as a part of a larger request, which considers each task once.
 pub(crate) async fn bring_up(object: Arc<dyn DynObject>) -> Result<(), RunError> {
-    driver::drive(object, Options { role: RunRole::PartOfRequest, ..Options::default() }).await.map(drop)
+    let options = Options { role: RunRole::PartOfRequest, ..Options::default() };
+    driver::drive(object, options, WorkContext::get()).await.map(drop)
 }
 
 /// Plans the work of [`bring_up`]. The future is boxed because a plan within a plan would otherwise
 /// contain itself.
-pub(crate) fn plan_part(object: Arc<dyn DynObject>) -> BoxFuture<'static, Result<(), RunError>> {
+pub(crate) fn plan_part(object: Arc<dyn DynObject>, work: WorkContext) -> BoxFuture<'static, Result<(), RunError>> {
     let options = Options { role: RunRole::PartOfRequest, dry_run: true, ..Options::default() };
-    Box::pin(WorkContext::run_nested(async move { driver::drive(object, options).await.map(drop) }))
+    Box::pin(work.run_nested(|work| async move { driver::drive(object, options, work).await.map(drop) }))
 }
 
 impl<T: SetupTasks> TaskHandle<T> {
@@ -258,9 +263,10 @@ pub(crate) async fn run_one(object: Arc<dyn DynObject>, task: &'static str) -> R
     let name = object.stamp_name(find_task(&object, task)?);
     let root = object.root();
     let options = Options { single_task: Some(Cow::Borrowed(name)), ..Options::default() };
-    let report = match RunningTask::of(&root) {
-        Some(running) => running.run(options).await?,
-        None => driver::drive(root, options).await?,
+    let work = WorkContext::get();
+    let report = match RunningTask::of(&root, &work) {
+        Some(running) => running.run(options, work).await?,
+        None => driver::drive(root, options, work).await?,
     };
     report.find(name).cloned().ok_or_else(|| unknown_task(&object, task))
 }
@@ -274,10 +280,11 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
     let permit = Permit::to_change(core, "the cache")?;
     let root = object.root();
     let progress = root.core().progress(Mode::Apply);
-    let _wait = progress.node.wait().map_err(|circle| RunError::circle(&core.id, circle))?;
+    let work = WorkContext::get();
+    let _wait = progress.node.wait(&work).map_err(|circle| RunError::circle(&core.id, circle))?;
     let _lock = progress.run_lock().await;
     let nested = core.layout.nested_in(&core.subdir);
-    let (session, records) = Session::begin(object, &permit).await?;
+    let (session, records) = Session::begin(object, &permit, &RequestCx::of(&work, Mode::Apply)).await?;
     core.prefetch(None);
     // The stamps are removed first, so that no stamp vouches for a file that is gone.
     if !records.is_empty() {

@@ -87,9 +87,9 @@ impl RunningTask {
     }
 
     /// Returns the task of `object` whose method is the caller.
-    pub(super) fn of(object: &Arc<dyn DynObject>) -> Option<Arc<Self>> {
+    pub(super) fn of(object: &Arc<dyn DynObject>, work: &WorkContext) -> Option<Arc<Self>> {
         let running = RUNNING.try_with(Clone::clone).ok().flatten()?;
-        let is_own = WorkContext::worker().is_some_and(|worker| worker == object.core().progress(Mode::Apply).node);
+        let is_own = work.node.as_ref() == Some(&object.core().progress(Mode::Apply).node);
         (is_own && Arc::ptr_eq(&running.object, object)).then_some(running)
     }
 
@@ -131,21 +131,22 @@ impl RunningTask {
     }
 
     /// Runs a task of the same object for the method that called its handle.
-    pub(super) async fn run(self: Arc<Self>, options: Options) -> Result<ObjectReport, RunError> {
+    pub(super) async fn run(self: Arc<Self>, options: Options, work: WorkContext) -> Result<ObjectReport, RunError> {
         self.refuse_circle(options.single_task.as_deref().unwrap_or_default())?;
         let is_deep = self.level % LEVELS == LEVELS - 1;
-        let work: BoxFuture<'static, _> = Box::pin(async move { self.run_locked(&options).await });
-        if is_deep { WorkContext::run_in_own_task(work).await } else { work.await }
+        let run = |work: WorkContext| -> BoxFuture<'static, _> {
+            Box::pin(async move { self.run_locked(&options, &work).await })
+        };
+        if is_deep { work.run_in_own_task(run).await } else { run(work).await }
     }
 
-    async fn run_locked(self: &Arc<Self>, options: &Options) -> Result<ObjectReport, RunError> {
+    async fn run_locked(self: &Arc<Self>, options: &Options, work: &WorkContext) -> Result<ObjectReport, RunError> {
         let _lock = self.turn().await;
         self.nested().began = true;
         let core = self.object.core();
         let considered = core.considered.load(Ordering::Relaxed);
         // The method of a running task called the handle, so the request is that of the caller.
-        let work = WorkContext::get();
-        let cx = RequestCx::of(&work, Mode::Apply);
+        let cx = RequestCx::of(work, Mode::Apply);
         let mut driver = Driver::nested(&self.object, options, self, cx).await?;
         let mut rows = Rows::new(&driver.scope);
         let result = RUNNING.scope(None, driver.run(&mut rows)).await;
@@ -185,7 +186,7 @@ impl Driver<'_> {
     /// tasks have changed.
     pub(super) async fn take_nested(&mut self, running: &RunningTask) -> Result<Vec<NestedTask>, StampError> {
         let Some(nested) = running.take_nested() else { return Ok(Vec::new()) };
-        self.records.all = self.scope.object.core().load().await?;
+        self.records.all = self.scope.object.core().load_in(Mode::Apply).await?;
         self.results.nested_reports.extend(nested.reports);
         Ok(nested.tasks)
     }

@@ -17,10 +17,15 @@ use crate::task::context::LazyContext;
 use crate::task::file_change::FileChange;
 use crate::work::{RequestedWork, WorkContext};
 
-/// Calls user code. In a plan, `requested` records the work that the code requests.
-pub(super) async fn recording<F: Future>(requested: Option<&Arc<RequestedWork>>, call: F) -> F::Output {
+/// Calls user code in the context of its work. In a plan, `requested` records the work that the code
+/// requests.
+pub(super) async fn recording<F: Future>(
+    work: &WorkContext,
+    requested: Option<&Arc<RequestedWork>>,
+    call: F,
+) -> F::Output {
     match requested {
-        Some(requested) => WorkContext::recording(requested.clone(), call).await,
+        Some(requested) => work.recording(requested.clone(), call).await,
         None => call.await,
     }
 }
@@ -63,7 +68,7 @@ impl Driver<'_> {
         let mut report = TaskReport::would_run(name, object.describe(row), reason);
         if self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff) {
             let requested = self.requested_work();
-            match recording(requested.as_ref(), self.changes(frame, row)).await {
+            match recording(self.scope.cx.work, requested.as_ref(), self.changes(frame, row)).await {
                 Ok(changes) => report.changes = changes,
                 Err(error) => report.undecided = Some(self.undecided_by(requested.as_ref(), &error).ok_or(error)?),
             }

@@ -10,6 +10,7 @@ use crate::object::{DynObject, Features};
 use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 use crate::task::context::{LazyContext, Resources};
+use crate::work::Mode;
 
 /// The probe of one task.
 pub(crate) struct TaskProbe<'a> {
@@ -17,6 +18,8 @@ pub(crate) struct TaskProbe<'a> {
     pub(crate) row: usize,
     pub(crate) entry: Option<&'a Entry>,
     pub(crate) resources: Resources,
+    /// The mode of the run. Only a real run keeps long hash texts.
+    pub(crate) mode: Mode,
 }
 
 /// A decision that needs no further fact.
@@ -117,7 +120,7 @@ impl TaskProbe<'_> {
     fn keep_hash(&self, answer: crate::Result<Option<String>>) -> Result<Option<String>, RunError> {
         let Some(text) = answer.map_err(|error| self.failed("hash function", error))? else { return Ok(None) };
         let core = self.object.core();
-        Ok(Some(core.layout.texts().keep(text, !core.is_dry_run())?))
+        Ok(Some(core.layout.texts().keep(text, !core.mode_for(self.mode).is_plan())?))
     }
 
     /// Returns a record of the current input files.

@@ -36,7 +36,7 @@ impl Driver<'_> {
         let object = &frame.object;
         let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
         let requested = self.requested_work();
-        let others = match recording(requested.as_ref(), self.relatives(frame, row, &to)).await {
+        let others = match recording(self.scope.cx.work, requested.as_ref(), self.relatives(frame, row, &to)).await {
             Ok(others) => others,
             Err(error) => return self.fail_or_wait(frame, row, requested.as_ref(), error),
         };
@@ -115,20 +115,20 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
     let row = super::find_task(&other.0, related.task)?;
     let is_plan = cx.mode.is_plan();
     if cx.excludes(other.id()) || other.readonly() {
-        return last_run(&other.0, row).await;
+        return last_run(&other.0, row, cx.mode).await;
     }
-    let permit = if is_plan { None } else { Permit::of(other.0.core()) };
+    let permit = Permit::of(other.0.core(), cx.mode);
     // A real run does not change an object whose own configuration allows only plans.
     if !is_plan && permit.is_none() {
-        return last_run(&other.0, row).await;
+        return last_run(&other.0, row, cx.mode).await;
     }
     if related.ready && !is_plan {
-        other.ready().await?;
+        crate::ready::ready(&other.0, cx.work).await?;
     }
     if related.run_if_needed || (related.ready && is_plan) {
         return considered(&other.0, row, permit, cx).await;
     }
-    last_run(&other.0, row).await
+    last_run(&other.0, row, cx.mode).await
 }
 
 /// Returns the time of a task that was considered since the query began. The task may have been
@@ -153,7 +153,7 @@ async fn considered(
             return known;
         }
         let until: Arc<dyn WaitCondition> = Arc::new(TaskRecorded { object: Arc::downgrade(other), mode, query, row });
-        let _wait = match progress.node.wait_until(Some(Arc::downgrade(&until))) {
+        let _wait = match progress.node.wait_until(cx.work, Some(Arc::downgrade(&until))) {
             Ok(wait) => wait,
             Err(source) => {
                 let running = progress.result(query.or_running(), row);
@@ -167,11 +167,11 @@ async fn considered(
         let stop_after = Some(Cow::Borrowed(other.name(row)));
         let options =
             Options { stop_after, role: RunRole::PartOfRequest, query: Some((query, row)), ..Options::default() };
-        drive_boxed(other.clone(), options, permit).await?;
+        drive_boxed(other.clone(), options, permit, cx.work.clone()).await?;
         drop(lock);
         return match progress.result(query, row) {
             Some(known) => known,
-            None => last_run(other, row).await,
+            None => last_run(other, row, mode).await,
         };
     }
 }
@@ -181,17 +181,17 @@ fn drive_boxed(
     object: Arc<dyn DynObject>,
     options: Options,
     permit: Option<Permit>,
+    work: WorkContext,
 ) -> BoxFuture<'static, Result<ObjectReport, RunError>> {
-    Box::pin(WorkContext::run_nested(async move {
-        let work = WorkContext::get();
+    Box::pin(work.run_nested(|work| async move {
         let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
-        drive_locked(&object, &options, permit, &work, RequestCx::of(&work, mode)).await
+        drive_locked(&object, &options, permit, RequestCx::of(&work, mode)).await
     }))
 }
 
 /// Returns the time when a task last completed, without running anything.
-async fn last_run(object: &Arc<dyn DynObject>, row: usize) -> Result<Option<Timestamp>, RunError> {
-    last_run_by(object, row, &object.core().load().await?).await
+async fn last_run(object: &Arc<dyn DynObject>, row: usize, mode: Mode) -> Result<Option<Timestamp>, RunError> {
+    last_run_by(object, row, &object.core().load_in(mode).await?, mode).await
 }
 
 /// Returns the time when a task last completed, according to the records of its object or to its
@@ -201,6 +201,7 @@ pub(super) fn last_run_by<'a>(
     object: &'a Arc<dyn DynObject>,
     row: usize,
     records: &'a Records,
+    mode: Mode,
 ) -> BoxFuture<'a, Result<Option<Timestamp>, RunError>> {
     Box::pin(async move {
         let has = object.features(row);
@@ -210,10 +211,10 @@ pub(super) fn last_run_by<'a>(
             TaskCategory::Customization => {
                 let failed = |source| RunError::check(&object.core().id, has.stamp_name, "customization", source);
                 let inner = object.clone().customization(row).map_err(failed)?;
-                newest_by(&inner, records).await
+                newest_by(&inner, records, mode).await
             }
             TaskCategory::Task if has.completion => {
-                let probe = TaskProbe { object, row, entry, resources: Vec::new() };
+                let probe = TaskProbe { object, row, entry, resources: Vec::new(), mode };
                 let known = KnownFacts { entry, ..KnownFacts::default() };
                 match probe.probe(&has, &known, None).await?.verdict {
                     Verdict::UpToDate(time) => Ok(time),
@@ -226,10 +227,14 @@ pub(super) fn last_run_by<'a>(
 }
 
 /// Returns the time when the newest of an object's tasks last completed.
-pub(super) async fn newest_by(object: &Arc<dyn DynObject>, records: &Records) -> Result<Option<Timestamp>, RunError> {
+pub(super) async fn newest_by(
+    object: &Arc<dyn DynObject>,
+    records: &Records,
+    mode: Mode,
+) -> Result<Option<Timestamp>, RunError> {
     let mut newest = None;
     for row in object.order().iter() {
-        newest = newest.max(last_run_by(object, row, records).await?);
+        newest = newest.max(last_run_by(object, row, records, mode).await?);
     }
     Ok(newest)
 }

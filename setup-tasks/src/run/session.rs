@@ -15,7 +15,7 @@ use crate::object::{DynObject, Permit};
 use crate::report::RunError;
 use crate::stamp::{Change, Fence, Records, StampError};
 use crate::task::context::TaskContext;
-use crate::work::Stops;
+use crate::work::{RequestCx, Stops};
 
 /// The session of a run. It holds the object's lease, and records the system dependencies that are
 /// up.
@@ -23,6 +23,7 @@ pub(crate) struct Session {
     object: Arc<dyn DynObject>,
     permit: Permit,
     up: Mutex<HashSet<String>>,
+    stops: Stops,
     /// The lease is dropped before `holding`, which notifies other processes, so that they find it
     /// free.
     lease: HeldLease,
@@ -43,10 +44,14 @@ pub(super) enum SessionStart {
 impl Session {
     /// Acquires the object's lock, and reads the object's records. The session's stamps get later
     /// times than all earlier stamps.
-    pub(crate) async fn begin(object: &Arc<dyn DynObject>, permit: &Permit) -> Result<(Self, Records), RunError> {
+    pub(crate) async fn begin(
+        object: &Arc<dyn DynObject>,
+        permit: &Permit,
+        cx: &RequestCx<'_>,
+    ) -> Result<(Self, Records), RunError> {
         loop {
             let (purpose, mut waits) = (LockPurpose::default(), LockWaits::default());
-            let start = Self::begin_if_needed(object, permit, purpose, &mut waits).await?;
+            let start = Self::begin_if_needed(object, permit, cx, purpose, &mut waits).await?;
             if let SessionStart::Session(session, records) = start {
                 return Ok((session, records));
             }
@@ -58,36 +63,42 @@ impl Session {
     pub(super) async fn begin_if_needed(
         object: &Arc<dyn DynObject>,
         permit: &Permit,
+        cx: &RequestCx<'_>,
         purpose: LockPurpose<'_>,
         waits: &mut LockWaits,
     ) -> Result<SessionStart, RunError> {
         let core = object.core();
+        let stops = cx.stops(core.layout.stop());
         // The server starts before the lock is acquired, so that a process that finds the lock held
         // can query its holder and the reason.
         core.layout.answer_others();
         let (leases, renewals) = core.layout.leases();
         let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
-            Ok(lease) => return Self::leased(object, permit.clone(), lease).await,
+            Ok(lease) => return Self::leased(object, permit.clone(), stops, lease).await,
             Err(holder) => holder,
         };
         let wait = Box::pin(LockWait { object, purpose, waits, holder, suspected: None }.end());
-        let stop = Stops::now(core.layout.stop());
-        let ended = match select(wait, pin!(stop.asked())).await {
+        let ended = match select(wait, pin!(stops.asked())).await {
             Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            LockWaitEnd::Leased(lease) => Self::leased(object, permit.clone(), lease).await,
+            LockWaitEnd::Leased(lease) => Self::leased(object, permit.clone(), stops, lease).await,
             LockWaitEnd::RecordsChanged(records) => Ok(SessionStart::RecordsChanged(records)),
             LockWaitEnd::ResultKnown => Ok(SessionStart::ResultKnown),
         }
     }
 
-    async fn leased(object: &Arc<dyn DynObject>, permit: Permit, lease: HeldLease) -> Result<SessionStart, RunError> {
+    async fn leased(
+        object: &Arc<dyn DynObject>,
+        permit: Permit,
+        stops: Stops,
+        lease: HeldLease,
+    ) -> Result<SessionStart, RunError> {
         let holding = Holding::begin(object);
         let records = object.core().load_to_change(lease.take_records()).await?;
         Ok(SessionStart::Session(
-            Self { object: object.clone(), permit, up: Mutex::default(), lease, holding },
+            Self { object: object.clone(), permit, up: Mutex::default(), stops, lease, holding },
             records,
         ))
     }
@@ -110,6 +121,11 @@ impl Session {
     /// Returns the permit with which the session began.
     pub(crate) fn permit(&self) -> &Permit {
         &self.permit
+    }
+
+    /// Returns the stops that the run obeys.
+    pub(crate) fn stops(&self) -> &Stops {
+        &self.stops
     }
 
     /// Returns an error if the stamps, the lease or the used directories are missing from their

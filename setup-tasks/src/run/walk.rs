@@ -166,15 +166,19 @@ impl Driver<'_> {
             return Ok(Look::Pending(PartialDecision::default()));
         }
         let (forced, position) = (self.scope.is_forced(frame, has.stamp_name), self.records.position());
-        let is_plan = self.scope.is_plan();
+        let mode = self.scope.cx.mode;
         let entry = self.records.next(has.stamp_name);
         let slow_invalidators = has.slow_invalidator && frame.object.core().config().slow_invalidators;
         let known = KnownFacts { forced, entry, newest: self.position.earlier.newest(), slow_invalidators };
         let mut partial = PartialDecision::default();
         let mut class = classify(has, &known);
         // A plan records the work that a helper method requests, and that needs a future.
-        if class == Class::NeedsProbe && calls == HelperCalls::ImmediateHash && has.begins_with_hash() && !is_plan {
-            let probe = TaskProbe { object: &frame.object, row, entry, resources: Vec::new() };
+        if class == Class::NeedsProbe
+            && calls == HelperCalls::ImmediateHash
+            && has.begins_with_hash()
+            && !mode.is_plan()
+        {
+            let probe = TaskProbe { object: &frame.object, row, entry, resources: Vec::new(), mode };
             partial.hash = probe.hash_now()?;
             class = classify_hashed(has, &known, partial.hash.as_ref());
         }

@@ -127,11 +127,11 @@ impl Entered {
         self.resource.clone()
     }
 
-    pub(crate) async fn leave(mut self, exit: ContextExit) -> Result<()> {
+    pub(crate) async fn leave(mut self, exit: ContextExit, work: &WorkContext) -> Result<()> {
         match self.context.take() {
             // A separate tokio task leaves the context, so that it is left completely even if the
             // run is dropped meanwhile. Its waits count as waits of the run.
-            Some(context) => match tokio::spawn(WorkContext::get().scope(context.leave_dyn(exit))).await {
+            Some(context) => match tokio::spawn(work.clone().scope(context.leave_dyn(exit))).await {
                 Ok(left) => left,
                 Err(error) => Err(anyhow::anyhow!("leaving it panicked: {error}")),
             },

@@ -1,4 +1,4 @@
-//! The context of the current work, which the tokio task that runs the work carries as a task-local.
+//! The context of work, which the tokio task that runs the work also carries as a task-local.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
@@ -33,7 +33,10 @@ impl RequestId {
     }
 }
 
-/// The context of the current work: the request, the fleet and the mode on whose behalf it runs.
+/// The context of some work: the request, the fleet and the mode on whose behalf it runs.
+///
+/// The runtime passes it explicitly. It is read from the task-local only where user code calls back
+/// into the runtime.
 #[derive(Clone, Default)]
 pub(crate) struct WorkContext {
     /// The node of the work in the wait graph, or `None` outside of all work, as in a fleet that a
@@ -64,20 +67,11 @@ tokio::task_local! {
     static WORK: WorkContext;
 }
 
+/// Functions for the border where user code calls. They read the context of the caller.
 impl WorkContext {
-    /// Returns the options of the fleet to which the work belongs.
-    pub(super) fn fleet(&self) -> Option<&FleetOptions> {
-        self.fleet.as_deref().map(|handle| &*handle.0)
-    }
-
     /// Returns the context of the caller, or an empty one outside of all work.
     pub(crate) fn get() -> Self {
         WORK.try_get().unwrap_or_default()
-    }
-
-    /// Calls a function with the options of the caller's fleet, if the caller's work belongs to one.
-    pub(crate) fn ask_fleet<A>(ask: impl FnOnce(&FleetOptions) -> A) -> Option<A> {
-        WORK.try_with(|current| current.fleet.as_deref().map(|part| ask(&part.0))).ok().flatten()
     }
 
     /// Returns the node of the caller's work.
@@ -85,51 +79,9 @@ impl WorkContext {
         WORK.try_with(|current| current.node.clone()).ok().flatten()
     }
 
-    /// Returns the request of the context, or begins a new one if it has none.
-    pub(crate) fn request(&self) -> RequestId {
-        self.request.unwrap_or_else(RequestId::new)
-    }
-
-    /// Returns the request of the caller's work, or begins a new one if it has none.
-    pub(crate) fn request_now() -> RequestId {
-        WORK.try_with(|current| current.request).ok().flatten().unwrap_or_else(RequestId::new)
-    }
-
-    /// Returns this context with the fleet and the request of a worker.
-    pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, request: RequestId) -> Self {
-        Self { request: Some(request), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
-    }
-
-    /// Returns whether the caller's work belongs to a dry run.
-    pub(crate) fn is_plan() -> bool {
-        WORK.try_with(|current| current.mode.is_plan()).unwrap_or_default()
-    }
-
-    /// Runs a part of the caller's work, on the stack or in its own tokio task. The tokio task is
-    /// aborted when this is dropped.
-    pub(crate) async fn run_nested<F>(work: F) -> F::Output
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        if WORK.try_with(|current| current.depth < MAX_STACK_DEPTH).unwrap_or(true) {
-            return work.await;
-        }
-        Self::run_in_own_task(work).await
-    }
-
-    /// Runs a part of the caller's work in its own tokio task, which is aborted when this is dropped.
-    pub(crate) async fn run_in_own_task<F>(work: F) -> F::Output
-    where
-        F: Future<Output: Send> + Send + 'static,
-    {
-        let current = Self { depth: 0, ..Self::get() };
-        OwnTask::spawn(current.scope(work).in_current_span()).await
-    }
-
-    /// Runs work in this context, regardless of the tokio task that polls it. An `async fn` would
-    /// hold the work's future twice.
-    pub(crate) fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
-        WORK.scope(self, work)
+    /// Returns the mode of the caller's work.
+    pub(crate) fn mode_now() -> Mode {
+        WORK.try_with(|current| current.mode).unwrap_or_default()
     }
 
     /// Runs work in the mode of a dry run, in which nothing on disk changes.
@@ -143,51 +95,116 @@ impl WorkContext {
         WORK.sync_scope(Self { mode: Mode::Plan, ..Self::get() }, call)
     }
 
-    /// Runs user code within a plan. Work that the code requests is planned instead, and recorded
-    /// in `requested`.
-    pub(crate) async fn recording<F: Future>(requested: Arc<RequestedWork>, work: F) -> F::Output {
-        Self { mode: Mode::Plan, requested: Some(requested), ..Self::get() }.scope(work).await
-    }
-
-    /// Records that work which the caller requested was planned instead of done. `would_run` names
-    /// the first task that would run.
-    pub(crate) fn record_planned(would_run: impl FnOnce() -> Option<String>) {
-        // A real run has no record, and neither does work outside of all runs. No caller there could
-        // mistake the plan for the work.
-        let noted = WORK.try_with(|current| current.requested.clone());
-        if let Ok(Some(requested)) = noted {
-            requested.record(would_run());
-        }
-    }
-
     /// Returns a context outside of all work. It belongs to a dry run if the caller's work does.
     pub(crate) fn detached() -> Self {
         let (mode, requested) = WORK.try_with(|current| (current.mode, current.requested.clone())).unwrap_or_default();
         Self { mode, requested, ..Self::default() }
     }
+}
+
+impl WorkContext {
+    /// Returns the options of the fleet to which the work belongs.
+    pub(crate) fn fleet(&self) -> Option<&FleetOptions> {
+        self.fleet.as_deref().map(|handle| &*handle.0)
+    }
+
+    /// Returns the request of the context, or begins a new one if it has none.
+    pub(crate) fn request(&self) -> RequestId {
+        self.request.unwrap_or_else(RequestId::new)
+    }
+
+    /// Returns the mode of the work.
+    pub(crate) fn mode(&self) -> Mode {
+        self.mode
+    }
+
+    /// Returns this context with the fleet and the request of a worker.
+    pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, request: RequestId) -> Self {
+        Self { request: Some(request), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
+    }
+
+    /// Returns the context of a node's work on behalf of this context.
+    pub(crate) fn of_node(&self, node: &WaitNode, request: RequestId) -> Self {
+        Self {
+            node: Some(node.clone()),
+            request: Some(request),
+            fleet: self.fleet.clone(),
+            mode: if node.kind() == WorkKind::Plan { Mode::Plan } else { self.mode },
+            requested: None,
+            depth: self.depth + 1,
+        }
+    }
+
+    /// Runs work in this context, regardless of the tokio task that polls it. An `async fn` would
+    /// hold the work's future twice.
+    pub(crate) fn scope<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        WORK.scope(self, work)
+    }
+
+    /// Runs a part of this work, on the stack or in its own tokio task. The tokio task is aborted
+    /// when this is dropped. `work` receives the context of the part.
+    pub(crate) async fn run_nested<F>(self, work: impl FnOnce(Self) -> F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        if self.depth < MAX_STACK_DEPTH { work(self).await } else { self.run_in_own_task(work).await }
+    }
+
+    /// Runs a part of this work in its own tokio task, which is aborted when this is dropped. `work`
+    /// receives the context of the part.
+    pub(crate) async fn run_in_own_task<F>(self, work: impl FnOnce(Self) -> F) -> F::Output
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let part = Self { depth: 0, ..self };
+        OwnTask::spawn(part.clone().scope(work(part)).in_current_span()).await
+    }
+
+    /// Runs user code within a plan. Work that the code requests is planned instead, and recorded
+    /// in `requested`.
+    pub(crate) fn recording<F: Future>(
+        &self,
+        requested: Arc<RequestedWork>,
+        work: F,
+    ) -> impl Future<Output = F::Output> + use<F> {
+        Self { mode: Mode::Plan, requested: Some(requested), ..self.clone() }.scope(work)
+    }
+
+    /// Records that work which this work requested was planned instead of done. `would_run` names
+    /// the first task that would run.
+    pub(crate) fn record_planned(&self, would_run: impl FnOnce() -> Option<String>) {
+        // A real run has no record, and neither does work outside of all runs. No caller there could
+        // mistake the plan for the work.
+        if let Some(requested) = &self.requested {
+            requested.record(would_run());
+        }
+    }
 
     /// Runs the work of a node on behalf of this context. The node is in progress until the work
     /// ends or is dropped.
     pub(crate) async fn within<F: Future>(self, node: &WaitNode, request: RequestId, work: F) -> F::Output {
+        let context = self.of_node(node, request);
         let _at_work = node.begin(self.node);
-        let mode = if node.kind() == WorkKind::Plan { Mode::Plan } else { self.mode };
-        let (node, request, depth) = (Some(node.clone()), Some(request), self.depth + 1);
-        WORK.scope(Self { node, request, fleet: self.fleet, mode, requested: None, depth }, work).await
+        context.scope(work).await
     }
 }
 
 impl WaitNode {
-    /// Enters a wait of the caller's work for this node.
+    /// Enters a wait of some work for this node.
     ///
     /// # Errors
     ///
     /// Returns the circle that the wait would close.
-    pub(crate) fn wait(&self) -> Result<Wait, Circle> {
-        self.wait_until(None)
+    pub(crate) fn wait(&self, work: &WorkContext) -> Result<Wait, Circle> {
+        self.wait_until(work, None)
     }
 
-    /// Enters a wait of the caller's work for a part of this node's work, until the condition holds.
-    pub(crate) fn wait_until(&self, until: Option<Weak<dyn WaitCondition>>) -> Result<Wait, Circle> {
-        self.wait_of(WorkContext::worker(), until)
+    /// Enters a wait of some work for a part of this node's work, until the condition holds.
+    pub(crate) fn wait_until(
+        &self,
+        work: &WorkContext,
+        until: Option<Weak<dyn WaitCondition>>,
+    ) -> Result<Wait, Circle> {
+        self.wait_of(work.node.clone(), until)
     }
 }

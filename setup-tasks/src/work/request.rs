@@ -2,7 +2,7 @@
 
 use super::context::{RequestId, WorkContext};
 use super::fleet_options::FleetOptions;
-use super::stop::Stop;
+use super::stop::{Stop, Stops};
 
 /// The mode of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -20,12 +20,13 @@ impl Mode {
     }
 }
 
-/// The view of a run on the request that it serves. The run reads it once from the task-local
-/// [`WorkContext`], when it begins.
+/// The view of a run on the request that it serves.
 #[derive(Clone, Copy)]
 pub(crate) struct RequestCx<'c> {
     pub(crate) mode: Mode,
     pub(crate) request: RequestId,
+    /// The work to which the run belongs.
+    pub(crate) work: &'c WorkContext,
     /// The options of the fleet to which the run belongs.
     pub(crate) fleet: Option<&'c FleetOptions>,
 }
@@ -33,7 +34,7 @@ pub(crate) struct RequestCx<'c> {
 impl<'c> RequestCx<'c> {
     /// Returns the request of some work.
     pub(crate) fn of(work: &'c WorkContext, mode: Mode) -> Self {
-        Self { mode, request: work.request(), fleet: work.fleet() }
+        Self { mode, request: work.request(), work, fleet: work.fleet() }
     }
 
     /// Returns whether the fleet considers all tasks, whatever their tags.
@@ -49,6 +50,11 @@ impl<'c> RequestCx<'c> {
     /// Returns whether the fleet excludes an object, even as a dependency.
     pub(crate) fn excludes(&self, id: &str) -> bool {
         self.fleet.is_some_and(|fleet| fleet.excludes(id))
+    }
+
+    /// Returns the stops that the run obeys. `layout` is the stop of its layout.
+    pub(crate) fn stops(&self, layout: &Stop) -> Stops {
+        self.fleet.map_or_else(|| Stops::new(layout, None), |fleet| fleet.stop.clone())
     }
 
     /// Returns whether the run was asked to stop. `layout` is the stop of its layout.

@@ -71,55 +71,58 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         value
     }
 
-    /// Returns the result. Runs the work if it has no result yet.
+    /// Returns the result for the caller's work. Runs the shared work if it has no result yet.
     pub(crate) async fn get(
         &self,
+        work: &WorkContext,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
-        self.get_as_of(None, make).await
+        self.get_as_of(None, work, make).await
     }
 
-    /// Returns the result, as [`get`](Self::get) does. Runs the work again if the result is older
-    /// than the caller's request.
+    /// Returns the result, as [`get`](Self::get) does. Runs the shared work again if the result is
+    /// older than the caller's request.
     pub(crate) async fn renew(
         &self,
+        work: &WorkContext,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
-        self.get_as_of(Some(WorkContext::request_now()), make).await
+        self.get_as_of(Some(work.request()), work, make).await
     }
 
     async fn get_as_of(
         &self,
         least: Option<RequestId>,
+        caller: &WorkContext,
         make: impl FnOnce() -> BoxFuture<'static, anyhow::Result<V>>,
     ) -> Result<V, OnceError> {
         let work = {
             let mut state = lock(&self.state);
             let running = match &*state {
                 OnceState::Done(value, of) if least.is_none_or(|least| *of >= least) => return Ok(value.clone()),
-                OnceState::Failed(error, since) if *since > WorkContext::request_now() => {
+                OnceState::Failed(error, since) if *since > caller.request() => {
                     return Err(OnceError::Failed(error.clone()));
                 }
                 OnceState::Running(work) => work.upgrade(),
                 OnceState::Idle | OnceState::Failed(..) | OnceState::Done(..) => None,
             };
             running.unwrap_or_else(|| {
-                let work = self.begin(make(), WorkContext::get());
+                let work = self.begin(make(), caller.clone());
                 *state = work.downgrade().map_or(OnceState::Idle, OnceState::Running);
                 work
             })
         };
-        let _wait = self.node.wait().map_err(OnceError::Circle)?;
+        let _wait = self.node.wait(caller).map_err(OnceError::Circle)?;
         wait_on_shallow_stack(work).await.map_err(OnceError::Failed)
     }
 
     /// Begins the work, which stores its own result.
-    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, current: WorkContext) -> Work<V> {
+    fn begin(&self, work: BoxFuture<'static, anyhow::Result<V>>, caller: WorkContext) -> Work<V> {
         let (node, state) = (self.node.clone(), Arc::downgrade(&self.state));
-        let request = current.request();
+        let request = caller.request();
         let work = async move {
-            let nested = async move { current.within(&node, request, work).await };
-            let result = AssertUnwindSafe(WorkContext::run_nested(nested)).catch_unwind().await;
+            let nested = |part: WorkContext| async move { part.within(&node, request, work).await };
+            let result = AssertUnwindSafe(caller.run_nested(nested)).catch_unwind().await;
             let result = result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from);
             if let Some(state) = state.upgrade() {
                 *lock(&state) = match &result {

@@ -25,7 +25,7 @@ fn wait_at_once(count: usize, waits: &'static [(usize, usize)]) -> Vec<bool> {
         .iter()
         .map(|&(from, to)| {
             let (from, to) = (nodes[from].clone(), nodes[to].clone());
-            let wait = async move { to.wait() };
+            let wait = async move { to.wait(&WorkContext::get()) };
             thread::spawn(move || block_on(WorkContext::default().within(&from, RequestId::new(), wait)))
         })
         .collect();
@@ -66,7 +66,7 @@ fn shuttle_concurrent_callers_share_one_result() {
                         Ok(times.fetch_add(1, Ordering::Relaxed) + 1)
                     })
                 };
-                block_on(once.get(make)).unwrap()
+                block_on(once.get(&WorkContext::default(), make)).unwrap()
             })
         };
         let threads: Vec<_> = (0..3).map(ask).collect();

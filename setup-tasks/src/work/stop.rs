@@ -7,8 +7,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use futures_util::future::select;
 use tokio::sync::Notify;
 
-use super::context::WorkContext;
-
 /// A request to stop a fleet. Running tasks finish, and no further task begins. Clones share one state.
 ///
 /// ```
@@ -78,11 +76,6 @@ pub(crate) struct Stops {
 impl Stops {
     pub(crate) fn new(layout: &Stop, fleet: Option<Stop>) -> Self {
         Self { layout: layout.clone(), fleet }
-    }
-
-    /// Returns the stops that the caller's work obeys.
-    pub(crate) fn now(layout: &Stop) -> Self {
-        WorkContext::ask_fleet(|fleet| fleet.stop.clone()).unwrap_or_else(|| Self::new(layout, None))
     }
 
     pub(crate) fn is_asked(&self) -> bool {
