@@ -117,16 +117,27 @@ impl LazyDir {
         Self { path: root.join(subdir), root, identity: OnceLock::new() }
     }
 
-    fn create(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
-        let create = || -> io::Result<(PrivateDir, Identity)> {
-            let root = roots.make(&self.root)?;
-            Ok((root.make(subdir)?, root.identity()))
-        };
-        let io = |source| PathError::Io { action: "create the directory", path: self.path.clone(), source };
-        let (directory, identity) = create().map_err(io)?;
-        // Another thread may have created the directory in the meantime.
-        let _ = self.identity.set(identity);
+    /// Creates the directory unless it exists, and records that it is used.
+    fn make(&self, subdir: &str, roots: &Roots) -> Result<(), PathError> {
+        let identity = roots.make_closed(&self.root, subdir).map_err(|source| self.not_created(source))?;
+        self.note_use(identity);
+        Ok(())
+    }
+
+    /// Opens the directory, creates it if it is missing, and records that it is used.
+    fn open(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
+        let (directory, identity) = roots.make(&self.root, subdir).map_err(|source| self.not_created(source))?;
+        self.note_use(identity);
         Ok(directory)
+    }
+
+    fn note_use(&self, root: Identity) {
+        // Another thread may have created the directory in the meantime.
+        let _ = self.identity.set(root);
+    }
+
+    fn not_created(&self, source: io::Error) -> PathError {
+        PathError::Io { action: "create the directory", path: self.path.clone(), source }
     }
 
     fn check(&self) -> Result<(), PathError> {
@@ -177,7 +188,7 @@ impl Paths {
     /// Opens the log directory, and creates it if it is missing.
     pub(crate) fn open_log(&self, roots: &Roots) -> Result<PrivateDir, PathError> {
         self.check_config()?;
-        self.log.create(&self.subdir, roots)
+        self.log.open(&self.subdir, roots)
     }
 
     /// Opens the log directory if it exists.
@@ -189,7 +200,7 @@ impl Paths {
     fn get<'p>(&self, lazy: &'p LazyDir, roots: &Roots) -> Result<&'p Path, PathError> {
         if lazy.identity.get().is_none() {
             self.check_config()?;
-            lazy.create(&self.subdir, roots)?;
+            lazy.make(&self.subdir, roots)?;
         }
         Ok(&lazy.path)
     }

@@ -9,8 +9,7 @@ use super::lock_file::LockFile;
 use super::process::{Life, ProcessRecord};
 use super::range::{RangeLock, RangeLockFile};
 use super::{Acquired, Answer, Holder, Lease, LeaseError, Leases, LockBreak};
-use crate::private_dir::PrivateDir;
-use crate::private_dir::RESERVED;
+use crate::private_dir::{FilesInPlace, PrivateDir, RESERVED};
 use crate::stamp::{Fence, MaybeReady};
 
 /// The file whose ranges are locks.
@@ -38,7 +37,14 @@ pub struct FileLeases {
 struct Opened {
     directory: PrivateDir,
     /// The file of ranges, or `None` if the system cannot lock its ranges.
-    ranges: Option<Arc<RangeLockFile>>,
+    ranges: Option<Ranges>,
+}
+
+/// The file of ranges, and the check that it is in its place and no lock is a file of its own.
+#[derive(Debug)]
+struct Ranges {
+    file: Arc<RangeLockFile>,
+    alone: FilesInPlace,
 }
 
 /// The result of one attempt to lock.
@@ -137,13 +143,15 @@ impl FileLeases {
             let opened = self.open()?;
             let tried = match &opened.ranges {
                 None => try_file(LockFile::open(&opened.directory.make(FILES)?, &name)?)?,
-                Some(ranges) => {
-                    let range = ranges.take(subdir)?;
+                Some(Ranges { file: ranges, alone }) => {
                     // The file is looked up second. So a process that finds no file has locked the
                     // range before its lock could be broken.
-                    match opened.find(&name)? {
-                        Some(file) => try_file(file)?,
-                        None => try_range(ranges, range, subdir)?,
+                    match ranges.take(subdir)? {
+                        Some(range) if alone.check() => Some(TryLock::Locked(Lock::Range(range))),
+                        range => match opened.find(&name)? {
+                            Some(file) => try_file(file)?,
+                            None => try_range(ranges, range, subdir)?,
+                        },
                     }
                 }
             };
@@ -169,11 +177,15 @@ impl FileLeases {
         let ranges = if self.of_files { None } else { RangeLockFile::open(&directory, RANGES)? };
         #[cfg(not(test))]
         let ranges = RangeLockFile::open(&directory, RANGES)?;
-        Ok(known.insert(Arc::new(Opened { directory, ranges: ranges.map(Arc::new) })).clone())
+        let ranges = ranges.map(|file| Ranges {
+            alone: FilesInPlace::new(directory.path(), vec![file.identified()]).without(FILES),
+            file: Arc::new(file),
+        });
+        Ok(known.insert(Arc::new(Opened { directory, ranges })).clone())
     }
 
     fn forget_if_gone(&self, opened: &Arc<Opened>) {
-        let is_gone = opened.ranges.as_ref().is_some_and(|ranges| ranges.is_gone());
+        let is_gone = opened.ranges.as_ref().is_some_and(|ranges| ranges.file.is_gone());
         let mut known = self.known();
         if (is_gone || !opened.directory.is_in_place()) && known.as_ref().is_some_and(|now| Arc::ptr_eq(now, opened)) {
             *known = None;
@@ -189,7 +201,7 @@ impl FileLeases {
         match (opened.find(&Self::name(subdir))?, &opened.ranges) {
             (Some(file), _) if file.take()? => Ok(None),
             (Some(file), _) => file.holder().map(Some),
-            (None, Some(ranges)) => ranges.holder(subdir),
+            (None, Some(ranges)) => ranges.file.holder(subdir),
             (None, None) => Ok(None),
         }
     }

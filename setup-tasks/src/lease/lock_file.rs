@@ -67,6 +67,6 @@ impl LockFile {
     /// Returns whether the path leads to another file now. The lock was then broken or removed, and
     /// the next process locks the new file.
     pub(super) fn is_gone(&self) -> bool {
-        !identity(&self.file).is_ok_and(|own| is_in_place(&self.path, own))
+        !self.file.metadata().is_ok_and(|meta| is_in_place(&self.path, identity(&meta)))
     }
 }

@@ -3,10 +3,11 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::process::ProcessRecord;
-use crate::private_dir::PrivateDir;
+use crate::private_dir::{Identity, PrivateDir};
 
 #[derive(Debug)]
 pub(super) struct RangeLockFile(Infallible);
@@ -28,13 +29,17 @@ impl RangeLockFile {
         match self.0 {}
     }
 
+    pub(super) fn identified(&self) -> (PathBuf, Identity) {
+        match self.0 {}
+    }
+
     pub(super) fn is_gone(&self) -> bool {
         match self.0 {}
     }
 }
 
 impl RangeLock {
-    pub(super) fn path(&self) -> &std::path::Path {
+    pub(super) fn path(&self) -> &Path {
         match self.0 {}
     }
 

@@ -74,7 +74,7 @@ impl RangeLockFile {
         record.resize(RECORD - 1, b' ');
         record.push(b'\n');
         file.write_all_at(&record, offset(slot))?;
-        let identity = identity(&file)?;
+        let identity = identity(&file.metadata()?);
         Ok(Self { file, path, identity, slot, held: Mutex::default() })
     }
 
@@ -113,6 +113,11 @@ impl RangeLockFile {
             Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
             _ => Ok(Some(ProcessRecord::parse(&record))),
         }
+    }
+
+    /// Returns the path of the file and its identity.
+    pub(super) fn identified(&self) -> (PathBuf, Identity) {
+        (self.path.clone(), self.identity)
     }
 
     /// Returns whether the file was removed, moved or replaced. Other processes then lock ranges of another file.

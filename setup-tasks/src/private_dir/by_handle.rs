@@ -36,6 +36,8 @@ pub(crate) struct PrivateDir {
     handle: OwnedFd,
     path: PathBuf,
     identity: Identity,
+    /// The owner, which was checked when the directory was opened.
+    owner: u32,
 }
 
 impl PrivateDir {
@@ -71,7 +73,11 @@ impl PrivateDir {
     fn with_mode(handle: OwnedFd, path: PathBuf) -> io::Result<(Self, Mode)> {
         let stat = fs::fstat(&handle)?;
         check_owner(stat.st_uid, || path.clone())?;
-        Ok((Self { handle, path, identity: (stat.st_dev, stat.st_ino) }, Mode::from_raw_mode(stat.st_mode)))
+        Ok((Self::of_stat(handle, path, &stat), Mode::from_raw_mode(stat.st_mode)))
+    }
+
+    fn of_stat(handle: OwnedFd, path: PathBuf, stat: &fs::Stat) -> Self {
+        Self { handle, path, identity: (stat.st_dev, stat.st_ino), owner: stat.st_uid }
     }
 
     /// Opens a directory below this one. Returns `None` if it does not exist.
@@ -94,12 +100,37 @@ impl PrivateDir {
     }
 
     fn make_one(&self, name: &OsStr) -> io::Result<Self> {
-        // The process's mask may have removed the user's own permissions from a new directory.
-        let own = match fs::mkdirat(&self.handle, name, DIRECTORY) {
-            Ok(()) => DIRECTORY,
-            Err(Errno::EXIST) => Mode::empty(),
-            Err(error) => return Err(error.into()),
-        };
+        let own = self.make_entry(name)?;
+        self.open_private(name, own)
+    }
+
+    /// Creates a directory in this one like [`make`](Self::make), and does not open it unless its
+    /// owner or its permissions must be changed or refused.
+    pub(crate) fn make_closed(&self, name: &str) -> io::Result<()> {
+        let name = OsStr::new(name);
+        self.require_name(name)?;
+        let own = self.make_entry(name)?;
+        let stat = fs::statat(&self.handle, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let is_directory = FileType::from_raw_mode(stat.st_mode) == FileType::Directory;
+        if is_directory && stat.st_uid == self.owner && is_private(Mode::from_raw_mode(stat.st_mode), own) {
+            return Ok(());
+        }
+        self.open_private(name, own).map(drop)
+    }
+
+    /// Creates a directory in this one unless the name exists. Returns the permissions of the user
+    /// that it must have.
+    fn make_entry(&self, name: &OsStr) -> io::Result<Mode> {
+        match fs::mkdirat(&self.handle, name, DIRECTORY) {
+            // The process's mask may have removed the user's own permissions.
+            Ok(()) => Ok(DIRECTORY),
+            Err(Errno::EXIST) => Ok(Mode::empty()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Opens a directory in this one, and makes it private.
+    fn open_private(&self, name: &OsStr, own: Mode) -> io::Result<Self> {
         let handle = fs::openat(&self.handle, name, OPEN, Mode::empty());
         let handle = handle.map_err(|error| self.explain(Path::new(name), error))?;
         let (directory, mode) = Self::with_mode(handle, self.path.join(name))?;
@@ -214,7 +245,7 @@ impl PrivateDir {
             };
             let kept = kept_within(keep, &name);
             let stat = fs::fstat(&handle)?;
-            Self { handle, path, identity: (stat.st_dev, stat.st_ino) }.clear(&kept)?;
+            Self::of_stat(handle, path, &stat).clear(&kept)?;
             if kept.is_empty() {
                 fs::unlinkat(&self.handle, &*name, AtFlags::REMOVEDIR)?;
             }
@@ -371,10 +402,9 @@ pub(crate) fn is_in_place(path: &Path, identity: Identity) -> bool {
     fs::stat(path).is_ok_and(|now| (now.st_dev, now.st_ino) == identity)
 }
 
-/// Returns the identity of an open file.
-pub(crate) fn identity(file: &File) -> io::Result<Identity> {
-    let meta = file.metadata()?;
-    Ok((meta.dev(), meta.ino()))
+/// Returns the identity of a file from its metadata.
+pub(crate) fn identity(meta: &Metadata) -> Identity {
+    (meta.dev(), meta.ino())
 }
 
 /// Rejects an owner other than this user and root. Root can change everything anyway.

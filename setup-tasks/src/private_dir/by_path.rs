@@ -4,7 +4,7 @@
 #![allow(clippy::unnecessary_wraps, reason = "the signatures are those of the directories as handles")]
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -42,6 +42,10 @@ impl PrivateDir {
 
     pub(crate) fn make(&self, name: impl AsRef<Path>) -> io::Result<Self> {
         Self::create(&self.path.join(name))
+    }
+
+    pub(crate) fn make_closed(&self, name: &str) -> io::Result<()> {
+        self.make(name).map(drop)
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -120,8 +124,8 @@ pub(crate) fn is_in_place(path: &Path, _: Identity) -> bool {
     path.exists()
 }
 
-pub(crate) fn identity(_: &File) -> io::Result<Identity> {
-    Ok((0, 0))
+pub(crate) fn identity(_: &Metadata) -> Identity {
+    (0, 0)
 }
 
 impl Directory for PrivateDir {

@@ -11,6 +11,7 @@ mod by_handle;
 #[cfg(any(not(unix), test))]
 #[cfg_attr(all(unix, test), expect(dead_code, reason = "it must compile wherever it is needed"))]
 mod by_path;
+mod in_place;
 mod own;
 mod roots;
 #[cfg(all(test, unix))]
@@ -27,6 +28,7 @@ pub(crate) use by_handle::{PrivateDir, identity, is_in_place};
 pub(crate) use by_path::{PrivateDir, identity, is_in_place};
 
 use crate::fs::WholeFile;
+pub(crate) use in_place::FilesInPlace;
 pub(crate) use roots::Roots;
 
 /// The directory for the runtime's own files within a configured directory: the stamp database,

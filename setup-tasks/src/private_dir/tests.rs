@@ -5,7 +5,8 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::Path;
 use std::process::Command;
 
-use super::{Access, Creation, PrivateDir, identity, is_in_place};
+use super::{Access, Creation, FilesInPlace, PrivateDir, Roots, identity, is_in_place};
+use crate::stamp::{Look, settled_by};
 
 fn mode(path: &Path) -> u32 {
     path.symlink_metadata().unwrap().mode() & 0o7777
@@ -214,7 +215,7 @@ fn a_directory_that_was_moved_or_replaced_is_not_in_place() {
     let path = place.path().join("own");
     let directory = PrivateDir::create(&path).unwrap();
     let file = directory.make_file("lock", Creation::Write).unwrap();
-    let of_file = identity(&file).unwrap();
+    let of_file = identity(&file.metadata().unwrap());
     assert!(directory.is_in_place() && is_in_place(&path.join("lock"), of_file));
     fs::rename(path.join("lock"), path.join("other")).unwrap();
     assert!(!is_in_place(&path.join("lock"), of_file));
@@ -224,4 +225,104 @@ fn a_directory_that_was_moved_or_replaced_is_not_in_place() {
     assert!(!directory.is_in_place());
     fs::create_dir(&path).unwrap();
     assert!(!directory.is_in_place());
+}
+
+/// Waits until every change of the directory gives it another time.
+fn settle(directory: &Path) {
+    while !Look::of(&directory.metadata().unwrap()).is_settled_by(settled_by()) {
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_lost_file_is_noticed_whether_or_not_its_directory_has_settled() {
+    type Loss = fn(&Path);
+    let losses: [Loss; 5] = [
+        |own| fs::remove_file(own.join("b")).unwrap(),
+        |own| fs::rename(own.join("b"), own.join("c")).unwrap(),
+        |own| {
+            fs::write(own.join("new"), "").unwrap();
+            fs::rename(own.join("new"), own.join("b")).unwrap();
+        },
+        |own| fs::rename(own, own.with_extension("moved")).unwrap(),
+        |own| fs::create_dir(own.join("extra")).unwrap(),
+    ];
+    for (way, lose) in losses.into_iter().enumerate() {
+        for has_settled in [false, true] {
+            let place = tempfile::tempdir().unwrap();
+            let own = place.path().join("outer/own");
+            fs::create_dir_all(&own).unwrap();
+            let made = ["a", "b"].map(|name| {
+                fs::write(own.join(name), "").unwrap();
+                (own.join(name), identity(&own.join(name).metadata().unwrap()))
+            });
+            let files = FilesInPlace::new(&own, made.to_vec()).without("extra");
+            if has_settled {
+                settle(&own);
+            }
+            assert!(files.check() && files.check());
+            fs::write(own.join("a"), "a change within a file").unwrap();
+            fs::write(own.join("other"), "").unwrap();
+            assert!(files.check(), "{way}");
+            if has_settled {
+                settle(&own);
+                assert!(files.check());
+            }
+            lose(&own);
+            assert!(!files.check() && !files.check(), "{way} {has_settled}");
+        }
+    }
+}
+
+#[test]
+fn files_below_a_directory_that_is_moved_or_replaced_are_lost() {
+    let place = tempfile::tempdir().unwrap();
+    let own = place.path().join("outer/own");
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("a"), "").unwrap();
+    let files = FilesInPlace::new(&own, vec![(own.join("a"), identity(&own.join("a").metadata().unwrap()))]);
+    settle(&own);
+    assert!(files.check());
+    fs::rename(place.path().join("outer"), place.path().join("moved")).unwrap();
+    assert!(!files.check());
+    fs::create_dir_all(&own).unwrap();
+    fs::write(own.join("a"), "").unwrap();
+    assert!(!files.check(), "another file is at the path");
+}
+
+#[test]
+fn directories_of_objects_are_private_and_made_where_their_path_leads() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, roots) = (place.path().join("root"), Roots::default());
+    fs::create_dir_all(root.join("hosts/open")).unwrap();
+    set_mode(&root.join("hosts/open"), 0o755);
+    for subdir in ["hosts/web", "hosts/mail", "hosts/open", "alone", "hosts/web/inner", "hosts/web"] {
+        roots.make_closed(&root, subdir).unwrap();
+        assert_eq!(mode(&root.join(subdir)), 0o700, "{subdir}");
+    }
+    fs::rename(root.join("hosts"), place.path().join("aside")).unwrap();
+    roots.make_closed(&root, "hosts/new").unwrap();
+    assert!(root.join("hosts/new").is_dir() && !place.path().join("aside/new").exists());
+    fs::rename(&root, place.path().join("moved")).unwrap();
+    let replaced = roots.make_closed(&root, "hosts/last").unwrap();
+    assert!(is_in_place(&root, replaced) && root.join("hosts/last").is_dir());
+    assert!(!place.path().join("moved/hosts/last").exists());
+}
+
+#[test]
+fn the_directory_of_an_object_is_refused_if_it_is_a_link_a_file_or_of_another_user() {
+    let place = tempfile::tempdir().unwrap();
+    let (root, roots) = (place.path().join("root"), Roots::default());
+    roots.make_closed(&root, "hosts/first").unwrap();
+    symlink(place.path(), root.join("hosts/link")).unwrap();
+    fs::write(root.join("hosts/file"), "").unwrap();
+    fs::create_dir(root.join("hosts/given")).unwrap();
+    assert!(text(roots.make_closed(&root, "hosts/link")).contains("is a symbolic link"));
+    assert!(text(roots.make_closed(&root, "hosts/file")).contains("is not a directory"));
+    if give_away(&root.join("hosts/given")) {
+        assert!(text(roots.make_closed(&root, "hosts/given")).contains("belongs to user 4711"));
+    }
+    fs::rename(root.join("hosts"), root.join("aside")).unwrap();
+    symlink("aside", root.join("hosts")).unwrap();
+    assert!(text(roots.make_closed(&root, "hosts/first")).contains("is a symbolic link"));
 }

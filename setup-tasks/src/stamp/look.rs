@@ -24,7 +24,7 @@ pub struct FileStamp {
 
 /// The state of a file in the metadata of the operating system.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Look {
+pub(crate) struct Look {
     pub(super) size: u64,
     pub(super) modified: Timestamp,
     /// The time when the content, the name or the permissions last changed; zero if the system does
@@ -93,7 +93,7 @@ impl FileStamp {
 }
 
 impl Look {
-    pub(super) fn of(meta: &Metadata) -> Self {
+    pub(crate) fn of(meta: &Metadata) -> Self {
         let modified = meta.modified().map_or(Timestamp(0), Timestamp::from);
         let (changed, inode) = unix(meta);
         // The size of a directory is not part of its state.
@@ -105,16 +105,22 @@ impl Look {
     /// `recorded`, a time from [`settled_by`]. A file that had changed just before may have changed
     /// again and kept its times. Its content is read again, as git does with its index.
     pub(super) fn vouches_for(&self, now: &Self, recorded: Timestamp) -> bool {
+        self == now && self.is_settled_by(recorded)
+    }
+
+    /// Returns whether every change after `recorded`, a time from [`settled_by`], gives the file
+    /// other times than it has now.
+    pub(crate) fn is_settled_by(&self, recorded: Timestamp) -> bool {
         let is_whole = |time: Timestamp| time.0.is_multiple_of(1_000_000_000);
         let racy = if is_whole(self.modified) && is_whole(self.changed) { WHOLE_SECONDS } else { Duration::ZERO };
         let racy = u64::try_from(racy.as_nanos()).unwrap_or(u64::MAX);
-        self == now && self.modified.max(self.changed).0.saturating_add(racy) < recorded.0
+        self.modified.max(self.changed).0.saturating_add(racy) < recorded.0
     }
 }
 
 /// Returns a time such that a file that changes from now on gets that time or a later one. It comes
 /// from the clock that file systems use, which ticks every 1 to 10 ms.
-pub(super) fn settled_by() -> Timestamp {
+pub(crate) fn settled_by() -> Timestamp {
     #[cfg(target_os = "linux")]
     {
         let now = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);

@@ -35,6 +35,7 @@ pub(crate) use input::{InputError, Inputs, first_missing};
 pub use input_stamp::InputStamp;
 #[doc(hidden)]
 pub use look::{FileStamp, kind_of};
+pub(crate) use look::{Look, settled_by};
 pub use maybe_ready::MaybeReady;
 pub use memory::MemoryStore;
 pub use pattern::PathPattern;

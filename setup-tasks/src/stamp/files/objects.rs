@@ -43,6 +43,8 @@ impl Shared {
         let (name, identity) = (file_name(&object), Identity { object, id, type_name });
         let directory = self.directory()?;
         let directory = directory.make(OBJECTS).map_err(io("create the directory", directory.path().join(OBJECTS)))?;
+        // A file that is not written again becomes private, too.
+        directory.check(&name, true, false).map_err(io("make private", directory.path().join(&name)))?;
         if read(&directory, &name)?.is_some_and(|known| known == identity) {
             return Ok(());
         }

@@ -52,7 +52,7 @@ impl Shared {
                 file.lock()?;
                 // If the file was removed, other processes lock a new file, so the lock is taken
                 // again. If the directory was removed, too, the check below returns an error.
-                if is_in_place(&path, identity(&file)?) || !directory.is_in_place() {
+                if is_in_place(&path, identity(&file.metadata()?)) || !directory.is_in_place() {
                     return Ok(file);
                 }
             }

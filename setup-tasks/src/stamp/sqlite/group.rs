@@ -5,7 +5,7 @@ use std::path::Path;
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::super::codec::{decode, encode};
-use super::super::{AttemptEnd, Change, Fence, Records, StampError};
+use super::super::{AttemptEnd, Change, Fence, StampError};
 use super::database::{LATEST, explain};
 use super::writer::Job;
 
@@ -40,10 +40,15 @@ pub(super) fn write_group(
             refused.push(Refused { job: at, error: StampError::Fenced { object: object.clone(), fence, seen } });
             continue;
         }
-        let old: Option<Vec<u8>> = get.query_row([object], |row| row.get(0)).optional().map_err(explain)?;
-        let mut records = old.map_or_else(|| Ok(Records::default()), |old| decode(object, &old)).map_err(damaged)?;
+        let old = get.query_row([object], |row| Ok(decode(object, row.get_ref(0)?.as_blob()?)));
+        let old = old.optional().map_err(explain)?;
+        let mut records = old.transpose().map_err(damaged)?.unwrap_or_default();
         changes.iter().for_each(|change| change.apply(&mut records));
-        put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
+        if records.is_empty() && changes.iter().any(|change| matches!(change, Change::Retire)) {
+            transaction.execute("DELETE FROM objects WHERE id = ?1", [object]).map_err(explain)?;
+        } else {
+            put.execute(params![object, encode(object, &records).map_err(damaged)?]).map_err(explain)?;
+        }
         changes.iter().try_for_each(|change| note_object(transaction, object, change)).map_err(explain)?;
         for change in changes {
             let Some(e) = change.history() else { continue };
@@ -80,7 +85,7 @@ fn note_fence(transaction: &Transaction<'_>, object: &str, fence: Fence) -> rusq
     }
 }
 
-/// Keeps the id and the type of an object, or removes an object that is gone. A row that is the same
+/// Keeps the id and the type of an object, or removes both if the object is gone. A row that is the same
 /// already is not written again.
 fn note_object(transaction: &Transaction<'_>, object: &str, change: &Change) -> rusqlite::Result<()> {
     const KEEP: &str = "INSERT INTO names VALUES (?1, ?2, ?3) ON CONFLICT (object)
@@ -91,7 +96,6 @@ fn note_object(transaction: &Transaction<'_>, object: &str, change: &Change) -> 
         }
         Change::Retire => {
             transaction.execute("DELETE FROM names WHERE object = ?1", [object])?;
-            transaction.execute("DELETE FROM objects WHERE id = ?1", [object])?;
         }
         _ => {}
     }

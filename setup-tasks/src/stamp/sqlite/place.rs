@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use super::super::StampError;
-use crate::private_dir::{Identity, PrivateDir, is_in_place};
+use crate::private_dir::{FilesInPlace, PrivateDir, identity, is_in_place};
 
 /// The greatest length of a path that `SQLite` opens on Unix: its limit of 512 bytes minus the
 /// longest suffix that it adds.
@@ -63,35 +63,13 @@ pub(super) fn name(path: &Path) -> Result<String, StampError> {
     name.map(str::to_owned).ok_or_else(missing)
 }
 
-/// The files of an open database, for the check whether they are still at their paths. Without the
+/// Records the current files of a database, just after it was opened and its log begun. Without the
 /// log, the changes in it are lost. Without the file of shared memory, other processes do not see
 /// the locks.
-#[derive(Debug)]
-pub(super) struct Files(Vec<(PathBuf, Identity)>);
-
-impl Files {
-    /// Records the current files, just after the database was opened and its log begun.
-    pub(super) fn of(path: &Path) -> Self {
-        let beside = BESIDE.iter().map(|ending| super::database::sidecar(path, ending));
-        let files = std::iter::once(path.to_owned()).chain(beside);
-        Self(files.filter_map(|file| identity(&file).map(|identity| (file, identity))).collect())
-    }
-
-    /// Returns whether all files are still in their place.
-    pub(super) fn are_in_place(&self) -> bool {
-        !self.0.is_empty() && self.0.iter().all(|(path, identity)| is_in_place(path, *identity))
-    }
-}
-
-/// Returns a file's identity without opening it, because closing it would release the locks that
-/// `SQLite` holds on it.
-#[cfg(unix)]
-fn identity(path: &Path) -> Option<Identity> {
-    use std::os::unix::fs::MetadataExt;
-    path.symlink_metadata().ok().map(|meta| (meta.dev(), meta.ino()))
-}
-
-#[cfg(not(unix))]
-fn identity(path: &Path) -> Option<Identity> {
-    path.exists().then_some((0, 0))
+pub(super) fn files(path: &Path) -> FilesInPlace {
+    let beside = BESIDE.iter().map(|ending| super::database::sidecar(path, ending));
+    let files = std::iter::once(path.to_owned()).chain(beside);
+    // The files are not opened, because closing them would release the locks that `SQLite` holds.
+    let identified = files.filter_map(|file| file.symlink_metadata().ok().map(|meta| (file, identity(&meta))));
+    FilesInPlace::new(parent(path), identified.collect())
 }

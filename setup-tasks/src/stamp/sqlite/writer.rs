@@ -19,7 +19,8 @@ use super::super::{Change, Fence, StampError};
 use super::connection::{Committer, WriteConnection};
 use super::database::{begin_log, explain, open};
 use super::group::{Refused, write_group};
-use super::place::Files;
+use super::place;
+use crate::private_dir::FilesInPlace;
 
 /// The greatest number of changes in one transaction.
 const GROUP: usize = 512;
@@ -57,7 +58,7 @@ struct WriterState {
     queue: Mutex<Vec<Job>>,
     connection: Mutex<WriteConnection>,
     /// The files of the connection.
-    files: Mutex<Arc<Files>>,
+    files: Mutex<Arc<FilesInPlace>>,
     /// The length of the log after the last transaction.
     log_pages: Arc<AtomicI32>,
     /// The state of the background thread: one of the three constants below.
@@ -89,7 +90,7 @@ impl Writer {
     pub(super) fn start(path: PathBuf, durable: bool) -> Result<Self, StampError> {
         let log_pages = Arc::<AtomicI32>::default();
         let connection = WriteConnection::new(&path, durable, log_pages.clone())?;
-        let files = Mutex::new(Arc::new(Files::of(&path)));
+        let files = Mutex::new(Arc::new(place::files(&path)));
         let (queue, connection, watch) = (Mutex::default(), Mutex::new(connection), AtomicU8::new(ASLEEP));
         let (left, ended) = (AtomicBool::new(false), AtomicBool::new(false));
         let shared = Arc::new(WriterState { path, durable, queue, connection, files, log_pages, watch, left, ended });
@@ -168,10 +169,10 @@ impl Writer {
     }
 
     /// Returns an error if the database is not in its place any more. The next change opens the
-    /// database that is in the place then. The end of each object's run calls this. A check of
-    /// three files in each commit would take a third as long as the commit.
+    /// database that is in the place then. The end of each object's run calls this. A check in
+    /// each commit would take a tenth as long as the commit.
     pub(super) fn check_place(&self) -> Result<(), StampError> {
-        if self.shared.files().are_in_place() {
+        if self.shared.files().check() {
             return Ok(());
         }
         if let Some(mut open) = self.shared.connection(Committer::Background) {
@@ -315,7 +316,7 @@ impl WriterState {
         Ok(Some(refused))
     }
 
-    fn files(&self) -> Arc<Files> {
+    fn files(&self) -> Arc<FilesInPlace> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
@@ -323,7 +324,7 @@ impl WriterState {
     /// happens in a program that makes several runs.
     fn open_again(&self, open: &mut WriteConnection) -> Result<(), StampError> {
         *open = WriteConnection::new(&self.path, self.durable, self.log_pages.clone())?;
-        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Files::of(&self.path));
+        *self.files.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(place::files(&self.path));
         Ok(())
     }
 
