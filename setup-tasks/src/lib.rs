@@ -66,6 +66,8 @@ pub mod activity;
 mod assembly;
 pub mod command;
 pub mod config;
+#[cfg(feature = "conformance")]
+pub mod conformance;
 pub mod customize;
 #[doc(hidden)]
 pub mod decide;

@@ -10,6 +10,7 @@ mod command_labels;
 mod command_results;
 mod commands;
 mod conditional;
+mod conformance;
 mod customizing;
 mod deciding;
 mod declaring;

@@ -52,7 +52,8 @@ pub enum Change {
         /// The line of history.
         history: Box<HistoryEntry>,
     },
-    /// A task was run by another task and takes over the later time of that task.
+    /// A task was run by another task and takes over the later time of that task. The same write
+    /// completes that task.
     Retime {
         /// The task.
         task: String,

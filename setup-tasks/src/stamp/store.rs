@@ -56,8 +56,9 @@ pub trait StampStore: Send + Sync + 'static {
         changes: Vec<Change>,
     ) -> BoxFuture<'a, Result<(), StampError>>;
 
-    /// Returns an upper bound on the time of every stamp in the store, or `None` if it is empty. A
-    /// clock that has observed this time returns later times than all earlier stamps have, even
+    /// Returns an upper bound on the time of every stamp in the store, or `None` if it is empty. The
+    /// time of each stamp is that of a line of history, which the same write or an earlier one
+    /// added. So the latest time of the history is such a bound. A clock that has observed this time returns later times than all earlier stamps have, even
     /// those of other processes and clocks.
     fn latest(&self) -> Answer<'_, Option<Timestamp>>;
 
@@ -88,10 +89,10 @@ pub trait StampStore: Send + Sync + 'static {
         Records::decode(object, bytes).map_err(|detail| StampError::Damaged { path: object.into(), detail })
     }
 
-    /// Returns all objects that have records, or that identified themselves with
-    /// [`Change::Identify`] and were not [retired](Change::Retire). Objects that are no longer in
-    /// the layout are found in this way. A store that does not keep the objects returns none, which
-    /// is the default.
+    /// Returns the objects that identified themselves with [`Change::Identify`] and were not
+    /// [retired](Change::Retire). Objects that are no longer in the layout are found in this way. A
+    /// store that can list the objects of all records also returns those that have records and no
+    /// identity. A store that does not keep the objects returns none, which is the default.
     fn objects(&self) -> Answer<'_, Vec<StoredObject>> {
         MaybeReady::ready(Ok(Vec::new()))
     }

@@ -744,6 +744,81 @@ pub struct ConfigError {}
 // setup_tasks::config::work_in
 pub fn work_in(directory: impl AsRef<Path>) -> io::Result<()> {}
 
+// setup_tasks::conformance::BrokenLaws
+// with private fields
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BrokenLaws<L> {}
+impl<L: Copy> BrokenLaws<L> {
+    pub fn iter(&self) -> impl Iterator<Item = (L, &str)> {}
+}
+impl<L: fmt::Debug + fmt::Display> std::error::Error for BrokenLaws<L> {}
+impl<L: fmt::Display> fmt::Display for BrokenLaws<L> {}
+
+// setup_tasks::conformance::LeaseLaw
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum LeaseLaw {
+    BeginsFree,
+    HasOneHolder,
+    SeparatesObjects,
+    ShowsHolder,
+    IsReleased,
+    HasOneWinner,
+    RaisesFences,
+    FencesWhatExpires,
+    RenewsHeldLeases,
+    LosesBrokenLeases,
+    IgnoresLateRelease,
+}
+impl LeaseLaw {
+    pub const ALL: [Self; 11] = ..;
+}
+impl fmt::Display for LeaseLaw {}
+
+// setup_tasks::conformance::StoreLaw
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StoreLaw {
+    BeginsEmpty,
+    KeepsEntries,
+    AppliesInOrder,
+    SeparatesObjects,
+    ShowsWrites,
+    RefusesLateWrites,
+    AcceptsCurrentWrites,
+    KeepsFences,
+    BoundsTimes,
+    KeepsHistory,
+    ReadsManyAlike,
+    ListsObjects,
+    ReadsWithoutTrace,
+    LosesNoWrite,
+    SurvivesCancellation,
+    StaysInPlace,
+}
+impl StoreLaw {
+    pub const ALL: [Self; 16] = ..;
+}
+impl fmt::Display for StoreLaw {}
+
+// setup_tasks::conformance::check_leases
+pub async fn check_leases<L, P>(
+    mut empty_place: impl FnMut() -> P,
+) -> Result<(), BrokenLaws<LeaseLaw>>
+where
+    L: Leases,
+    P: Fn() -> Arc<L>,
+{}
+
+// setup_tasks::conformance::check_store
+pub async fn check_store<S, P>(
+    mut empty_place: impl FnMut() -> P,
+) -> Result<(), BrokenLaws<StoreLaw>>
+where
+    S: StampStore,
+    P: Fn() -> Arc<S>,
+{}
+
 // setup_tasks::customize::NoContext
 #[derive(Debug)]
 pub enum NoContext {}
