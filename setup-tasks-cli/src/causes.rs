@@ -29,6 +29,8 @@ pub(crate) enum When {
     WouldRun,
     /// It ran at this time.
     Ran(Timestamp),
+    /// It ran at this time and changed nothing.
+    Unchanged(Timestamp),
     /// It was marked as done at this time.
     Marked(Timestamp),
 }
@@ -65,9 +67,10 @@ impl Causes<'_> {
         Ok(chain)
     }
 
-    /// Returns the last run or mark of a task, followed by its causes.
+    /// Returns the last run or mark of a task, followed by its causes. A run that changed nothing counts, too.
     pub(crate) async fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
-        let Some((cause, reason)) = self.recorded(object, task).await? else { return Ok(Vec::new()) };
+        let is_run = |ended| matches!(ended, AttemptEnd::Ran | AttemptEnd::Unchanged | AttemptEnd::Marked);
+        let Some((cause, reason)) = self.recorded(object, task, is_run).await? else { return Ok(Vec::new()) };
         let behind = match reason {
             Some(reason) => self.behind(object, &reason).await?,
             None => Vec::new(),
@@ -91,18 +94,28 @@ impl Causes<'_> {
                 let because = reason.as_ref().map(|reason| clause(reason, None, Tense::Present));
                 Ok(Some((Cause::new(object, task, When::WouldRun, because), reason)))
             }
-            None => self.recorded(object, task).await,
+            // A run that changed nothing makes no other task run.
+            None => self.recorded(object, task, |ended| matches!(ended, AttemptEnd::Ran | AttemptEnd::Marked)).await,
         }
     }
 
-    /// Returns the last run or mark of a task in the history.
-    async fn recorded(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
+    /// Returns the last attempt of a task in the history that ended in a certain way.
+    async fn recorded(
+        &self,
+        object: &AnyObject,
+        task: &str,
+        has_ended: impl Fn(AttemptEnd) -> bool,
+    ) -> Result<Option<(Cause, Option<Reason>)>> {
         let (subdir, task_name) = (object.stamp_subdir().to_owned(), task.to_owned());
         let filter = HistoryFilter::new().object(subdir).task(task_name);
         let entries = self.layout.history(&filter).await?;
-        let done = entries.into_iter().find(|entry| matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Marked));
+        let done = entries.into_iter().find(|entry| has_ended(entry.ended));
         Ok(done.map(|entry| {
-            let when = if entry.ended == AttemptEnd::Marked { When::Marked(entry.time) } else { When::Ran(entry.time) };
+            let when = match entry.ended {
+                AttemptEnd::Marked => When::Marked(entry.time),
+                AttemptEnd::Unchanged => When::Unchanged(entry.time),
+                _ => When::Ran(entry.time),
+            };
             let reason = entry.why.as_ref().map_or(entry.reason, |why| clause(why, None, Tense::Past));
             (Cause::new(object, task, when, Some(reason)), entry.why)
         }))
@@ -146,6 +159,7 @@ impl Cause {
         let did = match when {
             When::WouldRun => "would run".to_owned(),
             When::Ran(at) => format!("ran {}, {}", clock(*at), ago(*at)),
+            When::Unchanged(at) => format!("ran {}, {}, and changed nothing", clock(*at), ago(*at)),
             When::Marked(at) => format!("was marked as done {}, {}", clock(*at), ago(*at)),
         };
         let reason = reason.as_ref().filter(|_| !matches!(when, When::Marked(_)));

@@ -19,8 +19,9 @@ use crate::task::TemplateTask;
 const NO_FILESYSTEM: &str = "cannot open the machine's filesystem";
 
 /// A task of a machine that copies the rendered templates of an object into the machine's filesystem. The object can be the machine
-/// itself. Each file goes to the path of its output, with its permissions; an identical file is left alone. If checks are cheap
-/// ([`Filesystem::IS_CHEAP`]), the task also runs when an installed file has changed.
+/// itself. Each file goes to the path of its output, with its permissions; an identical file is left alone. The task
+/// reports [`Outcome::Unchanged`] if all files were identical. If checks are cheap ([`Filesystem::IS_CHEAP`]), it also runs when an
+/// installed file has changed.
 ///
 /// ```
 /// use serde::Serialize;
@@ -178,7 +179,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             object.ready().await?;
         }
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
-        let mut files = Vec::new();
+        let (mut files, mut outcome) = (Vec::new(), Outcome::Unchanged);
         for (task, template) in object.values_of::<TemplateTask>() {
             let output = Path::new(template.output_name());
             if output.is_absolute() {
@@ -197,6 +198,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
                 None => (filesystem.install(output, &content, mode).await?, None),
             };
             if was_installed {
+                outcome = Outcome::Done;
                 cx.log(format!("installed {}", output.display()));
             }
             let stamped = object.check_stamp(task).await?;
@@ -205,6 +207,6 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             files.push(FileRecord::new(template.output_name(), is_secret, mode, stamp, cx)?);
         }
         cx.keep(file_record::encode(&files)?);
-        Ok(Outcome::Done)
+        Ok(outcome)
     }
 }

@@ -26,8 +26,8 @@ pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = InjectionKey::named("setup
 ///
 /// It runs again when its hash changes, and when its file was removed or edited or has other permissions. The hash is the whole
 /// rendering, or that of the template's component `hash` if it defines one
-/// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`). A file that has the text already is left alone. See
-/// the [crate's page](crate) for an example.
+/// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`). A file that has the text and the
+/// permissions already is left alone, and the task then reports [`Outcome::Unchanged`]. See the [crate's page](crate) for an example.
 #[derive(Clone, Copy, Debug)]
 pub struct TemplateTask {
     template: Template,
@@ -133,7 +133,7 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         let put = root.put(output, rendered.text.as_bytes(), Some(mode))?;
         let file = FileRecord::new(self.output_name(), rendered.is_secret, Some(mode), Some(put.stamp), cx)?;
         cx.keep(file_record::encode(&[file])?);
-        Ok(Outcome::Done)
+        Ok(if put.was_written { Outcome::Done } else { Outcome::Unchanged })
     }
 
     async fn hash(&self, model: &M, cx: &TaskContext) -> Result<String> {

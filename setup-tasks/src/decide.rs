@@ -18,17 +18,17 @@ use crate::text::escape::escape;
 /// |---|---|
 /// | forced | `Forced` |
 /// | completion check: incomplete | `NotCompleted` |
-/// | completion check: complete at a time before the newest earlier task or dependency | `DependencyNewer` |
+/// | completion check: complete at a time before an earlier task or a dependency last changed something | `DependencyNewer` |
 /// | completion check: complete at a later time | up to date, with that time |
 /// | completion check: complete without a time | up to date, with the time when a run last changed something, if one did |
 /// | the last attempt failed, or never ended; no stamp | `Failed`, `Interrupted`, `NeverRan` |
-/// | an earlier task or a dependency is newer than the stamp | `DependencyNewer` |
+/// | an earlier task or a dependency changed something later than the stamp | `DependencyNewer` |
 /// | the hash text changed | `HashChanged` |
 /// | the source changed | `SourceChanged` |
 /// | an input changed; an output is missing | `InputChanged`, `OutputMissing` |
 /// | the world differs from the state that the last run left | `Drifted` |
 /// | the invalidator returns false | `Invalidated` |
-/// | none of these | up to date, with the stamp's time |
+/// | none of these | up to date, with the time when the task last changed something |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -46,9 +46,9 @@ pub enum Reason {
     },
     /// The last attempt never ended.
     Interrupted,
-    /// An earlier task of the object, or a dependency, ran later than this task.
+    /// An earlier task of the object, or a dependency, changed something after this task completed.
     DependencyNewer {
-        /// The task that ran later, written as `object/task` if it belongs to another object.
+        /// The task that changed something, written as `object/task` if it belongs to another object.
         which: Cow<'static, str>,
     },
     /// The text of the hash function differs from the text in the stamp.
@@ -160,17 +160,17 @@ pub enum Fact<A> {
     Known(A),
 }
 
-/// The most recent run among the earlier tasks and the dependencies.
+/// The most recent change among the earlier tasks and the dependencies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Newest {
-    /// The time of the run.
+    /// The time of the change.
     pub time: Timestamp,
-    /// The name of the task that ran.
+    /// The name of the task that changed something.
     pub which: Cow<'static, str>,
 }
 
 impl Newest {
-    /// Replaces `kept` by the task that ran at `time` if that is later. Of two equal times, the first stays.
+    /// Replaces `kept` by the task that changed something at `time` if that is later. Of two equal times, the first stays.
     pub(crate) fn keep_later(
         kept: &mut Option<Self>,
         time: Option<Timestamp>,
@@ -209,7 +209,7 @@ pub struct Facts<'a> {
     pub completion: Fact<Completion>,
     /// The entry of the stamp store for the task.
     pub entry: Option<&'a Entry>,
-    /// The most recent run among the earlier tasks and the dependencies.
+    /// The most recent change among the earlier tasks and the dependencies.
     pub newest: Option<&'a Newest>,
     /// The current text of the hash function, in the form in which stamps keep it.
     pub hash: Fact<String>,
@@ -248,7 +248,8 @@ pub enum Question {
 pub enum Decision {
     /// The task runs.
     Run(Reason),
-    /// The task is up to date. Later tasks are compared with its time, if it has one.
+    /// The task is up to date. Later tasks are compared with the time when it last changed
+    /// something, if it has one.
     UpToDate(Option<Timestamp>),
     /// The decision needs a further fact. Only [`decide`] returns this; snapshots and inspectors never do.
     #[doc(hidden)]
@@ -266,7 +267,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         Fact::Known(Completion::Incomplete) => Decision::Run(Reason::NotCompleted),
         // The check alone decides. Later tasks are compared with the last attempt because it may
         // have changed something.
-        Fact::Known(Completion::Complete) => Decision::UpToDate(facts.entry.and_then(Entry::last_change)),
+        Fact::Known(Completion::Complete) => Decision::UpToDate(facts.entry.and_then(Entry::last_attempt)),
         Fact::Known(Completion::At(time)) => {
             newer_than(time, facts.newest).map_or(Decision::UpToDate(Some(time)), Decision::Run)
         }
@@ -284,7 +285,7 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
         Some(Attempt::Running { .. }) => return Decision::Run(Reason::Interrupted),
         None => {}
     }
-    let Some(stamp) = facts.entry.and_then(|entry| entry.stamp.as_ref()) else {
+    let Some((entry, stamp)) = facts.entry.and_then(|entry| Some((entry, entry.stamp.as_ref()?))) else {
         return Decision::Run(Reason::NeverRan);
     };
     if let Some(reason) = newer_than(stamp.time, facts.newest) {
@@ -324,7 +325,7 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
     match facts.valid {
         Fact::Unasked => Decision::Ask(Question::Invalidator),
         Fact::Known(false) => Decision::Run(Reason::Invalidated),
-        Fact::Known(true) | Fact::Absent => Decision::UpToDate(Some(stamp.time)),
+        Fact::Known(true) | Fact::Absent => Decision::UpToDate(Some(entry.changed_by(stamp))),
     }
 }
 

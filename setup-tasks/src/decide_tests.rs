@@ -195,6 +195,16 @@ fn line_11_otherwise_the_task_is_up_to_date_and_passes_its_time_on() {
 }
 
 #[test]
+fn line_11_a_task_whose_last_run_changed_nothing_passes_on_the_time_of_its_last_change() {
+    let (entry, before, after) = (Entry::unchanged(stamp(), Timestamp(50)), newest(100), newest(101));
+    assert_eq!(decide(&settled(&entry)), Decision::UpToDate(Some(Timestamp(50))));
+    let facts = Facts { newest: Some(&before), ..settled(&entry) };
+    assert_eq!(decide(&facts), Decision::UpToDate(Some(Timestamp(50))), "its own time of completion counts");
+    let which = "earlier".into();
+    assert_eq!(reason(&Facts { newest: Some(&after), ..settled(&entry) }), Reason::DependencyNewer { which });
+}
+
+#[test]
 fn control_characters_of_a_hash_text_do_not_reach_the_terminal() {
     let (from, to) = ("\u{1b}[31mred".to_owned(), "two\nlines".to_owned());
     let text = Reason::HashChanged { from, to, during_last_run: false }.to_string();
@@ -304,7 +314,10 @@ fn table(world: &World) -> Decision {
     ];
     match lines.into_iter().flatten().next() {
         Some(reason) => Decision::Run(reason),
-        None => Decision::UpToDate(stamp.map(|stamp| stamp.time)),
+        None => {
+            let changed = world.entry.as_ref().and_then(|entry| entry.changed);
+            Decision::UpToDate(changed.or(stamp.map(|stamp| stamp.time)))
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use crate::decide::{Decision, Reason};
 use crate::object::{AnyObject, DynObject};
 use crate::report::{ObjectReport, RunError, TaskStatus};
 use crate::run::TaskSnapshot;
-use crate::stamp::{PathPattern, Stamp, StampError};
+use crate::stamp::{PathPattern, Stamp, StampError, Timestamp};
 pub use crate::task::category::TaskCategory;
 pub use crate::task::inspector::TaskInspector;
 
@@ -107,6 +107,17 @@ impl ObjectTaskInspector {
     /// If the store cannot be read.
     pub async fn last_run(&self) -> Result<Option<Stamp>, StampError> {
         Ok(self.snapshot().await?.and_then(|snapshot| snapshot.stamp.clone()))
+    }
+
+    /// Returns the time when the task last changed something, by stamps alone. It is earlier than the
+    /// stamp if the last run changed nothing. All inspectors of one [`AnyObject::inspect`] call read
+    /// the stamps once.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub async fn last_change(&self) -> Result<Option<Timestamp>, StampError> {
+        Ok(self.snapshot().await?.and_then(|snapshot| snapshot.changed))
     }
 
     /// Returns the decision by stamps alone, without calling any method. Returns `None` for a task

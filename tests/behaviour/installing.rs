@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use serde::Serialize;
 use setup_tasks::Layout;
 use setup_tasks::prelude::*;
-use setup_tasks::run::FileChange;
+use setup_tasks::run::{FileChange, TaskStatus};
 use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
 
 use test_kit::{Scratch, chain, lines};
@@ -100,11 +100,15 @@ async fn files_are_installed_again_after_rendering_and_only_different_ones_are_r
     let before = installed(&place, "etc/header");
     let (layout, model, machine) = site(&place, "lan");
     Model::SECRET.handle().run(&model).await.unwrap();
+    assert!(machine.as_any().plan().await.unwrap().is_up_to_date(), "the rendering is the same");
+    std::fs::remove_file(model.stamp_path().unwrap().join("etc/secret")).unwrap();
+    Model::SECRET.handle().run(&model).await.unwrap();
     let report = layout.run().dry_run().await.unwrap();
     let told: Vec<_> =
         report.object("m").unwrap().tasks.iter().map(|task| task.reason.clone().unwrap().to_string()).collect();
     assert_eq!(told, ["model/secret ran later", "install ran later"]);
-    assert!(layout.run().await.unwrap().is_success());
+    let report = layout.run().await.unwrap();
+    assert_eq!(report.object("m").unwrap().with(TaskStatus::Unchanged).count(), 1, "{report}");
     assert_eq!(installed(&place, "etc/header"), before, "the same file, not another one with the same text");
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
 }

@@ -42,3 +42,4 @@ mod surroundings;
 mod templates;
 mod together;
 mod troubles;
+mod unchanged;

@@ -35,6 +35,8 @@ struct Facts {
     failing: HashSet<Task>,
     /// The tasks that skip themselves when they run.
     skipping: HashSet<Task>,
+    /// The tasks that report that they changed nothing.
+    idle: HashSet<Task>,
     /// The tasks whose hash function fails.
     broken_hashes: HashSet<Task>,
     /// The time since which `t3` has been complete, per object.
@@ -58,7 +60,7 @@ impl World {
         if task.1 == "t3" {
             facts.complete.insert(task.0, SystemTime::now());
         }
-        Ok(Outcome::Done)
+        Ok(if facts.idle.contains(&task) { Outcome::Unchanged } else { Outcome::Done })
     }
 
     fn hash(&self, task: Task) -> Result<u64> {
@@ -210,11 +212,19 @@ fn layout(place: &Scratch, world: &World, edges: &[Vec<Edge>]) -> (Layout, Vec<O
     (layout, parts)
 }
 
+/// A stamp of the naive implementation.
+#[derive(Clone, Copy)]
+struct Stamp {
+    completed: u64,
+    changed: u64,
+    hash: u32,
+}
+
 /// The naive implementation. It considers one task after another completely, with a counter as its clock.
 #[derive(Clone)]
 struct Naive {
     rows: Vec<Vec<Row>>,
-    stamps: HashMap<Task, (u64, u32)>,
+    stamps: HashMap<Task, Stamp>,
     /// The tasks whose last attempt failed.
     failed: HashSet<Task>,
     complete: HashMap<usize, u64>,
@@ -229,6 +239,8 @@ struct Naive {
     forced: HashSet<Task>,
     excluded: HashSet<usize>,
     ran: BTreeSet<Task>,
+    /// The tasks that ran and changed nothing.
+    unchanged: BTreeSet<Task>,
     is_plan: bool,
 }
 
@@ -268,6 +280,7 @@ impl Naive {
             forced: HashSet::new(),
             excluded: HashSet::new(),
             ran: BTreeSet::new(),
+            unchanged: BTreeSet::new(),
             is_plan: false,
         }
     }
@@ -278,6 +291,7 @@ impl Naive {
         self.newest.clear();
         self.broken.clear();
         self.ran.clear();
+        self.unchanged.clear();
     }
 
     /// Runs all objects, dependencies first. Returns the tasks that ran and the objects that failed.
@@ -347,7 +361,7 @@ impl Naive {
     }
 
     fn depend(&mut self, edge: Edge, facts: &mut Facts) -> Result<Option<u64>, Broken> {
-        let stamp = |naive: &Self, task| naive.stamps.get(&(edge.other, task)).map(|stamp| stamp.0);
+        let stamp = |naive: &Self, task| naive.stamps.get(&(edge.other, task)).map(|stamp| stamp.changed);
         let last_run = |naive: &Self| match edge.task {
             "t3" => naive.completed(edge.other),
             "c" => stamp(naive, "c.x").max(stamp(naive, "c.y")),
@@ -392,15 +406,15 @@ impl Naive {
         let hash = facts.hashes.get(&task).copied().unwrap_or_default();
         let has_hash = matches!(task.1, "t0" | "c.x");
         let must = self.forced.contains(&task)
-            || self.failed.contains(&task)
+            || (self.failed.contains(&task) && task.1 != "t3")
             || match self.stamps.get(&task) {
                 None => true,
-                Some(&(time, _)) if newest > time => true,
+                Some(stamp) if newest > stamp.completed => true,
                 Some(_) if has_hash && facts.broken_hashes.contains(&task) => return Err(Broken),
-                Some(&(_, old)) => (has_hash && old != hash) || facts.invalid.contains(&task),
+                Some(stamp) => (has_hash && stamp.hash != hash) || facts.invalid.contains(&task),
             };
         if !must {
-            return Ok(Some(self.stamps[&task].0));
+            return Ok(Some(self.stamps[&task].changed));
         }
         if has_hash && facts.broken_hashes.contains(&task) && !self.is_plan {
             return Err(Broken);
@@ -421,20 +435,28 @@ impl Naive {
             self.stamps.remove(&task);
             if task.1 == "t3" {
                 self.changed.insert(task.0, self.clock);
-            } else {
-                self.failed.insert(task);
             }
+            self.failed.insert(task);
             return Err(Broken);
         }
         facts.invalid.remove(&task);
-        self.failed.remove(&task);
+        let had_failed = self.failed.remove(&task);
+        let before = match task.1 {
+            "t3" => self.changed.get(&task.0).copied(),
+            _ => self.stamps.get(&task).map(|stamp| stamp.changed),
+        };
+        let is_idle = facts.idle.contains(&task) && !had_failed && before.is_some();
+        let changed = before.filter(|_| is_idle).unwrap_or(self.clock);
+        if is_idle {
+            self.unchanged.insert(task);
+        }
         if task.1 == "t3" {
             self.complete.insert(task.0, self.clock);
-            self.changed.insert(task.0, self.clock);
+            self.changed.insert(task.0, changed);
         } else {
-            self.stamps.insert(task, (self.clock, hash));
+            self.stamps.insert(task, Stamp { completed: self.clock, changed, hash });
         }
-        Ok(Some(self.clock))
+        Ok(Some(changed))
     }
 }
 
@@ -465,7 +487,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
         let (mut layout, mut parts) = self::layout(&place, &world, &edges);
         let mut sizes = Vec::new();
         for step in 0..STEPS {
-            let (kind, i) = (if step == 0 { 0 } else { next(14) }, next(OBJECTS));
+            let (kind, i) = (if step == 0 { 0 } else { next(15) }, next(OBJECTS));
             let task = (i, TASKS[next(3)]);
             let what = format!("seed {seed}, step {step}, kind {kind}, {task:?}");
             let mut fleet = layout.run().jobs(1 + next(8));
@@ -522,6 +544,16 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     fleet = fleet.exclude(other.to_string());
                     naive.excluded.insert(other);
                 }
+                13 => {
+                    // Many tasks report that they change nothing. Others report a change again.
+                    let mut facts = world.facts();
+                    facts.idle.clear();
+                    for _ in 0..next(3 * OBJECTS) {
+                        let all = ["t0", "t1", "t2", "t3", "c.x", "added"];
+                        facts.idle.insert((next(OBJECTS), all[next(all.len())]));
+                    }
+                    plans = false;
+                }
                 _ => {
                     // One object runs with its dependencies, and then the fleet runs.
                     *world.facts().hashes.entry((i / 2, "t0")).or_default() += 1;
@@ -547,7 +579,9 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
             let mut facts = world.facts();
             let ran = std::mem::take(&mut facts.ran);
             assert_eq!(ran, expected, "{what}");
+            assert_eq!(told(&report, TaskStatus::Unchanged), naive.unchanged, "{what}: unchanged");
             let mut reported = told(&report, TaskStatus::Ran);
+            reported.extend(told(&report, TaskStatus::Unchanged));
             reported.extend(told(&report, TaskStatus::Skipped));
             reported.extend(facts.failing.iter().filter(|task| ran.contains(task)));
             assert_eq!(reported, ran, "{what}: the report");

@@ -54,6 +54,7 @@ pub(crate) async fn history(layout: &Layout, what: &HistoryArgs) -> Result<Exit>
 fn row(entry: &HistoryEntry, object: &str) -> [Cell; 5] {
     let (style, ended) = match entry.ended {
         AttemptEnd::Ran => (GOOD, "done"),
+        AttemptEnd::Unchanged => (GOOD, "unchanged"),
         AttemptEnd::Skipped => (FAINT, "skipped"),
         AttemptEnd::Failed => (BAD, "failed"),
         AttemptEnd::Marked => (WOULD, "marked"),

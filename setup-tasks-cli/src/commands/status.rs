@@ -51,6 +51,7 @@ struct PeekedTask {
     task: ObjectTaskInspector,
     decision: Option<Decision>,
     last_run: Option<Stamp>,
+    last_change: Option<Timestamp>,
 }
 
 /// Returns the tasks in run order, with those of customizations in their place.
@@ -58,8 +59,8 @@ async fn leaves(object: &AnyObject) -> Result<Vec<PeekedTask>> {
     let leaves = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
     let mut peeked = Vec::new();
     for task in leaves.filter(|task| task.category() == TaskCategory::Task) {
-        let (decision, last_run) = (task.peek().await?, task.last_run().await?);
-        peeked.push(PeekedTask { task, decision, last_run });
+        let (decision, last_run, last_change) = (task.peek().await?, task.last_run().await?, task.last_change().await?);
+        peeked.push(PeekedTask { task, decision, last_run, last_change });
     }
     Ok(peeked)
 }
@@ -135,7 +136,7 @@ async fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
             peeked.last_run.as_ref().map(|stamp| (stamp.time, stamp.duration_us)).unzip();
         json!({
             "task": task.stamp_name(), "description": task.description(), "state": state, "reason": reason,
-            "last_run": time, "duration_us": took,
+            "last_run": time, "last_change": peeked.last_change, "duration_us": took,
         })
     };
     let tasks: Vec<_> = leaves(object).await?.iter().map(value).collect();

@@ -95,9 +95,10 @@ async fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Pl
     let last = past.first().and_then(|last| match last.when {
         When::WouldRun => None,
         When::Marked(at) => Some(format!("; marked as done {}, {}", clock(at), ago(at))),
-        When::Ran(at) => {
+        When::Ran(at) | When::Unchanged(at) => {
             let because = last.reason.as_deref().map(|reason| format!(", because {}", printable(reason)));
-            Some(format!("; last ran {}, {}{}", clock(at), ago(at), because.unwrap_or_default()))
+            let unchanged = if let When::Unchanged(_) = last.when { ", unchanged" } else { "" };
+            Some(format!("; last ran {}, {}{unchanged}{}", clock(at), ago(at), because.unwrap_or_default()))
         }
     });
     line(format!("  {GOOD}up to date{GOOD:#}{}", last.unwrap_or_default()));

@@ -79,7 +79,10 @@ impl Bars {
                     commands.remove(at);
                 }
             }),
-            EventKind::TaskRan { .. } | EventKind::TaskSkipped | EventKind::TaskFail { .. } => self.end(event),
+            EventKind::TaskRan { .. }
+            | EventKind::TaskUnchanged { .. }
+            | EventKind::TaskSkipped
+            | EventKind::TaskFail { .. } => self.end(event),
             _ => {}
         }
     }

@@ -76,13 +76,16 @@ impl Estimate {
         match event.kind {
             EventKind::TaskStart { .. } => todo[at].state = TodoState::Running(Instant::now()),
             EventKind::TaskRan { .. } => {
-                // All later tasks of the object run, too.
+                // Later tasks of the object run, too.
                 todo[at + 1..].iter_mut().filter(|task| task.state == TodoState::Perhaps).for_each(|task| {
                     task.state = TodoState::Expected;
                 });
                 self.end(&event.object, at);
             }
-            EventKind::TaskAlreadyRun | EventKind::TaskSkipped | EventKind::TaskFail { .. } => {
+            EventKind::TaskAlreadyRun
+            | EventKind::TaskUnchanged { .. }
+            | EventKind::TaskSkipped
+            | EventKind::TaskFail { .. } => {
                 self.end(&event.object, at);
             }
             _ => {}
@@ -123,7 +126,7 @@ async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
     let filter = HistoryFilter::new().limit(HISTORY);
     let mut took = HashMap::new();
     for entry in layout.history(&filter).await.unwrap_or_default() {
-        if entry.ended == AttemptEnd::Ran {
+        if matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Unchanged) {
             took.entry((entry.object, entry.task)).or_insert(Duration::from_micros(entry.duration_us));
         }
     }
@@ -169,6 +172,8 @@ mod tests {
         assert_eq!(estimate.left(), Some(Duration::from_secs(1)));
         estimate.record(&event("x", "a", EventKind::TaskRan { duration: Duration::ZERO }));
         assert_eq!((estimate.left(), estimate.done), (Some(Duration::from_secs(16)), 1));
+        estimate.record(&event("x", "b", EventKind::TaskUnchanged { duration: Duration::ZERO }));
+        assert_eq!((estimate.left(), estimate.done), (Some(Duration::from_secs(9)), 2));
         estimate.record(&event("x", "", EventKind::ObjectReady));
         assert_eq!((estimate.done, estimate.total), (3, 3));
     }

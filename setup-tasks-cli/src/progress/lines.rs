@@ -17,6 +17,9 @@ fn print(event: &Event, columns: Columns) {
     let say = |style: Style, what: &str, more: String| report(columns.line(event, style, what, &more));
     match &event.kind {
         EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", text::duration(*duration))),
+        EventKind::TaskUnchanged { duration } => {
+            say(GOOD, "unchanged", format!("in {}", text::duration(*duration)));
+        }
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
         EventKind::TaskFail { duration, log, .. } => {
             say(BAD, "failed", format!("after {}", text::duration(*duration)));

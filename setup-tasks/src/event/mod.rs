@@ -73,6 +73,12 @@ pub enum EventKind {
         #[serde(rename = "duration_us", serialize_with = "micros")]
         duration: Duration,
     },
+    /// The task succeeded and its stamp is written. It reported that nothing had to change.
+    TaskUnchanged {
+        /// The duration of all attempts together.
+        #[serde(rename = "duration_us", serialize_with = "micros")]
+        duration: Duration,
+    },
     /// The task failed after its last attempt, or one of its decision methods failed.
     TaskFail {
         /// The error, with its causes.

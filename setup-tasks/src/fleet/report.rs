@@ -61,8 +61,10 @@ pub struct ObjectResult {
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ObjectStatus {
-    /// At least one task ran.
+    /// At least one task ran and may have changed something.
     Ran,
+    /// At least one task ran, and none had to change anything.
+    Unchanged,
     /// All tasks are up to date.
     UpToDate,
     /// No task completed, and at least one task skipped itself.
@@ -86,16 +88,13 @@ pub enum ObjectStatus {
 impl ObjectResult {
     pub(super) fn new(object: &AnyObject, tasks: Vec<TaskReport>, up_to_date: usize) -> Self {
         let has = |status| leaves(&tasks).iter().any(|task| task.status == status);
-        let outcome = if has(TaskStatus::Ran) {
-            ObjectStatus::Ran
-        } else if has(TaskStatus::WouldRun) {
-            ObjectStatus::WouldRun
-        } else if has(TaskStatus::Undecided) {
-            ObjectStatus::Undecided
-        } else if has(TaskStatus::Skipped) {
-            ObjectStatus::Skipped
-        } else {
-            ObjectStatus::UpToDate
+        let outcome = match TaskStatus::BY_WEIGHT.into_iter().find(|&status| has(status)) {
+            Some(TaskStatus::Ran) => ObjectStatus::Ran,
+            Some(TaskStatus::WouldRun) => ObjectStatus::WouldRun,
+            Some(TaskStatus::Undecided) => ObjectStatus::Undecided,
+            Some(TaskStatus::Unchanged) => ObjectStatus::Unchanged,
+            Some(TaskStatus::Skipped) => ObjectStatus::Skipped,
+            Some(TaskStatus::UpToDate) | None => ObjectStatus::UpToDate,
         };
         Self {
             object: object.id().to_owned(),
@@ -163,8 +162,8 @@ impl FleetReport {
         let unfinished = of(ObjectStatus::Stopped);
         let has_failed = failed + behind > 0 || (not_tried > 0 && !self.stopped);
         let is_stopped = !has_failed && self.stopped;
-        let undecided = self.count(TaskStatus::Undecided);
-        let is_same = !has_failed && !is_stopped && would == 0 && ran == 0 && undecided == 0;
+        let (undecided, unchanged) = (self.count(TaskStatus::Undecided), self.count(TaskStatus::Unchanged));
+        let is_same = !has_failed && !is_stopped && would + ran + undecided + unchanged == 0;
         let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
         } else if is_stopped {
@@ -189,6 +188,7 @@ impl FleetReport {
         add(not_tried, "not tried");
         add(if would > 0 || has_failed || is_stopped { undecided } else { 0 }, "undecided");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
+        add(unchanged, "unchanged");
         add(if is_same { 0 } else { same }, "up to date");
         add(self.count(TaskStatus::Skipped), "skipped");
         add(of(ObjectStatus::Readonly), "readonly");
@@ -210,6 +210,7 @@ impl fmt::Display for FleetReport {
             for task in leaves(&result.tasks) {
                 let status = match task.status {
                     TaskStatus::Ran => "ran",
+                    TaskStatus::Unchanged => "unchanged",
                     TaskStatus::Skipped => "skipped",
                     TaskStatus::WouldRun => "would run",
                     TaskStatus::Undecided => "undecided",

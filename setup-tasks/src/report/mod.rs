@@ -53,7 +53,7 @@ pub struct TaskReport {
     /// task that would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided: Option<Undecided>,
-    /// The time when the task last completed, if it is known.
+    /// The time when the task last changed something, if it is known.
     #[serde(skip)]
     pub(crate) time: Option<Timestamp>,
 }
@@ -65,8 +65,10 @@ pub struct TaskReport {
 pub enum TaskStatus {
     /// The task is up to date.
     UpToDate,
-    /// The task ran.
+    /// The task ran, and may have changed something.
     Ran,
+    /// The task ran and reported that nothing had to change.
+    Unchanged,
     /// The task skipped itself.
     Skipped,
     /// The task would run. This is the status in a dry run.
@@ -74,6 +76,13 @@ pub enum TaskStatus {
     /// A dry run cannot decide whether the task would run; see
     /// [`TaskReport::undecided`](field@TaskReport::undecided).
     Undecided,
+}
+
+impl TaskStatus {
+    /// The statuses of tasks that are not up to date, the most important first. The first one that a
+    /// task of an object or of a customization has is the status of the whole.
+    pub(crate) const BY_WEIGHT: [Self; 5] =
+        [Self::Ran, Self::WouldRun, Self::Undecided, Self::Unchanged, Self::Skipped];
 }
 
 impl ObjectReport {
@@ -87,9 +96,14 @@ impl ObjectReport {
         with_status(&self.tasks, status)
     }
 
-    /// Returns the tasks that ran.
+    /// Returns the tasks that ran and may have changed something.
     pub fn ran(&self) -> impl Iterator<Item = &TaskReport> {
         self.with(TaskStatus::Ran)
+    }
+
+    /// Returns the tasks that ran and reported that nothing had to change.
+    pub fn unchanged(&self) -> impl Iterator<Item = &TaskReport> {
+        self.with(TaskStatus::Unchanged)
     }
 
     /// Returns the tasks that would run.
@@ -147,9 +161,7 @@ impl TaskReport {
         time: Option<Timestamp>,
     ) -> Self {
         let with = |status| subtasks.iter().find(|task| task.status == status);
-        let telling = [TaskStatus::Ran, TaskStatus::WouldRun, TaskStatus::Undecided, TaskStatus::Skipped]
-            .into_iter()
-            .find_map(with);
+        let telling = TaskStatus::BY_WEIGHT.into_iter().find_map(with);
         let status = telling.map_or(TaskStatus::UpToDate, |task| task.status);
         let (reason, duration) =
             (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());

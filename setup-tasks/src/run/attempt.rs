@@ -59,7 +59,9 @@ pub(crate) async fn run_task(
                 Some(error) => error,
                 None => {
                     log.end(None, began.elapsed());
-                    return Ok(outcome);
+                    // Nobody knows what the failed attempts changed.
+                    let may_have_changed = outcome == Outcome::Unchanged && attempt > 1;
+                    return Ok(if may_have_changed { Outcome::Done } else { outcome });
                 }
             },
         };
@@ -99,7 +101,7 @@ async fn once(
 
 /// Returns the error of a task that succeeded without creating one of its declared outputs.
 fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Option<anyhow::Error> {
-    let outputs = if let Outcome::Done = outcome { object.outputs(i)? } else { return None };
+    let outputs = if outcome == Outcome::Skipped { return None } else { object.outputs(i)? };
     match first_missing(&object.core().config().base_dir, &outputs) {
         Ok(None) => None,
         Ok(Some(output)) => Some(anyhow::anyhow!(

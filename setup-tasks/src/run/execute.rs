@@ -40,8 +40,12 @@ pub(super) struct Executed {
 /// The end of the execution of a task.
 #[derive(Debug)]
 pub(super) enum ExecutionEnd {
-    /// The task completed at this time. Later tasks are compared with it.
+    /// The task completed at this time, and may have changed something. Later tasks are compared with
+    /// it.
     Completed(Timestamp),
+    /// The task completed and changed nothing. Later tasks are compared with the time of its last
+    /// change, which is this one.
+    Unchanged(Timestamp),
     /// The task skipped itself.
     Skipped,
     /// The last attempt failed.
@@ -60,6 +64,7 @@ impl Executed {
         let duration = self.duration;
         match &self.end {
             ExecutionEnd::Completed(_) => EventKind::TaskRan { duration },
+            ExecutionEnd::Unchanged(_) => EventKind::TaskUnchanged { duration },
             ExecutionEnd::Skipped => EventKind::TaskSkipped,
             ExecutionEnd::Failed(FailedAttempt { error, log }) => {
                 EventKind::TaskFail { error: format!("{error:#}"), duration, log: log.clone() }
@@ -81,6 +86,7 @@ impl ExecutionEnd {
     ) -> Result<(TaskStatus, Option<Timestamp>), RunError> {
         match self {
             Self::Completed(time) => Ok((TaskStatus::Ran, Some(time))),
+            Self::Unchanged(time) => Ok((TaskStatus::Unchanged, Some(time))),
             Self::Skipped => Ok((TaskStatus::Skipped, None)),
             Self::Failed(FailedAttempt { error, .. }) => Err(RunError::Task {
                 object: object.core().id.to_string(),
@@ -144,7 +150,7 @@ impl Driver<'_> {
         let ran = running.scope(run_task(session, object, row, cx)).await;
         let mut nested = self.take_nested(&running).await?;
         match ran {
-            Ok(Outcome::Done) => {
+            Ok(outcome @ (Outcome::Done | Outcome::Unchanged)) => {
                 let duration = started.elapsed();
                 // An error of the hash function is not lost: the next run calls the function again
                 // and reports the error.
@@ -156,14 +162,19 @@ impl Driver<'_> {
                 }
                 let time = session.layout().clock().now();
                 let kept = cx.take_kept();
-                let success = Success { time, hash, source: has.source, inputs, changed_while_running, kept, duration };
+                // The tasks that it ran are a part of it, and so are their changes.
+                let is_unchanged = outcome == Outcome::Unchanged && !nested.iter().any(|task| task.is_change);
+                let unchanged_since = if is_unchanged { guard.last_change() } else { None };
+                let source = has.source;
+                let success =
+                    Success { time, unchanged_since, hash, source, inputs, changed_while_running, kept, duration };
                 let retimed = nested.iter_mut().filter_map(|task| task.retime(time, &self.records)).collect();
                 self.results.nested.extend(&nested);
-                let next = self.next_for_sure(due.frame, name, time);
+                let next = self.next_for_sure(due.frame, name, unchanged_since.unwrap_or(time));
                 guard.complete(&mut self.records.all, success, retimed, next).await?;
                 self.records.marked_ahead = self.records.marked_ahead.or(next);
                 self.record_nested(&nested);
-                Ok(ExecutionEnd::Completed(time))
+                Ok(unchanged_since.map_or(ExecutionEnd::Completed(time), ExecutionEnd::Unchanged))
             }
             Ok(Outcome::Skipped) => {
                 self.results.nested.append(&mut nested);

@@ -38,6 +38,8 @@ pub(crate) enum Mark {
 /// The data of a successful attempt.
 pub(crate) struct Success {
     pub(crate) time: Timestamp,
+    /// The time of the last change, if the attempt changed nothing.
+    pub(crate) unchanged_since: Option<Timestamp>,
     pub(crate) hash: Option<String>,
     pub(crate) source: Option<u64>,
     pub(crate) inputs: Vec<InputStamp>,
@@ -64,6 +66,14 @@ impl<'s> Guard<'s> {
         Ok(guard)
     }
 
+    /// Returns the time when the task last changed something before this attempt. Returns `None` if
+    /// the task has no stamp, or if its last attempt failed or never ended: nobody knows then what
+    /// was changed.
+    pub(crate) fn last_change(&self) -> Option<Timestamp> {
+        let previous = self.previous.as_ref().filter(|previous| previous.attempt.is_none())?;
+        previous.last_change(self.keeps == Keeps::Change)
+    }
+
     /// Writes the stamp of a successful attempt. The same write contains the new times of the tasks
     /// that it ran, and the mark of the next task if that one is known.
     pub(crate) async fn complete(
@@ -73,13 +83,14 @@ impl<'s> Guard<'s> {
         retimed: Vec<Change>,
         next: Option<&'static str>,
     ) -> Result<(), StampError> {
-        let time = success.time;
-        let history = self.history(time, AttemptEnd::Ran, success.duration, None);
+        let (time, changed) = (success.time, success.unchanged_since);
+        let ended = if changed.is_some() { AttemptEnd::Unchanged } else { AttemptEnd::Ran };
+        let history = self.history(time, ended, success.duration, None);
         retimed.iter().for_each(|change| change.apply(records));
         let mark = next.map(|task| mark(self.session, records, task, Keeps::Stamp));
         let entry = match self.keeps {
-            Keeps::Stamp => Entry::completed(self.stamp(success)),
-            Keeps::Change => Entry { changed: Some(time), ..Entry::default() },
+            Keeps::Stamp => Entry { changed, ..Entry::completed(self.stamp(success)) },
+            Keeps::Change => Entry::changed_at(changed.unwrap_or(time)),
         };
         let change = Change::Complete { task: self.task.to_owned(), entry, history };
         self.keep(records, change, retimed.into_iter().chain(mark)).await
@@ -142,12 +153,12 @@ impl<'s> Guard<'s> {
 /// time on.
 fn mark(session: &Session, records: &Records, task: &'static str, keeps: Keeps) -> Change {
     let since = session.layout().clock().now();
-    let (stamp, changed) = match keeps {
-        Keeps::Stamp => (records.get(task).and_then(|entry| entry.stamp.clone()), None),
-        Keeps::Change => (None, Some(since)),
+    let before = match keeps {
+        Keeps::Stamp => records.get(task).cloned().unwrap_or_default(),
+        Keeps::Change => Entry::changed_at(since),
     };
     let attempt = Some(Box::new(Attempt::Running { since, run: session.run() }));
-    Change::Begin { task: task.to_owned(), entry: Entry { stamp, attempt, changed } }
+    Change::Begin { task: task.to_owned(), entry: Entry { attempt, ..before } }
 }
 
 /// Withdraws a mark that was written ahead for a task that did not begin.

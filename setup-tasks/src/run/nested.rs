@@ -58,6 +58,8 @@ pub(super) struct Nested {
 pub(super) struct NestedTask {
     pub(super) name: &'static str,
     pub(super) time: Option<Timestamp>,
+    /// Whether the task may have changed something.
+    pub(super) is_change: bool,
 }
 
 impl RunningTask {
@@ -162,13 +164,18 @@ impl RunningTask {
 }
 
 impl NestedTask {
-    /// Sets the time of the task to that of the task that ran it. Returns the change to its record,
-    /// if it has one.
+    /// Sets the time of the task to that of the task that ran it. If the task changed nothing, the
+    /// time of its last change stays. Returns the change to its record, if it has one.
     pub(super) fn retime(&mut self, time: Timestamp, records: &Records) -> Option<Change> {
-        *self.time.as_mut()? = time;
+        let passed = self.time.as_mut()?;
+        if self.is_change {
+            *passed = time;
+        }
         let mut entry = records.get(self.name)?.clone();
         if let Some(stamp) = &mut entry.stamp {
             stamp.time = time;
+        } else if !self.is_change {
+            return None;
         } else {
             entry.changed = entry.changed.and(Some(time));
         }
@@ -201,11 +208,13 @@ impl Driver<'_> {
     }
 }
 
-/// Returns the tasks of a report that ran or skipped themselves, customizations included.
+/// Returns the tasks of a report that ran, changed nothing or skipped themselves, customizations
+/// included.
 fn executed(report: &TaskReport) -> Vec<NestedTask> {
     let mut all: Vec<_> = report.subtasks.iter().flat_map(executed).collect();
-    if matches!(report.status, TaskStatus::Ran | TaskStatus::Skipped) {
-        all.push(NestedTask { name: report.task, time: report.time });
+    if matches!(report.status, TaskStatus::Ran | TaskStatus::Unchanged | TaskStatus::Skipped) {
+        let is_change = report.status == TaskStatus::Ran;
+        all.push(NestedTask { name: report.task, time: report.time, is_change });
     }
     all
 }

@@ -19,6 +19,8 @@ pub struct TaskSnapshot {
     pub description: Cow<'static, str>,
     /// The task's stamp, unless a later attempt failed or was interrupted.
     pub stamp: Option<Stamp>,
+    /// The time when the task last changed something, if it is known. Later tasks compare with it.
+    pub changed: Option<Timestamp>,
     /// The decision according to the stamp, the source and the tasks before this one. Hash
     /// functions, inputs and invalidators are not considered. `None` for a task with a completion
     /// check, for a relationship and for a customization, since only a method can decide about
@@ -65,8 +67,8 @@ fn one(
         TaskCategory::Task | TaskCategory::Relationship => Ok(Vec::new()),
     };
     let has_stamp = has.category == TaskCategory::Task && !has.completion;
-    let last_run = entry.and_then(|entry| entry.last_run(has.completion));
-    let decision = if runs == Runs::Never { Some(Decision::UpToDate(last_run)) } else { None };
+    let last_change = entry.and_then(|entry| entry.last_change(has.completion));
+    let decision = if runs == Runs::Never { Some(Decision::UpToDate(last_change)) } else { None };
     let decision = decision.or_else(|| {
         let known = KnownFacts { entry, newest: earlier.newest(), ..KnownFacts::default() };
         match has_stamp.then(|| classify(&has.by_stamp_alone(), &known))? {
@@ -80,9 +82,10 @@ fn one(
         Some(Decision::UpToDate(time)) => *time,
         // The last attempt may have changed something. It counts if the check reports the task as
         // complete.
-        Some(Decision::Ask(_)) | None => last_run.filter(|_| has.completion),
+        Some(Decision::Ask(_)) | None => last_change.filter(|_| has.completion),
     };
     earlier.add(time, || Cow::Borrowed(task));
     let stamp = entry.and_then(Entry::valid).cloned();
-    TaskSnapshot { task, description: object.describe(row), stamp, decision, subtasks: subtasks.unwrap_or_default() }
+    let (description, subtasks) = (object.describe(row), subtasks.unwrap_or_default());
+    TaskSnapshot { task, description, stamp, changed: last_change, decision, subtasks }
 }

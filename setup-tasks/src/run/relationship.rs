@@ -115,12 +115,12 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
     let row = super::find_task(&other.0, related.task)?;
     let is_plan = cx.mode.is_plan();
     if cx.excludes(other.id()) || other.readonly() {
-        return last_run(&other.0, row, cx.mode).await;
+        return last_change(&other.0, row, cx.mode).await;
     }
     let permit = Permit::of(other.0.core(), cx.mode);
     // A real run does not change an object whose own configuration allows only plans.
     if !is_plan && permit.is_none() {
-        return last_run(&other.0, row, cx.mode).await;
+        return last_change(&other.0, row, cx.mode).await;
     }
     if related.ready && !is_plan {
         crate::ready::ready(&other.0, cx.work).await?;
@@ -128,7 +128,7 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
     if related.run_if_needed || (related.ready && is_plan) {
         return considered(&other.0, row, permit, cx).await;
     }
-    last_run(&other.0, row, cx.mode).await
+    last_change(&other.0, row, cx.mode).await
 }
 
 /// Returns the time of a task that was considered since the query began. The task may have been
@@ -171,7 +171,7 @@ async fn considered(
         drop(lock);
         return match progress.result(query, row) {
             Some(known) => known,
-            None => last_run(other, row, mode).await,
+            None => last_change(other, row, mode).await,
         };
     }
 }
@@ -190,14 +190,14 @@ fn drive_boxed(
 }
 
 /// Returns the time when a task last completed, without running anything.
-async fn last_run(object: &Arc<dyn DynObject>, row: usize, mode: Mode) -> Result<Option<Timestamp>, RunError> {
-    last_run_by(object, row, &object.core().load_in(mode).await?, mode).await
+async fn last_change(object: &Arc<dyn DynObject>, row: usize, mode: Mode) -> Result<Option<Timestamp>, RunError> {
+    last_change_by(object, row, &object.core().load_in(mode).await?, mode).await
 }
 
-/// Returns the time when a task last completed, according to the records of its object or to its
-/// completion check. A customization has the time of its newest task, and a relationship has no
+/// Returns the time when a task last changed something, according to the records of its object or to
+/// its completion check. A customization has the time of its newest task, and a relationship has no
 /// time.
-pub(super) fn last_run_by<'a>(
+pub(super) fn last_change_by<'a>(
     object: &'a Arc<dyn DynObject>,
     row: usize,
     records: &'a Records,
@@ -221,7 +221,7 @@ pub(super) fn last_run_by<'a>(
                     Verdict::Run(_) => Ok(None),
                 }
             }
-            TaskCategory::Task => Ok(entry.and_then(|entry| entry.last_run(false))),
+            TaskCategory::Task => Ok(entry.and_then(|entry| entry.last_change(false))),
         }
     })
 }
@@ -234,7 +234,7 @@ pub(super) async fn newest_by(
 ) -> Result<Option<Timestamp>, RunError> {
     let mut newest = None;
     for row in object.order().iter() {
-        newest = newest.max(last_run_by(object, row, records, mode).await?);
+        newest = newest.max(last_change_by(object, row, records, mode).await?);
     }
     Ok(newest)
 }

@@ -233,11 +233,10 @@ impl Driver<'_> {
         }
     }
 
-    /// Passes on the time of an unselected task: the time of its stamp, or that of its last change
-    /// if it has a completion check.
+    /// Passes on the time when an unselected task last changed something.
     fn unselected(&mut self, has: Features) -> Option<Timestamp> {
         let name = has.stamp_name;
-        let time = self.records.get(name).and_then(|entry| entry.last_run(has.completion));
+        let time = self.records.get(name).and_then(|entry| entry.last_change(has.completion));
         self.pass_on(time, || Cow::Borrowed(name));
         time
     }

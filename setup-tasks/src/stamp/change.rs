@@ -29,7 +29,8 @@ pub enum Change {
     Complete {
         /// The task.
         task: String,
-        /// The entry with the new stamp, or with the time of the change if the task has a completion check.
+        /// The entry with the new stamp, and with the time of the last change if the attempt changed
+        /// nothing or the task has a completion check.
         entry: Entry,
         /// The line of history.
         history: Box<HistoryEntry>,

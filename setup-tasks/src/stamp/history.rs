@@ -14,6 +14,8 @@ use crate::decide::Reason;
 pub enum AttemptEnd {
     /// The method did its work.
     Ran,
+    /// The method did its work, and found that nothing had to change.
+    Unchanged,
     /// The method asked to be skipped.
     Skipped,
     /// The method failed.

@@ -61,7 +61,8 @@ impl std::fmt::Display for RunId {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stamp {
-    /// The time when the task completed.
+    /// The time when the task last completed. A later task compares its own time with the time when
+    /// an earlier one last changed something; see [`Entry::changed`].
     pub time: Timestamp,
     /// The result of the hash function before the run, or the text that a user gave; empty if there
     /// is neither. A text that contains a [secret](crate::Secret) is replaced with `blake3-keyed:`
@@ -114,9 +115,11 @@ pub struct Entry {
     /// The last attempt, if it did not complete. It is boxed because most entries have none, and a
     /// run without work decodes all of them.
     pub attempt: Option<Box<Attempt>>,
-    /// The time when a task with a completion check last changed something in a run, or began an
-    /// attempt that did not complete. Such a task has no stamp. Later tasks compare with this time,
-    /// which never decides whether the task itself runs.
+    /// The time when the task last changed something, if that is not the time of the stamp. A task
+    /// whose last run changed nothing keeps the time of its last change here. A task with a
+    /// completion check has no stamp. It keeps the time when it last changed something in a run, or
+    /// began an attempt that did not complete. Later tasks compare with this time, which never
+    /// decides whether the task itself runs.
     #[serde(default)]
     pub changed: Option<Timestamp>,
 }
@@ -135,6 +138,11 @@ impl Entry {
         Self { stamp: Some(stamp), ..Self::default() }
     }
 
+    /// Returns the entry of a task that completed, and last changed something at an earlier time.
+    pub fn unchanged(stamp: Stamp, changed: Timestamp) -> Self {
+        Self { stamp: Some(stamp), changed: Some(changed), ..Self::default() }
+    }
+
     /// Returns the entry of a task without a stamp that last changed something at `time`.
     pub fn changed_at(time: Timestamp) -> Self {
         Self { changed: Some(time), ..Self::default() }
@@ -145,16 +153,21 @@ impl Entry {
         self.stamp.as_ref().filter(|_| self.attempt.is_none())
     }
 
-    /// Returns the time when the task last completed, without a call to its methods. The time comes
-    /// from the stamp, or from [`last_change`](Self::last_change) if the task has a completion
-    /// check.
-    pub(crate) fn last_run(&self, has_completion: bool) -> Option<Timestamp> {
-        if has_completion { self.last_change() } else { self.valid().map(|stamp| stamp.time) }
+    /// Returns the time when the task last changed something, without a call to its methods. Later
+    /// tasks compare with it. For a task with a completion check, it is the time of its
+    /// [`last_attempt`](Self::last_attempt).
+    pub(crate) fn last_change(&self, has_completion: bool) -> Option<Timestamp> {
+        if has_completion { self.last_attempt() } else { self.valid().map(|stamp| self.changed_by(stamp)) }
+    }
+
+    /// Returns the time of the last change of a task with this stamp.
+    pub(crate) fn changed_by(&self, stamp: &Stamp) -> Timestamp {
+        self.changed.unwrap_or(stamp.time)
     }
 
     /// Returns the time when a task with a completion check last changed something. An attempt that
     /// failed or has not ended counts, because it may have changed something.
-    pub(crate) fn last_change(&self) -> Option<Timestamp> {
+    pub(crate) fn last_attempt(&self) -> Option<Timestamp> {
         let attempt = self.attempt.as_deref().map(|attempt| match attempt {
             Attempt::Running { since, .. } => *since,
             Attempt::Failed { time, .. } => *time,
@@ -164,7 +177,7 @@ impl Entry {
 
     /// Returns the latest time in the entry.
     fn latest(&self) -> Option<Timestamp> {
-        self.stamp.as_ref().map(|stamp| stamp.time).max(self.last_change())
+        self.stamp.as_ref().map(|stamp| stamp.time).max(self.last_attempt())
     }
 }
 

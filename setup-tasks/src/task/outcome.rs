@@ -12,6 +12,12 @@ pub enum Outcome {
     /// The task did its work. Its stamp is written.
     #[default]
     Done,
+    /// The task ran and found that nothing had to change. Its stamp is written, and later tasks are
+    /// unaffected.
+    ///
+    /// It counts as a change nevertheless if the task has no stamp, or if its last attempt failed or
+    /// was interrupted, also within this run. Nobody knows then what was changed before.
+    Unchanged,
     /// The task had nothing to do. Its stamp is neither written nor removed, and later tasks are unaffected.
     Skipped,
 }

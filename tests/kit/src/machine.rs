@@ -138,6 +138,7 @@ impl Machine {
             "fail-until" if cx.attempt() < rest.parse()? => anyhow::bail!("attempt {} fails", cx.attempt()),
             "" | "fail-until" => {}
             "panic" => panic!("{rest}"),
+            "unchanged" => return Ok(Outcome::Unchanged),
             "skip" => return Ok(Outcome::Skipped),
             "skip-error" => return Err(setup_tasks::task::SkipSetupTask.into()),
             "hang" => std::future::pending().await,

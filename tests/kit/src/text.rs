@@ -10,6 +10,7 @@ pub fn lines(report: &ObjectReport) -> Vec<String> {
         let status = match task.status {
             TaskStatus::UpToDate => "up to date",
             TaskStatus::Ran => "ran",
+            TaskStatus::Unchanged => "unchanged",
             TaskStatus::Skipped => "skipped",
             TaskStatus::WouldRun => "would run",
             TaskStatus::Undecided => "undecided",
@@ -47,6 +48,7 @@ fn line(event: &Event) -> String {
         EventKind::TaskShouldRun { reason } => format!("should run: {reason}"),
         EventKind::TaskStart { attempt } => format!("start {attempt}"),
         EventKind::TaskRan { .. } => "ran".to_owned(),
+        EventKind::TaskUnchanged { .. } => "unchanged".to_owned(),
         EventKind::TaskFail { error, .. } => format!("fail: {error}"),
         EventKind::TaskRetry { attempt, error, .. } => format!("retry after {attempt}: {error}"),
         EventKind::TaskAlreadyRun => "already run".to_owned(),

@@ -4,7 +4,8 @@
 //!
 //! - `.stamp-NAME`: its modification time is the stamp's time, and its text is the stamp's
 //!   contents.
-//! - `.detail-NAME`: JSON with the rest of the stamp.
+//! - `.detail-NAME`: JSON with the rest of the stamp, and with the time of the last change if that is
+//!   another one.
 //! - `.attempt-NAME`: JSON, present while an attempt runs and after an attempt failed.
 //!
 //! A `.stamp-NAME` that another program wrote or touched counts as a stamp without details. The
@@ -118,8 +119,9 @@ impl FilesStore {
         for task in tasks(&directory)? {
             let detail = read_json::<Detail>(&directory, &file_name(".detail-", &task))?;
             let (detail, changed) = detail.map_or((None, None), |detail| (detail.stamp, detail.changed));
-            let stamp = read_stamp(&directory, &task, detail)?;
+            let (stamp, is_edited) = read_stamp(&directory, &task, detail)?;
             let attempt = read_json::<Box<Attempt>>(&directory, &file_name(".attempt-", &task))?;
+            let changed = if is_edited { None } else { changed };
             let entry = Entry { stamp, attempt, changed };
             records.set(&task, (entry != Entry::default()).then_some(entry));
         }
@@ -196,9 +198,9 @@ fn forget(directory: &PrivateDir, task: &str) -> Result<(), StampError> {
     name::PREFIXES.iter().try_for_each(|prefix| remove(directory, &file_name(prefix, task)))
 }
 
-/// Reads a stamp. `detail` contains the rest of the stamp and is used only if its time and text
-/// match the stamp's file.
-fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Result<Option<Stamp>, StampError> {
+/// Reads a stamp, and returns whether another program wrote it. `detail` contains the rest of the
+/// stamp and is used only if its time and text match the stamp's file.
+fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Result<(Option<Stamp>, bool), StampError> {
     let name = file_name(".stamp-", task);
     let path = || directory.path().join(&name);
     // The time and the text come from one open file, even if another process replaces it meanwhile.
@@ -208,13 +210,15 @@ fn read_stamp(directory: &PrivateDir, task: &str, detail: Option<Stamp>) -> Resu
         file.read_to_end(&mut contents)?;
         Ok(Some((contents, file.metadata()?.modified()?.into())))
     };
-    let Some((contents, time)) = read().map_err(|e| StampError::io("read", path(), e))? else { return Ok(None) };
+    let Some((contents, time)) = read().map_err(|e| StampError::io("read", path(), e))? else {
+        return Ok((None, false));
+    };
     let contents = String::from_utf8(contents)
         .map_err(|_| StampError::Damaged { path: path(), detail: "it is not UTF-8".to_owned() })?;
-    Ok(Some(match detail {
-        Some(detail) if detail.time == time && detail.contents == contents => detail,
-        _ => Stamp { time, contents, run: RunId { began: 0, pid: 0 }, ..Stamp::default() },
-    }))
+    Ok(match detail {
+        Some(detail) if detail.time == time && detail.contents == contents => (Some(detail), false),
+        _ => (Some(Stamp { time, contents, run: RunId { began: 0, pid: 0 }, ..Stamp::default() }), true),
+    })
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(directory: &PrivateDir, name: &str) -> Result<Option<T>, StampError> {

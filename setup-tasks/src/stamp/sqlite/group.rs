@@ -113,6 +113,7 @@ fn ended_text(ended: AttemptEnd) -> &'static str {
         AttemptEnd::Skipped => "skipped",
         AttemptEnd::Failed => "failed",
         AttemptEnd::Marked => "marked",
+        AttemptEnd::Unchanged => "unchanged",
     }
 }
 

@@ -279,6 +279,7 @@ impl Drop for SqliteStore {
 fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
     let ended = match row.get_ref(5)?.as_str()? {
         "ran" => AttemptEnd::Ran,
+        "unchanged" => AttemptEnd::Unchanged,
         "skipped" => AttemptEnd::Skipped,
         "marked" => AttemptEnd::Marked,
         _ => AttemptEnd::Failed,

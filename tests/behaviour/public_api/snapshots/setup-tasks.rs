@@ -392,6 +392,7 @@ impl<M: SetupTasks> Extract for ObjectRef<M> {}
 #[non_exhaustive]
 pub enum Outcome {
     Done,
+    Unchanged,
     Skipped,
 }
 impl IntoOutcome for Outcome {}
@@ -870,6 +871,7 @@ pub enum EventKind {
     TaskShouldRun { reason: Reason },
     TaskStart { attempt: u32 },
     TaskRan { duration: Duration },
+    TaskUnchanged { duration: Duration },
     TaskFail { error: String, duration: Duration, log: Option<PathBuf> },
     TaskRetry { error: String, attempt: u32, wait: Duration },
     TaskAlreadyRun,
@@ -987,6 +989,7 @@ impl ObjectResult {
 #[non_exhaustive]
 pub enum ObjectStatus {
     Ran,
+    Unchanged,
     UpToDate,
     Skipped,
     WouldRun,
@@ -1066,6 +1069,7 @@ impl ObjectTaskInspector {
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {}
     pub fn inputs(&self) -> Vec<PathPattern> {}
     pub async fn last_run(&self) -> Result<Option<Stamp>, StampError> {}
+    pub async fn last_change(&self) -> Result<Option<Timestamp>, StampError> {}
     pub async fn peek(&self) -> Result<Option<Decision>, StampError> {}
     pub async fn should_run(&self) -> Result<Option<Reason>, RunError> {}
 }
@@ -1371,6 +1375,7 @@ pub struct ObjectReport {
 impl ObjectReport {
     pub fn with(&self, status: TaskStatus) -> impl Iterator<Item = &TaskReport> {}
     pub fn ran(&self) -> impl Iterator<Item = &TaskReport> {}
+    pub fn unchanged(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn would_run(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn undecided(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn is_up_to_date(&self) -> bool {}
@@ -1478,6 +1483,7 @@ pub struct TaskSnapshot {
     pub task: &'static str,
     pub description: Cow<'static, str>,
     pub stamp: Option<Stamp>,
+    pub changed: Option<Timestamp>,
     pub decision: Option<Decision>,
     pub subtasks: Vec<TaskSnapshot>,
 }
@@ -1488,6 +1494,7 @@ pub struct TaskSnapshot {
 pub enum TaskStatus {
     UpToDate,
     Ran,
+    Unchanged,
     Skipped,
     WouldRun,
     Undecided,
@@ -1527,6 +1534,7 @@ pub enum Attempt {
 #[non_exhaustive]
 pub enum AttemptEnd {
     Ran,
+    Unchanged,
     Skipped,
     Failed,
     Marked,
@@ -1567,6 +1575,7 @@ pub struct Entry {
 }
 impl Entry {
     pub fn completed(stamp: Stamp) -> Self {}
+    pub fn unchanged(stamp: Stamp, changed: Timestamp) -> Self {}
     pub fn changed_at(time: Timestamp) -> Self {}
     pub fn valid(&self) -> Option<&Stamp> {}
 }
