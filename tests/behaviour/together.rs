@@ -18,6 +18,9 @@ const OBJECTS: usize = 200;
 const STEPS: usize = 100;
 const TASKS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 
+/// The tasks that may report that they changed nothing.
+const IDLE: [&str; 6] = ["t0", "t1", "t2", "t3", "c.x", "added"];
+
 /// A task of an object.
 type Task = (usize, &'static str);
 
@@ -546,12 +549,8 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                 }
                 13 => {
                     // Many tasks report that they change nothing. Others report a change again.
-                    let mut facts = world.facts();
-                    facts.idle.clear();
-                    for _ in 0..next(3 * OBJECTS) {
-                        let all = ["t0", "t1", "t2", "t3", "c.x", "added"];
-                        facts.idle.insert((next(OBJECTS), all[next(all.len())]));
-                    }
+                    let count = next(3 * OBJECTS);
+                    world.facts().idle = (0..count).map(|_| (next(OBJECTS), IDLE[next(IDLE.len())])).collect();
                     plans = false;
                 }
                 _ => {
@@ -576,24 +575,37 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
             let mut before = world.facts().clone();
             let report = fleet.await.unwrap();
             let (expected, failures) = naive.fleet(&mut before);
-            let mut facts = world.facts();
-            let ran = std::mem::take(&mut facts.ran);
-            assert_eq!(ran, expected, "{what}");
-            assert_eq!(told(&report, TaskStatus::Unchanged), naive.unchanged, "{what}: unchanged");
-            let mut reported = told(&report, TaskStatus::Ran);
-            reported.extend(told(&report, TaskStatus::Unchanged));
-            reported.extend(told(&report, TaskStatus::Skipped));
-            reported.extend(facts.failing.iter().filter(|task| ran.contains(task)));
-            assert_eq!(reported, ran, "{what}: the report");
-            assert_eq!(failed(&report), failures, "{what}: failures");
-            sizes.push(ran.len());
-            facts.failing.clear();
-            facts.skipping.clear();
-            facts.broken_hashes.clear();
+            sizes.push(compare(&report, &world, &naive, (&expected, &failures), &what));
         }
         sizes.sort_unstable();
         assert!(sizes[0] == 0 && sizes[STEPS / 2] > 0, "neither nothing nor all runs at every step: {sizes:?}");
     }
+}
+
+/// Compares a report and the world with the expected tasks and failures. Returns the number of tasks
+/// that ran, and repairs what was broken for one run.
+fn compare(
+    report: &FleetReport,
+    world: &World,
+    naive: &Naive,
+    (expected, failures): (&BTreeSet<Task>, &BTreeSet<usize>),
+    what: &str,
+) -> usize {
+    let mut facts = world.facts();
+    let ran = std::mem::take(&mut facts.ran);
+    assert_eq!(ran, *expected, "{what}");
+    let unchanged = told(report, TaskStatus::Unchanged);
+    assert_eq!(unchanged, naive.unchanged, "{what}: unchanged");
+    let mut reported = told(report, TaskStatus::Ran);
+    reported.extend(unchanged);
+    reported.extend(told(report, TaskStatus::Skipped));
+    reported.extend(facts.failing.iter().filter(|task| ran.contains(task)));
+    assert_eq!(reported, ran, "{what}: the report");
+    assert_eq!(failed(report), *failures, "{what}: failures");
+    facts.failing.clear();
+    facts.skipping.clear();
+    facts.broken_hashes.clear();
+    ran.len()
 }
 
 async fn layout_plan(layout: &Layout, naive: &Naive) -> FleetReport {
