@@ -7,6 +7,7 @@ mod store;
 
 use std::sync::Arc;
 
+use setup_tasks::error::explain;
 use setup_tasks::event::EventKind;
 use setup_tasks::prelude::*;
 use setup_tasks::run::RunError;
@@ -67,7 +68,7 @@ async fn main() -> Result<()> {
     begun.acquire().await?.forget();
     to_north.cut_off();
     if let Err(error) = on_south.break_lock().await {
-        println!("south: {error}");
+        println!("south: {}", explain(&error));
     }
     println!("south: {:?}", on_south.break_lock_of("north").await?);
     south_may_end.add_permits(1);

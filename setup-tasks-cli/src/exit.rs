@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use setup_tasks::error_help;
+
 /// The end of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -33,5 +35,20 @@ impl From<Exit> for ExitCode {
 
 /// A mistake in the command line, such as the name of an object that does not exist.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub(crate) struct UsageError(pub(crate) String);
+#[error("{text}")]
+pub(crate) struct UsageError {
+    text: String,
+    help: String,
+}
+
+error_help!(UsageError);
+
+impl UsageError {
+    pub(crate) fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { text: text.into(), help: help.into() }
+    }
+
+    fn help(&self) -> &str {
+        &self.help
+    }
+}

@@ -25,7 +25,7 @@ pub(crate) fn force(rest: &[String]) -> Result<()> {
 }
 
 fn gone(what: &str, help: &str) -> Result<()> {
-    Err(UsageError(format!("{what} no longer exists\nhelp: {help}")).into())
+    Err(UsageError::new(format!("{what} no longer exists"), help).into())
 }
 
 /// Returns arguments as a user would type them.

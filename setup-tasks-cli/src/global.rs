@@ -63,7 +63,10 @@ impl GlobalArgs {
     pub(crate) fn enter_directory(&self) -> Result<()> {
         let Some(directory) = &self.directory else { return Ok(()) };
         let entered = setup_tasks::config::work_in(directory);
-        entered.map_err(|error| UsageError(format!("cannot work in `{}`: {error}", directory.display())).into())
+        entered.map_err(|error| {
+            let text = format!("cannot work in `{}`: {error}", directory.display());
+            UsageError::new(text, "give `-C` the path of an existing directory").into()
+        })
     }
 
     fn verbosity(&self) -> Verbosity {

@@ -3,6 +3,7 @@
 use std::io;
 use std::panic::{set_hook, take_hook};
 
+use setup_tasks::error_help;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::exit::Exit;
@@ -10,10 +11,16 @@ use crate::output;
 
 /// The error that the system refuses to start a thread.
 #[derive(Debug, thiserror::Error)]
-#[error(
-    "cannot start: the system refuses to start threads\nhelp: compare the number of processes and threads of this user with the limit (`ulimit -u`)"
-)]
+#[error("cannot start: the system refuses to start threads")]
 struct TooFewThreads;
+
+error_help!(TooFewThreads);
+
+impl TooFewThreads {
+    fn help(_: &Self) -> &'static str {
+        "compare the number of processes and threads of this user with the limit (`ulimit -u`)"
+    }
+}
 
 /// Starts the async runtime. If the system refuses a thread, the process ends with an error.
 pub(crate) fn runtime() -> io::Result<Runtime> {

@@ -7,6 +7,7 @@ use std::io;
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use setup_tasks::error::Excerpt;
 use setup_tasks::fs::found;
 use setup_tasks::stamp::kind_of;
 use tera::{Context, Tera};
@@ -102,6 +103,6 @@ fn compile<T: AsRef<str>>(
 
 fn render_error(template: Template, error: &tera::Error) -> TemplateError {
     let report = error.to_string();
-    let report = report.strip_prefix("error: ").unwrap_or(&report).to_owned();
+    let report = Excerpt::new(report.strip_prefix("error: ").unwrap_or(&report));
     TemplateError::Render { template: template.name(), report }
 }

@@ -1,10 +1,11 @@
 //! Filesystems of machines, into which files are installed.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use setup_tasks::run::FileChange;
-use setup_tasks::{Result, TaskContext};
+use setup_tasks::{Result, TaskContext, error_help};
 
 use crate::rooted_directory::RootedDirectory;
 use crate::task::Rendered;
@@ -47,13 +48,13 @@ pub trait Filesystem: Send + Sync {
 #[non_exhaustive]
 pub enum InstallError {
     /// The path is absolute or contains `..`.
-    #[error("`{}` is not a path for an installed file\nhelp: write a relative path without `..`", path.display())]
+    #[error("`{}` is not a path for an installed file", path.display())]
     Outside {
         /// The path.
         path: PathBuf,
     },
     /// Something other than a file is at the path.
-    #[error("cannot {action} `{}`: it is {kind}\nhelp: move it away, or choose another path", root.join(path).display())]
+    #[error("cannot {action} `{}`: it is {kind}", root.join(path).display())]
     InPlace {
         /// The action.
         action: &'static str,
@@ -76,6 +77,19 @@ pub enum InstallError {
         /// The error of the operating system.
         source: io::Error,
     },
+}
+
+error_help!(InstallError);
+
+impl InstallError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Outside { .. } => Some("write a relative path without `..`".into()),
+            Self::InPlace { .. } => Some("move it away, or choose another path".into()),
+            Self::Io { .. } => None,
+        }
+    }
 }
 
 /// Returns the change from a file's content to a rendering. If one of them depends on a secret, the texts are left out.

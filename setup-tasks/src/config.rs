@@ -4,11 +4,15 @@ mod directories;
 mod discovery;
 mod environment;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use discovery::work_in;
 use serde::{Deserialize, Serialize};
+
+use crate::error::Excerpt;
+use crate::error_help;
 
 /// The configuration of a layout.
 ///
@@ -165,25 +169,37 @@ impl std::fmt::Debug for ConfigBuilder {
 
 /// The error of a configuration that cannot be loaded.
 #[derive(Clone, Debug, thiserror::Error)]
-#[error("{origin}: {problem}\nhelp: {help}")]
+#[error("{origin}: {problem}")]
 pub struct ConfigError {
     origin: String,
     problem: String,
     help: String,
+    /// The report of the parser, with the lines of the file.
+    #[source]
+    report: Option<Excerpt>,
 }
 
+error_help!(ConfigError);
+
 impl ConfigError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        Some((&*self.help).into())
+    }
+
     /// Creates an error whose help lists the keys.
     fn of_key(origin: impl Into<String>, problem: impl Into<String>) -> Self {
         let keys: Vec<_> = defaults().keys().cloned().collect();
-        Self { origin: origin.into(), problem: problem.into(), help: format!("the keys are {}", keys.join(", ")) }
+        let help = format!("the keys are {}", keys.join(", "));
+        Self { origin: origin.into(), problem: problem.into(), help, report: None }
     }
 
     /// Creates an error about the directories.
     fn of_directories(problem: impl Into<String>) -> Self {
         let help = "give cache_dir, state_dir and log_dir separate directories, none of which contains another or the base \
                     directory; the defaults are in `.setup-tasks` in the base directory";
-        Self { origin: "configuration".to_owned(), problem: problem.into(), help: help.to_owned() }
+        let (origin, help) = ("configuration".to_owned(), help.to_owned());
+        Self { origin, problem: problem.into(), help, report: None }
     }
 }
 
@@ -247,10 +263,13 @@ fn read_file(project: &Path, path: &Path) -> Result<toml::Table, ConfigError> {
         }
         _ => refuse(format!("cannot be read: {error}")),
     })?;
+    let unparsed = |error: toml::de::Error| ConfigError {
+        report: Excerpt::new(error.to_string()),
+        ..refuse("cannot be used as a configuration".to_owned())
+    };
     // A configuration is parsed first, so that an error contains the line.
-    let checked: Result<Config, _> = toml::from_str(&text);
-    checked.map_err(|error| refuse(error.to_string().trim_end().to_owned()))?;
-    toml::from_str(&text).map_err(|error| refuse(error.to_string()))
+    toml::from_str::<Config>(&text).map_err(unparsed)?;
+    toml::from_str(&text).map_err(unparsed)
 }
 
 /// Returns all keys with their default values.
@@ -262,6 +281,7 @@ fn defaults() -> toml::Table {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::explain;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
         let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
@@ -280,27 +300,27 @@ mod tests {
     #[test]
     fn an_unknown_key_is_named_with_its_file() {
         let file = file("cache_dri = 'c'");
-        let text = Config::builder().file(file.path()).load().unwrap_err().to_string();
+        let text = explain(&Config::builder().file(file.path()).load().unwrap_err());
         assert!(text.contains("cache_dri") && text.contains(file.path().to_str().unwrap()), "{text}");
     }
 
     #[test]
     fn a_value_of_the_wrong_type_names_its_key() {
         let file = file("lock_timeout_secs = 'soon'");
-        let text = Config::builder().file(file.path()).load().unwrap_err().to_string();
+        let text = explain(&Config::builder().file(file.path()).load().unwrap_err());
         assert!(text.contains("lock_timeout_secs"), "{text}");
     }
 
     #[test]
     fn a_missing_file_is_named() {
-        let text = Config::builder().file("/nowhere/config.toml").load().unwrap_err().to_string();
+        let text = explain(&Config::builder().file("/nowhere/config.toml").load().unwrap_err());
         assert!(text.contains("/nowhere/config.toml"), "{text}");
     }
 
     #[test]
     fn a_path_in_the_file_is_never_made_of_a_number() {
         let file = file("dry_run = true\ncache_dir = 1.10");
-        let text = Config::builder().file(file.path()).load().unwrap_err().to_string();
+        let text = explain(&Config::builder().file(file.path()).load().unwrap_err());
         assert!(text.contains("line 2") && text.contains("cache_dir"), "{text}");
     }
 }

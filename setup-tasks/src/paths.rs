@@ -1,10 +1,12 @@
 //! The cache, state and log directories of an object.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::OnceLock;
 
 use crate::config::{Config, ConfigError};
+use crate::error_help;
 use crate::private_dir::{Identity, PrivateDir, RESERVED, Roots, help, is_in_place};
 
 /// The error of a path of an object that is not available.
@@ -12,7 +14,7 @@ use crate::private_dir::{Identity, PrivateDir, RESERVED, Roots, help, is_in_plac
 #[non_exhaustive]
 pub enum PathError {
     /// The operating system returned an error.
-    #[error("cannot {action} `{}`\nhelp: {}", path.display(), help(source))]
+    #[error("cannot {action} `{}`", path.display())]
     Io {
         /// The operation.
         action: &'static str,
@@ -22,9 +24,7 @@ pub enum PathError {
         source: io::Error,
     },
     /// The subdir is not a plain relative path.
-    #[error(
-        "the subdir {subdir:?} {problem}\nhelp: a subdir is a relative path such as `hosts/gateway`; see `#[setup_tasks(subdir = \"…\")]` of its type"
-    )]
+    #[error("the subdir {subdir:?} {problem}")]
     Subdir {
         /// The subdir of the model.
         subdir: String,
@@ -32,7 +32,7 @@ pub enum PathError {
         problem: &'static str,
     },
     /// A directory was removed, moved or replaced during the run.
-    #[error("`{}` was removed, moved or replaced while the run used it: the data in it is lost\nhelp: restore it, or run again", path.display())]
+    #[error("`{}` was removed, moved or replaced while the run used it: the data in it is lost", path.display())]
     Moved {
         /// The directory.
         path: PathBuf,
@@ -40,6 +40,23 @@ pub enum PathError {
     /// The configuration of the object's injector cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+}
+
+error_help!(PathError);
+
+impl PathError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Io { source, .. } => Some(help(source).into()),
+            Self::Subdir { .. } => Some(
+                "a subdir is a relative path such as `hosts/gateway`; see `#[setup_tasks(subdir = \"…\")]` of its type"
+                    .into(),
+            ),
+            Self::Moved { .. } => Some("restore it, or run again".into()),
+            Self::Config(error) => error.help(),
+        }
+    }
 }
 
 /// Returns a subdir in its normal form, without `.` components and doubled or trailing slashes.

@@ -10,6 +10,7 @@ pub use std::vec::Vec;
 pub use std::{format, module_path};
 
 pub use crate::depends::{AnyModel, IntoRelatives, Related, Relatives, SystemDependency};
+pub use crate::error::{HelpOf, IntoHelp};
 pub use crate::event::EventKey;
 pub use crate::object::{HasBlock, NoBlock, Object, SetupTasks};
 pub use crate::stamp::PathPattern;

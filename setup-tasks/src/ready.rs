@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::error::explain;
 use crate::event::EventKind;
 pub use crate::object::ReadyError;
 use crate::object::{AnyObject, DynObject, Object, SetupTasks};
@@ -47,7 +48,7 @@ fn bring_up(object: &Arc<dyn DynObject>) -> crate::BoxFuture<'static, anyhow::Re
         let result = object.clone().bring_to_ready().await;
         object.core().emit("", || match &result {
             Ok(()) => EventKind::ObjectReady,
-            Err(error) => EventKind::ObjectFailed { error: format!("{error:#}") },
+            Err(error) => EventKind::ObjectFailed { error: explain(error.as_ref()) },
         });
         result
     })

@@ -56,7 +56,7 @@ async fn what_prevents_a_status_is_an_error() {
     let much = cx.command("yes").output_limit(1000).output_and_status().await.unwrap_err();
     assert!(matches!(much, CommandError::TooMuchOutput { limit: 1000, .. }), "{much:?}");
     let failed = cx.command("sh").args(["-c", "echo no >&2; exit 3"]).output_bytes().await.unwrap_err();
-    assert!(chain(failed).contains("exit status: 3\nlast output:\nno"));
+    assert!(chain(failed).contains("exit status: 3: no"));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use setup_tasks::prelude::*;
 use setup_tasks::{InjectionKey, Layout};
 
-use test_kit::{Log, Scratch, lines};
+use test_kit::{Log, Scratch, chain, lines};
 
 /// The other object. A request for it within a plan results in a plan.
 #[derive(SetupTasks)]
@@ -254,7 +254,7 @@ async fn changes_that_a_dry_run_must_not_make_are_errors() {
             anyhow::Error::new(repo.as_any().mark_done("add_packages").await.unwrap_err()),
             anyhow::Error::new(repo.clear_stamps_and_cache().await.unwrap_err()),
         ] {
-            let text = error.to_string();
+            let text = chain(error);
             assert!(text.contains("of `repo` stay") && text.contains("this is a dry run\nhelp: "), "{text}");
         }
         // Removing a stamp that is not there changes nothing in a run, either.
@@ -354,7 +354,7 @@ async fn a_failing_check_after_a_task_that_would_run_is_undecided() {
     assert!(database.as_any().plan().await.unwrap().is_up_to_date());
     // The failure of a check is reported if no earlier task would run.
     std::fs::remove_file(database.state_path().unwrap().join("installed")).unwrap();
-    let failed = test_kit::chain(database.as_any().plan().await.unwrap_err());
+    let failed = chain(database.as_any().plan().await.unwrap_err());
     assert_eq!(failed, error);
 }
 

@@ -317,7 +317,7 @@ async fn forced_tasks_run_once_whichever_caller_is_first() {
 #[tokio::test]
 async fn filters_that_select_nothing_are_errors_that_list_the_existing_names() {
     let site = site();
-    let error = async |run: setup_tasks::fleet::FleetRun| run.await.unwrap_err().to_string();
+    let error = async |run: setup_tasks::fleet::FleetRun| chain(run.await.unwrap_err());
     let run = || site.layout.run();
     let text = error(run().include("gord")).await;
     assert_eq!(text, "no object matches `gord`\nhelp: did you mean `good`?");

@@ -17,6 +17,7 @@ mod declaring;
 mod depths;
 mod drifting;
 mod dry_runs;
+mod errors;
 mod fleets;
 mod floors;
 mod generated;

@@ -357,10 +357,10 @@ fn directories_that_would_mix_are_refused_when_the_configuration_is_loaded_or_an
     for (edit, parts) in edits {
         let base = place.path().to_owned();
         let loaded = Config::builder().set(move |config| config.base_dir = base).set(edit).load();
-        let error = loaded.unwrap_err().to_string();
+        let error = chain(loaded.unwrap_err());
         assert!(parts.iter().all(|part| error.contains(part)) && error.contains("help: "), "{error}");
         let layout = place.layout_with(edit);
         let refused = layout.add(Machine::new("m")).unwrap_err();
-        assert!(matches!(&refused, AddError::Config(_)) && refused.to_string() == error, "{refused}");
+        assert!(matches!(&refused, AddError::Config(_)) && chain(refused) == error, "{error}");
     }
 }

@@ -347,8 +347,7 @@ async fn names_that_hold_a_secret_are_refused_without_showing_it() {
     let _known = Secret::new("not-for-a-name".to_owned());
     let place = Scratch::new();
     let layout = place.layout();
-    let add =
-        |id: &str, subdir: &str| layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err().to_string();
+    let add = |id: &str, subdir: &str| chain(layout.add(Named { id: id.into(), subdir: subdir.into() }).unwrap_err());
     let error = add("a/not-for-a-name", "a");
     assert!(error.contains("its id `a/[secret]` contains a secret\nhelp: "), "{error}");
     let reads = layout.add(Reads { file: "not-for-a-name" }).unwrap();

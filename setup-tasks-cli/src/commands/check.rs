@@ -1,6 +1,7 @@
 //! The command `check`, which looks for mistakes and runs nothing.
 
 use serde_json::json;
+use setup_tasks::error::explain;
 use setup_tasks::{Layout, Result};
 
 use crate::exit::Exit;
@@ -16,7 +17,7 @@ pub(crate) async fn check(layout: &Layout, as_json: bool) -> Result<Exit> {
         problems.extend(object.check().await.into_iter().map(anyhow::Error::from));
     }
     if as_json {
-        let problems: Vec<_> = problems.iter().map(|problem| format!("{problem:#}")).collect();
+        let problems: Vec<_> = problems.iter().map(|problem| explain(problem.as_ref())).collect();
         output::json(&json!({ "version": 1, "objects": objects.len(), "tasks": tasks, "problems": problems }))?;
     } else if problems.is_empty() {
         line(format!("{GOOD}ok{GOOD:#}: {} objects, {tasks} tasks, no mistakes found", objects.len()));

@@ -81,10 +81,8 @@ fn format(what: &GraphArgs) -> Result<GraphFormat> {
         Some("txt") => Ok(GraphFormat::Text),
         _ => {
             let text = format!("`{}` does not imply a format", path.display());
-            Err(UsageError(format!(
-                "{text}\nhelp: add `--format`, or use a name that ends in .svg, .dot, .mmd or .txt"
-            ))
-            .into())
+            let help = "add `--format`, or use a name that ends in .svg, .dot, .mmd or .txt";
+            Err(UsageError::new(text, help).into())
         }
     }
 }

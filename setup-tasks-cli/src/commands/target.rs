@@ -22,7 +22,7 @@ pub(crate) fn find(layout: &Layout, name: &str) -> Result<Target> {
         Split::Task { object, task } => Ok(Target { object, task: Some(task) }),
         Split::UnknownTask { object, task, known } => {
             let help = name_help(&task, "its tasks are", known.iter().map(String::as_str));
-            Err(UsageError(format!("`{}` has no task `{task}`\nhelp: {help}", object.id())).into())
+            Err(UsageError::new(format!("`{}` has no task `{task}`", object.id()), help).into())
         }
         Split::NoObject => Err(no_object(layout, name)),
     }
@@ -35,7 +35,7 @@ pub(crate) fn find_task(layout: &Layout, name: &str) -> Result<(AnyObject, Strin
     }
     find(layout, name)?;
     let help = "write `OBJECT/TASK`; `status OBJECT` lists the tasks";
-    Err(UsageError(format!("`{name}` is not a task\nhelp: {help}")).into())
+    Err(UsageError::new(format!("`{name}` is not a task"), help).into())
 }
 
 /// Checks that names select objects. A name that is not a pattern gets help with similar names.
@@ -43,7 +43,7 @@ pub(crate) fn check_objects(layout: &Layout, names: &[String]) -> Result<()> {
     for name in names.iter().filter(|name| layout.get(name).is_none()) {
         if let Split::Task { object, .. } = task(layout, name) {
             let help = format!("name its object `{}`; `up --force` also takes tasks", object.id());
-            return Err(UsageError(format!("`{name}` is a task\nhelp: {help}")).into());
+            return Err(UsageError::new(format!("`{name}` is a task"), help).into());
         }
         if !is_pattern(name) {
             return Err(no_object(layout, name));
@@ -99,12 +99,13 @@ fn task_names(tasks: &[ObjectTaskInspector]) -> Vec<String> {
 fn no_object(layout: &Layout, name: &str) -> anyhow::Error {
     let all = layout.all();
     let help = name_help(name, "the objects are", all.iter().map(AnyObject::id));
-    UsageError(format!("there is no object `{name}`\nhelp: {help}")).into()
+    UsageError::new(format!("there is no object `{name}`"), help).into()
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use setup_tasks::Customization;
+    use setup_tasks::error::explain;
     use setup_tasks::prelude::*;
 
     use super::*;
@@ -153,7 +154,7 @@ pub(super) mod tests {
             let target = find(&layout, &format!("desk/{name}")).unwrap();
             assert_eq!((target.object.id(), target.task.as_deref()), ("desk", Some(name)));
         }
-        let error = |task: &str| find(&layout, &format!("desk/{task}")).err().unwrap().to_string();
+        let error = |task: &str| explain(find(&layout, &format!("desk/{task}")).err().unwrap().as_ref());
         assert_eq!(error("lamp.blub"), "`desk` has no task `lamp.blub`\nhelp: did you mean `lamp.bulb`?");
         assert!(error("screw").ends_with("help: its tasks are `lamp`, `lamp.bulb`, `lamp.bulb.screw_in`"));
     }

@@ -14,10 +14,7 @@ use crate::progress::Progress;
 /// Runs what must run. Failures are printed and show in the exit code.
 pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
     if args.diff && !args.dry_run {
-        return Err(UsageError(
-            "a run shows no changes of files\nhelp: `plan --diff` shows what would change".to_owned(),
-        )
-        .into());
+        return Err(UsageError::new("a run shows no changes of files", "`plan --diff` shows what would change").into());
     }
     if !args.exec.json && (args.dry_run || layout.is_dry_run()) {
         return plan::plan(layout, args, false).await;

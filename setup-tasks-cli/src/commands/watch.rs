@@ -9,7 +9,7 @@ use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 use setup_tasks::fleet::Stop;
 use setup_tasks::inspect::ObjectTaskInspector;
 use setup_tasks::stamp::PathPattern;
-use setup_tasks::{Layout, Result};
+use setup_tasks::{Layout, Result, error_help};
 use tokio::sync::mpsc;
 
 use super::up;
@@ -90,6 +90,19 @@ struct InputPattern {
 /// The modification time, size and inode of each file.
 type States = BTreeMap<PathBuf, (Option<SystemTime>, u64, u64)>;
 
+/// The error of a layout whose tasks have no inputs.
+#[derive(Debug, thiserror::Error)]
+#[error("there is nothing to watch: no task declares inputs")]
+struct NothingToWatch;
+
+error_help!(NothingToWatch);
+
+impl NothingToWatch {
+    fn help(_: &Self) -> &'static str {
+        "give tasks `inputs = […]`, or name the site's file with `Layout::add_source`"
+    }
+}
+
 impl Watched {
     fn of(layout: &Layout) -> Result<Self> {
         let base = &layout.config().base_dir;
@@ -104,8 +117,7 @@ impl Watched {
             }
         }
         if files.is_empty() && patterns.is_empty() {
-            let help = "give tasks `inputs = […]`, or name the site's file with `Layout::add_source`";
-            anyhow::bail!("there is nothing to watch: no task declares inputs\nhelp: {help}");
+            return Err(NothingToWatch.into());
         }
         let (told, events) = mpsc::channel(1);
         // The channel holds one event, which stands for all others. The receiver may be gone at the end.

@@ -8,6 +8,7 @@ mod text;
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use setup_tasks::error::explain;
 use setup_tasks::fleet::{FleetReport, ObjectStatus};
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
 use setup_tasks::run::TaskReport;
@@ -136,9 +137,8 @@ impl Node {
         causes: &Causes<'_>,
     ) -> Result<Self> {
         let result = plan.object(object.id());
-        let error = result
-            .and_then(|result| result.error.as_ref())
-            .map(|error| printable(&format!("{:#}", error.get())).into_owned());
+        let error =
+            result.and_then(|result| result.error.as_ref()).map(|error| printable(&explain(&**error)).into_owned());
         let looked_at = result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectStatus::Readonly);
         let would: Vec<&TaskReport> = result.into_iter().flat_map(setup_tasks::fleet::ObjectResult::leaves).collect();
         let mut nodes = Vec::new();

@@ -15,7 +15,7 @@ use crate::exit::UsageError;
 pub(crate) async fn confirm(what: &str) -> Result<bool> {
     if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
         let text = format!("cannot ask whether to {what}: there is no terminal");
-        return Err(UsageError(format!("{text}\nhelp: add `--yes`")).into());
+        return Err(UsageError::new(text, "add `--yes`").into());
     }
     // The error means that the question cannot be shown, and no answer comes.
     let _ = write!(anstream::stderr().lock(), "{what}? [y/N] ");

@@ -13,6 +13,7 @@ use super::CommandError;
 use super::running::{RegisteredCommand, Signal, StartPermit, is_closed};
 use super::stdin::Feed;
 use super::tail::Tail;
+use crate::error::Excerpt;
 use crate::log::{LogStream, TaskLog};
 
 /// The time between the request to end and the kill.
@@ -182,8 +183,8 @@ impl Child {
     }
 
     /// Returns the last lines of standard error.
-    pub(super) fn stderr(&self) -> String {
-        self.outputs.last.text()
+    pub(super) fn stderr(&self) -> Option<Excerpt> {
+        Excerpt::new(self.outputs.last.text())
     }
 
     /// Returns the process id until the process has been waited for.

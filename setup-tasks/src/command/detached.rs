@@ -8,6 +8,7 @@ use super::child::{Child, within};
 use super::running::unless_ending;
 use super::tail::Tail;
 use super::{CommandError, TaskCommand};
+use crate::error::Excerpt;
 use crate::log::TaskLog;
 use crate::text::one_line;
 
@@ -112,7 +113,7 @@ impl OwnLog {
     }
 
     /// Returns the last lines, or an empty string if the file cannot be read.
-    fn last_lines(mut self) -> String {
+    fn last_lines(mut self) -> Option<Excerpt> {
         let mut bytes = Vec::new();
         let from = self.file.metadata().map_or(0, |meta| meta.len().saturating_sub(Tail::MOST));
         let read = self.file.seek(SeekFrom::Start(from)).and_then(|_| self.file.read_to_end(&mut bytes));
@@ -120,6 +121,6 @@ impl OwnLog {
         tail.push(crate::secret::redact(&String::from_utf8_lossy(if read.is_ok() { &bytes } else { &[] })).as_bytes());
         let text = tail.text();
         let lines: Vec<_> = text.lines().filter(|line| !line.starts_with("# ")).collect();
-        lines.join("\n")
+        Excerpt::new(lines.join("\n"))
     }
 }

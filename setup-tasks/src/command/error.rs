@@ -1,16 +1,20 @@
 //! Errors of commands.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::time::Duration;
+
+use crate::error::Excerpt;
+use crate::error_help;
 
 /// An error of a command. [Secrets](crate::Secret) in the texts are replaced.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CommandError {
     /// The command cannot be started.
-    #[error("cannot start `{command}`{}", hint(source))]
+    #[error("cannot start `{command}`")]
     Start {
         /// The command.
         command: String,
@@ -18,29 +22,29 @@ pub enum CommandError {
         source: io::Error,
     },
     /// The command ended without success.
-    #[error("`{command}` ended with {status}{}", stderr_excerpt(stderr))]
+    #[error("`{command}` ended with {status}")]
     Failed {
         /// The command.
         command: String,
         /// The exit status.
         status: ExitStatus,
-        /// The last lines of standard error.
-        stderr: String,
+        /// The last lines of standard error, if there are any.
+        #[source]
+        stderr: Option<Excerpt>,
     },
     /// The command exceeded its timeout and was ended.
-    #[error("`{command}` took longer than its timeout of {limit:?}{}", stderr_excerpt(stderr))]
+    #[error("`{command}` took longer than its timeout of {limit:?}")]
     TimedOut {
         /// The command.
         command: String,
         /// The timeout.
         limit: Duration,
-        /// The last lines of standard error.
-        stderr: String,
+        /// The last lines of standard error, if there are any.
+        #[source]
+        stderr: Option<Excerpt>,
     },
     /// The command wrote more than may be captured and was ended.
-    #[error(
-        "`{command}` wrote more output than its limit of {limit} bytes\nhelp: raise `output_limit_kib` in the configuration, give the command an `output_limit`, or let it write to a file"
-    )]
+    #[error("`{command}` wrote more output than its limit of {limit} bytes")]
     TooMuchOutput {
         /// The command.
         command: String,
@@ -48,9 +52,7 @@ pub enum CommandError {
         limit: usize,
     },
     /// There is no terminal that could be handed over to the command.
-    #[error(
-        "cannot hand the terminal over to `{command}`: {problem}\nhelp: run it from a terminal, in the foreground, or pass the answers by the command's standard input"
-    )]
+    #[error("cannot hand the terminal over to `{command}`: {problem}")]
     NoTerminal {
         /// The command.
         command: String,
@@ -58,7 +60,7 @@ pub enum CommandError {
         problem: &'static str,
     },
     /// The file for the standard input of the command cannot be opened. The command was not started.
-    #[error("cannot read the standard input of `{command}` from `{}`{}", path.display(), input_help(source))]
+    #[error("cannot read the standard input of `{command}` from `{}`", path.display())]
     StdinFile {
         /// The command.
         command: String,
@@ -95,34 +97,53 @@ pub enum CommandError {
     },
 }
 
+error_help!(CommandError);
+
 impl CommandError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        let help = match self {
+            Self::Start { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "install it, or check that its directory is in PATH",
+                io::ErrorKind::PermissionDenied => "check that this user may execute it",
+                io::ErrorKind::WouldBlock => {
+                    "compare the number of processes and threads of this user with the limit (`ulimit -u`)"
+                }
+                _ => return None,
+            },
+            Self::Failed { stderr: Some(stderr), .. } | Self::TimedOut { stderr: Some(stderr), .. }
+                if TERMINAL_ERRORS.iter().any(|error| stderr.as_str().contains(error)) =>
+            {
+                "a task's command has no terminal to ask at; pass the answer by its standard input or an option, or \
+                 hand the terminal over with `.interactive()`"
+            }
+            Self::TooMuchOutput { .. } => {
+                "raise `output_limit_kib` in the configuration, give the command an `output_limit`, or let it write \
+                 to a file"
+            }
+            Self::NoTerminal { .. } => {
+                "run it from a terminal, in the foreground, or pass the answers by the command's standard input"
+            }
+            Self::StdinFile { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound => "check the path; a relative path starts at the directory of this process",
+                io::ErrorKind::InvalidInput => {
+                    "name a regular file, or open it and pass it as a reader with `stdin_reader`"
+                }
+                _ => return None,
+            },
+            Self::Failed { .. } | Self::TimedOut { .. } | Self::Stdin { .. } | Self::Log { .. } | Self::Lost { .. } => {
+                return None;
+            }
+        };
+        Some(help.into())
+    }
+
     /// Returns the error with the last lines of output from another place.
-    pub(super) fn with_last_lines(mut self, lines: impl FnOnce() -> String) -> Self {
+    pub(super) fn with_last_lines(mut self, lines: impl FnOnce() -> Option<Excerpt>) -> Self {
         if let Self::Failed { stderr, .. } | Self::TimedOut { stderr, .. } = &mut self {
             *stderr = lines();
         }
         self
-    }
-}
-
-fn input_help(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "\nhelp: check the path; a relative path starts at the directory of this process",
-        io::ErrorKind::InvalidInput => {
-            "\nhelp: name a regular file, or open it and pass it as a reader with `stdin_reader`"
-        }
-        _ => "",
-    }
-}
-
-fn hint(error: &io::Error) -> &'static str {
-    match error.kind() {
-        io::ErrorKind::NotFound => "\nhelp: install it, or check that its directory is in PATH",
-        io::ErrorKind::PermissionDenied => "\nhelp: check that this user may execute it",
-        io::ErrorKind::WouldBlock => {
-            "\nhelp: compare the user's limit of processes and threads (`ulimit -u`) with their number"
-        }
-        _ => "",
     }
 }
 
@@ -138,13 +159,3 @@ const TERMINAL_ERRORS: [&str; 8] = [
     "Inappropriate ioctl for device",
     "must be run from a terminal",
 ];
-
-fn stderr_excerpt(stderr: &str) -> String {
-    let stderr = stderr.trim_end();
-    if stderr.is_empty() {
-        return String::new();
-    }
-    let help = "\nhelp: a task's command has no terminal to ask at; pass the answer by its standard input or an option, or hand the terminal over with `.interactive()`";
-    let help = if TERMINAL_ERRORS.iter().any(|error| stderr.contains(error)) { help } else { "" };
-    format!("\nlast output:\n{stderr}{help}")
-}

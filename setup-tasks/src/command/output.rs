@@ -6,6 +6,7 @@ use std::process::ExitStatus;
 use super::child::{Child, within};
 use super::running::unless_ending;
 use super::{CommandError, TaskCommand};
+use crate::error::Excerpt;
 
 /// The exit status and the standard output of a command:
 /// [`TaskCommand::output_and_status`].
@@ -29,7 +30,7 @@ impl CommandOutput {
 struct Ended {
     text: String,
     output: CommandOutput,
-    stderr: String,
+    stderr: Option<Excerpt>,
 }
 
 impl TaskCommand {

@@ -63,7 +63,7 @@ impl InteractiveCommand {
         if status.success() {
             return Ok(());
         }
-        Err(CommandError::Failed { command, status, stderr: String::new() })
+        Err(CommandError::Failed { command, status, stderr: None })
     }
 
     /// Runs the command and returns its exit status, also if it is not 0. This suits a dialog whose

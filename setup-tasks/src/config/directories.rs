@@ -136,7 +136,7 @@ mod tests {
     fn problem(base: &Path, edit: impl FnOnce(&mut Config)) -> Option<String> {
         let mut config = Config { base_dir: base.to_owned(), ..Config::default() };
         edit(&mut config);
-        validate(config).err().map(|error| error.to_string())
+        validate(config).err().map(|error| crate::error::explain(&error))
     }
 
     fn is_refused(base: &Path, edit: impl FnOnce(&mut Config), parts: [&str; 2]) {

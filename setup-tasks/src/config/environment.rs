@@ -22,7 +22,7 @@ pub(super) fn read(
         let refuse = |problem: String| ConfigError::of_key(format!("environment variable {name}"), problem);
         let Some(default) = defaults.get(key) else {
             let help = name_help(key, "the keys are", defaults.keys().map(String::as_str));
-            return Err(refuse(format!("there is no key `{key}`; {help}")));
+            return Err(ConfigError { help, ..refuse(format!("there is no key `{key}`")) });
         };
         let Some(text) = text.to_str() else { return Err(refuse(format!("`{}` is not UTF-8", text.display()))) };
         let value = parse(default, text);
@@ -51,6 +51,7 @@ fn parse(default: &Value, text: &str) -> Result<Value, &'static str> {
 mod tests {
     use super::super::Config;
     use super::*;
+    use crate::error::explain;
 
     fn config(name: &str, text: &str) -> Result<Config, ConfigError> {
         let values = read("LAB", [(name.into(), text.into())])?;
@@ -83,7 +84,7 @@ mod tests {
             ("LAB_LOCK_TIMEOUT_SECS", "-1"),
             ("LAB_LOCK_TIMEOUT_SECS", "soon"),
         ] {
-            let error = config(name, text).unwrap_err().to_string();
+            let error = explain(&config(name, text).unwrap_err());
             assert!(error.contains(&format!("environment variable {name}: {text:?} is not")), "{error}");
             assert!(error.contains("help: the keys are"), "{error}");
         }

@@ -9,11 +9,13 @@ mod runner;
 mod schedule;
 
 use std::any::TypeId;
+use std::borrow::Cow;
 use std::time::SystemTime;
 
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
 
 use crate::BoxFuture;
+use crate::error_help;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
 use crate::stamp::StampError;
@@ -83,9 +85,7 @@ enum OfType {
 #[non_exhaustive]
 pub enum FleetError {
     /// A pattern is malformed.
-    #[error(
-        "`{pattern}` is not a pattern: {problem}\nhelp: `*` stands for any text, `?` for one character, `[ab]` for one of those"
-    )]
+    #[error("`{pattern}` is not a pattern: {problem}")]
     Pattern {
         /// The pattern.
         pattern: String,
@@ -96,15 +96,30 @@ pub enum FleetError {
     #[error(transparent)]
     Stamp(#[from] StampError),
     /// A filter selects nothing.
-    #[error("no {what} `{wanted}`\nhelp: {known}")]
+    #[error("no {what} `{wanted}`")]
     Nothing {
         /// The failed condition: `object matches`, `object is a`, `task has the tag` or `task is called`.
         what: &'static str,
         /// The name or pattern of the filter.
         wanted: String,
-        /// The existing names.
-        known: String,
+        /// A similar name, or the existing names, as advice.
+        help: String,
     },
+}
+
+error_help!(FleetError);
+
+impl FleetError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Pattern { .. } => {
+                Some("`*` stands for any text, `?` for one character, `[ab]` for one of those".into())
+            }
+            Self::Stamp(error) => error.help(),
+            Self::Nothing { help, .. } => Some(help.into()),
+        }
+    }
 }
 
 impl Layout {
@@ -348,6 +363,5 @@ fn nothing<'a>(what: &'static str, wanted: &str, what_are: &str, known: impl Ite
     let mut known: Vec<_> = known.collect();
     known.sort_unstable();
     known.dedup();
-    let known = name_help(wanted, what_are, known);
-    FleetError::Nothing { what, wanted: wanted.to_owned(), known }
+    FleetError::Nothing { what, wanted: wanted.to_owned(), help: name_help(wanted, what_are, known) }
 }

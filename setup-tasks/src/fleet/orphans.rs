@@ -32,8 +32,8 @@ impl Layout {
     fn unknown_orphan(&self, name: &str, orphans: &[Orphan]) -> FleetError {
         const WHAT: &str = "object that has left the layout is";
         if self.get(name).is_some() {
-            let known = "it is in the layout; take it out first".to_owned();
-            return FleetError::Nothing { what: WHAT, wanted: name.to_owned(), known };
+            let help = "it is in the layout; take it out first".to_owned();
+            return FleetError::Nothing { what: WHAT, wanted: name.to_owned(), help };
         }
         nothing(WHAT, name, "these have left it:", orphans.iter().map(Orphan::id))
     }

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use serde::{Serialize, Serializer};
 
+use crate::error::explain;
 use crate::object::AnyObject;
-use crate::report::{TaskReport, TaskStatus, explain, leaves, micros, with_status};
+use crate::report::{TaskReport, TaskStatus, leaves, micros, with_status};
 use crate::work::SharedError;
 
 /// The version of the report's JSON form.

@@ -1,5 +1,8 @@
 //! The errors of injectors.
 
+use std::borrow::Cow;
+
+use crate::error_help;
 use crate::object::ReadyError;
 use crate::wait::Circle;
 use crate::work::SharedError;
@@ -10,7 +13,7 @@ use crate::work::SharedError;
 pub enum InjectError {
     /// No injector provides the key.
     #[error(
-        "nothing provides {key}{}; searched {}\nhelp: `provide` it at one of these injectors first",
+        "nothing provides {key}{}; searched {}",
         asker.as_ref().map(|asker| format!(", which {asker} requests")).unwrap_or_default(),
         searched.join(", then ")
     )]
@@ -23,7 +26,7 @@ pub enum InjectError {
         searched: Vec<String>,
     },
     /// The injector already provides the key.
-    #[error("{at} already provides {key}\nhelp: use `replace` to provide another value")]
+    #[error("{at} already provides {key}")]
     Provided {
         /// The key.
         key: String,
@@ -41,7 +44,7 @@ pub enum InjectError {
         source: SharedError,
     },
     /// The key's factory has not created the value yet, and the caller cannot wait for it.
-    #[error("{key} is requested by code that cannot wait, and its factory has not created it\nhelp: provide a value")]
+    #[error("{key} is requested by code that cannot wait, and its factory has not created it")]
     WouldBlock {
         /// The key.
         key: String,
@@ -66,7 +69,19 @@ pub enum InjectError {
     },
 }
 
+error_help!(InjectError);
+
 impl InjectError {
+    /// Returns advice for the user. The cause of the error may have its own.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Missing { .. } => Some("`provide` it at one of these injectors first".into()),
+            Self::Provided { .. } => Some("use `replace` to provide another value".into()),
+            Self::WouldBlock { .. } => Some("provide a value".into()),
+            Self::Factory { .. } | Self::NotReady { .. } | Self::Circle { .. } => None,
+        }
+    }
+
     /// Adds the name of the work that requested the key.
     pub(crate) fn asked_by(mut self, who: String) -> Self {
         if let Self::Missing { asker, .. } = &mut self {

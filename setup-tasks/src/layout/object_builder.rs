@@ -1,10 +1,12 @@
 //! The builder that adds a model to a layout, and its errors.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::Layout;
 use crate::config::ConfigError;
 use crate::depends::{RelatedTask, Relative};
+use crate::error_help;
 use crate::injector::Injector;
 use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
 use crate::paths::{PathError, normal_subdir};
@@ -21,7 +23,7 @@ pub enum AddError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Another object has the id.
-    #[error("two objects have the id `{id}`: a {first} and a {second}\nhelp: give one of them another id")]
+    #[error("two objects have the id `{id}`: a {first} and a {second}")]
     Id {
         /// The id.
         id: String,
@@ -31,9 +33,7 @@ pub enum AddError {
         second: &'static str,
     },
     /// Another object has the subdir.
-    #[error(
-        "`{first}` and `{second}` have the same subdir `{subdir}`: their stamps and files would mix\nhelp: include a field in `subdir` that differs between them"
-    )]
+    #[error("`{first}` and `{second}` have the same subdir `{subdir}`: their stamps and files would mix")]
     Subdir {
         /// The id of the existing object.
         first: String,
@@ -52,9 +52,7 @@ pub enum AddError {
     },
     /// The id or the subdir contains a [secret](crate::Secret). Both are names of files and are
     /// shown in many places.
-    #[error(
-        "an object of type {type_name} cannot be added: its {what} `{shown}` contains a secret\nhelp: build the {what} from values that may be shown"
-    )]
+    #[error("an object of type {type_name} cannot be added: its {what} `{shown}` contains a secret")]
     Secret {
         /// The type of the object.
         type_name: &'static str,
@@ -81,6 +79,23 @@ pub enum AddError {
         /// The existing task names.
         known: String,
     },
+}
+
+error_help!(AddError);
+
+impl AddError {
+    /// Returns advice for the user. The cause of the error may have its own.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Config(error) => error.help(),
+            Self::Id { .. } => Some("give one of them another id".into()),
+            Self::Subdir { .. } => Some("include a field in `subdir` that differs between them".into()),
+            Self::Secret { what, .. } => Some(format!("build the {what} from values that may be shown").into()),
+            Self::PlugIn(error) => error.help(),
+            Self::Dependency(error) => error.help(),
+            Self::Path { .. } | Self::UnknownTask { .. } => None,
+        }
+    }
 }
 
 /// A builder that adds a model to a layout with more settings than [`Layout::add`] has.

@@ -1,11 +1,13 @@
 //! Objects that the store knows and the layout no longer has, and the removal of what they left.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::Layout;
+use crate::error_help;
 use crate::lease::{HeldLease, LeaseError, acquire};
 use crate::paths::{PathError, normal_subdir};
 use crate::private_dir::PrivateDir;
@@ -28,7 +30,7 @@ pub struct Orphan {
 #[non_exhaustive]
 pub enum PruneError {
     /// Another process holds the lease of the object.
-    #[error("`{object}` stays: it is held by {holder}{}\nhelp: wait for it to end or stop it, and prune again", doing.as_ref().map(|doing| format!(", which {doing}")).unwrap_or_default())]
+    #[error("`{object}` stays: it is held by {holder}{}", doing.as_ref().map(|doing| format!(", which {doing}")).unwrap_or_default())]
     Held {
         /// The id of the object.
         object: String,
@@ -38,9 +40,7 @@ pub enum PruneError {
         doing: Option<String>,
     },
     /// The layout has an object in the same place.
-    #[error(
-        "`{object}` stays: the layout has an object with the subdir `{subdir}`\nhelp: take the object out of the layout first"
-    )]
+    #[error("`{object}` stays: the layout has an object with the subdir `{subdir}`")]
     Present {
         /// The id of the object.
         object: String,
@@ -48,7 +48,7 @@ pub enum PruneError {
         subdir: String,
     },
     /// Nothing is removed because this is a dry run.
-    #[error("`{object}` stays: this is a dry run\nhelp: leave out `dry_run` in the configuration")]
+    #[error("`{object}` stays: this is a dry run")]
     DryRun {
         /// The id of the object.
         object: String,
@@ -62,6 +62,22 @@ pub enum PruneError {
     /// A directory of the object cannot be looked at or removed.
     #[error(transparent)]
     Path(#[from] PathError),
+}
+
+error_help!(PruneError);
+
+impl PruneError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Held { .. } => Some("wait for it to end or stop it, and prune again".into()),
+            Self::Present { .. } => Some("take the object out of the layout first".into()),
+            Self::DryRun { .. } => Some("leave out `dry_run` in the configuration".into()),
+            Self::Lease(error) => error.help(),
+            Self::Stamp(error) => error.help(),
+            Self::Path(error) => error.help(),
+        }
+    }
 }
 
 impl Layout {

@@ -68,7 +68,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
             std::fs::write(here.place(OBJECT), format!("{record:<512}")).unwrap();
             if gone.is_some() {
                 for other in [None, Some("another machine")] {
-                    let error = break_lease(&here, other).unwrap_err().to_string();
+                    let error = crate::error::explain(&break_lease(&here, other).unwrap_err());
                     assert!(error.contains("its lease stays") && error.contains("unlock --gone web"), "{error}");
                 }
             }
@@ -127,7 +127,7 @@ async fn a_lock_of_a_container_on_this_machine_stays_whatever_is_said() {
         std::fs::write(here.place(OBJECT), format!("{:<512}", record.to_string())).unwrap();
         for gone in [None, Some("web")] {
             let error = break_lease(&here, gone).unwrap_err();
-            let text = error.to_string();
+            let text = crate::error::explain(&error);
             assert!(matches!(error, LeaseError::Unknown { .. }) && text.contains("container"), "{text}");
         }
         acquire(&here, Duration::ZERO).await.err().unwrap();

@@ -17,6 +17,7 @@ pub(crate) use writer::LogStream;
 use writer::LogWriter;
 
 use crate::decide::Reason;
+use crate::error::explain;
 use crate::object::AnyObject;
 use crate::secret::redact;
 use crate::text::one_line;
@@ -116,7 +117,7 @@ impl TaskLog {
         match error {
             Some(error) => {
                 // Secrets are replaced before the text is split into lines.
-                let error = redact(&format!("{error:#}")).replace('\n', "\n# ");
+                let error = redact(&explain(error.as_ref())).replace('\n', "\n# ");
                 self.line(&format!("# failed after {took:.1?}: {error}"));
                 self.with(LogWriter::end_line);
             }

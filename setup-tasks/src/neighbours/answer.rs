@@ -4,6 +4,7 @@
 //! thread of its own, so it answers also while a task blocks the executor. A slow client delays the
 //! others by at most a second.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -18,9 +19,10 @@ use rustix::event::{PollFd, PollFlags};
 use super::connect::{connect, listen};
 use super::protocol::{MAX_QUERY, Query, QueryLine, RUNS, Rejection, VERSION, directory, socket_name};
 use super::query::wait;
+use crate::error::explain;
+use crate::error_help;
 use crate::layout::{Layout, WeakLayout};
 use crate::private_dir::PrivateDir;
-use crate::report::explain;
 use crate::secret::redact;
 
 /// The time that a connected client has to send its query, and then to read the answer. Clients
@@ -42,13 +44,23 @@ pub enum PublishError {
         source: io::Error,
     },
     /// The operating system does not start a thread.
-    #[error(
-        "cannot start the thread that answers other processes\nhelp: check the user's limit of threads (`ulimit -u`)"
-    )]
+    #[error("cannot start the thread that answers other processes")]
     Thread {
         /// The error of the system.
         source: io::Error,
     },
+}
+
+error_help!(PublishError);
+
+impl PublishError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Io { .. } => None,
+            Self::Thread { .. } => Some("check the user's limit of threads (`ulimit -u`)".into()),
+        }
+    }
 }
 
 /// A running server for other processes. It ends when the last clone is dropped.

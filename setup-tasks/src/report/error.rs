@@ -1,17 +1,18 @@
 //! The errors of runs.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
 use crate::decide::{Reason, Tense};
+use crate::error_help;
 use crate::flat::Flat;
+use crate::lease::LeaseError;
 use crate::paths::PathError;
-use crate::stamp::StampError;
+use crate::stamp::{DRY_RUN_HELP, StampError};
 use crate::wait::Circle;
 use crate::work::SharedError;
-
-use crate::lease::LeaseError;
 
 /// The reason why a run of an object failed. The source chain contains the user's own error.
 /// Cloning is cheap because all dependents of a failed object receive the error.
@@ -89,15 +90,13 @@ pub enum RunError {
         known: String,
     },
     /// The object is readonly, so it was not cleared.
-    #[error("`{object}` is readonly: nothing was cleared\nhelp: take the readonly flag or key away first")]
+    #[error("`{object}` is readonly: nothing was cleared")]
     Readonly {
         /// The object's id.
         object: String,
     },
     /// The object must not change, because this is a dry run.
-    #[error(
-        "{what} of `{object}` stays as it is: this is a dry run\nhelp: leave out `--dry-run`, or `dry_run` in the configuration"
-    )]
+    #[error("{what} of `{object}` stays as it is: this is a dry run")]
     DryRun {
         /// The object's id.
         object: String,
@@ -162,7 +161,14 @@ impl RelatedError {
     pub fn get(&self) -> &RunError {
         &self.0
     }
+
+    /// Returns the help of the error.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        self.get().help()
+    }
 }
+
+error_help!(RunError, RelatedError);
 
 impl From<RunError> for RelatedError {
     fn from(error: RunError) -> Self {
@@ -190,6 +196,28 @@ impl fmt::Debug for RelatedError {
 }
 
 impl RunError {
+    /// Returns advice for the user. The cause of the error may have its own.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Readonly { .. } => Some("take the readonly flag or key away first".into()),
+            Self::DryRun { .. } => Some(DRY_RUN_HELP.into()),
+            Self::Lease(error) => error.help(),
+            Self::Stamp(error) => error.help(),
+            Self::Path(error) => error.help(),
+            Self::Task { .. }
+            | Self::Check { .. }
+            | Self::Related { .. }
+            | Self::Context { .. }
+            | Self::System { .. }
+            | Self::UnknownTask { .. }
+            | Self::Undecided { .. }
+            | Self::Ready(_)
+            | Self::Stopped { .. }
+            | Self::NoStamp { .. }
+            | Self::Circle { .. } => None,
+        }
+    }
+
     /// Returns the error of a task's method that failed.
     pub(crate) fn check(object: &str, task: &'static str, what: &'static str, source: anyhow::Error) -> Self {
         Self::Check { object: object.to_owned(), task, what, source: source.into() }
@@ -211,10 +239,4 @@ impl From<PathError> for RunError {
     fn from(error: PathError) -> Self {
         Self::Path(Arc::new(error))
     }
-}
-
-/// Returns an error and its causes as one line.
-pub(crate) fn explain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |&error| error.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -9,7 +9,6 @@ use std::time::Duration;
 use serde::{Serialize, Serializer};
 
 use crate::task::file_change::FileChange;
-pub(crate) use error::explain;
 pub use error::{RelatedError, RunError};
 
 use crate::decide::Reason;
@@ -209,7 +208,10 @@ pub struct Undecided {
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.error {
-            Some(error) => write!(f, "decided once {} has run; before that, {error}", self.until),
+            Some(error) => {
+                let error = error.lines().collect::<Vec<_>>().join("; ");
+                write!(f, "decided once {} has run; before that, {error}", self.until)
+            }
             None => write!(f, "it runs if {} runs", self.until),
         }
     }

@@ -13,6 +13,8 @@ use tracing::Instrument;
 
 use super::session::Session;
 use crate::Result;
+use crate::error::explain;
+use crate::error_help;
 use crate::event::EventKind;
 use crate::log::TaskLog;
 use crate::object::{Asked, DynObject};
@@ -71,7 +73,7 @@ pub(crate) async fn run_task(
             return Err(FailedAttempt { error, log: log.path() });
         };
         tracing::warn!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
-        object.emit(i, || EventKind::TaskRetry { error: format!("{error:#}"), attempt, wait });
+        object.emit(i, || EventKind::TaskRetry { error: explain(error.as_ref()), attempt, wait });
         // A stop request during the pause ends the task at once with its last error, as if it had
         // no retries left.
         if let Either::Right(_) = select(pin!(tokio::time::sleep(wait)), pin!(stop.asked())).await {
@@ -104,11 +106,23 @@ fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Op
     let outputs = if outcome == Outcome::Skipped { return None } else { object.outputs(i)? };
     match first_missing(&object.core().config().base_dir, &outputs) {
         Ok(None) => None,
-        Ok(Some(output)) => Some(anyhow::anyhow!(
-            "its declared output `{output}` is missing after the task succeeded\n\
-             help: make it in the task, below the layout's base directory, or correct `outputs`"
-        )),
+        Ok(Some(output)) => Some(MissingOutput { output }.into()),
         Err(error) => Some(anyhow::Error::new(error).context("its declared outputs cannot be looked at")),
+    }
+}
+
+/// The error of a task that succeeded without creating one of its declared outputs.
+#[derive(Debug, thiserror::Error)]
+#[error("its declared output `{output}` is missing after the task succeeded")]
+struct MissingOutput {
+    output: String,
+}
+
+error_help!(MissingOutput);
+
+impl MissingOutput {
+    fn help(_: &Self) -> &'static str {
+        "make it in the task, below the layout's base directory, or correct `outputs`"
     }
 }
 

@@ -12,6 +12,7 @@ use super::probe::TaskProbe;
 use super::rows::Frame;
 use super::session::Session;
 use crate::decide::Reason;
+use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::DynObject;
 use crate::report::{RunError, TaskStatus};
@@ -67,7 +68,7 @@ impl Executed {
             ExecutionEnd::Unchanged(_) => EventKind::TaskUnchanged { duration },
             ExecutionEnd::Skipped => EventKind::TaskSkipped,
             ExecutionEnd::Failed(FailedAttempt { error, log }) => {
-                EventKind::TaskFail { error: format!("{error:#}"), duration, log: log.clone() }
+                EventKind::TaskFail { error: explain(error.as_ref()), duration, log: log.clone() }
             }
         }
     }
@@ -183,7 +184,7 @@ impl Driver<'_> {
             }
             Err(failed) => {
                 self.results.nested.append(&mut nested);
-                guard.fail(&mut self.records.all, format!("{:#}", failed.error), started.elapsed()).await?;
+                guard.fail(&mut self.records.all, explain(failed.error.as_ref()), started.elapsed()).await?;
                 Ok(ExecutionEnd::Failed(failed))
             }
         }

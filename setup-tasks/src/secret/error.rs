@@ -1,32 +1,56 @@
 //! Removal of secrets from errors.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 
 use super::filter::{holds, redact};
 use super::registry::any;
+use crate::error::{Excerpt, help_of};
+use crate::error_help;
 use crate::flat::Flat;
 
 /// Returns the error unchanged if it contains no secret, and otherwise its chain of messages with
 /// the secrets replaced.
 pub(crate) fn clean(error: anyhow::Error) -> anyhow::Error {
     // `Debug` may show fields that the messages omit.
-    if !any() || !(error.chain().any(|cause| holds(&cause.to_string())) || holds(&format!("{error:?}"))) {
+    if !any() || !(error.chain().any(holds_secret) || holds(&format!("{error:?}"))) {
         return error;
     }
-    let messages: Vec<_> = error.chain().map(|cause| redact(&cause.to_string()).into_owned()).collect();
-    let chained = messages.into_iter().rev().fold(None, |source, message| {
-        let source = source.map(|source| Flat::new(Box::new(source)));
-        Some(Redacted { message, source })
+    let causes: Vec<_> = error.chain().collect();
+    let chained = causes.into_iter().rev().fold(None, |source, cause| {
+        let message = redact(&cause.to_string()).into_owned();
+        Some(match Excerpt::new(&*message).filter(|_| cause.is::<Excerpt>()) {
+            Some(excerpt) => Cause::from(excerpt),
+            None => {
+                let help = help_of(cause).map(|help| redact(&help).into_owned());
+                Cause::from(Redacted { message, help, source: source.map(Flat::new) })
+            }
+        })
     });
-    chained.map_or(error, anyhow::Error::new)
+    chained.map_or(error, anyhow::Error::from_boxed)
 }
+
+fn holds_secret(cause: &(dyn Error + 'static)) -> bool {
+    holds(&cause.to_string()) || help_of(cause).is_some_and(|help| holds(&help))
+}
+
+type Cause = Box<dyn Error + Send + Sync>;
 
 /// An error of a redacted chain, reduced to its message. `Flat` drops a chain of hundreds of
 /// errors without recursion.
 struct Redacted {
     message: String,
-    source: Option<Flat<Box<Redacted>>>,
+    help: Option<String>,
+    source: Option<Flat<Cause>>,
+}
+
+error_help!(Redacted);
+
+impl Redacted {
+    fn help(&self) -> Option<Cow<'_, str>> {
+        self.help.as_deref().map(Into::into)
+    }
 }
 
 impl Error for Redacted {

@@ -1,6 +1,7 @@
 //! The input files of a task: the files that its patterns match, and the check whether their
 //! contents have changed.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, Metadata};
@@ -11,6 +12,7 @@ use super::InputStamp;
 use super::input_stamp::kept_name;
 use super::look::{Look, kind_of, open, settled_by};
 use super::pattern::{PathPattern, Step};
+use crate::error_help;
 use crate::fs::found;
 use crate::secret;
 
@@ -26,18 +28,27 @@ pub(crate) struct Inputs {
 pub(crate) enum InputError {
     #[error("`{pattern}` is not a valid glob")]
     Pattern { pattern: String, source: glob::PatternError },
-    #[error(
-        "a declared path holds a secret: `{pattern}`\nhelp: name the file by something that may be seen; records keep its path"
-    )]
+    #[error("a declared path holds a secret: `{pattern}`")]
     Secret { pattern: String },
-    #[error("a declared path is empty\nhelp: write `.` for the base directory itself")]
+    #[error("a declared path is empty")]
     Empty { pattern: String },
     #[error("cannot read `{}`", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error(
-        "`{}` is {kind}, which is never opened\nhelp: declare files and directories as inputs, or move it elsewhere", path.display()
-    )]
+    #[error("`{}` is {kind}, which is never opened", path.display())]
     Special { path: PathBuf, kind: &'static str },
+}
+
+error_help!(InputError);
+
+impl InputError {
+    fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Secret { .. } => Some("name the file by something that may be seen; records keep its path".into()),
+            Self::Empty { .. } => Some("write `.` for the base directory itself".into()),
+            Self::Special { .. } => Some("declare files and directories as inputs, or move it elsewhere".into()),
+            Self::Pattern { .. } | Self::Read { .. } => None,
+        }
+    }
 }
 
 impl Look {

@@ -26,6 +26,7 @@ use smol_str::SmolStr;
 pub use change::Change;
 #[doc(hidden)]
 pub use clock::Clock;
+pub(crate) use error::DRY_RUN_HELP;
 pub use error::StampError;
 pub use fence::Fence;
 pub use files::FilesStore;

@@ -10,8 +10,9 @@ use super::name::intern;
 use super::order::{CAPACITY, OrderError, TaskPosition, sort};
 use super::outcome::{IntoOutcome, Outcome};
 use super::row::TaskMeta;
-use super::table::TaskTable;
+use super::table::{TOO_MANY_HELP, TaskTable};
 use crate::depends::{RelatedTask, Relative};
+use crate::error_help;
 use crate::layout::Dependency;
 use crate::secret::redact;
 use crate::task::context::TaskContext;
@@ -170,7 +171,7 @@ impl<K> NewTask<K> {
 #[non_exhaustive]
 pub enum AddTaskError {
     /// The object already has a task of that name.
-    #[error("`{object}` has a setup task `{task}` already\nhelp: give this one another name")]
+    #[error("`{object}` has a setup task `{task}` already")]
     Exists {
         /// The object's id.
         object: String,
@@ -190,7 +191,7 @@ pub enum AddTaskError {
         known: String,
     },
     /// The task has both a number and a neighbour, which are two positions.
-    #[error("`{task}` of `{object}` has both a number and a neighbour\nhelp: use only one of the two")]
+    #[error("`{task}` of `{object}` has both a number and a neighbour")]
     TwoPlaces {
         /// The object's id.
         object: String,
@@ -209,9 +210,7 @@ pub enum AddTaskError {
     },
     /// The task has a completion check beside a hash function or an invalidator. A completion check
     /// decides alone.
-    #[error(
-        "`{task}` of `{object}` has both a completion check and a hash function or an invalidator\nhelp: leave one of them out; a completion check decides alone and keeps no stamp"
-    )]
+    #[error("`{task}` of `{object}` has both a completion check and a hash function or an invalidator")]
     TwoChecks {
         /// The object's id.
         object: String,
@@ -235,9 +234,7 @@ pub enum AddTaskError {
         known: String,
     },
     /// The task depends on its own object.
-    #[error(
-        "`{task}` of `{object}` depends on a task of the same object\nhelp: place the task behind the other one with `after`; all earlier tasks of the same object count as dependencies"
-    )]
+    #[error("`{task}` of `{object}` depends on a task of the same object")]
     OwnDependency {
         /// The object's id.
         object: String,
@@ -250,6 +247,29 @@ pub enum AddTaskError {
         /// The object's id.
         object: String,
     },
+}
+
+error_help!(AddTaskError);
+
+impl AddTaskError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Exists { .. } => Some("give this one another name".into()),
+            Self::TwoPlaces { .. } => Some("use only one of the two".into()),
+            Self::TwoChecks { .. } => {
+                Some("leave one of them out; a completion check decides alone and keeps no stamp".into())
+            }
+            Self::OwnDependency { .. } => Some(
+                "place the task behind the other one with `after`; all earlier tasks of the same object count as \
+                 dependencies"
+                    .into(),
+            ),
+            Self::Cycle { .. } => Some("leave out one of these calls of `before` and `after`".into()),
+            Self::TooMany { .. } => Some(TOO_MANY_HELP.into()),
+            Self::UnknownTarget { .. } | Self::UnknownDependency { .. } => None,
+        }
+    }
 }
 
 /// The row of an added task.

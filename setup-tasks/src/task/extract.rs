@@ -1,10 +1,12 @@
 //! Extractors: the arguments that tasks and helper methods can take.
 
+use std::borrow::Cow;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::Result;
 use crate::decide::Reason;
+use crate::error_help;
 use crate::injector::{InjectionKey, KeyName};
 use crate::object::{Object, SetupTasks};
 use crate::stamp::Stamp;
@@ -169,19 +171,32 @@ impl<M: SetupTasks> Deref for HostObject<M> {
 impl<M: SetupTasks> Extract for HostObject<M> {
     async fn extract(cx: &TaskContext) -> Result<Self> {
         let Some(host) = cx.host() else {
-            anyhow::bail!(
-                "`{}` is not applied to a host\nhelp: `HostObject<{}>` is for the tasks of a customization",
-                cx.object().id(),
-                M::NAME
-            );
+            return Err(HostError::Missing { object: cx.object().id().to_owned(), wanted: M::NAME }.into());
         };
-        host.downcast().map(Self).ok_or_else(|| {
-            anyhow::anyhow!(
-                "the host `{}` is not a {}\nhelp: a customization for hosts of several types cannot take `HostObject`",
-                host.id(),
-                M::NAME
-            )
-        })
+        let other = || HostError::Other { host: host.id().to_owned(), wanted: M::NAME };
+        Ok(Self(host.downcast().ok_or_else(other)?))
+    }
+}
+
+/// The error of a [`HostObject`] that cannot be extracted.
+#[derive(Debug, thiserror::Error)]
+enum HostError {
+    #[error("`{object}` is not applied to a host")]
+    Missing { object: String, wanted: &'static str },
+    #[error("the host `{host}` is not a {wanted}")]
+    Other { host: String, wanted: &'static str },
+}
+
+error_help!(HostError);
+
+impl HostError {
+    fn help(&self) -> Cow<'_, str> {
+        match self {
+            Self::Missing { wanted, .. } => {
+                format!("`HostObject<{wanted}>` is for the tasks of a customization").into()
+            }
+            Self::Other { .. } => "a customization for hosts of several types cannot take `HostObject`".into(),
+        }
     }
 }
 

@@ -2,12 +2,14 @@
 //! use `inventory`.
 
 use std::any::{Any, TypeId};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::order::OrderError;
 use super::table::{Block, Mixin, TaskTable};
 use super::text::Message;
+use crate::error_help;
 use crate::object::SetupTasks;
 
 /// A mixin that a crate adds to a type of another crate. [`plug_in!`](crate::plug_in) registers it.
@@ -136,6 +138,16 @@ pub struct PlugInError {
     type_name: &'static str,
     plug_ins: Vec<&'static str>,
     problem: String,
+    help: &'static str,
+}
+
+error_help!(PlugInError);
+
+impl PlugInError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        Some(self.help.into())
+    }
 }
 
 type Merged = HashMap<TypeId, &'static (dyn Any + Send + Sync)>;
@@ -178,6 +190,7 @@ fn merge<T: SetupTasks>(plug_ins: &[&'static PlugIn]) -> Result<TaskTable<T>, Pl
             type_name: T::NAME,
             plug_ins: plug_ins.iter().map(|plug_in| plug_in.name).collect(),
             problem: message.as_str().to_owned(),
+            help: error.help(),
         }
     })
 }

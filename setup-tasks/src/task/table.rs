@@ -240,6 +240,8 @@ impl<T: 'static> TaskTable<T> {
             Err(error) => {
                 let mut message = Message::new();
                 error.describe(block, &mut message);
+                message.push("\nhelp: ");
+                message.push(error.help());
                 panic!("{}", message.as_str())
             }
         }
@@ -315,6 +317,10 @@ impl<T: 'static> TaskTable<T> {
     }
 }
 
+/// The help for a type or an object with more tasks than [`CAPACITY`].
+pub(super) const TOO_MANY_HELP: &str =
+    "give some of them to another model, and depend on it or apply it as a `Customization`";
+
 impl OrderError {
     /// Writes the error message. For a cycle, it contains the path `a -> b -> a` with the names of
     /// the block that was sorted.
@@ -327,9 +333,6 @@ impl OrderError {
                 message.push_number(*count);
                 message.push(" setup tasks, its mixins' included; a type can have ");
                 message.push_number(CAPACITY);
-                message.push(
-                    "\nhelp: give some of them to another model, and depend on it or apply it as a `Customization`",
-                );
                 return;
             }
         };
@@ -347,6 +350,13 @@ impl OrderError {
             }
             i += 1;
         }
-        message.push("\nhelp: remove one of these `before` or `after` keys");
+    }
+
+    /// Returns advice for the user.
+    pub(crate) const fn help(&self) -> &'static str {
+        match self {
+            Self::Cycle { .. } => "remove one of these `before` or `after` keys",
+            Self::TooMany { .. } => TOO_MANY_HELP,
+        }
     }
 }

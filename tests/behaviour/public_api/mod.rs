@@ -6,7 +6,7 @@
 //! `macro_rules!` generates are missing.
 
 mod listing;
-mod modules;
+pub mod modules;
 
 use std::path::Path;
 

@@ -68,5 +68,5 @@ fn line(event: &Event) -> String {
 
 /// Returns an error with its causes on one line.
 pub fn chain(error: impl Into<anyhow::Error>) -> String {
-    format!("{:#}", error.into())
+    setup_tasks::error::explain(error.into().as_ref())
 }

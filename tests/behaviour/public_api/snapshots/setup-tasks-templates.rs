@@ -30,6 +30,9 @@ pub enum InstallError {
     InPlace { action: &'static str, path: PathBuf, root: PathBuf, kind: &'static str },
     Io { action: &'static str, path: PathBuf, root: PathBuf, source: io::Error },
 }
+impl InstallError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks_templates::InstallTemplates
 // with private fields
@@ -77,10 +80,13 @@ impl Template {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
-    Render { template: &'static str, report: String },
+    Render { template: &'static str, report: Option<Excerpt> },
     Variable { template: &'static str, variable: &'static str, source: anyhow::Error },
     Outside { template: &'static str, output: String },
     Io { action: &'static str, path: PathBuf, source: io::Error },
+}
+impl TemplateError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks_templates::TemplateTask

@@ -552,6 +552,9 @@ pub enum PublishError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
     Thread { source: io::Error },
 }
+impl PublishError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::activity::Published
 // with private fields
@@ -615,14 +618,17 @@ pub fn of_other_processes(config: &Config) -> Result<OtherProcesses, PublishErro
 #[non_exhaustive]
 pub enum CommandError {
     Start { command: String, source: io::Error },
-    Failed { command: String, status: ExitStatus, stderr: String },
-    TimedOut { command: String, limit: Duration, stderr: String },
+    Failed { command: String, status: ExitStatus, stderr: Option<Excerpt> },
+    TimedOut { command: String, limit: Duration, stderr: Option<Excerpt> },
     TooMuchOutput { command: String, limit: usize },
     NoTerminal { command: String, problem: &'static str },
     StdinFile { command: String, path: PathBuf, source: io::Error },
     Stdin { command: String, source: io::Error },
     Log { command: String, path: PathBuf, source: io::Error },
     Lost { command: String, source: io::Error },
+}
+impl CommandError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::command::CommandOutput
@@ -741,6 +747,9 @@ impl std::fmt::Debug for ConfigBuilder {}
 // with private fields
 #[derive(Clone, Debug, thiserror::Error)]
 pub struct ConfigError {}
+impl ConfigError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::config::work_in
 pub fn work_in(directory: impl AsRef<Path>) -> io::Result<()> {}
@@ -834,6 +843,29 @@ pub trait SystemDependency: Send + Sync + 'static {
 }
 impl<D: SystemDependency + ?Sized> SystemDependency for Arc<D> {}
 
+// setup_tasks::error::Excerpt
+// with private fields
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Excerpt;
+impl Error for Excerpt {}
+impl Excerpt {
+    pub fn new(text: impl Into<String>) -> Option<Self> {}
+    pub fn as_str(&self) -> &str {}
+}
+impl fmt::Debug for Excerpt {}
+impl fmt::Display for Excerpt {}
+
+// setup_tasks::error::explain
+pub fn explain(error: &(dyn Error + 'static)) -> String {}
+
+// setup_tasks::error::help_of
+pub fn help_of<'e>(error: &'e (dyn Error + 'static)) -> Option<Cow<'e, str>> {}
+
+// setup_tasks::error_help
+macro_rules! error_help {
+    () => {};
+}
+
 // setup_tasks::event::Event
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
@@ -915,7 +947,10 @@ impl Listening {
 pub enum FleetError {
     Pattern { pattern: String, problem: String },
     Stamp(StampError),
-    Nothing { what: &'static str, wanted: String, known: String },
+    Nothing { what: &'static str, wanted: String, help: String },
+}
+impl FleetError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::fleet::FleetReport
@@ -1044,6 +1079,9 @@ pub enum InjectError {
     NotReady { key: String, source: ReadyError },
     Circle { key: String, at: String, source: Circle },
 }
+impl InjectError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::injector::KeyName
 pub trait KeyName: 'static {
@@ -1111,6 +1149,9 @@ pub enum AddError {
     Dependency(AddTaskError),
     UnknownTask { id: String, other: String, task: String, known: String },
 }
+impl AddError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::layout::Dependency
 // with private fields
@@ -1159,6 +1200,9 @@ pub enum PruneError {
     Lease(Arc<LeaseError>),
     Stamp(StampError),
     Path(PathError),
+}
+impl PruneError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::lease::Acquired
@@ -1214,6 +1258,9 @@ pub enum LeaseError {
     Lost { object: String, detail: String },
     Io { object: String, path: PathBuf, source: io::Error },
     Service { source: Box<dyn std::error::Error + Send + Sync> },
+}
+impl LeaseError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::lease::Leases
@@ -1284,6 +1331,9 @@ pub enum PathError {
     Subdir { subdir: String, problem: &'static str },
     Moved { path: PathBuf },
     Config(ConfigError),
+}
+impl PathError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::plug_in
@@ -1390,6 +1440,7 @@ impl Error for RelatedError {}
 impl From<RunError> for RelatedError {}
 impl RelatedError {
     pub fn get(&self) -> &RunError {}
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 impl fmt::Debug for RelatedError {}
 impl fmt::Display for RelatedError {}
@@ -1457,6 +1508,9 @@ pub enum RunError {
 }
 impl From<LeaseError> for RunError {}
 impl From<PathError> for RunError {}
+impl RunError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::run::TaskReport
 // with private fields
@@ -1735,6 +1789,9 @@ pub enum StampError {
     Thread { source: std::sync::Arc<io::Error> },
     Database { path: PathBuf, detail: String },
 }
+impl StampError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::stamp::StampStore
 pub trait StampStore: Send + Sync + 'static {
@@ -1815,6 +1872,9 @@ pub enum AddTaskError {
     },
     OwnDependency { object: String, task: String },
     TooMany { object: String },
+}
+impl AddTaskError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::task::ClosureTask
@@ -1897,6 +1957,9 @@ impl IntoValid for bool {}
 // with private fields
 #[derive(Debug, thiserror::Error)]
 pub struct PlugInError {}
+impl PlugInError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
 
 // setup_tasks::task::SkipSetupTask
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
