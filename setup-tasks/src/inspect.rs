@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 use crate::decide::{Decision, Reason};
-use crate::object::{AnyObject, DynObject};
+use crate::object::{AnyObject, DynObject, RowId};
 use crate::report::{ObjectReport, RunError, TaskStatus};
 use crate::run::TaskSnapshot;
 use crate::stamp::{PathPattern, Stamp, StampError, Timestamp};
@@ -34,7 +34,7 @@ pub struct ObjectTaskInspector {
     class: TaskInspector,
     /// The object that has the row: the inspected object or one of its customizations.
     level: AnyObject,
-    row: usize,
+    row: RowId,
     /// The task of the inspected object to which the task belongs, or the task itself.
     row_name: &'static str,
     previous: Option<Arc<Self>>,

@@ -17,7 +17,7 @@ use crate::decide::Reason;
 use crate::layout::Layout;
 #[cfg(unix)]
 pub use crate::neighbours::{PublishError, Published, SilentProcess};
-use crate::object::AnyObject;
+use crate::object::{AnyObject, RowId};
 use crate::stamp::Timestamp;
 pub use crate::wait::WorkKind;
 use crate::wait::{WaitNode, Work};
@@ -272,9 +272,9 @@ impl FoundNode {
     }
 
     /// Returns the task that is checked while no task runs.
-    fn looked_at(&self) -> Option<(&AnyObject, usize)> {
+    fn looked_at(&self) -> Option<(&AnyObject, RowId)> {
         let object = self.object.as_ref().filter(|_| self.node.kind() != WorkKind::Ready)?;
-        let row = object.0.core().considered.load(Ordering::Relaxed).checked_sub(1)?;
+        let row = object.0.core().current_row()?;
         Some((object, row))
     }
 }

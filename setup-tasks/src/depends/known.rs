@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError, Weak};
 
-use crate::object::{AnyObject, DynObject};
+use crate::object::{AnyObject, DynObject, RowId};
 use crate::work::{Mode, RequestId};
 
 /// The related objects that the methods of one object returned in its last run and its last dry
@@ -11,7 +11,7 @@ use crate::work::{Mode, RequestId};
 pub(crate) struct KnownRelatives(Mutex<Vec<Answer>>);
 
 struct Answer {
-    row: usize,
+    row: RowId,
     mode: Mode,
     /// The request for which the method was called.
     request: RequestId,
@@ -33,19 +33,19 @@ impl KnownRelatives {
     }
 
     /// Returns the result of a row's method within a request.
-    pub(crate) fn of(&self, row: usize, mode: Mode, request: RequestId) -> Option<Vec<AnyObject>> {
+    pub(crate) fn of(&self, row: RowId, mode: Mode, request: RequestId) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
         answers.iter().find(|known| (known.row, known.mode, known.request) == (row, mode, request))?.objects()
     }
 
     /// Returns the latest result of a row's method.
-    pub(crate) fn latest(&self, row: usize) -> Option<Vec<AnyObject>> {
+    pub(crate) fn latest(&self, row: RowId) -> Option<Vec<AnyObject>> {
         let answers = self.answers();
         answers.iter().filter(|known| known.row == row).max_by_key(|known| known.request)?.objects()
     }
 
     /// Stores a result in place of the previous one.
-    pub(crate) fn keep(&self, row: usize, mode: Mode, request: RequestId, objects: &[AnyObject]) {
+    pub(crate) fn keep(&self, row: RowId, mode: Mode, request: RequestId, objects: &[AnyObject]) {
         let objects = objects.iter().map(|object| std::sync::Arc::downgrade(&object.0)).collect();
         let answer = Answer { row, mode, request, objects };
         let mut answers = self.answers();

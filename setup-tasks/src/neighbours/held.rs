@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use crate::layout::Layout;
-use crate::object::DynObject;
+use crate::object::{DynObject, RowId};
 use crate::text::duration;
 use crate::wait::{HeldObject, PassedTask, ProcessWaits};
 use crate::work::Mode;
@@ -28,7 +28,7 @@ struct Held {
 }
 
 /// The rows that were considered since the object was locked, each with its time.
-type PassedAt = Mutex<Vec<(usize, u64)>>;
+type PassedAt = Mutex<Vec<(RowId, u64)>>;
 
 struct Watcher {
     subdir: String,
@@ -60,7 +60,7 @@ impl Holding {
     }
 
     /// Notifies the watchers of the object that its run has considered a task.
-    pub(crate) fn passed(&self, row: usize) {
+    pub(crate) fn passed(&self, row: RowId) {
         self.passed.lock().unwrap_or_else(PoisonError::into_inner).push((row, shared_clock()));
         let core = self.object.core();
         core.layout.neighbours().holdings.notify(&core.subdir, false);
@@ -154,7 +154,7 @@ fn doing(object: &Arc<dyn DynObject>) -> String {
     let others = node.waits_elsewhere();
     let work = node.work();
     let step = work.as_ref().and_then(|work| work.step.as_ref());
-    let text = match (step, object.core().considered.load(Ordering::Relaxed).checked_sub(1)) {
+    let text = match (step, object.core().current_row()) {
         (Some(step), _) => {
             let so_far = duration(SystemTime::now().duration_since(step.since).unwrap_or_default());
             format!("runs `{}` ({}), for {so_far}", step.task, step.description)

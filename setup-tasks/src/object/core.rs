@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::AnyObject;
-use super::dyn_object::DynObject;
+use super::dyn_object::{DynObject, RowId};
 use super::permit::Permit;
 use super::progress::ObjectProgress;
 use crate::config::Config;
@@ -36,8 +36,8 @@ pub(crate) struct ObjectCore {
     pub(crate) ready: SharedOnce<()>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
-    /// The row of the current task plus 1, or 0 without a current task.
-    pub(crate) considered: AtomicUsize,
+    /// The number of the current task's row plus 1, or 0 without a current task.
+    current_row: AtomicUsize,
     /// The results of the relationship methods.
     pub(crate) relatives: KnownRelatives,
     /// The object's part of the records that a fleet read at its start, until the object's run in
@@ -88,7 +88,7 @@ impl ObjectCore {
             ready: SharedOnce::new(WorkKind::Ready, id.clone()),
             own_readonly: readonly,
             model_readonly: T::READONLY,
-            considered: AtomicUsize::new(0),
+            current_row: AtomicUsize::new(0),
             relatives: KnownRelatives::default(),
             prefetched: Mutex::new(None),
             is_identified: AtomicBool::new(false),
@@ -184,6 +184,16 @@ impl ObjectCore {
     /// Returns the directory for logs. A dry run does not create it.
     pub(crate) fn log_path(&self) -> Result<&Path, PathError> {
         if self.is_dry_run() { Ok(self.paths().log_path()) } else { self.paths().log(self.layout.roots()) }
+    }
+
+    /// Returns the row that a run of the object is considering.
+    pub(crate) fn current_row(&self) -> Option<RowId> {
+        self.current_row.load(Ordering::Relaxed).checked_sub(1).map(RowId::of_index)
+    }
+
+    /// Sets the row that a run of the object is considering.
+    pub(crate) fn set_current_row(&self, row: Option<RowId>) {
+        self.current_row.store(row.map_or(0, |row| row.index() + 1), Ordering::Relaxed);
     }
 
     /// Returns the progress of the object's runs or dry runs.

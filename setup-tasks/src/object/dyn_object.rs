@@ -30,6 +30,24 @@ pub(crate) enum Asked<'a, A> {
     Later(BoxFuture<'a, Result<A>>),
 }
 
+/// The identity of a row of an object. Only the [order](Order) of an object creates one. A row is
+/// never removed from its object, so the identity stays valid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct RowId(usize);
+
+impl RowId {
+    /// Returns the number of the row. The rows of the type's table come first, followed by the added
+    /// ones.
+    pub(crate) fn index(self) -> usize {
+        self.0
+    }
+
+    /// Returns the row of a number that [`index`](Self::index) has returned.
+    pub(super) fn of_index(index: usize) -> Self {
+        Self(index)
+    }
+}
+
 /// The rows of an object in run order.
 pub(crate) enum Order {
     /// The rows of the type's table, given by their number.
@@ -46,14 +64,14 @@ impl Order {
         }
     }
 
-    pub(crate) fn row(&self, at: usize) -> usize {
+    pub(crate) fn row(&self, at: usize) -> RowId {
         match self {
-            Self::Table(_) => at,
-            Self::Merged(rows) => rows[at],
+            Self::Table(_) => RowId(at),
+            Self::Merged(rows) => RowId(rows[at]),
         }
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = RowId> + '_ {
         (0..self.len()).map(|at| self.row(at))
     }
 }
@@ -67,33 +85,33 @@ pub(crate) trait DynObject: Send + Sync {
     fn order(&self) -> Order;
     /// Returns whether a task of the object may depend on other objects.
     fn relates(&self) -> bool;
-    fn name(&self, row: usize) -> &'static str;
+    fn name(&self, row: RowId) -> &'static str;
     /// Returns the name of the task in stamps. For a customization's task, it is the stem followed
     /// by the task's name.
-    fn stamp_name(&self, row: usize) -> &'static str;
-    fn category(&self, row: usize) -> TaskCategory;
-    fn meta(&self, row: usize) -> TaskMeta;
-    fn tags(&self, row: usize) -> Vec<&'static str>;
-    fn describe(&self, row: usize) -> Cow<'static, str>;
+    fn stamp_name(&self, row: RowId) -> &'static str;
+    fn category(&self, row: RowId) -> TaskCategory;
+    fn meta(&self, row: RowId) -> TaskMeta;
+    fn tags(&self, row: RowId) -> Vec<&'static str>;
+    fn describe(&self, row: RowId) -> Cow<'static, str>;
     /// Calls a task's method. This needs a permit, which a plan never has.
-    fn run<'a>(&'a self, permit: &Permit, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
-    fn features(&self, row: usize) -> Features;
-    fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
-    fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
-    fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
-    fn differences<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>>;
-    fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
-    fn check<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, ()>;
-    fn inputs(&self, row: usize) -> Option<Vec<PathPattern>>;
-    fn outputs(&self, row: usize) -> Option<Vec<PathPattern>>;
-    fn related(&self, row: usize) -> Option<RelatedTask>;
-    fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
+    fn run<'a>(&'a self, permit: &Permit, row: RowId, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
+    fn features(&self, row: RowId) -> Features;
+    fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
+    fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
+    fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
+    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>>;
+    fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
+    fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, ()>;
+    fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
+    fn outputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
+    fn related(&self, row: RowId) -> Option<RelatedTask>;
+    fn relatives<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
     /// Returns the tasks of other objects on which a task made from a value depends.
-    fn dependencies(&self, row: usize) -> Vec<Dependency>;
-    fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>>;
+    fn dependencies(&self, row: RowId) -> Vec<Dependency>;
+    fn system_dependencies(&self, row: RowId) -> Vec<Arc<dyn SystemDependency>>;
     /// Returns the object of a customization's row. It is created once.
-    fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>>;
-    fn customization_context(self: Arc<Self>, row: usize) -> Result<Option<Arc<dyn DynRunContext>>>;
+    fn customization(self: Arc<Self>, row: RowId) -> Result<Arc<dyn DynObject>>;
+    fn customization_context(self: Arc<Self>, row: RowId) -> Result<Option<Arc<dyn DynRunContext>>>;
     fn add_closure(&self, task: NewTask<ClosureTask<AnyClosure>>) -> Result<(), AddTaskError>;
 }
 
@@ -174,13 +192,13 @@ impl dyn DynObject {
     }
 
     /// Returns the row of a task by its name.
-    pub(crate) fn row(&self, task: &str) -> Option<usize> {
+    pub(crate) fn row(&self, task: &str) -> Option<RowId> {
         self.order().iter().find(|&row| self.name(row) == task)
     }
 
     /// Returns the tasks of other objects on which a row depends, each with its object, as far as
     /// they are known in advance. No relationship method is called.
-    pub(crate) fn needs_now(self: &Arc<Self>, row: usize) -> Vec<(AnyObject, RelatedTask)> {
+    pub(crate) fn needs_now(self: &Arc<Self>, row: RowId) -> Vec<(AnyObject, RelatedTask)> {
         let has = self.features(row);
         match has.category {
             TaskCategory::Relationship => self
@@ -197,7 +215,7 @@ impl dyn DynObject {
 
     /// Returns the objects of a relationship field, as far as they are known without waiting. The
     /// result is empty for a relationship method.
-    pub(crate) fn relatives_now(self: &Arc<Self>, row: usize, to: &RelatedTask) -> impl Iterator<Item = AnyObject> {
+    pub(crate) fn relatives_now(self: &Arc<Self>, row: RowId, to: &RelatedTask) -> impl Iterator<Item = AnyObject> {
         let cx = LazyContext::new(self, self.name(row), None, Vec::new());
         let relatives = match (!to.by_method).then(|| self.relatives(row, &cx)) {
             Some(Asked::Now(Ok(relatives))) => relatives.0,

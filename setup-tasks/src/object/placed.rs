@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::core::ObjectCore;
-use super::dyn_object::{Asked, DynObject, Features, Order};
+use super::dyn_object::{Asked, DynObject, Features, Order, RowId};
 use super::permit::Permit;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
@@ -45,7 +45,7 @@ struct Contents<T: SetupTasks> {
 struct Extra<T: SetupTasks> {
     added: RwLock<Added<T>>,
     /// The objects of customizations with their rows.
-    customized: Mutex<Vec<(usize, Arc<dyn DynObject>)>>,
+    customized: Mutex<Vec<(RowId, Arc<dyn DynObject>)>>,
     /// The stamp names of the table's tasks, in the object of a customization.
     stamp_names: Box<[&'static str]>,
 }
@@ -93,21 +93,18 @@ impl<T: SetupTasks> Placed<T> {
         self.order().iter().filter_map(value).collect()
     }
 
-    fn row(&self, row: usize) -> Row<T> {
-        if let Some(task) = self.table.get(row) {
+    fn row(&self, row: RowId) -> Row<T> {
+        if let Some(task) = self.table.get(row.index()) {
             return Row::Table(task);
         }
         let added = self.extra().added.read().unwrap_or_else(PoisonError::into_inner);
-        match added.rows.get(row - self.table.len()) {
-            Some(row) => Row::Added(row.clone()),
-            None => unreachable!("row {row} of `{}`, which has {}", self.core.id, self.table.len() + added.rows.len()),
-        }
+        Row::Added(added.rows[row.index() - self.table.len()].clone())
     }
 
     #[inline]
-    fn stamp_name_of(&self, i: usize, row: &Row<T>) -> &'static str {
+    fn stamp_name_of(&self, id: RowId, row: &Row<T>) -> &'static str {
         let Some(host) = &self.core.host else { return row.name() };
-        self.extra().stamp_names.get(i).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))
+        self.extra().stamp_names.get(id.index()).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))
     }
 
     fn ask<'a, A>(&'a self, ask: Option<HelperFn<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
@@ -207,40 +204,40 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         !is_table || self.table.relates()
     }
 
-    fn name(&self, row: usize) -> &'static str {
+    fn name(&self, row: RowId) -> &'static str {
         self.row(row).name()
     }
 
-    fn stamp_name(&self, row: usize) -> &'static str {
+    fn stamp_name(&self, row: RowId) -> &'static str {
         self.stamp_name_of(row, &self.row(row))
     }
 
-    fn category(&self, row: usize) -> TaskCategory {
+    fn category(&self, row: RowId) -> TaskCategory {
         self.row(row).category()
     }
 
-    fn meta(&self, row: usize) -> TaskMeta {
+    fn meta(&self, row: RowId) -> TaskMeta {
         match self.row(row) {
             Row::Table(task) => task.meta,
             Row::Added(row) => row.meta(),
         }
     }
 
-    fn tags(&self, row: usize) -> Vec<&'static str> {
+    fn tags(&self, row: RowId) -> Vec<&'static str> {
         match self.row(row) {
             Row::Table(task) => task.tags().to_vec(),
             Row::Added(row) => row.tags().to_vec(),
         }
     }
 
-    fn describe(&self, row: usize) -> Cow<'static, str> {
+    fn describe(&self, row: RowId) -> Cow<'static, str> {
         match self.row(row) {
             Row::Table(task) => task.describe(),
             Row::Added(row) => row.description.clone(),
         }
     }
 
-    fn run<'a>(&'a self, _permit: &Permit, row: usize, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
+    fn run<'a>(&'a self, _permit: &Permit, row: RowId, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>> {
         match self.row(row) {
             Row::Table(task) => match task.action {
                 Action::Method(run) => run(self.model(), cx),
@@ -257,9 +254,9 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn features(&self, i: usize) -> Features {
-        let row = self.row(i);
-        let of = |meta| Features::of(self.stamp_name_of(i, &row), row.category(), meta);
+    fn features(&self, id: RowId) -> Features {
+        let row = self.row(id);
+        let of = |meta| Features::of(self.stamp_name_of(id, &row), row.category(), meta);
         let kind = row.with_kind(DynTaskKind::features);
         let dependencies = kind.is_some();
         let KindFeatures { hash, invalidator, completion, observed, .. } = kind.unwrap_or_default();
@@ -286,7 +283,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn hash<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, String> {
+    fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, String> {
         match self.row(row) {
             Row::Table(task) if task.hash.is_some() => self.ask(task.hash, cx),
             Row::Added(row) if row.helpers.hash.is_some() => ask_added(row.helpers.hash.as_ref(), cx),
@@ -294,7 +291,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn valid<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, bool> {
+    fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, bool> {
         match self.row(row) {
             Row::Table(task) if task.invalidator.is_some() => self.ask(task.invalidator, cx),
             Row::Added(row) if row.helpers.invalidator.is_some() => ask_added(row.helpers.invalidator.as_ref(), cx),
@@ -302,7 +299,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn completion<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Completion> {
+    fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Completion> {
         match self.row(row) {
             Row::Table(task) if task.check_completed.is_some() => self.ask(task.check_completed, cx),
             Row::Added(row) if row.helpers.check_completed.is_some() => {
@@ -312,27 +309,27 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn differences<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>> {
+    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>> {
         self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.differences_dyn(model, cx), Vec::new)
     }
 
-    fn changes<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>> {
+    fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>> {
         self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.changes_dyn(model, cx), Vec::new)
     }
 
-    fn check<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, ()> {
+    fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, ()> {
         self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
     }
 
-    fn inputs(&self, row: usize) -> Option<Vec<PathPattern>> {
-        self.table.get(row)?.inputs.map(|paths| paths(self.model()))
+    fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>> {
+        self.table.get(row.index())?.inputs.map(|paths| paths(self.model()))
     }
 
-    fn outputs(&self, row: usize) -> Option<Vec<PathPattern>> {
-        self.table.get(row)?.outputs.map(|paths| paths(self.model()))
+    fn outputs(&self, row: RowId) -> Option<Vec<PathPattern>> {
+        self.table.get(row.index())?.outputs.map(|paths| paths(self.model()))
     }
 
-    fn related(&self, row: usize) -> Option<RelatedTask> {
+    fn related(&self, row: RowId) -> Option<RelatedTask> {
         match self.row(row) {
             Row::Table(TaskDef { action: Action::Relation(relation), .. }) => Some(relation.to),
             Row::Table(_) => None,
@@ -343,7 +340,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn relatives<'a>(&'a self, row: usize, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives> {
+    fn relatives<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives> {
         match self.row(row) {
             Row::Table(TaskDef { action: Action::Relation(relation), .. }) => self.ask(Some(relation.relatives), cx),
             Row::Table(_) => Asked::Absent,
@@ -354,7 +351,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn dependencies(&self, row: usize) -> Vec<Dependency> {
+    fn dependencies(&self, row: RowId) -> Vec<Dependency> {
         let row = self.row(row);
         let mut dependencies = row.with_kind(|kind| kind.dependencies_dyn(self.model())).unwrap_or_default();
         if let Row::Added(row) = &row {
@@ -363,12 +360,12 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         dependencies
     }
 
-    fn system_dependencies(&self, row: usize) -> Vec<Arc<dyn SystemDependency>> {
-        let make = self.table.get(row).and_then(|task| task.depend_on);
+    fn system_dependencies(&self, row: RowId) -> Vec<Arc<dyn SystemDependency>> {
+        let make = self.table.get(row.index()).and_then(|task| task.depend_on);
         make.map(|make| make(self.model())).unwrap_or_default()
     }
 
-    fn customization(self: Arc<Self>, row: usize) -> Result<Arc<dyn DynObject>> {
+    fn customization(self: Arc<Self>, row: RowId) -> Result<Arc<dyn DynObject>> {
         let mut customized = self.extra().customized.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, object)) = customized.iter().find(|(of, _)| *of == row) {
             return Ok(object.clone());
@@ -383,7 +380,7 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         Ok(object)
     }
 
-    fn customization_context(self: Arc<Self>, row: usize) -> Result<Option<Arc<dyn DynRunContext>>> {
+    fn customization_context(self: Arc<Self>, row: RowId) -> Result<Option<Arc<dyn DynRunContext>>> {
         let host = AnyObject(self.clone());
         let made = self.row(row).with_kind(|kind| kind.customization_dyn().map(|custom| custom.context(&host)));
         Ok(made.flatten().transpose()?.flatten().map(|context| context.0))

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tokio::sync::futures::Notified;
 use tokio::sync::{MutexGuard as RunLockGuard, Notify};
 
-use super::DynObject;
+use super::{DynObject, RowId};
 use crate::decide::EarlierTasks;
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::Timestamp;
@@ -110,8 +110,8 @@ pub(crate) struct ResumePoint {
 }
 
 impl ResumePoint {
-    pub(crate) fn has(&self, row: usize) -> bool {
-        self.results.get(row).is_some_and(Option::is_some)
+    pub(crate) fn has(&self, row: RowId) -> bool {
+        self.results.get(row.index()).is_some_and(Option::is_some)
     }
 }
 
@@ -169,14 +169,14 @@ impl ObjectProgress {
     }
 
     /// Returns the result of a task, or `None` until the query has a valid one.
-    pub(crate) fn result(&self, query: ProgressQuery, row: usize) -> Option<QueryResult> {
+    pub(crate) fn result(&self, query: ProgressQuery, row: RowId) -> Option<QueryResult> {
         let recorded = self.recorded();
-        if let Some(Some(result)) = recorded.results.get(row)
+        if let Some(Some(result)) = recorded.results.get(row.index())
             && recorded.is_valid(result.at, query)
         {
             return Some(Ok(result.time));
         }
-        if let Some(Some(result)) = recorded.results_elsewhere.get(row)
+        if let Some(Some(result)) = recorded.results_elsewhere.get(row.index())
             && query.accepts != Accepts::OwnRequest
             && result.at > query.request
         {
@@ -212,16 +212,16 @@ impl ObjectProgress {
     }
 
     /// Records the result of a task.
-    pub(crate) fn record(&self, row: usize, time: Option<Timestamp>, scope: ResultScope, earlier: &EarlierTasks) {
+    pub(crate) fn record(&self, row: RowId, time: Option<Timestamp>, scope: ResultScope, earlier: &EarlierTasks) {
         let mut recorded = self.recorded();
-        if recorded.results.len() <= row {
-            recorded.results.resize(row + 1, None);
+        if recorded.results.len() <= row.index() {
+            recorded.results.resize(row.index() + 1, None);
         }
         let at = match scope {
             ResultScope::AllRequests => RequestId::latest(),
             ResultScope::OwnRequest => RequestId::NEVER,
         };
-        recorded.results[row] = Some(TaskResult { time, at });
+        recorded.results[row.index()] = Some(TaskResult { time, at });
         recorded.keep_earlier(earlier);
         drop(recorded);
         self.notify();
@@ -229,14 +229,14 @@ impl ObjectProgress {
 
     /// Records the results of tasks that were considered without a wait in between, the first at `at`. Taking the lock once per
     /// object instead of once per task saves a tenth of a run with nothing to do.
-    pub(crate) fn record_all(&self, tasks: &[(usize, Option<Timestamp>)], at: RequestId, earlier: &EarlierTasks) {
+    pub(crate) fn record_all(&self, tasks: &[(RowId, Option<Timestamp>)], at: RequestId, earlier: &EarlierTasks) {
         let mut recorded = self.recorded();
-        let rows = tasks.iter().map(|(row, _)| row + 1).max().unwrap_or_default();
+        let rows = tasks.iter().map(|(row, _)| row.index() + 1).max().unwrap_or_default();
         if recorded.results.len() < rows {
             recorded.results.resize(rows, None);
         }
         for &(row, time) in tasks {
-            recorded.results[row] = Some(TaskResult { time, at });
+            recorded.results[row.index()] = Some(TaskResult { time, at });
         }
         recorded.keep_earlier(earlier);
         drop(recorded);
@@ -244,25 +244,25 @@ impl ObjectProgress {
     }
 
     /// Records a result that another process reported. It is valid only for requests that began before.
-    pub(crate) fn record_elsewhere(&self, row: usize, time: Option<Timestamp>) {
+    pub(crate) fn record_elsewhere(&self, row: RowId, time: Option<Timestamp>) {
         let mut recorded = self.recorded();
-        if recorded.results_elsewhere.len() <= row {
-            recorded.results_elsewhere.resize(row + 1, None);
+        if recorded.results_elsewhere.len() <= row.index() {
+            recorded.results_elsewhere.resize(row.index() + 1, None);
         }
-        recorded.results_elsewhere[row] = Some(TaskResult { time, at: RequestId::latest() });
+        recorded.results_elsewhere[row.index()] = Some(TaskResult { time, at: RequestId::latest() });
         drop(recorded);
         self.notify();
     }
 
     /// Returns the rows that the run in progress has considered, with their times.
-    pub(crate) fn recorded_by_current_run(&self) -> Vec<(usize, Option<Timestamp>)> {
+    pub(crate) fn recorded_by_current_run(&self) -> Vec<(RowId, Option<Timestamp>)> {
         let recorded = self.recorded();
         if !matches!(recorded.state, RunState::Running) {
             return Vec::new();
         }
         let results = recorded.results.iter().enumerate();
         let considered = results.filter_map(|(row, result)| {
-            result.filter(|result| result.at != RequestId::NEVER).map(|result| (row, result.time))
+            result.filter(|result| result.at != RequestId::NEVER).map(|result| (RowId::of_index(row), result.time))
         });
         considered.collect()
     }
@@ -357,7 +357,7 @@ impl Drop for ProgressWaiter<'_> {
 
 impl ProgressQuery {
     /// Returns the query of the current work for a task of another object.
-    pub(crate) fn of(cx: &RequestCx<'_>, object: &dyn DynObject, row: usize) -> Self {
+    pub(crate) fn of(cx: &RequestCx<'_>, object: &dyn DynObject, row: RowId) -> Self {
         let forced = cx.fleet.map(|fleet| fleet.forces(&object.core().id, object.name(row)));
         let accepts = match forced {
             None => Accepts::RunInProgress,
@@ -383,7 +383,7 @@ pub(crate) struct TaskRecorded {
     pub(crate) object: Weak<dyn DynObject>,
     pub(crate) mode: Mode,
     pub(crate) query: ProgressQuery,
-    pub(crate) row: usize,
+    pub(crate) row: RowId,
 }
 
 impl WaitCondition for TaskRecorded {

@@ -17,7 +17,7 @@ use crate::error::explain;
 use crate::error_help;
 use crate::event::EventKind;
 use crate::log::TaskLog;
-use crate::object::{Asked, DynObject};
+use crate::object::{Asked, DynObject, RowId};
 use crate::secret;
 use crate::stamp::first_missing;
 use crate::task::context::TaskContext;
@@ -33,14 +33,14 @@ pub(crate) struct FailedAttempt {
     pub(crate) log: Option<PathBuf>,
 }
 
-/// Calls the method of task `i` until it succeeds or has no retries left.
+/// Calls the method of a task until it succeeds or has no retries left.
 pub(crate) async fn run_task(
     session: &Session,
     object: &Arc<dyn DynObject>,
-    i: usize,
+    row: RowId,
     cx: &TaskContext,
 ) -> Result<Outcome, FailedAttempt> {
-    let meta = object.meta(i);
+    let meta = object.meta(row);
     let mut waits = ExponentialBuilder::new()
         .with_min_delay(Duration::from_millis(100))
         .with_max_delay(Duration::from_mins(1))
@@ -49,15 +49,15 @@ pub(crate) async fn run_task(
         .build();
     let mut attempt = 1;
     loop {
-        object.emit(i, || EventKind::TaskStart { attempt });
+        object.emit(row, || EventKind::TaskStart { attempt });
         let began = Instant::now();
         let log = Arc::new(TaskLog::new(cx.object().clone(), cx.task(), attempt, cx.reason().cloned()));
         let cx = cx.for_attempt(attempt, log.clone());
-        let ended = log.clone().scope(once(session, object, i, &cx, meta.timeout)).await;
+        let ended = log.clone().scope(once(session, object, row, &cx, meta.timeout)).await;
         let error = match ended {
             Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
             Err(error) => error,
-            Ok(outcome) => match missing_output(object, i, outcome) {
+            Ok(outcome) => match missing_output(object, row, outcome) {
                 Some(error) => error,
                 None => {
                     log.end(None, began.elapsed());
@@ -73,7 +73,7 @@ pub(crate) async fn run_task(
             return Err(FailedAttempt { error, log: log.path() });
         };
         tracing::warn!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
-        object.emit(i, || EventKind::TaskRetry { error: explain(error.as_ref()), attempt, wait });
+        object.emit(row, || EventKind::TaskRetry { error: explain(error.as_ref()), attempt, wait });
         // A stop request during the pause ends the task at once with its last error, as if it had
         // no retries left.
         if let Either::Right(_) = select(pin!(tokio::time::sleep(wait)), pin!(stop.asked())).await {
@@ -86,13 +86,13 @@ pub(crate) async fn run_task(
 async fn once(
     session: &Session,
     object: &Arc<dyn DynObject>,
-    i: usize,
+    row: RowId,
     cx: &TaskContext,
     timeout: Option<Duration>,
 ) -> Result<Outcome> {
     let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
     // The method may also panic before it returns a future.
-    let call = async { object.run(session.permit(), i, cx).await };
+    let call = async { object.run(session.permit(), row, cx).await };
     let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
     let ended = match timeout {
         None => call.await,
@@ -102,8 +102,8 @@ async fn once(
 }
 
 /// Returns the error of a task that succeeded without creating one of its declared outputs.
-fn missing_output(object: &Arc<dyn DynObject>, i: usize, outcome: Outcome) -> Option<anyhow::Error> {
-    let outputs = if outcome == Outcome::Skipped { return None } else { object.outputs(i)? };
+fn missing_output(object: &Arc<dyn DynObject>, row: RowId, outcome: Outcome) -> Option<anyhow::Error> {
+    let outputs = if outcome == Outcome::Skipped { return None } else { object.outputs(row)? };
     match first_missing(&object.core().config().base_dir, &outputs) {
         Ok(None) => None,
         Ok(Some(output)) => Some(MissingOutput { output }.into()),

@@ -6,7 +6,7 @@ use super::attempt::ask;
 use super::find_task;
 use crate::BoxFuture;
 use crate::layout::Dependency;
-use crate::object::{AnyObject, DynObject};
+use crate::object::{AnyObject, DynObject, RowId};
 use crate::report::RunError;
 use crate::stamp::{Inputs, first_missing};
 use crate::task::category::TaskCategory;
@@ -65,7 +65,7 @@ fn frame<'a>(
 }
 
 /// Checks that the objects of a relationship and their task exist.
-async fn relation(host: &Arc<dyn DynObject>, object: &Arc<dyn DynObject>, row: usize) -> Result<(), RunError> {
+async fn relation(host: &Arc<dyn DynObject>, object: &Arc<dyn DynObject>, row: RowId) -> Result<(), RunError> {
     let Some(to) = object.related(row) else { return Ok(()) };
     let (id, name) = (&host.core().id, object.stamp_name(row));
     let failed = |error| RunError::check(id, name, "relationship", error);

@@ -7,6 +7,7 @@ use super::driver::Driver;
 use super::relationship::newest_by;
 use super::rows::{Frame, Rows};
 use super::walk::Considered;
+use crate::object::RowId;
 use crate::report::{RunError, TaskReport};
 use crate::stamp::Timestamp;
 use crate::task::run_context::ContextExit;
@@ -16,7 +17,7 @@ impl Driver<'_> {
     ///
     /// If the customization's own model is readonly, none of its tasks run unless one is called by
     /// its handle. The times of their last runs still count.
-    pub(super) async fn enter_customization(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
+    pub(super) async fn enter_customization(&mut self, frame: &Frame, row: RowId) -> Result<Considered, RunError> {
         let (object, name) = (frame.object.clone(), frame.object.stamp_name(row));
         // If a task of the customization runs this one, the customization's context is entered
         // already.
@@ -29,7 +30,7 @@ impl Driver<'_> {
             Ok(made) => made,
             Err(error) => {
                 let error = RunError::check(&self.scope.object.core().id, name, "customization", error);
-                return self.fail_or_wait(frame, row, None, error);
+                return self.fail_or_defer(frame, row, None, error);
             }
         };
         let is_called = frame.is_host() && self.scope.is_single_task();
@@ -48,7 +49,7 @@ impl Driver<'_> {
     pub(super) async fn leave_customization(
         &mut self,
         outer: &Frame,
-        row: usize,
+        row: RowId,
         exit: ContextExit,
     ) -> Result<Option<Timestamp>, RunError> {
         let left = self.leave_context(exit).await;

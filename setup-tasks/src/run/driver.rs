@@ -3,7 +3,6 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::access::{Access, Authorization};
@@ -23,7 +22,7 @@ use crate::BoxFuture;
 use crate::decide::{EarlierTasks, Reason};
 use crate::error::explain;
 use crate::event::EventKind;
-use crate::object::{DynObject, Features, ObjectCore, Permit, ResumePoint, RunGuard};
+use crate::object::{DynObject, Features, ObjectCore, Permit, ResumePoint, RowId, RunGuard};
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::{Records, Timestamp};
 use crate::task::context::TaskContext;
@@ -108,7 +107,7 @@ pub(super) async fn drive_locked(
         Ok(Passed::All) => Ok(()),
         Err(error) => Err(error),
     };
-    object.core().considered.store(0, Ordering::Relaxed);
+    object.core().set_current_row(None);
     let report = driver.report();
     if cx.fleet.is_some() {
         progress.keep_for_fleet(request, &report);
@@ -134,7 +133,7 @@ pub(super) struct Position {
     /// The tasks and dependencies before the current row.
     pub(super) earlier: EarlierTasks,
     /// The row after the current one. Its mark may be written together with the current stamp.
-    pub(super) follower: Option<usize>,
+    pub(super) follower: Option<RowId>,
     pub(super) contexts: ContextStack,
 }
 
@@ -219,7 +218,7 @@ impl Driver<'_> {
     pub(super) async fn probe_task(
         &mut self,
         frame: &Frame,
-        row: usize,
+        row: RowId,
         has: Features,
         hash: Option<String>,
     ) -> Result<Considered, RunError> {
@@ -257,7 +256,7 @@ impl Driver<'_> {
             Ok(Probed { verdict: Verdict::Run(reason), hash }) => {
                 Box::pin(self.run_or_plan(DueTask { frame, row, reason, hash })).await
             }
-            Err(error) => self.fail_or_wait(frame, row, requested.as_ref(), error),
+            Err(error) => self.fail_or_defer(frame, row, requested.as_ref(), error),
         }
     }
 
@@ -293,13 +292,13 @@ impl Driver<'_> {
     }
 
     /// Reports that a task is up to date, and passes on its time.
-    pub(super) fn up_to_date(&mut self, frame: &Frame, row: usize, name: &'static str, time: Option<Timestamp>) {
+    pub(super) fn up_to_date(&mut self, frame: &Frame, row: RowId, name: &'static str, time: Option<Timestamp>) {
         self.emit(frame, row, || EventKind::TaskAlreadyRun);
         self.pass_on(time, || Cow::Borrowed(name));
         self.report_up_to_date(frame, row, time);
     }
 
-    pub(super) fn report_up_to_date(&mut self, frame: &Frame, row: usize, time: Option<Timestamp>) {
+    pub(super) fn report_up_to_date(&mut self, frame: &Frame, row: RowId, time: Option<Timestamp>) {
         self.results.up_to_date += 1;
         // A fleet needs only the number of these tasks. A customization also needs their reports
         // because its time depends on them.
@@ -320,7 +319,7 @@ impl Driver<'_> {
         &mut self,
         session: &Session,
         frame: &Frame,
-        row: usize,
+        row: RowId,
         reason: Option<&Reason>,
     ) -> Result<TaskContext, RunError> {
         let name = frame.object.stamp_name(row);
@@ -334,11 +333,11 @@ impl Driver<'_> {
         Ok(cx)
     }
 
-    pub(super) fn emit(&self, frame: &Frame, row: usize, kind: impl FnOnce() -> EventKind) {
+    pub(super) fn emit(&self, frame: &Frame, row: RowId, kind: impl FnOnce() -> EventKind) {
         frame.object.emit(row, kind);
     }
 
-    pub(super) fn emit_failure(&self, frame: &Frame, row: usize, error: &RunError) {
+    pub(super) fn emit_failure(&self, frame: &Frame, row: RowId, error: &RunError) {
         self.emit(frame, row, || EventKind::TaskFail { error: explain(error), duration: Duration::ZERO, log: None });
     }
 }

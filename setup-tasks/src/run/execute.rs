@@ -14,7 +14,7 @@ use super::session::Session;
 use crate::decide::Reason;
 use crate::error::explain;
 use crate::event::EventKind;
-use crate::object::DynObject;
+use crate::object::{DynObject, RowId};
 use crate::report::{RunError, TaskStatus};
 use crate::stamp::Timestamp;
 use crate::task::context::TaskContext;
@@ -25,7 +25,7 @@ use crate::work::Mode;
 /// A task that must run.
 pub(super) struct DueTask<'f> {
     pub(super) frame: &'f Frame,
-    pub(super) row: usize,
+    pub(super) row: RowId,
     pub(super) reason: Reason,
     /// The hash text, if the hash function was called.
     pub(super) hash: Option<String>,
@@ -171,7 +171,7 @@ impl Driver<'_> {
                     Success { time, unchanged_since, hash, source, inputs, changed_while_running, kept, duration };
                 let retimed = nested.iter_mut().filter_map(|task| task.retime(time, &self.records)).collect();
                 self.results.nested.extend(&nested);
-                let next = self.next_for_sure(due.frame, name, unchanged_since.unwrap_or(time));
+                let next = self.certain_follower(due.frame, name, unchanged_since.unwrap_or(time));
                 guard.complete(&mut self.records.all, success, retimed, next).await?;
                 self.records.marked_ahead = self.records.marked_ahead.or(next);
                 self.record_nested(&nested);

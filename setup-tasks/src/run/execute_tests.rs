@@ -57,10 +57,10 @@ impl Door {
 }
 
 /// Executes the first task of a door, and returns the result and the entries of both tasks in the
-/// store. `follower` is the row that is known to come next.
+/// store. `follower` is the task that is known to come next.
 async fn execute(
     door: &Object<Door>,
-    follower: Option<usize>,
+    follower: Option<&str>,
 ) -> (Option<Result<Executed, RunError>>, Option<Entry>, Option<Entry>) {
     let (object, options, work) = (door.as_dyn(), Options::default(), WorkContext::default());
     let (resume, cx) = (ResumePoint::default(), RequestCx::of(&work, Mode::Apply));
@@ -70,8 +70,8 @@ async fn execute(
     let scope = RunScope { object, options: &options, progress: None, resume, cx, caller: None };
     let frame = scope.host_frame();
     let mut driver = Driver::new(scope, Access::within(&session), records, ContextStack::default());
-    driver.position.follower = follower;
-    let due = DueTask { frame: &frame, row: 0, reason: Reason::NeverRan, hash: None };
+    driver.position.follower = follower.and_then(|task| object.row(task));
+    let due = DueTask { frame: &frame, row: object.row("paint").unwrap(), reason: Reason::NeverRan, hash: None };
     let executed = driver.execute(&session, &due).now_or_never();
     let stored = object.core().load().await.unwrap();
     (executed, stored.get("paint").cloned(), stored.get("hang").cloned())
@@ -135,7 +135,7 @@ async fn a_dropped_execution_leaves_the_mark_beside_the_old_stamp() {
 #[tokio::test]
 async fn the_mark_of_a_follower_that_must_run_is_written_with_the_stamp() {
     let (_layout, door) = door(Acts::Completes);
-    let (_, paint, hang) = execute(&door, Some(1)).await;
+    let (_, paint, hang) = execute(&door, Some("hang")).await;
     assert!(paint.unwrap().valid().is_some());
     assert!(matches!(hang.unwrap().attempt.as_deref(), Some(Attempt::Running { .. })));
 }

@@ -13,7 +13,7 @@ use crate::event::EventKind;
 use crate::lease::{HeldLease, Holder, LeaseError, acquire};
 use crate::neighbours::{Followed, News, shared_clock};
 use crate::object::DynObject;
-use crate::object::{ObjectProgress, ProgressQuery};
+use crate::object::{ObjectProgress, ProgressQuery, RowId};
 use crate::report::RunError;
 use crate::stamp::{Entry, Records};
 use crate::wait::{Circle, HeldObject, LockedElsewhere, find_circle};
@@ -35,7 +35,7 @@ pub(super) struct LockPurpose<'w> {
     /// date after another process has run it. `None` if only this process can do the work.
     pub(super) task: Option<(&'static str, &'w Records)>,
     /// The query that the run serves, and the queried row.
-    pub(super) query: Option<(ProgressQuery, usize)>,
+    pub(super) query: Option<(ProgressQuery, RowId)>,
 }
 
 /// The state of the waits of one run for other processes.

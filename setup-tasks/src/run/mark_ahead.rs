@@ -14,7 +14,7 @@ use crate::stamp::Timestamp;
 impl Driver<'_> {
     /// Returns the task after `task`, which ended at `time`, if that task is certain to run next
     /// and needs neither a probe nor a system dependency first.
-    pub(super) fn next_for_sure(&self, frame: &Frame, task: &'static str, time: Timestamp) -> Option<&'static str> {
+    pub(super) fn certain_follower(&self, frame: &Frame, task: &'static str, time: Timestamp) -> Option<&'static str> {
         let object = &frame.object;
         let row = self.position.follower.filter(|_| self.records.marked_ahead.is_none())?;
         let has = object.features(row);

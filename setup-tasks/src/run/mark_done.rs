@@ -6,7 +6,7 @@ use super::probe::TaskProbe;
 use super::session::Session;
 use super::{find_task, unknown_task};
 use crate::object::Permit;
-use crate::object::{AnyObject, DynObject};
+use crate::object::{AnyObject, DynObject, RowId};
 use crate::report::RunError;
 use crate::stamp::{AttemptEnd, Change, Entry, Fence, HistoryEntry, InputStamp, Stamp, StampError};
 use crate::task::category::TaskCategory;
@@ -90,7 +90,7 @@ impl AnyObject {
 
 /// Returns the row of a task and the object with this row, which is a customization's object if the
 /// name begins with the customization's stem.
-fn find(object: &Arc<dyn DynObject>, task: &str) -> Result<(Arc<dyn DynObject>, usize), RunError> {
+fn find(object: &Arc<dyn DynObject>, task: &str) -> Result<(Arc<dyn DynObject>, RowId), RunError> {
     if let Some(row) = object.row(task) {
         return Ok((object.clone(), row));
     }

@@ -36,7 +36,7 @@ use session::Session;
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
-use crate::object::{AnyObject, DynObject, Object, Permit, ProgressQuery, RunStart, SetupTasks};
+use crate::object::{AnyObject, DynObject, Object, Permit, ProgressQuery, RowId, RunStart, SetupTasks};
 pub use crate::report::{ObjectReport, RelatedError, RunError, TaskReport, TaskStatus, Undecided};
 use crate::stamp::Change;
 pub use crate::task::context::TaskContext;
@@ -87,7 +87,7 @@ pub(crate) struct Options {
     pub(crate) role: RunRole,
     /// The query that the run serves, and the queried row. If another process records a result for
     /// it, the run ends early.
-    query: Option<(ProgressQuery, usize)>,
+    query: Option<(ProgressQuery, RowId)>,
 }
 
 /// The role of a run within its request.
@@ -222,7 +222,7 @@ impl Options {
 }
 
 /// Returns the row of a task by its name.
-fn find_task(object: &Arc<dyn DynObject>, task: &str) -> Result<usize, RunError> {
+fn find_task(object: &Arc<dyn DynObject>, task: &str) -> Result<RowId, RunError> {
     object.row(task).ok_or_else(|| unknown_task(object, task))
 }
 
@@ -296,7 +296,7 @@ pub(crate) async fn clear(object: &Arc<dyn DynObject>) -> Result<(), RunError> {
 
 impl dyn DynObject {
     /// Emits an event of one of the object's tasks.
-    pub(crate) fn emit(&self, row: usize, kind: impl FnOnce() -> EventKind) {
+    pub(crate) fn emit(&self, row: RowId, kind: impl FnOnce() -> EventKind) {
         self.core().emit_about(|| (self.stamp_name(row), self.describe(row)), kind);
     }
 }

@@ -2,10 +2,7 @@
 //! another, within the session of the running task. When the running task succeeds, their stamps
 //! get its time.
 
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
-use tokio::sync::MutexGuard as RunLockGuard;
 
 use super::Options;
 use super::driver::Driver;
@@ -39,7 +36,8 @@ pub(super) struct RunningTask {
     /// The task that runs this one through its handle.
     parent: Option<Arc<Self>>,
     level: u32,
-    turn: tokio::sync::Mutex<()>,
+    /// Held by the nested run that is in progress.
+    run_lock: tokio::sync::Mutex<()>,
     nested: Mutex<Nested>,
 }
 
@@ -77,7 +75,7 @@ impl RunningTask {
             step,
             level: parent.map_or(0, |parent| parent.level + 1),
             parent: parent.cloned(),
-            turn: tokio::sync::Mutex::default(),
+            run_lock: tokio::sync::Mutex::default(),
             nested: Mutex::default(),
         })
     }
@@ -118,10 +116,6 @@ impl RunningTask {
         Err(RunError::circle(id, Circle::of(names)))
     }
 
-    async fn turn(&self) -> RunLockGuard<'_, ()> {
-        self.turn.lock().await
-    }
-
     fn nested(&self) -> MutexGuard<'_, Nested> {
         self.nested.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -143,16 +137,16 @@ impl RunningTask {
     }
 
     async fn run_locked(self: &Arc<Self>, options: &Options, work: &WorkContext) -> Result<ObjectReport, RunError> {
-        let _lock = self.turn().await;
+        let _lock = self.run_lock.lock().await;
         self.nested().began = true;
         let core = self.object.core();
-        let considered = core.considered.load(Ordering::Relaxed);
+        let current_row = core.current_row();
         // The method of a running task called the handle, so the request is that of the caller.
         let cx = RequestCx::of(work, Mode::Apply);
         let mut driver = Driver::nested(&self.object, options, self, cx).await?;
         let mut rows = Rows::new(&driver.scope);
         let result = RUNNING.scope(None, driver.run(&mut rows)).await;
-        core.considered.store(considered, Ordering::Relaxed);
+        core.set_current_row(current_row);
         core.progress(Mode::Apply).node.step(Some(self.step.clone()));
         let report = driver.report();
         let mut nested = self.nested();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::classify::{Class, KnownFacts, classify};
 use crate::decide::{Decision, EarlierTasks};
-use crate::object::DynObject;
+use crate::object::{DynObject, RowId};
 use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 use crate::task::category::TaskCategory;
 
@@ -51,7 +51,7 @@ fn frame(object: &Arc<dyn DynObject>, records: &Records, earlier: &mut EarlierTa
 
 fn one(
     object: &Arc<dyn DynObject>,
-    row: usize,
+    row: RowId,
     records: &Records,
     earlier: &mut EarlierTasks,
     runs: Runs,

@@ -11,6 +11,7 @@ use super::walk::Considered;
 use crate::decide::Reason;
 use crate::error::explain;
 use crate::event::EventKind;
+use crate::object::RowId;
 use crate::report::RunError;
 use crate::report::{TaskReport, Undecided};
 use crate::stamp::Timestamp;
@@ -49,7 +50,7 @@ impl Driver<'_> {
     }
 
     /// Reports a task as undecided. Later tasks run if it runs.
-    pub(super) fn undecided(&mut self, frame: &Frame, row: usize, undecided: Undecided) -> Considered {
+    pub(super) fn undecided(&mut self, frame: &Frame, row: RowId, undecided: Undecided) -> Considered {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
         self.pass_on(Some(Timestamp::UNDECIDED), || name.into());
@@ -58,7 +59,7 @@ impl Driver<'_> {
     }
 
     /// Reports that a task would run.
-    pub(super) async fn plan(&mut self, frame: &Frame, row: usize, reason: Reason) -> Result<Considered, RunError> {
+    pub(super) async fn plan(&mut self, frame: &Frame, row: RowId, reason: Reason) -> Result<Considered, RunError> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let newest = self.position.earlier.newest().map(|newest| newest.time);
         if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
@@ -80,7 +81,7 @@ impl Driver<'_> {
     }
 
     /// Returns the changes that a task would make to files.
-    async fn changes(&self, frame: &Frame, row: usize) -> Result<Vec<FileChange>, RunError> {
+    async fn changes(&self, frame: &Frame, row: RowId) -> Result<Vec<FileChange>, RunError> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let cx = LazyContext::new(object, name, self.records.get(name), self.position.contexts.resources());
         let changes = ask(|| object.changes(row, &cx)).await;
@@ -90,10 +91,10 @@ impl Driver<'_> {
 
     /// Ends the run with the error of a check. In a plan, the check may only have come too early,
     /// and then reports its task as undecided.
-    pub(super) fn fail_or_wait(
+    pub(super) fn fail_or_defer(
         &mut self,
         frame: &Frame,
-        row: usize,
+        row: RowId,
         requested: Option<&Arc<RequestedWork>>,
         error: RunError,
     ) -> Result<Considered, RunError> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::attempt::{ask, ask_now};
 use super::classify::KnownFacts;
 use crate::decide::{Decision, Fact, Facts, Question, Reason, decide};
-use crate::object::{DynObject, Features};
+use crate::object::{DynObject, Features, RowId};
 use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 use crate::task::context::{LazyContext, Resources};
@@ -15,7 +15,7 @@ use crate::work::Mode;
 /// The probe of one task.
 pub(crate) struct TaskProbe<'a> {
     pub(crate) object: &'a Arc<dyn DynObject>,
-    pub(crate) row: usize,
+    pub(crate) row: RowId,
     pub(crate) entry: Option<&'a Entry>,
     pub(crate) resources: Resources,
     /// The mode of the run. Only a real run keeps long hash texts.

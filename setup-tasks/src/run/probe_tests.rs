@@ -64,7 +64,8 @@ impl Case {
         let answers = Mutex::new(Answers { color: "red", is_dry: true, is_hung: None });
         let door = layout.add(Door { answers, calls: Mutex::default() }).unwrap();
         std::fs::write(layout.config().base_dir.join("paint.txt"), "red").unwrap();
-        let source = door.as_dyn().features(0).source;
+        let paint = door.as_dyn().row("paint").unwrap();
+        let source = door.as_dyn().features(paint).source;
         let stamp = Stamp { time: STAMPED, contents: "red".to_owned(), source, ..Stamp::default() };
         Self { layout, door, entry: Entry::completed(stamp) }
     }

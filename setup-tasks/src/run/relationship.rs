@@ -19,7 +19,7 @@ use crate::BoxFuture;
 use crate::decide::Newest;
 use crate::depends::RelatedTask;
 use crate::object::Permit;
-use crate::object::{AnyObject, DynObject};
+use crate::object::{AnyObject, DynObject, RowId};
 use crate::object::{ProgressQuery, TaskRecorded};
 use crate::report::ObjectReport;
 use crate::report::RunError;
@@ -32,13 +32,13 @@ use crate::work::{Mode, RequestCx, WorkContext};
 impl Driver<'_> {
     /// Considers a relationship, and returns its time. Later tasks are compared with the tasks of
     /// the other objects.
-    pub(super) async fn relation(&mut self, frame: &Frame, row: usize) -> Result<Considered, RunError> {
+    pub(super) async fn relation(&mut self, frame: &Frame, row: RowId) -> Result<Considered, RunError> {
         let object = &frame.object;
         let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
         let requested = self.requested_work();
         let others = match recording(self.scope.cx.work, requested.as_ref(), self.relatives(frame, row, &to)).await {
             Ok(others) => others,
-            Err(error) => return self.fail_or_wait(frame, row, requested.as_ref(), error),
+            Err(error) => return self.fail_or_defer(frame, row, requested.as_ref(), error),
         };
         let newest = check(self.scope.object, &others, &to, &self.scope.cx).await?;
         let time = newest.as_ref().map(|newest| newest.time);
@@ -50,7 +50,7 @@ impl Driver<'_> {
     }
 
     /// Considers the tasks of other objects on which the kind of a task depends.
-    pub(super) async fn consider_dependencies(&mut self, frame: &Frame, row: usize) -> Result<(), RunError> {
+    pub(super) async fn consider_dependencies(&mut self, frame: &Frame, row: RowId) -> Result<(), RunError> {
         for dependency in frame.object.dependencies(row) {
             let (other, to) = dependency.parts();
             let newest = check(self.scope.object, &[other], &to, &self.scope.cx).await?;
@@ -63,7 +63,7 @@ impl Driver<'_> {
 
     /// Returns the related objects. The method of a relationship is called once per request and
     /// awaited to its end.
-    async fn relatives(&self, frame: &Frame, row: usize, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
+    async fn relatives(&self, frame: &Frame, row: RowId, to: &RelatedTask) -> Result<Vec<AnyObject>, RunError> {
         let (known, RequestCx { mode, request, .. }) = (&frame.object.core().relatives, self.scope.cx);
         if to.by_method
             && let Some(others) = known.of(row, mode, request)
@@ -136,7 +136,7 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
 /// the end of that run, or considers it now.
 async fn considered(
     other: &Arc<dyn DynObject>,
-    row: usize,
+    row: RowId,
     permit: Option<Permit>,
     cx: &RequestCx<'_>,
 ) -> Result<Option<Timestamp>, RunError> {
@@ -190,7 +190,7 @@ fn drive_boxed(
 }
 
 /// Returns the time when a task last completed, without running anything.
-async fn last_change(object: &Arc<dyn DynObject>, row: usize, mode: Mode) -> Result<Option<Timestamp>, RunError> {
+async fn last_change(object: &Arc<dyn DynObject>, row: RowId, mode: Mode) -> Result<Option<Timestamp>, RunError> {
     last_change_by(object, row, &object.core().load_in(mode).await?, mode).await
 }
 
@@ -199,7 +199,7 @@ async fn last_change(object: &Arc<dyn DynObject>, row: usize, mode: Mode) -> Res
 /// time.
 pub(super) fn last_change_by<'a>(
     object: &'a Arc<dyn DynObject>,
-    row: usize,
+    row: RowId,
     records: &'a Records,
     mode: Mode,
 ) -> BoxFuture<'a, Result<Option<Timestamp>, RunError>> {

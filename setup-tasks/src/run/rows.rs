@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use super::scope::RunScope;
-use crate::object::{DynObject, Order};
+use crate::object::{DynObject, Order, RowId};
 use crate::task::category::TaskCategory;
 
 /// A frame of a walk: the rows of the host itself, or those of a customization. The stamps of both
@@ -53,7 +53,7 @@ impl Frame {
 
     /// Returns whether a row is the task with this stamp name, or the customization that contains
     /// it.
-    pub(super) fn leads_to(&self, row: usize, task: &str) -> bool {
+    pub(super) fn leads_to(&self, row: RowId, task: &str) -> bool {
         let rest = task.strip_prefix(self.object.stamp_name(row));
         rest.is_some_and(|rest| {
             rest.is_empty() || (rest.starts_with('.') && self.object.category(row) == TaskCategory::Customization)
@@ -77,7 +77,7 @@ pub(super) struct FrameRows {
     /// The position after the last row that the run considers.
     pub(super) end: usize,
     /// The last row that the walk considered separately.
-    current: Option<usize>,
+    current: Option<RowId>,
 }
 
 impl FrameRows {
@@ -123,7 +123,7 @@ impl Rows {
     }
 
     /// Returns the row after the considered one, if it is in the same frame.
-    pub(super) fn follower(&self) -> Option<usize> {
+    pub(super) fn follower(&self) -> Option<RowId> {
         let rows = self.spliced.last().unwrap_or(&self.host);
         (rows.next < rows.end).then(|| rows.order.row(rows.next))
     }
@@ -135,7 +135,7 @@ impl Rows {
 
     /// Leaves the innermost customization. Returns its row in the frame that is innermost now, or
     /// `None` if the walk is in no customization.
-    pub(super) fn leave(&mut self) -> Option<usize> {
+    pub(super) fn leave(&mut self) -> Option<RowId> {
         self.spliced.pop()?;
         self.innermost().current
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Options;
 use super::nested::RunningTask;
 use super::rows::{Forcing, Frame, FrameKind, Selection};
-use crate::object::{DynObject, ObjectProgress, Order, ResumePoint};
+use crate::object::{DynObject, ObjectProgress, Order, ResumePoint, RowId};
 use crate::work::RequestCx;
 
 /// The scope of a run: its object, its options and the request that it serves.
@@ -36,7 +36,7 @@ impl RunScope<'_> {
     }
 
     /// Returns the frame of a customization. It is forced or selected entirely if its row is.
-    pub(super) fn customization_frame(&self, outer: &Frame, row: usize, object: Arc<dyn DynObject>) -> Frame {
+    pub(super) fn customization_frame(&self, outer: &Frame, row: RowId, object: Arc<dyn DynObject>) -> Frame {
         let is_forced = self.is_forced(outer, outer.object.stamp_name(row));
         let is_selected = self.is_selected(outer, row);
         Frame {
@@ -48,7 +48,7 @@ impl RunScope<'_> {
     }
 
     /// Returns whether the fleet's tags select the task.
-    pub(super) fn is_selected(&self, frame: &Frame, row: usize) -> bool {
+    pub(super) fn is_selected(&self, frame: &Frame, row: RowId) -> bool {
         match frame.selection {
             Selection::All => true,
             Selection::ByTags => self.cx.fleet.is_none_or(|fleet| fleet.selects(|| frame.object.tags(row))),
@@ -66,7 +66,7 @@ impl RunScope<'_> {
 
     /// Returns whether this run passes over a row, because an earlier run of the request considered
     /// it or because the run is for one other task.
-    pub(super) fn is_passed_over(&self, frame: &Frame, row: usize) -> bool {
+    pub(super) fn is_passed_over(&self, frame: &Frame, row: RowId) -> bool {
         let is_other = |only: &str| frame.forcing != Forcing::All && !frame.leads_to(row, only);
         (frame.is_host() && self.resume.has(row)) || self.options.single_task.as_deref().is_some_and(is_other)
     }

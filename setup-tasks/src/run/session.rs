@@ -11,7 +11,7 @@ use super::lock_wait::{LockPurpose, LockWait, LockWaitEnd, LockWaits};
 use crate::layout::Layout;
 use crate::lease::{HeldLease, acquire};
 use crate::neighbours::Holding;
-use crate::object::{DynObject, Permit};
+use crate::object::{DynObject, Permit, RowId};
 use crate::report::RunError;
 use crate::stamp::{Change, Fence, Records, StampError};
 use crate::task::context::TaskContext;
@@ -114,7 +114,7 @@ impl Session {
     }
 
     /// Notifies other processes that wait for the object that the run has considered a task.
-    pub(super) fn considered(&self, row: usize) {
+    pub(super) fn considered(&self, row: RowId) {
         self.holding.passed(row);
     }
 
@@ -154,7 +154,7 @@ impl Session {
     pub(crate) async fn bring_up(
         &self,
         object: &Arc<dyn DynObject>,
-        row: usize,
+        row: RowId,
         cx: &TaskContext,
     ) -> Result<(), RunError> {
         self.lease.begin_task(cx.task()).map_err(RunError::Lease)?;

@@ -2,7 +2,6 @@
 //! date. Every other row is considered separately.
 
 use std::borrow::Cow;
-use std::sync::atomic::Ordering;
 
 use super::classify::{Class, KnownFacts, classify, classify_hashed};
 use super::driver::Driver;
@@ -10,7 +9,7 @@ use super::execute::DueTask;
 use super::probe::TaskProbe;
 use super::rows::{Frame, FrameRows, Rows};
 use crate::decide::Reason;
-use crate::object::{Features, ResultScope};
+use crate::object::{Features, ResultScope, RowId};
 use crate::report::RunError;
 use crate::stamp::Timestamp;
 use crate::task::category::TaskCategory;
@@ -56,7 +55,7 @@ enum HelperCalls {
 
 /// A task that is not known to be up to date. The cursor stands at its row.
 struct Pending {
-    row: usize,
+    row: RowId,
     has: Features,
     partial: PartialDecision,
 }
@@ -161,7 +160,7 @@ impl Driver<'_> {
 
     /// Looks at a task by its stamp, and calls its hash function if that needs no future. A future
     /// per task would add half to the time of a run with nothing to do.
-    fn look_at(&mut self, frame: &Frame, row: usize, has: &Features, calls: HelperCalls) -> Result<Look, RunError> {
+    fn look_at(&mut self, frame: &Frame, row: RowId, has: &Features, calls: HelperCalls) -> Result<Look, RunError> {
         if !self.scope.is_selected(frame, row) {
             return Ok(Look::Pending(PartialDecision::default()));
         }
@@ -194,7 +193,7 @@ impl Driver<'_> {
     /// Considers a pending task, a relationship or a customization.
     async fn consider(&mut self, frame: &Frame, pending: Pending) -> Result<Considered, RunError> {
         let Pending { row, has, partial } = pending;
-        frame.object.core().considered.store(row + 1, Ordering::Relaxed);
+        frame.object.core().set_current_row(Some(row));
         match has.category {
             TaskCategory::Relationship => Box::pin(self.relation(frame, row)).await,
             TaskCategory::Customization => Box::pin(self.enter_customization(frame, row)).await,
@@ -209,14 +208,14 @@ impl Driver<'_> {
     }
 
     /// Records the result of a row of the object itself, which notifies its dependents.
-    fn record(&self, frame: &Frame, row: usize, time: Option<Timestamp>, scope: ResultScope) {
+    fn record(&self, frame: &Frame, row: RowId, time: Option<Timestamp>, scope: ResultScope) {
         if frame.is_host() {
             self.record_row(row, time, scope);
         }
     }
 
     /// Records the result of a row of the object itself.
-    pub(super) fn record_row(&self, row: usize, time: Option<Timestamp>, scope: ResultScope) {
+    pub(super) fn record_row(&self, row: RowId, time: Option<Timestamp>, scope: ResultScope) {
         let Some(progress) = self.scope.progress else { return };
         progress.record(row, time, scope, &self.position.earlier);
         if let Some(session) = self.access.session() {
@@ -225,7 +224,7 @@ impl Driver<'_> {
     }
 
     /// Records the results of tasks that were considered since `now` without a wait in between.
-    fn record_all(&self, passed: &[(usize, Option<Timestamp>)], now: RequestId) {
+    fn record_all(&self, passed: &[(RowId, Option<Timestamp>)], now: RequestId) {
         let Some(progress) = self.scope.progress.filter(|_| !passed.is_empty()) else { return };
         progress.record_all(passed, now, &self.position.earlier);
         if let Some(session) = self.access.session() {
