@@ -6,7 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::Result;
 use crate::object::{AnyObject, DynObject, Host, Object, ObjectCore, Placed, Placing, SetupTasks};
+use crate::stamp::TaskRename;
 use crate::task::context::TaskContext;
+use crate::task::former_names::add_former_names;
 use crate::task::inspector::{TaskInspector, inspect_class_under};
 use crate::task::kind::TaskKind;
 use crate::task::outcome::Outcome;
@@ -166,6 +168,13 @@ impl<H: SetupTasks, C: SetupTasks, X: RunContext> DynCustomization<H> for Custom
     fn inspect_class(&self, stem: &str) -> Vec<TaskInspector> {
         inspect_class_under::<C>(Some(stem))
     }
+
+    fn add_former_names(&self, stem: &str, to: &mut Vec<TaskRename>) {
+        // A type whose tasks cannot be combined is an error when the customization is applied.
+        if let Ok(table) = table_of::<C>() {
+            add_former_names(table, Some(stem), to);
+        }
+    }
 }
 
 /// Creates the object of a customization. It has the host's paths and stamps, and its injector is a
@@ -197,6 +206,8 @@ pub trait DynCustomization<H>: Send + Sync {
     fn context(&self, host: &AnyObject) -> Result<Option<CustomizationContext>>;
     #[doc(hidden)]
     fn inspect_class(&self, stem: &str) -> Vec<TaskInspector>;
+    #[doc(hidden)]
+    fn add_former_names(&self, stem: &str, to: &mut Vec<TaskRename>);
 }
 
 /// The object of a customization.

@@ -33,6 +33,7 @@ mod processes;
 mod public_api;
 mod readiness;
 mod relations;
+mod renaming;
 mod rendering;
 mod retiring;
 mod running;

@@ -143,6 +143,15 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         read: |args, arg, errors| args.tags = arg.one_or_list(errors),
         meaning: "words to select tasks by",
     },
+    Key {
+        name: "formerly",
+        form: Form::Value("\"old_name\""),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.formerly = arg.one_or_list(errors),
+        meaning: "the name that the task had before, or several names `[\"a\", \"b\"]`: the task takes over their records \
+                  and logs, and does not run because of the new name",
+    },
 ];
 
 /// The arguments of one task, each read as far as it can be.
@@ -164,6 +173,7 @@ pub struct TaskArgs {
     pub timeout: Option<Timeout>,
     pub retries: Option<u32>,
     pub tags: Vec<LitStr>,
+    pub formerly: Vec<LitStr>,
 }
 
 /// The value of the `timeout` key.

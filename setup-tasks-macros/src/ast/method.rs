@@ -50,9 +50,11 @@ impl Method {
         self.args.iter().any(|ty| !matches!(ty, Type::Reference(_)))
     }
 
-    /// Adds its tokens to a fingerprint.
+    /// Adds its tokens except its name to a fingerprint. A task that is only renamed does not run again.
     pub fn fingerprint(&self, fingerprint: &mut Fingerprint) {
-        fingerprint.add(self.signature.to_token_stream());
+        let mut signature = self.signature.clone();
+        signature.ident = Ident::new("method", signature.ident.span());
+        fingerprint.add(signature.to_token_stream());
         fingerprint.add(self.body.as_ref().map_or_else(TokenStream::new, ToTokens::to_token_stream));
     }
 }

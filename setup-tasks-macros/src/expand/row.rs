@@ -14,7 +14,8 @@ use crate::expand::block::is_concrete;
 use crate::fingerprint::Fingerprint;
 use crate::names::{Runtime, at, handle, kind};
 
-/// Returns the row with a comma behind it. Without `places`, the row has no `before` and `after`, because one of them is invalid.
+/// Returns the row with a comma behind it. Without `places`, the row has no `before`, `after` and `formerly`, because one of
+/// them is invalid.
 pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let name = &task.name;
@@ -52,6 +53,7 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
         timeout,
         retries,
         tags,
+        formerly,
     } = &task.args;
     let fingerprint = Literal::u64_unsuffixed(fingerprint(task, block));
     let calls = [
@@ -72,6 +74,7 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
             .map(|limit| quote!(.timeout(#limit))),
         retries.map(Literal::u32_unsuffixed).map(|retries| quote!(.retries(#retries))),
         (!tags.is_empty()).then(|| quote!(.tagged(&[#(#tags),*]))),
+        (places && !formerly.is_empty()).then(|| quote!(.formerly(&[#(#formerly),*]))),
         (*check_source != Some(false)).then(|| quote!(.source(#fingerprint))),
     ];
     calls.into_iter().flatten().collect()

@@ -54,7 +54,7 @@ block!(block_with_every_key, (),
         fn a(&self) {}
         #[setup_task("b", after = [a, DebianMachine::apt_update], slow_invalidator = valid, check_source = false)]
         fn b(&self) {}
-        #[setup_task("c", inputs = ["conf/{name}.toml", "keys/*.pub"], outputs = ["out/{net.id:04}"], timeout = "5m", retries = 3, tags = ["net"])]
+        #[setup_task("c", inputs = ["conf/{name}.toml", "keys/*.pub"], outputs = ["out/{net.id:04}"], timeout = "5m", retries = 3, tags = ["net"], formerly = "d")]
         async fn c(&self) {}
         async fn done(&self) -> bool {
             true

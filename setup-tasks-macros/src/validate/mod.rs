@@ -1,5 +1,6 @@
 //! The rules about items, one function per rule.
 
+mod former;
 mod mixins;
 mod model;
 mod order;
@@ -16,6 +17,7 @@ use crate::errors::Errors;
 pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::described(block, errors);
     tasks::timeouts(block, errors);
+    former::names(block, errors);
     let mut valid: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
     for (task, valid) in block.tasks.iter().zip(&mut valid) {
         *valid &= tasks::helpers(task, block, errors);

@@ -5,8 +5,11 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use crate::fs::Directory;
 use crate::object::AnyObject;
+use crate::paths::Paths;
 use crate::private_dir::{Creation, PrivateDir};
+use crate::stamp::TaskRename;
 
 /// The number of digits of the time in a name. It is in microseconds since 1970, which fit until
 /// the year 2286.
@@ -51,8 +54,32 @@ impl LogFile {
 pub fn logs_of(object: &AnyObject, task: Option<&str>) -> io::Result<Vec<LogFile>> {
     let Some(directory) = object.0.core().paths().find_log()? else { return Ok(Vec::new()) };
     let mut logs = within(&directory)?;
+    let former_names = &object.0.core().former_names;
+    for log in &mut logs {
+        if let Some(present) = former_names.present(&log.task) {
+            log.task = present;
+        }
+    }
     logs.retain(|log| task.is_none_or(|task| log.task == task));
     Ok(logs)
+}
+
+/// Renames the logs of tasks that have other names now. A log that cannot be renamed keeps its name.
+pub(crate) fn rename(paths: &Paths, renames: &[TaskRename]) {
+    let rename = || -> io::Result<()> {
+        let Some(directory) = paths.find_log()? else { return Ok(()) };
+        for log in within(&directory)? {
+            let Some(rename) = renames.iter().find(|rename| *rename.from == *log.task) else { continue };
+            let name = file_name(&rename.to, log.attempt, log.began, log.detached);
+            log.path.file_name().map_or(Ok(()), |old| directory.rename_file(old, name.as_ref()))?;
+        }
+        Ok(())
+    };
+    if !renames.is_empty()
+        && let Err(error) = rename()
+    {
+        tracing::warn!("the logs of a task keep its former name: {error}");
+    }
 }
 
 fn within(directory: &PrivateDir) -> io::Result<Vec<LogFile>> {
@@ -60,6 +87,14 @@ fn within(directory: &PrivateDir) -> io::Result<Vec<LogFile>> {
     let mut logs: Vec<_> = names.into_iter().filter_map(|name| LogFile::of(directory.path().join(name))).collect();
     logs.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(logs)
+}
+
+fn file_name(task: &str, attempt: u32, began: SystemTime, detached: bool) -> String {
+    let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+    // A slash would refer to another directory.
+    let task = task.replace('%', "%25").replace('/', "%2F");
+    let end = if detached { DETACHED } else { "" };
+    format!("{time:0DIGITS$}-{task}-{attempt}{end}.log")
 }
 
 /// Creates a log file with a unique name. Only its owner can read it, because the output of tasks
@@ -73,12 +108,8 @@ pub(super) fn create(
 ) -> io::Result<(PathBuf, File)> {
     // Both outputs of a detached command are appended, possibly by several processes.
     let creation = if detached { Creation::NewToAppend } else { Creation::New };
-    let end = if detached { DETACHED } else { "" };
     loop {
-        let time = began.duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
-        // A slash would refer to another directory.
-        let task = task.replace('%', "%25").replace('/', "%2F");
-        let name = format!("{time:0DIGITS$}-{task}-{attempt}{end}.log");
+        let name = file_name(task, attempt, began, detached);
         match directory.make_file(&name, creation) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => began += Duration::from_micros(1),
             Ok(file) => return Ok((directory.path().join(name), file)),

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bounded::BoundedFile;
+pub(crate) use file::rename;
 pub use file::{LogFile, logs_of};
 pub(crate) use writer::LogStream;
 use writer::LogWriter;

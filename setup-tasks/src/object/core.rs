@@ -16,8 +16,10 @@ use crate::depends::KnownRelatives;
 use crate::event::{Event, EventKey, EventKind};
 use crate::injector::{InjectionKey, Injector, OwnInjector, READONLY};
 use crate::layout::Layout;
+use crate::log;
 use crate::paths::{PathError, Paths};
-use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, Timestamp};
+use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, TaskRename, Timestamp};
+use crate::task::former_names::FormerNames;
 use crate::wait::WorkKind;
 use crate::work::{Mode, RequestCx, RequestId, SharedOnce, WorkContext};
 
@@ -43,6 +45,8 @@ pub(crate) struct ObjectCore {
     /// The object's part of the records that a fleet read at its start, until the object's run in
     /// that fleet takes it.
     prefetched: Mutex<Option<(RequestId, Range<usize>)>>,
+    /// The former names of the object's tasks.
+    pub(crate) former_names: FormerNames,
     /// Whether the store has the object's id and type from this process.
     is_identified: AtomicBool,
     readonly: OnceLock<bool>,
@@ -91,6 +95,7 @@ impl ObjectCore {
             current_row: AtomicUsize::new(0),
             relatives: KnownRelatives::default(),
             prefetched: Mutex::new(None),
+            former_names: FormerNames::default(),
             is_identified: AtomicBool::new(false),
             readonly: OnceLock::new(),
             config: OnceLock::new(),
@@ -240,14 +245,33 @@ impl ObjectCore {
         }
         let is_identified = self.is_identified.load(Ordering::Relaxed);
         if !is_identified {
-            let (id, type_name) = (self.id.to_string(), self.type_name.to_owned());
-            changes.insert(0, Change::Identify { id, type_name });
+            changes.splice(0..0, Box::pin(self.first_changes()).await?);
         }
         self.layout.store().write(&self.subdir, fence, changes).await?;
         if !is_identified {
             self.is_identified.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Returns the changes that precede the first change of a process: the object's id and type, and
+    /// the present names of entries with former names. The logs of these tasks are renamed first.
+    async fn first_changes(&self) -> Result<Vec<Change>, StampError> {
+        let (id, type_name) = (self.id.to_string(), self.type_name.to_owned());
+        let mut changes = vec![Change::Identify { id, type_name }];
+        if self.former_names.is_empty() {
+            return Ok(changes);
+        }
+        let mut records = self.layout.store().load(&self.subdir).await?;
+        let Some(renamed) = self.former_names.apply(&self.id, &mut records) else { return Ok(changes) };
+        log::rename(self.paths(), &renamed.moved);
+        for TaskRename { from, to } in renamed.moved {
+            let entry = records.get(&to).cloned().unwrap_or_default();
+            changes.push(Change::Carry { task: to.into(), entry });
+            changes.push(Change::Forget { task: from.into() });
+        }
+        changes.extend(renamed.remnants.into_iter().map(|task| Change::Forget { task: task.into() }));
+        Ok(changes)
     }
 
     /// Like [`load`](Self::load), for the decisions of a run. Returns the records that the fleet
@@ -301,8 +325,13 @@ impl ObjectCore {
         Ok(self.seen(records))
     }
 
-    fn seen(&self, records: Records) -> Records {
+    fn seen(&self, mut records: Records) -> Records {
         self.layout.observe(records.latest());
+        // The records of a customization are those of its host.
+        match self.host() {
+            Some(host) => host.0.core().former_names.apply(&self.id, &mut records),
+            None => self.former_names.apply(&self.id, &mut records),
+        };
         records
     }
 

@@ -61,6 +61,7 @@ enum Row<T: 'static> {
 impl<T: SetupTasks> Placed<T> {
     pub(crate) fn new(core: ObjectCore, table: &'static TaskTable<T>, model: T) -> Self {
         note_type::<T>();
+        core.former_names.add_table(table);
         Self { core, table, contents: Flat::new(Contents { model, extra: OnceLock::new() }) }
     }
 
@@ -81,7 +82,13 @@ impl<T: SetupTasks> Placed<T> {
 
     pub(crate) fn add(&self, row: AddedRow<T>) -> Result<(), AddTaskError> {
         let mut added = self.extra().added.write().unwrap_or_else(PoisonError::into_inner);
-        added.add(self.table, &self.core.id, row)
+        added.add(self.table, &self.core.id, row)?;
+        if let Some(row) = added.rows.last()
+            && let AddedAction::Kind(kind) = &row.action
+        {
+            self.core.former_names.add_kind(row.name(), &**kind);
+        }
+        Ok(())
     }
 
     /// Returns the tasks made from a value of type `K`, in run order.

@@ -14,6 +14,7 @@ mod look;
 mod maybe_ready;
 mod memory;
 mod pattern;
+mod renaming;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -40,6 +41,7 @@ pub(crate) use look::{Look, settled_by};
 pub use maybe_ready::MaybeReady;
 pub use memory::MemoryStore;
 pub use pattern::PathPattern;
+pub(crate) use renaming::{Renamed, TaskRename, present_name};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
 pub use store::{Answer, StampStore, StoredObject};

@@ -351,7 +351,10 @@ impl<T: 'static> Added<T> {
         places.push(place);
         let sorted = match sort(&places) {
             Ok(sorted) => sorted,
-            Err(OrderError::TooMany { .. }) => return Err(AddTaskError::TooMany { object }),
+            // The sort itself looks at no former names.
+            Err(OrderError::TooMany { .. } | OrderError::FormerName { .. }) => {
+                return Err(AddTaskError::TooMany { object });
+            }
             Err(OrderError::Cycle { members, len }) => {
                 let names: Vec<_> =
                     members[..len].iter().chain(&members[..1]).map(|&i| places[usize::from(i)].name).collect();

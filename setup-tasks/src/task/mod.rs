@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod context;
 pub(crate) mod extract;
 pub(crate) mod file_change;
+pub(crate) mod former_names;
 pub(crate) mod handle;
 pub(crate) mod helpers;
 pub(crate) mod inspector;

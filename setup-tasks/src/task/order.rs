@@ -40,7 +40,7 @@ impl<'n> TaskPosition<'n> {
     }
 }
 
-/// The reason why tasks cannot be put in an order.
+/// The reason why tasks cannot form a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::large_enum_variant, reason = "const evaluation has no heap")]
 pub enum OrderError {
@@ -50,6 +50,15 @@ pub enum OrderError {
         members: [u8; CAPACITY],
         /// The number of tasks of the cycle.
         len: usize,
+    },
+    /// A former name of a task is the name of a present task, or a former name of another task.
+    FormerName {
+        /// The former name.
+        former: &'static str,
+        /// The task that has the former name.
+        task: &'static str,
+        /// The other task with the same former name, or `None` if a present task has the name.
+        other: Option<&'static str>,
     },
     /// There are more tasks than [`CAPACITY`].
     TooMany {

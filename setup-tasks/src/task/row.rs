@@ -60,6 +60,7 @@ pub struct TaskMeta {
     pub(crate) place: TaskPosition<'static>,
     pub(crate) description: &'static str,
     pub(crate) tags: &'static [&'static str],
+    pub(crate) formerly: &'static [&'static str],
     pub(crate) source: Option<u64>,
     pub(crate) slow_invalidator: bool,
     pub(crate) dependencies_always: bool,
@@ -73,6 +74,7 @@ impl TaskMeta {
             place: TaskPosition::new(name),
             description,
             tags: &[],
+            formerly: &[],
             source: None,
             slow_invalidator: false,
             dependencies_always: false,
@@ -262,6 +264,12 @@ impl<T: 'static> TaskDef<T> {
     /// Sets the key `tags`.
     pub const fn tagged(mut self, tags: &'static [&'static str]) -> Self {
         self.meta.tags = tags;
+        self
+    }
+
+    /// Sets the key `formerly`.
+    pub const fn formerly(mut self, names: &'static [&'static str]) -> Self {
+        self.meta.formerly = names;
         self
     }
 

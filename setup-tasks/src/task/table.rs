@@ -193,6 +193,45 @@ impl<T: 'static> List<T> {
     }
 }
 
+impl<T: 'static> List<T> {
+    /// Returns an error for a former name that another task has, now or formerly.
+    const fn wrong_former_name(&self) -> Option<OrderError> {
+        let mut i = 0;
+        while i < self.len {
+            if let Some(slot) = self.slots[i] {
+                let (task, formerly) = (slot.def.meta.place.name, slot.def.meta.formerly);
+                let mut f = 0;
+                while f < formerly.len() {
+                    if let Some(other) = self.other_claim(formerly[f], i) {
+                        return Some(OrderError::FormerName { former: formerly[f], task, other });
+                    }
+                    f += 1;
+                }
+            }
+            i += 1;
+        }
+        None
+    }
+
+    /// Returns the claim of another task to a former name of the task in slot `at`, as in
+    /// [`OrderError::FormerName`].
+    const fn other_claim(&self, former: &str, at: usize) -> Option<Option<&'static str>> {
+        let mut j = 0;
+        while j < self.len {
+            if let Some(other) = self.slots[j] {
+                if same(other.def.meta.place.name, former) {
+                    return Some(None);
+                }
+                if j != at && holds(other.def.meta.formerly, former) {
+                    return Some(Some(other.def.meta.place.name));
+                }
+            }
+            j += 1;
+        }
+        None
+    }
+}
+
 /// The tasks of a type in the order in which they run. The table is a `const`, computed at compile time.
 ///
 /// ```
@@ -219,6 +258,8 @@ pub struct TaskTable<T: 'static> {
     len: usize,
     /// Whether a task may depend on other objects.
     relates: bool,
+    /// Whether a task, or a task of a customization, may have former names.
+    may_have_former_names: bool,
 }
 
 impl<T> std::fmt::Debug for TaskTable<T> {
@@ -267,16 +308,22 @@ impl<T: 'static> TaskTable<T> {
             Ok(sorted) => sorted,
             Err(error) => return Err(error),
         };
-        let (mut tasks, mut relates) = ([None; CAPACITY], false);
+        if let Some(error) = list.wrong_former_name() {
+            return Err(error);
+        }
+        let (mut tasks, mut relates, mut may_have_former_names) = ([None; CAPACITY], false, false);
         i = 0;
         while i < list.len {
             if let Some(slot) = list.slots[sorted[i] as usize] {
                 tasks[i] = Some(slot.def);
                 relates = relates || !matches!(slot.def.action, Action::Method(_));
+                may_have_former_names = may_have_former_names
+                    || !slot.def.meta.formerly.is_empty()
+                    || matches!(slot.def.action, Action::Value(_));
             }
             i += 1;
         }
-        Ok(Self { block, tasks, len: list.len, relates })
+        Ok(Self { block, tasks, len: list.len, relates, may_have_former_names })
     }
 
     /// Returns the keys that determine the order, for each task in the order of declaration.
@@ -294,6 +341,11 @@ impl<T: 'static> TaskTable<T> {
     /// Returns whether a task may depend on other objects. A task that is a method does not.
     pub(crate) fn relates(&self) -> bool {
         self.relates
+    }
+
+    /// Returns whether a task, or a task of a customization, may have former names.
+    pub(crate) fn may_have_former_names(&self) -> bool {
+        self.may_have_former_names
     }
 
     /// Returns whether the table is empty.
@@ -327,6 +379,10 @@ impl OrderError {
     pub(crate) const fn describe<T: 'static>(&self, block: &'static Block<T>, message: &mut Message) {
         let (members, len) = match self {
             Self::Cycle { members, len } => (members, len),
+            Self::FormerName { former, task, other } => {
+                describe_former_name(former, task, *other, block.name, message);
+                return;
+            }
             Self::TooMany { count } => {
                 message.push_name(block.name);
                 message.push(" has ");
@@ -357,6 +413,28 @@ impl OrderError {
         match self {
             Self::Cycle { .. } => "remove one of these `before` or `after` keys",
             Self::TooMany { .. } => TOO_MANY_HELP,
+        }
+    }
+}
+
+/// Writes the message of [`OrderError::FormerName`].
+const fn describe_former_name(former: &str, task: &str, other: Option<&str>, owner: &str, message: &mut Message) {
+    message.push("the setup task ");
+    message.push_name(task);
+    message.push(" of ");
+    message.push_name(owner);
+    message.push(" has the former name ");
+    message.push_name(former);
+    match other {
+        Some(other) => {
+            message.push(", and so has ");
+            message.push_name(other);
+            message.push("\nhelp: keep `formerly` on the task that takes over the records");
+        }
+        None => {
+            message.push(
+                ", which is the name of a present task\nhelp: remove or rename that task, or remove this `formerly`",
+            );
         }
     }
 }

@@ -38,11 +38,11 @@ const _: () = {
                         Self::is_mounted(this, rt::extract::<Self, _>(cx).await?).await,
                     )
                 }))
-                .source(14353669063435207680),
+                .source(9832388092259771573),
             rt::task("banner", "Write the banner")
                 .run(|this, _| rt::run_sync(Self::banner(this)))
                 .before(&["mount"])
-                .source(9904876695864204306),
+                .source(9706834109200603045),
         ];
     }
     rt::require_model::<Client>();

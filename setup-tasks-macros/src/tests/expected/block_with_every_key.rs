@@ -32,7 +32,7 @@ const _: () = {
                     rt::system(Power),
                 ]))
                 .dependencies_always()
-                .source(11036156066323174457),
+                .source(405202886633272768),
             rt::task("b", "b")
                 .run(|this, _| rt::run_sync(Self::b(this)))
                 .after(&["a", "apt_update"])
@@ -49,7 +49,8 @@ const _: () = {
                 .timeout(300000)
                 .retries(3)
                 .tagged(&["net"])
-                .source(6463549046607140651),
+                .formerly(&["d"])
+                .source(6822396577032444189),
         ];
     }
     rt::require_model::<Client>();

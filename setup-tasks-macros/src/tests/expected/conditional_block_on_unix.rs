@@ -17,7 +17,7 @@ const _: () = {
             rt::task("mount", "Mount the share")
                 .run(|this, _| rt::run_sync(Self::mount(this)))
                 .hash_now(|this| rt::hash_text(Self::options(this)))
-                .source(13854024659675551486),
+                .source(9341045705137432917),
         ];
     }
     rt::require_model::<Client>();

@@ -18,7 +18,7 @@ const _: () = {
             rt::task("show", "Show it")
                 .run(|this, _| rt::boxed(async move { rt::outcome(Self::show(this)) }))
                 .after(&[rt::named::<Self>(<Self as Base>::ONE)])
-                .source(2979471630604678505),
+                .source(9706834109200603045),
         ];
     }
     impl<P: Debug> rt::HasBlock for Web<P>

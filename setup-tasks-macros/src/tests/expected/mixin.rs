@@ -40,12 +40,12 @@ pub trait DebianMachine: Base + ::setup_tasks::__private::Lists<{ DebianMachine.
                             <Self as DebianMachine>::apt_update(this, rt::context(cx)),
                         ))
                         .after(&[rt::named::<Self>(<Self as Base>::ONE)])
-                        .source(10225261300170812258),
+                        .source(15314644267734408070),
                     rt::task("required", "Required of each")
                         .run(|this, _| rt::run_async(
                             <Self as DebianMachine>::required(this),
                         ))
-                        .source(16210119753504032135),
+                        .source(15094718660192014355),
                     rt::task("motd", "")
                         .value(<Self as DebianMachine>::__MOTD)
                         .source(13225082208981113979),

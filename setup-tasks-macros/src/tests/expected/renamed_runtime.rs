@@ -11,7 +11,7 @@ const _: () = {
         pub const __SETUP_TASKS: &'static [rt::TaskDef<Self>] = &[
             rt::task("mount", "Mount the share")
                 .run(|this, _| rt::run_sync(Self::mount(this)))
-                .source(17081392208450583647),
+                .source(9706834109200603045),
         ];
     }
     rt::require_model::<Client>();

@@ -1,0 +1,13 @@
+use setup_tasks::prelude::*;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "host")]
+struct Host;
+
+#[setup_tasks]
+impl Host {
+    #[setup_task("Paint it", formerly = ["varnish", "varnish"])]
+    fn paint(&self) {}
+}
+
+fn main() {}
