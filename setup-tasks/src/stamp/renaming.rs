@@ -50,7 +50,7 @@ impl Records {
     /// Gives each entry the present name of its task. An entry stays if the present name has an
     /// entry already. `renames` begins with the names of the object's own tasks.
     pub(crate) fn rename(&mut self, renames: &[TaskRename]) -> Renamed {
-        let mut renamed = Renamed::default();
+        let mut found = Renamed::default();
         for at in 0..self.0.len() {
             let from = &self.0[at].0;
             let Some(to) = present_name(renames, from) else { continue };
@@ -58,14 +58,14 @@ impl Records {
             match self.get(&rename.to) {
                 None => {
                     self.0[at].0 = rename.to.clone();
-                    renamed.moved.push(rename);
+                    found.moved.push(rename);
                 }
-                Some(entry) if self.0[at].1.is_part_of(entry) => renamed.remnants.push(rename.from),
-                Some(_) => renamed.conflicts.push(rename),
+                Some(entry) if self.0[at].1.is_part_of(entry) => found.remnants.push(rename.from),
+                Some(_) => found.conflicts.push(rename),
             }
         }
-        renamed.remnants.iter().for_each(|name| self.set(name, None));
-        renamed
+        found.remnants.iter().for_each(|name| self.set(name, None));
+        found
     }
 }
 

@@ -202,8 +202,8 @@ impl<T: 'static> List<T> {
                 let (task, formerly) = (slot.def.meta.place.name, slot.def.meta.formerly);
                 let mut f = 0;
                 while f < formerly.len() {
-                    if let Some(other) = self.other_claim(formerly[f], i) {
-                        return Some(OrderError::FormerName { former: formerly[f], task, other });
+                    if let Some(error) = self.other_claim(formerly[f], task, i) {
+                        return Some(error);
                     }
                     f += 1;
                 }
@@ -213,17 +213,17 @@ impl<T: 'static> List<T> {
         None
     }
 
-    /// Returns the claim of another task to a former name of the task in slot `at`, as in
-    /// [`OrderError::FormerName`].
-    const fn other_claim(&self, former: &str, at: usize) -> Option<Option<&'static str>> {
+    /// Returns an error if another task has the former name of `task`, which is in slot `at`.
+    const fn other_claim(&self, former: &'static str, task: &'static str, at: usize) -> Option<OrderError> {
         let mut j = 0;
         while j < self.len {
             if let Some(other) = self.slots[j] {
                 if same(other.def.meta.place.name, former) {
-                    return Some(None);
+                    return Some(OrderError::FormerName { former, task, other: None });
                 }
                 if j != at && holds(other.def.meta.formerly, former) {
-                    return Some(Some(other.def.meta.place.name));
+                    let other = Some(other.def.meta.place.name);
+                    return Some(OrderError::FormerName { former, task, other });
                 }
             }
             j += 1;
@@ -413,6 +413,8 @@ impl OrderError {
         match self {
             Self::Cycle { .. } => "remove one of these `before` or `after` keys",
             Self::TooMany { .. } => TOO_MANY_HELP,
+            Self::FormerName { other: Some(_), .. } => "keep `formerly` on the task that takes over the records",
+            Self::FormerName { other: None, .. } => "remove or rename that task, or remove this `formerly`",
         }
     }
 }
@@ -429,12 +431,9 @@ const fn describe_former_name(former: &str, task: &str, other: Option<&str>, own
         Some(other) => {
             message.push(", and so has ");
             message.push_name(other);
-            message.push("\nhelp: keep `formerly` on the task that takes over the records");
         }
         None => {
-            message.push(
-                ", which is the name of a present task\nhelp: remove or rename that task, or remove this `formerly`",
-            );
+            message.push(", which is the name of a present task");
         }
     }
 }
