@@ -204,15 +204,32 @@ pub(crate) struct LogsArgs {
 
 #[derive(Args)]
 pub(crate) struct GraphArgs {
-    /// Draw these objects (`*` and `?` stand for any text) and their dependencies
+    /// Draw these objects (`*` and `?` stand for any text), their dependencies and their dependents
     #[arg(value_name = "OBJECT", add = ArgValueCompleter::new(complete::objects))]
     pub(crate) objects: Vec<String>,
+    /// Draw only objects within this number of steps from the named ones
+    #[arg(long, value_name = "N", requires = "objects")]
+    pub(crate) depth: Option<usize>,
+    /// Draw only what the named objects depend on, or only what depends on them
+    #[arg(long, value_name = "DIRECTION", requires = "objects")]
+    pub(crate) only: Option<GraphOnly>,
+    /// Draw each object. Without this, more than 30 objects are grouped by type
+    #[arg(long)]
+    pub(crate) all: bool,
     /// Use this format (default: by the file's name, else text)
     #[arg(long, short)]
     pub(crate) format: Option<GraphFormat>,
     /// Write to this file
     #[arg(long, short, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum GraphOnly {
+    /// The dependencies
+    Dependencies,
+    /// The objects that depend on them
+    Dependents,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -5,6 +5,7 @@ mod completion;
 mod dry_runs;
 mod global;
 mod golden;
+mod graphs;
 mod json;
 mod limits;
 mod logs;

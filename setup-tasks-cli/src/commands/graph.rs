@@ -10,14 +10,22 @@ use setup_tasks::{AnyObject, Layout, Result};
 use super::target;
 use crate::args::{GraphArgs, GraphFormat};
 use crate::exit::{Exit, UsageError};
-use crate::graph::{self, Diagram};
-use crate::output::{GOOD, line, report, shown};
+use crate::graph::{self, Diagram, Selection};
+use crate::output::{GOOD, line, note, report, shown};
 
 pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
-    let objects = target::objects(layout, &what.objects)?;
+    let named = target::objects(layout, &what.objects)?;
     let format = format(what)?;
-    let plan = plan(layout, &objects).await?;
-    let diagram = Diagram::of(layout, &objects, &plan).await?;
+    let selection = Selection { named, is_part: !what.objects.is_empty(), depth: what.depth, only: what.only };
+    let plan = plan(layout, &selection).await?;
+    let known = selection.of(selection.candidates(layout));
+    let mut diagram = Diagram::of(layout, &known, &plan).await?;
+    let is_grouped = !what.all && diagram.object_count() > graph::MOST;
+    if is_grouped {
+        diagram = diagram.grouped(|id| selection.names(id));
+        let (objects, nodes) = (diagram.object_count(), diagram.nodes.len());
+        note(format!("{objects} objects are drawn as {nodes}, grouped by type; `--all` draws each"));
+    }
     let text = match format {
         GraphFormat::Text => {
             let lines = graph::text(&diagram);
@@ -41,16 +49,16 @@ pub(crate) async fn graph(layout: &Layout, what: &GraphArgs) -> Result<Exit> {
     Ok(Exit::Done)
 }
 
-/// Plans the objects and all that they depend on. The dependencies of a relationship method are known only after a plan has
+/// Plans all objects that can be a part of the diagram. The dependencies of a relationship method are known only after a plan has
 /// called it, so the plan is repeated until it finds no further objects.
-async fn plan(layout: &Layout, objects: &[AnyObject]) -> Result<FleetReport> {
-    let mut known = graph::with_dependencies(objects).0;
+async fn plan(layout: &Layout, selection: &Selection) -> Result<FleetReport> {
+    let mut known = selection.candidates(layout).objects;
     loop {
         let fleet = known.iter().map(AnyObject::id).fold(layout.run(), FleetRun::include);
         // A fleet without a filter has all objects, even if there are none.
         let fleet = if known.len() == layout.len() { layout.run() } else { fleet };
         let report = fleet.dry_run().await?;
-        let reached = graph::with_dependencies(objects).0;
+        let reached = selection.candidates(layout).objects;
         if reached.len() == known.len() {
             return Ok(report);
         }

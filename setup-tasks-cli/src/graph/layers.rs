@@ -1,4 +1,5 @@
-//! The positions of objects. An object stands to the right of those that it depends on, and few edges cross. The layers come
+//! The positions of objects. An object stands to the right of those that it depends on, and few edges cross. Objects that no path
+//! connects are arranged apart and stand in rows. The layers come
 //! from `rust-sugiyama` (Sugiyama's method; coordinates after Brandes and Köpf), which stacks them downwards; here they are
 //! turned by 90 degrees.
 
@@ -26,6 +27,78 @@ pub(super) struct Layers {
 
 /// Arranges boxes of these sizes. An edge `(from, to)` goes to the right.
 pub(super) fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
+    let parts = connected(sizes.len(), edges);
+    let mut of_part: HashMap<usize, BTreeSet<(usize, usize)>> = HashMap::new();
+    let place: HashMap<_, _> = parts
+        .iter()
+        .enumerate()
+        .flat_map(|(part, all)| all.iter().enumerate().map(move |(i, at)| (*at, (part, i))))
+        .collect();
+    for (from, to) in edges {
+        of_part.entry(place[from].0).or_default().insert((place[from].1, place[to].1));
+    }
+    let none = BTreeSet::new();
+    let arranged = parts.iter().enumerate().map(|(part, all)| {
+        let own: Vec<_> = all.iter().map(|at| sizes[*at]).collect();
+        layered(&own, of_part.get(&part).unwrap_or(&none))
+    });
+    let arranged: Vec<_> = arranged.collect();
+    let (corners, size) = in_rows(&arranged.iter().map(|layers| layers.size).collect::<Vec<_>>());
+    let mut all = Layers { centers: vec![(0.0, 0.0); sizes.len()], routes: HashMap::new(), size };
+    for ((part, layers), (left, top)) in parts.iter().zip(arranged).zip(corners) {
+        let shift = |(x, y): Point| (x + left, y + top);
+        part.iter().zip(layers.centers).for_each(|(at, center)| all.centers[*at] = shift(center));
+        for ((from, to), route) in layers.routes {
+            all.routes.insert((part[from], part[to]), route.into_iter().map(shift).collect());
+        }
+    }
+    all
+}
+
+/// Returns the sets of boxes that edges connect, the first box first.
+fn connected(count: usize, edges: &BTreeSet<(usize, usize)>) -> Vec<Vec<usize>> {
+    let mut next = vec![Vec::new(); count];
+    for &(from, to) in edges {
+        next[from].push(to);
+        next[to].push(from);
+    }
+    let mut is_known = vec![false; count];
+    let mut parts = Vec::new();
+    for first in 0..count {
+        let (mut part, mut open) = (Vec::new(), vec![first]);
+        while let Some(at) = open.pop() {
+            if !std::mem::replace(&mut is_known[at], true) {
+                part.push(at);
+                open.extend(&next[at]);
+            }
+        }
+        part.sort_unstable();
+        parts.extend(Some(part).filter(|part| !part.is_empty()));
+    }
+    parts
+}
+
+/// Places boxes in rows of about equal width. Returns the corners of the boxes, and the size of the whole.
+fn in_rows(sizes: &[Point]) -> (Vec<Point>, Point) {
+    /// The width of the whole in relation to its height.
+    const RATIO: f64 = 1.6;
+    let area: f64 = sizes.iter().map(|(width, height)| (width + APART) * (height + APART)).sum();
+    let most = sizes.iter().map(|(width, _)| *width).fold((area * RATIO).sqrt(), f64::max);
+    let (mut corners, mut at, mut bottom, mut size) = (Vec::new(), (0.0, 0.0), 0.0_f64, (0.0_f64, 0.0_f64));
+    for (width, height) in sizes {
+        if at.0 > 0.0 && at.0 + width > most {
+            at = (0.0, bottom + APART);
+        }
+        corners.push(at);
+        bottom = bottom.max(at.1 + height);
+        size = (size.0.max(at.0 + width), size.1.max(bottom));
+        at.0 += width + APART;
+    }
+    (corners, size)
+}
+
+/// Arranges boxes that edges connect.
+fn layered(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
     let straight: Vec<_> = edges.iter().filter(|(from, to)| from != to).copied().collect();
     let first = run(sizes, &straight);
     // An edge across several layers gets a small box in each of them, so that it goes around other boxes.
@@ -117,6 +190,17 @@ mod tests {
             }
         }
         assert_eq!(layers.routes[&(0, 3)].len(), 2, "an edge past a layer goes straight across it");
+    }
+
+    #[test]
+    fn objects_without_edges_stand_in_rows_and_keep_their_order() {
+        let layers = arrange(&[(200.0, 100.0); 9], &BTreeSet::new());
+        assert!((600.0..800.0).contains(&layers.size.0) && layers.size.1 < 450.0, "{:?}", layers.size);
+        let key = |(x, y): Point| (column(y), column(x));
+        assert!(layers.centers.is_sorted_by_key(|center| key(*center)), "{:?}", layers.centers);
+        let edges = BTreeSet::from([(3, 1), (5, 5)]);
+        let layers = arrange(&[(200.0, 100.0); 7], &edges);
+        assert!(layers.centers[3].0 < layers.centers[1].0, "{:?}", layers.centers);
     }
 
     #[test]
