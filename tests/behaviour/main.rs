@@ -26,6 +26,7 @@ mod injecting;
 mod inputs;
 mod inspecting;
 mod installing;
+mod leasing;
 mod listening;
 mod mixins;
 mod paths;

@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, OnceLock};
 
+use tokio::sync::Notify;
+
 use super::{Acquired, Holder, Lease, LeaseError, Leases, Renewals};
 use crate::stamp::{Fence, Records, Timestamp};
 
@@ -13,6 +15,7 @@ pub(super) struct Watched {
     lease: Box<dyn Lease>,
     id: Arc<str>,
     lost: OnceLock<Arc<LeaseError>>,
+    loss: Notify,
 }
 
 /// Tries once to take the lease of an object, and lets it be renewed. Returns the holder if another
@@ -26,7 +29,7 @@ pub(crate) async fn acquire(
         Acquired::Lease(lease) => lease,
         Acquired::Held(holder) => return Ok(Err(holder)),
     };
-    let held = HeldLease(Arc::new(Watched { lease, id: id.clone(), lost: OnceLock::new() }));
+    let held = HeldLease(Arc::new(Watched { lease, id: id.clone(), lost: OnceLock::new(), loss: Notify::new() }));
     if let Some(every) = leases.renew_every() {
         renewals.add(&held.0, every)?;
     }
@@ -51,6 +54,28 @@ impl HeldLease {
         Ok(())
     }
 
+    /// Returns whether the lease can be lost while the process lives. Such a lease has a fence.
+    pub(crate) fn can_be_lost(&self) -> bool {
+        self.fence().is_some()
+    }
+
+    /// Waits until the lease is lost, and returns the error.
+    pub(crate) async fn lost(&self) -> Arc<LeaseError> {
+        loop {
+            // The loss is awaited first, so that none is missed.
+            let loss = self.0.loss.notified();
+            if let Some(lost) = self.0.lost.get() {
+                return lost.clone();
+            }
+            loss.await;
+        }
+    }
+
+    /// Records that the lease is lost, because a store has seen a higher fence.
+    pub(crate) fn note_loss(&self, detail: String) {
+        self.0.lose(LeaseError::Lost { object: self.0.id.to_string(), detail }.into());
+    }
+
     /// Renews the lease at the end of the session. Returns an error if it was lost.
     pub(crate) async fn check(&self) -> Result<(), Arc<LeaseError>> {
         self.0.renew().await
@@ -72,8 +97,15 @@ impl Watched {
         let Err(error) = self.lease.renew().await else { return Ok(()) };
         let error = Arc::new(error.about(&self.id));
         if matches!(*error, LeaseError::Lost { .. }) {
-            return Err(self.lost.get_or_init(|| error).clone());
+            return Err(self.lose(error));
         }
         Err(error)
+    }
+
+    /// Records the loss, and returns the error of the first loss.
+    fn lose(&self, error: Arc<LeaseError>) -> Arc<LeaseError> {
+        let first = self.lost.get_or_init(|| error).clone();
+        self.loss.notify_waiters();
+        first
     }
 }

@@ -86,7 +86,9 @@ pub trait Lease: Send + Sync {
     /// the end of the session.
     ///
     /// The future fails with [`LeaseError::Lost`] if another process may hold the lease by now. The
-    /// session then begins no other task and fails. After other errors the runtime tries again.
+    /// session then drops the future of its running task, begins no other task and fails. A task that
+    /// blocks its thread goes on until it returns, and its stamp is not written. After other errors
+    /// the runtime tries again.
     fn renew(&self) -> Answer<'_, ()>;
 
     /// Notes the task that the session begins now. [`Leases::holder`] can show it to other processes.

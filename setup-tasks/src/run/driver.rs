@@ -273,7 +273,7 @@ impl Driver<'_> {
             Authorization::Restart => return Ok(Considered::Restart),
             Authorization::Session(session) => session,
         };
-        let Executed { end, duration } = Box::pin(self.execute(&session, &due)).await?;
+        let Executed { end, duration } = self.execute(&session, &due).await?;
         let (status, time) = end.result(self.scope.object, &due)?;
         self.report_nested(frame);
         self.pass_on(time, || Cow::Borrowed(due.name()));

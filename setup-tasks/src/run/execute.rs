@@ -1,6 +1,7 @@
 //! The execution of one task: calls its method under a guard, writes its stamp and emits its
 //! events.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -148,7 +149,7 @@ impl Driver<'_> {
         let mark = if is_marked { Mark::WrittenAhead } else { Mark::Missing };
         let guard = Guard::begin(session, &self.records, name, &due.reason, keeps, mark).await?;
         let running = RunningTask::new(self.scope.object, session, resources, active, self.scope.caller.as_ref());
-        let ran = running.scope(run_task(session, object, row, cx)).await;
+        let ran = session.while_leased(pin!(running.scope(run_task(session, object, row, cx)))).await?;
         let mut nested = self.take_nested(&running).await?;
         match ran {
             Ok(outcome @ (Outcome::Done | Outcome::Unchanged)) => {

@@ -2,7 +2,7 @@
 //! task runs. A dry run never has a session.
 
 use std::collections::HashSet;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
@@ -108,9 +108,27 @@ impl Session {
         self.lease.fence()
     }
 
-    /// Writes changes of the object's records.
+    /// Writes changes of the object's records. If the store refuses the write as late, the lease is
+    /// lost.
     pub(crate) async fn write(&self, changes: Vec<Change>) -> Result<(), StampError> {
-        self.object.core().write(self.fence(), changes).await
+        let written = self.object.core().write(self.fence(), changes).await;
+        if let Err(StampError::Fenced { fence, seen, .. }) = &written {
+            let detail = format!("a write with fence {fence} came too late, because the store has seen fence {seen}");
+            self.lease.note_loss(detail);
+        }
+        written
+    }
+
+    /// Waits for a part of the run, or returns an error as soon as the lease is lost. The caller
+    /// drops the part then.
+    pub(super) async fn while_leased<T>(&self, mut part: Pin<&mut impl Future<Output = T>>) -> Result<T, RunError> {
+        if !self.lease.can_be_lost() {
+            return Ok(part.await);
+        }
+        match select(part.as_mut(), pin!(self.lease.lost())).await {
+            Either::Left((ended, _)) => Ok(ended),
+            Either::Right((lost, _)) => Err(RunError::Lease(lost)),
+        }
     }
 
     /// Notifies other processes that wait for the object that the run has considered a task.
