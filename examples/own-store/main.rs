@@ -67,16 +67,16 @@ async fn main() -> Result<()> {
     let late = tokio::spawn(on_north.run_setup_tasks().force("migrate").into_future());
     begun.acquire().await?.forget();
     to_north.cut_off();
-    if let Err(error) = on_south.break_lock().await {
+    if let Err(error) = on_south.break_lease().await {
         println!("south: {}", explain(&error));
     }
-    println!("south: {:?}", on_south.break_lock_of("north").await?);
+    println!("south: {:?}", on_south.break_lease_of("north").await?);
     south_may_end.add_permits(1);
     println!("south: {}", south.run().await?.summary());
 
     // North has noticed the loss, and has stopped its task.
     match late.await? {
-        Err(error @ RunError::Lease(_)) => println!("north: {error}"),
+        Err(error @ RunError::Lease(_)) => println!("north: {}", explain(&error)),
         other => println!("north: {other:?}"),
     }
     for StoredObject { id, type_name, .. } in south.store().objects().await? {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use setup_tasks::BoxFuture;
-use setup_tasks::lease::{self, Acquired, Holder, Lease, LeaseError, Leases, LockBreak};
+use setup_tasks::lease::{self, Acquired, Holder, Lease, LeaseBreak, LeaseError, Leases};
 use setup_tasks::stamp::{
     Answer, Change, Fence, HistoryEntry, HistoryFilter, MaybeReady, Records, StampError, StampStore, StoredObject,
     Timestamp,
@@ -136,10 +136,10 @@ impl Leases for Connection {
         self.ask(|tables| Ok(tables.objects.get(object).and_then(|row| row.holder.clone())))
     }
 
-    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> lease::Answer<'a, LockBreak> {
+    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> lease::Answer<'a, LeaseBreak> {
         self.ask(move |tables| {
             let row = tables.objects.entry(object.to_owned()).or_default();
-            let Some(Holder { name: holder, .. }) = row.holder.clone() else { return Ok(LockBreak::NotHeld) };
+            let Some(Holder { name: holder, .. }) = row.holder.clone() else { return Ok(LeaseBreak::NotHeld) };
             if gone != Some(&*holder) {
                 let help = format!("if {holder} is gone for good, break its lease by its name");
                 return Err(LeaseError::Unknown { object: object.to_owned(), holder, help });
@@ -147,7 +147,7 @@ impl Leases for Connection {
             // From now on, late writes of the old holder are refused.
             row.fence += 1;
             row.holder = None;
-            Ok(LockBreak::Broken(holder))
+            Ok(LeaseBreak::Broken(holder))
         })
     }
 

@@ -79,12 +79,12 @@ pub(crate) enum Command {
         #[arg(value_name = "OBJECT/TASK", required = true, add = ArgValueCompleter::new(complete::tasks))]
         targets: Vec<String>,
     },
-    /// Break the locks of objects whose holder has ended
+    /// Break the leases of objects whose holder has ended
     Unlock {
         /// Unlock these objects (`*` and `?` stand for any text)
         #[arg(value_name = "OBJECT", required = true, add = ArgValueCompleter::new(complete::objects))]
         objects: Vec<String>,
-        /// Also break locks that a process on this machine held, if the machine is gone for good
+        /// Also break leases that a process on this machine held, if the machine is gone for good
         #[arg(long, value_name = "MACHINE")]
         gone: Option<String>,
     },

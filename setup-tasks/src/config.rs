@@ -30,8 +30,8 @@ use crate::error_help;
 /// ```
 /// use setup_tasks::Config;
 ///
-/// let config = Config::new("/srv/lab").with(|config| config.lock_timeout_secs = 20);
-/// assert_eq!(config.lock_timeout().as_secs(), 20);
+/// let config = Config::new("/srv/lab").with(|config| config.lease_timeout_secs = 20);
+/// assert_eq!(config.lease_timeout().as_secs(), 20);
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,7 +65,7 @@ pub struct Config {
     pub durable_stamps: bool,
     /// The number of seconds for which a run waits for another process that is running the same
     /// object. Default: 600.
-    pub lock_timeout_secs: u64,
+    pub lease_timeout_secs: u64,
     /// The maximum size of the log of an attempt, in KiB. A longer log keeps its head and its tail.
     /// 0 means no limit. Default: 16384.
     pub log_limit_kib: u64,
@@ -84,7 +84,7 @@ impl Default for Config {
             dry_run: false,
             slow_invalidators: false,
             durable_stamps: false,
-            lock_timeout_secs: 600,
+            lease_timeout_secs: 600,
             log_limit_kib: 16 * 1024,
             output_limit_kib: 16 * 1024,
         }
@@ -136,8 +136,8 @@ impl Config {
     }
 
     /// Returns how long a run waits for another process that is running the same object.
-    pub fn lock_timeout(&self) -> Duration {
-        Duration::from_secs(self.lock_timeout_secs)
+    pub fn lease_timeout(&self) -> Duration {
+        Duration::from_secs(self.lease_timeout_secs)
     }
 
     /// Returns the maximum number of bytes of an attempt's log, or 0 for no limit.
@@ -306,9 +306,9 @@ mod tests {
 
     #[test]
     fn a_value_of_the_wrong_type_names_its_key() {
-        let file = file("lock_timeout_secs = 'soon'");
+        let file = file("lease_timeout_secs = 'soon'");
         let text = explain(&Config::builder().file(file.path()).load().unwrap_err());
-        assert!(text.contains("lock_timeout_secs"), "{text}");
+        assert!(text.contains("lease_timeout_secs"), "{text}");
     }
 
     #[test]

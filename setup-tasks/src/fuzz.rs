@@ -103,7 +103,7 @@ fn fuzz_a_configuration_is_read_or_refused_by_name() {
     let parts = &[
         "cache_dir",
         "dry_run",
-        "lock_timeout_secs",
+        "lease_timeout_secs",
         " = ",
         "true",
         "'x'",

@@ -68,8 +68,8 @@ impl Node {
 
 /// Creates the objects of a description such as `a early b, b late a`, which lists objects with
 /// their dependencies.
-fn layout(directory: &Path, store: &str, needs: &str, lock_timeout_secs: u64) -> Layout {
-    let config = Config::new(directory).with(|config| config.lock_timeout_secs = lock_timeout_secs);
+fn layout(directory: &Path, store: &str, needs: &str, lease_timeout_secs: u64) -> Layout {
+    let config = Config::new(directory).with(|config| config.lease_timeout_secs = lease_timeout_secs);
     let layout = match store {
         "files" => Layout::with_store(config.clone(), FilesStore::new(config.cache_dir())),
         _ => Layout::new(config),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use setup_tasks::BoxFuture;
 use setup_tasks::conformance::{LeaseLaw, StoreLaw, check_leases, check_store};
-use setup_tasks::lease::{self, Acquired, FileLeases, Holder, Lease, LeaseError, Leases, LockBreak};
+use setup_tasks::lease::{self, Acquired, FileLeases, Holder, Lease, LeaseBreak, LeaseError, Leases};
 use setup_tasks::stamp::{
     Answer, Change, Fence, FilesStore, HistoryEntry, HistoryFilter, MaybeReady, MemoryStore, Records, SqliteStore,
     StampError, StampStore, StoredObject, Timestamp,
@@ -300,15 +300,15 @@ impl Leases for OwnLeases {
         MaybeReady::ready(Ok(rows.get(&self.name(object)).and_then(|row| self.holder_of(row))))
     }
 
-    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> lease::Answer<'a, LockBreak> {
+    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> lease::Answer<'a, LeaseBreak> {
         let mut rows = locked(&self.rows);
         let row = rows.entry(self.name(object)).or_default();
         let Some(Holder { name, .. }) = self.holder_of(row) else {
             let is_wrong = self.breaks == Some(LeaseLaw::BeginsFree);
             return MaybeReady::ready(Ok(if is_wrong {
-                LockBreak::Broken("nobody".to_owned())
+                LeaseBreak::Broken("nobody".to_owned())
             } else {
-                LockBreak::NotHeld
+                LeaseBreak::NotHeld
             }));
         };
         if gone != Some(&*name) {
@@ -316,7 +316,7 @@ impl Leases for OwnLeases {
         }
         row.held = None;
         row.fence += 1;
-        MaybeReady::ready(Ok(LockBreak::Broken(name)))
+        MaybeReady::ready(Ok(LeaseBreak::Broken(name)))
     }
 
     fn renew_every(&self) -> Option<Duration> {

@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use setup_tasks::Layout;
-use setup_tasks::lease::{Acquired, Answer, Holder, Lease, LeaseError, Leases, LockBreak};
+use setup_tasks::lease::{Acquired, Answer, Holder, Lease, LeaseBreak, LeaseError, Leases};
 use setup_tasks::run::RunError;
-use setup_tasks::stamp::{Fence, HistoryFilter, MaybeReady, MemoryStore, StampStore};
+use setup_tasks::stamp::{Fence, HistoryFilter, MaybeReady, MemoryStore};
 
 use test_kit::{Machine, Scratch, chain};
 
@@ -35,8 +35,8 @@ impl Leases for FakeLeases {
         MaybeReady::ready(Ok(None))
     }
 
-    fn break_lease<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> Answer<'a, LockBreak> {
-        MaybeReady::ready(Ok(LockBreak::NotHeld))
+    fn break_lease<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> Answer<'a, LeaseBreak> {
+        MaybeReady::ready(Ok(LeaseBreak::NotHeld))
     }
 
     fn renew_every(&self) -> Option<Duration> {
@@ -87,7 +87,7 @@ async fn a_lost_lease_stops_the_running_task_at_once_and_no_stamp_is_written() {
     let error = chain(error);
     assert!(error.contains("the lease of `m` was lost: W2 has taken it over"), "{error}");
     assert_eq!(stamped(&machine).await, ["first"]);
-    assert_eq!(machine.log.take(), ["first"]);
+    assert_eq!(machine.log.take(), ["first", "second"]);
     assert_eq!(layout.history(&HistoryFilter::new()).await.unwrap().len(), 1);
 
     machine.knobs.clear("second");

@@ -35,8 +35,8 @@ fn say(line: &str) {
     println!("\n>>> {line}");
 }
 
-fn layout(directory: &Path, lock_timeout_secs: u64) -> Layout {
-    let config = setup_tasks::Config::new(directory).with(|config| config.lock_timeout_secs = lock_timeout_secs);
+fn layout(directory: &Path, lease_timeout_secs: u64) -> Layout {
+    let config = setup_tasks::Config::new(directory).with(|config| config.lease_timeout_secs = lease_timeout_secs);
     Layout::new(config)
 }
 
@@ -105,7 +105,7 @@ async fn a_second_process_waits_only_until_its_timeout() {
     let error = chain(machine.run_setup_tasks().await.unwrap_err());
     assert!(began.elapsed() >= Duration::from_secs(1));
     let holder = format!("the lease of `m` has been held by process {} on ", other.child.id());
-    assert!(error.contains(&holder) && error.contains("lock_timeout_secs"), "{error}");
+    assert!(error.contains(&holder) && error.contains("lease_timeout_secs"), "{error}");
     assert!(machine.check_stamp("first").await.unwrap().is_some(), "nothing of the other's work is lost");
 }
 

@@ -54,7 +54,7 @@ fn a_lock_of_a_lost_machine_is_broken_by_its_name_and_that_of_a_live_process_is_
     let record = r#"{"version":1,"pid":7,"host":"a-machine-that-is-gone"}"#;
     std::fs::write(place.file(".setup-tasks/cache/.setup-tasks/objects.lock"), format!("{record:<512}")).unwrap();
     let mut stuck = place.command(&["up", "--force", "moody/wait"]);
-    let stuck = stuck.env("SITE_LOCK_TIMEOUT_SECS", "0").output().unwrap();
+    let stuck = stuck.env("SITE_LEASE_TIMEOUT_SECS", "0").output().unwrap();
     let errors = String::from_utf8_lossy(&stuck.stderr).into_owned();
     assert!(!stuck.status.success() && errors.contains("process 7 on a-machine-that-is-gone"), "{errors}");
     // No fact on this machine proves that the holder has ended, so the user has to confirm it.

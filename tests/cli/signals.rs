@@ -234,7 +234,7 @@ fn a_wait_for_another_process_ends_at_a_signal() {
     for args in [&["up", "moody"][..], &["up", "--force", "moody"], &["watch", "moody"]] {
         for (key, expected) in [("\x03", 130), ("\x1c", 131)] {
             let mut terminal = Terminal::run(&place, args, true);
-            terminal.until("moody is locked by process");
+            terminal.until("moody is held by process");
             terminal.press(key);
             let (code, shown) = terminal.end();
             assert_eq!(code, expected, "{args:?}: {shown}");
@@ -253,6 +253,29 @@ fn a_wait_for_another_process_ends_at_a_signal() {
     place.write("go", "");
     assert!(holder.wait().unwrap().success());
     assert!(place.good(&["up", "moody"]).starts_with("up to date: 1 object"), "nothing was cleared");
+}
+
+#[test]
+fn a_status_names_the_process_that_holds_an_object() {
+    let place = Project::new();
+    let mut process = holder(&place);
+    let held = format!("held by process {} on ", process.id());
+    let all = place.good(&["status"]);
+    for line in all.lines() {
+        assert_eq!(line.contains(&held), line.starts_with("moody "), "{all}");
+    }
+    let one = place.good(&["status", "moody"]);
+    assert!(one.starts_with(&format!("moody Moody, {held}")), "{one}");
+    let json: serde_json::Value = serde_json::from_str(&place.good(&["status", "--json"])).unwrap();
+    for object in json["objects"].as_array().unwrap() {
+        let name = object["holder"]["name"].as_str().map(|name| format!("held by {name}"));
+        let is_held = name.is_some_and(|name| name.starts_with(&held));
+        assert_eq!(is_held, object["object"] == "moody", "{object}");
+        assert_eq!(object["holder"].is_null(), !is_held, "{object}");
+    }
+    place.write("go", "");
+    assert!(process.wait().unwrap().success());
+    assert!(!place.good(&["status"]).contains("held by"));
 }
 
 fn has_locks_open(pid: u32) -> bool {

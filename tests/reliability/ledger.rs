@@ -123,7 +123,7 @@ fn install(base: &Path) -> Result<()> {
 fn build(base: &Path) -> Result<Layout> {
     let config = Config::new(base).with(|config| {
         config.durable_stamps = setting("DURABLE", 0) == 1;
-        config.lock_timeout_secs = setting("LOCK_TIMEOUT", 60);
+        config.lease_timeout_secs = setting("LEASE_TIMEOUT", 60);
     });
     let layout = match std::env::var("STORE").as_deref() {
         Ok("files") => Layout::with_store(config.clone(), FilesStore::new(config.cache_dir())),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
+use setup_tasks::lease::Holder;
 use setup_tasks::run::Decision;
 use setup_tasks::stamp::{Stamp, Timestamp};
 use setup_tasks::text::duration;
@@ -21,10 +22,12 @@ const CHECK_DECIDES: &str = "its completion check decides";
 
 pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) -> Result<Exit> {
     let objects = target::objects(layout, patterns)?;
+    let holders = layout.holders(&objects).await?;
+    let held = objects.iter().zip(&holders).map(|(object, holder)| (object, holder.as_ref()));
     if as_json {
         let mut values = Vec::new();
-        for object in &objects {
-            values.push(as_value(object).await?);
+        for (object, holder) in held {
+            values.push(as_value(object, holder).await?);
         }
         let orphans = orphans::as_value(&orphans::left(layout).await?);
         output::json(&json!({ "version": VERSION, "objects": values, "orphans": orphans }))?;
@@ -32,18 +35,25 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
     }
     if patterns.is_empty() {
         let mut rows = Vec::new();
-        for object in &objects {
-            rows.push(summary(object).await?);
+        for (object, holder) in held {
+            rows.push(summary(object, holder).await?);
         }
         table(&rows);
         orphans::tell(&orphans::left(layout).await?);
         return Ok(Exit::Done);
     }
-    for object in &objects {
-        line(format!("{NAME}{}{NAME:#} {FAINT}{}{FAINT:#}", printable(object.id()), object.type_name()));
+    for (object, holder) in held {
+        let holder = holder.map_or_else(String::new, |holder| format!(", {WOULD}{}{WOULD:#}", held_by(holder)));
+        line(format!("{NAME}{}{NAME:#} {FAINT}{}{FAINT:#}{holder}", printable(object.id()), object.type_name()));
         table(&leaves(object).await?.iter().map(task_row).collect::<Vec<_>>());
     }
     Ok(Exit::Done)
+}
+
+/// Returns a description of the process that runs an object.
+fn held_by(holder: &Holder) -> String {
+    let doing = holder.doing.as_ref().map_or_else(String::new, |doing| format!(", which {}", printable(doing)));
+    format!("held by {}{doing}", printable(&holder.name))
 }
 
 /// A task and its state by its stamp.
@@ -88,7 +98,7 @@ fn last_run(peeked: &PeekedTask) -> Option<String> {
     Some(format!("{}, in {}", ago(stamp.time), duration(Duration::from_micros(stamp.duration_us))))
 }
 
-async fn summary(object: &AnyObject) -> Result<[Cell; 3]> {
+async fn summary(object: &AnyObject, holder: Option<&Holder>) -> Result<[Cell; 3]> {
     let tasks = leaves(object).await?;
     let outlooks = tasks.iter().map(|peeked| (peeked.task.stamp_name(), outlook(peeked)));
     let runs: Vec<_> = outlooks
@@ -108,6 +118,10 @@ async fn summary(object: &AnyObject) -> Result<[Cell; 3]> {
         (None, None) if tasks.is_empty() => (FAINT, "has no tasks".to_owned()),
         (None, None) => ran.map_or_else(|| (FAINT, CHECK_DECIDES.to_owned()), |ran| (GOOD, ran)),
     };
+    let (style, what) = match holder {
+        Some(holder) => (WOULD, format!("{}; {what}", held_by(holder))),
+        None => (style, what),
+    };
     Ok([Cell::styled(NAME, object.id()), Cell::new(object.type_name()), Cell::styled(style, what)])
 }
 
@@ -124,7 +138,7 @@ fn task_row(peeked: &PeekedTask) -> [Cell; 3] {
     [Cell::new(format!("  {}", task.stamp_name())), Cell::new(task.description()), Cell::styled(style, what)]
 }
 
-async fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
+async fn as_value(object: &AnyObject, holder: Option<&Holder>) -> Result<serde_json::Value> {
     let value = |peeked: &PeekedTask| {
         let task = &peeked.task;
         let (state, reason) = match outlook(peeked) {
@@ -140,7 +154,9 @@ async fn as_value(object: &AnyObject) -> Result<serde_json::Value> {
         })
     };
     let tasks: Vec<_> = leaves(object).await?.iter().map(value).collect();
+    let holder = holder.map(|holder| json!({ "name": holder.name, "doing": holder.doing }));
     Ok(json!({
-        "object": object.id(), "type": object.type_name(), "readonly": object.readonly(), "tasks": tasks,
+        "object": object.id(), "type": object.type_name(), "readonly": object.readonly(), "holder": holder,
+        "tasks": tasks,
     }))
 }

@@ -1,6 +1,6 @@
-//! The command `unlock`, which breaks locks whose holder has ended.
+//! The command `unlock`, which breaks leases whose holder has ended.
 
-use setup_tasks::lease::LockBreak;
+use setup_tasks::lease::LeaseBreak;
 use setup_tasks::{Layout, Result};
 
 use super::target;
@@ -16,11 +16,11 @@ pub(crate) async fn unlock(layout: &Layout, patterns: &[String], gone: Option<&s
             continue;
         }
         let broken = match gone {
-            Some(host) => object.break_lock_of(host).await,
-            None => object.break_lock().await,
+            Some(host) => object.break_lease_of(host).await,
+            None => object.break_lease().await,
         };
         match broken {
-            Ok(LockBreak::Broken(holder)) => {
+            Ok(LeaseBreak::Broken(holder)) => {
                 report(format!("{GOOD}unlocked{GOOD:#}: {id}, which {} held", printable(&holder)));
             }
             Ok(_) => report(format!("{FAINT}{id} is not locked{FAINT:#}")),

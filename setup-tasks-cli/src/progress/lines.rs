@@ -32,7 +32,7 @@ fn print(event: &Event, columns: Columns) {
         }
         EventKind::ChangedWhileRunning => say(WOULD, "an input changed while it ran;", "it will run again".into()),
         EventKind::Waiting { holder } => {
-            note(format!("{NAME}{}{NAME:#} is locked by {}; waiting", printable(&event.object), printable(holder)));
+            note(format!("{NAME}{}{NAME:#} is held by {}; waiting", printable(&event.object), printable(holder)));
         }
         _ => {}
     }

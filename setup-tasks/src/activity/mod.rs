@@ -267,7 +267,7 @@ impl FoundNode {
             since: since.unwrap_or_else(SystemTime::now).into(),
             parent: work.and_then(|work| work.parent.as_ref()).map(WaitNode::id),
             waits_for: waits.iter().map(|(to, since)| WaitsFor { id: to.id(), since: (*since).into() }).collect(),
-            held_by: node.locked().map(|locked| locked.holder),
+            held_by: node.awaited_lease().map(|held| held.holder),
         }
     }
 

@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn numbers_and_booleans_are_read_where_the_key_is_one() {
-        assert_eq!(config("LAB_LOCK_TIMEOUT_SECS", "007").unwrap().lock_timeout_secs, 7);
+        assert_eq!(config("LAB_LEASE_TIMEOUT_SECS", "007").unwrap().lease_timeout_secs, 7);
         for (text, value) in [("true", true), ("TRUE", true), ("1", true), ("off", false), ("0", false)] {
             assert_eq!(config("lab_dry_run", text).unwrap().dry_run, value);
         }
@@ -79,10 +79,10 @@ mod tests {
             ("LAB_DRY_RUN", ""),
             ("LAB_DRY_RUN", "2"),
             ("LAB_DRY_RUN", "nope"),
-            ("LAB_LOCK_TIMEOUT_SECS", ""),
-            ("LAB_LOCK_TIMEOUT_SECS", "1.5"),
-            ("LAB_LOCK_TIMEOUT_SECS", "-1"),
-            ("LAB_LOCK_TIMEOUT_SECS", "soon"),
+            ("LAB_LEASE_TIMEOUT_SECS", ""),
+            ("LAB_LEASE_TIMEOUT_SECS", "1.5"),
+            ("LAB_LEASE_TIMEOUT_SECS", "-1"),
+            ("LAB_LEASE_TIMEOUT_SECS", "soon"),
         ] {
             let error = explain(&config(name, text).unwrap_err());
             assert!(error.contains(&format!("environment variable {name}: {text:?} is not")), "{error}");

@@ -151,7 +151,7 @@ async fn take_and_break(own: &dyn Leases, other: &dyn Leases) -> Result<Option<B
 async fn begins_free(leases: &dyn Leases) -> Checked {
     expect_equal("the holder", &leases.holder(OBJECT).await?, &None)?;
     let broken = leases.break_lease(OBJECT, None).await?;
-    expect_equal("the result of breaking", &broken, &crate::lease::LockBreak::NotHeld)?;
+    expect_equal("the result of breaking", &broken, &crate::lease::LeaseBreak::NotHeld)?;
     expect_equal("the holder after breaking", &leases.holder(OBJECT).await?, &None)?;
     take(leases, OBJECT).await?.release();
     Ok(())
@@ -196,6 +196,9 @@ async fn shows_holder(own: &dyn Leases, other: &dyn Leases) -> Checked {
         let doing = holder.as_ref().and_then(|holder| holder.doing.clone());
         let is_true = doing.as_ref().is_none_or(|doing| doing.contains("mount"));
         expect(is_true, || format!("the holder's work is {doing:?} while it runs `mount`"))?;
+        let holders = leases.holders(&["hosts/free", OBJECT, "hosts"]).await?;
+        let names: Vec<_> = holders.iter().map(|holder| holder.as_ref().map(|holder| holder.name.as_str())).collect();
+        expect_equal("the list of holders", &names, &vec![None, Some(name), None])?;
     }
     lease.release();
     Ok(())

@@ -84,7 +84,7 @@ impl LeaseError {
     pub fn help(&self) -> Option<Cow<'_, str>> {
         Some(match self {
             Self::Held { .. } => {
-                "wait for it to end or stop it, and run again; `lock_timeout_secs` in the configuration sets how \
+                "wait for it to end or stop it, and run again; `lease_timeout_secs` in the configuration sets how \
                  long to wait"
                     .into()
             }

@@ -1,15 +1,17 @@
 //! Leases based on file locks: ranges of one file, or one file per object where ranges cannot be
 //! locked.
 
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::lock_file::LockFile;
 use super::process::{Life, ProcessRecord};
-use super::range::{RangeLock, RangeLockFile};
-use super::{Acquired, Answer, Holder, Lease, LeaseError, Leases, LockBreak};
-use crate::private_dir::{FilesInPlace, PrivateDir, RESERVED};
+use super::range::{self, RangeLock, RangeLockFile};
+use super::{Acquired, Answer, Holder, Lease, LeaseBreak, LeaseError, Leases};
+use crate::private_dir::{Access, FilesInPlace, PrivateDir, RESERVED};
 use crate::stamp::{Fence, MaybeReady};
 
 /// The file whose ranges are locks.
@@ -206,15 +208,38 @@ impl FileLeases {
         }
     }
 
+    /// Returns the processes that have locked the objects, in the order of the objects. Creates and
+    /// changes nothing on disk.
+    fn records(&self, objects: &[&str]) -> io::Result<Vec<Option<ProcessRecord>>> {
+        let none = || objects.iter().map(|_| None).collect();
+        let Some(directory) = PrivateDir::open(&self.cache_dir.join(RESERVED))? else { return Ok(none()) };
+        let files = directory.find(FILES)?;
+        let names: HashSet<_> = files.as_ref().map_or(Ok(Vec::new()), PrivateDir::names)?.into_iter().collect();
+        let ranges = directory.find_file(RANGES, Access::Read)?;
+        let held = ranges.map_or(Ok(HashMap::new()), |file| range::holders(&file))?;
+        if names.is_empty() && held.is_empty() {
+            return Ok(none());
+        }
+        let record = |object: &&str| -> io::Result<Option<ProcessRecord>> {
+            let name = Self::name(object);
+            match &files {
+                // A file takes the place of the range.
+                Some(files) if names.contains(OsStr::new(&name)) => LockFile::record(files, &name),
+                _ => Ok(held.get(&range::start(object)).cloned()),
+            }
+        };
+        objects.iter().map(record).collect()
+    }
+
     /// Returns the opened directory, or `None` if it is missing.
     fn existing(&self) -> io::Result<Option<Arc<Opened>>> {
         PrivateDir::open(&self.cache_dir.join(RESERVED))?.map(|_| self.open()).transpose()
     }
 
     /// Breaks the lock of an object if its holder has ended, or is on a machine that the user knows to be gone.
-    fn break_lock(&self, subdir: &str, gone: Option<&str>) -> io::Result<Result<LockBreak, NotBroken>> {
-        let Some(opened) = self.existing()? else { return Ok(Ok(LockBreak::NotHeld)) };
-        let Some(holder) = self.record(&opened, subdir)? else { return Ok(Ok(LockBreak::NotHeld)) };
+    fn break_lock(&self, subdir: &str, gone: Option<&str>) -> io::Result<Result<LeaseBreak, NotBroken>> {
+        let Some(opened) = self.existing()? else { return Ok(Ok(LeaseBreak::NotHeld)) };
+        let Some(holder) = self.record(&opened, subdir)? else { return Ok(Ok(LeaseBreak::NotHeld)) };
         match holder.life() {
             Life::Alive => return Ok(Err(NotBroken::Alive(holder))),
             Life::Unknown if !gone.is_some_and(|host| holder.is_elsewhere_on(host)) => {
@@ -223,7 +248,7 @@ impl FileLeases {
             Life::Unknown | Life::Dead => {}
         }
         LockFile::replace(&opened.directory.make(FILES)?, &Self::name(subdir))?;
-        Ok(Ok(LockBreak::Broken(holder.to_string())))
+        Ok(Ok(LeaseBreak::Broken(holder.to_string())))
     }
 }
 
@@ -244,7 +269,13 @@ impl Leases for FileLeases {
         MaybeReady::ready(holder.map_err(|source| self.refused(object, source)))
     }
 
-    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LockBreak> {
+    fn holders<'a>(&'a self, objects: &'a [&'a str]) -> Answer<'a, Vec<Option<Holder>>> {
+        let named = |record: Option<ProcessRecord>| record.map(|record| Holder::new(record.to_string()));
+        let records = self.records(objects).map(|records| records.into_iter().map(named).collect());
+        MaybeReady::ready(records.map_err(|source| self.refused(objects.first().copied().unwrap_or_default(), source)))
+    }
+
+    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LeaseBreak> {
         let named = object.to_owned();
         MaybeReady::ready(match self.break_lock(object, gone) {
             Ok(Ok(broken)) => Ok(broken),

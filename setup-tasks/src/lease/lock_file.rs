@@ -60,6 +60,16 @@ impl LockFile {
         Ok(ProcessRecord::parse(&text))
     }
 
+    /// Returns the holder of the lock in a file, or `None` if nobody holds it. Changes nothing.
+    pub(super) fn record(directory: &PrivateDir, name: &str) -> io::Result<Option<ProcessRecord>> {
+        let Some(file) = directory.find_file(name, Access::Read)? else { return Ok(None) };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(None),
+            Err(TryLockError::WouldBlock) => Self { file, path: directory.path().join(name) }.holder().map(Some),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
     pub(super) fn path(&self) -> &Path {
         &self.path
     }

@@ -43,12 +43,25 @@ pub trait Leases: Send + Sync + 'static {
     /// Returns the holder of an object's lease, or `None` if nobody holds it.
     fn holder<'a>(&'a self, object: &'a str) -> Answer<'a, Option<Holder>>;
 
+    /// Returns the holders of several objects' leases in the order of the objects, each as
+    /// [`holder`](Self::holder) does. The default queries each object. Leases that find all held ones
+    /// with one query should override this, because a status of many objects calls it.
+    fn holders<'a>(&'a self, objects: &'a [&'a str]) -> Answer<'a, Vec<Option<Holder>>> {
+        MaybeReady::pending(async move {
+            let mut holders = Vec::with_capacity(objects.len());
+            for object in objects {
+                holders.push(self.holder(object).await?);
+            }
+            Ok(holders)
+        })
+    }
+
     /// Breaks the lease of an object if its holder has ended. `gone` names a host that the user
     /// knows to be gone for good, for the case that nothing else proves it.
     ///
     /// The future fails with [`LeaseError::Alive`] or [`LeaseError::Unknown`] if the holder may
     /// still run.
-    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LockBreak>;
+    fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LeaseBreak>;
 
     /// Returns the interval at which the runtime renews each lease that it holds, or `None` if a
     /// lease lasts as long as its process. A separate thread renews the leases, because a task may
@@ -151,7 +164,7 @@ impl fmt::Display for Holder {
 /// The result of breaking a lease.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum LockBreak {
+pub enum LeaseBreak {
     /// No process held the lease.
     NotHeld,
     /// The named process held the lease, which is now free.

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize};
 const VERSION: u32 = 2;
 
 /// A process, or `None` if it has locked the file and not written its record yet.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ProcessRecord(Option<Record>);
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
     version: u32,
     pid: u32,

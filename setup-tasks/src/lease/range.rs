@@ -8,7 +8,7 @@
 //! the open file and not to the process (`fcntl_locking(2)`, open file description locks), so two
 //! layouts of one process exclude each other, too.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -107,12 +107,7 @@ impl RangeLockFile {
         if libc::c_int::from(asked.l_type) == libc::F_UNLCK {
             return Ok(None);
         }
-        let mut record = [0; RECORD];
-        let slot = u16::try_from(asked.l_len - 1).unwrap_or(SLOTS);
-        match self.file.read_exact_at(&mut record, offset(slot)) {
-            Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
-            _ => Ok(Some(ProcessRecord::parse(&record))),
-        }
+        holder_of_length(&self.file, asked.l_len).map(Some)
     }
 
     /// Returns the path of the file and its identity.
@@ -150,7 +145,34 @@ impl Drop for RangeLock {
     }
 }
 
-fn start(subdir: &str) -> i64 {
+/// Returns the holders of all locked ranges of the file, by the starts of the ranges.
+pub(super) fn holders(file: &File) -> io::Result<HashMap<i64, ProcessRecord>> {
+    let (mut held, mut unknown) = (HashMap::new(), vec![(STEP, i64::MAX)]);
+    while let Some((from, to)) = unknown.pop() {
+        let mut asked = range(libc::F_WRLCK, from, to - from);
+        fcntl(file, FcntlArg::F_OFD_GETLK(&mut asked))?;
+        if libc::c_int::from(asked.l_type) == libc::F_UNLCK {
+            continue;
+        }
+        // The system reports any locked range in the region, not the first one.
+        let end = asked.l_start.saturating_add(asked.l_len);
+        held.insert(asked.l_start, holder_of_length(file, asked.l_len)?);
+        unknown.extend([(from, asked.l_start), (end, to)].into_iter().filter(|(from, to)| from < to));
+    }
+    Ok(held)
+}
+
+/// Returns the process whose slot a locked range of this length belongs to.
+fn holder_of_length(file: &File, length: i64) -> io::Result<ProcessRecord> {
+    let mut record = [0; RECORD];
+    let slot = u16::try_from(length - 1).unwrap_or(SLOTS);
+    match file.read_exact_at(&mut record, offset(slot)) {
+        Err(error) if error.kind() != io::ErrorKind::UnexpectedEof => Err(error),
+        _ => Ok(ProcessRecord::parse(&record)),
+    }
+}
+
+pub(super) fn start(subdir: &str) -> i64 {
     let mut first = [0; 8];
     first.copy_from_slice(&blake3::hash(subdir.as_bytes()).as_bytes()[..8]);
     // The bytes of the slots are before all ranges.

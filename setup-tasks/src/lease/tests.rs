@@ -7,12 +7,14 @@ use std::time::Instant;
 use futures_util::FutureExt;
 
 use super::files::TryLock;
+use super::lock_file::LockFile;
 use super::process::ProcessRecord;
 use super::*;
+use crate::private_dir::PrivateDir;
 
 const OBJECT: &str = "hosts/gw";
 
-fn break_lease(leases: &FileLeases, gone: Option<&str>) -> Result<LockBreak, LeaseError> {
+fn break_lease(leases: &FileLeases, gone: Option<&str>) -> Result<LeaseBreak, LeaseError> {
     leases.break_lease(OBJECT, gone).now_or_never().unwrap()
 }
 
@@ -56,7 +58,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
     for kind in kinds() {
         let cache = tempfile::tempdir().unwrap();
         let mut dead = kind(cache.path());
-        assert_eq!(break_lease(&dead, gone).unwrap(), LockBreak::NotHeld);
+        assert_eq!(break_lease(&dead, gone).unwrap(), LeaseBreak::NotHeld);
         // The first lock is a range, and the second is the file that replaced it.
         for _ in 0..2 {
             let held = acquire(&dead, Duration::ZERO).await.unwrap();
@@ -78,7 +80,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
             });
             tokio::task::yield_now().await;
             let broken = break_lease(&here, gone).unwrap();
-            assert_eq!(broken, LockBreak::Broken(shown.to_owned()));
+            assert_eq!(broken, LeaseBreak::Broken(shown.to_owned()));
             let next = acquire(&here, Duration::ZERO).await.unwrap();
             // A process that waited for the old lock does not acquire the new one.
             drop(held);
@@ -86,7 +88,7 @@ async fn a_lock_is_broken(gone: Option<&str>, record: String, shown: &str) {
             assert!(!waiting.is_finished());
             drop(next);
             waiting.await.unwrap().unwrap();
-            assert_eq!(break_lease(&here, gone).unwrap(), LockBreak::NotHeld);
+            assert_eq!(break_lease(&here, gone).unwrap(), LeaseBreak::NotHeld);
             dead = here;
         }
     }
@@ -207,6 +209,50 @@ fn subdirs_never_share_a_lock() {
     assert!(locks.path(&"x/".repeat(500)).file_name().unwrap().len() < 100);
 }
 
+#[tokio::test]
+async fn the_holders_of_many_objects_are_found_without_a_trace_on_disk() {
+    for kind in kinds() {
+        let cache = tempfile::tempdir().unwrap();
+        let viewer = kind(cache.path());
+        let objects: Vec<_> = (0..200).map(|number| format!("hosts/{number}")).collect();
+        let names: Vec<_> = objects.iter().map(String::as_str).collect();
+        let held_now = || {
+            let holders = viewer.holders(&names).now_or_never().unwrap().unwrap();
+            assert_eq!(holders.len(), objects.len());
+            let me = format!("process {} on ", std::process::id());
+            assert!(holders.iter().flatten().all(|holder| holder.name.starts_with(&me)));
+            (0..objects.len()).filter(|&number| holders[number].is_some()).collect::<Vec<_>>()
+        };
+        assert!(held_now().is_empty());
+        assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0, "nothing is created");
+        let processes = [kind(cache.path()), kind(cache.path()), kind(cache.path())];
+        let mut held = Vec::new();
+        for number in (0..objects.len()).step_by(3) {
+            let TryLock::Locked(lock) = processes[number % 2].try_lock(names[number]).unwrap() else { panic!("free") };
+            held.push((number, lock));
+        }
+        assert_eq!(held_now(), held.iter().map(|(number, _)| *number).collect::<Vec<_>>());
+        held.retain(|(number, _)| number % 2 == 0);
+        assert_eq!(held_now(), held.iter().map(|(number, _)| *number).collect::<Vec<_>>());
+        // A broken lock is a file of its own from then on.
+        LockFile::replace(
+            &files_in(cache.path()),
+            &FileLeases::new("").path(names[1]).file_name().unwrap().to_string_lossy(),
+        )
+        .unwrap();
+        let TryLock::Locked(lock) = processes[2].try_lock(names[1]).unwrap() else { panic!("free") };
+        held.insert(1, (1, lock));
+        assert_eq!(held_now(), held.iter().map(|(number, _)| *number).collect::<Vec<_>>());
+        held.clear();
+        assert!(held_now().is_empty());
+    }
+}
+
+/// Returns the directory of locks that are files.
+fn files_in(cache: &Path) -> PrivateDir {
+    PrivateDir::create(&cache.join(".setup-tasks/locks")).unwrap()
+}
+
 /// Leases with a time to live whose second renewal finds them taken over.
 #[derive(Default)]
 struct Lossy;
@@ -222,8 +268,8 @@ impl Leases for Lossy {
         MaybeReady::ready(Ok(None))
     }
 
-    fn break_lease<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> Answer<'a, LockBreak> {
-        MaybeReady::ready(Ok(LockBreak::NotHeld))
+    fn break_lease<'a>(&'a self, _: &'a str, _: Option<&'a str>) -> Answer<'a, LeaseBreak> {
+        MaybeReady::ready(Ok(LeaseBreak::NotHeld))
     }
 
     fn renew_every(&self) -> Option<Duration> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::driver::Driver;
-use super::lock_wait::{LockPurpose, LockWaits};
+use super::lease_wait::{LeasePurpose, LeaseWaits};
 use super::rows::Frame;
 use super::scope::RunScope;
 use super::session::{Session, SessionStart};
@@ -19,7 +19,7 @@ pub(super) enum Access {
         /// The session, which begins when the first task runs.
         session: Option<Arc<Session>>,
         /// The state of the run's waits for other processes.
-        waits: LockWaits,
+        waits: LeaseWaits,
     },
 }
 
@@ -36,13 +36,13 @@ pub(super) enum Authorization {
 impl Access {
     /// Returns the rights of a run that has no session yet, or those of a plan without a permit.
     pub(super) fn of(permit: Option<Permit>) -> Self {
-        permit.map_or(Self::Plan, |permit| Self::Apply { permit, session: None, waits: LockWaits::default() })
+        permit.map_or(Self::Plan, |permit| Self::Apply { permit, session: None, waits: LeaseWaits::default() })
     }
 
     /// Returns the rights of a run within an existing session.
     pub(super) fn within(session: &Arc<Session>) -> Self {
         let permit = session.permit().clone();
-        Self::Apply { permit, session: Some(session.clone()), waits: LockWaits::default() }
+        Self::Apply { permit, session: Some(session.clone()), waits: LeaseWaits::default() }
     }
 
     /// Returns the session, if it has begun.
@@ -64,7 +64,7 @@ impl Driver<'_> {
             return Ok(Authorization::Session(session.clone()));
         }
         let decided = (!is_forced).then_some((task, &self.records.all));
-        let purpose = LockPurpose { task: decided, query: self.scope.options.query };
+        let purpose = LeasePurpose { task: decided, query: self.scope.options.query };
         let RunScope { object, cx, .. } = &self.scope;
         match Box::pin(Session::begin_if_needed(object, permit, cx, purpose, waits)).await? {
             SessionStart::Session(begun, records) => {

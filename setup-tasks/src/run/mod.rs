@@ -9,7 +9,7 @@ mod customization;
 mod driver;
 mod execute;
 mod guard;
-mod lock_wait;
+mod lease_wait;
 mod mark_ahead;
 mod mark_done;
 mod nested;

@@ -3,7 +3,8 @@
 use super::mark_done::{ManualStamp, write_manual_stamp};
 
 use super::{ObjectReport, Run, RunError, TaskSnapshot};
-use crate::lease::{Holder, LeaseError, LockBreak};
+use crate::layout::Layout;
+use crate::lease::{Holder, LeaseBreak, LeaseError};
 use crate::object::{AnyObject, Object, Permit, SetupTasks};
 use crate::stamp::{Change, Stamp, StampError};
 
@@ -87,27 +88,40 @@ impl AnyObject {
     /// Returns [`LeaseError::Alive`] if the holder runs, [`LeaseError::Unknown`] if nothing proves
     /// that it has ended because it is in another container or on another machine, or an error of
     /// the leases.
-    pub async fn break_lock(&self) -> Result<LockBreak, LeaseError> {
-        self.break_lease(None).await
+    pub async fn break_lease(&self) -> Result<LeaseBreak, LeaseError> {
+        self.break_lease_if(None).await
     }
 
-    /// Breaks the lease as [`break_lock`](Self::break_lock) does, and also if the holder is on the
+    /// Breaks the lease as [`break_lease`](Self::break_lease) does, and also if the holder is on the
     /// machine `host`, which the caller knows to be gone. A process on this machine keeps its
     /// lease, whatever the name of its container is.
     ///
     /// # Errors
     ///
     /// Returns the errors of that method.
-    pub async fn break_lock_of(&self, host: &str) -> Result<LockBreak, LeaseError> {
-        self.break_lease(Some(host)).await
+    pub async fn break_lease_of(&self, host: &str) -> Result<LeaseBreak, LeaseError> {
+        self.break_lease_if(Some(host)).await
     }
 
-    async fn break_lease(&self, gone: Option<&str>) -> Result<LockBreak, LeaseError> {
+    async fn break_lease_if(&self, gone: Option<&str>) -> Result<LeaseBreak, LeaseError> {
         let core = self.0.core();
         if core.is_dry_run() {
             return Err(LeaseError::DryRun { object: core.id.to_string() });
         }
         core.layout.leases().0.break_lease(&core.subdir, gone).await.map_err(|error| error.about(&core.id))
+    }
+}
+
+impl Layout {
+    /// Returns the holders of the objects' leases, in the order of the objects. An entry is `None` if
+    /// nothing runs the object.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if the leases cannot be accessed.
+    pub async fn holders(&self, objects: &[AnyObject]) -> Result<Vec<Option<Holder>>, LeaseError> {
+        let subdirs: Vec<_> = objects.iter().map(AnyObject::stamp_subdir).collect();
+        self.leases().0.holders(&subdirs).await
     }
 }
 

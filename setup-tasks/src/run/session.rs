@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
 
-use super::lock_wait::{LockPurpose, LockWait, LockWaitEnd, LockWaits};
+use super::lease_wait::{LeasePurpose, LeaseWait, LeaseWaitEnd, LeaseWaits};
 use crate::layout::Layout;
 use crate::lease::{HeldLease, acquire};
 use crate::neighbours::Holding;
@@ -35,14 +35,14 @@ pub(super) enum SessionStart {
     /// The session began, with these records of the object.
     Session(Session, Records),
     /// Another process changed the records of the object. With these, the walk may pass further
-    /// tasks without the lock.
+    /// tasks without the lease.
     RecordsChanged(Records),
     /// Another process considered the task that the run is for.
     ResultKnown,
 }
 
 impl Session {
-    /// Acquires the object's lock, and reads the object's records. The session's stamps get later
+    /// Acquires the object's lease, and reads the object's records. The session's stamps get later
     /// times than all earlier stamps.
     pub(crate) async fn begin(
         object: &Arc<dyn DynObject>,
@@ -50,7 +50,7 @@ impl Session {
         cx: &RequestCx<'_>,
     ) -> Result<(Self, Records), RunError> {
         loop {
-            let (purpose, mut waits) = (LockPurpose::default(), LockWaits::default());
+            let (purpose, mut waits) = (LeasePurpose::default(), LeaseWaits::default());
             let start = Self::begin_if_needed(object, permit, cx, purpose, &mut waits).await?;
             if let SessionStart::Session(session, records) = start {
                 return Ok((session, records));
@@ -58,18 +58,18 @@ impl Session {
         }
     }
 
-    /// Begins a session as [`begin`](Self::begin) does. While another process holds the lock, its
-    /// work may make the lock unnecessary.
+    /// Begins a session as [`begin`](Self::begin) does. While another process holds the lease, its
+    /// work may make the lease unnecessary.
     pub(super) async fn begin_if_needed(
         object: &Arc<dyn DynObject>,
         permit: &Permit,
         cx: &RequestCx<'_>,
-        purpose: LockPurpose<'_>,
-        waits: &mut LockWaits,
+        purpose: LeasePurpose<'_>,
+        waits: &mut LeaseWaits,
     ) -> Result<SessionStart, RunError> {
         let core = object.core();
         let stops = cx.stops(core.layout.stop());
-        // The server starts before the lock is acquired, so that a process that finds the lock held
+        // The server starts before the lease is acquired, so that a process that finds the lease held
         // can query its holder and the reason.
         core.layout.answer_others();
         let (leases, renewals) = core.layout.leases();
@@ -77,15 +77,15 @@ impl Session {
             Ok(lease) => return Self::leased(object, permit.clone(), stops, lease).await,
             Err(holder) => holder,
         };
-        let wait = Box::pin(LockWait { object, purpose, waits, holder, suspected: None }.end());
+        let wait = Box::pin(LeaseWait { object, purpose, waits, holder, suspected: None }.end());
         let ended = match select(wait, pin!(stops.asked())).await {
             Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };
         match ended {
-            LockWaitEnd::Leased(lease) => Self::leased(object, permit.clone(), stops, lease).await,
-            LockWaitEnd::RecordsChanged(records) => Ok(SessionStart::RecordsChanged(records)),
-            LockWaitEnd::ResultKnown => Ok(SessionStart::ResultKnown),
+            LeaseWaitEnd::Leased(lease) => Self::leased(object, permit.clone(), stops, lease).await,
+            LeaseWaitEnd::RecordsChanged(records) => Ok(SessionStart::RecordsChanged(records)),
+            LeaseWaitEnd::ResultKnown => Ok(SessionStart::ResultKnown),
         }
     }
 

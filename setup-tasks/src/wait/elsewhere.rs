@@ -16,17 +16,17 @@ pub struct ProcessWaits {
     pub(crate) process: String,
     /// The identity of this run of the process.
     pub(crate) run: String,
-    /// The objects that it has locked.
+    /// The objects whose leases it holds.
     pub(crate) held: Vec<HeldObject>,
 }
 
-/// An object that a process has locked.
+/// An object whose lease a process holds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct HeldObject {
     pub(crate) subdir: String,
     /// The object's id.
     pub(crate) object: String,
-    /// The identity of this lock. It differs from that of earlier locks of the same process.
+    /// The identity of this lease. It differs from that of earlier leases of the same process.
     pub(crate) session: u64,
     /// The current activity of the process on the object, as the rest of a sentence: "runs `mount`
     /// (Mount the share), for 3.0 s".
@@ -44,15 +44,15 @@ pub(crate) struct PassedTask {
     /// The time when the task last completed.
     pub(crate) time: Option<Timestamp>,
     /// The time when the task was considered, by the clock that all processes of a host share; 0 if
-    /// that was before the object was locked.
+    /// that was before the lease was acquired.
     pub(crate) at: u64,
 }
 
-/// A wait for an object that another process has locked.
+/// A wait for an object whose lease another process holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct WaitElsewhere {
     pub(crate) subdir: String,
-    /// The awaited task, or `None` if the wait is for the object's lock.
+    /// The awaited task, or `None` if the wait is for the object's lease.
     pub(crate) task: Option<String>,
     /// The path to the wait: the held object first, then the objects and factories of the same
     /// process through which it leads.
@@ -159,7 +159,7 @@ mod tests {
         let a = process(1, &[held("a", &["s"], &[wait("b", "t", &["`a`"])])]);
         let b = process(2, &[held("b", &[], &[wait("a", "s", &["`b`"])])]);
         assert_eq!(found(&[a.clone(), b]), None);
-        // A wait for the lock is not over.
+        // A wait for the lease is not over.
         let b = process(2, &[held("b", &[], &[wait("a", "", &["`b`"])])]);
         assert!(found(&[a, b]).is_some());
     }

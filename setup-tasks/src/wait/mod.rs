@@ -26,4 +26,4 @@ pub use circle::Circle;
 pub use elsewhere::ProcessWaits;
 pub(crate) use elsewhere::{HeldObject, PassedTask, find_circle};
 pub use node::WorkKind;
-pub(crate) use node::{ActiveTask, CommandAtWork, LockedElsewhere, Wait, WaitCondition, WaitNode, Work};
+pub(crate) use node::{ActiveTask, CommandAtWork, HeldElsewhere, Wait, WaitCondition, WaitNode, Work};

@@ -61,8 +61,8 @@ struct NodeState {
     waits: Vec<Edge>,
     /// The number of waits so far. It provides the ids of the edges.
     waited: u64,
-    /// The object's lock, while the node waits for it.
-    locked: Option<LockedElsewhere>,
+    /// The object's lease, while the node waits for it.
+    lease: Option<HeldElsewhere>,
 }
 
 /// The work of a node while it is in progress.
@@ -76,9 +76,9 @@ pub(crate) struct Work {
     pub(crate) commands: Vec<Arc<str>>,
 }
 
-/// A lock that another process holds.
+/// A lease that another process holds.
 #[derive(Clone)]
-pub(crate) struct LockedElsewhere {
+pub(crate) struct HeldElsewhere {
     /// The holder, as errors name it.
     pub(crate) holder: String,
     pub(crate) subdir: Arc<str>,
@@ -111,7 +111,7 @@ impl NodeState {
     /// Removes a part of the state, and drops the state if nothing is left of it.
     fn end<A>(state: &mut Option<Box<Self>>, take: impl FnOnce(&mut Self) -> Option<A>) -> Option<A> {
         let taken = state.as_mut().and_then(|state| take(state));
-        let is_idle = |state: &Self| state.work.is_none() && state.waits.is_empty() && state.locked.is_none();
+        let is_idle = |state: &Self| state.work.is_none() && state.waits.is_empty() && state.lease.is_none();
         if state.as_deref().is_some_and(is_idle) {
             *state = None;
         }
@@ -185,28 +185,28 @@ impl WaitNode {
         CommandAtWork { node: self, text }
     }
 
-    /// Enters a wait for the object's lock. The wait lasts until the returned guard is dropped.
-    pub(crate) fn wait_for_lock(&self, locked: LockedElsewhere) -> WaitForLock<'_> {
-        self.state().get_or_insert_default().locked = Some(locked);
-        WaitForLock(self)
+    /// Enters a wait for the object's lease. The wait lasts until the returned guard is dropped.
+    pub(crate) fn wait_for_lease(&self, held: HeldElsewhere) -> WaitForLease<'_> {
+        self.state().get_or_insert_default().lease = Some(held);
+        WaitForLease(self)
     }
 
-    /// Returns the lock for which the node waits, if it waits for one.
-    pub(crate) fn locked(&self) -> Option<LockedElsewhere> {
-        self.state().as_ref().and_then(|state| state.locked.clone())
+    /// Returns the lease for which the node waits, if it waits for one.
+    pub(crate) fn awaited_lease(&self) -> Option<HeldElsewhere> {
+        self.state().as_ref().and_then(|state| state.lease.clone())
     }
 
-    /// Returns all locks of other processes for which this node waits, directly or through other
-    /// nodes. Each wait contains the lock, the awaited task, and the names of the nodes on the path
+    /// Returns all leases of other processes for which this node waits, directly or through other
+    /// nodes. Each wait contains the lease, the awaited task, and the names of the nodes on the path
     /// to it.
     pub(crate) fn waits_elsewhere(&self) -> Vec<WaitElsewhere> {
         let (mut found, mut seen) = (Vec::new(), HashSet::from([self.id()]));
         let mut open = vec![(self.clone(), vec![self.title()])];
         while let Some((node, through)) = open.pop() {
             for edge in node.edges() {
-                if let Some(locked) = edge.to.locked() {
+                if let Some(held) = edge.to.awaited_lease() {
                     let task = edge.until.as_ref().and_then(Weak::upgrade).and_then(|until| until.task());
-                    let (subdir, task) = (locked.subdir.to_string(), task.map(ToOwned::to_owned));
+                    let (subdir, task) = (held.subdir.to_string(), task.map(ToOwned::to_owned));
                     found.push(WaitElsewhere { subdir, task, through: through.clone() });
                 }
                 if seen.insert(edge.to.id()) {
@@ -284,21 +284,21 @@ impl Drop for CommandAtWork {
     }
 }
 
-/// A guard of a wait for a lock. The wait ends when the guard is dropped.
-pub(crate) struct WaitForLock<'n>(&'n WaitNode);
+/// A guard of a wait for a lease. The wait ends when the guard is dropped.
+pub(crate) struct WaitForLease<'n>(&'n WaitNode);
 
-impl WaitForLock<'_> {
-    /// Sets the process that currently holds the lock.
+impl WaitForLease<'_> {
+    /// Sets the process that currently holds the lease.
     pub(crate) fn is_held_by(&self, holder: &str) {
-        if let Some(locked) = self.0.state().as_mut().and_then(|state| state.locked.as_mut()) {
-            holder.clone_into(&mut locked.holder);
+        if let Some(held) = self.0.state().as_mut().and_then(|state| state.lease.as_mut()) {
+            holder.clone_into(&mut held.holder);
         }
     }
 }
 
-impl Drop for WaitForLock<'_> {
+impl Drop for WaitForLease<'_> {
     fn drop(&mut self) {
-        drop(NodeState::end(&mut self.0.state(), |state| state.locked.take()));
+        drop(NodeState::end(&mut self.0.state(), |state| state.lease.take()));
     }
 }
 

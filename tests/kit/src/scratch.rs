@@ -58,7 +58,7 @@ impl Scratch {
 
     /// Returns the configuration of a layout in the directory.
     pub fn config(&self) -> Config {
-        Config::new(self.path()).with(|config| config.lock_timeout_secs = 20)
+        Config::new(self.path()).with(|config| config.lease_timeout_secs = 20)
     }
 
     /// Returns the path of the embedded store.

@@ -56,8 +56,8 @@ impl AnyObject {
     pub async fn delete_stamp(&self, name: &str) -> Result<(), StampError> {}
     pub async fn clear_stamps_and_cache(&self) -> Result<(), RunError> {}
     pub async fn holder(&self) -> Result<Option<Holder>, LeaseError> {}
-    pub async fn break_lock(&self) -> Result<LockBreak, LeaseError> {}
-    pub async fn break_lock_of(&self, host: &str) -> Result<LockBreak, LeaseError> {}
+    pub async fn break_lease(&self) -> Result<LeaseBreak, LeaseError> {}
+    pub async fn break_lease_of(&self, host: &str) -> Result<LeaseBreak, LeaseError> {}
 }
 impl fmt::Debug for AnyObject {}
 
@@ -76,7 +76,7 @@ pub struct Config {
     pub dry_run: bool,
     pub slow_invalidators: bool,
     pub durable_stamps: bool,
-    pub lock_timeout_secs: u64,
+    pub lease_timeout_secs: u64,
     pub log_limit_kib: u64,
     pub output_limit_kib: u64,
 }
@@ -88,7 +88,7 @@ impl Config {
     pub fn cache_dir(&self) -> PathBuf {}
     pub fn state_dir(&self) -> PathBuf {}
     pub fn log_dir(&self) -> PathBuf {}
-    pub fn lock_timeout(&self) -> Duration {}
+    pub fn lease_timeout(&self) -> Duration {}
 }
 impl Default for Config {}
 
@@ -250,6 +250,12 @@ impl Layout {
         leases: impl Leases,
     ) -> Self {}
     pub fn in_memory() -> std::io::Result<Self> {}
+}
+impl Layout {
+    pub async fn holders(
+        &self,
+        objects: &[AnyObject],
+    ) -> Result<Vec<Option<Holder>>, LeaseError> {}
 }
 impl Layout {
     pub async fn orphans(&self) -> Result<Vec<Orphan>, StampError> {}
@@ -1247,6 +1253,14 @@ pub trait Lease: Send + Sync {
     fn release(&self);
 }
 
+// setup_tasks::lease::LeaseBreak
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeaseBreak {
+    NotHeld,
+    Broken(String),
+}
+
 // setup_tasks::lease::LeaseError
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -1267,24 +1281,17 @@ impl LeaseError {
 pub trait Leases: Send + Sync + 'static {
     fn acquire<'a>(&'a self, object: &'a str) -> Answer<'a, Acquired>;
     fn holder<'a>(&'a self, object: &'a str) -> Answer<'a, Option<Holder>>;
+    fn holders<'a>(&'a self, objects: &'a [&'a str]) -> Answer<'a, Vec<Option<Holder>>> {}
     fn break_lease<'a>(
         &'a self,
         object: &'a str,
         gone: Option<&'a str>,
-    ) -> Answer<'a, LockBreak>;
+    ) -> Answer<'a, LeaseBreak>;
     fn renew_every(&self) -> Option<Duration> {}
     fn exchange<'a>(
         &'a self,
         _own: &dyn Fn() -> ProcessWaits,
     ) -> Option<Answer<'a, Vec<ProcessWaits>>> {}
-}
-
-// setup_tasks::lease::LockBreak
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum LockBreak {
-    NotHeld,
-    Broken(String),
 }
 
 // setup_tasks::lease::ProcessWaits

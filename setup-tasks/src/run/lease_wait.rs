@@ -1,4 +1,4 @@
-//! The wait for an object that another process has locked. The wait ends when the lock is free, or
+//! The wait for an object whose lease another process holds. The wait ends when the lease is free, or
 //! when the stamps or the holder report that the needed work is done. It fails if the holder waits
 //! for this process, since it would never end.
 
@@ -16,11 +16,11 @@ use crate::object::DynObject;
 use crate::object::{ObjectProgress, ProgressQuery, RowId};
 use crate::report::RunError;
 use crate::stamp::{Entry, Records};
-use crate::wait::{Circle, HeldObject, LockedElsewhere, find_circle};
+use crate::wait::{Circle, HeldElsewhere, HeldObject, find_circle};
 use crate::work::Mode;
 
-/// The first pause between two looks at the lock and the stamps. The pause doubles up to
-/// [`LONGEST_PAUSE`]. Polling is necessary because the system sends no notification when a lock
+/// The first pause between two looks at the lease and the stamps. The pause doubles up to
+/// [`LONGEST_PAUSE`]. Polling is necessary because the system sends no notification when a lease
 /// becomes free, and a holder may send none either.
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
@@ -28,9 +28,9 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 /// The time that a failed wait allows for a last query about the holder's work.
 const LAST_QUERY_TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The purpose for which a run needs an object's lock.
+/// The purpose for which a run needs an object's lease.
 #[derive(Clone, Copy, Default)]
-pub(super) struct LockPurpose<'w> {
+pub(super) struct LeasePurpose<'w> {
     /// The task that must run, and the records that led to this decision. The task may be up to
     /// date after another process has run it. `None` if only this process can do the work.
     pub(super) task: Option<(&'static str, &'w Records)>,
@@ -40,7 +40,7 @@ pub(super) struct LockPurpose<'w> {
 
 /// The state of the waits of one run for other processes.
 #[derive(Default)]
-pub(super) struct LockWaits {
+pub(super) struct LeaseWaits {
     /// The time when the first wait began, by this process's clock and by the clock that all
     /// processes share.
     since: Option<(Instant, u64)>,
@@ -51,7 +51,7 @@ pub(super) struct LockWaits {
 }
 
 /// The end of a wait.
-pub(super) enum LockWaitEnd {
+pub(super) enum LeaseWaitEnd {
     Leased(HeldLease),
     /// New records, with which the walk may pass further tasks.
     RecordsChanged(Records),
@@ -60,36 +60,36 @@ pub(super) enum LockWaitEnd {
 }
 
 /// A wait in progress.
-pub(super) struct LockWait<'w> {
+pub(super) struct LeaseWait<'w> {
     pub(super) object: &'w Arc<dyn DynObject>,
-    pub(super) purpose: LockPurpose<'w>,
-    pub(super) waits: &'w mut LockWaits,
+    pub(super) purpose: LeasePurpose<'w>,
+    pub(super) waits: &'w mut LeaseWaits,
     pub(super) holder: Holder,
     /// A circle that one query has found.
     pub(super) suspected: Option<Circle>,
 }
 
-impl LockWait<'_> {
+impl LeaseWait<'_> {
     fn progress(&self) -> &ObjectProgress {
         self.object.core().progress(Mode::Apply)
     }
 
     /// Waits until one of the ends, for at most the configured time.
-    pub(super) async fn end(mut self) -> Result<LockWaitEnd, RunError> {
+    pub(super) async fn end(mut self) -> Result<LeaseWaitEnd, RunError> {
         let core = self.object.core();
-        let timeout = core.config().lock_timeout();
+        let timeout = core.config().lease_timeout();
         let (since, _) = *self.waits.since.get_or_insert_with(|| (Instant::now(), shared_clock()));
-        let locked = LockedElsewhere { holder: self.holder.name.clone(), subdir: core.subdir.clone() };
+        let held = HeldElsewhere { holder: self.holder.name.clone(), subdir: core.subdir.clone() };
         let node = &core.progress(Mode::Apply).node;
         // The wait is entered before others are queried. If the waits of two processes close a
         // circle, at least one of them then sees the wait of the other.
-        let entered = node.wait_for_lock(locked);
+        let entered = node.wait_for_lease(held);
         let mut followed = core.layout.follow(&core.subdir);
         let mut pause = FIRST_PAUSE;
         loop {
             self.emit_holder();
             if let Some(records) = self.changed_records().await? {
-                return Ok(LockWaitEnd::RecordsChanged(records));
+                return Ok(LeaseWaitEnd::RecordsChanged(records));
             }
             let waited = since.elapsed();
             if waited >= timeout {
@@ -103,7 +103,7 @@ impl LockWait<'_> {
             }
             let (leases, renewals) = core.layout.leases();
             match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
-                Ok(lease) => return Ok(LockWaitEnd::Leased(lease)),
+                Ok(lease) => return Ok(LeaseWaitEnd::Leased(lease)),
                 Err(holder) => {
                     if holder.name != self.holder.name {
                         entered.is_held_by(&holder.name);
@@ -135,7 +135,7 @@ impl LockWait<'_> {
     }
 
     /// Processes the answers of other processes. Returns the end of the wait if they cause it.
-    async fn receive(&mut self, followed: &Followed) -> Result<Option<LockWaitEnd>, RunError> {
+    async fn receive(&mut self, followed: &Followed) -> Result<Option<LeaseWaitEnd>, RunError> {
         let (news, core) = (followed.news(), self.object.core());
         let mut may_come_further = false;
         for process in &news.others {
@@ -154,9 +154,9 @@ impl LockWait<'_> {
             self.suspected = None;
         }
         if self.purpose.query.is_some_and(|(query, row)| self.progress().result(query, row).is_some()) {
-            return Ok(Some(LockWaitEnd::ResultKnown));
+            return Ok(Some(LeaseWaitEnd::ResultKnown));
         }
-        Ok(if may_come_further { Some(LockWaitEnd::RecordsChanged(core.load_in(Mode::Apply).await?)) } else { None })
+        Ok(if may_come_further { Some(LeaseWaitEnd::RecordsChanged(core.load_in(Mode::Apply).await?)) } else { None })
     }
 
     /// Records the tasks that the holder has considered since this process began to wait. These
