@@ -28,6 +28,7 @@ use crate::text::escape::escape;
 /// | an input changed; an output is missing | `InputChanged`, `OutputMissing` |
 /// | the world differs from the state that the last run left | `Drifted` |
 /// | the invalidator returns false | `Invalidated` |
+/// | it runs in every run | `Always` |
 /// | none of these | up to date, with the time when the task last changed something |
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]
@@ -81,6 +82,8 @@ pub enum Reason {
     },
     /// The invalidator reports that the last run is no longer valid.
     Invalidated,
+    /// The task is marked to run in every run.
+    Always,
 }
 
 /// The time of the run that a reason explains.
@@ -104,6 +107,8 @@ impl Reason {
             (Self::Forced, Tense::Present) => "it is forced".to_owned(),
             (Self::Failed { .. }, _) => format!("it {self}"),
             (Self::Interrupted, _) => format!("it was {self}"),
+            (Self::Always, Tense::Past) => "it ran in every run".to_owned(),
+            (Self::Always, Tense::Present) => format!("it {self}"),
             _ => self.to_string(),
         }
     }
@@ -133,6 +138,7 @@ impl fmt::Display for Reason {
             }
             Self::OutputMissing { path } => write!(f, "output {path} is missing"),
             Self::Drifted { what } => summary(what, f),
+            Self::Always => f.write_str("runs in every run"),
             Self::Invalidated => f.write_str("its invalidator reports that it is no longer valid"),
         }
     }
@@ -184,22 +190,6 @@ impl Newest {
     }
 }
 
-/// The tasks and dependencies before a row, as far as decisions need them.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) struct EarlierTasks(Option<Newest>);
-
-impl EarlierTasks {
-    /// Adds a task or a dependency that ran at `time`.
-    pub(crate) fn add(&mut self, time: Option<Timestamp>, which: impl FnOnce() -> Cow<'static, str>) {
-        Newest::keep_later(&mut self.0, time, which);
-    }
-
-    /// Returns the one that ran last.
-    pub(crate) fn newest(&self) -> Option<&Newest> {
-        self.0.as_ref()
-    }
-}
-
 /// The facts about a task from which [`decide`] decides.
 #[derive(Clone, Debug)]
 pub struct Facts<'a> {
@@ -223,6 +213,8 @@ pub struct Facts<'a> {
     pub differences: Fact<Vec<Difference>>,
     /// Whether the invalidator reports that the last run is still valid.
     pub valid: Fact<bool>,
+    /// Whether the task runs in every run.
+    pub always: bool,
 }
 
 /// A fact to gather: one of the fields of [`Facts`].
@@ -325,6 +317,7 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
     match facts.valid {
         Fact::Unasked => Decision::Ask(Question::Invalidator),
         Fact::Known(false) => Decision::Run(Reason::Invalidated),
+        Fact::Known(true) | Fact::Absent if facts.always => Decision::Run(Reason::Always),
         Fact::Known(true) | Fact::Absent => Decision::UpToDate(Some(entry.changed_by(stamp))),
     }
 }

@@ -36,6 +36,7 @@ fn settled(entry: &Entry) -> Facts<'_> {
         missing_output: Fact::Known(None),
         differences: Fact::Known(Vec::new()),
         valid: Fact::Known(true),
+        always: false,
     }
 }
 
@@ -189,6 +190,16 @@ fn line_9_an_invalidator_that_returns_false_runs_the_task() {
 }
 
 #[test]
+fn line_10_a_task_that_always_runs_has_that_reason_only_if_there_is_no_other() {
+    let entry = done();
+    let always = || Facts { always: true, ..settled(&entry) };
+    assert_eq!(reason(&always()), Reason::Always);
+    assert_eq!(reason(&Facts { valid: Fact::Known(false), ..always() }), Reason::Invalidated);
+    let complete = Facts { completion: Fact::Known(Completion::At(STAMPED)), ..always() };
+    assert_eq!(decide(&complete), Decision::UpToDate(Some(STAMPED)), "a completion check decides alone");
+}
+
+#[test]
 fn line_11_otherwise_the_task_is_up_to_date_and_passes_its_time_on() {
     let entry = done();
     assert_eq!(decide(&settled(&entry)), Decision::UpToDate(Some(STAMPED)));
@@ -225,6 +236,7 @@ struct World {
     outputs: Option<Option<String>>,
     differences: Option<Vec<Difference>>,
     valid: Option<bool>,
+    always: bool,
 }
 
 fn moment() -> impl Strategy<Value = Timestamp> {
@@ -262,8 +274,9 @@ prop_compose! {
         outputs in prop::option::of(prop::option::of(text())),
         differences in prop::option::of(prop::collection::vec(text().prop_map(|text| Difference::new(text, "is missing")), 0..2)),
         valid in prop::option::of(any::<bool>()),
+        always in prop::bool::weighted(0.3),
     ) -> World {
-        World { forced, completion, entry, newest, hash, source, inputs, outputs, differences, valid }
+        World { forced, completion, entry, newest, hash, source, inputs, outputs, differences, valid, always }
     }
 }
 
@@ -311,6 +324,7 @@ fn table(world: &World) -> Decision {
         world.outputs.clone().flatten().map(|path| R::OutputMissing { path }),
         world.differences.clone().filter(|what| !what.is_empty()).map(|what| R::Drifted { what }),
         (world.valid == Some(false)).then_some(R::Invalidated),
+        world.always.then_some(R::Always),
     ];
     match lines.into_iter().flatten().next() {
         Some(reason) => Decision::Run(reason),
@@ -337,6 +351,7 @@ fn ask_all(world: &World) -> (Decision, Vec<Question>) {
         missing_output: unasked(world.outputs.as_ref()),
         differences: unasked(world.differences.as_ref()),
         valid: unasked(world.valid.as_ref()),
+        always: world.always,
     };
     let mut asked = Vec::new();
     loop {

@@ -73,6 +73,7 @@ pub mod customize;
 pub mod decide;
 pub mod depends;
 mod drift;
+mod earlier;
 pub mod error;
 pub mod event;
 mod flat;

@@ -53,6 +53,16 @@ pub fn run_async<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> B
     Box::pin(async move { future.await.into_outcome() })
 }
 
+/// Boxes the return value of the plain method of a task that always runs.
+pub fn run_sync_check<'a>(answer: impl IntoOutcome) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(std::future::ready(answer.into_outcome_of_check()))
+}
+
+/// Boxes the future of the async method of a task that always runs.
+pub fn run_async_check<'a, F: Future<Output: IntoOutcome> + Send + 'a>(future: F) -> BoxFuture<'a, Result<Outcome>> {
+    Box::pin(async move { future.await.into_outcome_of_check() })
+}
+
 /// Extracts an argument of a task or helper method.
 pub fn extract<T, E: ExtractFor<T>>(cx: &TaskContext) -> impl Future<Output = Result<E>> + use<'_, T, E> {
     E::extract_for(cx)
@@ -66,6 +76,11 @@ pub fn context<C: IsContext + ?Sized>(cx: &TaskContext) -> &C {
 /// Converts the return value of a task.
 pub fn outcome(answer: impl IntoOutcome) -> Result<Outcome> {
     answer.into_outcome()
+}
+
+/// Converts the return value of a task that always runs.
+pub fn outcome_of_check(answer: impl IntoOutcome) -> Result<Outcome> {
+    answer.into_outcome_of_check()
 }
 
 /// Converts the return value of a hash function.

@@ -41,6 +41,7 @@ mod running;
 mod secrets;
 mod stamps;
 mod stopping;
+mod subscribing;
 mod surroundings;
 mod templates;
 mod together;

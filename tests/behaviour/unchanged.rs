@@ -10,7 +10,7 @@ use setup_tasks::run::TaskStatus;
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
 use setup_tasks::task::Completion;
 
-use test_kit::{Log, Machine, Scratch, events, lines};
+use test_kit::{Knobs, Log, Machine, Scratch, chain, events, lines};
 
 async fn settled() -> (Layout, Object<Machine>) {
     let layout = Layout::in_memory().unwrap();
@@ -274,4 +274,134 @@ async fn a_stamp_file_that_the_user_touches_is_a_change() {
     stamp.set_modified(std::time::SystemTime::now()).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
     assert_eq!(lines(&report)[1], "second ran: first ran later");
+}
+
+/// A model whose second task writes two files and declares them as its outputs.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "builder")]
+struct Builder {
+    log: Log,
+    knobs: Knobs,
+}
+
+#[setup_tasks]
+impl Builder {
+    #[setup_task("Build", outputs = ["out/main", "out/*.o"], restat, invalidator = is_new, retries = 1)]
+    async fn build(&self, cx: &TaskContext) -> Result<()> {
+        self.log.say("build");
+        let base = &cx.object().layout().config().base_dir;
+        std::fs::create_dir_all(base.join("out"))?;
+        std::fs::write(base.join("out/main"), "the same")?;
+        let object = self.knobs.get("object").unwrap_or_default();
+        std::fs::write(base.join("out/a.o"), object)?;
+        if let Some(more) = self.knobs.get("more") {
+            std::fs::write(base.join(more), "more")?;
+        }
+        anyhow::ensure!(self.knobs.get("fail").is_none() || cx.attempt() > 1, "not yet");
+        Ok(())
+    }
+
+    #[setup_task("Link")]
+    fn link(&self) {
+        self.log.say("link");
+    }
+
+    fn is_new(&self) -> bool {
+        self.knobs.get("stale").is_none()
+    }
+}
+
+#[tokio::test]
+async fn a_task_with_restat_changed_something_only_if_an_output_has_another_content() {
+    let place = Scratch::new();
+    let layout = place.layout();
+    let builder = layout.add(Builder { log: Log::default(), knobs: Knobs::default() }).unwrap();
+    builder.run_setup_tasks().await.unwrap();
+    builder.knobs.set("stale", "yes");
+    builder.log.take();
+    let report = builder.run_setup_tasks().await.unwrap();
+    assert_eq!(report.tasks[0].status, TaskStatus::Unchanged);
+    assert_eq!(builder.log.take(), ["build"], "both outputs were written again with the same content");
+    builder.knobs.set("object", "code");
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(builder.log.take(), ["build", "link"]);
+    builder.knobs.set("more", "out/b.o");
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(builder.log.take(), ["build", "link"], "a new file that a glob matches is a change");
+    std::fs::remove_file(place.file("out/main")).unwrap();
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(builder.log.take(), ["build", "link"], "a missing output is a change");
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(builder.log.take(), ["build"]);
+    builder.knobs.set("fail", "once");
+    builder.run_setup_tasks().await.unwrap();
+    assert_eq!(builder.log.take(), ["build", "build", "link"], "an attempt before a retry failed");
+}
+
+/// A model with preflight checks.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "checked-always")]
+struct Preflight {
+    log: Log,
+    knobs: Knobs,
+}
+
+#[setup_tasks]
+impl Preflight {
+    #[setup_task("Look at the disk", always)]
+    fn disk(&self) {
+        self.log.say("disk");
+    }
+
+    #[setup_task("Look at the network", always)]
+    async fn network(&self, cx: &TaskContext, reason: Reason) -> Result<()> {
+        self.log.say("network");
+        anyhow::ensure!(self.knobs.get("network").is_none(), "{} has no network: {reason}", cx.object().id());
+        Ok(())
+    }
+
+    #[setup_task("Renew", always)]
+    async fn renew(&self) -> Result<Outcome> {
+        self.log.say("renew");
+        Ok(if self.knobs.get("renew").is_some() { Outcome::Done } else { Outcome::Unchanged })
+    }
+
+    #[setup_task("Follow")]
+    fn follow(&self) {
+        self.log.say("follow");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_always_runs_is_a_change_only_if_it_reports_one() {
+    let place = Scratch::new();
+    for (store, open) in place.layouts() {
+        let layout = open();
+        let checked = layout.add(Preflight { log: Log::default(), knobs: Knobs::default() }).unwrap();
+        let report = checked.run_setup_tasks().await.unwrap();
+        assert_eq!(lines(&report)[0], "disk ran: never ran", "{store}: without a stamp it is a change");
+        checked.log.take();
+        let report = checked.run_setup_tasks().await.unwrap();
+        let unchanged = "unchanged: runs in every run";
+        let expected = ["disk", "network", "renew"].map(|task| format!("{task} {unchanged}"));
+        assert_eq!(lines(&report)[..3], expected, "{store}");
+        assert_eq!(checked.log.take(), ["disk", "network", "renew"], "{store}");
+        checked.knobs.set("renew", "yes");
+        checked.run_setup_tasks().await.unwrap();
+        assert_eq!(checked.log.take(), ["disk", "network", "renew", "follow"], "{store}");
+    }
+}
+
+#[tokio::test]
+async fn a_preflight_check_that_fails_stops_the_object_and_counts_as_a_change_afterwards() {
+    let layout = Layout::in_memory().unwrap();
+    let checked = layout.add(Preflight { log: Log::default(), knobs: Knobs::default() }).unwrap();
+    checked.run_setup_tasks().await.unwrap();
+    checked.knobs.set("network", "down");
+    let failed = chain(checked.run_setup_tasks().await.unwrap_err());
+    assert!(failed.ends_with("checked-always has no network: runs in every run"), "{failed}");
+    checked.knobs.clear("network");
+    checked.log.take();
+    checked.run_setup_tasks().await.unwrap();
+    assert_eq!(checked.log.take(), ["disk", "network", "renew", "follow"]);
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 use serde_json::Value;
-use setup_tasks::fleet::FleetReport;
+use setup_tasks::fleet::{FleetReport, ObjectResult};
 use setup_tasks::run::TaskStatus;
 use setup_tasks::run::{FileChange, TaskReport};
 use setup_tasks::{Layout, Reason, Result};
@@ -34,12 +34,21 @@ pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Re
         orphans::tell(&orphans);
         up::tell(&report);
     }
-    // A task that is undecided may change something, too.
-    let would = report.count(TaskStatus::WouldRun) + report.count(TaskStatus::Undecided) > 0;
+    let would = report.objects.iter().flat_map(ObjectResult::leaves).any(would_change);
     Ok(match up::exit(&report) {
         Exit::Done if exit_code && would => Exit::WouldChange,
         exit => exit,
     })
+}
+
+/// Returns whether a task counts for `--exit-code`. A task that is undecided may change something, too. A check that runs in every
+/// run does not count.
+fn would_change(task: &TaskReport) -> bool {
+    match task.status {
+        TaskStatus::WouldRun => task.reason != Some(Reason::Always),
+        TaskStatus::Undecided => true,
+        _ => false,
+    }
 }
 
 /// Prints every task that would run, and the reason.

@@ -38,6 +38,16 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         meaning: "directly behind a task, or behind each in a list `[a, b]`",
     },
     Key {
+        name: "subscribe",
+        form: Form::Value("[a_task]"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.subscribe = Some(arg.one_or_list(errors)),
+        meaning: "the earlier tasks whose changes run this one: tasks, relationships or customizations, named as in \
+                  `before`. All others do not. With `[]`, no earlier task runs it. Without the key, each of them does. \
+                  Every other reason stays: the task runs the first time, and again after its own failure",
+    },
+    Key {
         name: "hash",
         form: Form::Value("a_method"),
         places: &[Place::Task],
@@ -66,7 +76,7 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         form: Form::Value("a_method"),
         places: &[Place::Task],
         excludes: (
-            &["hash", "invalidator", "slow_invalidator", "inputs", "outputs", "check_source"],
+            &["hash", "invalidator", "slow_invalidator", "inputs", "outputs", "check_source", "always"],
             "a completion check decides alone, and keeps no stamp",
         ),
         read: |args, arg, errors| args.check_completed = arg.parse(errors),
@@ -92,6 +102,24 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         excludes: NOTHING,
         read: |args, arg, errors| args.outputs = formats(arg, errors),
         meaning: "files that the task makes: a missing one runs it",
+    },
+    Key {
+        name: "restat",
+        form: Form::Flag,
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.restat = arg.flag(errors).then(|| arg.key.span()),
+        meaning: "the task has changed nothing ([`Outcome::Unchanged`]) if all its `outputs` have the same content as \
+                  just before its method was called",
+    },
+    Key {
+        name: "always",
+        form: Form::Flag,
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.always = arg.flag(errors),
+        meaning: "runs the task in every run, as a preflight check needs it. `()` then means [`Outcome::Unchanged`]: only \
+                  an explicit [`Outcome::Done`] is a change. Every run takes the object's lock and writes its stamp",
     },
     Key {
         name: "check_source",
@@ -161,12 +189,17 @@ pub struct TaskArgs {
     pub order: Option<Expr>,
     pub before: Vec<Target>,
     pub after: Vec<Target>,
+    /// The tasks that the key `subscribe` names, or `None` without the key.
+    pub subscribe: Option<Vec<Target>>,
     pub hash: Option<Ident>,
     pub invalidator: Option<Ident>,
     pub slow_invalidator: Option<Ident>,
     pub check_completed: Option<Ident>,
     pub inputs: Vec<Format>,
     pub outputs: Vec<Format>,
+    /// The span of the key `restat`.
+    pub restat: Option<Span>,
+    pub always: bool,
     pub check_source: Option<bool>,
     pub depend_on: Vec<Expr>,
     pub dependencies_always: bool,

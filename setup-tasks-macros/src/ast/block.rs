@@ -120,10 +120,14 @@ impl Block {
         })
     }
 
-    /// Returns every task that a `before` or `after` key names.
+    /// Returns every task that a `before`, `after` or `subscribe` key names.
     pub fn targets(&self) -> impl Iterator<Item = &Target> {
         let of_relations = self.relations.iter().flat_map(|relation| &relation.args.before);
-        self.tasks.iter().flat_map(|task| task.args.before.iter().chain(&task.args.after)).chain(of_relations)
+        let of_tasks = self
+            .tasks
+            .iter()
+            .flat_map(|Task { args, .. }| args.before.iter().chain(&args.after).chain(args.subscribe.iter().flatten()));
+        of_tasks.chain(of_relations)
     }
 
     /// Returns the method called `name`.

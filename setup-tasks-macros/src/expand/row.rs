@@ -3,7 +3,7 @@
 use proc_macro2::{Literal, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::spanned::Spanned;
-use syn::{Expr, Ident, Type};
+use syn::{Expr, GenericArgument, Ident, PathArguments, PathSegment, ReturnType, Type, TypeParamBound};
 
 use crate::args::task::TaskArgs;
 use crate::args::{Format, Target};
@@ -22,7 +22,7 @@ pub fn row(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> Token
     let description = task.args.description.as_deref().unwrap_or_default();
     let action = match &task.action {
         Action::Method(at) => {
-            let run = block.methods.get(*at).map(|method| run(method, block, runtime));
+            let run = block.methods.get(*at).map(|method| run(task, method, block, runtime));
             quote!(.run(#run))
         }
         Action::Value(_) => {
@@ -41,12 +41,15 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
         order,
         before,
         after,
+        subscribe,
         hash,
         invalidator,
         slow_invalidator,
         check_completed,
         inputs,
         outputs,
+        restat,
+        always,
         check_source,
         depend_on,
         dependencies_always,
@@ -58,14 +61,18 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
     let fingerprint = Literal::u64_unsuffixed(fingerprint(task, block));
     let calls = [
         order.as_ref().map(|order| quote!(.order(#order))),
-        targets("before", before, block, runtime).filter(|_| places),
-        targets("after", after, block, runtime).filter(|_| places),
+        (!before.is_empty() && places).then(|| targets("before", before, block, runtime)),
+        (!after.is_empty() && places).then(|| targets("after", after, block, runtime)),
+        subscribe.as_ref().filter(|_| places).map(|subscribe| targets("subscribe", subscribe, block, runtime)),
         helper("hash", "hash_text", hash.as_ref(), block, runtime),
         helper("invalidator", "valid", invalidator.as_ref(), block, runtime),
         helper("slow_invalidator", "valid", slow_invalidator.as_ref(), block, runtime),
         helper("check_completed", "completion", check_completed.as_ref(), block, runtime),
         paths("inputs", inputs, runtime),
         paths("outputs", outputs, runtime),
+        restat.map(|_| quote!(.restat())),
+        always.then(|| quote!(.always())),
+        reports(task, block).then(|| quote!(.reports())),
         depend_on_call(depend_on, runtime),
         dependencies_always.then(|| quote!(.dependencies_always())),
         timeout
@@ -90,12 +97,19 @@ fn conversion(name: &str, method: &Method, runtime: &Runtime) -> TokenStream {
 /// Returns the closure that calls a task's method. It has no async block of its own unless an extractor must be awaited, since an
 /// async block takes the compiler about as long as the method itself. In a generic block it always has one: without it, the
 /// block's parameters would need more bounds.
-fn run(method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
+fn run(task: &Task, method: &Method, block: &Block, runtime: &Runtime) -> TokenStream {
     if method.has_extractors() || !is_concrete(&block.generics().params) {
-        return call(method, &conversion("outcome", method, runtime), block, runtime);
+        let convert = if task.args.always { "outcome_of_check" } else { "outcome" };
+        return call(method, &conversion(convert, method, runtime), block, runtime);
     }
     let (cx, called, span) = (context_parameter(method), method_call(method, block, runtime), at(method.ident.span()));
-    let run = conversion(if method.is_async { "run_async" } else { "run_sync" }, method, runtime);
+    let run = match (method.is_async, task.args.always) {
+        (true, false) => "run_async",
+        (true, true) => "run_async_check",
+        (false, false) => "run_sync",
+        (false, true) => "run_sync_check",
+    };
+    let run = conversion(run, method, runtime);
     quote_spanned!(span=> |this, #cx| #run(#called))
 }
 
@@ -140,12 +154,43 @@ fn helper(key: &str, convert: &str, name: Option<&Ident>, block: &Block, runtime
     Some(quote!(.#key(#closure)))
 }
 
-/// Returns the call for `before` or `after`, with the names of the tasks. In a trait or a generic block no check can stand beside
-/// the table, so the code refers to the handle and the compiler looks it up.
-fn targets(key: &str, targets: &[Target], block: &Block, runtime: &Runtime) -> Option<TokenStream> {
-    if targets.is_empty() {
-        return None;
+/// Returns whether the task's method returns an outcome, so that it can report that it changed nothing. A type of another name
+/// counts as one that does: a dry run then reports that later tasks may run.
+fn reports(task: &Task, block: &Block) -> bool {
+    let Action::Method(at) = task.action else { return false };
+    block.methods.get(at).is_some_and(|method| match &method.signature.output {
+        ReturnType::Default => false,
+        ReturnType::Type(_, ty) => !is_unit(ty),
+    })
+}
+
+/// Returns whether a type is `()`, a `Result` of it, or a future of either.
+fn is_unit(ty: &Type) -> bool {
+    match ty {
+        Type::Tuple(tuple) => tuple.elems.is_empty(),
+        Type::Path(path) => path.path.segments.last().is_some_and(|last| last.ident == "Result" && has_unit(last)),
+        Type::ImplTrait(ty) => ty.bounds.iter().any(|bound| match bound {
+            TypeParamBound::Trait(bound) => bound.path.segments.last().is_some_and(has_unit),
+            _ => false,
+        }),
+        _ => false,
     }
+}
+
+/// Returns whether the first type among the arguments of a path is a unit, or whether it has none.
+fn has_unit(segment: &PathSegment) -> bool {
+    let PathArguments::AngleBracketed(arguments) = &segment.arguments else { return true };
+    let first = arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        GenericArgument::AssocType(output) => Some(&output.ty),
+        _ => None,
+    });
+    first.is_none_or(is_unit)
+}
+
+/// Returns the call for `before`, `after` or `subscribe`, with the names of the tasks. In a trait or a generic block no check can stand beside
+/// the table, so the code refers to the handle and the compiler looks it up.
+fn targets(key: &str, targets: &[Target], block: &Block, runtime: &Runtime) -> TokenStream {
     let private = runtime.private();
     let key = Ident::new(key, proc_macro2::Span::call_site());
     let by_name = matches!(block.kind, Kind::Inherent(_)) && is_concrete(&block.generics().params);
@@ -160,7 +205,7 @@ fn targets(key: &str, targets: &[Target], block: &Block, runtime: &Runtime) -> O
             quote!(#name)
         }
     });
-    Some(quote!(.#key(&[#(#names),*])))
+    quote!(.#key(&[#(#names),*]))
 }
 
 fn paths(key: &str, formats: &[Format], runtime: &Runtime) -> Option<TokenStream> {

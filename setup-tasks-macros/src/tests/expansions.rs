@@ -56,6 +56,14 @@ block!(block_with_every_key, (),
         fn b(&self) {}
         #[setup_task("c", inputs = ["conf/{name}.toml", "keys/*.pub"], outputs = ["out/{net.id:04}"], timeout = "5m", retries = 3, tags = ["net"], formerly = "d")]
         async fn c(&self) {}
+        #[setup_task("d", subscribe = [b, DebianMachine::apt_update], outputs = ["d"], restat, always)]
+        async fn d(&self) -> Result<Outcome> {
+            Ok(Outcome::Done)
+        }
+        #[setup_task("e", subscribe = [], always)]
+        fn e(&self, name: Inject<Name>) -> Result<(), Error> {
+            name.check()
+        }
         async fn done(&self) -> bool {
             true
         }

@@ -18,6 +18,7 @@ pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::described(block, errors);
     tasks::timeouts(block, errors);
     former::names(block, errors);
+    tasks::outputs(block, errors);
     let mut valid: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
     for (task, valid) in block.tasks.iter().zip(&mut valid) {
         *valid &= tasks::helpers(task, block, errors);
@@ -25,6 +26,7 @@ pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::distinct(block, &mut valid, errors);
     order::targets(block, errors);
     order::cycles(block, errors);
+    order::subscriptions(block, errors);
     valid
 }
 

@@ -1,4 +1,4 @@
-//! Rules about `before` and `after` within one block. The compiler evaluates the checks across blocks.
+//! Rules about the tasks that `before`, `after` and `subscribe` name within one block. The compiler evaluates the checks across blocks.
 
 use crate::args::Target;
 use crate::ast::block::Block;
@@ -23,6 +23,17 @@ pub fn targets(block: &Block, errors: &Errors) {
 
 fn keys(task: &Task) -> impl Iterator<Item = &Target> {
     task.args.before.iter().chain(&task.args.after)
+}
+
+/// Checks that no task subscribes to itself.
+pub fn subscriptions(block: &Block, errors: &Errors) {
+    for task in &block.tasks {
+        let own = |target: &&Target| target.owner.is_none() && target.name() == task.name;
+        if let Some(target) = task.args.subscribe.iter().flatten().find(own) {
+            let what = format!("`{}` cannot subscribe to itself", task.name);
+            errors.add(target.span(), what, "name an earlier task here, or write `subscribe = []`");
+        }
+    }
 }
 
 /// Checks that no tasks of the block wait for each other.

@@ -45,6 +45,16 @@ pub fn timeouts(block: &Block, errors: &Errors) {
     }
 }
 
+/// Checks that every task that compares its outputs has some.
+pub fn outputs(block: &Block, errors: &Errors) {
+    for task in &block.tasks {
+        if let Some(restat) = task.args.restat.filter(|_| task.args.outputs.is_empty()) {
+            let what = format_args!("`{}` has no outputs that `restat` can compare", task.name).to_string();
+            errors.add(restat, what, "add `outputs = [\"…\"]`, or return `Outcome::Unchanged` yourself");
+        }
+    }
+}
+
 /// Checks that no constant, method or other task has the name of a handle. Returns whether each handle's name is free.
 pub fn handles(block: &Block, errors: &Errors) -> Vec<bool> {
     let tasks = block.tasks.iter().map(|task| (task.name.as_str(), task.span()));

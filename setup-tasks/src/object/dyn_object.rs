@@ -85,6 +85,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn order(&self) -> Order;
     /// Returns whether a task of the object may depend on other objects.
     fn relates(&self) -> bool;
+    /// Returns whether a task of the object runs only for changes of the rows that it names.
+    fn subscribes(&self) -> bool;
     fn name(&self, row: RowId) -> &'static str;
     /// Returns the name of the task in stamps. For a customization's task, it is the stem followed
     /// by the task's name.
@@ -124,6 +126,10 @@ pub(crate) struct Features {
     pub(crate) category: TaskCategory,
     pub(crate) source: Option<u64>,
     pub(crate) slow_invalidator: bool,
+    /// Whether the task runs in every run.
+    pub(crate) always: bool,
+    /// Whether only changes of the tasks that it names make the task run.
+    pub(crate) subscribes: bool,
     pub(crate) dependencies_always: bool,
     /// Whether the task may depend on tasks of other objects.
     pub(crate) dependencies: bool,
@@ -151,6 +157,8 @@ impl Features {
             category,
             source,
             slow_invalidator: false,
+            always: false,
+            subscribes: false,
             dependencies_always: false,
             dependencies: false,
             hash: false,
@@ -165,13 +173,15 @@ impl Features {
 
     /// Returns the properties without helper methods, files and other objects.
     pub(crate) fn by_stamp_alone(&self) -> Self {
-        Self::plain(self.stamp_name, self.category, self.source)
+        let &Self { always, subscribes, .. } = self;
+        Self { always, subscribes, ..Self::plain(self.stamp_name, self.category, self.source) }
     }
 
     /// Returns the properties that do not depend on how the task is implemented.
     pub(crate) fn of(stamp_name: &'static str, category: TaskCategory, meta: &TaskMeta) -> Self {
-        let &TaskMeta { source, slow_invalidator, dependencies_always, .. } = meta;
-        Self { slow_invalidator, dependencies_always, ..Self::plain(stamp_name, category, source) }
+        let &TaskMeta { source, slow_invalidator, dependencies_always, always, subscribe, .. } = meta;
+        let subscribes = subscribe.is_some();
+        Self { slow_invalidator, always, subscribes, dependencies_always, ..Self::plain(stamp_name, category, source) }
     }
 }
 
@@ -189,6 +199,12 @@ impl dyn DynObject {
     /// customization.
     pub(crate) fn root(self: &Arc<Self>) -> Arc<Self> {
         self.host_root().unwrap_or_else(|| self.clone())
+    }
+
+    /// Returns the names of the rows that a task subscribes to, or `None` if it runs for changes of
+    /// all earlier rows.
+    pub(crate) fn subscription(&self, row: RowId, has: &Features) -> Option<&'static [&'static str]> {
+        if has.subscribes { self.meta(row).subscribe } else { None }
     }
 
     /// Returns the row of a task by its name.

@@ -211,6 +211,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         !is_table || self.table.relates()
     }
 
+    fn subscribes(&self) -> bool {
+        self.table.subscribes()
+    }
+
     fn name(&self, row: RowId) -> &'static str {
         self.row(row).name()
     }

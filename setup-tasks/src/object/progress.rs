@@ -9,7 +9,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{MutexGuard as RunLockGuard, Notify};
 
 use super::{DynObject, RowId};
-use crate::decide::EarlierTasks;
+use crate::earlier::EarlierTasks;
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::Timestamp;
 use crate::wait::{WaitCondition, WaitNode, WorkKind};

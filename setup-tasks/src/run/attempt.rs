@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use tracing::Instrument;
 
+use super::restat::OutputsBefore;
 use super::session::Session;
 use crate::Result;
 use crate::error::explain;
@@ -47,6 +48,7 @@ pub(crate) async fn run_task(
         .with_jitter()
         .with_max_times(meta.retries as usize)
         .build();
+    let outputs = OutputsBefore::of(object, row);
     let mut attempt = 1;
     loop {
         object.emit(row, || EventKind::TaskStart { attempt });
@@ -61,6 +63,7 @@ pub(crate) async fn run_task(
                 Some(error) => error,
                 None => {
                     log.end(None, began.elapsed());
+                    let outcome = outputs.as_ref().map_or(outcome, |before| before.outcome(object, row, outcome));
                     // Nobody knows what the failed attempts changed.
                     let may_have_changed = outcome == Outcome::Unchanged && attempt > 1;
                     return Ok(if may_have_changed { Outcome::Done } else { outcome });

@@ -42,6 +42,7 @@ impl<'a> KnownFacts<'a> {
             missing_output: unasked(has.outputs),
             differences: unasked(has.observed),
             valid: unasked(has.invalidator && (!has.slow_invalidator || self.slow_invalidators)),
+            always: has.always,
         }
     }
 }

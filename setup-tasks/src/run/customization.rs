@@ -7,6 +7,7 @@ use super::driver::Driver;
 use super::relationship::newest_by;
 use super::rows::{Frame, Rows};
 use super::walk::Considered;
+use crate::earlier::EarlierTasks;
 use crate::object::RowId;
 use crate::report::{RunError, TaskReport};
 use crate::stamp::Timestamp;
@@ -36,11 +37,16 @@ impl Driver<'_> {
         let is_called = frame.is_host() && self.scope.is_single_task();
         if !is_called && inner.core().model_readonly == Some(true) {
             let time = newest_by(&inner, &self.records, self.scope.cx.mode).await?;
-            self.pass_on(time, || Cow::Borrowed(name));
+            self.pass_on(frame, row, time, || Cow::Borrowed(name));
             return Ok(Considered::At(time));
         }
         self.position.contexts.push(context);
         self.results.enter();
+        // A subscription of the row limits the changes that reach its tasks.
+        let subscription = frame.object.subscription(row, &frame.object.features(row));
+        let inherited = self.position.earlier.newest_for(subscription).map(Cow::into_owned);
+        let inside = EarlierTasks::of_frame(inherited, inner.subscribes());
+        self.position.outer.push(std::mem::replace(&mut self.position.earlier, inside));
         Ok(Considered::Enter(self.scope.customization_frame(frame, row, inner)))
     }
 
@@ -56,16 +62,27 @@ impl Driver<'_> {
         let subtasks = self.results.leave();
         self.report_nested(outer);
         let (object, time) = (&outer.object, subtasks.iter().filter_map(|task| task.time).max());
-        let report = TaskReport::of_subtasks(object.stamp_name(row), object.describe(row), subtasks, time);
+        let name = object.stamp_name(row);
+        let inside = self.leave_earlier();
+        self.position.earlier.merge(inside.newest().cloned());
+        self.pass_on(outer, row, time, || Cow::Borrowed(name));
+        let report = TaskReport::of_subtasks(name, object.describe(row), subtasks, time);
         self.results.tasks.push(report);
         left.map(|()| time)
+    }
+
+    /// Returns to the earlier tasks of the frame around the innermost one, and returns those of the
+    /// innermost frame.
+    fn leave_earlier(&mut self) -> EarlierTasks {
+        let outer = self.position.outer.pop().unwrap_or_default();
+        std::mem::replace(&mut self.position.earlier, outer)
     }
 
     /// Drops the customizations that the walk is in, because it starts again.
     pub(super) fn drop_customizations(&mut self, rows: &mut Rows) {
         while rows.leave().is_some() {
             self.position.contexts.pop_unentered();
-            drop(self.results.leave());
+            drop((self.results.leave(), self.leave_earlier()));
         }
     }
 }

@@ -19,7 +19,8 @@ use super::session::Session;
 use super::walk::{Considered, Passed, Walked};
 use super::{Options, RunRole};
 use crate::BoxFuture;
-use crate::decide::{EarlierTasks, Reason};
+use crate::decide::Reason;
+use crate::earlier::EarlierTasks;
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::{DynObject, Features, ObjectCore, Permit, ResumePoint, RowId, RunGuard};
@@ -132,6 +133,8 @@ pub(super) struct Driver<'r> {
 pub(super) struct Position {
     /// The tasks and dependencies before the current row.
     pub(super) earlier: EarlierTasks,
+    /// The same for the frames around the innermost one, the host's first.
+    pub(super) outer: Vec<EarlierTasks>,
     /// The row after the current one. Its mark may be written together with the current stamp.
     pub(super) follower: Option<RowId>,
     pub(super) contexts: ContextStack,
@@ -140,7 +143,7 @@ pub(super) struct Position {
 impl<'r> Driver<'r> {
     pub(super) fn new(scope: RunScope<'r>, access: Access, records: Records, contexts: ContextStack) -> Self {
         let (records, results) = (RunRecords::new(records), RunResults::default());
-        let position = Position { earlier: scope.resume.earlier.clone(), follower: None, contexts };
+        let position = Position { earlier: scope.earlier(), outer: Vec::new(), follower: None, contexts };
         Self { scope, access, records, position, results }
     }
 
@@ -206,7 +209,7 @@ impl Driver<'_> {
     fn restart(&mut self, rows: &mut Rows) {
         rows.restart();
         self.records.go_back(0);
-        self.position.earlier = self.scope.resume.earlier.clone();
+        self.position.earlier = self.scope.earlier();
         self.results.restart();
         if let Some(progress) = self.scope.progress {
             progress.rewind(&self.scope.resume);
@@ -230,14 +233,17 @@ impl Driver<'_> {
                 Authorization::Session(session) => drop(Box::pin(self.prepare(&session, frame, row, None)).await?),
             }
         }
-        if has.dependencies {
-            Box::pin(self.consider_dependencies(frame, row)).await?;
-        }
+        let subscription = object.subscription(row, &has);
+        let dependency = if has.dependencies { Box::pin(self.dependencies(frame, row)).await? } else { None };
         let (resources, requested) = (self.position.contexts.resources(), self.requested_work());
         let (forced, mode) = (self.scope.is_forced(frame, name), self.scope.cx.mode);
         let entry = self.records.next(name);
         let slow_invalidators = has.slow_invalidator && object.core().config().slow_invalidators;
-        let known = KnownFacts { forced, entry, newest: self.position.earlier.newest(), slow_invalidators };
+        let mut newest = self.position.earlier.newest_for(subscription);
+        if let Some(own) = dependency.filter(|own| newest.as_ref().is_none_or(|newest| newest.time < own.time)) {
+            newest = Some(Cow::Owned(own));
+        }
+        let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators };
         let probe = TaskProbe { object, row, entry, resources, mode };
         // Outside of a plan, no work is recorded. This saves a copy of the future for each task with
         // a probe.
@@ -276,7 +282,7 @@ impl Driver<'_> {
         let Executed { end, duration } = self.execute(&session, &due).await?;
         let (status, time) = end.result(self.scope.object, &due)?;
         self.report_nested(frame);
-        self.pass_on(time, || Cow::Borrowed(due.name()));
+        self.pass_on(frame, row, time, || Cow::Borrowed(due.name()));
         let (name, description) = (due.name(), frame.object.describe(row));
         let report = TaskReport::up_to_date(name, description, time);
         self.results.tasks.push(TaskReport { status, duration, reason: Some(due.reason), ..report });
@@ -294,7 +300,7 @@ impl Driver<'_> {
     /// Reports that a task is up to date, and passes on its time.
     pub(super) fn up_to_date(&mut self, frame: &Frame, row: RowId, name: &'static str, time: Option<Timestamp>) {
         self.emit(frame, row, || EventKind::TaskAlreadyRun);
-        self.pass_on(time, || Cow::Borrowed(name));
+        self.pass_on(frame, row, time, || Cow::Borrowed(name));
         self.report_up_to_date(frame, row, time);
     }
 
@@ -308,9 +314,15 @@ impl Driver<'_> {
         }
     }
 
-    /// Passes on the time of a task or a dependency to later tasks, which are compared with it.
-    pub(super) fn pass_on(&mut self, time: Option<Timestamp>, which: impl FnOnce() -> Cow<'static, str>) {
-        self.position.earlier.add(time, which);
+    /// Passes on the time when a row last changed something to later tasks, which compare with it.
+    pub(super) fn pass_on(
+        &mut self,
+        frame: &Frame,
+        row: RowId,
+        time: Option<Timestamp>,
+        which: impl FnOnce() -> Cow<'static, str>,
+    ) {
+        self.position.earlier.add(|| frame.object.name(row), time, which);
     }
 
     /// Enters the contexts and brings up the system dependencies of a task. Returns the context of

@@ -172,7 +172,7 @@ impl Driver<'_> {
                     Success { time, unchanged_since, hash, source, inputs, changed_while_running, kept, duration };
                 let retimed = nested.iter_mut().filter_map(|task| task.retime(time, &self.records)).collect();
                 self.results.nested.extend(&nested);
-                let next = self.certain_follower(due.frame, name, unchanged_since.unwrap_or(time));
+                let next = self.certain_follower(due.frame, row, unchanged_since.unwrap_or(time));
                 guard.complete(&mut self.records.all, success, retimed, next).await?;
                 self.records.marked_ahead = self.records.marked_ahead.or(next);
                 self.record_nested(&nested);

@@ -8,14 +8,15 @@ use super::classify::{Class, KnownFacts, classify};
 use super::driver::Driver;
 use super::guard::unmark;
 use super::rows::Frame;
+use crate::object::RowId;
 use crate::report::RunError;
 use crate::stamp::Timestamp;
 
 impl Driver<'_> {
-    /// Returns the task after `task`, which ended at `time`, if that task is certain to run next
-    /// and needs neither a probe nor a system dependency first.
-    pub(super) fn certain_follower(&self, frame: &Frame, task: &'static str, time: Timestamp) -> Option<&'static str> {
-        let object = &frame.object;
+    /// Returns the task after row `current`, which last changed something at `time`, if that task is
+    /// certain to run next and needs neither a probe nor a system dependency first.
+    pub(super) fn certain_follower(&self, frame: &Frame, current: RowId, time: Timestamp) -> Option<&'static str> {
+        let (object, task) = (&frame.object, frame.object.stamp_name(current));
         let row = self.position.follower.filter(|_| self.records.marked_ahead.is_none())?;
         let has = object.features(row);
         // The stamp contains the hash and the inputs from before the task begins, so these must be
@@ -27,9 +28,10 @@ impl Driver<'_> {
             return None;
         }
         let mut earlier = self.position.earlier.clone();
-        earlier.add(Some(time), || Cow::Borrowed(task));
+        earlier.add(|| object.name(current), Some(time), || Cow::Borrowed(task));
+        let newest = earlier.newest_for(object.subscription(row, &has));
         let (forced, entry) = (self.scope.is_forced(frame, has.stamp_name), self.records.get(has.stamp_name));
-        let known = KnownFacts { forced, entry, newest: earlier.newest(), slow_invalidators: false };
+        let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators: false };
         (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_asked()).then_some(has.stamp_name)
     }
 

@@ -19,6 +19,7 @@ mod plan;
 mod probe;
 mod records;
 mod relationship;
+mod restat;
 mod results;
 mod rows;
 mod scope;

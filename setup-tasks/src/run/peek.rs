@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::classify::{Class, KnownFacts, classify};
-use crate::decide::{Decision, EarlierTasks};
+use crate::decide::Decision;
+use crate::earlier::EarlierTasks;
 use crate::object::{DynObject, RowId};
 use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 use crate::task::category::TaskCategory;
@@ -32,7 +33,8 @@ pub struct TaskSnapshot {
 
 /// Returns the state of every task of an object.
 pub(crate) async fn peek(object: &Arc<dyn DynObject>) -> Result<Vec<TaskSnapshot>, StampError> {
-    Ok(frame(object, &object.core().load().await?, &mut EarlierTasks::default(), Runs::ByDecision))
+    let mut earlier = EarlierTasks::of_frame(None, object.subscribes());
+    Ok(frame(object, &object.core().load().await?, &mut earlier, Runs::ByDecision).0)
 }
 
 /// The tasks of a frame that would run.
@@ -43,10 +45,20 @@ enum Runs {
     Never,
 }
 
-/// Returns the state of every task of an object or a customization.
-fn frame(object: &Arc<dyn DynObject>, records: &Records, earlier: &mut EarlierTasks, runs: Runs) -> Vec<TaskSnapshot> {
-    let order = object.order();
-    order.iter().map(|row| one(object, row, records, earlier, runs)).collect()
+/// Returns the state of every task of an object or a customization, and the time of their last change.
+fn frame(
+    object: &Arc<dyn DynObject>,
+    records: &Records,
+    earlier: &mut EarlierTasks,
+    runs: Runs,
+) -> (Vec<TaskSnapshot>, Option<Timestamp>) {
+    let (mut snapshots, mut changed) = (Vec::new(), None);
+    for row in object.order().iter() {
+        let (snapshot, time) = one(object, row, records, earlier, runs);
+        snapshots.push(snapshot);
+        changed = changed.max(time);
+    }
+    (snapshots, changed)
 }
 
 fn one(
@@ -55,22 +67,29 @@ fn one(
     records: &Records,
     earlier: &mut EarlierTasks,
     runs: Runs,
-) -> TaskSnapshot {
+) -> (TaskSnapshot, Option<Timestamp>) {
     let task = object.stamp_name(row);
     let (entry, has) = (records.get(task), object.features(row));
-    let subtasks = match has.category {
+    let newest = earlier.newest_for(object.subscription(row, &has)).map(Cow::into_owned);
+    let (subtasks, inner_time) = match has.category {
         // The run reports a customization that cannot be created.
-        TaskCategory::Customization => object.clone().customization(row).map(|custom| {
-            let runs = if custom.core().model_readonly == Some(true) { Runs::Never } else { runs };
-            frame(&custom, records, earlier, runs)
-        }),
-        TaskCategory::Task | TaskCategory::Relationship => Ok(Vec::new()),
+        TaskCategory::Customization => object.clone().customization(row).map_or_else(
+            |_| (Vec::new(), None),
+            |custom| {
+                let runs = if custom.core().model_readonly == Some(true) { Runs::Never } else { runs };
+                let mut inside = EarlierTasks::of_frame(newest.clone(), custom.subscribes());
+                let subtasks = frame(&custom, records, &mut inside, runs);
+                earlier.merge(inside.newest().cloned());
+                subtasks
+            },
+        ),
+        TaskCategory::Task | TaskCategory::Relationship => (Vec::new(), None),
     };
     let has_stamp = has.category == TaskCategory::Task && !has.completion;
     let last_change = entry.and_then(|entry| entry.last_change(has.completion));
     let decision = if runs == Runs::Never { Some(Decision::UpToDate(last_change)) } else { None };
     let decision = decision.or_else(|| {
-        let known = KnownFacts { entry, newest: earlier.newest(), ..KnownFacts::default() };
+        let known = KnownFacts { entry, newest: newest.as_ref(), ..KnownFacts::default() };
         match has_stamp.then(|| classify(&has.by_stamp_alone(), &known))? {
             Class::UpToDate(time) => Some(Decision::UpToDate(time)),
             Class::Run(reason) => Some(Decision::Run(reason)),
@@ -84,8 +103,9 @@ fn one(
         // complete.
         Some(Decision::Ask(_)) | None => last_change.filter(|_| has.completion),
     };
-    earlier.add(time, || Cow::Borrowed(task));
+    let time = time.max(inner_time);
+    earlier.add(|| object.name(row), time, || Cow::Borrowed(task));
     let stamp = entry.and_then(Entry::valid).cloned();
-    let (description, subtasks) = (object.describe(row), subtasks.unwrap_or_default());
-    TaskSnapshot { task, description, stamp, changed: last_change, decision, subtasks }
+    let description = object.describe(row);
+    (TaskSnapshot { task, description, stamp, changed: last_change, decision, subtasks }, time)
 }

@@ -53,7 +53,7 @@ impl Driver<'_> {
     pub(super) fn undecided(&mut self, frame: &Frame, row: RowId, undecided: Undecided) -> Considered {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
-        self.pass_on(Some(Timestamp::UNDECIDED), || name.into());
+        self.pass_on(frame, row, Some(Timestamp::UNDECIDED), || name.into());
         self.results.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
         Considered::At(Some(Timestamp::UNDECIDED))
     }
@@ -67,6 +67,10 @@ impl Driver<'_> {
             return Ok(self.undecided(frame, row, Undecided { until, error: None }));
         }
         self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
+        // A check that runs in every run and reports no change passes on its last one.
+        let is_unchanged = reason == Reason::Always && !object.meta(row).reports;
+        let last_change = self.records.get(name).and_then(|entry| entry.last_change(false));
+        let time = if is_unchanged { last_change } else { Some(Timestamp::FUTURE) };
         let mut report = TaskReport::would_run(name, object.describe(row), reason);
         if self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff) {
             let requested = self.requested_work();
@@ -75,9 +79,10 @@ impl Driver<'_> {
                 Err(error) => report.undecided = Some(self.undecided_by(requested.as_ref(), &error).ok_or(error)?),
             }
         }
-        self.pass_on(Some(Timestamp::FUTURE), || Cow::Borrowed(name));
+        self.pass_on(frame, row, time, || Cow::Borrowed(name));
+        report.time = time;
         self.results.tasks.push(report);
-        Ok(Considered::At(Some(Timestamp::FUTURE)))
+        Ok(Considered::At(time))
     }
 
     /// Returns the changes that a task would make to files.

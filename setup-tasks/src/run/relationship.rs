@@ -43,22 +43,23 @@ impl Driver<'_> {
         let newest = check(self.scope.object, &others, &to, &self.scope.cx).await?;
         let time = newest.as_ref().map(|newest| newest.time);
         if let Some(Newest { which, .. }) = newest {
-            self.pass_on(time, || which);
+            self.pass_on(frame, row, time, || which);
         }
         self.report_up_to_date(frame, row, time);
         Ok(Considered::At(time))
     }
 
-    /// Considers the tasks of other objects on which the kind of a task depends.
-    pub(super) async fn consider_dependencies(&mut self, frame: &Frame, row: RowId) -> Result<(), RunError> {
+    /// Considers the tasks of other objects on which the kind of a task depends. Returns the newest
+    /// change among them, with which only this task compares.
+    pub(super) async fn dependencies(&self, frame: &Frame, row: RowId) -> Result<Option<Newest>, RunError> {
+        let mut newest = None;
         for dependency in frame.object.dependencies(row) {
             let (other, to) = dependency.parts();
-            let newest = check(self.scope.object, &[other], &to, &self.scope.cx).await?;
-            if let Some(Newest { time, which }) = newest {
-                self.pass_on(Some(time), || which);
+            if let Some(change) = check(self.scope.object, &[other], &to, &self.scope.cx).await? {
+                Newest::keep_later(&mut newest, Some(change.time), || change.which);
             }
         }
-        Ok(())
+        Ok(newest)
     }
 
     /// Returns the related objects. The method of a relationship is called once per request and

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Options;
 use super::nested::RunningTask;
 use super::rows::{Forcing, Frame, FrameKind, Selection};
+use crate::earlier::EarlierTasks;
 use crate::object::{DynObject, ObjectProgress, Order, ResumePoint, RowId};
 use crate::work::RequestCx;
 
@@ -23,6 +24,11 @@ pub(super) struct RunScope<'r> {
 }
 
 impl RunScope<'_> {
+    /// Returns the tasks before the first row that the run considers.
+    pub(super) fn earlier(&self) -> EarlierTasks {
+        self.resume.earlier.clone().with_rows(self.object.subscribes())
+    }
+
     /// Returns the frame of the host's own rows.
     pub(super) fn host_frame(&self) -> Frame {
         let selects_all = self.options.single_task.is_some() || self.cx.selects_all();

@@ -127,7 +127,7 @@ impl Driver<'_> {
             let has = frame.object.features(row);
             let name = has.stamp_name;
             let time = if let Some(nested) = self.nested_task(name) {
-                self.pass_on(nested.time, || Cow::Borrowed(name));
+                self.pass_on(frame, row, nested.time, || Cow::Borrowed(name));
                 nested.time
             } else {
                 match self.look_at(frame, row, &has, calls) {
@@ -168,7 +168,8 @@ impl Driver<'_> {
         let mode = self.scope.cx.mode;
         let entry = self.records.next(has.stamp_name);
         let slow_invalidators = has.slow_invalidator && frame.object.core().config().slow_invalidators;
-        let known = KnownFacts { forced, entry, newest: self.position.earlier.newest(), slow_invalidators };
+        let newest = self.position.earlier.newest_for(frame.object.subscription(row, has));
+        let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators };
         let mut partial = PartialDecision::default();
         let mut class = classify(has, &known);
         // A plan records the work that a helper method requests, and that needs a future.
@@ -198,7 +199,7 @@ impl Driver<'_> {
             TaskCategory::Relationship => Box::pin(self.relation(frame, row)).await,
             TaskCategory::Customization => Box::pin(self.enter_customization(frame, row)).await,
             TaskCategory::Task if !self.scope.is_selected(frame, row) => {
-                Ok(Considered::Unselected(self.unselected(has)))
+                Ok(Considered::Unselected(self.unselected(frame, row, has)))
             }
             TaskCategory::Task => match partial.reason {
                 Some(reason) => Box::pin(self.run_or_plan(DueTask { frame, row, reason, hash: partial.hash })).await,
@@ -217,7 +218,9 @@ impl Driver<'_> {
     /// Records the result of a row of the object itself.
     pub(super) fn record_row(&self, row: RowId, time: Option<Timestamp>, scope: ResultScope) {
         let Some(progress) = self.scope.progress else { return };
-        progress.record(row, time, scope, &self.position.earlier);
+        // Within a customization, the tasks before the host's current row count.
+        let earlier = self.position.outer.first().unwrap_or(&self.position.earlier);
+        progress.record(row, time, scope, earlier);
         if let Some(session) = self.access.session() {
             session.considered(row);
         }
@@ -233,10 +236,10 @@ impl Driver<'_> {
     }
 
     /// Passes on the time when an unselected task last changed something.
-    fn unselected(&mut self, has: Features) -> Option<Timestamp> {
+    fn unselected(&mut self, frame: &Frame, row: RowId, has: Features) -> Option<Timestamp> {
         let name = has.stamp_name;
         let time = self.records.get(name).and_then(|entry| entry.last_change(has.completion));
-        self.pass_on(time, || Cow::Borrowed(name));
+        self.pass_on(frame, row, time, || Cow::Borrowed(name));
         time
     }
 }

@@ -38,6 +38,8 @@ pub(crate) struct NewPosition {
     tags: Vec<&'static str>,
     timeout: Option<Duration>,
     retries: u32,
+    /// Whether the task can report that it changed nothing.
+    reports: bool,
 }
 
 impl NewPosition {
@@ -50,6 +52,7 @@ impl NewPosition {
             tags: Vec::new(),
             timeout: None,
             retries: 0,
+            reports: true,
         }
     }
 
@@ -87,7 +90,7 @@ where
     /// return. The closure reaches its object through the context. A closure that holds its own
     /// object would never be dropped, and neither would the object.
     pub fn new(name: impl AsRef<str>, description: impl Into<String>, run: F) -> Self {
-        let place = NewPosition::new(name.as_ref());
+        let place = NewPosition { reports: A::Output::REPORTS, ..NewPosition::new(name.as_ref()) };
         Self { place, description: Some(description.into()), helpers: Helpers::default(), kind: ClosureTask(run) }
     }
 
@@ -301,7 +304,7 @@ impl<T: 'static> AddedRow<T> {
 
     pub(crate) fn meta(&self) -> TaskMeta {
         let mut meta = TaskMeta::new(self.place.name, "");
-        (meta.timeout, meta.retries) = (self.place.timeout, self.place.retries);
+        (meta.timeout, meta.retries, meta.reports) = (self.place.timeout, self.place.retries, self.place.reports);
         meta
     }
 }
@@ -351,8 +354,8 @@ impl<T: 'static> Added<T> {
         places.push(place);
         let sorted = match sort(&places) {
             Ok(sorted) => sorted,
-            // The sort itself looks at no former names.
-            Err(OrderError::TooMany { .. } | OrderError::FormerName { .. }) => {
+            // The sort itself looks at no former names and no subscriptions.
+            Err(OrderError::TooMany { .. } | OrderError::FormerName { .. } | OrderError::LaterSubscription { .. }) => {
                 return Err(AddTaskError::TooMany { object });
             }
             Err(OrderError::Cycle { members, len }) => {

@@ -60,6 +60,13 @@ pub enum OrderError {
         /// The other task with the same former name, or `None` if a present task has the name.
         other: Option<&'static str>,
     },
+    /// A task subscribes to one that does not run before it.
+    LaterSubscription {
+        /// The task.
+        task: &'static str,
+        /// The task that it names.
+        to: &'static str,
+    },
     /// There are more tasks than [`CAPACITY`].
     TooMany {
         /// The number of tasks.

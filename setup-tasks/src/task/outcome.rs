@@ -74,11 +74,28 @@ impl<E: Into<anyhow::Error>> IntoTaskError for E {
     label = "returned by this task"
 )]
 pub trait IntoOutcome: Sealed {
+    /// Whether the type contains an [`Outcome`], so that the task can report that it changed nothing.
+    #[doc(hidden)]
+    const REPORTS: bool;
+
     /// Converts the return value to the form that the run uses.
     fn into_outcome(self) -> Result<Outcome>;
+
+    /// Converts the return value of a task that always runs. For such a task, `()` means that nothing
+    /// changed.
+    #[doc(hidden)]
+    fn into_outcome_of_check(self) -> Result<Outcome>
+    where
+        Self: Sized,
+    {
+        let outcome = self.into_outcome()?;
+        Ok(if outcome == Outcome::Done && !Self::REPORTS { Outcome::Unchanged } else { outcome })
+    }
 }
 
 impl IntoOutcome for () {
+    const REPORTS: bool = false;
+
     fn into_outcome(self) -> Result<Outcome> {
         Ok(Outcome::Done)
     }
@@ -87,12 +104,16 @@ impl IntoOutcome for () {
 impl Sealed for Outcome {}
 
 impl IntoOutcome for Outcome {
+    const REPORTS: bool = true;
+
     fn into_outcome(self) -> Result<Outcome> {
         Ok(self)
     }
 }
 
 impl<A: IntoOutcome, E: IntoTaskError> IntoOutcome for Result<A, E> {
+    const REPORTS: bool = A::REPORTS;
+
     fn into_outcome(self) -> Result<Outcome> {
         match self {
             Ok(answer) => answer.into_outcome(),

@@ -6,7 +6,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::order::OrderError;
 use super::table::{Block, Mixin, TaskTable};
 use super::text::Message;
 use crate::error_help;
@@ -183,7 +182,7 @@ fn merge<T: SetupTasks>(plug_ins: &[&'static PlugIn]) -> Result<TaskTable<T>, Pl
     // Created once per type and kept for the life of the process, as the const tables are.
     let mixins: &'static [Mixin<T>] = Box::leak(mixins.collect());
     let block: &'static Block<T> = Box::leak(Box::new(Block::new("", T::NAME, mixins, &[])));
-    TaskTable::try_build(block).map_err(|error: OrderError| {
+    TaskTable::try_build(block).map_err(|error| {
         let mut message = Message::new();
         error.describe(block, &mut message);
         PlugInError {

@@ -62,6 +62,14 @@ pub struct TaskMeta {
     pub(crate) tags: &'static [&'static str],
     pub(crate) formerly: &'static [&'static str],
     pub(crate) source: Option<u64>,
+    /// The earlier tasks whose changes make the task run, or `None` if all do.
+    pub(crate) subscribe: Option<&'static [&'static str]>,
+    /// Whether the task runs in every run.
+    pub(crate) always: bool,
+    /// Whether the task changed nothing if its outputs have the same content as before.
+    pub(crate) restat: bool,
+    /// Whether the method returns an outcome, so that it can report that it changed nothing.
+    pub(crate) reports: bool,
     pub(crate) slow_invalidator: bool,
     pub(crate) dependencies_always: bool,
     pub(crate) timeout: Option<Duration>,
@@ -76,6 +84,10 @@ impl TaskMeta {
             tags: &[],
             formerly: &[],
             source: None,
+            subscribe: None,
+            always: false,
+            restat: false,
+            reports: false,
             slow_invalidator: false,
             dependencies_always: false,
             timeout: None,
@@ -188,7 +200,8 @@ impl TaskHead {
 
     /// Returns the row of a task that is a value.
     pub const fn value<T: 'static>(self, kind: &'static dyn DynTaskKind<T>) -> TaskDef<T> {
-        self.with(Action::Value(kind))
+        // A value's method returns an outcome.
+        self.with(Action::Value(kind)).reports()
     }
 
     /// Returns the row of a relationship with a task of the objects that a field holds.
@@ -258,6 +271,30 @@ impl<T: 'static> TaskDef<T> {
     /// Sets the key `after`.
     pub const fn after(mut self, names: &'static [&'static str]) -> Self {
         self.meta.place.after = names;
+        self
+    }
+
+    /// Sets the key `subscribe`.
+    pub const fn subscribe(mut self, names: &'static [&'static str]) -> Self {
+        self.meta.subscribe = Some(names);
+        self
+    }
+
+    /// Sets the key `always`.
+    pub const fn always(mut self) -> Self {
+        self.meta.always = true;
+        self
+    }
+
+    /// Sets the key `restat`.
+    pub const fn restat(mut self) -> Self {
+        self.meta.restat = true;
+        self
+    }
+
+    /// Declares that the method returns an outcome.
+    pub const fn reports(mut self) -> Self {
+        self.meta.reports = true;
         self
     }
 

@@ -260,6 +260,8 @@ pub struct TaskTable<T: 'static> {
     relates: bool,
     /// Whether a task, or a task of a customization, may have former names.
     may_have_former_names: bool,
+    /// Whether a task has the key `subscribe`.
+    subscribes: bool,
 }
 
 impl<T> std::fmt::Debug for TaskTable<T> {
@@ -288,7 +290,7 @@ impl<T: 'static> TaskTable<T> {
         }
     }
 
-    /// Builds the table of a type, or returns the reason why its tasks cannot be put in an order.
+    /// Builds the table of a type, or returns the reason why its tasks form no table.
     #[expect(clippy::result_large_err, reason = "const evaluation has no heap")]
     pub(crate) const fn try_build(block: &'static Block<T>) -> Result<Self, OrderError> {
         let list = List::of(block);
@@ -311,7 +313,8 @@ impl<T: 'static> TaskTable<T> {
         if let Some(error) = list.wrong_former_name() {
             return Err(error);
         }
-        let (mut tasks, mut relates, mut may_have_former_names) = ([None; CAPACITY], false, false);
+        let (mut tasks, mut relates, mut may_have_former_names, mut subscribes) =
+            ([None; CAPACITY], false, false, false);
         i = 0;
         while i < list.len {
             if let Some(slot) = list.slots[sorted[i] as usize] {
@@ -320,10 +323,41 @@ impl<T: 'static> TaskTable<T> {
                 may_have_former_names = may_have_former_names
                     || !slot.def.meta.formerly.is_empty()
                     || matches!(slot.def.action, Action::Value(_));
+                subscribes = subscribes || slot.def.meta.subscribe.is_some();
             }
             i += 1;
         }
-        Ok(Self { block, tasks, len: list.len, relates, may_have_former_names })
+        let table = Self { block, tasks, len: list.len, relates, may_have_former_names, subscribes };
+        match table.later_subscription() {
+            Some(error) => Err(error),
+            None => Ok(table),
+        }
+    }
+
+    /// Returns the error of the first task that subscribes to one that does not run before it. A name
+    /// that is not in the table is that of a skipped task, which never changes anything.
+    const fn later_subscription(&self) -> Option<OrderError> {
+        let mut i = 0;
+        while self.subscribes && i < self.len {
+            if let Some(task) = self.tasks[i]
+                && let Some(names) = task.meta.subscribe
+            {
+                let mut later = i;
+                while later < self.len {
+                    if let Some(other) = self.tasks[later]
+                        && holds(names, other.meta.place.name)
+                    {
+                        return Some(OrderError::LaterSubscription {
+                            task: task.meta.place.name,
+                            to: other.meta.place.name,
+                        });
+                    }
+                    later += 1;
+                }
+            }
+            i += 1;
+        }
+        None
     }
 
     /// Returns the keys that determine the order, for each task in the order of declaration.
@@ -346,6 +380,11 @@ impl<T: 'static> TaskTable<T> {
     /// Returns whether a task, or a task of a customization, may have former names.
     pub(crate) fn may_have_former_names(&self) -> bool {
         self.may_have_former_names
+    }
+
+    /// Returns whether a task runs only for changes of the tasks that it names.
+    pub(crate) fn subscribes(&self) -> bool {
+        self.subscribes
     }
 
     /// Returns whether the table is empty.
@@ -383,6 +422,15 @@ impl OrderError {
                 describe_former_name(former, task, *other, block.name, message);
                 return;
             }
+            Self::LaterSubscription { task, to } => {
+                message.push_name(task);
+                message.push(" of ");
+                message.push_name(block.name);
+                message.push(" cannot subscribe to ");
+                message.push_name(to);
+                message.push(", which does not run before it");
+                return;
+            }
             Self::TooMany { count } => {
                 message.push_name(block.name);
                 message.push(" has ");
@@ -413,6 +461,9 @@ impl OrderError {
         match self {
             Self::Cycle { .. } => "remove one of these `before` or `after` keys",
             Self::TooMany { .. } => TOO_MANY_HELP,
+            Self::LaterSubscription { .. } => {
+                "name earlier tasks only, or move one of the two with `before` or `after`"
+            }
             Self::FormerName { other: Some(_), .. } => "keep `formerly` on the task that takes over the records",
             Self::FormerName { other: None, .. } => "remove or rename that task, or remove this `formerly`",
         }

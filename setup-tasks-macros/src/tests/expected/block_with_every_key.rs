@@ -2,6 +2,12 @@ impl Client {
     fn a(&self) {}
     fn b(&self) {}
     async fn c(&self) {}
+    async fn d(&self) -> Result<Outcome> {
+        Ok(Outcome::Done)
+    }
+    fn e(&self, name: Inject<Name>) -> Result<(), Error> {
+        name.check()
+    }
     async fn done(&self) -> bool {
         true
     }
@@ -19,6 +25,10 @@ const _: () = {
         const B: rt::TaskHandle<Self> = rt::TaskHandle::new("b");
         ///The handle of the task `c`.
         const C: rt::TaskHandle<Self> = rt::TaskHandle::new("c");
+        ///The handle of the task `d`.
+        const D: rt::TaskHandle<Self> = rt::TaskHandle::new("d");
+        ///The handle of the task `e`.
+        const E: rt::TaskHandle<Self> = rt::TaskHandle::new("e");
         #[doc(hidden)]
         pub const __SETUP_TASKS: &'static [rt::TaskDef<Self>] = &[
             rt::task("a", "a")
