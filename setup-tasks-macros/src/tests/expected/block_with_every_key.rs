@@ -45,7 +45,6 @@ const _: () = {
                 .source(405202886633272768),
             rt::task("b", "b")
                 .run(|this, _| rt::run_sync(Self::b(this)))
-                .after(&["a", "apt_update"])
                 .slow_invalidator_now(|this| rt::valid(Self::valid(this))),
             rt::task("c", "c")
                 .run(|this, _| rt::run_async(Self::c(this)))
@@ -59,10 +58,25 @@ const _: () = {
                 .timeout(300000)
                 .retries(3)
                 .tagged(&["net"])
-                .formerly(&["d"])
                 .source(6822396577032444189),
+            rt::task("d", "d")
+                .run(|this, _| rt::run_async_check(Self::d(this)))
+                .outputs(|_| rt::list([rt::PathPattern::new("d")]))
+                .restat()
+                .always()
+                .reports()
+                .source(15000465201708944636),
+            rt::task("e", "e")
+                .run(|this, cx| rt::boxed(async move {
+                    rt::outcome_of_check(
+                        Self::e(this, rt::extract::<Self, _>(cx).await?),
+                    )
+                }))
+                .always()
+                .source(1933583142237956133),
         ];
     }
-    rt::require_model::<Client>();
-    rt::require_task::<Client>("Client", "apt_update");
 };
+::core::compile_error! {
+    "`c` cannot take over the records of `d`, which is a present task\nhelp: remove or rename `d`, or remove this `formerly`"
+}

@@ -420,6 +420,7 @@ pub enum Reason {
     OutputMissing { path: String },
     Drifted { what: Vec<Difference> },
     Invalidated,
+    Always,
 }
 impl Extract for Reason {}
 impl fmt::Display for Reason {}
