@@ -24,7 +24,7 @@ use crate::{BoxFuture, Result};
 
 /// The answer of a helper method: absent without a method, immediate if it needs neither a future
 /// nor a context, or a future.
-pub(crate) enum Asked<'a, A> {
+pub(crate) enum HelperAnswer<'a, A> {
     Absent,
     Now(Result<A>),
     Later(BoxFuture<'a, Result<A>>),
@@ -98,16 +98,16 @@ pub(crate) trait DynObject: Send + Sync {
     /// Calls a task's method. This needs a permit, which a plan never has.
     fn run<'a>(&'a self, permit: &Permit, row: RowId, cx: &'a TaskContext) -> BoxFuture<'a, Result<Outcome>>;
     fn features(&self, row: RowId) -> Features;
-    fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, String>;
-    fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, bool>;
-    fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Completion>;
-    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>>;
-    fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>>;
-    fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, ()>;
+    fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, String>;
+    fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, bool>;
+    fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Completion>;
+    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<Difference>>;
+    fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<FileChange>>;
+    fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, ()>;
     fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
     fn outputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
     fn related(&self, row: RowId) -> Option<RelatedTask>;
-    fn relatives<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives>;
+    fn relatives<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Relatives>;
     /// Returns the tasks of other objects on which a task made from a value depends.
     fn dependencies(&self, row: RowId) -> Vec<Dependency>;
     fn system_dependencies(&self, row: RowId) -> Vec<Arc<dyn SystemDependency>>;
@@ -234,7 +234,7 @@ impl dyn DynObject {
     pub(crate) fn relatives_now(self: &Arc<Self>, row: RowId, to: &RelatedTask) -> impl Iterator<Item = AnyObject> {
         let cx = LazyContext::new(self, self.name(row), None, Vec::new());
         let relatives = match (!to.by_method).then(|| self.relatives(row, &cx)) {
-            Some(Asked::Now(Ok(relatives))) => relatives.0,
+            Some(HelperAnswer::Now(Ok(relatives))) => relatives.0,
             _ => Vec::new(),
         };
         let injector = self.core().injector();

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 pub use any::AnyObject;
 pub(crate) use core::{Host, ObjectCore, Placing};
-pub(crate) use dyn_object::{Asked, DynObject, Features, Order, RowId};
+pub(crate) use dyn_object::{DynObject, Features, HelperAnswer, Order, RowId};
 pub use model::{HasBlock, NoBlock, SetupTasks};
 pub(crate) use permit::Permit;
 pub(crate) use placed::Placed;

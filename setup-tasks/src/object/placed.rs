@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use super::core::ObjectCore;
-use super::dyn_object::{Asked, DynObject, Features, Order, RowId};
+use super::dyn_object::{DynObject, Features, HelperAnswer, Order, RowId};
 use super::permit::Permit;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
@@ -50,7 +50,7 @@ struct Extra<T: SetupTasks> {
     stamp_names: Box<[&'static str]>,
 }
 
-type AskKind<T, A> = for<'k> fn(&'k dyn DynTaskKind<T>, &'k T, &'k TaskContext) -> Option<BoxFuture<'k, Result<A>>>;
+type CallKind<T, A> = for<'k> fn(&'k dyn DynTaskKind<T>, &'k T, &'k TaskContext) -> Option<BoxFuture<'k, Result<A>>>;
 
 /// A row of the table or an added row.
 enum Row<T: 'static> {
@@ -114,46 +114,46 @@ impl<T: SetupTasks> Placed<T> {
         self.extra().stamp_names.get(id.index()).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))
     }
 
-    fn ask<'a, A>(&'a self, ask: Option<HelperFn<T, A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
-        match ask {
-            None => Asked::Absent,
-            Some(HelperFn::Now(ask)) => Asked::Now(ask(self.model())),
-            Some(HelperFn::Later(ask)) => Asked::Later(ask(self.model(), cx.get())),
+    fn call<'a, A>(&'a self, helper: Option<HelperFn<T, A>>, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, A> {
+        match helper {
+            None => HelperAnswer::Absent,
+            Some(HelperFn::Now(call)) => HelperAnswer::Now(call(self.model())),
+            Some(HelperFn::Later(call)) => HelperAnswer::Later(call(self.model(), cx.get())),
         }
     }
 
     /// Calls a helper of a task kind. The future keeps the kind of an added row alive.
-    fn ask_kind<'a, A: Send + 'a>(
+    fn call_kind<'a, A: Send + 'a>(
         &'a self,
         row: &Row<T>,
         cx: &'a LazyContext<'a>,
-        ask: AskKind<T, A>,
+        call: CallKind<T, A>,
         missing: fn() -> A,
-    ) -> Asked<'a, A> {
+    ) -> HelperAnswer<'a, A> {
         match row {
             Row::Table(TaskDef { action: Action::Value(kind), .. }) => {
-                ask(*kind, self.model(), cx.get()).map_or(Asked::Absent, Asked::Later)
+                call(*kind, self.model(), cx.get()).map_or(HelperAnswer::Absent, HelperAnswer::Later)
             }
             Row::Added(row) => match &row.action {
                 AddedAction::Kind(kind) => {
                     let (kind, cx) = (kind.clone(), cx.get());
-                    Asked::Later(Box::pin(async move {
-                        match ask(&*kind, self.model(), cx) {
+                    HelperAnswer::Later(Box::pin(async move {
+                        match call(&*kind, self.model(), cx) {
                             Some(answer) => answer.await,
                             None => Ok(missing()),
                         }
                     }))
                 }
-                AddedAction::Relation(..) => Asked::Absent,
+                AddedAction::Relation(..) => HelperAnswer::Absent,
             },
-            Row::Table(_) => Asked::Absent,
+            Row::Table(_) => HelperAnswer::Absent,
         }
     }
 }
 
 /// Calls a helper closure of an added task.
-fn ask_added<'a, A>(ask: Option<&HelperClosure<A>>, cx: &'a LazyContext<'a>) -> Asked<'a, A> {
-    ask.map_or(Asked::Absent, |ask| Asked::Later(ask(cx.get().clone())))
+fn call_added<'a, A>(helper: Option<&HelperClosure<A>>, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, A> {
+    helper.map_or(HelperAnswer::Absent, |call| HelperAnswer::Later(call(cx.get().clone())))
 }
 
 impl<T: SetupTasks> Row<T> {
@@ -175,12 +175,12 @@ impl<T: SetupTasks> Row<T> {
     }
 
     /// Calls a function with the kind of a task made from a value. Returns `None` for other tasks.
-    fn with_kind<A>(&self, ask: impl FnOnce(&dyn DynTaskKind<T>) -> A) -> Option<A> {
+    fn with_kind<A>(&self, call: impl FnOnce(&dyn DynTaskKind<T>) -> A) -> Option<A> {
         match self {
-            Self::Table(TaskDef { action: Action::Value(kind), .. }) => Some(ask(*kind)),
+            Self::Table(TaskDef { action: Action::Value(kind), .. }) => Some(call(*kind)),
             Self::Table(_) => None,
             Self::Added(row) => match &row.action {
-                AddedAction::Kind(kind) => Some(ask(&**kind)),
+                AddedAction::Kind(kind) => Some(call(&**kind)),
                 AddedAction::Relation(..) => None,
             },
         }
@@ -294,42 +294,44 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, String> {
+    fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, String> {
         match self.row(row) {
-            Row::Table(task) if task.hash.is_some() => self.ask(task.hash, cx),
-            Row::Added(row) if row.helpers.hash.is_some() => ask_added(row.helpers.hash.as_ref(), cx),
-            row => self.ask_kind(&row, cx, |kind, model, cx| kind.hash_dyn(model, cx), String::new),
+            Row::Table(task) if task.hash.is_some() => self.call(task.hash, cx),
+            Row::Added(row) if row.helpers.hash.is_some() => call_added(row.helpers.hash.as_ref(), cx),
+            row => self.call_kind(&row, cx, |kind, model, cx| kind.hash_dyn(model, cx), String::new),
         }
     }
 
-    fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, bool> {
+    fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, bool> {
         match self.row(row) {
-            Row::Table(task) if task.invalidator.is_some() => self.ask(task.invalidator, cx),
-            Row::Added(row) if row.helpers.invalidator.is_some() => ask_added(row.helpers.invalidator.as_ref(), cx),
-            row => self.ask_kind(&row, cx, |kind, model, cx| kind.is_valid_dyn(model, cx), || true),
+            Row::Table(task) if task.invalidator.is_some() => self.call(task.invalidator, cx),
+            Row::Added(row) if row.helpers.invalidator.is_some() => call_added(row.helpers.invalidator.as_ref(), cx),
+            row => self.call_kind(&row, cx, |kind, model, cx| kind.is_valid_dyn(model, cx), || true),
         }
     }
 
-    fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Completion> {
+    fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Completion> {
         match self.row(row) {
-            Row::Table(task) if task.check_completed.is_some() => self.ask(task.check_completed, cx),
+            Row::Table(task) if task.check_completed.is_some() => self.call(task.check_completed, cx),
             Row::Added(row) if row.helpers.check_completed.is_some() => {
-                ask_added(row.helpers.check_completed.as_ref(), cx)
+                call_added(row.helpers.check_completed.as_ref(), cx)
             }
-            row => self.ask_kind(&row, cx, |kind, model, cx| kind.completion_dyn(model, cx), || Completion::Incomplete),
+            row => {
+                self.call_kind(&row, cx, |kind, model, cx| kind.completion_dyn(model, cx), || Completion::Incomplete)
+            }
         }
     }
 
-    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<Difference>> {
-        self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.differences_dyn(model, cx), Vec::new)
+    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<Difference>> {
+        self.call_kind(&self.row(row), cx, |kind, model, cx| kind.differences_dyn(model, cx), Vec::new)
     }
 
-    fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Vec<FileChange>> {
-        self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.changes_dyn(model, cx), Vec::new)
+    fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<FileChange>> {
+        self.call_kind(&self.row(row), cx, |kind, model, cx| kind.changes_dyn(model, cx), Vec::new)
     }
 
-    fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, ()> {
-        self.ask_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
+    fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, ()> {
+        self.call_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
     }
 
     fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>> {
@@ -351,13 +353,13 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn relatives<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> Asked<'a, Relatives> {
+    fn relatives<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Relatives> {
         match self.row(row) {
-            Row::Table(TaskDef { action: Action::Relation(relation), .. }) => self.ask(Some(relation.relatives), cx),
-            Row::Table(_) => Asked::Absent,
+            Row::Table(TaskDef { action: Action::Relation(relation), .. }) => self.call(Some(relation.relatives), cx),
+            Row::Table(_) => HelperAnswer::Absent,
             Row::Added(row) => match &row.action {
-                AddedAction::Relation(relative, _) => Asked::Now(Ok(Relatives(vec![relative.clone()]))),
-                AddedAction::Kind(_) => Asked::Absent,
+                AddedAction::Relation(relative, _) => HelperAnswer::Now(Ok(Relatives(vec![relative.clone()]))),
+                AddedAction::Kind(_) => HelperAnswer::Absent,
             },
         }
     }

@@ -18,7 +18,7 @@ use crate::error::explain;
 use crate::error_help;
 use crate::event::EventKind;
 use crate::log::TaskLog;
-use crate::object::{Asked, DynObject, RowId};
+use crate::object::{DynObject, RowId};
 use crate::secret;
 use crate::stamp::first_missing;
 use crate::task::context::TaskContext;
@@ -149,29 +149,4 @@ async fn within<E>(
         return Err(too_long().context(format!("returned after {took:.1?}")));
     }
     Ok(ended)
-}
-
-/// Calls a helper method and waits for its result. A panic becomes an error. The closure is called
-/// at most once.
-pub(crate) async fn ask<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
-    match call(asked)? {
-        Asked::Absent => Ok(None),
-        Asked::Now(answer) => answer.map(Some).map_err(secret::clean),
-        Asked::Later(future) => {
-            let answer = AssertUnwindSafe(future).catch_unwind().await;
-            answer.unwrap_or_else(|panic| Err(panicked(&*panic))).map(Some).map_err(secret::clean)
-        }
-    }
-}
-
-/// Calls a helper method as [`ask`] does, and returns `None` if its result needs a future.
-pub(crate) fn ask_now<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Option<A>> {
-    match call(asked)? {
-        Asked::Absent | Asked::Later(_) => Ok(None),
-        Asked::Now(answer) => answer.map(Some).map_err(secret::clean),
-    }
-}
-
-fn call<'a, A>(asked: impl FnOnce() -> Asked<'a, A>) -> Result<Asked<'a, A>> {
-    std::panic::catch_unwind(AssertUnwindSafe(asked)).map_err(|panic| panicked(&*panic))
 }

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use super::driver::Driver;
-use super::relationship::newest_by;
+use super::last_change::newest_by;
 use super::rows::{Frame, Rows};
 use super::walk::Considered;
 use crate::earlier::EarlierTasks;

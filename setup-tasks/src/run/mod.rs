@@ -9,6 +9,8 @@ mod customization;
 mod driver;
 mod execute;
 mod guard;
+mod helper_call;
+mod last_change;
 mod lease_wait;
 mod mark_ahead;
 mod mark_done;

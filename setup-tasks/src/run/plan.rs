@@ -4,8 +4,8 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::attempt::ask;
 use super::driver::Driver;
+use super::helper_call::call_helper;
 use super::rows::Frame;
 use super::walk::Considered;
 use crate::decide::Reason;
@@ -89,7 +89,7 @@ impl Driver<'_> {
     async fn changes(&self, frame: &Frame, row: RowId) -> Result<Vec<FileChange>, RunError> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let cx = LazyContext::new(object, name, self.records.get(name), self.position.contexts.resources());
-        let changes = ask(|| object.changes(row, &cx)).await;
+        let changes = call_helper(|| object.changes(row, &cx)).await;
         let failed = |source| RunError::check(&self.scope.object.core().id, name, "preview", source);
         Ok(changes.map_err(failed)?.unwrap_or_default())
     }

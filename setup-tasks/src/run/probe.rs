@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::attempt::{ask, ask_now};
 use super::classify::KnownFacts;
+use super::helper_call::{call_helper, call_helper_now};
 use crate::decide::{Decision, Fact, Facts, Question, Reason, decide};
 use crate::object::{DynObject, Features, RowId};
 use crate::report::RunError;
@@ -77,7 +77,7 @@ impl TaskProbe<'_> {
         match question {
             Question::Completion => {
                 let cx = self.context();
-                let answer = ask(|| self.object.completion(self.row, &cx)).await;
+                let answer = call_helper(|| self.object.completion(self.row, &cx)).await;
                 facts.completion = fact(answer.map_err(|error| self.failed("completion check", error))?);
             }
             Question::Hash => facts.hash = fact(self.hash().await?),
@@ -93,12 +93,12 @@ impl TaskProbe<'_> {
             }
             Question::Differences => {
                 let cx = self.context();
-                let answer = ask(|| self.object.differences(self.row, &cx)).await;
+                let answer = call_helper(|| self.object.differences(self.row, &cx)).await;
                 facts.differences = fact(answer.map_err(|error| self.failed("look at what it made", error))?);
             }
             Question::Invalidator => {
                 let cx = self.context();
-                let answer = ask(|| self.object.valid(self.row, &cx)).await;
+                let answer = call_helper(|| self.object.valid(self.row, &cx)).await;
                 facts.valid = fact(answer.map_err(|error| self.failed("invalidator", error))?);
             }
         }
@@ -108,13 +108,13 @@ impl TaskProbe<'_> {
     /// Calls the hash function, and returns its text.
     pub(crate) async fn hash(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
-        self.keep_hash(ask(|| self.object.hash(self.row, &cx)).await)
+        self.keep_hash(call_helper(|| self.object.hash(self.row, &cx)).await)
     }
 
     /// Calls a hash function that needs no future, and returns its text.
     pub(crate) fn hash_now(&self) -> Result<Option<String>, RunError> {
         let cx = self.context();
-        self.keep_hash(ask_now(|| self.object.hash(self.row, &cx)))
+        self.keep_hash(call_helper_now(|| self.object.hash(self.row, &cx)))
     }
 
     fn keep_hash(&self, answer: crate::Result<Option<String>>) -> Result<Option<String>, RunError> {

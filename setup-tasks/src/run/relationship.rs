@@ -7,11 +7,10 @@ use std::sync::Arc;
 
 use futures_util::future::{Either, select};
 
-use super::attempt::ask;
-use super::classify::KnownFacts;
 use super::driver::{Driver, drive_locked};
+use super::helper_call::call_helper;
+use super::last_change::last_change;
 use super::plan::recording;
-use super::probe::{TaskProbe, Verdict};
 use super::rows::Frame;
 use super::walk::Considered;
 use super::{Options, RunRole};
@@ -23,8 +22,7 @@ use crate::object::{AnyObject, DynObject, RowId};
 use crate::object::{ProgressQuery, TaskRecorded};
 use crate::report::ObjectReport;
 use crate::report::RunError;
-use crate::stamp::{Records, Timestamp};
-use crate::task::category::TaskCategory;
+use crate::stamp::Timestamp;
 use crate::task::context::LazyContext;
 use crate::wait::WaitCondition;
 use crate::work::{Mode, RequestCx, WorkContext};
@@ -74,7 +72,7 @@ impl Driver<'_> {
         let (object, name) = (&frame.object, frame.object.stamp_name(row));
         let failed = |source| RunError::check(&self.scope.object.core().id, name, "relationship", source);
         let cx = LazyContext::new(object, name, None, self.position.contexts.resources());
-        let relatives = ask(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
+        let relatives = call_helper(|| object.relatives(row, &cx)).await.map_err(failed)?.unwrap_or_default();
         let mut others = Vec::with_capacity(relatives.0.len());
         for relative in relatives.0 {
             let found = relative.find(object.core().injector()).await;
@@ -188,54 +186,4 @@ fn drive_boxed(
         let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
         drive_locked(&object, &options, permit, RequestCx::of(&work, mode)).await
     }))
-}
-
-/// Returns the time when a task last completed, without running anything.
-async fn last_change(object: &Arc<dyn DynObject>, row: RowId, mode: Mode) -> Result<Option<Timestamp>, RunError> {
-    last_change_by(object, row, &object.core().load_in(mode).await?, mode).await
-}
-
-/// Returns the time when a task last changed something, according to the records of its object or to
-/// its completion check. A customization has the time of its newest task, and a relationship has no
-/// time.
-pub(super) fn last_change_by<'a>(
-    object: &'a Arc<dyn DynObject>,
-    row: RowId,
-    records: &'a Records,
-    mode: Mode,
-) -> BoxFuture<'a, Result<Option<Timestamp>, RunError>> {
-    Box::pin(async move {
-        let has = object.features(row);
-        let entry = records.get(has.stamp_name);
-        match has.category {
-            TaskCategory::Relationship => Ok(None),
-            TaskCategory::Customization => {
-                let failed = |source| RunError::check(&object.core().id, has.stamp_name, "customization", source);
-                let inner = object.clone().customization(row).map_err(failed)?;
-                newest_by(&inner, records, mode).await
-            }
-            TaskCategory::Task if has.completion => {
-                let probe = TaskProbe { object, row, entry, resources: Vec::new(), mode };
-                let known = KnownFacts { entry, ..KnownFacts::default() };
-                match probe.probe(&has, &known, None).await?.verdict {
-                    Verdict::UpToDate(time) => Ok(time),
-                    Verdict::Run(_) => Ok(None),
-                }
-            }
-            TaskCategory::Task => Ok(entry.and_then(|entry| entry.last_change(false))),
-        }
-    })
-}
-
-/// Returns the time when the newest of an object's tasks last completed.
-pub(super) async fn newest_by(
-    object: &Arc<dyn DynObject>,
-    records: &Records,
-    mode: Mode,
-) -> Result<Option<Timestamp>, RunError> {
-    let mut newest = None;
-    for row in object.order().iter() {
-        newest = newest.max(last_change_by(object, row, records, mode).await?);
-    }
-    Ok(newest)
 }

@@ -94,8 +94,8 @@ pub(crate) fn find_circle(
     let mut seen: Vec<&str> = Vec::new();
     let mut open = vec![(wait, wait.through.clone(), true)];
     while let Some((wait, path, is_first)) = open.pop() {
-        let everyone = others.iter().map(|process| (process, true)).chain([(own, false)]);
-        for (process, is_other) in everyone {
+        for process in others.iter().chain([own]) {
+            let is_other = !std::ptr::eq(process, own);
             let Some(target) = process.holds(&wait.subdir) else { continue };
             let is_over = wait.task.as_deref().is_some_and(|task| target.passed(task).is_some());
             if is_over && !is_first {
