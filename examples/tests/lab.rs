@@ -188,6 +188,13 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
         plan[0].starts_with("gateway    Render the table of hosts") && plan[0].contains("its hash changed from "),
         "{plan:?}"
     );
+    let diff = lab.lines(&["plan", "--diff"]);
+    let count = |text: &str| diff.iter().filter(|line| line.trim() == text).count();
+    assert_eq!(
+        (count("+++ etc/hosts"), count("etc/hosts: shown above")),
+        (1, 1),
+        "it is rendered and installed: {diff:?}"
+    );
     let why = lab.lines(&["why", "gateway"]);
     let of = |task: &str| &why[why.iter().position(|line| line.contains(task)).unwrap() + 1];
     assert!(of("Make the key").starts_with("  up to date; last ran "), "{why:?}");

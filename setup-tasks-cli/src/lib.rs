@@ -60,6 +60,7 @@ mod former;
 mod global;
 mod graph;
 mod interrupt;
+mod log_reader;
 mod logging;
 mod output;
 mod progress;

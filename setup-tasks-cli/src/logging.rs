@@ -14,7 +14,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::output::{BAD, WOULD, alarm, note, printable, time_of};
+use crate::global::{Verbosity, verbosity};
+use crate::output::{BAD, FAINT, WOULD, alarm, note, printable, time_of};
 
 /// A layer of [`tracing_subscriber`] that writes messages of a task to the [log](setup_tasks::log) of its attempt. Spawned work
 /// counts as part of the task if it runs in the task's span. [`main`](crate::main) installs the layer. A binary that installs
@@ -28,10 +29,11 @@ pub struct TaskLogs {
 /// The log of the attempt that a span belongs to.
 struct Log(Arc<TaskLog>);
 
-/// Installs the subscriber, unless the binary has one. `RUST_LOG` sets the level, which is `info` by default.
+/// Installs the subscriber, unless the binary has one. `RUST_LOG` sets the level, which is `info` by default and `debug` with `-vv`.
 pub(crate) fn install() {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse().ok());
-    let targets: Targets = wanted.unwrap_or_else(|| Targets::new().with_default(Level::INFO));
+    let level = if verbosity() == Verbosity::Debug { Level::DEBUG } else { Level::INFO };
+    let targets: Targets = wanted.unwrap_or_else(|| Targets::new().with_default(level));
     // The error means that the binary has installed one.
     let _ = tracing_subscriber::registry().with(TaskLogs { prints: true }.with_filter(targets)).try_init();
 }
@@ -68,11 +70,24 @@ impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for TaskLogs {
             let metadata = event.metadata();
             let (time, level, target) = (time_of(SystemTime::now()), metadata.level(), metadata.target());
             log.line(&format!("{time} {level:>5} {target}: {}", text(event)));
-        } else if self.prints && *event.metadata().level() <= Level::WARN {
-            let (style, word) =
-                if *event.metadata().level() == Level::WARN { (WOULD, "warning") } else { (BAD, "error") };
+        } else if self.prints && *event.metadata().level() <= printed() {
+            let (style, word) = match *event.metadata().level() {
+                Level::ERROR => (BAD, "error"),
+                Level::WARN => (WOULD, "warning"),
+                Level::INFO => (FAINT, "info"),
+                _ => (FAINT, "debug"),
+            };
             note(format!("{style}{word}{style:#}: {}", printable(&text(event))));
         }
+    }
+}
+
+/// Returns the level of the messages outside of tasks that go to the standard error.
+fn printed() -> Level {
+    match verbosity() {
+        Verbosity::Quiet | Verbosity::Normal => Level::WARN,
+        Verbosity::Verbose => Level::INFO,
+        Verbosity::Debug => Level::TRACE,
     }
 }
 

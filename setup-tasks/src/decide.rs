@@ -8,7 +8,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::{Difference, summary};
-use crate::stamp::{Attempt, Entry, Timestamp, contents};
+use crate::stamp::{Attempt, Entry, HashTexts, Timestamp, contents};
 use crate::task::answer::Completion;
 use crate::text::escape::escape;
 
@@ -60,6 +60,9 @@ pub enum Reason {
         to: String,
         /// Whether the text changed while the task last ran.
         during_last_run: bool,
+        /// The whole texts. `from` and `to` contain the hashes of long texts.
+        #[serde(skip)]
+        texts: HashTexts,
     },
     /// The method, or one of its helpers, was edited.
     SourceChanged,
@@ -97,6 +100,12 @@ pub enum Tense {
 }
 
 impl Reason {
+    /// Returns a unified diff of the texts of a changed hash function. Returns `None` for other reasons, for texts that the
+    /// reason shows completely, and for texts of which only a hash is kept. Among the latter are texts with secrets.
+    pub fn diff(&self) -> Option<String> {
+        if let Self::HashChanged { texts, .. } = self { texts.diff() } else { None }
+    }
+
     /// Returns the reason as a clause that follows `because`.
     #[doc(hidden)]
     pub fn clause(&self, tense: Tense) -> String {
@@ -126,11 +135,14 @@ impl fmt::Display for Reason {
             }
             Self::Interrupted => f.write_str("interrupted last time"),
             Self::DependencyNewer { which } => write!(f, "{which} ran later"),
-            Self::HashChanged { from, to, during_last_run } if from.is_empty() => {
+            Self::HashChanged { from, to, during_last_run, .. } if from.is_empty() => {
                 write!(f, "its hash changed{} to {}", while_running(during_last_run), brief(to))
             }
-            Self::HashChanged { from, to, during_last_run } => {
-                write!(f, "its hash changed{} from {} to {}", while_running(during_last_run), brief(from), brief(to))
+            Self::HashChanged { from, to, during_last_run, .. } => {
+                let (from, to) = (brief(from), brief(to));
+                write!(f, "its hash changed{}", while_running(during_last_run))?;
+                // Texts that differ in a later line have the same first line.
+                if from == to { Ok(()) } else { write!(f, " from {from} to {to}") }
             }
             Self::SourceChanged => f.write_str("its source changed"),
             Self::InputChanged { path, during_last_run } => {
@@ -287,8 +299,9 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
     match &facts.hash {
         Fact::Unasked => return Decision::Ask(Question::Hash),
         Fact::Known(to) if !contents::is_same(&stamp.contents, to) => {
+            let texts = HashTexts::new(&stamp.contents, to);
             let (from, to) = (contents::shown(&stamp.contents), contents::shown(to));
-            return Decision::Run(Reason::HashChanged { from, to, during_last_run });
+            return Decision::Run(Reason::HashChanged { from, to, during_last_run, texts });
         }
         Fact::Known(_) | Fact::Absent => {}
     }

@@ -139,7 +139,7 @@ fn line_5_a_changed_hash_text_runs_the_task() {
     let entry = done();
     let facts = Facts { hash: Fact::Known("other".to_owned()), ..settled(&entry) };
     let (from, to) = ("same".to_owned(), "other".to_owned());
-    assert_eq!(reason(&facts), Reason::HashChanged { from, to, during_last_run: false });
+    assert_eq!(reason(&facts), Reason::HashChanged { from, to, during_last_run: false, texts: HashTexts::default() });
 }
 
 #[test]
@@ -218,8 +218,17 @@ fn line_11_a_task_whose_last_run_changed_nothing_passes_on_the_time_of_its_last_
 #[test]
 fn control_characters_of_a_hash_text_do_not_reach_the_terminal() {
     let (from, to) = ("\u{1b}[31mred".to_owned(), "two\nlines".to_owned());
-    let text = Reason::HashChanged { from, to, during_last_run: false }.to_string();
+    let text = Reason::HashChanged { from, to, during_last_run: false, texts: HashTexts::default() }.to_string();
     assert!(!text.chars().any(char::is_control) && text.ends_with("to two…"), "{text}");
+}
+
+#[test]
+fn texts_that_differ_in_a_later_line_are_not_shown_in_the_reason() {
+    let entry = Entry { stamp: Some(Stamp { contents: "a\nb".to_owned(), ..stamp() }), ..done() };
+    let facts = Facts { hash: Fact::Known("a\nc".to_owned()), ..settled(&entry) };
+    let reason = reason(&facts);
+    assert_eq!(reason.to_string(), "its hash changed");
+    assert_eq!(reason.diff().as_deref(), Some("@@ -1,2 +1,2 @@\n a\n-b\n+c\n"));
 }
 
 /// The complete facts of a task, whether or not the decision asks for them.
@@ -317,6 +326,7 @@ fn table(world: &World) -> Decision {
                 from: stamp.map(|stamp| stamp.contents.clone()).unwrap_or_default(),
                 to: to.clone(),
                 during_last_run,
+                texts: HashTexts::default(),
             }
         }),
         stamp.and_then(|stamp| stamp.source).zip(world.source).filter(|(a, b)| a != b).map(|_| R::SourceChanged),

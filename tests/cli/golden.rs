@@ -58,6 +58,36 @@ fn a_plan_with_a_diff_shows_what_would_change_in_files() {
 }
 
 #[test]
+fn a_changed_hash_text_of_several_lines_is_shown_as_a_diff() {
+    let place = Project::new();
+    place.write("options", "rw\nsize = 10\n");
+    place.good(UP);
+    place.write("options", "rw\nsize = 20\n");
+    golden!("hash.txt", session(&place, &[&["plan", "ada"], &["plan", "ada", "--diff"], &["why", "ada/mount"]]));
+}
+
+#[test]
+fn a_retry_has_one_line_and_a_label_stands_for_its_command() {
+    let place = Project::new();
+    place.write("flaky", "");
+    let shown = place.show(&["up", "flaky"]);
+    let waits = |line: &str| match line.split_once(", again in ") {
+        Some((before, after)) => format!("{before}, again in TIME:{}", after.split_once(':').unwrap().1),
+        None => line.to_owned(),
+    };
+    golden!("retries.txt", shown.lines().map(|line| waits(line) + "\n").collect::<String>());
+}
+
+#[test]
+fn a_verbose_run_shows_reasons_and_the_output_of_tasks() {
+    let place = Project::new();
+    let line = &["up", "-v", "moody", "--jobs", "1"];
+    let first = place.show(line);
+    place.write("fail", "");
+    golden!("verbose.txt", format!("{first}\n{}", place.show(&["up", "-v", "--force", "moody/act"])));
+}
+
+#[test]
 fn why_shows_the_chain_of_causes_of_what_would_run_and_of_what_ran() {
     let place = Project::new();
     place.good(UP);

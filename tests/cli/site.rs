@@ -204,6 +204,20 @@ impl Scripted {
     }
 }
 
+/// A model whose task fails in each of its attempts.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "flaky")]
+struct Flaky;
+
+#[setup_tasks]
+impl Flaky {
+    #[setup_task("Try three times", retries = 2)]
+    async fn attempt(&self, cx: &TaskContext) -> Result<()> {
+        cx.command("sh").args(["-c", "echo trying; exit 3"]).label("try it").run().await?;
+        Ok(())
+    }
+}
+
 /// A model that prints the text in the file `leak` in every way. The file `password` contains the
 /// secret within the text, and `leak.way` the kind of end.
 #[derive(SetupTasks)]
@@ -285,6 +299,9 @@ fn build_layout() -> Result<Layout> {
     }
     if let Ok(text) = std::fs::read_to_string("leak") {
         layout.add(Leaky { _password: Secret::new(std::fs::read_to_string("password")?), text })?;
+    }
+    if std::fs::exists("flaky")? {
+        layout.add(Flaky)?;
     }
     if std::fs::exists("script")? {
         layout.add(Scripted)?;

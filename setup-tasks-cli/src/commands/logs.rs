@@ -1,21 +1,19 @@
 //! The command `logs`, which prints the output of tasks and of their commands.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
 use std::time::Duration;
 
 use anyhow::Context;
 use setup_tasks::fleet::Stop;
 use setup_tasks::log::{LogFile, logs_of};
-use setup_tasks::secret::redact;
 use setup_tasks::{Layout, Result};
 
 use super::target::{self, Target};
 use crate::args::LogsArgs;
 use crate::exit::Exit;
 use crate::interrupt;
-use crate::output::{self, FAINT, clock_time, printable, shown};
+use crate::log_reader::LogReader;
+use crate::output::{self, FAINT, clock_time, shown};
 
 /// The interval between two looks at a followed log. Events of file systems are less reliable, and a look is cheap.
 const LOOK: Duration = Duration::from_millis(100);
@@ -39,9 +37,9 @@ pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
         output::line("there are no logs: a log is created with its first line");
     }
     for log in &logs {
-        let mut reader = Reader::open(log)?;
-        reader.print()?;
-        reader.end();
+        let mut reader = open(log)?;
+        print(&mut reader)?;
+        end(&mut reader);
     }
     Ok(Exit::Done)
 }
@@ -60,11 +58,11 @@ fn latest(logs: Vec<LogFile>) -> Vec<LogFile> {
 
 /// Prints the newest log as it grows, and continues with newer logs.
 async fn follow(target: &Target) -> Result<()> {
-    let mut current: Option<Reader> = None;
+    let mut current: Option<LogReader> = None;
     loop {
         let logs = list(target)?;
         if let Some(reader) = &mut current {
-            reader.print()?;
+            print(reader)?;
         }
         let newer: Vec<_> = match &current {
             None => logs.last().into_iter().collect(),
@@ -73,11 +71,11 @@ async fn follow(target: &Target) -> Result<()> {
         for log in newer {
             if let Some(old) = &mut current {
                 // The log may have grown since the last look.
-                old.print()?;
-                old.end();
+                print(old)?;
+                end(old);
             }
-            let mut reader = Reader::open(log)?;
-            reader.print()?;
+            let mut reader = open(log)?;
+            print(&mut reader)?;
             current = Some(reader);
         }
         if output::has_no_reader() {
@@ -87,56 +85,21 @@ async fn follow(target: &Target) -> Result<()> {
     }
 }
 
-/// A log that is being printed.
-struct Reader {
-    log: LogFile,
-    file: File,
-    /// The last line until its end has been read.
-    rest: Vec<u8>,
+/// Opens a log and prints its heading.
+fn open(log: &LogFile) -> Result<LogReader> {
+    let reader = LogReader::open(log).with_context(|| format!("cannot read `{}`", log.path.display()))?;
+    output::line(format!("{FAINT}==> {} {}{FAINT:#}", clock_time(log.began), shown(output::near(&log.path))));
+    Ok(reader)
 }
 
-impl Reader {
-    fn open(log: &LogFile) -> Result<Self> {
-        let file = File::open(&log.path).with_context(|| format!("cannot read `{}`", log.path.display()))?;
-        output::line(format!("{FAINT}==> {} {}{FAINT:#}", clock_time(log.began), shown(output::near(&log.path))));
-        Ok(Self { log: log.clone(), file, rest: Vec::new() })
-    }
+/// Prints the new lines.
+fn print(reader: &mut LogReader) -> Result<()> {
+    let lines = reader.lines().with_context(|| format!("cannot read `{}`", reader.log.path.display()))?;
+    lines.into_iter().for_each(output::line);
+    Ok(())
+}
 
-    /// Prints the new lines.
-    fn print(&mut self) -> Result<()> {
-        let read = self.skip_what_was_left_out().and_then(|()| self.file.read_to_end(&mut self.rest));
-        read.with_context(|| format!("cannot read `{}`", self.log.path.display()))?;
-        if let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') {
-            let whole: Vec<_> = self.rest.drain(..=end).collect();
-            Self::write(&whole);
-        }
-        Ok(())
-    }
-
-    /// Continues at the end of a log that became shorter. A log that reaches its limit drops its middle.
-    fn skip_what_was_left_out(&mut self) -> std::io::Result<()> {
-        let (at, length) = (self.file.stream_position()?, self.file.metadata()?.len());
-        if at > length {
-            self.rest.clear();
-            self.file.seek(SeekFrom::End(0))?;
-            output::line(format!("{FAINT}… the log has reached its limit; its end follows …{FAINT:#}"));
-        }
-        Ok(())
-    }
-
-    /// Prints a last line without a line end.
-    fn end(&mut self) {
-        if !self.rest.is_empty() {
-            let mut rest = std::mem::take(&mut self.rest);
-            rest.push(b'\n');
-            Self::write(&rest);
-        }
-    }
-
-    fn write(bytes: &[u8]) {
-        // The log of a detached command may contain secrets. They may span lines, so they are replaced before the text is split.
-        for text in redact(&String::from_utf8_lossy(bytes)).lines() {
-            output::line(printable(text));
-        }
-    }
+/// Prints a last line without a line end.
+fn end(reader: &mut LogReader) {
+    reader.rest().into_iter().for_each(output::line);
 }

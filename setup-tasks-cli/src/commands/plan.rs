@@ -1,16 +1,19 @@
 //! The command `plan`, which shows what would run and why.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::Value;
 use setup_tasks::fleet::{FleetReport, ObjectResult};
+use setup_tasks::run::TaskReport;
 use setup_tasks::run::TaskStatus;
-use setup_tasks::run::{FileChange, TaskReport};
 use setup_tasks::{Layout, Reason, Result};
 
 use super::{orphans, up};
 use crate::args::RunArgs;
 use crate::causes::{Causes, words};
 use crate::exit::Exit;
+use crate::global::{Verbosity, verbosity};
 use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
 use crate::progress::Columns;
 
@@ -30,7 +33,7 @@ pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Re
     if args.exec.json {
         json(&PlanValue { report: &report, orphans: orphans::as_value(&orphans) })?;
     } else {
-        tell(layout, &report).await?;
+        tell(layout, &report, args.diff || verbosity() >= Verbosity::Verbose).await?;
         orphans::tell(&orphans);
         up::tell(&report);
     }
@@ -51,13 +54,15 @@ fn would_change(task: &TaskReport) -> bool {
     }
 }
 
-/// Prints every task that would run, and the reason.
-async fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
+/// Prints every task that would run, and the reason. With `with_texts`, prints the changes of hash texts, too.
+async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result<()> {
     let columns = Columns::of(&layout.all());
     let causes = Causes { layout, plan: Some(report) };
     // Objects that were not selected run first, because the others depend on them.
     let (chosen, pulled): (Vec<_>, Vec<_>) = report.objects.iter().partition(|result| result.chosen);
     for result in pulled.into_iter().chain(chosen) {
+        // A task that installs files shows the changes of the tasks that render them.
+        let mut shown = HashSet::new();
         for task in result.leaves() {
             let why = task.undecided.as_ref().map(ToString::to_string).unwrap_or_default();
             match task.status {
@@ -67,7 +72,19 @@ async fn tell(layout: &Layout, report: &FleetReport) -> Result<()> {
                     if !why.is_empty() {
                         line(format!("    {FAINT}its changes are {}{FAINT:#}", printable(&why)));
                     }
-                    task.changes.iter().for_each(diff);
+                    for change in &task.changes {
+                        let unified = change.unified();
+                        if shown.contains(&unified) {
+                            line(format!("    {FAINT}{}: shown above{FAINT:#}", printable(&change.path)));
+                        } else {
+                            diff(&unified);
+                            shown.insert(unified);
+                        }
+                    }
+                    // The hash text of a task that changes files is mostly made of these files.
+                    if with_texts && task.changes.is_empty() {
+                        task.reason.as_ref().and_then(Reason::diff).iter().for_each(|text| diff(text));
+                    }
                 }
                 TaskStatus::Undecided => {
                     line(columns.text(&result.object, &task.description, WOULD, "undecided:", &why));
@@ -96,9 +113,9 @@ async fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<Stri
     Ok(words(reason, chain.first()) + &root.unwrap_or_default())
 }
 
-/// Prints the changes of a file.
-fn diff(change: &FileChange) {
-    for text in change.unified().lines() {
+/// Prints a unified diff below its task.
+pub(super) fn diff(unified: &str) {
+    for text in unified.lines() {
         let style = match text.as_bytes().first() {
             Some(b'+') => GOOD,
             Some(b'-') => BAD,

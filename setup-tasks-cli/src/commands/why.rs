@@ -5,9 +5,9 @@ use setup_tasks::fleet::FleetReport;
 use setup_tasks::inspect::ObjectTaskInspector;
 use setup_tasks::run::TaskStatus;
 use setup_tasks::run::{TaskReport, Undecided};
-use setup_tasks::{AnyObject, Layout, Result};
+use setup_tasks::{AnyObject, Layout, Reason, Result};
 
-use super::{target, up};
+use super::{plan, target, up};
 use crate::causes::{Cause, Causes, When, clause};
 use crate::exit::Exit;
 use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, error, line, printable};
@@ -67,9 +67,9 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
     planned
 }
 
-async fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
+async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
     line(format!("{NAME}{}/{}{NAME:#} {}", printable(object.id()), task.name, printable(&task.description)));
-    let causes = Causes { layout, plan: Some(plan) };
+    let causes = Causes { layout, plan: Some(planned) };
     if let Some(Undecided { until, error, .. }) =
         task.report.and_then(|report| report.undecided.as_ref()).filter(|_| !task.would_run())
     {
@@ -88,6 +88,7 @@ async fn tell(layout: &Layout, plan: &FleetReport, object: &AnyObject, task: &Pl
         };
         let because = reason.map(|reason| clause(reason, behind.first(), Tense::Present)).unwrap_or_default();
         line(format!("  {WOULD}would run{WOULD:#} because {}", printable(&because)));
+        reason.and_then(Reason::diff).iter().for_each(|text| plan::diff(text));
         chain(&behind);
         return Ok(());
     }

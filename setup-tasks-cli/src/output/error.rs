@@ -54,6 +54,11 @@ pub(crate) fn failure(log: &Path) {
     for line in last {
         super::report(format!("  {FAINT}|{FAINT:#} {}", printable(&line)));
     }
+    log_path(log);
+}
+
+/// Prints the path of a log.
+pub(crate) fn log_path(log: &Path) {
     super::report(format!("  {FAINT}log: {}{FAINT:#}", shown(super::near(log))));
 }
 

@@ -20,7 +20,7 @@ use setup_tasks::text::printable_json;
 
 use crate::global::{Verbosity, verbosity};
 
-pub(crate) use error::{error, failure};
+pub(crate) use error::{error, failure, log_path};
 use handover::Held;
 pub(crate) use handover::follow_terminal;
 pub(crate) use question::confirm;

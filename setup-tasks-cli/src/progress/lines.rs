@@ -6,14 +6,26 @@ use setup_tasks::event::{Event, EventKind, Listening};
 use setup_tasks::text;
 
 use super::Columns;
-use crate::output::{BAD, FAINT, GOOD, NAME, WOULD, failure, hang, note, printable, report, terminal_width};
+use super::outputs::Outputs;
+use crate::global::{Verbosity, verbosity};
+use crate::output::{
+    BAD, FAINT, GOOD, NAME, WOULD, failure, hang, line, log_path, note, printable, report, terminal_width,
+};
 
 /// Starts to print one line per event.
 pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
-    layout.on_event(move |event| print(event, columns))
+    let outputs = (verbosity() >= Verbosity::Verbose).then(|| Outputs::begin(layout, columns));
+    layout.on_event(move |event| {
+        if let Some(outputs) = &outputs {
+            // The output of a task stands before its result.
+            outputs.record(event);
+            print_details(event, columns);
+        }
+        print(event, columns, outputs.is_some());
+    })
 }
 
-fn print(event: &Event, columns: Columns) {
+fn print(event: &Event, columns: Columns, has_output: bool) {
     let say = |style: Style, what: &str, more: String| report(columns.line(event, style, what, &more));
     match &event.kind {
         EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", text::duration(*duration))),
@@ -23,17 +35,31 @@ fn print(event: &Event, columns: Columns) {
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
         EventKind::TaskFail { duration, log, .. } => {
             say(BAD, "failed", format!("after {}", text::duration(*duration)));
-            if let Some(log) = log {
-                failure(log);
+            match log {
+                Some(log) if has_output => log_path(log),
+                Some(log) => failure(log),
+                None => {}
             }
         }
-        EventKind::TaskRetry { wait, attempt, .. } => {
-            say(WOULD, "failed", format!("in attempt {attempt}; again in {}", text::duration(*wait)));
+        EventKind::TaskRetry { wait, attempt, error } => {
+            let error = error.lines().next().unwrap_or_default();
+            say(WOULD, "failed", format!("in attempt {attempt}, again in {}: {error}", text::duration(*wait)));
         }
         EventKind::ChangedWhileRunning => say(WOULD, "an input changed while it ran;", "it will run again".into()),
         EventKind::Waiting { holder } => {
             note(format!("{NAME}{}{NAME:#} is held by {}; waiting", printable(&event.object), printable(holder)));
         }
+        _ => {}
+    }
+}
+
+/// Prints the events that `-v` adds.
+fn print_details(event: &Event, columns: Columns) {
+    match &event.kind {
+        EventKind::TaskShouldRun { reason } => {
+            line(columns.line(event, WOULD, "runs:", &reason.to_string()));
+        }
+        EventKind::TaskAlreadyRun => line(columns.line(event, FAINT, "up to date", "")),
         _ => {}
     }
 }

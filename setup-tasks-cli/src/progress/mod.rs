@@ -3,6 +3,7 @@
 mod bars;
 mod estimate;
 mod lines;
+mod outputs;
 mod stream;
 
 use std::collections::HashSet;

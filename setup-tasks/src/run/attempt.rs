@@ -75,7 +75,7 @@ pub(crate) async fn run_task(
         let Some(wait) = waits.next().filter(|_| !stop.is_asked()) else {
             return Err(FailedAttempt { error, log: log.path() });
         };
-        tracing::warn!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
+        tracing::debug!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
         object.emit(row, || EventKind::TaskRetry { error: explain(error.as_ref()), attempt, wait });
         // A stop request during the pause ends the task at once with its last error, as if it had
         // no retries left.

@@ -6,7 +6,7 @@ use setup_tasks::prelude::*;
 
 use super::*;
 use crate::layout::Layout;
-use crate::stamp::Stamp;
+use crate::stamp::{HashTexts, Stamp};
 
 const STAMPED: Timestamp = Timestamp(5);
 
@@ -102,7 +102,10 @@ async fn the_first_reason_ends_the_probe() {
     case.answer(|answers| answers.color = "blue");
     let probed = case.probe("paint", None).await.unwrap();
     let (from, to) = ("red".to_owned(), "blue".to_owned());
-    assert_eq!(probed.verdict, Verdict::Run(Reason::HashChanged { from, to, during_last_run: false }));
+    assert_eq!(
+        probed.verdict,
+        Verdict::Run(Reason::HashChanged { from, to, during_last_run: false, texts: HashTexts::default() })
+    );
     assert_eq!(probed.hash.as_deref(), Some("blue"));
     assert_eq!(case.calls(), ["color"]);
 

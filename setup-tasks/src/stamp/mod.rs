@@ -27,6 +27,7 @@ use smol_str::SmolStr;
 pub use change::Change;
 #[doc(hidden)]
 pub use clock::Clock;
+pub use contents::HashTexts;
 pub(crate) use error::DRY_RUN_HELP;
 pub use error::StampError;
 pub use fence::Fence;

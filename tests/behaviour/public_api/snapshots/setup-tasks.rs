@@ -414,7 +414,7 @@ pub enum Reason {
     Failed { error: String },
     Interrupted,
     DependencyNewer { which: Cow<'static, str> },
-    HashChanged { from: String, to: String, during_last_run: bool },
+    HashChanged { from: String, to: String, during_last_run: bool, texts: HashTexts },
     SourceChanged,
     InputChanged { path: String, during_last_run: bool },
     OutputMissing { path: String },
@@ -423,6 +423,9 @@ pub enum Reason {
     Always,
 }
 impl Extract for Reason {}
+impl Reason {
+    pub fn diff(&self) -> Option<String> {}
+}
 impl fmt::Display for Reason {}
 
 // setup_tasks::Resource
@@ -1655,6 +1658,13 @@ impl FilesStore {
     pub fn new(cache_dir: impl Into<PathBuf>) -> Self {}
 }
 impl StampStore for FilesStore {}
+
+// setup_tasks::stamp::HashTexts
+// with private fields
+#[derive(Clone, Debug, Default)]
+pub struct HashTexts;
+impl Eq for HashTexts {}
+impl PartialEq for HashTexts {}
 
 // setup_tasks::stamp::HistoryEntry
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
