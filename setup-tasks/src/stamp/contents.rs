@@ -45,7 +45,7 @@ impl HashTexts {
         }
         // A last line without a line end would be marked as such.
         let whole = |text: &str| redact(text).trim_end_matches('\n').to_owned() + "\n";
-        Some(TextDiff::from_lines(&whole(from), &whole(to)).unified_diff().to_string())
+        Some(TextDiff::from_lines(whole(from), whole(to)).unified_diff().to_string())
     }
 }
 
