@@ -25,7 +25,8 @@ fn a_directory_is_entered_before_the_layout_is_built() {
 fn a_directory_that_does_not_exist_is_a_mistake_in_the_command_line() {
     let place = Project::new();
     let said = said(place.run(&["-C", "nowhere", "up"]));
-    let error = "error: cannot work in `nowhere`: No such file or directory (os error 2)\n";
+    let error = "error: cannot work in `nowhere`: No such file or directory (os error 2)\n  \
+                 help: give `-C` the path of an existing directory\n";
     assert_eq!(said, (Some(2), String::new(), error.to_owned()));
 }
 
