@@ -62,6 +62,7 @@ const SHUTDOWN: Duration = Duration::from_secs(1);
 ///         .run()
 /// }
 /// ```
+#[must_use = "an application does nothing until `run`"]
 pub struct App<O> {
     build: Build<O>,
     about: Option<String>,

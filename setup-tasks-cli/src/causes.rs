@@ -146,7 +146,7 @@ fn find<'r>(tasks: &'r [TaskReport], name: &str) -> Option<&'r TaskReport> {
 
 impl Cause {
     fn new(object: &AnyObject, task: &str, when: When, reason: Option<String>) -> Self {
-        let mut tasks = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
+        let mut tasks = object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves);
         let found = tasks.find(|inspected| inspected.stamp_name() == task);
         let description = found.map(|task| task.description().to_owned()).unwrap_or_default();
         Self { task: format!("{}/{task}", object.id()), description, when, reason }

@@ -65,6 +65,7 @@ const NO_FILESYSTEM: &str = "cannot open the machine's filesystem";
 /// # Ok(()) }
 /// ```
 #[derive(Debug)]
+#[must_use = "a task does nothing until it is a constant of a model"]
 pub struct InstallTemplates<H, M: SetupTasks> {
     /// The object, or `None` for the machine itself.
     of: Option<fn(&H) -> Object<M>>,
@@ -149,7 +150,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
                 }
             });
         }
-        changes.retain(|change| !change.is_none());
+        changes.retain(|change| !change.is_empty());
         Ok(changes)
     }
 

@@ -29,6 +29,7 @@ pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = InjectionKey::named("setup
 /// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`). A file that has the text and the
 /// permissions already is left alone, and the task then reports [`Outcome::Unchanged`]. See the [crate's page](crate) for an example.
 #[derive(Clone, Copy, Debug)]
+#[must_use = "a task does nothing until it is a constant of a model"]
 pub struct TemplateTask {
     template: Template,
     output: Option<&'static str>,
@@ -88,7 +89,7 @@ impl TemplateTask {
         if !output::is_plain(output.as_ref()) {
             return Err(TemplateError::Outside { template, output: output.to_owned() }.into());
         }
-        Ok((RootedDirectory::new(cx.stamp_path_unmade()), output.as_ref()))
+        Ok((RootedDirectory::new(cx.stamp_path_without_creating()), output.as_ref()))
     }
 
     /// Returns the mode of the file. A text that depends on a secret is private unless the task sets a mode.
@@ -168,7 +169,7 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         let rendered = self.render(model, cx).await?;
         let (root, output) = self.place(cx)?;
         let change = root.change(output, &rendered, Some(self.mode_of(&rendered)), &[cx.kept()])?;
-        Ok(if change.is_none() { Vec::new() } else { vec![change] })
+        Ok(if change.is_empty() { Vec::new() } else { vec![change] })
     }
 
     async fn check(&self, model: &M, cx: &TaskContext) -> Result<()> {

@@ -155,6 +155,7 @@ impl Config {
 type Edit = Box<dyn FnOnce(&mut Config)>;
 
 /// A loader of a [`Config`]. Environment variables override the file, and code overrides both.
+#[must_use = "a builder does nothing until `load`"]
 pub struct ConfigBuilder {
     file: Option<PathBuf>,
     prefix: Option<String>,

@@ -23,13 +23,15 @@
 //!     Ok(())
 //! }
 //!
-//! let layout = Layout::in_memory().unwrap();
+//! # fn main() -> Result<()> {
+//! let layout = Layout::in_memory()?;
 //! let error = build(&layout).unwrap_err();
 //! assert_eq!(format!("{error:#}"), "two objects have the id `hosts/gateway`: a Host and a Host");
 //! assert_eq!(help_of(error.as_ref()).unwrap(), "give one of them another id");
 //!
 //! let text = explain(error.as_ref()); // what `main` can print
 //! assert!(text.ends_with("a Host and a Host\nhelp: give one of them another id"));
+//! # Ok(()) }
 //! ```
 //!
 //! [`error_help!`](crate::error_help) does the same for the errors of other crates.

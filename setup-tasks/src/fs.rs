@@ -29,6 +29,10 @@ const PRIVATE: u32 = 0o600;
 const USUAL: u32 = 0o666;
 
 /// Returns `None` instead of the error that a file, or a directory on its path, does not exist.
+///
+/// # Errors
+///
+/// Returns every other error of `result`.
 pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -165,6 +169,10 @@ impl<D: Directory + ?Sized> Draft<'_, D> {
     }
 
     /// Gives the draft its final name, and replaces an existing file.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be renamed, or its directory cannot be synced.
     pub fn rename_to(&mut self, name: &OsStr) -> io::Result<()> {
         self.directory.rename_file(&self.name, name)?;
         self.is_renamed = true;

@@ -78,8 +78,12 @@ impl ObjectTaskInspector {
 
     /// Returns this task, or the tasks of a customization in its place. Nested customizations are
     /// replaced by their tasks, too.
-    pub fn leaves(self) -> Vec<Self> {
-        if self.subtasks.is_empty() { vec![self] } else { self.subtasks.into_iter().flat_map(Self::leaves).collect() }
+    pub fn into_leaves(self) -> Vec<Self> {
+        if self.subtasks.is_empty() {
+            vec![self]
+        } else {
+            self.subtasks.into_iter().flat_map(Self::into_leaves).collect()
+        }
     }
 
     /// Returns the tasks of other objects on which this task depends, each with its object, as far

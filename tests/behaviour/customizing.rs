@@ -380,7 +380,8 @@ async fn a_customization_with_a_readonly_model_runs_only_by_its_handle() {
     assert_eq!(would, ["first", "second", "third", "outer.own"]);
     machine.as_any().run_setup_tasks().force("archive").force("archive.archive").await.unwrap();
     assert_eq!(machine.log.take(), ["first", "second", "third", "own"], "forced, as a readonly object's tasks are");
-    for inspector in machine.as_any().inspect().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::leaves)
+    for inspector in
+        machine.as_any().inspect().into_iter().flat_map(setup_tasks::inspect::ObjectTaskInspector::into_leaves)
     {
         assert!(inspector.should_run().await.unwrap().is_none(), "{}", inspector.stamp_name());
         assert!(

@@ -31,6 +31,41 @@ fn each_error_with_help_is_known_to_the_command_line() {
     assert!(unknown.is_empty(), "`error_help!` is missing for {unknown:?}");
 }
 
+#[test]
+fn each_public_error_can_move_to_other_threads() {
+    fn is_movable<E: std::error::Error + Send + Sync + 'static>() {}
+    is_movable::<setup_tasks::command::CommandError>();
+    is_movable::<setup_tasks::command::QuoteError>();
+    is_movable::<setup_tasks::config::ConfigError>();
+    is_movable::<setup_tasks::fleet::FleetError>();
+    is_movable::<setup_tasks::injector::InjectError>();
+    is_movable::<setup_tasks::layout::AddError>();
+    is_movable::<setup_tasks::layout::PruneError>();
+    is_movable::<setup_tasks::lease::LeaseError>();
+    is_movable::<setup_tasks::paths::PathError>();
+    is_movable::<setup_tasks::ready::ReadyError>();
+    is_movable::<setup_tasks::run::RunError>();
+    is_movable::<setup_tasks::stamp::StampError>();
+    is_movable::<setup_tasks::task::AddTaskError>();
+    is_movable::<setup_tasks::task::PlugInError>();
+    is_movable::<setup_tasks_templates::InstallError>();
+    is_movable::<setup_tasks_templates::TemplateError>();
+}
+
+#[test]
+fn what_a_program_keeps_can_be_shared_by_threads() {
+    fn is_shared<T: Send + Sync + 'static>() {}
+    is_shared::<setup_tasks::AnyObject>();
+    is_shared::<setup_tasks::Injector>();
+    is_shared::<setup_tasks::Layout>();
+    is_shared::<setup_tasks::Object<Disk>>();
+    is_shared::<setup_tasks::TaskContext>();
+    is_shared::<setup_tasks::fleet::FleetReport>();
+    is_shared::<setup_tasks::fleet::FleetRun>();
+    is_shared::<setup_tasks::fleet::Stop>();
+    is_shared::<setup_tasks::run::ObjectReport>();
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("the disk {device} is worn out")]
 struct DiskError {

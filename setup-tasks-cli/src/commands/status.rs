@@ -66,7 +66,7 @@ struct PeekedTask {
 
 /// Returns the tasks in run order, with those of customizations in their place.
 async fn leaves(object: &AnyObject) -> Result<Vec<PeekedTask>> {
-    let leaves = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
+    let leaves = object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves);
     let mut peeked = Vec::new();
     for task in leaves.filter(|task| task.category() == TaskCategory::Task) {
         let (decision, last_run, last_change) = (task.peek().await?, task.last_run().await?, task.last_change().await?);

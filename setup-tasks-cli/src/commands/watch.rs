@@ -233,7 +233,7 @@ fn inode(_: &std::fs::Metadata) -> u64 {
 fn inputs(layout: &Layout) -> BTreeSet<PathPattern> {
     let mut inputs = BTreeSet::new();
     for object in layout.all() {
-        let tasks = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves);
+        let tasks = object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves);
         inputs.extend(tasks.flat_map(|task| task.inputs()));
     }
     inputs

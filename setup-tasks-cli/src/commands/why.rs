@@ -59,7 +59,7 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
         .filter(|task| matches!(task.status, TaskStatus::WouldRun | TaskStatus::Undecided))
         .collect();
     let mut planned = Vec::new();
-    for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves) {
+    for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves) {
         let report = reports.iter().find(|report| report.task == task.stamp_name()).copied();
         let (name, description) = (task.stamp_name().to_owned(), task.description().to_owned());
         planned.push(Planned { name, description, report });

@@ -66,7 +66,7 @@ pub(crate) fn types(word: &OsStr) -> Vec<CompletionCandidate> {
 
 /// Completes a tag.
 pub(crate) fn tags(word: &OsStr) -> Vec<CompletionCandidate> {
-    let leaves = all().into_iter().flat_map(|object| object.inspect()).flat_map(ObjectTaskInspector::leaves);
+    let leaves = all().into_iter().flat_map(|object| object.inspect()).flat_map(ObjectTaskInspector::into_leaves);
     let mut names: Vec<_> = leaves.flat_map(|task| task.tags().to_vec()).collect();
     names.sort_unstable();
     names.dedup();

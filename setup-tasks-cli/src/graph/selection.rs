@@ -90,7 +90,7 @@ impl Known {
         let mut all = Self { objects: Vec::new(), tasks: Vec::new() };
         let mut next: VecDeque<_> = objects.iter().cloned().collect();
         while let Some(object) = next.pop_front() {
-            let own: Vec<_> = object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves).collect();
+            let own: Vec<_> = object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves).collect();
             for (other, _) in own.iter().flat_map(ObjectTaskInspector::depends_on) {
                 if known.insert(other.id().to_owned()) {
                     next.push_back(other);

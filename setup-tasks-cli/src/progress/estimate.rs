@@ -45,7 +45,7 @@ impl Estimate {
         let mut estimate = Self { objects: HashMap::new(), jobs, total: 0, done: 0 };
         for object in objects.iter().filter(|object| !object.readonly()) {
             let mut todo = Vec::new();
-            for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::leaves) {
+            for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves) {
                 let is_chosen =
                     tags.is_empty() || task.tags().iter().any(|tag| tags.iter().any(|chosen| chosen == tag));
                 if task.category() != TaskCategory::Task || !is_chosen {

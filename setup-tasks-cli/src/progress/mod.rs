@@ -83,7 +83,8 @@ impl Columns {
         let mut seen = HashSet::new();
         let types = objects.iter().filter(|object| seen.insert(object.type_name()));
         let tasks = types.flat_map(AnyObject::inspect);
-        let leaves = tasks.flat_map(ObjectTaskInspector::leaves).filter(|task| task.category() == TaskCategory::Task);
+        let leaves =
+            tasks.flat_map(ObjectTaskInspector::into_leaves).filter(|task| task.category() == TaskCategory::Task);
         let description = leaves.map(|task| measure_text_width(task.description())).max().unwrap_or_default();
         let object = object.min(WIDEST.0);
         let space = terminal_width().map_or(usize::MAX, |width| width.saturating_sub(object + RESULT));

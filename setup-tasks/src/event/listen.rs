@@ -142,6 +142,7 @@ impl Listener {
 
 /// A [`Stream`] of events in the order in which they happen. Dropping it removes the listener.
 #[derive(Debug)]
+#[must_use = "a stream receives nothing after it is dropped"]
 pub struct EventStream {
     receiver: Receiver<Item>,
     missed: Arc<AtomicU64>,

@@ -2,6 +2,7 @@
 
 use std::any::{TypeId, type_name};
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 /// The key of a value of type `T` in an injector.
@@ -38,6 +39,20 @@ impl<T: 'static> Clone for InjectionKey<T> {
 }
 
 impl<T: 'static> Copy for InjectionKey<T> {}
+
+impl<T: 'static> PartialEq for InjectionKey<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<T: 'static> Eq for InjectionKey<T> {}
+
+impl<T: 'static> Hash for InjectionKey<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
 
 impl<T: 'static> fmt::Display for InjectionKey<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -114,6 +114,7 @@ pub trait Lease: Send + Sync {
 }
 
 /// The result of one attempt to take a lease.
+#[non_exhaustive]
 pub enum Acquired {
     /// This process now holds the lease.
     Lease(Box<dyn Lease>),

@@ -65,6 +65,7 @@ impl PublishError {
 
 /// A running server for other processes. It ends when the last clone is dropped.
 #[derive(Clone, Debug)]
+#[must_use = "the server ends when this is dropped"]
 pub struct Published {
     server: Arc<Server>,
 }

@@ -15,7 +15,7 @@ use crate::decide::Reason;
 use crate::stamp::Timestamp;
 
 /// The report of a run or a dry run of an object.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ObjectReport {
     /// The object's id.
@@ -29,7 +29,7 @@ pub struct ObjectReport {
 }
 
 /// The report on one task.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TaskReport {
     /// The task's name.
@@ -58,7 +58,7 @@ pub struct TaskReport {
 }
 
 /// The status of a task in a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskStatus {

@@ -11,7 +11,7 @@ use crate::stamp::{Entry, Records, Stamp, StampError, Timestamp};
 use crate::task::category::TaskCategory;
 
 /// The state of a task according to the stamps alone.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TaskSnapshot {
     /// The task's name.

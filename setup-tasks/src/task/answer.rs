@@ -8,7 +8,7 @@ use crate::stamp::Timestamp;
 use crate::task::outcome::IntoTaskError;
 
 /// The result of a completion check.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Completion {
     /// The task is not complete, and runs.
@@ -28,6 +28,10 @@ pub enum Completion {
 )]
 pub trait IntoHashText: Sealed {
     /// Returns the text that is compared with the text in the stamp.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that the method returned.
     fn into_hash_text(self) -> Result<String>;
 }
 
@@ -63,6 +67,10 @@ impl<A: IntoHashText, E: IntoTaskError> IntoHashText for Result<A, E> {
 )]
 pub trait IntoValid: Sealed {
     /// Returns whether the last run is still valid.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that the method returned.
     fn into_valid(self) -> Result<bool>;
 }
 
@@ -86,6 +94,10 @@ impl<E: IntoTaskError> IntoValid for Result<bool, E> {
 )]
 pub trait IntoCompletion: Sealed {
     /// Returns whether the task is complete, and since when.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that the method returned.
     fn into_completion(self) -> Result<Completion>;
 }
 

@@ -157,7 +157,7 @@ impl TaskContext {
 
     /// Returns the path of [`stamp_path`](Self::stamp_path) without creating the directory, for
     /// methods that only read.
-    pub fn stamp_path_unmade(&self) -> &Path {
+    pub fn stamp_path_without_creating(&self) -> &Path {
         self.object.0.core().paths().stamp_path()
     }
 

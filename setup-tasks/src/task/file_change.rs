@@ -64,7 +64,7 @@ impl FileChange {
     }
 
     /// Returns whether the file would stay the same.
-    pub fn is_none(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.is_none && self.modes.is_none()
     }
 

@@ -1,6 +1,7 @@
 //! Handles: typed names of tasks.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
 /// The typed name of one task of `T`, such as `Client::MOUNT` for the method `mount`. The macros
@@ -50,6 +51,21 @@ impl<T: 'static> Clone for TaskHandle<T> {
 }
 
 impl<T: 'static> Copy for TaskHandle<T> {}
+
+/// Handles are equal if they name the same task.
+impl<T: 'static> PartialEq for TaskHandle<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl<T: 'static> Eq for TaskHandle<T> {}
+
+impl<T: 'static> Hash for TaskHandle<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+    }
+}
 
 impl<T: 'static> fmt::Debug for TaskHandle<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -6,7 +6,7 @@ use crate::Result;
 use crate::sealed::Sealed;
 
 /// The result of a task that did not fail.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
     /// The task did its work. Its stamp is written.
@@ -37,7 +37,7 @@ pub enum Outcome {
 /// }
 /// # assert!(power_on(false).unwrap_err().is::<SkipSetupTask>());
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
 pub struct SkipSetupTask;
 
 impl fmt::Display for SkipSetupTask {
@@ -79,6 +79,10 @@ pub trait IntoOutcome: Sealed {
     const REPORTS: bool;
 
     /// Converts the return value to the form that the run uses.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that the method returned.
     fn into_outcome(self) -> Result<Outcome>;
 
     /// Converts the return value of a task that always runs. For such a task, `()` means that nothing

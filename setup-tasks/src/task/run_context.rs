@@ -7,7 +7,7 @@ use crate::work::WorkContext;
 use crate::{BoxFuture, Result};
 
 /// The end of a run, as its context receives it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ContextExit {
     /// All tasks that had to run completed.

@@ -14,7 +14,7 @@ use super::sync::{Mutex, MutexGuard};
 use crate::decide::Reason;
 
 /// The kind of work that a node stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum WorkKind {

@@ -64,6 +64,7 @@ impl SqliteStore {
     /// Syncs each change to the disk before its write returns (`synchronous = FULL`), so that every
     /// stamp survives a power loss. Otherwise a power loss can lose the last stamps, and their
     /// tasks run again.
+    #[must_use]
     pub fn durable(mut self) -> Self {
         self.durable = true;
         self

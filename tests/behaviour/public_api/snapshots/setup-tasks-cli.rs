@@ -1,6 +1,7 @@
 
 // setup_tasks_cli::App
 // with private fields
+#[must_use = "an application does nothing until `run`"]
 pub struct App<O> {}
 impl App<NoOptions> {
     pub fn new(build: impl Fn() -> Result<Layout> + 'static) -> Self {}

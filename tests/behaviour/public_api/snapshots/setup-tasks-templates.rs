@@ -37,6 +37,7 @@ impl InstallError {
 // setup_tasks_templates::InstallTemplates
 // with private fields
 #[derive(Debug)]
+#[must_use = "a task does nothing until it is a constant of a model"]
 pub struct InstallTemplates<H, M: SetupTasks> {}
 impl<H, M: SetupTasks> InstallTemplates<H, M> {
     pub const fn of(of: fn(&H) -> Object<M>) -> Self {}
@@ -92,6 +93,7 @@ impl TemplateError {
 // setup_tasks_templates::TemplateTask
 // with private fields
 #[derive(Clone, Copy, Debug)]
+#[must_use = "a task does nothing until it is a constant of a model"]
 pub struct TemplateTask {}
 impl TemplateTask {
     pub const fn new(template: Template) -> Self {}

@@ -154,11 +154,14 @@ impl<K: KeyName> std::fmt::Debug for InjectKey<K> {}
 pub struct InjectionKey<T: 'static> {}
 impl<T: 'static> Clone for InjectionKey<T> {}
 impl<T: 'static> Copy for InjectionKey<T> {}
+impl<T: 'static> Eq for InjectionKey<T> {}
+impl<T: 'static> Hash for InjectionKey<T> {}
 impl<T: 'static> InjectionKey<T> {
     pub const fn of() -> Self {}
     pub const fn named(name: &'static str) -> Self {}
     pub const fn name(&self) -> Option<&'static str> {}
 }
+impl<T: 'static> PartialEq for InjectionKey<T> {}
 impl<T: 'static> fmt::Debug for InjectionKey<T> {}
 impl<T: 'static> fmt::Display for InjectionKey<T> {}
 
@@ -394,7 +397,7 @@ impl<M: SetupTasks> Extract for ObjectRef<M> {}
 
 // setup_tasks::Outcome
 // also setup_tasks::prelude::Outcome
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {
     Done,
@@ -511,7 +514,7 @@ impl TaskContext {
     pub fn task_log(&self) -> Option<&Arc<TaskLog>> {}
     pub fn resource<R: Send + Sync + 'static>(&self) -> Option<Arc<R>> {}
     pub fn stamp_path(&self) -> Result<&Path, PathError> {}
-    pub fn stamp_path_unmade(&self) -> &Path {}
+    pub fn stamp_path_without_creating(&self) -> &Path {}
     pub fn state_path(&self) -> Result<&Path, PathError> {}
     pub fn log_path(&self) -> Result<&Path, PathError> {}
 }
@@ -569,6 +572,7 @@ impl PublishError {
 // setup_tasks::activity::Published
 // with private fields
 #[derive(Clone, Debug)]
+#[must_use = "the server ends when this is dropped"]
 pub struct Published {}
 
 // setup_tasks::activity::SilentProcess
@@ -608,7 +612,7 @@ pub struct WaitsFor {
 
 // setup_tasks::activity::WorkKind
 // also setup_tasks::ready::WorkKind
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum WorkKind {
     Ready,
@@ -744,6 +748,7 @@ pub fn on_handover(hook: impl Fn(bool) + Send + 'static) {}
 
 // setup_tasks::config::ConfigBuilder
 // with private fields
+#[must_use = "a builder does nothing until `load`"]
 pub struct ConfigBuilder {}
 impl ConfigBuilder {
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {}
@@ -932,6 +937,7 @@ pub enum EventKind {
 // setup_tasks::event::EventStream
 // with private fields
 #[derive(Debug)]
+#[must_use = "a stream receives nothing after it is dropped"]
 pub struct EventStream {}
 impl EventStream {
     pub async fn next(&mut self) -> Option<Arc<Event>> {}
@@ -1113,7 +1119,7 @@ impl ObjectTaskInspector {
     pub fn object_id(&self) -> &str {}
     pub fn previous(&self) -> Option<&Self> {}
     pub fn subtasks(&self) -> &[Self] {}
-    pub fn leaves(self) -> Vec<Self> {}
+    pub fn into_leaves(self) -> Vec<Self> {}
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {}
     pub fn inputs(&self) -> Vec<PathPattern> {}
     pub async fn last_run(&self) -> Result<Option<Stamp>, StampError> {}
@@ -1123,7 +1129,7 @@ impl ObjectTaskInspector {
 }
 
 // setup_tasks::inspect::TaskCategory
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub enum TaskCategory {
     Task,
@@ -1216,6 +1222,7 @@ impl PruneError {
 }
 
 // setup_tasks::lease::Acquired
+#[non_exhaustive]
 pub enum Acquired {
     Lease(Box<dyn Lease>),
     Held(Holder),
@@ -1385,7 +1392,7 @@ impl fmt::Debug for SharedError {}
 impl fmt::Display for SharedError {}
 
 // setup_tasks::run::ContextExit
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ContextExit {
     Done,
@@ -1420,12 +1427,12 @@ impl FileChange {
     ) -> Self {}
     #[must_use]
     pub fn with_modes(mut self, before: u32, after: u32) -> Self {}
-    pub fn is_none(&self) -> bool {}
+    pub fn is_empty(&self) -> bool {}
     pub fn unified(&self) -> String {}
 }
 
 // setup_tasks::run::ObjectReport
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ObjectReport {
     pub object: String,
@@ -1525,7 +1532,7 @@ impl RunError {
 
 // setup_tasks::run::TaskReport
 // with private fields
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct TaskReport {
     pub task: &'static str,
@@ -1542,7 +1549,7 @@ impl TaskReport {
 }
 
 // setup_tasks::run::TaskSnapshot
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct TaskSnapshot {
     pub task: &'static str,
@@ -1554,7 +1561,7 @@ pub struct TaskSnapshot {
 }
 
 // setup_tasks::run::TaskStatus
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[non_exhaustive]
 pub enum TaskStatus {
     UpToDate,
@@ -1595,7 +1602,7 @@ pub enum Attempt {
 }
 
 // setup_tasks::stamp::AttemptEnd
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum AttemptEnd {
     Ran,
@@ -1768,6 +1775,7 @@ pub struct SqliteStore {}
 impl Drop for SqliteStore {}
 impl SqliteStore {
     pub fn new(path: impl Into<PathBuf>) -> Self {}
+    #[must_use]
     pub fn durable(mut self) -> Self {}
 }
 impl StampStore for SqliteStore {}
@@ -1907,7 +1915,7 @@ where
 {}
 
 // setup_tasks::task::Completion
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Completion {
     Incomplete,
@@ -1980,7 +1988,7 @@ impl PlugInError {
 }
 
 // setup_tasks::task::SkipSetupTask
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Hash)]
 pub struct SkipSetupTask;
 impl fmt::Display for SkipSetupTask {}
 impl std::error::Error for SkipSetupTask {}
@@ -1991,6 +1999,9 @@ pub struct TaskHandle<T: 'static> {}
 impl<T: 'static, K: 'static> From<ValueTask<T, K>> for TaskHandle<T> {}
 impl<T: 'static> Clone for TaskHandle<T> {}
 impl<T: 'static> Copy for TaskHandle<T> {}
+impl<T: 'static> Eq for TaskHandle<T> {}
+impl<T: 'static> Hash for TaskHandle<T> {}
+impl<T: 'static> PartialEq for TaskHandle<T> {}
 impl<T: 'static> TaskHandle<T> {
     pub const fn new(name: &'static str) -> Self {}
     pub const fn name(&self) -> &'static str {}
