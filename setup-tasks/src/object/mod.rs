@@ -6,6 +6,7 @@ mod dyn_object;
 mod model;
 mod permit;
 mod placed;
+mod placed_row;
 mod progress;
 mod ready_error;
 mod settings;

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use super::core::ObjectCore;
 use super::dyn_object::{DynObject, Features, HelperAnswer, Order, RowId};
 use super::permit::Permit;
+use super::placed_row::Row;
 use super::{AnyObject, Object, SetupTasks, note_type};
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
@@ -51,12 +52,6 @@ struct Extra<T: SetupTasks> {
 }
 
 type CallKind<T, A> = for<'k> fn(&'k dyn DynTaskKind<T>, &'k T, &'k TaskContext) -> Option<BoxFuture<'k, Result<A>>>;
-
-/// A row of the table or an added row.
-enum Row<T: 'static> {
-    Table(&'static TaskDef<T>),
-    Added(Arc<AddedRow<T>>),
-}
 
 impl<T: SetupTasks> Placed<T> {
     pub(crate) fn new(core: ObjectCore, table: &'static TaskTable<T>, model: T) -> Self {
@@ -154,37 +149,6 @@ impl<T: SetupTasks> Placed<T> {
 /// Calls a helper closure of an added task.
 fn call_added<'a, A>(helper: Option<&HelperClosure<A>>, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, A> {
     helper.map_or(HelperAnswer::Absent, |call| HelperAnswer::Later(call(cx.get().clone())))
-}
-
-impl<T: SetupTasks> Row<T> {
-    fn name(&self) -> &'static str {
-        match self {
-            Self::Table(task) => task.name(),
-            Self::Added(row) => row.name(),
-        }
-    }
-
-    fn category(&self) -> TaskCategory {
-        match self {
-            Self::Table(task) => task.category(),
-            Self::Added(row) => match &row.action {
-                AddedAction::Kind(kind) => TaskCategory::of_kind(&**kind),
-                AddedAction::Relation(..) => TaskCategory::Relationship,
-            },
-        }
-    }
-
-    /// Calls a function with the kind of a task made from a value. Returns `None` for other tasks.
-    fn with_kind<A>(&self, call: impl FnOnce(&dyn DynTaskKind<T>) -> A) -> Option<A> {
-        match self {
-            Self::Table(TaskDef { action: Action::Value(kind), .. }) => Some(call(*kind)),
-            Self::Table(_) => None,
-            Self::Added(row) => match &row.action {
-                AddedAction::Kind(kind) => Some(call(&**kind)),
-                AddedAction::Relation(..) => None,
-            },
-        }
-    }
 }
 
 impl<T: SetupTasks> DynObject for Placed<T> {
