@@ -11,7 +11,7 @@ use setup_tasks::stamp::{Fence, HistoryFilter, MaybeReady, MemoryStore};
 
 use test_kit::{Machine, Scratch, chain};
 
-/// Leases that are free for everybody, and that all held ones lose when the test says so.
+/// Leases that are free for everybody. The test decides when all held ones are lost.
 #[derive(Clone, Default)]
 struct FakeLeases {
     fence: Arc<AtomicU64>,
