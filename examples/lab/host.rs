@@ -28,7 +28,8 @@ pub trait Host {
     fn plan(&self) -> &HostPlan;
 
     /// Returns the authority that signs the host's certificate.
-    fn signer(&self) -> &Object<Authority>;
+    #[depends_on(Authority::certificate, before = certificate)]
+    fn signer(&self) -> Object<Authority>;
 
     #[setup_task("Wait until it may be touched", check_completed = may_be_touched)]
     async fn wait(&self, cx: &TaskContext) {
@@ -53,10 +54,15 @@ pub trait Host {
         Ok(cx.state_path()?.join("host.key").exists())
     }
 
-    #[setup_task("Get a certificate signed", hash = certified, invalidator = certificate_holds)]
+    #[setup_task(
+        "Get a certificate signed",
+        subscribe = [key, signer_certificate],
+        hash = certified,
+        invalidator = certificate_holds
+    )]
     fn certificate(&self, cx: &TaskContext) -> Result<()> {
         let HostPlan { spec, domain, certificates } = self.plan();
-        let (authority_key, authority) = authority::files(self.signer())?;
+        let (authority_key, authority) = authority::files(&self.signer())?;
         let pem = certificate::host(
             spec.certified_names(domain),
             certificates.valid_days,
@@ -79,7 +85,7 @@ pub trait Host {
         certificate::is_good(&cx.stamp_path()?.join("host.pem"), &key, self.plan().certificates.renew_days)
     }
 
-    #[setup_task("Make the directories", hash = wanted_directories, invalidator = has_directories)]
+    #[setup_task("Make the directories", subscribe = [], hash = wanted_directories, invalidator = has_directories)]
     fn directories(&self, cx: &TaskContext) -> Result<()> {
         for directory in &self.plan().spec.directories {
             std::fs::create_dir_all(self.root(cx).join(directory))?;
@@ -97,10 +103,14 @@ pub trait Host {
         self.plan().spec.directories.iter().all(|directory| self.root(cx).join(directory).is_dir())
     }
 
-    #[setup_task("Install the key and the certificates", invalidator = is_installed)]
+    #[setup_task(
+        "Install the key and the certificates",
+        subscribe = [key, signer_certificate, certificate],
+        invalidator = is_installed
+    )]
     fn install(&self, cx: &TaskContext) -> Result<()> {
         let tls = self.root(cx).join("etc/tls");
-        let (_, authority) = authority::files(self.signer())?;
+        let (_, authority) = authority::files(&self.signer())?;
         whole_file::write(&tls.join("host.key"), &whole_file::read(&cx.state_path()?.join("host.key"))?, 0o600)?;
         whole_file::write(&tls.join("host.pem"), &whole_file::read(&cx.stamp_path()?.join("host.pem"))?, 0o644)?;
         whole_file::write(&tls.join("authority.pem"), &whole_file::read(&authority)?, 0o644)
@@ -112,7 +122,7 @@ pub trait Host {
         ["host.key", "host.pem", "authority.pem"].iter().all(|name| tls.join(name).exists())
     }
 
-    #[setup_task("Write the files", hash = wanted_files, invalidator = has_files)]
+    #[setup_task("Write the files", subscribe = [], hash = wanted_files, invalidator = has_files)]
     fn files(&self, cx: &TaskContext) -> Result<()> {
         for (path, text) in &self.plan().spec.files {
             whole_file::write(&self.root(cx).join(path), text, 0o644)?;

@@ -21,7 +21,6 @@ struct Gateway {
     /// Every host of the site.
     hosts: Vec<HostSpec>,
     dhcp: DhcpSpec,
-    #[depends_on(Authority::certificate, before = Host::certificate)]
     #[serde(skip)]
     authority: Object<Authority>,
 }
@@ -53,7 +52,6 @@ impl Gateway {
 struct FileServer {
     plan: HostPlan,
     share: ShareSpec,
-    #[depends_on(Authority::certificate, before = Host::certificate)]
     #[serde(skip)]
     authority: Object<Authority>,
 }
@@ -74,7 +72,7 @@ impl FileServer {
     #[setup_task(before = Host::key)]
     const CONFIGURE: InstallTemplates<FileServer, FileServer> = InstallTemplates::own();
 
-    #[setup_task("Publish the share", hash = export)]
+    #[setup_task("Publish the share", subscribe = [], hash = export)]
     fn publish(&self, cx: &TaskContext) -> Result<()> {
         whole_file::write(&self.root(cx).join("etc/exports"), &self.export(), 0o644)
     }
@@ -89,7 +87,6 @@ impl FileServer {
 #[setup_tasks(subdir = "hosts/{plan.spec.name}", id = "{plan.spec.name}", mixins(Host))]
 struct Client {
     plan: HostPlan,
-    #[depends_on(Authority::certificate, before = Host::certificate)]
     authority: Object<Authority>,
     #[depends_on(FileServer::publish)]
     server: Object<FileServer>,
@@ -97,7 +94,7 @@ struct Client {
 
 #[setup_tasks]
 impl Client {
-    #[setup_task("Mount the share", hash = mount_line)]
+    #[setup_task("Mount the share", subscribe = [Self::server_publish], hash = mount_line)]
     fn mount(&self, cx: &TaskContext) -> Result<()> {
         whole_file::write(&self.root(cx).join("etc/fstab"), &self.mount_line(), 0o644)
     }
@@ -114,8 +111,8 @@ macro_rules! hosts {
                 &self.plan
             }
 
-            fn signer(&self) -> &Object<Authority> {
-                &self.authority
+            fn signer(&self) -> Object<Authority> {
+                self.authority.clone()
             }
         })*
     };

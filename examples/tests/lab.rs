@@ -183,7 +183,7 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
     lab.lines(&["up"]);
     lab.edit("names = [\"router\", \"ns\"]", "names = [\"router\", \"dns\"]");
     let plan = lab.lines(&["plan"]);
-    assert!(plan.last().unwrap().starts_with("would run: 8 tasks on 1 object; 43 up to date in "), "{plan:?}");
+    assert!(plan.last().unwrap().starts_with("would run: 6 tasks on 1 object; 45 up to date in "), "{plan:?}");
     assert!(
         plan[0].starts_with("gateway    Render the table of hosts") && plan[0].contains("its hash changed from "),
         "{plan:?}"
@@ -198,7 +198,9 @@ fn an_edit_runs_just_what_it_touches_and_plan_and_why_say_so_beforehand() {
     let why = lab.lines(&["why", "gateway"]);
     let of = |task: &str| &why[why.iter().position(|line| line.contains(task)).unwrap() + 1];
     assert!(of("Make the key").starts_with("  up to date; last ran "), "{why:?}");
-    assert_eq!(of("Write the files"), "  would run because hosts would run first");
+    assert!(of("Write the files").starts_with("  up to date; last ran "), "{why:?}");
+    assert_eq!(of("Install the configuration"), "  would run because hosts would run first");
+    assert_eq!(of("Install the key and the certificates"), "  would run because certificate would run first");
     assert_eq!(untimed(lab.lines(&["up", "--dry-run"])), untimed(plan));
     let up = lab.lines(&["up"]);
     assert_eq!(hosts_that_ran(&up), ["gateway"]);
@@ -255,21 +257,33 @@ fn a_new_authority_key_reissues_every_certificate() {
 }
 
 #[test]
-fn a_changed_file_on_the_file_server_runs_just_what_depends_on_it() {
+fn a_changed_file_on_the_file_server_runs_nothing_else() {
     let lab = Lab::new();
     lab.lines(&["up"]);
     lab.edit("Welcome to the lab.", "Welcome back to the lab.");
-    let tasks = [
-        "ada Mount the share",
-        "edsger Mount the share",
-        "files Publish the share",
-        "files Write the files",
-        "grace Mount the share",
-    ];
     let plan = lab.lines(&["plan"]);
-    let cause = "would run: files/publish would run first, in the end because its hash changed from ";
-    assert!(plan.iter().any(|line| line.starts_with("ada ") && line.contains(cause)), "{plan:?}");
-    assert_eq!(tasks_that_ran(&lab.lines(&["up"])), tasks);
+    assert!(plan.last().unwrap().starts_with("would run: 1 task on 1 object; 50 up to date in "), "{plan:?}");
+    assert_eq!(tasks_that_ran(&lab.lines(&["up"])), ["files Write the files"]);
+}
+
+#[test]
+fn a_further_name_and_a_line_of_a_file_run_only_what_they_change() {
+    let lab = Lab::new();
+    lab.lines(&["up"]);
+    lab.edit("names = [\"router\", \"ns\"]", "names = [\"router\", \"ns\", \"time\"]");
+    lab.edit("Grace works here.", "Grace works here.\\nShe wrote the compiler.");
+    let up = lab.lines(&["up"]);
+    let expected = [
+        "gateway Get a certificate signed",
+        "gateway Install the configuration",
+        "gateway Install the key and the certificates",
+        "gateway Render dnsmasq's configuration",
+        "gateway Render the table of hosts",
+        "grace Write the files",
+    ];
+    assert_eq!(tasks_that_ran(&up), expected, "{up:#?}");
+    let unchanged: Vec<_> = up.iter().filter(|line| line.contains(" unchanged in ")).collect();
+    assert!(unchanged.len() == 1 && unchanged[0].contains("Render dnsmasq's unit"), "{unchanged:?}");
     assert!(lab.lines(&["up"])[0].starts_with("up to date"));
 }
 
@@ -363,7 +377,10 @@ fn force_runs_every_task() {
     let lab = Lab::new();
     lab.lines(&["up"]);
     assert!(
-        lab.lines(&["up", "--force"]).last().unwrap().starts_with("done: 6 objects; 43 tasks ran, 8 up to date in ")
+        lab.lines(&["up", "--force"])
+            .last()
+            .unwrap()
+            .starts_with("done: 6 objects; 36 tasks ran, 7 unchanged, 8 up to date in ")
     );
 }
 

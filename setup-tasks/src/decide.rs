@@ -114,10 +114,9 @@ impl Reason {
             (Self::NeverRan, Tense::Present) => "it has never run".to_owned(),
             (Self::Forced, Tense::Past) => "it was forced".to_owned(),
             (Self::Forced, Tense::Present) => "it is forced".to_owned(),
-            (Self::Failed { .. }, _) => format!("it {self}"),
+            (Self::Failed { .. }, _) | (Self::Always, Tense::Present) => format!("it {self}"),
             (Self::Interrupted, _) => format!("it was {self}"),
             (Self::Always, Tense::Past) => "it ran in every run".to_owned(),
-            (Self::Always, Tense::Present) => format!("it {self}"),
             _ => self.to_string(),
         }
     }

@@ -109,7 +109,7 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         places: &[Place::Task],
         excludes: NOTHING,
         read: |args, arg, errors| args.restat = arg.flag(errors).then(|| arg.key.span()),
-        meaning: "the task has changed nothing ([`Outcome::Unchanged`]) if all its `outputs` have the same content as \
+        meaning: "the task has changed nothing ([`Outcome::Unchanged`](crate::Outcome::Unchanged)) if all its `outputs` have the same content as \
                   just before its method was called",
     },
     Key {
@@ -118,8 +118,8 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         places: &[Place::Task],
         excludes: NOTHING,
         read: |args, arg, errors| args.always = arg.flag(errors),
-        meaning: "runs the task in every run, as a preflight check needs it. `()` then means [`Outcome::Unchanged`]: only \
-                  an explicit [`Outcome::Done`] is a change. Every run takes the object's lock and writes its stamp",
+        meaning: "runs the task in every run, as a preflight check needs it. `()` then means `Outcome::Unchanged`: only an \
+                  explicit `Outcome::Done` is a change. Every run takes the object's lock and writes its stamp",
     },
     Key {
         name: "check_source",
