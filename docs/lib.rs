@@ -14,6 +14,7 @@ pages! {
     tasks = "how-to/tasks.md";
     order = "how-to/order.md";
     again = "how-to/again.md";
+    handlers = "how-to/handlers.md";
     dependencies = "how-to/dependencies.md";
     mixins = "how-to/mixins.md";
     overriding = "how-to/override.md";
