@@ -101,10 +101,10 @@ mod tests {
     fn entries_follow_their_tasks_and_the_tasks_of_customizations_follow_their_stem() {
         let renames = [rename("www", "web"), rename("web.setup", "web.install"), rename("fetch", "load")];
         let mut kept = records(&[("fetch", 1), ("www.setup", 2), ("wwww", 3), ("www", 4)]);
-        let renamed = kept.rename(&renames);
+        let carried = kept.rename(&renames);
         assert_eq!(kept, records(&[("load", 1), ("web.install", 2), ("wwww", 3), ("web", 4)]));
         let moved = [rename("fetch", "load"), rename("www.setup", "web.install"), rename("www", "web")];
-        assert_eq!(renamed, Renamed { moved: moved.to_vec(), ..Renamed::default() });
+        assert_eq!(carried, Renamed { moved: moved.to_vec(), ..Renamed::default() });
         assert_eq!(kept.rename(&renames), Renamed::default(), "nothing is left to move");
     }
 
@@ -112,12 +112,12 @@ mod tests {
     fn an_entry_of_the_present_name_stays_and_a_part_of_it_is_a_remnant() {
         let renames = [rename("fetch", "load")];
         let mut both = records(&[("fetch", 1), ("load", 2)]);
-        let renamed = both.rename(&renames);
-        assert_eq!(renamed, Renamed { conflicts: renames.to_vec(), ..Renamed::default() });
+        let carried = both.rename(&renames);
+        assert_eq!(carried, Renamed { conflicts: renames.to_vec(), ..Renamed::default() });
         assert_eq!(both, records(&[("fetch", 1), ("load", 2)]));
         let mut interrupted = records(&[("fetch", 2), ("load", 2)]);
-        let renamed = interrupted.rename(&renames);
-        assert_eq!(renamed, Renamed { remnants: vec!["fetch".into()], ..Renamed::default() });
+        let carried = interrupted.rename(&renames);
+        assert_eq!(carried, Renamed { remnants: vec!["fetch".into()], ..Renamed::default() });
         assert_eq!(interrupted, records(&[("load", 2)]));
     }
 }
