@@ -245,7 +245,7 @@ pub enum Question {
     Invalidator,
 }
 
-/// The result of [`decide`].
+/// The decision whether a task runs, with its reason.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Decision {

@@ -55,6 +55,7 @@
 //! | see running tasks and their waits | [`Layout::activities`] |
 //! | inspect tasks | [`SetupTasks::inspect_class`], [`AnyObject::inspect`] |
 //! | know why a task runs | [`Reason`] |
+//! | print an error with its causes and advice | [`error`] |
 
 #![warn(missing_docs, missing_debug_implementations)]
 

@@ -1,4 +1,4 @@
-//! Tasks: their rows, their order, their handles, and the parameter and return types of their methods.
+//! Tasks: their kinds, their handles, and the parameter and return types of their methods.
 
 pub(crate) mod added;
 pub(crate) mod answer;
