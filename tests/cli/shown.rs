@@ -113,7 +113,13 @@ fn no_command_and_no_file_shows_a_secret_in_any_spelling() {
         place.write("password", &password);
         place.write("leak", &text);
         place.write("leak.way", way);
-        let named: [&[&str]; 3] = [&["why", "leaky"], &["logs", "--all", "leaky"], &["why", "leaky/after"]];
+        let named: [&[&str]; 5] = [
+            &["why", "leaky"],
+            &["logs", "--all", "leaky"],
+            &["why", "leaky/after"],
+            &["up", "-vv", "--force", "leaky"],
+            &["plan", "-v", "--force", "leaky"],
+        ];
         let mut said = self::said(&place, &COMMANDS[..19]);
         said.extend(self::said(&place, &named));
         place.write("leak.check", "");

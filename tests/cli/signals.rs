@@ -20,7 +20,7 @@ const fn case(args: &'static [&'static str], nap: &'static str, is_run: bool) ->
     Case { args, nap, is_run }
 }
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 23] = [
     case(&["up", "sleeper"], "task", true),
     case(&["up", "sleeper"], "hash", true),
     case(&["up", "sleeper", "--json"], "completion", true),
@@ -38,6 +38,12 @@ const CASES: [Case; 17] = [
     case(&["status"], "build", false),
     case(&["clear", "sleeper"], "build", false),
     case(&["list"], "build", false),
+    case(&["up", "-v", "sleeper"], "task", true),
+    case(&["history"], "build", false),
+    case(&["logs", "sleeper"], "build", false),
+    case(&["unlock", "sleeper"], "build", false),
+    case(&["ps"], "build", false),
+    case(&["prune"], "build", false),
 ];
 
 /// A process that has reached its nap.

@@ -44,6 +44,11 @@ pub const COMMANDS: &[&[&str]] = &[
     &["up", "--help"],
     &["help", "plan"],
     &["clear", "ada"],
+    &["up", "-v"],
+    &["plan", "-v", "--force"],
+    &["-q", "list"],
+    &["prune"],
+    &["clear", "g*", "--yes"],
 ];
 
 fn full() -> File {
