@@ -56,6 +56,7 @@ impl<T: 'static> Copy for Action<T> {}
 
 /// The part of a row that does not depend on the model's type.
 #[derive(Clone, Copy, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent property")]
 pub struct TaskMeta {
     pub(crate) place: TaskPosition<'static>,
     pub(crate) description: &'static str,
