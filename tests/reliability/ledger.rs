@@ -9,8 +9,10 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
+use setup_tasks::error::explain;
 use setup_tasks::fs::WholeFile;
 use setup_tasks::prelude::*;
 use setup_tasks::run::TaskStatus;
@@ -145,7 +147,17 @@ fn build(base: &Path) -> Result<Layout> {
 }
 
 #[tokio::main]
-async fn main() -> Result<()> {
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", explain(&*error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<()> {
     let mut args = std::env::args().skip(1);
     let base: PathBuf = args.next().unwrap_or_default().into();
     let mode = args.next().unwrap_or_default();
