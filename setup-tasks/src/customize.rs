@@ -187,6 +187,7 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
         layout: core.layout.clone(),
         parent: core.injector().clone(),
         host: Some(Host { object: Arc::downgrade(host.as_dyn()), stem }),
+        former: core.former.clone(),
         readonly: Some(core.readonly() || C::READONLY == Some(true)),
         id,
     };

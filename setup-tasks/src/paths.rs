@@ -175,6 +175,14 @@ impl Paths {
         Self { stamp, state, log, subdir: subdir.into(), config_error }
     }
 
+    /// Returns directories that a plan reads, each at a subdir of its own: those for the cache, for
+    /// the state and for logs.
+    pub(crate) fn at(config: &Config, [stamp, state, log]: [&str; 3]) -> Self {
+        let under = LazyDir::new;
+        let (stamp, state) = (under(config.cache_dir(), stamp), under(config.state_dir(), state));
+        Self { stamp, state, log: under(config.log_dir(), log), subdir: log.into(), config_error: None }
+    }
+
     /// Returns the stamp path without creating it.
     pub(crate) fn stamp_path(&self) -> &Path {
         &self.stamp.path

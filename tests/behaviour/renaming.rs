@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use setup_tasks::layout::AddError;
 use setup_tasks::log::logs_of;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::{Attempt, Change, Clock, Entry, MemoryStore, Stamp, Timestamp};
@@ -247,4 +248,237 @@ async fn the_name_of_a_task_is_not_part_of_its_fingerprint() {
     let open = shop.check_stamp("open").await.unwrap().unwrap().source;
     assert!(unlock.is_some() && unlock == open);
     assert_ne!(shop.check_stamp("greet").await.unwrap().unwrap().source, open);
+}
+
+/// A model whose tasks leave something in each directory, and look for it.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "{subdir}", id = "{id}")]
+struct Tenant {
+    subdir: &'static str,
+    id: &'static str,
+}
+
+impl Tenant {
+    fn of(subdir: &'static str) -> Self {
+        Self { subdir, id: subdir }
+    }
+}
+
+#[setup_tasks]
+impl Tenant {
+    #[setup_task("Move in", invalidator = has_furniture)]
+    fn move_in(&self, cx: &TaskContext) -> Result<()> {
+        std::fs::create_dir(cx.stamp_path()?.join("room"))?;
+        std::fs::write(cx.stamp_path()?.join("room/furniture"), self.id)?;
+        cx.log("moved in");
+        Ok(())
+    }
+
+    fn has_furniture(&self, cx: &TaskContext) -> Result<bool> {
+        Ok(cx.stamp_path()?.join("room/furniture").exists())
+    }
+
+    #[setup_task("Keep the key", check_completed = has_key)]
+    fn keep_key(&self, cx: &TaskContext) -> Result<()> {
+        Ok(std::fs::write(cx.state_path()?.join("key"), self.id)?)
+    }
+
+    fn has_key(&self, cx: &TaskContext) -> Result<bool> {
+        Ok(cx.state_path()?.join("key").exists())
+    }
+}
+
+async fn move_in(layout: &Layout, tenant: Tenant) {
+    layout.add(tenant).unwrap().run_setup_tasks().await.unwrap();
+}
+
+/// Returns the owner of what is under a subdir: of its cache and of its state.
+fn owners(layout: &Layout, subdir: &str) -> [Option<String>; 2] {
+    let config = layout.config();
+    let read = |path: std::path::PathBuf| std::fs::read_to_string(path).ok();
+    [read(config.cache_dir().join(subdir).join("room/furniture")), read(config.state_dir().join(subdir).join("key"))]
+}
+
+fn both(owner: &str) -> [Option<String>; 2] {
+    [Some(owner.to_owned()), Some(owner.to_owned())]
+}
+
+#[tokio::test]
+async fn a_renamed_object_takes_everything_over_and_a_plan_reads_it_as_if_moved() {
+    let place = Scratch::new();
+    for (store, layout) in layouts(&place) {
+        // The former name is a subdir, and then an id.
+        for (number, former) in ["homes/old", "the old one"].into_iter().enumerate() {
+            let [old, new] = [["homes/old", "homes/new"], ["homes/older", "new/one"]][number];
+            move_in(&layout(), Tenant { subdir: old, id: ["homes/old", "the old one"][number] }).await;
+            let open = || {
+                let layout = layout();
+                let tenant = layout.object_builder(Tenant::of(new)).formerly(former).add().unwrap();
+                (layout, tenant)
+            };
+            let before = place.tree();
+            {
+                let (layout, tenant) = open();
+                layout.plan_only();
+                let plan = tenant.as_any().plan().await.unwrap();
+                assert!(plan.is_up_to_date(), "{store} {former}: {:?}", lines(&plan));
+                let summary = layout.run().await.unwrap().summary();
+                assert!(summary.starts_with("up to date"), "{store} {former}: {summary}");
+                assert!(tenant.check_stamp("move_in").await.unwrap().is_some(), "{store} {former}");
+                assert_eq!(logs_of(tenant.as_any(), None).unwrap().len(), 1, "{store} {former}");
+                assert!(layout.orphans().await.unwrap().iter().all(|orphan| orphan.stamp_subdir() != old), "{store}");
+            }
+            assert_eq!(place.tree(), before, "{store} {former}: a plan changes nothing");
+            let (layout, tenant) = open();
+            assert!(tenant.run_setup_tasks().await.unwrap().is_up_to_date(), "{store} {former}");
+            assert_eq!(owners(&layout, new), both(former), "{store} {former}");
+            assert_eq!(owners(&layout, old), [None, None], "{store} {former}");
+            assert_eq!(logs_of(tenant.as_any(), None).unwrap().len(), 1, "{store} {former}");
+            let known = layout.store().objects().await.unwrap();
+            let known: Vec<_> = known.iter().map(|object| object.subdir.as_str()).collect();
+            assert!(known.contains(&new) && !known.contains(&old), "{store} {former}: {known:?}");
+            drop((tenant, layout));
+            let after = place.tree();
+            assert!(open().1.run_setup_tasks().await.unwrap().is_up_to_date(), "{store} {former}");
+            assert_eq!(place.tree(), after, "{store} {former}: it moves once");
+        }
+        std::fs::remove_dir_all(place.path()).unwrap();
+        std::fs::create_dir(place.path()).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_fleet_of_many_objects_takes_them_over() {
+    let place = Scratch::new();
+    let names: Vec<&'static str> = (0..100).map(|number| &*format!("t{number}").leak()).collect();
+    {
+        let layout = place.layout();
+        names.iter().for_each(|name| drop(layout.add(Tenant::of(name)).unwrap()));
+        assert!(layout.run().await.unwrap().is_success());
+    }
+    let layout = place.layout();
+    for name in &names {
+        let new = &*format!("new/{name}").leak();
+        layout.object_builder(Tenant::of(new)).formerly(*name).add().unwrap();
+    }
+    let report = layout.run().await.unwrap();
+    assert!(report.summary().starts_with("up to date"), "{}", report.summary());
+    assert!(layout.orphans().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_former_name_that_is_present_or_claimed_twice_is_an_error_that_names_both() {
+    let layout = Layout::in_memory().unwrap();
+    layout.add(Tenant { subdir: "homes/a", id: "a" }).unwrap();
+    let formerly = |new: &'static str, old: &str| layout.object_builder(Tenant::of(new)).formerly(old).add();
+    for present in ["a", "homes/a", "homes//a/"] {
+        let error = formerly("b", present).unwrap_err();
+        assert!(matches!(&error, AddError::FormerIsPresent { id, other, .. } if id == "b" && other == "a"), "{error}");
+    }
+    formerly("c", "homes/old").unwrap();
+    let error = formerly("d", "homes/old").unwrap_err();
+    assert_eq!(error.to_string(), "`c` and `d` both were formerly `homes/old`");
+    let error = layout.add(Tenant::of("homes/old")).unwrap_err();
+    assert_eq!(error.to_string(), "`c` was formerly `homes/old`, but `homes/old` has this name now");
+    assert!(matches!(formerly("e", "e").unwrap_err(), AddError::FormerIsPresent { .. }));
+    assert!(matches!(formerly("f", "../f").unwrap_err(), AddError::Path { .. }));
+}
+
+#[tokio::test]
+async fn with_records_under_both_names_nothing_moves() {
+    let place = Scratch::new();
+    for (store, layout) in place.layouts() {
+        move_in(&layout(), Tenant::of("old")).await;
+        move_in(&layout(), Tenant::of("new")).await;
+        let layout = layout();
+        let tenant = layout.object_builder(Tenant::of("new")).formerly("old").add().unwrap();
+        assert!(tenant.run_setup_tasks().force_all().await.is_err(), "{store}: its own room exists");
+        assert_eq!((owners(&layout, "old"), owners(&layout, "new")), (both("old"), both("new")), "{store}");
+        let orphans = layout.orphans().await.unwrap();
+        assert_eq!(orphans.iter().map(|orphan| orphan.id()).collect::<Vec<_>>(), ["old"], "{store}");
+        orphans[0].prune(true).await.unwrap();
+        assert_eq!(owners(&layout, "new"), both("new"), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn objects_within_each_other_are_moved_without_the_others() {
+    let place = Scratch::new();
+    for (store, layout) in place.layouts() {
+        for subdir in ["site", "site/db", "site/gone", "site/left"] {
+            move_in(&layout(), Tenant::of(subdir)).await;
+        }
+        let layout = layout();
+        // The present name is within the former one.
+        let web = layout.object_builder(Tenant::of("site/web")).formerly("site").add().unwrap();
+        layout.add(Tenant::of("site/db")).unwrap();
+        let up = layout.object_builder(Tenant::of("up")).formerly("site/gone").add().unwrap();
+        let report = layout.run().await.unwrap();
+        assert!(report.summary().starts_with("up to date"), "{store}: {}", report.summary());
+        for (subdir, owner) in
+            [("site/web", "site"), ("site/db", "site/db"), ("up", "site/gone"), ("site/left", "site/left")]
+        {
+            assert_eq!(owners(&layout, subdir), both(owner), "{store}: {subdir}");
+        }
+        assert_eq!(owners(&layout, "site"), [None, None], "{store}");
+        drop((web, up));
+        let orphans = layout.orphans().await.unwrap();
+        assert_eq!(orphans.iter().map(|orphan| orphan.id()).collect::<Vec<_>>(), ["site/left"], "{store}");
+    }
+}
+
+#[tokio::test]
+async fn two_runs_at_once_move_an_object_once() {
+    let place = Scratch::new();
+    move_in(&place.layout(), Tenant::of("old")).await;
+    let run = || {
+        let layout = place.layout();
+        let tenant = layout.object_builder(Tenant::of("new")).formerly("old").add().unwrap();
+        async move {
+            let report = tenant.run_setup_tasks().await.unwrap();
+            drop(layout);
+            report.is_up_to_date()
+        }
+    };
+    let (one, other) = tokio::join!(run(), run());
+    assert!(one && other);
+    assert_eq!(owners(&place.layout(), "new"), both("old"));
+}
+
+#[tokio::test]
+async fn a_move_waits_for_a_run_under_the_old_name_and_reports_its_holder() {
+    let place = Scratch::new();
+    let old = place.layout();
+    let machine = old.add(test_kit::Machine::new("old")).unwrap();
+    machine.run_setup_tasks().await.unwrap();
+    let gate = machine.knobs.gate("second");
+    let running = tokio::spawn(machine.run_setup_tasks().force_all().into_future());
+    gate.arrived().await;
+    let renamed =
+        |layout: &Layout| layout.object_builder(test_kit::Machine::new("new")).formerly("machines/old").add().unwrap();
+    let impatient = place.layout_with(|config| config.lock_timeout_secs = 0);
+    let error = test_kit::chain(renamed(&impatient).run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("`new` cannot take over what it has under its former name `machines/old`"), "{error}");
+    assert!(error.contains("held by process"), "{error}");
+    let layout = place.layout();
+    let waiting = tokio::spawn(renamed(&layout).run_setup_tasks().into_future());
+    gate.open();
+    running.await.unwrap().unwrap();
+    assert!(waiting.await.unwrap().unwrap().is_up_to_date());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_move_follows_no_link() {
+    let place = Scratch::new();
+    let outside = tempfile::tempdir().unwrap();
+    std::fs::write(outside.path().join("precious"), "").unwrap();
+    move_in(&place.layout(), Tenant::of("old")).await;
+    let layout = place.layout();
+    let cache = layout.config().cache_dir();
+    std::os::unix::fs::symlink(outside.path(), cache.join("old/link")).unwrap();
+    let tenant = layout.object_builder(Tenant::of("new")).formerly("old").add().unwrap();
+    assert!(tenant.run_setup_tasks().await.unwrap().is_up_to_date());
+    assert_eq!(std::fs::read_link(cache.join("new/link")).unwrap(), outside.path());
+    assert!(outside.path().join("precious").exists());
 }

@@ -99,3 +99,39 @@ fn a_prune_that_is_killed_at_any_moment_is_finished_by_the_next() {
     }
     assert!(interrupted > 3, "{interrupted} of 30 kills came before the end");
 }
+
+#[test]
+fn a_move_that_is_killed_at_any_moment_is_finished_by_the_next_run() {
+    const FILES: usize = 300;
+    let place = Project::new();
+    place.good(&["up"]);
+    let cache = |name: &str| place.file(".setup-tasks/cache/clients").join(name);
+    std::fs::create_dir_all(cache("ada")).unwrap();
+    (0..FILES).for_each(|file| std::fs::write(cache("ada").join(file.to_string()), "").unwrap());
+    let (mut old, mut new, mut interrupted) = ("ada", "bob", 0);
+    for number in 0..30 {
+        place.write("site.txt", format!("{new}\ngrace\n"));
+        place.write("renamed.txt", format!("{new} {old}"));
+        let plan = place.good(&["plan"]);
+        assert!(plan.starts_with("up to date: 4 objects"), "{number}: {plan}");
+        let mut up = place.command(&["up"]);
+        let mut up = up.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_micros(1000 * number));
+        up.kill().unwrap();
+        up.wait().unwrap();
+        interrupted += u32::from(
+            place
+                .file(".setup-tasks/cache/.setup-tasks/moves")
+                .read_dir()
+                .is_ok_and(|mut moves| moves.next().is_some()),
+        );
+        let plan = place.good(&["plan"]);
+        assert!(plan.starts_with("up to date: 4 objects"), "{number}: {plan}");
+        let up = place.good(&["up"]);
+        assert!(up.starts_with("up to date: 4 objects"), "{number}: {up}");
+        assert_eq!(cache(new).read_dir().unwrap().count(), FILES, "{number}");
+        assert!(!cache(old).exists() && place.file(".setup-tasks/state/clients").join(new).join("looked").exists());
+        (old, new) = (new, old);
+    }
+    assert!(interrupted > 0, "{interrupted} of 30 kills came within a move");
+}

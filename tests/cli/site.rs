@@ -284,11 +284,17 @@ fn build_layout() -> Result<Layout> {
         layout.add_source("site.txt");
     }
     let names = std::fs::read_to_string("site.txt").unwrap_or_else(|_| "ada\ngrace\n".to_owned());
+    let renamed = std::fs::read_to_string("renamed.txt").unwrap_or_default();
     let words = vec!["good".to_owned(), "morning".to_owned()];
     let server = layout.add(FileServer { name: "main".into(), words })?;
     for name in names.lines() {
         anyhow::ensure!(name.chars().all(char::is_alphanumeric), "site.txt: {name:?} is no name of a client");
-        layout.object_builder(Client { name: name.into(), server: server.clone() }).readonly(name == "frozen").add()?;
+        let client = layout.object_builder(Client { name: name.into(), server: server.clone() });
+        let client = client.readonly(name == "frozen");
+        match renamed.split_once(' ').filter(|(new, _)| *new == name) {
+            Some((_, old)) => client.formerly(format!("clients/{old}")).add()?,
+            None => client.add()?,
+        };
     }
     layout.add(Moody)?;
     for (number, id) in std::fs::read_to_string("odd.txt").unwrap_or_default().lines().enumerate() {

@@ -109,6 +109,8 @@ struct Objects {
     by_id: HashMap<Arc<str>, usize>,
     /// The indices of objects whose subdir differs from their id, by subdir.
     by_subdir: HashMap<Arc<str>, usize>,
+    /// The indices of the objects that had other names, by each of these names.
+    former: HashMap<Arc<str>, usize>,
 }
 
 impl Objects {
@@ -390,7 +392,7 @@ impl Layout {
     }
 
     /// Returns whether an object of the layout has the subdir.
-    fn has_subdir(&self, subdir: &str) -> bool {
+    pub(crate) fn has_subdir(&self, subdir: &str) -> bool {
         self.objects().at(subdir).is_some()
     }
 

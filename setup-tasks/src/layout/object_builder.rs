@@ -3,12 +3,12 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::Layout;
+use super::{Layout, Objects};
 use crate::config::ConfigError;
 use crate::depends::{RelatedTask, Relative};
 use crate::error_help;
 use crate::injector::Injector;
-use crate::object::{AnyObject, DynObject, Object, ObjectCore, Placed, Placing, SetupTasks};
+use crate::object::{AnyObject, DynObject, FormerObject, Object, ObjectCore, Placed, Placing, SetupTasks};
 use crate::paths::{PathError, normal_subdir};
 use crate::secret;
 use crate::task::added::{AddTaskError, AddedRow, NewPosition};
@@ -61,6 +61,26 @@ pub enum AddError {
         /// The name with the secret replaced.
         shown: String,
     },
+    /// An object that is in the layout has the former name of another one.
+    #[error("`{id}` was formerly `{former}`, but `{other}` has this name now")]
+    FormerIsPresent {
+        /// The id of the object with the former name.
+        id: String,
+        /// The former name.
+        former: String,
+        /// The id of the object that has the name now.
+        other: String,
+    },
+    /// Two objects have the same former name.
+    #[error("`{first}` and `{second}` both were formerly `{former}`")]
+    FormerTwice {
+        /// The id of the existing object.
+        first: String,
+        /// The id of the new object.
+        second: String,
+        /// The former name.
+        former: String,
+    },
     /// Tasks that a plug-in adds to the type cannot be added.
     #[error(transparent)]
     PlugIn(#[from] PlugInError),
@@ -91,6 +111,12 @@ impl AddError {
             Self::Id { .. } => Some("give one of them another id".into()),
             Self::Subdir { .. } => Some("include a field in `subdir` that differs between them".into()),
             Self::Secret { what, .. } => Some(format!("build the {what} from values that may be shown").into()),
+            Self::FormerIsPresent { other, .. } => {
+                Some(format!("remove `formerly`, or take `{other}` out of the layout").into())
+            }
+            Self::FormerTwice { former, .. } => {
+                Some(format!("keep `formerly` on the object that takes over what `{former}` left").into())
+            }
             Self::PlugIn(error) => error.help(),
             Self::Dependency(error) => error.help(),
             Self::Path { .. } | Self::UnknownTask { .. } => None,
@@ -108,6 +134,7 @@ pub struct ObjectBuilder<'l, T> {
     readonly: Option<bool>,
     injector: Option<Injector>,
     dependencies: Vec<Dependency>,
+    formerly: Vec<String>,
 }
 
 impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {
@@ -179,7 +206,7 @@ impl Dependency {
 
 impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub(super) fn new(layout: &'l Layout, model: T) -> Self {
-        Self { layout, model, id: None, readonly: None, injector: None, dependencies: Vec::new() }
+        Self { layout, model, id: None, readonly: None, injector: None, dependencies: Vec::new(), formerly: Vec::new() }
     }
 
     /// Sets an id in place of the model's own.
@@ -207,6 +234,41 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
         self
     }
 
+    /// Names the object as it was called before: by its old `subdir`, or by its old id. The first
+    /// run moves stamps, cache, state and logs to the present name, so that no task runs because of
+    /// the new name. A plan reads them in their old place. Several calls name several old names.
+    ///
+    /// ```
+    /// use setup_tasks::{Config, Layout, prelude::*};
+    ///
+    /// #[derive(SetupTasks)]
+    /// #[setup_tasks(subdir = "hosts/{name}")]
+    /// struct Host { name: &'static str }
+    ///
+    /// #[setup_tasks]
+    /// impl Host {
+    ///     #[setup_task("Install the system")]
+    ///     fn install(&self) {}
+    /// }
+    ///
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// # let place = tempfile::tempdir()?;
+    /// # let config = Config::new(place.path());
+    /// let layout = Layout::new(config.clone());
+    /// layout.add(Host { name: "old" })?.run_setup_tasks().await?;
+    /// # drop(layout);
+    ///
+    /// // A later version of the program:
+    /// let layout = Layout::new(config);
+    /// let host = layout.object_builder(Host { name: "new" }).formerly("hosts/old").add()?;
+    /// assert!(host.run_setup_tasks().await?.is_up_to_date());
+    /// # Ok(()) }
+    /// ```
+    pub fn formerly(mut self, name: impl Into<String>) -> Self {
+        self.formerly.push(name.into());
+        self
+    }
+
     /// Adds the object to the layout.
     ///
     /// # Errors
@@ -225,6 +287,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             }
         }
         let subdir = normal_subdir(&subdir).map_err(|source| AddError::Path { id: id.clone(), source })?;
+        let former = former_names(self.formerly, &id, &subdir)?;
         let id = Arc::<str>::from(id);
         let subdir = if *subdir == *id { id.clone() } else { subdir.into() };
         let placing = Placing {
@@ -234,6 +297,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             layout: self.layout.of_object(),
             host: None,
             readonly: self.readonly,
+            former: (!former.is_empty()).then(|| Arc::new(FormerObject::new(former.clone()))),
         };
         let object = Object::new(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
         self.dependencies.into_iter().try_for_each(|dependency| object.add_row(dependency.into_row()))?;
@@ -247,7 +311,9 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             let first = first.id().to_owned();
             return Err(AddError::Subdir { first, second: id.to_string(), subdir: subdir.to_string() });
         }
+        check_former_names(&objects, &id, &subdir, &former)?;
         let at = objects.all.len();
+        objects.former.extend(former.into_iter().map(|name| (name, at)));
         if subdir != id {
             objects.by_subdir.insert(subdir, at);
         }
@@ -255,6 +321,43 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
         objects.all.push(object.as_any().clone());
         Ok(object)
     }
+}
+
+/// Returns the former names of an object in the normal form of subdirs, each once.
+fn former_names(names: Vec<String>, id: &str, subdir: &str) -> Result<Vec<Arc<str>>, AddError> {
+    let mut former: Vec<Arc<str>> = Vec::new();
+    for name in names {
+        let normal = normal_subdir(&name).map_err(|source| AddError::Path { id: id.to_owned(), source })?;
+        if normal == subdir || normal == id {
+            return Err(AddError::FormerIsPresent { id: id.to_owned(), former: name, other: id.to_owned() });
+        }
+        if !former.iter().any(|known| **known == *normal) {
+            former.push(normal.into());
+        }
+    }
+    Ok(former)
+}
+
+/// Checks that no object has the former name of another one, and that no two have the same.
+fn check_former_names(objects: &Objects, id: &str, subdir: &str, former: &[Arc<str>]) -> Result<(), AddError> {
+    let id_of = |at: &usize| objects.all[*at].id().to_owned();
+    for name in [id, subdir] {
+        if let Some(claimant) = objects.former.get(name) {
+            let (former, other) = (name.to_owned(), id.to_owned());
+            return Err(AddError::FormerIsPresent { id: id_of(claimant), former, other });
+        }
+    }
+    for name in former {
+        if let Some(other) = objects.by_id.get(name).map(|at| &objects.all[*at]).or_else(|| objects.at(name)) {
+            let (id, former, other) = (id.to_owned(), name.to_string(), other.id().to_owned());
+            return Err(AddError::FormerIsPresent { id, former, other });
+        }
+        if let Some(first) = objects.former.get(name) {
+            let (second, former) = (id.to_owned(), name.to_string());
+            return Err(AddError::FormerTwice { first: id_of(first), second, former });
+        }
+    }
+    Ok(())
 }
 
 /// Checks that every task that a relationship names by a string exists, as far as the related

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use super::Layout;
 use crate::error_help;
 use crate::lease::{HeldLease, LeaseError, acquire};
+use crate::object::nested;
 use crate::paths::{PathError, normal_subdir};
 use crate::private_dir::PrivateDir;
-use crate::stamp::{Change, StampError, StoredObject};
+use crate::stamp::{Change, StampError, StampStore, StoredObject};
+use crate::work::WorkContext;
 
 /// An object that the store knows and the layout no longer has: [`Layout::orphans`].
 #[derive(Clone, Debug)]
@@ -95,12 +97,32 @@ impl Layout {
         for object in &stored {
             // No object can have had another spelling of a subdir.
             let is_plain = normal_subdir(&object.subdir).is_ok_and(|normal| normal == object.subdir);
-            if is_plain && !self.has_subdir(&object.subdir) {
+            if is_plain && !self.has_subdir(&object.subdir) && !self.is_claimed(object).await? {
                 orphans.extend(self.orphan(object, &subdirs).await?);
             }
         }
         orphans.sort_by(|a, b| (&a.id, &a.subdir).cmp(&(&b.id, &b.subdir)));
         Ok(orphans)
+    }
+
+    /// Returns whether an object of the layout takes over what the stored object has.
+    async fn is_claimed(&self, object: &StoredObject) -> Result<bool, StampError> {
+        let claimant = {
+            let objects = self.objects();
+            let names = [Some(&object.subdir), object.id.as_ref()];
+            let at = names.into_iter().flatten().find_map(|name| objects.former.get(&**name));
+            at.map(|&at| objects.all[at].clone())
+        };
+        let Some(claimant) = claimant else { return Ok(false) };
+        let mode = self.mode_for(WorkContext::mode_now());
+        Ok(claimant.0.core().pending_from(mode).await?.is_some_and(|from| *from == *object.subdir))
+    }
+
+    /// Returns the subdirs of all objects of the layout and of the store.
+    pub(crate) async fn other_subdirs(&self, store: &dyn StampStore) -> Result<Vec<Arc<str>>, StampError> {
+        let mut subdirs = self.subdirs();
+        subdirs.extend(store.objects().await?.into_iter().map(|object| Arc::from(object.subdir)));
+        Ok(subdirs)
     }
 
     /// Returns an object that is not in the layout, or `None` if nothing of it is left.
@@ -195,12 +217,6 @@ impl Orphan {
     }
 }
 
-/// Returns the subdirs within `subdir`, relative to it.
-fn nested<'s>(subdir: &str, others: impl Iterator<Item = &'s str>) -> Vec<PathBuf> {
-    let inside = format!("{subdir}/");
-    others.filter_map(|other| other.strip_prefix(&*inside)).map(PathBuf::from).collect()
-}
-
 fn paths(keep: &[PathBuf]) -> Vec<&Path> {
     keep.iter().map(PathBuf::as_path).collect()
 }
@@ -222,16 +238,7 @@ fn remove(root: &Path, subdir: &str, keep: &[PathBuf], is_kept: impl Fn(&str) ->
         let Some(root) = PrivateDir::open(root)? else { return Ok(()) };
         let Some(directory) = root.find(subdir)? else { return Ok(()) };
         directory.clear(&paths(keep))?;
-        let mut at = subdir;
-        loop {
-            let (parent, name) = at.rsplit_once('/').unwrap_or(("", at));
-            let above = if parent.is_empty() { None } else { root.find(parent)? };
-            let is_removed = above.as_ref().unwrap_or(&root).remove_empty(name)?;
-            if !is_removed || parent.is_empty() || is_kept(parent) {
-                return Ok(());
-            }
-            at = parent;
-        }
+        root.remove_empty_upwards(subdir, is_kept)
     };
     remove().map_err(|source| PathError::Io { action: "remove", path: root.join(subdir), source })
 }

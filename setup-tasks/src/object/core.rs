@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::any::AnyObject;
 use super::dyn_object::{DynObject, RowId};
+use super::former::FormerObject;
 use super::permit::Permit;
 use super::progress::ObjectProgress;
 use crate::config::Config;
@@ -45,6 +46,8 @@ pub(crate) struct ObjectCore {
     /// The object's part of the records that a fleet read at its start, until the object's run in
     /// that fleet takes it.
     prefetched: Mutex<Option<(RequestId, Range<usize>)>>,
+    /// The former names of the object, or of the host of a customization.
+    pub(crate) former: Option<Arc<FormerObject>>,
     /// The former names of the object's tasks.
     pub(crate) former_names: FormerNames,
     /// Whether the store has the object's id and type from this process.
@@ -80,11 +83,13 @@ pub(crate) struct Placing {
     pub(crate) parent: Injector,
     pub(crate) host: Option<Host>,
     pub(crate) readonly: Option<bool>,
+    /// The former names of the object, or of the host of a customization.
+    pub(crate) former: Option<Arc<FormerObject>>,
 }
 
 impl ObjectCore {
     pub(crate) fn new<T: super::SetupTasks>(placing: Placing, model: &T) -> Self {
-        let Placing { id, subdir, layout, parent, host, readonly } = placing;
+        let Placing { id, subdir, layout, parent, host, readonly, former } = placing;
         Self {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
@@ -95,6 +100,7 @@ impl ObjectCore {
             current_row: AtomicUsize::new(0),
             relatives: KnownRelatives::default(),
             prefetched: Mutex::new(None),
+            former,
             former_names: FormerNames::default(),
             is_identified: AtomicBool::new(false),
             readonly: OnceLock::new(),
@@ -169,6 +175,11 @@ impl ObjectCore {
     }
 
     pub(crate) fn paths(&self) -> &Paths {
+        if let Some(planned) = self.former.as_ref().and_then(|former| former.planned())
+            && self.is_dry_run()
+        {
+            return planned;
+        }
         self.paths.get_or_init(|| {
             let config = self.config();
             let is_layouts = std::ptr::eq(config, self.layout.config());
@@ -232,6 +243,7 @@ impl ObjectCore {
         change: Change,
     ) -> Result<(), StampError> {
         self.prefetch(None);
+        self.settle().await?;
         self.write(fence, vec![change]).await
     }
 
@@ -278,7 +290,10 @@ impl ObjectCore {
     /// read at its start if there are any. The run reads them again under the object's lock before
     /// it changes them.
     pub(crate) async fn load_for(&self, cx: &RequestCx<'_>) -> Result<Records, StampError> {
-        let prefetched = self.prefetched().take().filter(|(of, _)| *of == cx.request);
+        let prefetched = self.prefetched().take().filter(|(of, _)| *of == cx.request && self.former.is_none());
+        if !cx.mode.is_plan() {
+            self.settle().await?;
+        }
         let decode = |bytes: &[u8]| match bytes {
             [] => Ok(Records::default()),
             bytes => self.layout.store().decode(&self.subdir, bytes),
@@ -286,7 +301,7 @@ impl ObjectCore {
         let read = prefetched.and_then(|(_, part)| cx.fleet?.prefetched.get(part).map(decode));
         let records = match read {
             Some(read) => read?,
-            None => self.layout.store_for(cx.mode).load(&self.subdir).await?,
+            None => self.stored(cx.mode).await?,
         };
         Ok(self.seen(records))
     }
@@ -307,7 +322,7 @@ impl ObjectCore {
 
     /// Loads the object's current records and advances the clock to their times.
     pub(crate) async fn load_in(&self, mode: Mode) -> Result<Records, StampError> {
-        Ok(self.seen(self.layout.store_for(mode).load(&self.subdir).await?))
+        Ok(self.seen(self.stored(mode).await?))
     }
 
     /// Like [`load`](Self::load), for the holder of the object's lease, which may have read

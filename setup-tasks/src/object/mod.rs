@@ -3,7 +3,9 @@
 mod any;
 mod core;
 mod dyn_object;
+pub(crate) mod former;
 mod model;
+mod moving;
 mod permit;
 mod placed;
 mod placed_row;
@@ -20,7 +22,9 @@ use std::sync::Arc;
 pub use any::AnyObject;
 pub(crate) use core::{Host, ObjectCore, Placing};
 pub(crate) use dyn_object::{DynObject, Features, HelperAnswer, Order, RowId};
+pub(crate) use former::FormerObject;
 pub use model::{HasBlock, NoBlock, SetupTasks};
+pub(crate) use moving::nested;
 pub(crate) use permit::Permit;
 pub(crate) use placed::Placed;
 pub(crate) use progress::{

@@ -253,6 +253,15 @@ impl PrivateDir {
         Ok(())
     }
 
+    /// Moves a file or a directory into another directory.
+    pub(crate) fn rename_into(&self, name: &OsStr, target: &Self) -> io::Result<()> {
+        self.require_name(name)?;
+        match fs::renameat(&self.handle, name, &target.handle, name) {
+            Err(Errno::XDEV) => Err(Refusal::Mount(self.path.join(name)).into()),
+            renamed => Ok(renamed?),
+        }
+    }
+
     /// Removes an empty directory. Returns whether it is gone, which a directory with contents is
     /// not.
     pub(crate) fn remove_empty(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {

@@ -108,6 +108,10 @@ impl PrivateDir {
         Ok(())
     }
 
+    pub(crate) fn rename_into(&self, name: &OsStr, target: &Self) -> io::Result<()> {
+        fs::rename(self.path.join(name), target.path.join(name))
+    }
+
     pub(crate) fn remove_empty(&self, name: impl AsRef<OsStr>) -> io::Result<bool> {
         match found(fs::remove_dir(self.path.join(name.as_ref()))) {
             Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty => Ok(false),

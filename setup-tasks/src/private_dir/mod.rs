@@ -77,6 +77,8 @@ pub(crate) enum Refusal {
     Open(PathBuf),
     #[error("`{}` is a mount point", .0.display())]
     Mount(PathBuf),
+    #[error("`{}` exists already", .0.display())]
+    Exists(PathBuf),
 }
 
 /// Returns a remedy for an error of the operating system or a [`Refusal`].
@@ -90,6 +92,7 @@ pub(crate) fn help(error: &io::Error) -> &'static str {
         }
         (Some(Refusal::Open(_)), _) => "configure a directory on a file system that supports permissions",
         (Some(Refusal::Mount(_)), _) => "unmount it, and run again",
+        (Some(Refusal::Exists(_)), _) => "move or remove one of the two, and run again",
         (None, io::ErrorKind::InvalidFilename) => "configure a directory with a shorter path, or use shorter names",
         (None, io::ErrorKind::StorageFull) => "free space on the disk, and run again",
         (None, _) => "check that it is on a writable disk and belongs to the current user",

@@ -71,6 +71,7 @@ impl Session {
         let stops = cx.stops(core.layout.stop());
         // The server starts before the lease is acquired, so that a process that finds the lease held
         // can query its holder and the reason.
+        core.settle().await?;
         core.layout.answer_others();
         let (leases, renewals) = core.layout.leases();
         let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {

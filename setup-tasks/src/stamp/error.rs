@@ -74,6 +74,16 @@ pub enum StampError {
         /// The highest fence that the store has seen for the object.
         seen: super::Fence,
     },
+    /// What an object has under a former name cannot be moved to its present one.
+    #[error("`{object}` cannot take over what it has under its former name `{from}`")]
+    Rename {
+        /// The former name.
+        from: String,
+        /// The id of the object.
+        object: String,
+        /// The error of a lease or of a directory.
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
     /// A store outside this crate failed.
     #[error("the stamp store failed")]
     Other {
@@ -123,7 +133,7 @@ impl StampError {
                 "compare the number of processes and threads of this user with the limit (`ulimit -u`)".into()
             }
             Self::Database { .. } => "see whether another program holds it open, and run again".into(),
-            Self::Other { .. } => return None,
+            Self::Rename { .. } | Self::Other { .. } => return None,
         })
     }
 
