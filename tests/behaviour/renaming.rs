@@ -456,7 +456,7 @@ async fn a_move_waits_for_a_run_under_the_old_name_and_reports_its_holder() {
     gate.arrived().await;
     let renamed =
         |layout: &Layout| layout.object_builder(test_kit::Machine::new("new")).formerly("machines/old").add().unwrap();
-    let impatient = place.layout_with(|config| config.lock_timeout_secs = 0);
+    let impatient = place.layout_with(|config| config.lease_timeout_secs = 0);
     let error = test_kit::chain(renamed(&impatient).run_setup_tasks().await.unwrap_err());
     assert!(error.contains("`new` cannot take over what it has under its former name `machines/old`"), "{error}");
     assert!(error.contains("held by process"), "{error}");

@@ -83,7 +83,8 @@ impl ObjectCore {
             return Ok(());
         }
         let settle = || Box::pin(self.take_over(former));
-        former.settled.get_or_try_init(settle).await.map(|_| ())
+        former.settled.get_or_try_init(settle).await?;
+        Ok(())
     }
 
     /// Returns the old subdir whose records and directories belong to the object and are not moved
@@ -232,7 +233,7 @@ impl ObjectCore {
     /// Takes the lease of a subdir. Waits for another holder as a run does.
     async fn lease(&self, subdir: &str) -> Result<HeldLease, LeaseError> {
         let (leases, renewals) = self.layout.leases();
-        let (since, timeout) = (Instant::now(), self.config().lock_timeout());
+        let (since, timeout) = (Instant::now(), self.config().lease_timeout());
         let mut pause = FIRST_PAUSE;
         loop {
             let holder = match acquire(leases, renewals, (&self.id, subdir)).await? {

@@ -69,9 +69,10 @@ impl Session {
     ) -> Result<SessionStart, RunError> {
         let core = object.core();
         let stops = cx.stops(core.layout.stop());
+        // A move from a former name needs the lease itself.
+        core.settle().await?;
         // The server starts before the lease is acquired, so that a process that finds the lease held
         // can query its holder and the reason.
-        core.settle().await?;
         core.layout.answer_others();
         let (leases, renewals) = core.layout.leases();
         let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {

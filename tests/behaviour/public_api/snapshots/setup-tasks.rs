@@ -1161,6 +1161,8 @@ pub enum AddError {
     Subdir { first: String, second: String, subdir: String },
     Path { id: String, source: PathError },
     Secret { type_name: &'static str, what: &'static str, shown: String },
+    FormerIsPresent { id: String, former: String, other: String },
+    FormerTwice { first: String, second: String, former: String },
     PlugIn(PlugInError),
     Dependency(AddTaskError),
     UnknownTask { id: String, other: String, task: String, known: String },
@@ -1189,6 +1191,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub fn readonly(mut self, readonly: bool) -> Self {}
     pub fn under(mut self, injector: &Injector) -> Self {}
     pub fn depends_on(mut self, dependency: Dependency) -> Self {}
+    pub fn formerly(mut self, name: impl Into<String>) -> Self {}
     pub fn add(self) -> Result<Object<T>, AddError> {}
 }
 impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {}
@@ -1810,6 +1813,11 @@ pub enum StampError {
     DiskFull { path: PathBuf },
     Io { action: &'static str, path: PathBuf, source: std::sync::Arc<io::Error> },
     Fenced { object: String, fence: super::Fence, seen: super::Fence },
+    Rename {
+        from: String,
+        object: String,
+        source: std::sync::Arc<dyn std::error::Error + Send + Sync>,
+    },
     Other { source: std::sync::Arc<dyn std::error::Error + Send + Sync> },
     DryRun { object: String },
     Thread { source: std::sync::Arc<io::Error> },
