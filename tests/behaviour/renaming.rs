@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use setup_tasks::layout::AddError;
+use setup_tasks::layout::{AddError, Orphan};
 use setup_tasks::log::logs_of;
 use setup_tasks::prelude::*;
-use setup_tasks::stamp::{Attempt, Change, Clock, Entry, MemoryStore, Stamp, Timestamp};
+use setup_tasks::stamp::{Attempt, Change, Clock, Entry, HistoryFilter, MemoryStore, Stamp, Timestamp};
 use setup_tasks::{Customization, Layout};
 
 use test_kit::{Open, Scratch, lines};
@@ -29,9 +29,8 @@ mod before {
     #[setup_tasks]
     impl Shop {
         #[setup_task("Open the shop", hash = hours)]
-        fn unlock(&self, cx: &TaskContext) -> Result<()> {
+        fn unlock(&self, cx: &TaskContext) {
             cx.log("it is open");
-            Ok(())
         }
 
         fn hours(&self) -> &'static str {
@@ -69,9 +68,8 @@ mod now {
     #[setup_tasks]
     impl Shop {
         #[setup_task("Open the shop", hash = hours, formerly = ["begin", "unlock"])]
-        fn open(&self, cx: &TaskContext) -> Result<()> {
+        fn open(&self, cx: &TaskContext) {
             cx.log("it is open");
-            Ok(())
         }
 
         fn hours(&self) -> &'static str {
@@ -195,7 +193,7 @@ async fn records_under_both_names_stay_and_the_new_ones_count() {
                 vec![Change::MarkDone {
                     task: "open".to_owned(),
                     entry: own.clone(),
-                    history: Box::new(layout.history(&Default::default()).await.unwrap().remove(0)),
+                    history: Box::new(layout.history(&HistoryFilter::default()).await.unwrap().remove(0)),
                 }],
             )
             .await
@@ -370,18 +368,20 @@ async fn a_fleet_of_many_objects_takes_them_over() {
 async fn a_former_name_that_is_present_or_claimed_twice_is_an_error_that_names_both() {
     let layout = Layout::in_memory().unwrap();
     layout.add(Tenant { subdir: "homes/a", id: "a" }).unwrap();
-    let formerly = |new: &'static str, old: &str| layout.object_builder(Tenant::of(new)).formerly(old).add();
+    let formerly = |new: &'static str, old: &str| {
+        layout.object_builder(Tenant::of(new)).formerly(old).add().map(drop).map_err(Box::new)
+    };
     for present in ["a", "homes/a", "homes//a/"] {
         let error = formerly("b", present).unwrap_err();
-        assert!(matches!(&error, AddError::FormerIsPresent { id, other, .. } if id == "b" && other == "a"), "{error}");
+        assert!(matches!(&*error, AddError::FormerIsPresent { id, other, .. } if id == "b" && other == "a"), "{error}");
     }
     formerly("c", "homes/old").unwrap();
     let error = formerly("d", "homes/old").unwrap_err();
     assert_eq!(error.to_string(), "`c` and `d` both were formerly `homes/old`");
     let error = layout.add(Tenant::of("homes/old")).unwrap_err();
     assert_eq!(error.to_string(), "`c` was formerly `homes/old`, but `homes/old` has this name now");
-    assert!(matches!(formerly("e", "e").unwrap_err(), AddError::FormerIsPresent { .. }));
-    assert!(matches!(formerly("f", "../f").unwrap_err(), AddError::Path { .. }));
+    assert!(matches!(*formerly("e", "e").unwrap_err(), AddError::FormerIsPresent { .. }));
+    assert!(matches!(*formerly("f", "../f").unwrap_err(), AddError::Path { .. }));
 }
 
 #[tokio::test]
@@ -395,7 +395,7 @@ async fn with_records_under_both_names_nothing_moves() {
         assert!(tenant.run_setup_tasks().force_all().await.is_err(), "{store}: its own room exists");
         assert_eq!((owners(&layout, "old"), owners(&layout, "new")), (both("old"), both("new")), "{store}");
         let orphans = layout.orphans().await.unwrap();
-        assert_eq!(orphans.iter().map(|orphan| orphan.id()).collect::<Vec<_>>(), ["old"], "{store}");
+        assert_eq!(orphans.iter().map(Orphan::id).collect::<Vec<_>>(), ["old"], "{store}");
         orphans[0].prune(true).await.unwrap();
         assert_eq!(owners(&layout, "new"), both("new"), "{store}");
     }
@@ -423,7 +423,7 @@ async fn objects_within_each_other_are_moved_without_the_others() {
         assert_eq!(owners(&layout, "site"), [None, None], "{store}");
         drop((web, up));
         let orphans = layout.orphans().await.unwrap();
-        assert_eq!(orphans.iter().map(|orphan| orphan.id()).collect::<Vec<_>>(), ["site/left"], "{store}");
+        assert_eq!(orphans.iter().map(Orphan::id).collect::<Vec<_>>(), ["site/left"], "{store}");
     }
 }
 
