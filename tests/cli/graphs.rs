@@ -19,7 +19,7 @@ fn a_large_layout_is_grouped_by_type_with_counts_and_states() {
     let place = with_clients(40);
     place.good(&["up", "-q"]);
     place.good(&["clear", "c1", "moody", "--yes"]);
-    place.write("site.txt", (std::fs::read_to_string(place.file("site.txt")).unwrap() + "frozen\n"));
+    place.write("site.txt", std::fs::read_to_string(place.file("site.txt")).unwrap() + "frozen\n");
     let shown = place.show(&["graph"]);
     let expected = "\
 $ site graph
