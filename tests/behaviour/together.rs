@@ -93,7 +93,7 @@ impl Part {
         self.world.run((self.number, "t1"))
     }
 
-    #[setup_task("Task 2")]
+    #[setup_task("Task 2", subscribe = [t0, t1])]
     fn t2(&self) -> Result<Outcome> {
         self.world.run((self.number, "t2"))
     }
@@ -136,7 +136,7 @@ impl Extra {
         self.world.run((self.number, "c.x"))
     }
 
-    #[setup_task("Y")]
+    #[setup_task("Y", subscribe = [x])]
     fn y(&self) -> Result<Outcome> {
         self.world.run((self.number, "c.y"))
     }
@@ -397,9 +397,21 @@ impl Naive {
         if is_untimed(i) { self.changed.get(&i).copied() } else { Some(time) }
     }
 
+    /// Returns the time of the newest change with which a task compares: that of the tasks that it
+    /// subscribes to, or that of everything before it.
+    fn newest_change(&self, (i, task): Task) -> u64 {
+        let subscribed: &[&str] = match task {
+            "t2" => &["t0", "t1"],
+            "c.y" => &["c.x"],
+            _ => return self.newest.get(&i).copied().unwrap_or_default(),
+        };
+        let times = subscribed.iter().filter_map(|name| self.times.get(&(i, *name)).copied().flatten());
+        times.max().unwrap_or_default()
+    }
+
     /// Applies the table of the rules to a task, from the top.
     fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Option<u64>, Broken> {
-        let newest = self.newest.get(&task.0).copied().unwrap_or_default();
+        let newest = self.newest_change(task);
         if task.1 == "t3" && !self.forced.contains(&task) {
             return match self.complete.get(&task.0).copied() {
                 Some(time) if is_untimed(task.0) || time >= newest => Ok(self.completed(task.0)),

@@ -160,6 +160,14 @@ fn clear_force_and_mark_report_their_work() {
 }
 
 #[test]
+fn why_and_history_show_that_a_run_changed_nothing() {
+    let place = Project::new();
+    place.good(UP);
+    place.good(&["up", "--jobs", "1", "--force", "files/*"]);
+    golden!("unchanged.txt", session(&place, &[&["history", "--limit", "2"], &["why", "files/main"]]));
+}
+
+#[test]
 fn check_finds_mistakes_without_running_anything() {
     let place = Project::new();
     let sound = place.show(&["check"]);

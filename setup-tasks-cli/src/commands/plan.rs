@@ -124,3 +124,35 @@ pub(super) fn diff(unified: &str) {
         line(format!("    {style}{}{style:#}", printable(text)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use setup_tasks::prelude::*;
+
+    use super::*;
+
+    #[derive(SetupTasks)]
+    #[setup_tasks(subdir = "checked")]
+    struct Checked;
+
+    #[setup_tasks]
+    impl Checked {
+        #[setup_task("Look at the disk", always)]
+        fn disk(&self) {}
+
+        #[setup_task("Follow")]
+        fn follow(&self) {}
+    }
+
+    #[tokio::test]
+    async fn a_check_that_runs_in_every_run_is_listed_and_does_not_count() {
+        let layout = Layout::in_memory().unwrap();
+        layout.add(Checked).unwrap();
+        let plan = layout.run().dry_run().await.unwrap();
+        assert_eq!(plan.objects[0].leaves().filter(|task| would_change(task)).count(), 2, "neither has run");
+        layout.run().await.unwrap();
+        let plan = layout.run().dry_run().await.unwrap();
+        let listed: Vec<_> = plan.objects[0].leaves().map(|task| (task.task, would_change(task))).collect();
+        assert_eq!(listed, [("disk", false)]);
+    }
+}
