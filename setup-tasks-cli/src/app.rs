@@ -17,7 +17,7 @@ use crate::args::{Command, RunArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
-use crate::{complete, former, interrupt, logging, output, start};
+use crate::{complete, former, global, interrupt, logging, output, start};
 
 /// The description of a binary that has none of its own.
 const ABOUT: &str =
@@ -187,7 +187,7 @@ impl<O: Args + 'static> App<O> {
             return self.complete(request, line.first());
         }
         let program = line.first().cloned().unwrap_or_default();
-        let mut command = self.clap(line.first());
+        let mut command = self.clap(line.first()).color(global::color(&line));
         let matches = match command.try_get_matches_from_mut(line) {
             Ok(matches) => matches,
             Err(error) => {

@@ -1,9 +1,10 @@
 //! The options of every command.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use clap::{ArgAction, Args, ColorChoice, ValueHint};
+use clap::{ArgAction, Args, ColorChoice, ValueEnum, ValueHint};
 use setup_tasks::Result;
 
 use crate::exit::UsageError;
@@ -44,6 +45,16 @@ static VERBOSITY: OnceLock<Verbosity> = OnceLock::new();
 /// Returns how much this process prints.
 pub(crate) fn verbosity() -> Verbosity {
     VERBOSITY.get().copied().unwrap_or_default()
+}
+
+/// Returns the value of `--color` in a command line that is not parsed yet. The help and the errors of the parser obey it, too.
+pub(crate) fn color(line: &[OsString]) -> ColorChoice {
+    const OPTION: &str = "--color";
+    let words: Vec<_> = line.iter().take_while(|word| *word != "--").filter_map(|word| word.to_str()).collect();
+    let joined = words.iter().rev().find_map(|word| word.strip_prefix(OPTION)?.strip_prefix('='));
+    let apart = words.iter().position(|word| *word == OPTION).and_then(|at| words.get(at + 1).copied());
+    // The parser reports a value that does not exist.
+    joined.or(apart).and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or_default()
 }
 
 impl GlobalArgs {

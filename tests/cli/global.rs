@@ -85,6 +85,10 @@ fn color_is_chosen_by_the_option_before_the_environment() {
     assert!(code == 0 && !written.contains("\x1b[1m"), "{written:?}");
     let (_, _, error) = said(place.run(&["why", "bob", "--color", "always"]));
     assert!(error.contains("\x1b["), "{error:?}");
+    let (_, _, error) = said(place.run(&["upp", "--color", "always"]));
+    assert!(error.contains("\x1b["), "also an error of the command line: {error:?}");
+    let (_, _, written) = Terminal::run(&place, &["--color=never", "upp"], false).end_with_all();
+    assert!(!written.contains("\x1b["), "{written:?}");
     assert_eq!(place.run(&["list", "--color", "blue"]).status.code(), Some(2));
 }
 
