@@ -151,7 +151,8 @@ async fn main() -> ExitCode {
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", explain(&*error));
+            // Without a standard error, the exit code alone shows the failure.
+            let _ = writeln!(io::stderr(), "error: {}", explain(&*error));
             ExitCode::FAILURE
         }
     }
