@@ -151,6 +151,12 @@ pub(crate) struct ExecArgs {
     /// Start no further object after a failure
     #[arg(long)]
     pub(crate) fail_fast: bool,
+    /// Run the objects in batches of this size, one batch after another
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<NonZeroUsize>,
+    /// Begin the next batch only while no more than this many objects have failed (default: 0)
+    #[arg(long, value_name = "M", requires = "batch")]
+    pub(crate) max_failures: Option<usize>,
     /// Report progress as JSON, one event per line
     #[arg(long)]
     pub(crate) json: bool,
@@ -168,6 +174,9 @@ pub(crate) struct FilterArgs {
     /// Select objects of these types
     #[arg(long = "type", value_name = "TYPE", add = ArgValueCompleter::new(complete::types))]
     pub(crate) types: Vec<String>,
+    /// Select objects of these groups
+    #[arg(long = "group", short, value_name = "GROUP", add = ArgValueCompleter::new(complete::groups))]
+    pub(crate) groups: Vec<String>,
     /// Select tasks with these tags
     #[arg(long = "tag", short, value_name = "TAG", add = ArgValueCompleter::new(complete::tags))]
     pub(crate) tags: Vec<String>,
@@ -260,8 +269,12 @@ impl RunArgs {
         if exec.fail_fast {
             fleet = fleet.fail_fast();
         }
+        if let Some(size) = exec.batch {
+            fleet = fleet.batch(size.get()).max_failures(exec.max_failures.unwrap_or_default());
+        }
         fleet = filter.exclude.iter().fold(fleet, FleetRun::exclude);
         fleet = filter.types.iter().fold(fleet, FleetRun::of_type_named);
+        fleet = filter.groups.iter().fold(fleet, FleetRun::group);
         fleet = filter.tags.iter().fold(fleet, FleetRun::tag);
         fleet = if *force {
             target::check_forced(layout, objects)?;
@@ -284,7 +297,7 @@ impl RunArgs {
         if !objects.is_empty() {
             return Ok(objects.iter().fold(fleet, FleetRun::force).only_forced());
         }
-        if filter.types.is_empty() && filter.tags.is_empty() {
+        if filter.types.is_empty() && filter.groups.is_empty() && filter.tags.is_empty() {
             return Ok(fleet.force_all());
         }
         // The dependencies of the selected objects are not forced.

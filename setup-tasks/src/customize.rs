@@ -189,6 +189,7 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
         host: Some(Host { object: Arc::downgrade(host.as_dyn()), stem }),
         former: core.former.clone(),
         readonly: Some(core.readonly() || C::READONLY == Some(true)),
+        groups: Box::default(),
         id,
     };
     Ok(Applied(Arc::new(Placed::new(ObjectCore::new(placing, &model), table_of::<C>()?, model))))

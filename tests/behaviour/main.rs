@@ -37,6 +37,7 @@ mod relations;
 mod renaming;
 mod rendering;
 mod retiring;
+mod rolling;
 mod running;
 mod secrets;
 mod stamps;

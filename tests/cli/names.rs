@@ -113,3 +113,24 @@ fn no_command_prints_a_control_character_of_an_id() {
         look(&["graph", "--output", id]);
     }
 }
+
+#[test]
+fn a_rolling_run_of_a_group_ends_after_the_batch_that_failed() {
+    let place = Project::new();
+    place.write("odd.txt", "z1\nz2\n");
+    place.write("fail", "");
+    let shown = place.show(&["up", "--batch", "1"]);
+    assert!(shown.contains("4 not tried") && shown.ends_with("[ends with 1]\n"), "{shown}");
+    let shown = place.show(&["up", "--batch", "1", "--max-failures", "1"]);
+    assert!(!shown.contains("not tried") && shown.contains("z2"), "{shown}");
+    let shown = place.show(&["up", "--max-failures", "1"]);
+    assert!(shown.contains("--batch <N>") && shown.ends_with("[ends with 2]\n"), "{shown}");
+    place.good(&["clear", "*", "--yes"]);
+    let done = place.good(&["up", "--group", "clients"]);
+    assert!(done.contains("ada") && !done.contains("z1"), "{done}");
+    let shown = place.show(&["up", "--group", "client"]);
+    assert!(
+        shown.contains("no object is in the group `client`") && shown.contains("did you mean `clients`?"),
+        "{shown}"
+    );
+}

@@ -290,7 +290,7 @@ fn build_layout() -> Result<Layout> {
     for name in names.lines() {
         anyhow::ensure!(name.chars().all(char::is_alphanumeric), "site.txt: {name:?} is no name of a client");
         let client = layout.object_builder(Client { name: name.into(), server: server.clone() });
-        let client = client.readonly(name == "frozen");
+        let client = client.readonly(name == "frozen").group("clients");
         match renamed.split_once(' ').filter(|(new, _)| *new == name) {
             Some((_, old)) => client.formerly(format!("clients/{old}")).add()?,
             None => client.add()?,

@@ -13,7 +13,11 @@ pub(crate) fn list(layout: &Layout, as_json: bool) -> Result<Exit> {
             .iter()
             .map(|object| {
                 let (tasks, readonly) = (object.task_names(), object.readonly());
-                json!({ "object": object.id(), "type": object.type_name(), "tasks": tasks, "readonly": readonly })
+                let groups: Vec<_> = object.groups().collect();
+                json!({
+                    "object": object.id(), "type": object.type_name(), "groups": groups, "tasks": tasks,
+                    "readonly": readonly
+                })
             })
             .collect();
         output::json(&json!({ "version": 1, "objects": objects }))?;
@@ -29,6 +33,7 @@ pub(crate) fn list(layout: &Layout, as_json: bool) -> Result<Exit> {
                 Cell::new(object.type_name()),
                 Cell::styled(FAINT, tasks),
                 Cell::styled(WOULD, if object.readonly() { "readonly" } else { "" }),
+                Cell::styled(FAINT, object.groups().collect::<Vec<_>>().join(", ")),
             ]
         })
         .collect();

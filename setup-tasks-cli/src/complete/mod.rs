@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use clap_complete::Shell;
 use clap_complete::env::{Elvish, EnvCompleter, Fish, Powershell, Shells, Zsh};
 
-pub(crate) use names::{objects, objects_and_tasks, objects_before_tasks, tags, tasks, types, with_layout};
+pub(crate) use names::{groups, objects, objects_and_tasks, objects_before_tasks, tags, tasks, types, with_layout};
 
 /// The variable that contains the name of the shell that asks for candidates.
 const VARIABLE: &str = "SETUP_TASKS_COMPLETE";

@@ -64,6 +64,15 @@ pub(crate) fn types(word: &OsStr) -> Vec<CompletionCandidate> {
     begins_with(names.into_iter().map(|name| (name, "")), word)
 }
 
+/// Completes a group.
+pub(crate) fn groups(word: &OsStr) -> Vec<CompletionCandidate> {
+    let all = all();
+    let mut names: Vec<_> = all.iter().flat_map(AnyObject::groups).map(ToOwned::to_owned).collect();
+    names.sort_unstable();
+    names.dedup();
+    begins_with(names.into_iter().map(|name| (name, "")), word)
+}
+
 /// Completes a tag.
 pub(crate) fn tags(word: &OsStr) -> Vec<CompletionCandidate> {
     let leaves = all().into_iter().flat_map(|object| object.inspect()).flat_map(ObjectTaskInspector::into_leaves);

@@ -5,11 +5,13 @@ mod orphans;
 mod path;
 mod prefetch;
 mod report;
+mod rolling;
 mod runner;
 mod schedule;
 
 use std::any::TypeId;
 use std::borrow::Cow;
+use std::num::NonZeroUsize;
 use std::time::SystemTime;
 
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
@@ -67,6 +69,9 @@ pub struct FleetRun {
     include: Vec<String>,
     exclude: Vec<String>,
     types: Vec<OfType>,
+    groups: Vec<String>,
+    batch: Option<NonZeroUsize>,
+    max_failures: usize,
     tags: Vec<String>,
     force: Vec<String>,
     force_all: bool,
@@ -98,7 +103,7 @@ pub enum FleetError {
     /// A filter selects nothing.
     #[error("no {what} `{wanted}`")]
     Nothing {
-        /// The failed condition: `object matches`, `object is a`, `task has the tag` or `task is called`.
+        /// The failed condition: `object matches`, `object is a`, `object is in the group`, `task has the tag` or `task is called`.
         what: &'static str,
         /// The name or pattern of the filter.
         wanted: String,
@@ -140,6 +145,9 @@ impl FleetRun {
             include: Vec::new(),
             exclude: Vec::new(),
             types: Vec::new(),
+            groups: Vec::new(),
+            batch: None,
+            max_failures: 0,
             tags: Vec::new(),
             force: Vec::new(),
             force_all: false,
@@ -226,6 +234,13 @@ impl FleetRun {
         self
     }
 
+    /// Selects the objects of a group. Several calls select the union.
+    /// [`ObjectBuilder::group`](crate::layout::ObjectBuilder::group) adds an object to a group.
+    pub fn group(mut self, name: impl Into<String>) -> Self {
+        self.groups.push(name.into());
+        self
+    }
+
     /// Selects the tasks with a tag, and the objects that have such tasks. Several calls select the
     /// union. Relationships are considered nevertheless. The stamps of unselected tasks still count
     /// in decisions.
@@ -289,6 +304,12 @@ impl FleetRun {
                 return Err(nothing("object is a", wanted.name(), "their types are", types));
             }
         }
+        for wanted in &self.groups {
+            if !all.iter().any(|object| object.groups().any(|group| group == wanted)) {
+                let groups = all.iter().flat_map(AnyObject::groups);
+                return Err(nothing("object is in the group", wanted, "the groups are", groups));
+            }
+        }
         for wanted in &self.tags {
             if !all.iter().any(|object| tags(object).any(|tag| tag == wanted)) {
                 return Err(nothing("task has the tag", wanted, "the tags are", all.iter().flat_map(tags)));
@@ -305,6 +326,7 @@ impl FleetRun {
                 && (!self.only_forced || self.force_all || force.iter().any(|name| name.names_some_of(object)))
                 && !exclude.iter().any(|name| name.matches(object.id()))
                 && (self.types.is_empty() || self.types.iter().any(|of| of.is_of(object)))
+                && (self.groups.is_empty() || object.groups().any(|group| self.groups.iter().any(|of| of == group)))
                 && (self.tags.is_empty() || tags(object).any(|tag| self.tags.iter().any(|wanted| wanted == tag)))
         };
         let objects: Vec<_> = all.into_iter().filter(chosen).collect();

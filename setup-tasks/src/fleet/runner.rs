@@ -16,6 +16,7 @@ use super::FleetRun;
 use super::path::{is_stop, path_of};
 use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
+use super::rolling::Batch;
 use super::schedule::{FinishedObject, Next, Schedule, address};
 use crate::object::{AnyObject, RequestResults, set_inherited};
 use crate::work::{CachePadded, FleetOptions, Mode};
@@ -35,7 +36,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let _listed = fleet.layout.list_fleet(&options);
     let workers = fleet.workers(objects.len());
     let shared = Arc::new(FleetState {
-        schedule: CachePadded(Mutex::new(Schedule::new(&objects, fleet.fail_fast))),
+        schedule: CachePadded(Mutex::new(Schedule::new(&objects, fleet.fail_fast, Batch::of(fleet)))),
         more: Notify::new(),
         objects,
         options,

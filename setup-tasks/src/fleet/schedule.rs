@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use foldhash::{HashMap, HashMapExt};
 
+use super::rolling::{Batch, BatchStep};
 use crate::object::AnyObject;
 use crate::work::SharedError;
 
@@ -27,7 +28,8 @@ pub(super) struct Schedule {
     running: usize,
     pub(super) finished: Vec<Option<FinishedObject>>,
     fail_fast: bool,
-    failed: bool,
+    failures: usize,
+    batch: Option<Batch>,
 }
 
 /// The next step of a worker.
@@ -38,7 +40,7 @@ pub(super) enum Next {
 }
 
 impl Schedule {
-    pub(super) fn new(objects: &[AnyObject], fail_fast: bool) -> Self {
+    pub(super) fn new(objects: &[AnyObject], fail_fast: bool, batch: Option<Batch>) -> Self {
         let count = objects.len();
         let mut schedule = Self {
             dependents: HashMap::new(),
@@ -48,7 +50,8 @@ impl Schedule {
             running: 0,
             finished: (0..count).map(|_| None).collect(),
             fail_fast,
-            failed: false,
+            failures: 0,
+            batch,
         };
         schedule.find_edges(objects);
         schedule.free = (0..count).filter(|&i| schedule.waits_for[i] == 0).collect();
@@ -84,8 +87,13 @@ impl Schedule {
     /// Returns the next object that waits for no other. If all remaining objects wait for each
     /// other, returns one of them. Its run then waits only for the tasks that it needs.
     pub(super) fn next(&mut self) -> Next {
-        if self.fail_fast && self.failed {
+        if self.fail_fast && self.failures > 0 {
             return Next::End;
+        }
+        match self.batch.as_mut().map(|batch| batch.step(self.running, self.failures)) {
+            None | Some(BatchStep::Begin) => {}
+            Some(BatchStep::Wait) => return Next::Wait,
+            Some(BatchStep::End) => return Next::End,
         }
         while let Some(i) = self.free.pop_front() {
             if !self.begun[i] {
@@ -104,13 +112,14 @@ impl Schedule {
     fn begin(&mut self, i: usize) -> Next {
         self.begun[i] = true;
         self.running += 1;
+        self.batch.iter_mut().for_each(Batch::begin);
         Next::Run(i)
     }
 
-    /// Records the result of an object, and returns the number of objects that it frees.
+    /// Records the result of an object, and returns the number of objects that can begin after it.
     pub(super) fn end(&mut self, i: usize, finished: FinishedObject) -> usize {
         self.running -= 1;
-        self.failed |= finished.result.is_err();
+        self.failures += usize::from(finished.result.is_err());
         self.finished[i] = Some(finished);
         let before = self.free.len();
         for &dependent in self.dependents.get(&i).into_iter().flatten() {
@@ -119,7 +128,8 @@ impl Schedule {
                 self.free.push_back(dependent);
             }
         }
-        self.free.len() - before
+        let freed = self.free.len() - before;
+        freed.max(self.batch.as_ref().map_or(0, |batch| batch.opens(self.running)))
     }
 }
 

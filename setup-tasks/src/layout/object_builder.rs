@@ -56,7 +56,7 @@ pub enum AddError {
     Secret {
         /// The type of the object.
         type_name: &'static str,
-        /// `id` or `subdir`.
+        /// `id`, `subdir` or `group`.
         what: &'static str,
         /// The name with the secret replaced.
         shown: String,
@@ -132,6 +132,7 @@ pub struct ObjectBuilder<'l, T> {
     model: T,
     id: Option<String>,
     readonly: Option<bool>,
+    groups: Vec<Arc<str>>,
     injector: Option<Injector>,
     dependencies: Vec<Dependency>,
     formerly: Vec<String>,
@@ -206,7 +207,8 @@ impl Dependency {
 
 impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub(super) fn new(layout: &'l Layout, model: T) -> Self {
-        Self { layout, model, id: None, readonly: None, injector: None, dependencies: Vec::new(), formerly: Vec::new() }
+        let (dependencies, formerly, groups) = (Vec::new(), Vec::new(), Vec::new());
+        Self { layout, model, id: None, readonly: None, groups, injector: None, dependencies, formerly }
     }
 
     /// Sets an id in place of the model's own.
@@ -219,6 +221,39 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     /// its injectors.
     pub fn readonly(mut self, readonly: bool) -> Self {
         self.readonly = Some(readonly);
+        self
+    }
+
+    /// Adds the object to a group, by which a fleet can select it
+    /// ([`FleetRun::group`](crate::fleet::FleetRun::group)). An object can be in several groups.
+    ///
+    /// ```
+    /// # use setup_tasks::prelude::*;
+    /// #[derive(SetupTasks)]
+    /// #[setup_tasks(subdir = "{name}")]
+    /// struct Host { name: &'static str }
+    ///
+    /// #[setup_tasks]
+    /// impl Host {
+    ///     #[setup_task("Greet")]
+    ///     fn greet(&self) {}
+    /// }
+    ///
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// for name in ["web1", "web2", "web3"] {
+    ///     layout.object_builder(Host { name }).group("web").group("public").add()?;
+    /// }
+    /// layout.add(Host { name: "files" })?;
+    /// let report = layout.run().group("web").batch(2).max_failures(0).await?;
+    /// assert_eq!(report.summary(), "done: 3 objects; 3 tasks ran");
+    /// # Ok(()) }
+    /// ```
+    pub fn group(mut self, name: impl Into<Arc<str>>) -> Self {
+        let name = name.into();
+        if !self.groups.contains(&name) {
+            self.groups.push(name);
+        }
         self
     }
 
@@ -286,6 +321,10 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
                 return Err(AddError::Secret { type_name: T::NAME, what, shown: secret::redact(name).into_owned() });
             }
         }
+        if let Some(group) = self.groups.iter().find(|group| secret::holds(group)) {
+            let shown = secret::redact(group).into_owned();
+            return Err(AddError::Secret { type_name: T::NAME, what: "group", shown });
+        }
         let subdir = normal_subdir(&subdir).map_err(|source| AddError::Path { id: id.clone(), source })?;
         let former = former_names(self.formerly, &id, &subdir)?;
         let id = Arc::<str>::from(id);
@@ -298,6 +337,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             host: None,
             readonly: self.readonly,
             former: (!former.is_empty()).then(|| Arc::new(FormerObject::new(former.clone()))),
+            groups: self.groups.into(),
         };
         let object = Object::new(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
         self.dependencies.into_iter().try_for_each(|dependency| object.add_row(dependency.into_row()))?;

@@ -29,6 +29,12 @@ impl AnyObject {
         self.0.core().type_name
     }
 
+    /// Returns the groups of the object, by which a fleet can select it
+    /// ([`ObjectBuilder::group`](crate::layout::ObjectBuilder::group)).
+    pub fn groups(&self) -> impl Iterator<Item = &str> {
+        self.0.core().groups.iter().map(|group| &**group)
+    }
+
     /// Returns the object's own part of its paths, which is also its name in the stamp store.
     pub fn stamp_subdir(&self) -> &str {
         &self.0.core().subdir

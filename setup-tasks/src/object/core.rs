@@ -37,6 +37,8 @@ pub(crate) struct ObjectCore {
     /// The keys that the model adds to its type and its id.
     pub(crate) event_keys: Vec<EventKey>,
     pub(crate) ready: SharedOnce<()>,
+    /// The groups by which a fleet can select the object.
+    pub(crate) groups: Box<[Arc<str>]>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
     /// The number of the current task's row plus 1, or 0 without a current task.
@@ -85,17 +87,19 @@ pub(crate) struct Placing {
     pub(crate) readonly: Option<bool>,
     /// The former names of the object, or of the host of a customization.
     pub(crate) former: Option<Arc<FormerObject>>,
+    pub(crate) groups: Box<[Arc<str>]>,
 }
 
 impl ObjectCore {
     pub(crate) fn new<T: super::SetupTasks>(placing: Placing, model: &T) -> Self {
-        let Placing { id, subdir, layout, parent, host, readonly, former } = placing;
+        let Placing { id, subdir, layout, parent, host, readonly, former, groups } = placing;
         Self {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
             event_keys: model.event_keys(),
             ready: SharedOnce::new(WorkKind::Ready, id.clone()),
             own_readonly: readonly,
+            groups,
             model_readonly: T::READONLY,
             current_row: AtomicUsize::new(0),
             relatives: KnownRelatives::default(),

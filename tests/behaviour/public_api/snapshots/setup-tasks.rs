@@ -20,6 +20,7 @@ impl AnyObject {
 impl AnyObject {
     pub fn id(&self) -> &str {}
     pub fn type_name(&self) -> &'static str {}
+    pub fn groups(&self) -> impl Iterator<Item = &str> {}
     pub fn stamp_subdir(&self) -> &str {}
     pub fn task_names(&self) -> Vec<&'static str> {}
     pub fn readonly(&self) -> bool {}
@@ -994,6 +995,10 @@ impl fmt::Display for FleetReport {}
 #[must_use = "a fleet does nothing until it is awaited"]
 pub struct FleetRun {}
 impl FleetRun {
+    pub fn batch(mut self, size: usize) -> Self {}
+    pub fn max_failures(mut self, count: usize) -> Self {}
+}
+impl FleetRun {
     pub fn jobs(mut self, jobs: usize) -> Self {}
     pub fn fail_fast(mut self) -> Self {}
     pub fn keep_going(mut self) -> Self {}
@@ -1003,6 +1008,7 @@ impl FleetRun {
     pub fn exclude(mut self, pattern: impl Into<String>) -> Self {}
     pub fn of_type<M: SetupTasks>(mut self) -> Self {}
     pub fn of_type_named(mut self, name: impl Into<String>) -> Self {}
+    pub fn group(mut self, name: impl Into<String>) -> Self {}
     pub fn tag(mut self, tag: impl Into<String>) -> Self {}
     pub fn force(mut self, pattern: impl Into<String>) -> Self {}
     pub fn force_all(mut self) -> Self {}
@@ -1189,6 +1195,7 @@ pub struct ObjectBuilder<'l, T> {}
 impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub fn id(mut self, id: impl Into<String>) -> Self {}
     pub fn readonly(mut self, readonly: bool) -> Self {}
+    pub fn group(mut self, name: impl Into<Arc<str>>) -> Self {}
     pub fn under(mut self, injector: &Injector) -> Self {}
     pub fn depends_on(mut self, dependency: Dependency) -> Self {}
     pub fn formerly(mut self, name: impl Into<String>) -> Self {}
