@@ -274,7 +274,7 @@ impl<O: Args + 'static> App<O> {
             let guard = interrupt::stop_run_on_interrupt(layout.stop());
             let ended = (own.run)(Session { layout, options, args }).await;
             return match ended {
-                Err(error) if guard.is_asked() => {
+                Err(error) if guard.is_requested() => {
                     output::error(&error);
                     Ok(Exit::Interrupted.into())
                 }

@@ -70,8 +70,8 @@ fn enter(stop: &Stop, is_run: bool) -> InterruptGuard {
 }
 
 impl InterruptGuard {
-    pub(crate) fn is_asked(&self) -> bool {
-        self.0.stop.is_asked()
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.stop.is_requested()
     }
 }
 
@@ -149,9 +149,9 @@ impl Signals {
     /// Asks all work to stop. Returns whether some of it was asked for the first time.
     fn ask(&self) -> bool {
         let interruptible = self.interruptible();
-        let unasked: Vec<_> = interruptible.iter().filter(|work| !work.stop.is_asked()).collect();
+        let unasked: Vec<_> = interruptible.iter().filter(|work| !work.stop.is_requested()).collect();
         for work in &unasked {
-            work.stop.ask();
+            work.stop.request();
         }
         !unasked.is_empty()
     }

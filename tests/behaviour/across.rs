@@ -124,13 +124,13 @@ async fn as_another_process() {
         }
         "fleet" => {
             let stop = setup_tasks::fleet::Stop::new();
-            let asked = stop.clone();
+            let stop_request = stop.clone();
             let file = Path::new(&directory).join("stop");
             tokio::spawn(async move {
                 while !file.exists() {
                     tokio::time::sleep(Duration::from_millis(2)).await;
                 }
-                asked.ask();
+                stop_request.request();
             });
             let report = layout.run().include(rest).stop_when(stop).await.unwrap();
             (!report.is_success()).then(|| report.to_string())

@@ -396,7 +396,7 @@ async fn with_records_under_both_names_nothing_moves() {
         assert_eq!((owners(&layout, "old"), owners(&layout, "new")), (both("old"), both("new")), "{store}");
         let orphans = layout.orphans().await.unwrap();
         assert_eq!(orphans.iter().map(Orphan::id).collect::<Vec<_>>(), ["old"], "{store}");
-        orphans[0].prune(true).await.unwrap();
+        orphans[0].prune_with_state().await.unwrap();
         assert_eq!(owners(&layout, "new"), both("new"), "{store}");
     }
 }

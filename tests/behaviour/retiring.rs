@@ -133,7 +133,7 @@ async fn objects_that_left_the_layout_are_known_until_they_are_pruned() {
         assert_eq!(orphans(&layout).await, both, "{store}");
         let a = orphan(&layout, "hosts/a").await;
         assert_eq!((a.type_name(), a.stamp_subdir()), (Some("Tenant"), "hosts/a"), "{store}");
-        a.prune(true).await.unwrap();
+        a.prune_with_state().await.unwrap();
         assert_eq!(orphans(&layout).await, both[1..], "{store}");
         let config = layout.config();
         assert_eq!(existing(config, "hosts/a"), [false; 3], "{store}");
@@ -153,10 +153,10 @@ async fn state_is_kept_and_can_be_pruned_later() {
     for (store, layout) in place.layouts() {
         move_in(&layout(), &["a"]).await;
         let layout = layout();
-        orphan(&layout, "a").await.prune(false).await.unwrap();
+        orphan(&layout, "a").await.prune().await.unwrap();
         assert_eq!(existing(layout.config(), "a"), [false, true, false], "{store}");
         assert_eq!(orphans(&layout).await, [("a".to_owned(), false, true)], "{store}");
-        orphan(&layout, "a").await.prune(true).await.unwrap();
+        orphan(&layout, "a").await.prune_with_state().await.unwrap();
         assert_eq!(existing(layout.config(), "a"), [false; 3], "{store}");
         assert!(layout.store().objects().await.unwrap().is_empty(), "{store}");
     }
@@ -169,7 +169,7 @@ async fn pruning_leaves_the_directories_of_other_objects() {
         move_in(&layout(), &["out", "out/in", "out/in/most", "out/gone"]).await;
         let layout = layout();
         let [inner] = &move_in(&layout, &["out/in"]).await[..] else { unreachable!() };
-        orphan(&layout, "out").await.prune(true).await.unwrap();
+        orphan(&layout, "out").await.prune_with_state().await.unwrap();
         for (subdir, file) in [("out/in", "furniture"), ("out/in/most", "furniture"), ("out/gone", "furniture")] {
             let [cache, state, logs] = directories(layout.config(), subdir);
             assert!(cache.join(file).exists() && state.join("key").exists() && logs.exists(), "{store}: {subdir}");
@@ -177,11 +177,11 @@ async fn pruning_leaves_the_directories_of_other_objects() {
         let [cache, state, _] = directories(layout.config(), "out");
         assert!(!cache.join("furniture").exists() && !state.join("key").exists(), "{store}");
         // The present object contains this one.
-        orphan(&layout, "out/in/most").await.prune(true).await.unwrap();
+        orphan(&layout, "out/in/most").await.prune_with_state().await.unwrap();
         assert_eq!(existing(layout.config(), "out/in/most"), [false; 3], "{store}");
         assert_eq!(existing(layout.config(), "out/in"), [true; 3], "{store}");
         assert!(inner.run_setup_tasks().await.unwrap().is_up_to_date(), "{store}");
-        orphan(&layout, "out/gone").await.prune(true).await.unwrap();
+        orphan(&layout, "out/gone").await.prune_with_state().await.unwrap();
         assert_eq!(existing(layout.config(), "out"), [true; 3], "{store}");
         assert!(orphans(&layout).await.is_empty(), "{store}");
     }
@@ -196,13 +196,13 @@ async fn an_object_that_another_run_holds_stays_and_the_holder_is_named() {
     let run = tokio::spawn(machine.run_setup_tasks().into_future());
     gate.arrived().await;
     let layout = place.layout();
-    let error = orphan(&layout, "m").await.prune(true).await.unwrap_err();
+    let error = orphan(&layout, "m").await.prune_with_state().await.unwrap_err();
     assert!(matches!(&error, PruneError::Held { object, .. } if object == "m"));
     let text = chain(error);
     assert!(text.contains("`m` stays: it is held by process") && text.contains("help: wait for it"), "{text}");
     gate.open();
     run.await.unwrap().unwrap();
-    orphan(&layout, "m").await.prune(true).await.unwrap();
+    orphan(&layout, "m").await.prune_with_state().await.unwrap();
     assert!(orphans(&layout).await.is_empty());
 }
 
@@ -216,13 +216,13 @@ async fn pruning_follows_no_link() {
     let layout = place.layout();
     let [cache, _, logs] = directories(layout.config(), "a");
     std::os::unix::fs::symlink(outside.path(), cache.join("link")).unwrap();
-    orphan(&layout, "a").await.prune(true).await.unwrap();
+    orphan(&layout, "a").await.prune_with_state().await.unwrap();
     assert!(!cache.exists() && !logs.exists());
 
     let [cache, ..] = directories(layout.config(), "b");
     std::fs::rename(&cache, place.file("aside")).unwrap();
     std::os::unix::fs::symlink(outside.path(), &cache).unwrap();
-    let error = chain(orphan(&layout, "b").await.prune(true).await.unwrap_err());
+    let error = chain(orphan(&layout, "b").await.prune_with_state().await.unwrap_err());
     assert!(error.contains("is a symbolic link, which is not followed"), "{error}");
     assert!(outside.path().join("precious").exists());
     assert_eq!(orphans(&layout).await, [("b".to_owned(), true, true)], "it is known until it can be pruned");
@@ -242,7 +242,7 @@ async fn a_prune_that_was_interrupted_is_finished_by_the_next() {
                 std::fs::remove_dir_all(directory).unwrap();
             }
             for orphan in layout.orphans().await.unwrap() {
-                orphan.prune(true).await.unwrap();
+                orphan.prune_with_state().await.unwrap();
             }
             assert_eq!(existing(layout.config(), "a"), [false; 3], "{store} {removed}");
             assert!(layout.orphans().await.unwrap().is_empty(), "{store} {removed}");
@@ -257,7 +257,7 @@ async fn an_object_that_is_in_the_layout_again_is_not_pruned() {
     let layout = place.layout();
     let gone = orphan(&layout, "a").await;
     let [object] = &move_in(&layout, &["a"]).await[..] else { unreachable!() };
-    let error = gone.prune(true).await.unwrap_err().to_string();
+    let error = gone.prune_with_state().await.unwrap_err().to_string();
     assert!(error.contains("`a` stays: the layout has an object with the subdir `a`"), "{error}");
     assert!(object.run_setup_tasks().await.unwrap().is_up_to_date());
     let error = chain(layout.orphans_named(&["a".to_owned()]).await.unwrap_err());
@@ -270,7 +270,7 @@ async fn a_dry_run_prunes_nothing() {
     move_in(&place.layout(), &["a"]).await;
     let before = place.tree();
     let layout = place.layout_with(|config| config.dry_run = true);
-    let error = orphan(&layout, "a").await.prune(true).await.unwrap_err().to_string();
+    let error = orphan(&layout, "a").await.prune_with_state().await.unwrap_err().to_string();
     assert!(error.contains("this is a dry run"), "{error}");
     assert_eq!(place.tree(), before);
 }

@@ -25,7 +25,7 @@ async fn a_stop_finishes_running_tasks_and_starts_no_more() {
     let fleet = tokio::spawn(layout.run().jobs(2).stop_when(stop.clone()).into_future());
     gates[0].arrived().await;
     gates[1].arrived().await;
-    stop.ask();
+    stop.request();
     gates.iter().for_each(test_kit::Gate::open);
     let report = fleet.await.unwrap().unwrap();
     let outcomes: Vec<_> = report.objects.iter().map(|object| object.outcome).collect();
@@ -55,7 +55,7 @@ async fn a_stop_ends_the_wait_for_another_process_and_for_the_next_attempt() {
     let mut events = layout.events();
     let fleet = tokio::spawn(layout.run().stop_when(stop.clone()).into_future());
     while !matches!(events.next().await.unwrap().kind, setup_tasks::event::EventKind::Waiting { .. }) {}
-    stop.ask();
+    stop.request();
     let report = tokio::time::timeout(Duration::from_secs(10), fleet).await.unwrap().unwrap().unwrap();
     assert_eq!(report.objects[0].outcome, ObjectStatus::Stopped);
     assert!(waiter.log.take().is_empty());
@@ -70,7 +70,7 @@ async fn a_stop_of_the_layout_ends_single_runs_and_fleets_alike() {
     let gate = one.knobs.gate("first");
     let run = tokio::spawn(one.run_setup_tasks().into_future());
     gate.arrived().await;
-    layout.stop().ask();
+    layout.stop().request();
     gate.open();
     assert!(matches!(run.await.unwrap().unwrap_err(), RunError::Stopped { object } if object == "a"));
     assert_eq!(one.log.take(), ["first"], "what ran came to its end");
@@ -90,7 +90,7 @@ async fn a_stop_of_the_layout_ends_the_wait_for_another_process() {
     let mut events = layout.events();
     let run = tokio::spawn(waiter.run_setup_tasks().into_future());
     while !matches!(events.next().await.unwrap().kind, setup_tasks::event::EventKind::Waiting { .. }) {}
-    layout.stop().ask();
+    layout.stop().request();
     assert!(matches!(run.await.unwrap().unwrap_err(), RunError::Stopped { .. }));
     gate.open();
     held.await.unwrap().unwrap();
@@ -115,7 +115,7 @@ impl StampStore for Stopping {
         changes: Vec<Change>,
     ) -> BoxFuture<'a, Result<(), StampError>> {
         if changes.len() == 2 {
-            self.stop.ask();
+            self.stop.request();
         }
         self.kept.write(object, fence, changes)
     }

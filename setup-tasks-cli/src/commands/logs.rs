@@ -25,7 +25,7 @@ pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
         let _guard = interrupt::stop_wait_on_interrupt(&stop);
         tokio::select! {
             ended = follow(&target) => ended?,
-            () = stop.asked() => {}
+            () = stop.requested() => {}
         }
         return Ok(Exit::Done);
     }

@@ -43,7 +43,8 @@ pub(crate) async fn prune(layout: &Layout, args: &PruneArgs) -> Result<Exit> {
     }
     let mut exit = Exit::Done;
     for orphan in &orphans {
-        match orphan.prune(args.state).await {
+        let pruned = if args.state { orphan.prune_with_state().await } else { orphan.prune().await };
+        match pruned {
             Ok(()) => report(format!("{GOOD}pruned{GOOD:#}: {}", described(orphan, args.state))),
             Err(failed) => {
                 error(&failed.into());

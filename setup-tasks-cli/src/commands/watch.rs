@@ -44,7 +44,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) ->
         loop {
             let changed = tokio::select! {
                 changed = watched.changed() => changed?,
-                () = stop.asked() => return Ok(Exit::Done),
+                () = stop.requested() => return Ok(Exit::Done),
             };
             say(format!(
                 "{FAINT}{} changed{FAINT:#}",

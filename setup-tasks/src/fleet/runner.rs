@@ -56,7 +56,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let ended = std::mem::take(&mut shared.schedule().finished);
     let chosen = shared.objects.iter().zip(ended);
     let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, request, mode)).collect();
-    let stopped = shared.options.stop.is_asked() && results.iter().any(ObjectResult::is_failure);
+    let stopped = shared.options.stop.is_requested() && results.iter().any(ObjectResult::is_failure);
     if results.len() < fleet.layout.len() {
         results.extend(pulled(fleet, &shared.objects, request, mode));
     }
@@ -86,7 +86,7 @@ impl FleetState {
         let has_finished = finished.is_some();
         let mut schedule = self.schedule();
         let freed = finished.map_or(0, |(i, finished)| schedule.end(i, finished));
-        let next = if self.options.stop.is_asked() { Next::End } else { schedule.next() };
+        let next = if self.options.stop.is_requested() { Next::End } else { schedule.next() };
         drop(schedule);
         if has_finished {
             self.options.ended.0.fetch_add(1, Ordering::Relaxed);

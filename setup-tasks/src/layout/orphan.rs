@@ -167,9 +167,9 @@ impl Orphan {
         self.has_state
     }
 
-    /// Removes the stamps, the cache and the logs of the object, and its state if `with_state` is
-    /// set. The history stays, and so do the directories of other objects within those of this one.
-    /// No link is followed, and nothing is undone.
+    /// Removes the stamps, the cache and the logs of the object. The history stays, and so do the
+    /// directories of other objects within those of this one. No link is followed, and nothing is
+    /// undone.
     ///
     /// The stamps are removed first, and the store forgets the object last. After an interruption,
     /// the object is therefore still known, and can be pruned again.
@@ -178,7 +178,23 @@ impl Orphan {
     ///
     /// If another process holds the object's lease, in a dry run, or if something cannot be
     /// removed.
-    pub async fn prune(&self, with_state: bool) -> Result<(), PruneError> {
+    pub async fn prune(&self) -> Result<(), PruneError> {
+        let config = self.layout.config();
+        self.prune_below(&[config.log_dir(), config.cache_dir()]).await
+    }
+
+    /// Removes the state of the object as well. See [`prune`](Self::prune).
+    ///
+    /// # Errors
+    ///
+    /// As for [`prune`](Self::prune).
+    pub async fn prune_with_state(&self) -> Result<(), PruneError> {
+        let config = self.layout.config();
+        self.prune_below(&[config.log_dir(), config.cache_dir(), config.state_dir()]).await
+    }
+
+    /// Removes the records, and the object's directories below the roots.
+    async fn prune_below(&self, roots: &[PathBuf]) -> Result<(), PruneError> {
         let layout = &self.layout;
         if layout.is_dry_run() {
             return Err(PruneError::DryRun { object: self.id.to_string() });
@@ -196,11 +212,8 @@ impl Orphan {
         let others: HashSet<_> = stored.iter().map(|object| object.subdir.as_str()).collect();
         let keep = nested(&self.subdir, layout.subdirs().iter().map(|subdir| &**subdir).chain(others.iter().copied()));
         let is_kept = |subdir: &str| layout.has_subdir(subdir) || others.contains(subdir);
-        let config = layout.config();
-        let mut roots = vec![config.log_dir(), config.cache_dir()];
-        roots.extend(with_state.then(|| config.state_dir()));
         roots.iter().try_for_each(|root| remove(root, &self.subdir, &keep, is_kept))?;
-        if !has_files(&config.state_dir(), &self.subdir, &keep)? {
+        if !has_files(&layout.config().state_dir(), &self.subdir, &keep)? {
             store.write(&self.subdir, lease.fence(), vec![Change::Retire]).await?;
         }
         Ok(lease.check().await?)

@@ -72,14 +72,14 @@ pub(crate) async fn run_task(
         };
         log.end(Some(&error), began.elapsed());
         let stop = session.stops();
-        let Some(wait) = waits.next().filter(|_| !stop.is_asked()) else {
+        let Some(wait) = waits.next().filter(|_| !stop.is_requested()) else {
             return Err(FailedAttempt { error, log: log.path() });
         };
         tracing::debug!(object = %object.core().id, task = cx.task(), attempt, "retrying in {wait:?}: {error:#}");
         object.emit(row, || EventKind::TaskRetry { error: explain(error.as_ref()), attempt, wait });
         // A stop request during the pause ends the task at once with its last error, as if it had
         // no retries left.
-        if let Either::Right(_) = select(pin!(tokio::time::sleep(wait)), pin!(stop.asked())).await {
+        if let Either::Right(_) = select(pin!(tokio::time::sleep(wait)), pin!(stop.requested())).await {
             return Err(FailedAttempt { error, log: log.path() });
         }
         attempt += 1;

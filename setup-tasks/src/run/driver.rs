@@ -271,7 +271,7 @@ impl Driver<'_> {
         let DueTask { frame, row, .. } = due;
         // A task within a running task ends together with that one.
         let may_stop = !self.scope.is_plan() && self.scope.caller.is_none();
-        if may_stop && self.scope.is_stop_asked() {
+        if may_stop && self.scope.is_stop_requested() {
             return Err(RunError::Stopped { object: self.scope.object.core().id.to_string() });
         }
         let session = match self.authorize(frame, due.name()).await? {

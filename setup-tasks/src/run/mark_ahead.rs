@@ -32,7 +32,7 @@ impl Driver<'_> {
         let newest = earlier.newest_for(object.subscription(row, &has));
         let (forced, entry) = (self.scope.is_forced(frame, has.stamp_name), self.records.get(has.stamp_name));
         let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators: false };
-        (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_asked()).then_some(has.stamp_name)
+        (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_requested()).then_some(has.stamp_name)
     }
 
     /// Withdraws the mark of a task that did not begin after all. The run was asked to stop, or

@@ -94,8 +94,8 @@ impl RunScope<'_> {
     }
 
     /// Returns whether the run was asked to stop.
-    pub(super) fn is_stop_asked(&self) -> bool {
-        self.cx.is_stop_asked(self.object.core().layout.stop())
+    pub(super) fn is_stop_requested(&self) -> bool {
+        self.cx.is_stop_requested(self.object.core().layout.stop())
     }
 
     /// Returns whether another process has considered the task that the run is for.

@@ -80,7 +80,7 @@ impl Session {
             Err(holder) => holder,
         };
         let wait = Box::pin(LeaseWait { object, purpose, waits, holder, suspected: None }.end());
-        let ended = match select(wait, pin!(stops.asked())).await {
+        let ended = match select(wait, pin!(stops.requested())).await {
             Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
         };

@@ -58,7 +58,7 @@ impl<'c> RequestCx<'c> {
     }
 
     /// Returns whether the run was asked to stop. `layout` is the stop of its layout.
-    pub(crate) fn is_stop_asked(&self, layout: &Stop) -> bool {
-        self.fleet.map_or_else(|| layout.is_asked(), |fleet| fleet.stop.is_asked())
+    pub(crate) fn is_stop_requested(&self, layout: &Stop) -> bool {
+        self.fleet.map_or_else(|| layout.is_requested(), |fleet| fleet.stop.is_requested())
     }
 }

@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 /// #[setup_tasks]
 /// impl Door {
 ///     #[setup_task("Paint it")]
-///     fn paint(&self) { self.stop.ask(); }
+///     fn paint(&self) { self.stop.request(); }
 ///     #[setup_task("Hang it")]
 ///     fn hang(&self) {}
 /// }
@@ -35,7 +35,7 @@ pub struct Stop(Arc<StopState>);
 #[derive(Debug, Default)]
 struct StopState {
     /// Read before each object, so it is one atomic load.
-    asked: AtomicBool,
+    requested: AtomicBool,
     notify: Notify,
 }
 
@@ -46,21 +46,21 @@ impl Stop {
     }
 
     /// Requests the stop.
-    pub fn ask(&self) {
-        self.0.asked.store(true, Ordering::Release);
+    pub fn request(&self) {
+        self.0.requested.store(true, Ordering::Release);
         self.0.notify.notify_waiters();
     }
 
     /// Returns whether the stop was requested.
-    pub fn is_asked(&self) -> bool {
-        self.0.asked.load(Ordering::Acquire)
+    pub fn is_requested(&self) -> bool {
+        self.0.requested.load(Ordering::Acquire)
     }
 
     /// Waits until the stop is requested.
-    pub async fn asked(&self) {
+    pub async fn requested(&self) {
         // The notification is created before the check so that no request in between is missed.
         let notified = self.0.notify.notified();
-        if !self.is_asked() {
+        if !self.is_requested() {
             notified.await;
         }
     }
@@ -78,16 +78,16 @@ impl Stops {
         Self { layout: layout.clone(), fleet }
     }
 
-    pub(crate) fn is_asked(&self) -> bool {
-        self.layout.is_asked() || self.fleet.as_ref().is_some_and(Stop::is_asked)
+    pub(crate) fn is_requested(&self) -> bool {
+        self.layout.is_requested() || self.fleet.as_ref().is_some_and(Stop::is_requested)
     }
 
     /// Waits until one of the stops is requested.
-    pub(crate) async fn asked(&self) {
+    pub(crate) async fn requested(&self) {
         match &self.fleet {
-            None => self.layout.asked().await,
+            None => self.layout.requested().await,
             Some(fleet) => {
-                select(pin!(self.layout.asked()), pin!(fleet.asked())).await;
+                select(pin!(self.layout.requested()), pin!(fleet.requested())).await;
             }
         }
     }
