@@ -1064,9 +1064,9 @@ pub enum ObjectStatus {
 pub struct Stop;
 impl Stop {
     pub fn new() -> Self {}
-    pub fn ask(&self) {}
-    pub fn is_asked(&self) -> bool {}
-    pub async fn asked(&self) {}
+    pub fn request(&self) {}
+    pub fn is_requested(&self) -> bool {}
+    pub async fn requested(&self) {}
 }
 
 // setup_tasks::fs::WholeFile
@@ -1213,7 +1213,8 @@ impl Orphan {
     pub fn type_name(&self) -> Option<&str> {}
     pub fn is_left(&self) -> bool {}
     pub fn has_state(&self) -> bool {}
-    pub async fn prune(&self, with_state: bool) -> Result<(), PruneError> {}
+    pub async fn prune(&self) -> Result<(), PruneError> {}
+    pub async fn prune_with_state(&self) -> Result<(), PruneError> {}
 }
 
 // setup_tasks::layout::PruneError
