@@ -119,7 +119,7 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         excludes: NOTHING,
         read: |args, arg, errors| args.always = arg.flag(errors),
         meaning: "runs the task in every run, as a preflight check needs it. `()` then means `Outcome::Unchanged`: only an \
-                  explicit `Outcome::Done` is a change. Every run takes the object's lock and writes its stamp",
+                  explicit `Outcome::Done` is a change. Every run takes the object's lease and writes its stamp",
     },
     Key {
         name: "check_source",
