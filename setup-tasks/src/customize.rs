@@ -187,9 +187,9 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
         layout: core.layout.clone(),
         parent: core.injector().clone(),
         host: Some(Host { object: Arc::downgrade(host.as_dyn()), stem }),
-        former: core.former.clone(),
+        former: core.former().cloned(),
         readonly: Some(core.readonly() || C::READONLY == Some(true)),
-        groups: Box::default(),
+        groups: Vec::new(),
         id,
     };
     Ok(Applied(Arc::new(Placed::new(ObjectCore::new(placing, &model), table_of::<C>()?, model))))

@@ -11,9 +11,13 @@ use crate::stamp::Timestamp;
 pub(crate) struct EarlierTasks {
     newest: Option<Newest>,
     /// The last change of each row of the frame. Only frames in which a task subscribes to rows keep
-    /// them, so all others pay nothing.
-    by_row: Option<Vec<(&'static str, Newest)>>,
+    /// them, so all others pay for one pointer.
+    by_row: Option<Box<ByRow>>,
 }
+
+/// The last changes of rows, by their names.
+#[derive(Clone, Debug, Default, PartialEq)]
+struct ByRow(Vec<(&'static str, Newest)>);
 
 impl EarlierTasks {
     /// Returns the tasks before the first row of a frame. `inherited` is the newest change before the
@@ -40,7 +44,7 @@ impl EarlierTasks {
         let Some(by_row) = &mut self.by_row else { return Newest::keep_later(&mut self.newest, time, which) };
         let Some(time) = time else { return };
         let change = Newest { time, which: which() };
-        by_row.push((row(), change.clone()));
+        by_row.0.push((row(), change.clone()));
         self.merge(Some(change));
     }
 
@@ -58,15 +62,22 @@ impl EarlierTasks {
 
     /// Returns the newest change of the rows that a task subscribes to, or of all rows for a task
     /// without a subscription.
+    #[inline]
     pub(crate) fn newest_for(&self, subscribed: Option<&[&str]>) -> Option<Cow<'_, Newest>> {
-        let Some(names) = subscribed else { return self.newest.as_ref().map(Cow::Borrowed) };
+        match subscribed {
+            None => self.newest.as_ref().map(Cow::Borrowed),
+            Some(names) => self.newest_of(names).map(Cow::Owned),
+        }
+    }
+
+    fn newest_of(&self, names: &[&str]) -> Option<Newest> {
         let mut newest = None;
-        for (row, Newest { time, which }) in self.by_row.iter().flatten() {
+        for (row, Newest { time, which }) in self.by_row.iter().flat_map(|by_row| &by_row.0) {
             if names.contains(row) {
                 Newest::keep_later(&mut newest, Some(*time), || which.clone());
             }
         }
-        newest.map(Cow::Owned)
+        newest
     }
 }
 

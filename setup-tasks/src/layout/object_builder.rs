@@ -337,7 +337,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             host: None,
             readonly: self.readonly,
             former: (!former.is_empty()).then(|| Arc::new(FormerObject::new(former.clone()))),
-            groups: self.groups.into(),
+            groups: self.groups,
         };
         let object = Object::new(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
         self.dependencies.into_iter().try_for_each(|dependency| object.add_row(dependency.into_row()))?;

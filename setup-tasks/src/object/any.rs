@@ -32,7 +32,7 @@ impl AnyObject {
     /// Returns the groups of the object, by which a fleet can select it
     /// ([`ObjectBuilder::group`](crate::layout::ObjectBuilder::group)).
     pub fn groups(&self) -> impl Iterator<Item = &str> {
-        self.0.core().groups.iter().map(|group| &**group)
+        self.0.core().groups().iter().map(|group| &**group)
     }
 
     /// Returns the object's own part of its paths, which is also its name in the stamp store.

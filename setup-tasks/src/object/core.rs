@@ -32,13 +32,8 @@ pub(crate) struct ObjectCore {
     pub(crate) type_id: TypeId,
     pub(crate) layout: Layout,
     injector: OwnInjector,
-    /// The object to which a customization is applied, and the stem of its stamps.
-    pub(crate) host: Option<Host>,
-    /// The keys that the model adds to its type and its id.
-    pub(crate) event_keys: Vec<EventKey>,
+    uncommon: Option<Box<Uncommon>>,
     pub(crate) ready: SharedOnce<()>,
-    /// The groups by which a fleet can select the object.
-    pub(crate) groups: Box<[Arc<str>]>,
     pub(crate) own_readonly: Option<bool>,
     pub(crate) model_readonly: Option<bool>,
     /// The number of the current task's row plus 1, or 0 without a current task.
@@ -48,8 +43,6 @@ pub(crate) struct ObjectCore {
     /// The object's part of the records that a fleet read at its start, until the object's run in
     /// that fleet takes it.
     prefetched: Mutex<Option<(RequestId, Range<usize>)>>,
-    /// The former names of the object, or of the host of a customization.
-    pub(crate) former: Option<Arc<FormerObject>>,
     /// The former names of the object's tasks.
     pub(crate) former_names: FormerNames,
     /// Whether the store has the object's id and type from this process.
@@ -59,6 +52,31 @@ pub(crate) struct ObjectCore {
     paths: OnceLock<Box<Paths>>,
     real: ObjectProgress,
     plan: OnceLock<Box<ObjectProgress>>,
+}
+
+/// The parts that few objects have. All others pay for one pointer, which saves a page fault per 40
+/// objects.
+struct Uncommon {
+    /// The object to which a customization is applied, and the stem of its stamps.
+    host: Option<Host>,
+    /// The keys that the model adds to its type and its id.
+    event_keys: Vec<EventKey>,
+    /// The groups by which a fleet can select the object.
+    groups: Vec<Arc<str>>,
+    /// The former names of the object, or of the host of a customization.
+    former: Option<Arc<FormerObject>>,
+}
+
+impl Uncommon {
+    fn new(
+        host: Option<Host>,
+        event_keys: Vec<EventKey>,
+        groups: Vec<Arc<str>>,
+        former: Option<Arc<FormerObject>>,
+    ) -> Option<Box<Self>> {
+        let is_any = host.is_some() || !event_keys.is_empty() || !groups.is_empty() || former.is_some();
+        is_any.then(|| Box::new(Self { host, event_keys, groups, former }))
+    }
 }
 
 /// Returns the configuration with an absolute base directory, so that a change of the working
@@ -87,7 +105,8 @@ pub(crate) struct Placing {
     pub(crate) readonly: Option<bool>,
     /// The former names of the object, or of the host of a customization.
     pub(crate) former: Option<Arc<FormerObject>>,
-    pub(crate) groups: Box<[Arc<str>]>,
+    /// The groups by which a fleet can select the object.
+    pub(crate) groups: Vec<Arc<str>>,
 }
 
 impl ObjectCore {
@@ -96,15 +115,13 @@ impl ObjectCore {
         Self {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
-            event_keys: model.event_keys(),
+            uncommon: Uncommon::new(host, model.event_keys(), groups, former),
             ready: SharedOnce::new(WorkKind::Ready, id.clone()),
             own_readonly: readonly,
-            groups,
             model_readonly: T::READONLY,
             current_row: AtomicUsize::new(0),
             relatives: KnownRelatives::default(),
             prefetched: Mutex::new(None),
-            former,
             former_names: FormerNames::default(),
             is_identified: AtomicBool::new(false),
             readonly: OnceLock::new(),
@@ -116,8 +133,23 @@ impl ObjectCore {
             subdir,
             layout,
             injector: OwnInjector::below(parent),
-            host,
         }
+    }
+
+    /// Returns the reference to the object to which a customization is applied, and the stem of its
+    /// stamps.
+    pub(crate) fn own_host(&self) -> Option<&Host> {
+        self.uncommon.as_ref()?.host.as_ref()
+    }
+
+    /// Returns the groups by which a fleet can select the object.
+    pub(crate) fn groups(&self) -> &[Arc<str>] {
+        self.uncommon.as_ref().map_or(&[], |uncommon| &uncommon.groups)
+    }
+
+    /// Returns the former names of the object, or of the host of a customization.
+    pub(crate) fn former(&self) -> Option<&Arc<FormerObject>> {
+        self.uncommon.as_ref()?.former.as_ref()
     }
 
     /// Returns the injector of the object.
@@ -179,7 +211,7 @@ impl ObjectCore {
     }
 
     pub(crate) fn paths(&self) -> &Paths {
-        if let Some(planned) = self.former.as_ref().and_then(|former| former.planned())
+        if let Some(planned) = self.former().and_then(|former| former.planned())
             && self.is_dry_run()
         {
             return planned;
@@ -231,7 +263,7 @@ impl ObjectCore {
 
     /// Returns the object to which a customization is applied.
     pub(crate) fn host(&self) -> Option<AnyObject> {
-        self.host.as_ref()?.object.upgrade().map(AnyObject)
+        self.own_host()?.object.upgrade().map(AnyObject)
     }
 
     /// Returns a valid stamp.
@@ -294,7 +326,7 @@ impl ObjectCore {
     /// read at its start if there are any. The run reads them again under the object's lock before
     /// it changes them.
     pub(crate) async fn load_for(&self, cx: &RequestCx<'_>) -> Result<Records, StampError> {
-        let prefetched = self.prefetched().take().filter(|(of, _)| *of == cx.request && self.former.is_none());
+        let prefetched = self.prefetched().take().filter(|(of, _)| *of == cx.request && self.former().is_none());
         if !cx.mode.is_plan() {
             self.settle().await?;
         }
@@ -376,7 +408,7 @@ impl ObjectCore {
 
     fn has_event_key(&self, key: &EventKey) -> bool {
         key.fits(&self.id, self.type_id)
-            || self.event_keys.contains(key)
+            || self.uncommon.as_ref().is_some_and(|uncommon| uncommon.event_keys.contains(key))
             || self.host().is_some_and(|host| host.0.core().has_event_key(key))
     }
 }

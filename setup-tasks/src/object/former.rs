@@ -58,7 +58,7 @@ impl ObjectCore {
     /// yet.
     pub(super) async fn stored(&self, mode: Mode) -> Result<Records, StampError> {
         let store = self.layout.store_for(mode);
-        if let Some(former) = self.former.as_ref().filter(|former| !former.settled.initialized())
+        if let Some(former) = self.former().filter(|former| !former.settled.initialized())
             && let Some(pending) = Box::pin(self.pending_move(former, store)).await?
         {
             if mode.is_plan() && former.planned.get().is_none() {
@@ -78,7 +78,7 @@ impl ObjectCore {
     /// Moves everything that the object has under an old name to its present one, unless this was
     /// done before. Nothing may hold the object's lease.
     pub(crate) async fn settle(&self) -> Result<(), StampError> {
-        let Some(former) = &self.former else { return Ok(()) };
+        let Some(former) = self.former() else { return Ok(()) };
         if former.settled.initialized() {
             return Ok(());
         }
@@ -90,7 +90,7 @@ impl ObjectCore {
     /// Returns the old subdir whose records and directories belong to the object and are not moved
     /// yet.
     pub(crate) async fn pending_from(&self, mode: Mode) -> Result<Option<Arc<str>>, StampError> {
-        let Some(former) = self.former.as_ref().filter(|former| !former.settled.initialized()) else {
+        let Some(former) = self.former().filter(|former| !former.settled.initialized()) else {
             return Ok(None);
         };
         let pending = self.pending_move(former, self.layout.store_for(mode)).await?;

@@ -70,7 +70,7 @@ impl<T: SetupTasks> Placed<T> {
             Box::new(Extra {
                 added: RwLock::new(Added::none(self.table)),
                 customized: Mutex::default(),
-                stamp_names: self.core.host.as_ref().map(|host| names(host.stem)).unwrap_or_default(),
+                stamp_names: self.core.own_host().map(|host| names(host.stem)).unwrap_or_default(),
             })
         })
     }
@@ -105,7 +105,7 @@ impl<T: SetupTasks> Placed<T> {
 
     #[inline]
     fn stamp_name_of(&self, id: RowId, row: &Row<T>) -> &'static str {
-        let Some(host) = &self.core.host else { return row.name() };
+        let Some(host) = self.core.own_host() else { return row.name() };
         self.extra().stamp_names.get(id.index()).copied().unwrap_or_else(|| with_stem(host.stem, row.name()))
     }
 

@@ -35,12 +35,16 @@ struct Recorded {
     /// The result of each row that the last run considered.
     results: Vec<Option<TaskResult>>,
     /// The results that another process reported while this one waited for it.
-    results_elsewhere: Vec<Option<TaskResult>>,
+    results_elsewhere: Option<Box<ResultsElsewhere>>,
     earlier: EarlierTasks,
     /// The reports on all tasks that were not up to date.
     tasks: Vec<TaskReport>,
     up_to_date: usize,
 }
+
+/// The results that another process reported, by row.
+#[derive(Default)]
+struct ResultsElsewhere(Vec<Option<TaskResult>>);
 
 /// The state of the last run.
 #[derive(Default)]
@@ -176,7 +180,8 @@ impl ObjectProgress {
         {
             return Some(Ok(result.time));
         }
-        if let Some(Some(result)) = recorded.results_elsewhere.get(row.index())
+        if let Some(elsewhere) = &recorded.results_elsewhere
+            && let Some(Some(result)) = elsewhere.0.get(row.index())
             && query.accepts != Accepts::OwnRequest
             && result.at > query.request
         {
@@ -246,10 +251,11 @@ impl ObjectProgress {
     /// Records a result that another process reported. It is valid only for requests that began before.
     pub(crate) fn record_elsewhere(&self, row: RowId, time: Option<Timestamp>) {
         let mut recorded = self.recorded();
-        if recorded.results_elsewhere.len() <= row.index() {
-            recorded.results_elsewhere.resize(row.index() + 1, None);
+        let results = &mut recorded.results_elsewhere.get_or_insert_default().0;
+        if results.len() <= row.index() {
+            results.resize(row.index() + 1, None);
         }
-        recorded.results_elsewhere[row.index()] = Some(TaskResult { time, at: RequestId::latest() });
+        results[row.index()] = Some(TaskResult { time, at: RequestId::latest() });
         drop(recorded);
         self.notify();
     }

@@ -1,7 +1,7 @@
 //! The former names of tasks: `#[setup_task(formerly = "…")]`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use super::kind::DynTaskKind;
 use super::row::Action;
@@ -9,10 +9,13 @@ use super::table::TaskTable;
 use crate::stamp::{Records, Renamed, TaskRename, present_name};
 
 /// The former names of the tasks of one object, with those of its customizations.
+///
+/// Most objects have none. They pay for one pointer, and a run with nothing to do takes no lock.
 #[derive(Debug, Default)]
-pub(crate) struct FormerNames {
-    /// Whether there are any. Most objects have none, and a run with nothing to do takes no lock.
-    any: AtomicBool,
+pub(crate) struct FormerNames(OnceLock<Box<Renames>>);
+
+#[derive(Debug, Default)]
+struct Renames {
     renames: Mutex<Vec<TaskRename>>,
     /// Whether a warning about names with records of their own was given.
     has_warned: AtomicBool,
@@ -38,26 +41,27 @@ impl FormerNames {
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        !self.any.load(Ordering::Acquire)
+        self.0.get().is_none()
     }
 
     fn add(&self, renames: Vec<TaskRename>) {
         if !renames.is_empty() {
-            self.renames.lock().unwrap_or_else(PoisonError::into_inner).extend(renames);
-            self.any.store(true, Ordering::Release);
+            let own = self.0.get_or_init(Box::default);
+            own.renames.lock().unwrap_or_else(PoisonError::into_inner).extend(renames);
         }
     }
 
     /// Returns all renames in their order, or `None` if there are none.
     fn renames(&self) -> Option<Vec<TaskRename>> {
-        (!self.is_empty()).then(|| self.renames.lock().unwrap_or_else(PoisonError::into_inner).clone())
+        Some(self.0.get()?.renames.lock().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
     /// Gives the entries that were read from a store the present names of their tasks. Warns once if
     /// a task has records under both names.
     pub(crate) fn apply(&self, object: &str, records: &mut Records) -> Option<Renamed> {
         let renamed = records.rename(&self.renames()?);
-        if !renamed.conflicts.is_empty() && !self.has_warned.swap(true, Ordering::Relaxed) {
+        let warns = || self.0.get().is_some_and(|own| !own.has_warned.swap(true, Ordering::Relaxed));
+        if !renamed.conflicts.is_empty() && warns() {
             for TaskRename { from, to } in &renamed.conflicts {
                 tracing::warn!(
                     object,
