@@ -136,14 +136,16 @@ struct Cli<O: Args> {
 }
 
 impl App<NoOptions> {
-    /// Creates a binary with the layout that `build` returns.
+    /// Creates a binary with the layout that `build` returns. An error of `build` is printed with its causes, and ends
+    /// the binary.
     pub fn new(build: impl Fn() -> Result<Layout> + 'static) -> Self {
         Self::with_options(move |_| build())
     }
 }
 
 impl<O: Args + 'static> App<O> {
-    /// Creates a binary with the layout that `build` makes from the binary's own options.
+    /// Creates a binary with the layout that `build` creates from the binary's own options. An error is handled as in
+    /// [`new`](App::new).
     pub fn with_options(build: impl Fn(&O) -> Result<Layout> + 'static) -> Self {
         Self { build: Rc::new(build), about: None, version: None, commands: Vec::new() }
     }
@@ -160,7 +162,8 @@ impl<O: Args + 'static> App<O> {
         self
     }
 
-    /// Adds a command. It takes the arguments of `up`, which its [`Session`] has.
+    /// Adds a command. It takes the arguments of `up`, which its [`Session`] has. The name must differ from the names of the other
+    /// commands.
     pub fn command<F>(
         mut self,
         name: impl Into<String>,
@@ -175,12 +178,12 @@ impl<O: Args + 'static> App<O> {
         self
     }
 
-    /// Runs the command of the process's command line.
+    /// Runs the command of the process's command line. The [crate's page](crate) lists the exit codes.
     pub fn run(self) -> ExitCode {
         self.run_with(std::env::args_os())
     }
 
-    /// Runs the command of this command line. Its first word is the binary's name.
+    /// Runs the command of this command line, as [`run`](Self::run) does. Its first word is the binary's name.
     pub fn run_with(self, line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
         let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
         if let Some(request) = complete::Request::received(&line) {

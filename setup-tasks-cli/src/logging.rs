@@ -19,7 +19,14 @@ use crate::output::{BAD, FAINT, WOULD, alarm, note, printable, time_of};
 
 /// A layer of [`tracing_subscriber`] that writes messages of a task to the [log](setup_tasks::log) of its attempt. Spawned work
 /// counts as part of the task if it runs in the task's span. [`main`](crate::main) installs the layer. A binary that installs
-/// its own subscriber first can add the layer to it.
+/// its own subscriber first can add the layer to it:
+///
+/// ```
+/// use setup_tasks_cli::TaskLogs;
+/// use tracing_subscriber::prelude::*;
+///
+/// tracing_subscriber::registry().with(TaskLogs::default()).init();
+/// ```
 #[derive(Debug, Default)]
 pub struct TaskLogs {
     /// Whether warnings and errors outside of tasks go to the standard error.

@@ -18,13 +18,13 @@ mod tests;
 
 use proc_macro::TokenStream;
 
-/// See `setup_tasks::SetupTasks`.
+#[expect(missing_docs, reason = "the docs of the export would end with them")]
 #[proc_macro_derive(SetupTasks, attributes(setup_tasks, depends_on))]
 pub fn derive_setup_tasks(item: TokenStream) -> TokenStream {
     expand::model::derive(item.into()).into()
 }
 
-/// See `setup_tasks::setup_tasks`.
+#[expect(missing_docs, reason = "the docs of the export would end with them")]
 #[proc_macro_attribute]
 pub fn setup_tasks(args: TokenStream, item: TokenStream) -> TokenStream {
     expand::block::attribute(args.into(), item.into()).into()
@@ -44,7 +44,7 @@ pub fn __discard(_args: TokenStream, _item: TokenStream) -> TokenStream {
     TokenStream::new()
 }
 
-/// See `setup_tasks::setup_task`.
+#[expect(missing_docs, reason = "the docs of the export would end with them")]
 #[proc_macro_attribute]
 pub fn setup_task(_args: TokenStream, item: TokenStream) -> TokenStream {
     expand::misplaced(&item.into()).into()

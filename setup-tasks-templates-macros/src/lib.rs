@@ -9,7 +9,7 @@ mod files;
 use proc_macro::TokenStream;
 use quote::quote;
 
-/// See `setup_tasks_templates::template`.
+#[expect(missing_docs, reason = "the docs of the export would end with them")]
 #[proc_macro]
 pub fn template(input: TokenStream) -> TokenStream {
     let args = match syn::parse::<args::Args>(input) {

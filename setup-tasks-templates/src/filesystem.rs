@@ -10,7 +10,7 @@ use setup_tasks::{Result, TaskContext, error_help};
 use crate::rooted_directory::RootedDirectory;
 use crate::task::Rendered;
 
-/// A machine that files can be installed on.
+/// A machine that files can be installed on. See [`InstallTemplates`](crate::InstallTemplates) for an example.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a machine on which templates can be installed",
     label = "implement `setup_tasks_templates::FilesystemAccess` for `{Self}`"
@@ -23,7 +23,7 @@ pub trait FilesystemAccess: Sync {
     fn filesystem(&self, cx: &TaskContext) -> impl Future<Output = Result<Self::Filesystem>> + Send;
 }
 
-/// A filesystem that files can be installed into.
+/// A filesystem that files can be installed into. [`RootedDirectory`] is one for a directory of this machine.
 pub trait Filesystem: Send + Sync {
     /// Whether checking a file costs about as much as a system call. Then every run checks the installed files, through
     /// [`local`](Self::local), and installs again any that has changed.
@@ -34,7 +34,9 @@ pub trait Filesystem: Send + Sync {
     fn read(&self, path: &Path) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
 
     /// Writes a file with this content and these permissions, whole or not at all, and creates its directories. A file that has
-    /// both already is not written. Returns whether it was written. `path` is relative and without `..`.
+    /// both already is not written. Returns whether it was written. `path` is relative and without `..`. `mode` has the bits of
+    /// `chmod`. With `None`, the permissions of a file with this content do not matter, and a written file gets a usual mode such
+    /// as 0644.
     fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> impl Future<Output = Result<bool>> + Send;
 
     /// Returns the directory of this machine that the filesystem stands for, if there is one.

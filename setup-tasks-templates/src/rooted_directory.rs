@@ -21,6 +21,21 @@ use crate::task::Rendered;
 
 /// A directory of this machine as the root of a filesystem. No installed file can land outside of it, whatever symbolic links it
 /// contains, even if another process changes them meanwhile.
+///
+/// ```
+/// use std::path::Path;
+/// use setup_tasks_templates::RootedDirectory;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let layout = setup_tasks::Layout::in_memory()?;
+/// # let root = layout.config().base_dir.join("root");
+/// let machine = RootedDirectory::new(&root);
+/// assert!(machine.install_now(Path::new("etc/hostname"), b"gw\n", Some(0o644))?);
+/// assert!(!machine.install_now(Path::new("etc/hostname"), b"gw\n", Some(0o644))?); // it is there already
+/// assert_eq!(machine.read_now(Path::new("etc/hostname"))?.as_deref(), Some(&b"gw\n"[..]));
+/// assert!(machine.install_now(Path::new("../shadow"), b"", None).is_err());
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct RootedDirectory {
     root: PathBuf,

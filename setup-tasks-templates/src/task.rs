@@ -27,7 +27,31 @@ pub const TEMPLATE_DIRECTORY: InjectionKey<PathBuf> = InjectionKey::named("setup
 /// It runs again when its hash changes, and when its file was removed or edited or has other permissions. The hash is the whole
 /// rendering, or that of the template's component `hash` if it defines one
 /// (`{% component hash(@instance) %}{{ instance.serial }}{% endcomponent %}`). A file that has the text and the
-/// permissions already is left alone, and the task then reports [`Outcome::Unchanged`]. See the [crate's page](crate) for an example.
+/// permissions already is left alone, and the task then reports [`Outcome::Unchanged`].
+///
+/// ```
+/// use serde::Serialize;
+/// use setup_tasks::prelude::*;
+/// use setup_tasks_templates::{TemplateTask, template};
+///
+/// #[derive(SetupTasks, Serialize)]
+/// #[setup_tasks(subdir = "hosts/{name}")]
+/// struct Host { name: String }
+///
+/// #[setup_tasks]
+/// impl Host {
+///     #[setup_task("Render the host name")]
+///     const HOSTNAME: TemplateTask =
+///         TemplateTask::new(template!("docs/hostname.tera")).output("etc/hostname").mode(0o644);
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let host = layout.add(Host { name: "gw".into() })?;
+/// host.run_setup_tasks().await?;
+/// assert_eq!(std::fs::read_to_string(host.stamp_path()?.join("etc/hostname"))?, "gw\n");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use = "a task does nothing until it is a constant of a model"]
 pub struct TemplateTask {

@@ -15,7 +15,10 @@ static HOOKS: Hooks = Hooks {
 };
 
 impl Layout {
-    /// Creates a layout with its stamps in the embedded store, within the cache directory.
+    /// Creates a layout with its stamps in the embedded store
+    /// ([`SqliteStore`](crate::stamp::SqliteStore)), within the cache directory. The first change
+    /// creates the database. If the configuration cannot be used, [`add`](Self::add) returns an
+    /// error.
     #[cfg(feature = "sqlite")]
     pub fn new(config: Config) -> Self {
         let config = crate::layout::absolute(config);
@@ -25,13 +28,35 @@ impl Layout {
         Self::with_store(config, store)
     }
 
-    /// Creates a layout with the given stamp store.
+    /// Creates a layout with the given stamp store. The key `durable_stamps` of the configuration
+    /// has no effect on it. Processes on one machine, or on machines that share the cache directory,
+    /// can run its objects.
+    ///
+    /// ```
+    /// use setup_tasks::{Config, Layout, stamp::FilesStore};
+    ///
+    /// let config = Config::new("/srv/lab");
+    /// let store = FilesStore::new(config.cache_dir());
+    /// let layout = Layout::with_store(config, store);
+    /// # let _ = layout;
+    /// ```
     pub fn with_store(config: Config, store: impl StampStore) -> Self {
         Self::with_clock(config, Arc::new(store), Clock::system())
     }
 
     /// Creates a layout with the given stamp store and leases, for processes that share no file
     /// system.
+    ///
+    /// ```
+    /// use setup_tasks::lease::FileLeases;
+    /// use setup_tasks::stamp::MemoryStore;
+    /// use setup_tasks::{Config, Layout};
+    ///
+    /// let config = Config::new("/srv/lab");
+    /// let leases = FileLeases::new(config.cache_dir()); // or leases of your own
+    /// let layout = Layout::with_store_and_leases(config, MemoryStore::new(), leases);
+    /// # let _ = layout;
+    /// ```
     pub fn with_store_and_leases(config: Config, store: impl StampStore, leases: impl Leases) -> Self {
         Self::build(config, Arc::new(store), Clock::system(), Some(Arc::new(leases)), None, &HOOKS)
     }

@@ -12,7 +12,30 @@ use crate::stamp::{Attempt, Entry, HashTexts, Timestamp, contents};
 use crate::task::answer::Completion;
 use crate::text::escape::escape;
 
-/// The reason why a task runs. The first condition that holds decides:
+/// The reason why a task runs. A task can take it as an argument, and reports contain it. `Display`
+/// writes it as a short text.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "door")]
+/// struct Door;
+///
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it")]
+///     fn paint(&self, reason: Reason) {
+///         assert_eq!(reason, Reason::NeverRan);
+///         assert_eq!(reason.to_string(), "never ran");
+///     }
+/// }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// # setup_tasks::Layout::in_memory()?.add(Door)?.run_setup_tasks().await?;
+/// # Ok(()) }
+/// ```
+///
+/// The first condition that holds decides:
 ///
 /// | condition | reason |
 /// |---|---|

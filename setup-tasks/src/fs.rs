@@ -42,6 +42,17 @@ pub fn found<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 }
 
 /// The content and the attributes of a file that is written whole or not at all.
+///
+/// ```
+/// use setup_tasks::fs::WholeFile;
+///
+/// # fn main() -> std::io::Result<()> {
+/// # let directory = tempfile::tempdir()?;
+/// # let path = directory.path().join("hosts");
+/// WholeFile::new("10.0.0.1 gateway\n").mode(0o644).durable().write(&path)?;
+/// assert_eq!(std::fs::read_to_string(&path)?, "10.0.0.1 gateway\n");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing is written before `write` is called"]
 pub struct WholeFile<'a> {

@@ -127,7 +127,7 @@ pub use task::added::NewTask;
 pub use task::extract::{HostObject, Inject, InjectKey, LastRun, ObjectRef, Resource};
 pub use task::outcome::Outcome;
 
-/// The result of a task: any error, with its chain.
+/// The result type of tasks and helper methods. By default, its error is any error, with its causes.
 pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;
 
 /// A boxed future that can move to another thread.

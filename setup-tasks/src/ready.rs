@@ -83,7 +83,7 @@ impl<T: SetupTasks> Object<T> {
     ///
     /// # Errors
     ///
-    /// As there.
+    /// As for [`AnyObject::ready`].
     pub async fn ready(&self) -> Result<(), ReadyError> {
         self.as_any().ready().await
     }

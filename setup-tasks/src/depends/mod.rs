@@ -18,12 +18,42 @@ use crate::{BoxFuture, Result};
 
 /// A part of the system that a task needs while it runs, such as a machine or a network. The
 /// dependencies of a task are brought up concurrently before its method is called, each once per
-/// run.
+/// run. The key `depend_on` of [`#[setup_task]`](macro@crate::setup_task) names them.
+///
+/// ```
+/// use std::sync::Arc;
+/// use setup_tasks::{BoxFuture, depends::SystemDependency, prelude::*};
+///
+/// struct Network(String);
+///
+/// impl SystemDependency for Network {
+///     fn name(&self) -> String {
+///         format!("network {}", self.0)
+///     }
+///
+///     fn bring_up<'a>(&'a self, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>> {
+///         Box::pin(async move {
+///             cx.command("ip").args(["link", "set", &self.0, "up"]).run().await?;
+///             Ok(())
+///         })
+///     }
+/// }
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "router")]
+/// struct Router { network: Arc<Network> }
+///
+/// #[setup_tasks]
+/// impl Router {
+///     #[setup_task("Announce the routes", depend_on = [self.network.clone()])]
+///     fn announce(&self) {}
+/// }
+/// ```
 pub trait SystemDependency: Send + Sync + 'static {
     /// Returns the name. Dependencies with the same name count as the same.
     fn name(&self) -> String;
 
-    /// Brings the dependency up. It may be up already.
+    /// Brings the dependency up. It may be up already. An error fails the run before the task.
     fn bring_up<'a>(&'a self, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>>;
 }
 

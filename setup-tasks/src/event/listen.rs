@@ -140,7 +140,29 @@ impl Listener {
     }
 }
 
-/// A [`Stream`] of events in the order in which they happen. Dropping it removes the listener.
+/// A [`Stream`] of events in the order in which they happen. [`Layout::events`] and
+/// [`Injector::events`] return it. Dropping it removes the listener.
+///
+/// Up to 65,536 events wait in its queue. Later events are dropped while the queue is full, and
+/// [`missed`](Self::missed) counts them. A run never waits for a stream.
+///
+/// ```
+/// use setup_tasks::{event::EventKind, prelude::*};
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let mut events = layout.events();
+/// layout.add(Door)?.run_setup_tasks().await?;
+/// let event = events.next().await.unwrap();
+/// assert_eq!((&*event.object, event.task), ("door", "paint"));
+/// assert!(matches!(event.kind, EventKind::TaskShouldRun { .. }));
+/// # Ok(()) }
+/// ```
+///
+/// [`Layout::events`]: crate::Layout::events
+/// [`Injector::events`]: crate::Injector::events
 #[derive(Debug)]
 #[must_use = "a stream receives nothing after it is dropped"]
 pub struct EventStream {
@@ -158,7 +180,8 @@ impl std::fmt::Debug for Item {
 }
 
 impl EventStream {
-    /// Waits for the next event. Returns `None` once the injector has been dropped.
+    /// Waits for the next event. Returns `None` once the injector has been dropped. No event is lost
+    /// if the future is dropped.
     pub async fn next(&mut self) -> Option<Arc<Event>> {
         loop {
             if let Item::Event(event) = self.receiver.recv().await? {
@@ -167,7 +190,7 @@ impl EventStream {
         }
     }
 
-    /// Returns the next event if there is one already.
+    /// Returns the next event, or `None` if no event waits.
     pub fn try_next(&mut self) -> Option<Arc<Event>> {
         loop {
             if let Item::Event(event) = self.receiver.try_recv().ok()? {
@@ -229,6 +252,28 @@ impl Stream for EventStream {
 }
 
 /// A handle to a listener that calls a function. Dropping the handle does not remove the listener.
+///
+/// ```
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+/// use setup_tasks::{event::EventKind, prelude::*};
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let started = Arc::new(AtomicUsize::new(0));
+/// let count = started.clone();
+/// let listening = layout.on_event(move |event| {
+///     if let EventKind::TaskStart { .. } = event.kind {
+///         count.fetch_add(1, Ordering::Relaxed);
+///     }
+/// });
+/// layout.add(Door)?.run_setup_tasks().await?;
+/// listening.flush().await;
+/// assert_eq!(started.load(Ordering::Relaxed), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Debug)]
 pub struct Listening {
     queue: WeakSender<Item>,

@@ -33,7 +33,8 @@ const OBJECTS_PER_PROCESSOR: usize = 8;
 /// Each object is brought to ready again, at most once. Workers, which are tasks of the current
 /// tokio runtime, run the objects in parallel. An object begins once the objects on which it
 /// depends have ended. Objects that depend on each other run at the same time. After a failure, all
-/// objects that do not depend on the failed one continue.
+/// objects that do not depend on the failed one continue. Dropping the future of a fleet cancels it.
+/// Tasks that were running then count as interrupted.
 ///
 /// ```
 /// use setup_tasks::prelude::*;
@@ -57,6 +58,12 @@ const OBJECTS_PER_PROCESSOR: usize = 8;
 /// assert_eq!(report.summary(), "done: 2 objects; 2 tasks ran");
 /// # Ok(()) }
 /// ```
+///
+/// # Errors
+///
+/// Awaiting the fleet returns a [`FleetError`] if it cannot begin. The failure of an object is not
+/// such an error: the [`FleetReport`] contains it, and [`is_success`](FleetReport::is_success) then
+/// returns `false`.
 #[derive(Debug)]
 #[must_use = "a fleet does nothing until it is awaited"]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
@@ -128,7 +135,8 @@ impl FleetError {
 }
 
 impl Layout {
-    /// Brings objects to ready, several at once, dependencies first. Await it; see [`FleetRun`] for its options.
+    /// Brings all objects to ready, several at once, dependencies first. The fleet starts when it is
+    /// awaited. See [`FleetRun`] for its options.
     pub fn run(&self) -> FleetRun {
         FleetRun::new(self.clone())
     }

@@ -16,6 +16,30 @@ const VERSION: u32 = 1;
 /// The results of a fleet, or of its dry run. The text (`Display`) has one line for every task that
 /// is not up to date and for every object that is readonly or was not completed, and then the
 /// [`summary`](Self::summary). The page "Formats" of the book describes the JSON form.
+///
+/// ```
+/// use setup_tasks::{fleet::ObjectStatus, prelude::*};
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it")]
+///     fn paint(&self) -> Result<()> {
+///         Err(anyhow::anyhow!("the paint is dry"))
+///     }
+/// }
+///
+/// # #[tokio::main] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// layout.add(Door)?;
+/// let report = layout.run().await?;
+/// assert!(!report.is_success());
+/// for failed in report.with(ObjectStatus::Failed) {
+///     eprintln!("{} failed: {}", failed.object, failed.error.as_ref().unwrap());
+/// }
+/// # assert_eq!(report.with(ObjectStatus::Failed).count(), 1);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct FleetReport {
@@ -129,7 +153,7 @@ impl ObjectResult {
 }
 
 impl FleetReport {
-    /// Returns the result of one object.
+    /// Returns the result of one object, or `None` if it was neither selected nor needed.
     pub fn object(&self, id: &str) -> Option<&ObjectResult> {
         self.objects.iter().find(|result| result.object == id)
     }

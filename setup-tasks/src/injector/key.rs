@@ -5,7 +5,21 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::marker::PhantomData;
 
-/// The key of a value of type `T` in an injector.
+/// The key of a value of type `T` in an [`Injector`](crate::Injector): the type, and a name if there
+/// are several values of the type.
+///
+/// ```
+/// use setup_tasks::{InjectionKey, Injector};
+///
+/// const INSIDE: InjectionKey<u16> = InjectionKey::named("inside port");
+/// const OUTSIDE: InjectionKey<u16> = InjectionKey::named("outside port");
+///
+/// let site = Injector::root("the site");
+/// site.provide(INSIDE, 8080)?;
+/// assert_eq!(site.peek(&INSIDE).as_deref(), Some(&8080));
+/// assert_eq!(site.peek(&OUTSIDE), None);
+/// # Ok::<(), setup_tasks::injector::InjectError>(())
+/// ```
 pub struct InjectionKey<T: 'static> {
     name: Option<&'static str>,
     value: PhantomData<fn() -> T>,
@@ -80,7 +94,9 @@ pub trait KeyName: 'static {
 
 /// Declares a key as a type, for [`InjectKey`](crate::InjectKey).
 ///
-/// For example, `injection_key!(pub Domain = "domain": String)` declares the type `Domain`.
+/// For example, `injection_key!(pub Domain = "domain": String)` declares the type `Domain`. Its
+/// `Domain::key()` returns the [`InjectionKey`](crate::InjectionKey). See
+/// [`InjectKey`](crate::InjectKey) for an example.
 #[macro_export]
 macro_rules! injection_key {
     ($(#[$meta:meta])* $vis:vis $key:ident = $name:literal : $value:ty) => {

@@ -292,7 +292,7 @@ impl Injector {
     }
 
     /// Like [`on_event`](Self::on_event), with an async function on the tokio runtime of the
-    /// caller.
+    /// caller, or on a thread of its own if the caller has none.
     pub fn on_event_async<F>(
         &self,
         key: impl Into<EventKey>,

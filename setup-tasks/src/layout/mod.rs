@@ -327,7 +327,7 @@ impl Layout {
         ObjectBuilder::new(self, model)
     }
 
-    /// Returns the object with an id.
+    /// Returns the object with this id, or `None` if the layout has no such object.
     pub fn get(&self, id: &str) -> Option<AnyObject> {
         let objects = self.objects();
         objects.by_id.get(id).map(|&at| objects.all[at].clone())
@@ -376,6 +376,19 @@ impl Layout {
     }
 
     /// Returns the history of this and earlier runs, latest first.
+    ///
+    /// ```
+    /// use setup_tasks::{prelude::*, stamp::HistoryFilter};
+    ///
+    /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+    /// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// layout.add(Door)?.run_setup_tasks().await?;
+    /// let history = layout.history(&HistoryFilter::new().object("door").limit(10)).await?;
+    /// assert_eq!((history[0].task.as_str(), history[0].reason.as_str()), ("paint", "never ran"));
+    /// # Ok(()) }
+    /// ```
     ///
     /// # Errors
     ///

@@ -126,6 +126,17 @@ impl AddError {
 
 /// A builder that adds a model to a layout with more settings than [`Layout::add`] has.
 /// [`add`](Self::add) completes it.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.object_builder(Door).id("front door").readonly(true).add()?;
+/// assert_eq!(door.as_any().id(), "front door");
+/// # Ok::<(), anyhow::Error>(())
+/// ```
 #[must_use = "a builder does nothing until `add`"]
 pub struct ObjectBuilder<'l, T> {
     layout: &'l Layout,
@@ -145,6 +156,24 @@ impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {
 }
 
 /// A dependency of one object on a named task of another one: [`AnyObject::depends_on`].
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "server")] struct Server;
+/// # #[setup_tasks] impl Server { #[setup_task("Publish the files")] fn publish(&self) {} }
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "client")] struct Client;
+/// # #[setup_tasks] impl Client { #[setup_task("Mount the share")] fn mount(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let server = layout.add(Server)?;
+/// let published = server.as_any().depends_on("publish").before("mount");
+/// let client = layout.object_builder(Client).depends_on(published).add()?;
+///
+/// client.run_setup_tasks().await?; // publishes, then mounts
+/// assert!(server.check_stamp("publish").await?.is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a dependency does nothing until an object is added with it"]
 pub struct Dependency {

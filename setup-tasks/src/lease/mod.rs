@@ -35,7 +35,9 @@ pub type Answer<'a, T> = MaybeReady<'a, Result<T, LeaseError>>;
 
 /// The leases of objects, which are identified by their `stamp_subdir`.
 ///
-/// Implementation: [`FileLeases`] (the default). `examples/own-store` shows another one.
+/// Implementation: [`FileLeases`] (the default). `examples/own-store` of the repository contains
+/// another one. [`Layout::with_store_and_leases`](crate::Layout::with_store_and_leases) takes leases.
+/// With the feature `conformance`, the function `conformance::check_leases` checks leases of your own.
 pub trait Leases: Send + Sync + 'static {
     /// Tries once, without waiting, to take the lease of an object. The runtime repeats this while it waits for the holder.
     fn acquire<'a>(&'a self, object: &'a str) -> Answer<'a, Acquired>;

@@ -34,7 +34,8 @@ tokio::task_local! {
     static CURRENT: Arc<TaskLog>;
 }
 
-/// The log of one attempt of a task. The file is created by the first write.
+/// The log of one attempt of a task. The file is created by the first write. The 20 latest logs of
+/// each task are kept.
 #[derive(Debug)]
 pub struct TaskLog {
     object: AnyObject,
@@ -57,7 +58,7 @@ impl TaskLog {
         Self { object, task, attempt, reason, state: Mutex::new(LogState::NotCreated) }
     }
 
-    /// Returns the log of the attempt that the caller is a part of.
+    /// Returns the log of the attempt that the caller is a part of, or `None` outside of an attempt.
     pub fn current() -> Option<Arc<Self>> {
         CURRENT.try_with(Clone::clone).ok()
     }
@@ -100,7 +101,7 @@ impl TaskLog {
         }
     }
 
-    /// Returns the path of the file after the first write.
+    /// Returns the path of the file, or `None` before the first write or if a write has failed.
     pub fn path(&self) -> Option<PathBuf> {
         match &*self.state() {
             LogState::Open(writer) => Some(writer.path.clone()),

@@ -15,6 +15,24 @@ use crate::task::context::TaskContext;
 use crate::task::outcome::IntoOutcome;
 
 /// A handle of an object without the type of its model. It is cheap to clone.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// layout.add(Door)?;
+/// for object in layout.all() {
+///     for task in object.plan().await?.would_run() {
+///         println!("{}/{} would run", object.id(), task.task);
+///     }
+/// }
+/// let door = layout.get("door").unwrap();
+/// assert!(door.downcast::<Door>().is_some());
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct AnyObject(pub(crate) Arc<dyn DynObject>);
 
@@ -122,7 +140,7 @@ impl AnyObject {
         self.0.core().injector()
     }
 
-    /// Returns the typed handle, if the model is a `T`.
+    /// Returns the typed handle, or `None` if the model is not a `T`.
     pub fn downcast<T: SetupTasks>(&self) -> Option<Object<T>> {
         self.0.clone().into_any().downcast().ok().map(Object::new)
     }

@@ -116,7 +116,7 @@ pub enum RunError {
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::object::ReadyError),
-    /// The fleet or the layout was asked to stop before the task began.
+    /// A stop of the fleet or the layout was requested before the object was completed.
     #[error("`{object}` was stopped before its end")]
     Stopped {
         /// The object's id.
@@ -140,7 +140,7 @@ pub enum RunError {
         /// The circle.
         source: Circle,
     },
-    /// Another process runs the object.
+    /// The lease of the object cannot be taken, or was lost. Usually another process runs the object.
     #[error(transparent)]
     Lease(Arc<LeaseError>),
     /// The stamps cannot be read or written.

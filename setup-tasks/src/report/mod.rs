@@ -15,6 +15,21 @@ use crate::decide::Reason;
 use crate::stamp::Timestamp;
 
 /// The report of a run or a dry run of an object.
+///
+/// ```
+/// use setup_tasks::{prelude::*, run::TaskStatus};
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.add(Door)?;
+/// let report = door.run_setup_tasks().await?;
+/// let paint = report.task("paint").unwrap();
+/// assert_eq!((paint.status, &paint.reason), (TaskStatus::Ran, &Some(Reason::NeverRan)));
+/// assert!(door.run_setup_tasks().await?.is_up_to_date());
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ObjectReport {
@@ -45,7 +60,8 @@ pub struct TaskReport {
     pub duration: Duration,
     /// The tasks of a customization.
     pub subtasks: Vec<TaskReport>,
-    /// The changes to files that the task would make, if a dry run was asked for them.
+    /// The changes to files that the task would make, if [`Run::diff`](crate::run::Run::diff) or
+    /// [`FleetRun::diff`](crate::fleet::FleetRun::diff) requested them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<FileChange>,
     /// The reason why a dry run cannot decide about the task, or cannot compute the changes of a

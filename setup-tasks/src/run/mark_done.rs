@@ -59,7 +59,7 @@ impl AnyObject {
     ///
     /// Returns an error if the object does not have the task, if the task has no stamp (a task with
     /// a completion check, a relationship or a customization), if its hash or inputs cannot be
-    /// computed, or if a lock or the store is not available.
+    /// computed, or if the lease or the store is not available.
     pub async fn mark_done(&self, task: &str) -> Result<Stamp, RunError> {
         let (frame, row) = find(&self.0, task)?;
         let no_stamp = |what| RunError::NoStamp { object: self.id().to_owned(), task: task.to_owned(), what };

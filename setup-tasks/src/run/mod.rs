@@ -53,14 +53,36 @@ use crate::work::{Mode, RequestCx};
 /// A run of an object. [`Object::run_setup_tasks`](crate::Object::run_setup_tasks) creates it, and
 /// awaiting it starts it.
 ///
-/// Tasks run one after another, in the order of their table. Dropping a run cancels it. The task
-/// that was running then counts as interrupted.
+/// Tasks run one after another, in the order of [`AnyObject::task_names`]. Dropping a run cancels it.
+/// The task that was running then counts as interrupted.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it")]
+///     fn paint(&self) {}
+///     #[setup_task("Hang it")]
+///     fn hang(&self) {}
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.add(Door)?;
+/// let report = door.run_setup_tasks().dry_run().await?;
+/// assert_eq!(report.would_run().count(), 2);
+/// let report = door.run_setup_tasks().force(Door::PAINT).stop_after(Door::PAINT).await?;
+/// assert_eq!(report.ran().count(), 1);
+/// # Ok(()) }
+/// ```
 ///
 /// # Errors
 ///
 /// Awaiting the run returns a [`RunError`] if a task fails (with the reason of the task, and its
-/// own error as the source), if a method that decides about a task fails, or if a store, a lock or
-/// a path is not available.
+/// own error as the source), if a method that decides about a task fails, or if the store, the lease
+/// of the object or a path is not available. Tasks after a failed one do not run.
 #[must_use = "a run does nothing until it is awaited"]
 pub struct Run<T> {
     object: Arc<dyn DynObject>,

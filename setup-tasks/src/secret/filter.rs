@@ -27,6 +27,14 @@ pub fn holds(text: &str) -> bool {
 }
 
 /// Returns the text with each secret replaced by `[secret]`.
+///
+/// ```
+/// use setup_tasks::{Secret, secret::redact};
+///
+/// let password = Secret::new("correct horse");
+/// assert_eq!(redact("login with correct horse"), "login with [secret]");
+/// # let _ = password;
+/// ```
 pub fn redact(text: &str) -> Cow<'_, str> {
     if !any() {
         return Cow::Borrowed(text);

@@ -74,7 +74,7 @@ pub enum StampError {
         /// The highest fence that the store has seen for the object.
         seen: super::Fence,
     },
-    /// What an object has under a former name cannot be moved to its present one.
+    /// The data of an object under a former name cannot be moved to its present name.
     #[error("`{object}` cannot take over what it has under its former name `{from}`")]
     Rename {
         /// The former name.

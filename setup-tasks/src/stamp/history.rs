@@ -16,7 +16,7 @@ pub enum AttemptEnd {
     Ran,
     /// The method did its work, and found that nothing had to change.
     Unchanged,
-    /// The method asked to be skipped.
+    /// The method skipped the task.
     Skipped,
     /// The method failed.
     Failed,

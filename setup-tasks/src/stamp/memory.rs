@@ -9,7 +9,8 @@ use super::{
 };
 use crate::BoxFuture;
 
-/// A store that keeps stamps in memory.
+/// A store that keeps stamps in memory, for tests. Its stamps end with the process.
+/// [`Layout::in_memory`](crate::Layout::in_memory) uses it.
 #[derive(Debug, Default)]
 pub struct MemoryStore(Mutex<Kept>);
 

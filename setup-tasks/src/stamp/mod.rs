@@ -62,6 +62,29 @@ impl std::fmt::Display for RunId {
 }
 
 /// The record that a task completed.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door { colour: String }
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it", hash = colour)]
+///     fn paint(&self) {}
+///
+///     fn colour(&self) -> String {
+///         self.colour.clone()
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.add(Door { colour: "red".into() })?;
+/// assert!(door.check_stamp("paint").await?.is_none());
+/// door.run_setup_tasks().await?;
+/// assert_eq!(door.check_stamp("paint").await?.unwrap().contents, "red");
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Stamp {

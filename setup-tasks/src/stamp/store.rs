@@ -34,6 +34,10 @@ pub type Answer<'a, T> = MaybeReady<'a, Result<T, StampError>>;
 
 /// A place where stamps are kept. Objects are identified by their `stamp_subdir`.
 ///
+/// [`Layout::with_store`](crate::Layout::with_store) takes a store. With the feature `conformance`,
+/// the function `conformance::check_store` checks a store of your own, and `examples/own-store` of
+/// the repository contains one.
+///
 /// Implementations: [`SqliteStore`](super::SqliteStore) (the default),
 /// [`FilesStore`](super::FilesStore), [`MemoryStore`](super::MemoryStore).
 pub trait StampStore: Send + Sync + 'static {
@@ -58,8 +62,8 @@ pub trait StampStore: Send + Sync + 'static {
 
     /// Returns an upper bound on the time of every stamp in the store, or `None` if it is empty. The
     /// time of each stamp is that of a line of history, which the same write or an earlier one
-    /// added. So the latest time of the history is such a bound. A clock that has observed this time returns later times than all earlier stamps have, even
-    /// those of other processes and clocks.
+    /// added. So the latest time of the history is such a bound. A run gives its stamps later times
+    /// than this one, even if another process or another clock wrote the earlier stamps.
     fn latest(&self) -> Answer<'_, Option<Timestamp>>;
 
     /// Reads the data that a run needs before its first change: [`load`](Self::load) and

@@ -19,6 +19,23 @@ use crate::task::context::TaskContext;
 use crate::{BoxFuture, Result};
 
 /// A task to add to an object: [`Object::add_setup_task`](crate::Object::add_setup_task).
+///
+/// ```
+/// use std::time::Duration;
+/// use setup_tasks::{NewTask, prelude::*};
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.add(Door)?;
+/// let polish = NewTask::new("polish", "Polish it", |cx: TaskContext| async move {
+///     cx.command("true").run().await
+/// });
+/// door.add_setup_task(polish.after("paint").timeout(Duration::from_secs(60)).retries(2))?;
+/// assert_eq!(door.run_setup_tasks().await?.ran().count(), 2);
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a task does nothing until it is added"]
 pub struct NewTask<K> {
@@ -141,13 +158,15 @@ impl<K> NewTask<K> {
         self
     }
 
-    /// Sets the time limit of each attempt. A longer attempt fails.
+    /// Sets the time limit of each attempt. A longer attempt is cancelled and fails. The default
+    /// is an unlimited time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.place.timeout = Some(timeout);
         self
     }
 
-    /// Sets the number of further attempts after a failure.
+    /// Sets the number of further attempts after a failure. The default is 0. The waits between
+    /// attempts grow from about 100 ms to about a minute.
     pub fn retries(mut self, retries: u32) -> Self {
         self.place.retries = retries;
         self

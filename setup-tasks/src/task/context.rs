@@ -15,7 +15,32 @@ use crate::secret;
 use crate::stamp::{Entry, RunId, StampError};
 use crate::task::extract::LastRun;
 
-/// The view of a task or a helper method on the run that calls it.
+/// The view of a task or a helper method on the run that calls it. Both take it as an argument.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "door")]
+/// struct Door;
+///
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Choose a colour", retries = 2)]
+///     fn choose(&self, cx: &TaskContext) -> Result<()> {
+///         cx.log(format!("attempt {} of {}/{}", cx.attempt(), cx.object().id(), cx.task()));
+///         std::fs::write(cx.state_path()?.join("colour"), "red")?;
+///         Ok(())
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// let door = layout.add(Door)?;
+/// door.run_setup_tasks().await?;
+/// assert_eq!(std::fs::read_to_string(door.state_path()?.join("colour"))?, "red");
+/// # Ok(()) }
+/// ```
 #[derive(Clone)]
 pub struct TaskContext {
     object: AnyObject,

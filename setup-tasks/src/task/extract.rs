@@ -71,11 +71,26 @@ impl IsContext for TaskContext {
 }
 
 /// The stamp of the task's last completion, or `None` if the task has never completed or has failed since.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+/// #[setup_tasks]
+/// impl Door {
+///     #[setup_task("Paint it", invalidator = lasts)]
+///     fn paint(&self) {}
+///
+///     fn lasts(&self, last: LastRun) -> bool {
+///         last.time().is_some_and(|time| time.elapsed().is_ok_and(|age| age.as_secs() < 86_400))
+///     }
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct LastRun(pub Option<Stamp>);
 
 impl LastRun {
-    /// Returns the time when the task last completed.
+    /// Returns the time when the task last completed, or `None` without a stamp.
     pub fn time(&self) -> Option<std::time::SystemTime> {
         self.0.as_ref().map(|stamp| stamp.time.into())
     }
@@ -125,7 +140,8 @@ impl<T: SetupTasks> ExtractFor<T> for Object<T> {
 }
 
 /// The object to which a [`Customization`](crate::Customization) is applied. The tasks and helper
-/// methods of the customization can take it.
+/// methods of the customization can take it. Extraction fails in other tasks, and if the object has
+/// another type.
 ///
 /// ```
 /// use setup_tasks::{Customization, HostObject, prelude::*};
@@ -201,7 +217,29 @@ impl HostError {
 }
 
 /// A value of a given type from the object's injector or its parents. A value that is an object is
-/// brought to ready first.
+/// brought to ready first. Extraction fails if nothing provides the value. An
+/// `Option<Inject<T>>` is `None` in this case.
+///
+/// ```
+/// use setup_tasks::{Inject, InjectionKey, prelude::*};
+///
+/// struct Domain(&'static str);
+///
+/// # #[derive(SetupTasks)] #[setup_tasks(subdir = "gw")] struct Host;
+/// #[setup_tasks]
+/// impl Host {
+///     #[setup_task("Set the host name")]
+///     fn set_name(&self, domain: Inject<Domain>) {
+///         assert_eq!(domain.0.0, "example.com");
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+/// let layout = setup_tasks::Layout::in_memory()?;
+/// layout.injector().provide(InjectionKey::of(), Domain("example.com"))?;
+/// layout.add(Host)?.run_setup_tasks().await?;
+/// # Ok(()) }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Inject<T: ?Sized>(pub Arc<T>);
 
@@ -323,7 +361,8 @@ impl<K: KeyName> Extract for Option<InjectKey<K>> {
 }
 
 /// The resource of an entered context. [`context`](crate::run::Run::context) adds a context to a
-/// run, and a customization can have one, too.
+/// run, and a customization can have one, too. Extraction fails if no entered context has such a
+/// resource. See [`RunContext`](crate::RunContext) for an example.
 #[derive(Clone, Debug)]
 pub struct Resource<R: ?Sized>(pub Arc<R>);
 

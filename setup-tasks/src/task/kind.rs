@@ -71,7 +71,7 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         Cow::Borrowed(name.rsplit("::").next().unwrap_or(name))
     }
 
-    /// Does the work.
+    /// Does the work. The future is dropped if the run is cancelled or the task's timeout passes.
     fn run(&self, model: &T, cx: &TaskContext) -> impl Future<Output = Result<Outcome>> + Send;
 
     /// Returns the text that is compared with the text in the stamp. The task runs if they differ.

@@ -6,6 +6,27 @@ use crate::Result;
 use crate::sealed::Sealed;
 
 /// The result of a task that did not fail.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "hosts/{name}")]
+/// struct Host { name: String }
+///
+/// #[setup_tasks]
+/// impl Host {
+///     #[setup_task("Write the name")]
+///     fn write_name(&self, cx: &TaskContext) -> Result<Outcome> {
+///         let path = cx.stamp_path()?.join("name");
+///         if std::fs::read_to_string(&path).is_ok_and(|text| text == self.name) {
+///             return Ok(Outcome::Unchanged);
+///         }
+///         std::fs::write(path, &self.name)?;
+///         Ok(Outcome::Done)
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Outcome {

@@ -13,7 +13,7 @@ use super::elsewhere::WaitElsewhere;
 use super::sync::{Mutex, MutexGuard};
 use crate::decide::Reason;
 
-/// The kind of a work, such as a run of an object.
+/// A kind of work, such as a run of an object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]

@@ -33,7 +33,17 @@ use crate::private_dir::{Access, PrivateDir};
 
 const FORMAT: i64 = 1;
 
-/// A store with one file per stamp.
+/// A store with one file per stamp, for users who want to inspect and edit stamps.
+///
+/// The object's `stamp_path` contains a file `.stamp-NAME` for each completed task. Its modification
+/// time is the time of the stamp, and its text is the contents of the stamp. A file that another
+/// program wrote or touched counts as a stamp, and removing the file makes the task run again. The
+/// page "Formats" of the book describes all files.
+///
+/// A process that is killed loses no stamp. The files are not synced, so stamps can be wrong after a
+/// power loss.
+///
+/// [`Layout::with_store`](crate::Layout::with_store) shows its use.
 #[derive(Debug)]
 pub struct FilesStore {
     /// The cache directory for changes. A process makes all of its changes in one directory.

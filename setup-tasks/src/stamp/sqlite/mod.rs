@@ -31,7 +31,12 @@ use database::{LATEST, RECORDS_AND_LATEST, explain, format};
 use reader::Reader;
 use writer::Writer;
 
-/// A store in one `SQLite` database.
+/// A store in one `SQLite` database, for any number of processes on one machine. It is the default
+/// of [`Layout::new`](crate::Layout::new).
+///
+/// A process that is killed loses no stamp. A power loss can lose the latest stamps, and their tasks
+/// then run again. It never brings back a stamp that an attempt had revoked. With
+/// [`durable`](Self::durable), a power loss loses no stamp.
 pub struct SqliteStore {
     reads: Reads,
     /// The reads of dry runs.
