@@ -18,9 +18,9 @@ pub(super) async fn prefetch_stamps(store: &dyn StampStore, objects: &[AnyObject
     if objects.len() < MANY {
         return bytes;
     }
-    let mut by_subdir = HashMap::with_capacity(objects.len());
-    by_subdir.extend(objects.iter().enumerate().map(|(i, object)| (object.stamp_subdir(), i)));
     let subdirs: Vec<_> = objects.iter().map(AnyObject::stamp_subdir).collect();
+    let mut by_subdir = HashMap::with_capacity(subdirs.len());
+    by_subdir.extend(subdirs.iter().enumerate().map(|(i, &subdir)| (subdir, i)));
     let mut found = vec![false; objects.len()];
     let mut keep = |subdir: &str, records: &[u8]| {
         if let Some(&i) = by_subdir.get(subdir) {
