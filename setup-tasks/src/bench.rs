@@ -1,9 +1,11 @@
-//! What benchmarks measure alone, and nobody else can call.
+//! The functions of the runtime that only benchmarks call.
 
 use crate::event::EventKind;
 use crate::object::AnyObject;
 
-/// Tells an event of an object's first task.
+/// Emits an event of an object's first task.
 pub fn emit(object: &AnyObject, kind: impl FnOnce() -> EventKind) {
-    object.0.emit(0, kind);
+    if let Some(row) = object.0.order().iter().next() {
+        object.0.emit(row, kind);
+    }
 }
