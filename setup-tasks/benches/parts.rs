@@ -86,6 +86,7 @@ fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
         missing_output: Fact::Absent,
         differences: Fact::Absent,
         valid: Fact::Absent,
+        always: false,
     };
     assert!(matches!(decide(&facts), Decision::UpToDate(Some(_))));
     bencher.bench_local(|| decide(black_box(&facts)));
