@@ -35,5 +35,6 @@ pages! {
     reliability = "reliability.md";
     formats = "formats.md";
     carthage = "comparison/carthage.md";
+    ansible = "comparison/ansible.md";
     others = "comparison/others.md";
 }

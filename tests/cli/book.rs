@@ -142,11 +142,12 @@ fn root() -> &'static Path {
 }
 
 #[test]
-fn the_smallest_project_the_tutorial_and_the_readme_work_as_written() {
+fn the_projects_of_the_book_and_the_readme_work_as_written() {
     // The pages run one after another because they share build results.
     let shelf = Shelf::new();
     walk(&shelf.folder("hosts"), include_str!("../../docs/src/smallest.md"));
     walk(&shelf.folder("site"), include_str!("../../docs/src/tutorial.md"));
+    walk(&shelf.folder("ansible"), include_str!("../../docs/src/comparison/ansible.md"));
     walk_through_the_readme(&shelf.path.join("setup-tasks"));
 }
 
