@@ -15,7 +15,8 @@ pub fn targets(block: &Block, errors: &Errors) {
             continue;
         }
         let help = suggest(&name, names()).unwrap_or_else(|| {
-            format!("the tasks here are {}; a mixin's task is named with its trait: `Mixin::{name}`", list(names()))
+            let here = list(names());
+            format!("the tasks here are {here}; write `Mixin::{name}` for a mixin's task, and `Self::{name}` for a relationship field")
         });
         errors.add(target.span(), format_args!("`{}` has no setup task `{name}` in this block", block.name()), help);
     }
