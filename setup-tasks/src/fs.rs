@@ -281,6 +281,12 @@ fn set_mode(_: &File, _: u32) -> io::Result<()> {
     Ok(())
 }
 
+/// Returns the name of a file about a subdir, with an ending. A subdir can be longer than a name may
+/// be, so the file is named by a hash.
+pub(crate) fn hashed_name(subdir: &str, ending: &str) -> String {
+    format!("{}{ending}", &blake3::hash(subdir.as_bytes()).to_hex()[..32])
+}
+
 /// Returns an absolute path, so that a change of the working directory does not affect it. If the
 /// working directory is unknown, the path stays relative.
 pub(crate) fn absolute(path: PathBuf) -> PathBuf {

@@ -1,7 +1,6 @@
 //! Objects that the store knows and the layout no longer has, and the removal of what they left.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -208,10 +207,9 @@ impl Orphan {
         if !store.load(&self.subdir).await?.is_empty() {
             store.write(&self.subdir, lease.fence(), vec![Change::Clear]).await?;
         }
-        let stored = store.objects().await?;
-        let others: HashSet<_> = stored.iter().map(|object| object.subdir.as_str()).collect();
-        let keep = nested(&self.subdir, layout.subdirs().iter().map(|subdir| &**subdir).chain(others.iter().copied()));
-        let is_kept = |subdir: &str| layout.has_subdir(subdir) || others.contains(subdir);
+        let others = layout.other_subdirs(store).await?;
+        let keep = nested(&self.subdir, others.iter().map(|other| &**other));
+        let is_kept = |subdir: &str| layout.has_subdir(subdir) || others.iter().any(|other| **other == *subdir);
         roots.iter().try_for_each(|root| remove(root, &self.subdir, &keep, is_kept))?;
         if !has_files(&layout.config().state_dir(), &self.subdir, &keep)? {
             store.write(&self.subdir, lease.fence(), vec![Change::Retire]).await?;

@@ -302,11 +302,15 @@ impl ObjectCore {
         Ok(())
     }
 
+    /// Returns the change by which the store knows the object's id and type.
+    pub(super) fn identify(&self) -> Change {
+        Change::Identify { id: self.id.to_string(), type_name: self.type_name.to_owned() }
+    }
+
     /// Returns the changes that precede the first change of a process: the object's id and type, and
     /// the present names of entries with former names. The logs of these tasks are renamed first.
     async fn first_changes(&self) -> Result<Vec<Change>, StampError> {
-        let (id, type_name) = (self.id.to_string(), self.type_name.to_owned());
-        let mut changes = vec![Change::Identify { id, type_name }];
+        let mut changes = vec![self.identify()];
         if self.former_names.is_empty() {
             return Ok(changes);
         }

@@ -218,8 +218,7 @@ impl ObjectCore {
         mine: &HeldLease,
         theirs: &HeldLease,
     ) -> Result<(), StampError> {
-        let (id, type_name) = (self.id.to_string(), self.type_name.to_owned());
-        let mut changes = vec![Change::Identify { id, type_name }];
+        let mut changes = vec![self.identify()];
         let records = store.load(from).await?;
         let carry = |(task, entry): (&str, &Entry)| Change::Carry { task: task.to_owned(), entry: entry.clone() };
         changes.extend(records.iter().map(carry));

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::fs::{Directory, WholeFile};
+use crate::fs::{Directory, WholeFile, hashed_name};
 use crate::private_dir::PrivateDir;
 use crate::stamp::StampError;
 
@@ -25,7 +25,7 @@ pub(super) struct Journal {
 impl Journal {
     /// Returns the name of the journal of a move to a subdir.
     fn name(to: &str) -> String {
-        format!("{}.json", &blake3::hash(to.as_bytes()).to_hex()[..32])
+        hashed_name(to, ".json")
     }
 
     /// Returns the old subdir if a move to the subdir has begun.

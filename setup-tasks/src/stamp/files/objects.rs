@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::shared::Shared;
 use super::{json, parse, replace};
+use crate::fs::hashed_name;
 use crate::private_dir::PrivateDir;
 use crate::stamp::{StampError, StoredObject};
 
@@ -25,10 +26,9 @@ struct Identity {
     type_name: String,
 }
 
-/// Returns the name of an object's file. A subdir can be longer than a name may be, so the file is
-/// named by a hash.
+/// Returns the name of an object's file.
 fn file_name(object: &str) -> String {
-    format!("{}{ENDING}", &blake3::hash(object.as_bytes()).to_hex()[..32])
+    hashed_name(object, ENDING)
 }
 
 fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> StampError {
