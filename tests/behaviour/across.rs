@@ -481,11 +481,10 @@ fn a_wait_ends_at_once_when_the_holder_is_killed() {
         b.hear("start b/one");
         let mut a = site.start("run a");
         a.hear("b waits for ");
+        // The task must find its instruction, so the file is there before the task can begin.
+        site.set("b.two", "hold");
         site.let_go("b.one");
-        site.set("b.two", "hold");
         b.hear("start b/two");
-        site.let_go("b.two");
-        site.set("b.two", "hold");
         b.signal("-KILL");
         let began = Instant::now();
         a.hear("start b/two");
