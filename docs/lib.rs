@@ -34,7 +34,10 @@ pages! {
     rules = "rules.md";
     reliability = "reliability.md";
     formats = "formats.md";
-    carthage = "comparison/carthage.md";
-    ansible = "comparison/ansible.md";
     others = "comparison/others.md";
+    site = "comparison/site.md";
+    make = "comparison/make.md";
+    ansible = "comparison/ansible.md";
+    terraform = "comparison/terraform.md";
+    carthage = "comparison/carthage.md";
 }

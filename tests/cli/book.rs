@@ -147,7 +147,16 @@ fn the_projects_of_the_book_and_the_readme_work_as_written() {
     let shelf = Shelf::new();
     walk(&shelf.folder("hosts"), include_str!("../../docs/src/smallest.md"));
     walk(&shelf.folder("site"), include_str!("../../docs/src/tutorial.md"));
-    walk(&shelf.folder("ansible"), include_str!("../../docs/src/comparison/ansible.md"));
+    for page in [
+        include_str!("../../docs/src/comparison/make.md"),
+        include_str!("../../docs/src/comparison/ansible.md"),
+        include_str!("../../docs/src/comparison/terraform.md"),
+        include_str!("../../docs/src/comparison/carthage.md"),
+    ] {
+        let folder = shelf.folder("comparison");
+        walk(&folder, include_str!("../../docs/src/comparison/site.md"));
+        walk(&folder, page);
+    }
     walk_through_the_readme(&shelf.path.join("setup-tasks"));
 }
 
