@@ -27,6 +27,7 @@ pages! {
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
     renaming = "how-to/renaming.md";
+    upgrading = "how-to/upgrading.md";
     results = "how-to/results.md";
     contexts = "how-to/contexts.md";
     secrets = "how-to/secrets.md";

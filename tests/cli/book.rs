@@ -145,7 +145,9 @@ fn root() -> &'static Path {
 fn the_projects_of_the_book_and_the_readme_work_as_written() {
     // The pages run one after another because they share build results.
     let shelf = Shelf::new();
-    walk(&shelf.folder("hosts"), include_str!("../../docs/src/smallest.md"));
+    let hosts = shelf.folder("hosts");
+    walk(&hosts, include_str!("../../docs/src/smallest.md"));
+    walk(&hosts, include_str!("../../docs/src/how-to/upgrading.md"));
     walk(&shelf.folder("site"), include_str!("../../docs/src/tutorial.md"));
     for page in [
         include_str!("../../docs/src/comparison/make.md"),
