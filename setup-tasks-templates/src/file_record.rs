@@ -35,6 +35,11 @@ impl FileRecord {
         Ok(Self { path: path.to_owned(), is_secret, mode, stamp })
     }
 
+    /// Returns a record of a file about which only the path is known.
+    pub(crate) fn unknown(path: &str) -> Self {
+        Self { path: path.to_owned(), is_secret: false, mode: None, stamp: None }
+    }
+
     /// Returns whether the file had this content after the task had written it.
     pub(crate) fn held(&self, content: &[u8], cx: &TaskContext) -> Result<bool> {
         let Some(stamp) = &self.stamp else { return Ok(false) };

@@ -6,12 +6,14 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 use setup_tasks::layout::Dependency;
+use setup_tasks::observer::{Answer, Observed, Question};
 use setup_tasks::run::FileChange;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext};
 
 use crate::file_record::{self, FileRecord};
 use crate::filesystem::{Filesystem, FilesystemAccess, file_change};
+use crate::local_files::{self, WrittenFiles};
 use crate::mode::{is_private, mode_of};
 use crate::rooted_directory::RootedDirectory;
 use crate::task::TemplateTask;
@@ -121,7 +123,8 @@ impl<H: SetupTasks, M: SetupTasks> InstallTemplates<H, M> {
 }
 
 impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> for InstallTemplates<H, M> {
-    const IS_OBSERVED: bool = <H::Filesystem as Filesystem>::IS_CHEAP;
+    const OBSERVED: Observed =
+        if <H::Filesystem as Filesystem>::IS_CHEAP { Observed::EveryRun } else { Observed::WhenVerified };
 
     fn describe(&self) -> Cow<'static, str> {
         Cow::Owned(match self.of {
@@ -154,14 +157,21 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         Ok(changes)
     }
 
-    async fn differences(&self, model: &H, cx: &TaskContext) -> Result<Vec<Difference>> {
+    async fn question(&self, model: &H, cx: &TaskContext) -> Result<Option<Question>> {
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
-        let Some(root) = filesystem.local() else { return Ok(Vec::new()) };
-        let mut differences = Vec::new();
-        for file in file_record::decode(cx.kept())? {
-            differences.extend(root.differences(file.path.as_ref(), &file, file.mode, cx)?);
-        }
-        Ok(differences)
+        let Some(root) = filesystem.local().cloned() else { return Ok(None) };
+        let files = file_record::decode(cx.kept())?.into_iter().filter(|file| file.stamp.is_some());
+        let files = files
+            .map(|file| {
+                let mode = file.mode;
+                (file, mode)
+            })
+            .collect();
+        Ok(Some(WrittenFiles { root, files }.question(cx)))
+    }
+
+    fn differences(&self, _model: &H, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        local_files::differences(answer)
     }
 
     fn dependencies(&self, model: &H) -> Vec<Dependency> {

@@ -52,6 +52,7 @@ mod error;
 mod file_record;
 mod filesystem;
 mod install;
+mod local_files;
 mod masking;
 mod mode;
 mod output;

@@ -36,7 +36,7 @@ use crate::task::Rendered;
 /// assert!(machine.install_now(Path::new("../shadow"), b"", None).is_err());
 /// # Ok(()) }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RootedDirectory {
     root: PathBuf,
 }
@@ -151,15 +151,12 @@ impl RootedDirectory {
         mode: Option<u32>,
         cx: &TaskContext,
     ) -> Result<Vec<Difference>> {
-        let Some(left) = &file.stamp else { return Ok(Vec::new()) };
         let shown = path.display().to_string();
         let Some(meta) = self.look(path)? else { return Ok(vec![Difference::new(shown, "is missing")]) };
         if !meta.is_file() {
             return Ok(vec![Difference::new(shown, format!("is {}", kind_of(meta.file_type())))]);
         }
-        if left.vouches_for(&meta) {
-            return Ok(Vec::new());
-        }
+        let Some(left) = file.stamp.as_ref().filter(|left| !left.vouches_for(&meta)) else { return Ok(Vec::new()) };
         let mut differences = Vec::new();
         let is_same = || self.read_now(path)?.map_or(Ok(false), |content| file.held(&content, cx));
         if meta.len() == 0 && left.size() > 0 {

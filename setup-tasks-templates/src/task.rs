@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use setup_tasks::observer::{Answer, Observed, Question};
 use setup_tasks::run::FileChange;
-use setup_tasks::stamp::kind_of;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{InjectionKey, Outcome, Result, TaskContext};
 
 use crate::engine::Engine;
 use crate::error::TemplateError;
 use crate::file_record::{self, FileRecord};
+use crate::local_files::{self, WrittenFiles};
 use crate::masking::{Mask, Masking};
 use crate::mode::DEFAULT_MODE;
 use crate::output;
@@ -144,7 +145,7 @@ impl TemplateTask {
 
 impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
     const HAS_HASH: bool = true;
-    const IS_OBSERVED: bool = true;
+    const OBSERVED: Observed = Observed::EveryRun;
 
     fn describe(&self) -> Cow<'static, str> {
         Cow::Owned(format!("Render {}", self.output_name()))
@@ -173,20 +174,18 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         Ok(format!("blake3-keyed:{}", keyed.to_hex()))
     }
 
-    async fn differences(&self, _model: &M, cx: &TaskContext) -> Result<Vec<Difference>> {
+    async fn question(&self, _model: &M, cx: &TaskContext) -> Result<Option<Question>> {
         let (root, output) = self.place(cx)?;
-        let kept = file_record::decode(cx.kept())?;
-        let left = kept.iter().find(|file| file.path == self.output_name());
-        if let Some(file @ FileRecord { stamp: Some(_), mode, .. }) = left {
-            return root.differences(output, file, self.mode.or(*mode), cx);
-        }
+        let kept = file_record::decode(cx.kept())?.into_iter();
+        let file = kept.filter(|file| file.stamp.is_some()).find(|file| Path::new(&file.path) == output);
         // The task was marked as done, or an older version rendered it. All that can be checked is that the file exists.
-        let is = match root.look(output)? {
-            Some(meta) if meta.is_file() => return Ok(Vec::new()),
-            Some(meta) => format!("is {}", kind_of(meta.file_type())),
-            None => "is missing".to_owned(),
-        };
-        Ok(vec![Difference::new(self.output_name(), is)])
+        let file = file.unwrap_or_else(|| FileRecord::unknown(self.output_name()));
+        let mode = self.mode.or(file.mode);
+        Ok(Some(WrittenFiles { root, files: vec![(file, mode)] }.question(cx)))
+    }
+
+    fn differences(&self, _model: &M, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        local_files::differences(answer)
     }
 
     async fn changes(&self, model: &M, cx: &TaskContext) -> Result<Vec<FileChange>> {

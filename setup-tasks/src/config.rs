@@ -58,8 +58,9 @@ pub struct Config {
     pub log_dir: PathBuf,
     /// Whether every run is a dry run. Default: no.
     pub dry_run: bool,
-    /// Whether slow invalidators are called. Default: no.
-    pub slow_invalidators: bool,
+    /// Whether every run verifies: asks observers that are not cheap, such as machines, and calls slow
+    /// invalidators. Default: no.
+    pub verify: bool,
     /// Whether each stamp is synced to the disk before it is used, so that it survives a power
     /// loss. Default: no. The latest stamps may then be lost, and their tasks run again.
     pub durable_stamps: bool,
@@ -82,7 +83,7 @@ impl Default for Config {
             state_dir: ".setup-tasks/state".into(),
             log_dir: ".setup-tasks/log".into(),
             dry_run: false,
-            slow_invalidators: false,
+            verify: false,
             durable_stamps: false,
             lease_timeout_secs: 600,
             log_limit_kib: 16 * 1024,

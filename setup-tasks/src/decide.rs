@@ -251,9 +251,9 @@ pub struct Facts<'a> {
     pub always: bool,
 }
 
-/// A fact to gather: one of the fields of [`Facts`].
+/// A fact that a decision lacks: one of the fields of [`Facts`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Question {
+pub enum MissingFact {
     /// [`Facts::completion`]
     Completion,
     /// [`Facts::hash`]
@@ -279,7 +279,7 @@ pub enum Decision {
     UpToDate(Option<Timestamp>),
     /// The decision needs a further fact. Only [`decide`] returns this; snapshots and inspectors never do.
     #[doc(hidden)]
-    Ask(Question),
+    Ask(MissingFact),
 }
 
 /// Decides whether a task runs, by the first condition of the table at [`Reason`] that holds.
@@ -289,7 +289,7 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
     }
     match facts.completion {
         Fact::Absent => by_stamp(facts),
-        Fact::Unasked => Decision::Ask(Question::Completion),
+        Fact::Unasked => Decision::Ask(MissingFact::Completion),
         Fact::Known(Completion::Incomplete) => Decision::Run(Reason::NotCompleted),
         // The check alone decides. Later tasks are compared with the last attempt because it may
         // have changed something.
@@ -319,7 +319,7 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
     }
     let during_last_run = stamp.changed_while_running;
     match &facts.hash {
-        Fact::Unasked => return Decision::Ask(Question::Hash),
+        Fact::Unasked => return Decision::Ask(MissingFact::Hash),
         Fact::Known(to) if !contents::is_same(&stamp.contents, to) => {
             let texts = HashTexts::new(&stamp.contents, to);
             let (from, to) = (contents::shown(&stamp.contents), contents::shown(to));
@@ -333,24 +333,24 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
         return Decision::Run(Reason::SourceChanged);
     }
     match &facts.input_change {
-        Fact::Unasked => return Decision::Ask(Question::Inputs),
+        Fact::Unasked => return Decision::Ask(MissingFact::Inputs),
         Fact::Known(Some(path)) => {
             return Decision::Run(Reason::InputChanged { path: path.clone(), during_last_run });
         }
         Fact::Known(None) | Fact::Absent => {}
     }
     match &facts.missing_output {
-        Fact::Unasked => return Decision::Ask(Question::Outputs),
+        Fact::Unasked => return Decision::Ask(MissingFact::Outputs),
         Fact::Known(Some(path)) => return Decision::Run(Reason::OutputMissing { path: path.clone() }),
         Fact::Known(None) | Fact::Absent => {}
     }
     match &facts.differences {
-        Fact::Unasked => return Decision::Ask(Question::Differences),
+        Fact::Unasked => return Decision::Ask(MissingFact::Differences),
         Fact::Known(what) if !what.is_empty() => return Decision::Run(Reason::Drifted { what: what.clone() }),
         Fact::Known(_) | Fact::Absent => {}
     }
     match facts.valid {
-        Fact::Unasked => Decision::Ask(Question::Invalidator),
+        Fact::Unasked => Decision::Ask(MissingFact::Invalidator),
         Fact::Known(false) => Decision::Run(Reason::Invalidated),
         Fact::Known(true) | Fact::Absent if facts.always => Decision::Run(Reason::Always),
         Fact::Known(true) | Fact::Absent => Decision::UpToDate(Some(entry.changed_by(stamp))),

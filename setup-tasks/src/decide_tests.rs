@@ -346,7 +346,7 @@ fn table(world: &World) -> Decision {
 }
 
 /// Answers the questions of `decide` until it decides. Returns the decision and the questions.
-fn ask_all(world: &World) -> (Decision, Vec<Question>) {
+fn ask_all(world: &World) -> (Decision, Vec<MissingFact>) {
     fn unasked<A>(fact: Option<&A>) -> Fact<A> {
         if fact.is_some() { Fact::Unasked } else { Fact::Absent }
     }
@@ -371,12 +371,12 @@ fn ask_all(world: &World) -> (Decision, Vec<Question>) {
         };
         asked.push(question);
         match question {
-            Question::Completion => facts.completion = Fact::Known(world.completion.unwrap()),
-            Question::Hash => facts.hash = Fact::Known(world.hash.clone().unwrap()),
-            Question::Inputs => facts.input_change = Fact::Known(world.inputs.clone().unwrap()),
-            Question::Outputs => facts.missing_output = Fact::Known(world.outputs.clone().unwrap()),
-            Question::Differences => facts.differences = Fact::Known(world.differences.clone().unwrap()),
-            Question::Invalidator => facts.valid = Fact::Known(world.valid.unwrap()),
+            MissingFact::Completion => facts.completion = Fact::Known(world.completion.unwrap()),
+            MissingFact::Hash => facts.hash = Fact::Known(world.hash.clone().unwrap()),
+            MissingFact::Inputs => facts.input_change = Fact::Known(world.inputs.clone().unwrap()),
+            MissingFact::Outputs => facts.missing_output = Fact::Known(world.outputs.clone().unwrap()),
+            MissingFact::Differences => facts.differences = Fact::Known(world.differences.clone().unwrap()),
+            MissingFact::Invalidator => facts.valid = Fact::Known(world.valid.unwrap()),
         }
     }
 }
@@ -393,21 +393,21 @@ proptest! {
     fn facts_are_asked_once_in_the_order_of_the_table_and_only_as_far_as_needed(world in world()) {
         let (decision, asked) = ask_all(&world);
         let order = [
-            Question::Completion,
-            Question::Hash,
-            Question::Inputs,
-            Question::Outputs,
-            Question::Differences,
-            Question::Invalidator,
+            MissingFact::Completion,
+            MissingFact::Hash,
+            MissingFact::Inputs,
+            MissingFact::Outputs,
+            MissingFact::Differences,
+            MissingFact::Invalidator,
         ];
         let places: Vec<_> = asked.iter().map(|asked| order.iter().position(|question| question == asked).unwrap()).collect();
         prop_assert!(places.is_sorted_by(|a, b| a < b), "{:?}", asked);
         let last_needed = match decision {
             Decision::Run(Reason::Forced | Reason::NeverRan | Reason::Failed { .. } | Reason::Interrupted) => None,
-            Decision::Run(Reason::HashChanged { .. } | Reason::SourceChanged) => Some(Question::Hash),
-            Decision::Run(Reason::InputChanged { .. }) => Some(Question::Inputs),
-            Decision::Run(Reason::OutputMissing { .. }) => Some(Question::Outputs),
-            Decision::Run(Reason::Drifted { .. }) => Some(Question::Differences),
+            Decision::Run(Reason::HashChanged { .. } | Reason::SourceChanged) => Some(MissingFact::Hash),
+            Decision::Run(Reason::InputChanged { .. }) => Some(MissingFact::Inputs),
+            Decision::Run(Reason::OutputMissing { .. }) => Some(MissingFact::Outputs),
+            Decision::Run(Reason::Drifted { .. }) => Some(MissingFact::Differences),
             _ => return Ok(()),
         };
         let allowed = last_needed.map_or(0, |last| 1 + order.iter().position(|question| *question == last).unwrap());

@@ -89,6 +89,7 @@ pub mod lease;
 pub mod log;
 mod neighbours;
 mod object;
+pub mod observer;
 pub mod paths;
 mod private_dir;
 pub mod ready;

@@ -414,7 +414,7 @@ async fn a_slow_invalidator_is_called_only_if_configured() {
     let cheap = place.layout().add(Slow(asked.clone())).unwrap();
     cheap.run_setup_tasks().await.unwrap();
     assert_eq!((plan(&cheap).await, asked.load(Ordering::Relaxed)), (vec!["work up to date".to_owned()], 0));
-    let thorough = place.layout_with(|config| config.slow_invalidators = true).add(Slow(asked.clone())).unwrap();
+    let thorough = place.layout_with(|config| config.verify = true).add(Slow(asked.clone())).unwrap();
     assert_eq!(plan(&thorough).await, ["work would run: its invalidator reports that it is no longer valid"]);
     assert_eq!(asked.load(Ordering::Relaxed), 1);
 }

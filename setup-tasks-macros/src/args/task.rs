@@ -69,7 +69,7 @@ pub const KEYS: &[Key<TaskArgs>] = &[
         places: &[Place::Task],
         excludes: NOTHING,
         read: |args, arg, errors| args.slow_invalidator = arg.parse(errors),
-        meaning: "an invalidator that is called only with `slow_invalidators` in the configuration",
+        meaning: "an invalidator that is called only in runs that verify",
     },
     Key {
         name: "check_completed",

@@ -12,6 +12,7 @@ mod schedule;
 use std::any::TypeId;
 use std::borrow::Cow;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
@@ -73,6 +74,7 @@ pub struct FleetRun {
     fail_fast: bool,
     dry_run: bool,
     diff: bool,
+    verify: bool,
     include: Vec<String>,
     exclude: Vec<String>,
     types: Vec<OfType>,
@@ -150,6 +152,7 @@ impl FleetRun {
             fail_fast: false,
             dry_run: false,
             diff: false,
+            verify: false,
             include: Vec::new(),
             exclude: Vec::new(),
             types: Vec::new(),
@@ -212,6 +215,14 @@ impl FleetRun {
     pub fn diff(mut self) -> Self {
         self.diff = true;
         self.dry_run()
+    }
+
+    /// Verifies the results of tasks that are up to date otherwise: asks observers that are not
+    /// cheap, such as machines, and calls slow invalidators. Each observer is asked once for all
+    /// objects. Without this, the configuration's [`verify`](field@crate::Config::verify) decides.
+    pub fn verify(mut self) -> Self {
+        self.verify = true;
+        self
     }
 
     /// Selects an object by its id, or all objects whose id matches a pattern (`*`, `?`, `[ab]`).
@@ -344,6 +355,7 @@ impl FleetRun {
             force,
             force_all: self.force_all,
             diff: self.diff,
+            board: (self.verify || self.layout.config().verify).then(Arc::default),
             stop: Stops::new(self.layout.stop(), self.stop.clone()),
             since: SystemTime::now(),
             objects: objects.len(),

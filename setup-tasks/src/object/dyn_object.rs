@@ -11,6 +11,7 @@ use super::permit::Permit;
 use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::layout::Dependency;
+use crate::observer::{Answer, Observed, Question};
 use crate::stamp::PathPattern;
 use crate::task::added::{AddTaskError, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -101,7 +102,8 @@ pub(crate) trait DynObject: Send + Sync {
     fn hash<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, String>;
     fn valid<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, bool>;
     fn completion<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Completion>;
-    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<Difference>>;
+    fn question<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Option<Question>>;
+    fn differences(&self, row: RowId, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>>;
     fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<FileChange>>;
     fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, ()>;
     fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
@@ -140,7 +142,7 @@ pub(crate) struct Features {
     pub(crate) completion: bool,
     pub(crate) inputs: bool,
     pub(crate) outputs: bool,
-    pub(crate) observed: bool,
+    pub(crate) observed: Observed,
 }
 
 impl Features {
@@ -148,6 +150,11 @@ impl Features {
     pub(crate) fn begins_with_hash(&self) -> bool {
         let depends = self.category != TaskCategory::Task || self.dependencies || self.dependencies_always;
         self.hash_now && !self.completion && !depends
+    }
+
+    /// Returns whether a run that verifies needs more facts about the task than another one.
+    pub(crate) fn is_slow(&self) -> bool {
+        self.slow_invalidator || self.observed == Observed::WhenVerified
     }
 
     /// Returns the properties of a task without helper methods, files and other objects.
@@ -167,7 +174,7 @@ impl Features {
             completion: false,
             inputs: false,
             outputs: false,
-            observed: false,
+            observed: Observed::Never,
         }
     }
 

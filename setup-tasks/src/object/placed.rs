@@ -14,6 +14,7 @@ use crate::depends::{RelatedTask, Relatives, SystemDependency};
 use crate::drift::Difference;
 use crate::flat::Flat;
 use crate::layout::Dependency;
+use crate::observer::{Answer, Question};
 use crate::stamp::PathPattern;
 use crate::task::added::{AddTaskError, Added, AddedAction, AddedRow, AnyClosure, ClosureTask, NewTask};
 use crate::task::answer::Completion;
@@ -286,8 +287,13 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         }
     }
 
-    fn differences<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<Difference>> {
-        self.call_kind(&self.row(row), cx, |kind, model, cx| kind.differences_dyn(model, cx), Vec::new)
+    fn question<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Option<Question>> {
+        self.call_kind(&self.row(row), cx, |kind, model, cx| kind.question_dyn(model, cx), || None)
+    }
+
+    fn differences(&self, row: RowId, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        let differences = self.row(row).with_kind(|kind| kind.differences_dyn(self.model(), cx, answer));
+        differences.unwrap_or_else(|| Ok(Vec::new()))
     }
 
     fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<FileChange>> {

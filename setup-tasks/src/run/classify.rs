@@ -4,6 +4,7 @@
 
 use crate::decide::{Decision, Fact, Facts, Newest, Reason, decide};
 use crate::object::Features;
+use crate::observer::Observed;
 use crate::stamp::{Entry, Timestamp};
 use crate::task::category::TaskCategory;
 
@@ -24,8 +25,8 @@ pub(super) struct KnownFacts<'a> {
     pub(super) forced: bool,
     pub(super) entry: Option<&'a Entry>,
     pub(super) newest: Option<&'a Newest>,
-    /// Whether slow invalidators are called.
-    pub(super) slow_invalidators: bool,
+    /// Whether the run verifies: whether it calls slow invalidators, and asks observers that are not cheap.
+    pub(super) verify: bool,
 }
 
 impl<'a> KnownFacts<'a> {
@@ -40,8 +41,12 @@ impl<'a> KnownFacts<'a> {
             source: has.source,
             input_change: unasked(has.inputs),
             missing_output: unasked(has.outputs),
-            differences: unasked(has.observed),
-            valid: unasked(has.invalidator && (!has.slow_invalidator || self.slow_invalidators)),
+            differences: unasked(match has.observed {
+                Observed::Never => false,
+                Observed::WhenVerified => self.verify,
+                Observed::EveryRun => true,
+            }),
+            valid: unasked(has.invalidator && (!has.slow_invalidator || self.verify)),
             always: has.always,
         }
     }
@@ -130,7 +135,7 @@ mod tests {
             Features { hash: true, ..plain() },
             Features { inputs: true, ..plain() },
             Features { outputs: true, ..plain() },
-            Features { observed: true, ..plain() },
+            Features { observed: Observed::EveryRun, ..plain() },
             Features { invalidator: true, ..plain() },
             Features { completion: true, ..plain() },
         ] {
@@ -139,12 +144,15 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_invalidator_needs_a_probe_only_where_slow_ones_are_asked() {
+    fn what_is_slow_to_observe_needs_a_probe_only_in_a_run_that_verifies() {
         let entry = stamped();
-        let has = Features { invalidator: true, slow_invalidator: true, ..plain() };
         let known = KnownFacts { entry: Some(&entry), ..KnownFacts::default() };
-        assert_eq!(classify(&has, &known), Class::UpToDate(Some(STAMPED)));
-        assert_eq!(classify(&has, &KnownFacts { slow_invalidators: true, ..known }), Class::NeedsProbe);
+        let slow_invalidator = Features { invalidator: true, slow_invalidator: true, ..plain() };
+        let slow_observer = Features { observed: Observed::WhenVerified, ..plain() };
+        for has in [slow_invalidator, slow_observer] {
+            assert_eq!(classify(&has, &known), Class::UpToDate(Some(STAMPED)), "{has:?}");
+            assert_eq!(classify(&has, &KnownFacts { verify: true, ..known }), Class::NeedsProbe, "{has:?}");
+        }
     }
 
     #[test]

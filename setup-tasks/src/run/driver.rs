@@ -24,6 +24,7 @@ use crate::earlier::EarlierTasks;
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::{DynObject, Features, ObjectCore, Permit, ResumePoint, RowId, RunGuard};
+use crate::observer::{Board, Observed};
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::{Records, Timestamp};
 use crate::task::context::TaskContext;
@@ -109,6 +110,9 @@ pub(super) async fn drive_locked(
         Err(error) => Err(error),
     };
     object.core().set_current_row(None);
+    if result.is_err() || options.stop_after.is_none() {
+        driver.end_observations();
+    }
     let report = driver.report();
     if cx.fleet.is_some() {
         progress.keep_for_fleet(request, &report);
@@ -127,6 +131,8 @@ pub(super) struct Driver<'r> {
     pub(super) records: RunRecords,
     pub(super) position: Position,
     pub(super) results: RunResults,
+    /// The questions of the run's tasks, or those of the whole fleet.
+    pub(super) board: Option<Arc<Board>>,
 }
 
 /// The position of the walk, apart from its cursor.
@@ -144,7 +150,8 @@ impl<'r> Driver<'r> {
     pub(super) fn new(scope: RunScope<'r>, access: Access, records: Records, contexts: ContextStack) -> Self {
         let (records, results) = (RunRecords::new(records), RunResults::default());
         let position = Position { earlier: scope.earlier(), outer: Vec::new(), follower: None, contexts };
-        Self { scope, access, records, position, results }
+        let board = scope.cx.fleet.and_then(|fleet| fleet.board.clone());
+        Self { scope, access, records, position, results, board }
     }
 
     /// Returns a driver for a task that a running task runs through its handle.
@@ -236,15 +243,20 @@ impl Driver<'_> {
         let subscription = object.subscription(row, &has);
         let dependency = if has.dependencies { Box::pin(self.dependencies(frame, row)).await? } else { None };
         let (resources, requested) = (self.position.contexts.resources(), self.requested_work());
+        // The questions are gathered in a box, since few tasks have any.
+        let observation = match has.observed {
+            Observed::Never => None,
+            _ => Box::pin(self.observation(frame, row, &has)).await.map(Box::new),
+        };
         let (forced, mode) = (self.scope.is_forced(frame, name), self.scope.cx.mode);
         let entry = self.records.next(name);
-        let slow_invalidators = has.slow_invalidator && object.core().config().slow_invalidators;
+        let verify = has.is_slow() && self.scope.verifies(object);
         let mut newest = self.position.earlier.newest_for(subscription);
         if let Some(own) = dependency.filter(|own| newest.as_ref().is_none_or(|newest| newest.time < own.time)) {
             newest = Some(Cow::Owned(own));
         }
-        let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators };
-        let probe = TaskProbe { object, row, entry, resources, mode };
+        let known = KnownFacts { forced, entry, newest: newest.as_deref(), verify };
+        let probe = TaskProbe { object, row, entry, resources, observation: observation.as_deref(), mode };
         // Outside of a plan, no work is recorded. This saves a copy of the future for each task with
         // a probe.
         let probed = match &requested {

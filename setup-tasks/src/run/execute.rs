@@ -116,10 +116,16 @@ impl Driver<'_> {
         let (description, since) = (frame.object.describe(*row), SystemTime::now());
         let active = ActiveTask { task, description, reason: Some(reason.clone()), since };
         node.step(Some(active.clone()));
-        let cx = self.prepare(session, frame, *row, Some(reason)).await?;
+        let mut cx = self.prepare(session, frame, *row, Some(reason)).await?;
+        if self.board.is_some() {
+            cx = self.with_observation(cx, &frame.object.features(*row));
+        }
         let started = Instant::now();
         let end = self.execute_guarded(session, due, &cx, active, started).await;
         node.step(None);
+        if self.board.is_some() {
+            self.note_change(&end);
+        }
         let executed = Executed { end: end?, duration: started.elapsed() };
         self.emit(frame, *row, || executed.event());
         Ok(executed)
@@ -138,7 +144,8 @@ impl Driver<'_> {
         let has = object.features(row);
         let entry = self.records.get(name).cloned();
         let resources = self.position.contexts.resources();
-        let probe = TaskProbe { object, row, entry: entry.as_ref(), resources: resources.clone(), mode: Mode::Apply };
+        let (entry, mode) = (entry.as_ref(), Mode::Apply);
+        let probe = TaskProbe { object, row, entry, resources: resources.clone(), observation: None, mode };
         let keeps = if has.completion { Keeps::Change } else { Keeps::Stamp };
         // A completion check decides alone, so the next run needs neither a hash nor inputs.
         let hash = if due.hash.is_some() || has.completion { due.hash.clone() } else { probe.hash().await? };

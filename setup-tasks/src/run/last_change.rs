@@ -59,7 +59,7 @@ async fn task_by(
     if !has.completion {
         return Ok(entry.and_then(|entry| entry.last_change(false)));
     }
-    let probe = TaskProbe { object, row, entry, resources: Vec::new(), mode };
+    let probe = TaskProbe { object, row, entry, resources: Vec::new(), observation: None, mode };
     let known = KnownFacts { entry, ..KnownFacts::default() };
     match probe.probe(&has, &known, None).await?.verdict {
         Verdict::UpToDate(time) => Ok(time),

@@ -31,7 +31,7 @@ impl Driver<'_> {
         earlier.add(|| object.name(current), Some(time), || Cow::Borrowed(task));
         let newest = earlier.newest_for(object.subscription(row, &has));
         let (forced, entry) = (self.scope.is_forced(frame, has.stamp_name), self.records.get(has.stamp_name));
-        let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators: false };
+        let known = KnownFacts { forced, entry, newest: newest.as_deref(), verify: false };
         (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_requested()).then_some(has.stamp_name)
     }
 

@@ -81,7 +81,8 @@ impl AnyObject {
         let _lock = progress.run_lock().await;
         let (session, records) = Session::begin(&self.0, &permit, &cx).await?;
         let name = has.stamp_name;
-        let probe = TaskProbe { object: &frame, row, entry: records.get(name), resources: Vec::new(), mode: cx.mode };
+        let (entry, resources) = (records.get(name), Vec::new());
+        let probe = TaskProbe { object: &frame, row, entry, resources, observation: None, mode: cx.mode };
         let hash = probe.hash().await?.unwrap_or_default();
         let manual = ManualStamp { hash, source: has.source, inputs: probe.record_inputs()? };
         Ok(write_manual_stamp(&*self.0, &permit, session.fence(), name, manual).await?)

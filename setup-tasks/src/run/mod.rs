@@ -16,6 +16,7 @@ mod mark_ahead;
 mod mark_done;
 mod nested;
 mod object;
+mod observe;
 mod peek;
 mod plan;
 mod probe;
@@ -109,6 +110,8 @@ pub(crate) struct Options {
     pub(crate) dry_run: bool,
     /// Whether the report of a dry run contains the changes to files.
     pub(crate) diff: bool,
+    /// Whether slow invalidators are called and observers asked that are not cheap.
+    pub(crate) verify: bool,
     pub(crate) role: RunRole,
     /// The query that the run serves, and the queried row. If another process records a result for
     /// it, the run ends early.
@@ -160,6 +163,15 @@ impl<T> Run<T> {
     /// would run and why.
     pub fn dry_run(mut self) -> Self {
         self.options.dry_run = true;
+        self
+    }
+
+    /// Verifies the results of tasks that are up to date otherwise: asks observers that are not
+    /// cheap, such as machines, and calls slow invalidators. Without this, the configuration's
+    /// [`verify`](field@crate::Config::verify) decides. Objects on which this one depends are not
+    /// verified.
+    pub fn verify(mut self) -> Self {
+        self.options.verify = true;
         self
     }
 

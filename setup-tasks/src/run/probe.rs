@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use super::classify::KnownFacts;
 use super::helper_call::{call_helper, call_helper_now};
-use crate::decide::{Decision, Fact, Facts, Question, Reason, decide};
-use crate::object::{DynObject, Features, RowId};
+use super::observe::{Observation, observe_cheaply};
+use crate::decide::{Decision, Fact, Facts, MissingFact, Reason, decide};
+use crate::drift::Difference;
+use crate::object::{DynObject, Features, HelperAnswer, RowId};
 use crate::report::RunError;
 use crate::stamp::{Entry, InputError, InputStamp, Inputs, Timestamp, first_missing};
 use crate::task::context::{LazyContext, Resources};
-use crate::work::Mode;
+use crate::work::{Mode, SharedError};
 
 /// The probe of one task.
 pub(crate) struct TaskProbe<'a> {
@@ -18,6 +20,8 @@ pub(crate) struct TaskProbe<'a> {
     pub(crate) row: RowId,
     pub(crate) entry: Option<&'a Entry>,
     pub(crate) resources: Resources,
+    /// The observation of the task, if the run verifies.
+    pub(super) observation: Option<&'a Observation>,
     /// The mode of the run. Only a real run keeps long hash texts.
     pub(crate) mode: Mode,
 }
@@ -73,36 +77,50 @@ impl TaskProbe<'_> {
         }
     }
 
-    async fn answer(&self, question: Question, facts: &mut Facts<'_>) -> Result<(), RunError> {
+    async fn answer(&self, question: MissingFact, facts: &mut Facts<'_>) -> Result<(), RunError> {
         match question {
-            Question::Completion => {
+            MissingFact::Completion => {
                 let cx = self.context();
                 let answer = call_helper(|| self.object.completion(self.row, &cx)).await;
                 facts.completion = fact(answer.map_err(|error| self.failed("completion check", error))?);
             }
-            Question::Hash => facts.hash = fact(self.hash().await?),
-            Question::Inputs => {
+            MissingFact::Hash => facts.hash = fact(self.hash().await?),
+            MissingFact::Inputs => {
                 let recorded = self.entry.and_then(|entry| entry.stamp.as_ref()).map(|stamp| &*stamp.inputs);
                 let change = self.inputs()?.map(|inputs| inputs.first_change(recorded.unwrap_or_default()));
                 facts.input_change = fact(change.transpose().map_err(|error| self.unreadable(error))?);
             }
-            Question::Outputs => {
+            MissingFact::Outputs => {
                 let missing = self.object.outputs(self.row).map(|paths| first_missing(&self.base_dir(), &paths));
                 facts.missing_output =
                     fact(missing.transpose().map_err(|error| self.failed("list of outputs", error.into()))?);
             }
-            Question::Differences => {
-                let cx = self.context();
-                let answer = call_helper(|| self.object.differences(self.row, &cx)).await;
-                facts.differences = fact(answer.map_err(|error| self.failed("look at what it made", error))?);
+            MissingFact::Differences => {
+                facts.differences = Fact::Known(Box::pin(self.differences()).await?);
             }
-            Question::Invalidator => {
+            MissingFact::Invalidator => {
                 let cx = self.context();
                 let answer = call_helper(|| self.object.valid(self.row, &cx)).await;
                 facts.valid = fact(answer.map_err(|error| self.failed("invalidator", error))?);
             }
         }
         Ok(())
+    }
+
+    /// Observes the task, and compares the answer with the desired state.
+    async fn differences(&self) -> Result<Vec<Difference>, RunError> {
+        let cx = self.context();
+        let answer = match self.observation {
+            Some(observation) => observation.answer(self.object.core().layout.clock()).await,
+            None => observe_cheaply(self.object, self.row, &cx).await.map_err(SharedError::from),
+        };
+        let failed = |source| {
+            let (object, task) = (self.object.core().id.to_string(), self.task());
+            RunError::Check { object, task, what: "observation", source }
+        };
+        let Some(answer) = answer.map_err(failed)? else { return Ok(Vec::new()) };
+        let differences = call_helper_now(|| HelperAnswer::Now(self.object.differences(self.row, cx.get(), &answer)));
+        Ok(differences.map_err(|error| failed(error.into()))?.unwrap_or_default())
     }
 
     /// Calls the hash function, and returns its text.

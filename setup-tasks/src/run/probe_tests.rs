@@ -77,7 +77,8 @@ impl Case {
     async fn probe(&self, task: &str, hash: Option<&str>) -> Result<Probed, RunError> {
         let object = self.door.as_dyn();
         let row = object.row(task).unwrap();
-        let probe = TaskProbe { object, row, entry: Some(&self.entry), resources: Vec::new(), mode: Mode::Apply };
+        let (entry, resources) = (Some(&self.entry), Vec::new());
+        let probe = TaskProbe { object, row, entry, resources, observation: None, mode: Mode::Apply };
         let known = KnownFacts { entry: Some(&self.entry), ..KnownFacts::default() };
         probe.probe(&object.features(row), &known, hash.map(str::to_owned)).await
     }

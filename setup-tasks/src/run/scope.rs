@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Options;
 use super::nested::RunningTask;
 use super::rows::{Forcing, Frame, FrameKind, Selection};
+use super::{Options, RunRole};
 use crate::earlier::EarlierTasks;
 use crate::object::{DynObject, ObjectProgress, Order, ResumePoint, RowId};
-use crate::work::RequestCx;
+use crate::work::{FleetOptions, RequestCx};
 
 /// The scope of a run: its object, its options and the request that it serves.
 pub(super) struct RunScope<'r> {
@@ -87,6 +87,14 @@ impl RunScope<'_> {
     /// Returns whether the run is for a single task, called by its handle.
     pub(super) fn is_single_task(&self) -> bool {
         self.options.single_task.is_some()
+    }
+
+    /// Returns whether the run verifies the tasks of an object: whether it calls slow invalidators, and
+    /// asks observers that are not cheap.
+    pub(super) fn verifies(&self, object: &Arc<dyn DynObject>) -> bool {
+        let of_fleet =
+            || self.options.role == RunRole::PartOfRequest && self.cx.fleet.is_some_and(FleetOptions::verifies);
+        self.options.verify || object.core().config().verify || of_fleet()
     }
 
     pub(super) fn is_plan(&self) -> bool {

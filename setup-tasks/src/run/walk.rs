@@ -10,6 +10,7 @@ use super::probe::TaskProbe;
 use super::rows::{Frame, FrameRows, Rows};
 use crate::decide::Reason;
 use crate::object::{Features, ResultScope, RowId};
+use crate::observer::Observed;
 use crate::report::RunError;
 use crate::stamp::Timestamp;
 use crate::task::category::TaskCategory;
@@ -81,7 +82,7 @@ impl Driver<'_> {
         loop {
             match self.pass_up_to_date(rows, HelperCalls::ImmediateHash)? {
                 Some(pending) => {
-                    let row = pending.row;
+                    let (row, has) = (pending.row, pending.has);
                     rows.advance();
                     let follower = rows.follower();
                     self.position.follower = follower.filter(|&row| !self.scope.is_passed_over(rows.frame(), row));
@@ -90,6 +91,9 @@ impl Driver<'_> {
                         Considered::Unselected(time) => self.record(rows.frame(), row, time, ResultScope::OwnRequest),
                         Considered::Enter(frame) => rows.enter(frame, &self.scope),
                         Considered::Restart => return Ok(Walked::Restart),
+                    }
+                    if has.observed != Observed::Never {
+                        self.observed(&has);
                     }
                 }
                 None => {
@@ -167,9 +171,9 @@ impl Driver<'_> {
         let (forced, position) = (self.scope.is_forced(frame, has.stamp_name), self.records.position());
         let mode = self.scope.cx.mode;
         let entry = self.records.next(has.stamp_name);
-        let slow_invalidators = has.slow_invalidator && frame.object.core().config().slow_invalidators;
+        let verify = has.is_slow() && self.scope.verifies(&frame.object);
         let newest = self.position.earlier.newest_for(frame.object.subscription(row, has));
-        let known = KnownFacts { forced, entry, newest: newest.as_deref(), slow_invalidators };
+        let known = KnownFacts { forced, entry, newest: newest.as_deref(), verify };
         let mut partial = PartialDecision::default();
         let mut class = classify(has, &known);
         // A plan records the work that a helper method requests, and that needs a future.
@@ -178,7 +182,7 @@ impl Driver<'_> {
             && has.begins_with_hash()
             && !mode.is_plan()
         {
-            let probe = TaskProbe { object: &frame.object, row, entry, resources: Vec::new(), mode };
+            let probe = TaskProbe { object: &frame.object, row, entry, resources: Vec::new(), observation: None, mode };
             partial.hash = probe.hash_now()?;
             class = classify_hashed(has, &known, partial.hash.as_ref());
         }

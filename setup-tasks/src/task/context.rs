@@ -10,6 +10,7 @@ use crate::injector::Injector;
 use crate::layout::Layout;
 use crate::log::TaskLog;
 use crate::object::{AnyObject, DynObject};
+use crate::observer::{Answer, LaterQuestions, ObservedTask, Observer};
 use crate::paths::PathError;
 use crate::secret;
 use crate::stamp::{Entry, RunId, StampError};
@@ -50,8 +51,8 @@ pub struct TaskContext {
     attempt: u32,
     resources: Resources,
     log: Option<Arc<TaskLog>>,
-    /// The bytes that the task keeps beside its stamp. All attempts of a run share them.
-    keeps: Arc<Mutex<Vec<u8>>>,
+    /// The values that all attempts of a run share.
+    shared: Arc<SharedByAttempts>,
 }
 
 impl std::fmt::Debug for TaskContext {
@@ -63,6 +64,14 @@ impl std::fmt::Debug for TaskContext {
             .field("attempt", &self.attempt)
             .finish_non_exhaustive()
     }
+}
+
+/// The values that all attempts of a task's run share.
+#[derive(Default)]
+struct SharedByAttempts {
+    /// The bytes that the task keeps beside its stamp.
+    keeps: Mutex<Vec<u8>>,
+    observed: OnceLock<ObservedTask>,
 }
 
 /// The resources of the entered contexts, the outermost first.
@@ -131,10 +140,10 @@ impl TaskContext {
     }
 
     /// Keeps bytes beside the stamp that the run writes if the task succeeds. A later call of
-    /// [`TaskKind::differences`](crate::task::kind::TaskKind::differences) compares them with the
+    /// [`TaskKind::differences`](crate::task::TaskKind::differences) compares them with the
     /// current state. The first byte should be a version.
     pub fn keep(&self, bytes: Vec<u8>) {
-        *self.keeps.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
+        *self.shared.keeps.lock().unwrap_or_else(PoisonError::into_inner) = bytes;
     }
 
     /// Returns the bytes that the last run kept. They are empty if it kept none, or if the task has
@@ -156,7 +165,32 @@ impl TaskContext {
 
     /// Takes the bytes that this run keeps.
     pub(crate) fn take_kept(&self) -> Vec<u8> {
-        std::mem::take(&mut *self.keeps.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.shared.keeps.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Returns the answer to the task's question, if the run has one and nothing has changed since.
+    /// A kind of task can use it to compute the changes of a dry run, or to return
+    /// [`Outcome::Unchanged`](crate::Outcome::Unchanged) without asking again.
+    pub fn answer(&self) -> Option<&Answer> {
+        self.shared.observed.get()?.answer.as_ref()
+    }
+
+    /// Returns the questions of later tasks for an observer, which the run has yet to consider. A
+    /// task that changes what the observer observes makes all its earlier answers stale. If the reply
+    /// to the change can contain fresh ones, [`LaterQuestions::answer`] takes them, and the run does
+    /// not ask again.
+    pub fn later_questions(&self, observer: &dyn Observer) -> LaterQuestions {
+        match self.shared.observed.get() {
+            Some(observed) => observed.board.later_questions(&observer.key(), self.layout().clock().now()),
+            None => LaterQuestions::none(),
+        }
+    }
+
+    /// Sets the observation of the task.
+    pub(crate) fn with_observed(self, observed: ObservedTask) -> Self {
+        // A context is created for one task, so the value is not set yet.
+        let _ = self.shared.observed.set(observed);
+        self
     }
 
     /// Returns the log of this attempt, or `None` in the methods that decide whether the task runs.
@@ -220,7 +254,7 @@ impl TaskContext {
             attempt: 1,
             resources: Vec::new(),
             log: None,
-            keeps: Arc::default(),
+            shared: Arc::default(),
         }
     }
 

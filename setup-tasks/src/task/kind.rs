@@ -11,6 +11,7 @@ use super::outcome::Outcome;
 use crate::customize::DynCustomization;
 use crate::drift::Difference;
 use crate::layout::Dependency;
+use crate::observer::{Answer, Observed, Question};
 use crate::task::context::TaskContext;
 use crate::task::file_change::FileChange;
 use crate::{BoxFuture, Result};
@@ -59,8 +60,9 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     const HAS_HASH: bool = false;
     /// Whether runs call [`is_valid`](Self::is_valid).
     const HAS_INVALIDATOR: bool = false;
-    /// Whether runs call [`differences`](Self::differences).
-    const IS_OBSERVED: bool = false;
+    /// The runs that observe the task: that call [`question`](Self::question), ask the observer and
+    /// call [`differences`](Self::differences).
+    const OBSERVED: Observed = Observed::Never;
     /// Whether runs call [`completion`](Self::completion). It then decides alone.
     const HAS_COMPLETION: bool = false;
 
@@ -89,14 +91,23 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         async { Ok(Completion::Incomplete) }
     }
 
-    /// Compares the state that the last run recorded with [`TaskContext::keep`] with the current
-    /// state, and returns the differences. The method must change nothing. It must be cheap because
-    /// every run that finds no other reason calls it.
-    fn differences(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Vec<Difference>>> + Send {
-        async { Ok(Vec::new()) }
+    /// Returns the question about the current state of the task's result, or `None` if there is
+    /// nothing to observe. The method changes nothing and asks no observer: the run asks each one
+    /// once, for many tasks. It may therefore be called before the earlier tasks have run, and is
+    /// then called in a dry run. See [`observer`](crate::observer) for an example.
+    fn question(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Option<Question>>> + Send {
+        async { Ok(None) }
     }
 
-    /// Returns the changes that the task would make to files, for dry runs. The method must change nothing.
+    /// Compares the answer to the question with the desired state, or with the state that the last
+    /// run recorded with [`TaskContext::keep`], and returns the differences. The task runs if there
+    /// are any. They must not contain secrets.
+    fn differences(&self, _model: &T, _cx: &TaskContext, _answer: &Answer) -> Result<Vec<Difference>> {
+        Ok(Vec::new())
+    }
+
+    /// Returns the changes that the task would make to files, for dry runs. The method must change
+    /// nothing. If the run has observed the task, [`TaskContext::answer`] returns the answer.
     fn changes(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Vec<FileChange>>> + Send {
         async { Ok(Vec::new()) }
     }
@@ -133,11 +144,10 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     #[doc(hidden)]
     fn completion_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Completion>>>;
     #[doc(hidden)]
-    fn differences_dyn<'a>(
-        &'a self,
-        model: &'a T,
-        cx: &'a TaskContext,
-    ) -> Option<BoxFuture<'a, Result<Vec<Difference>>>>;
+    fn question_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext)
+    -> Option<BoxFuture<'a, Result<Option<Question>>>>;
+    #[doc(hidden)]
+    fn differences_dyn(&self, model: &T, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>>;
     #[doc(hidden)]
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>>;
     #[doc(hidden)]
@@ -159,7 +169,7 @@ pub struct KindFeatures {
     pub(crate) hash: bool,
     pub(crate) invalidator: bool,
     pub(crate) completion: bool,
-    pub(crate) observed: bool,
+    pub(crate) observed: Observed,
     pub(crate) customization: bool,
 }
 
@@ -185,12 +195,16 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
         K::HAS_COMPLETION.then(|| Box::pin(self.kind.completion(model, cx)) as BoxFuture<'a, _>)
     }
 
-    fn differences_dyn<'a>(
+    fn question_dyn<'a>(
         &'a self,
         model: &'a T,
         cx: &'a TaskContext,
-    ) -> Option<BoxFuture<'a, Result<Vec<Difference>>>> {
-        K::IS_OBSERVED.then(|| Box::pin(self.kind.differences(model, cx)) as BoxFuture<'a, _>)
+    ) -> Option<BoxFuture<'a, Result<Option<Question>>>> {
+        (K::OBSERVED != Observed::Never).then(|| Box::pin(self.kind.question(model, cx)) as BoxFuture<'a, _>)
+    }
+
+    fn differences_dyn(&self, model: &T, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        self.kind.differences(model, cx, answer)
     }
 
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>> {
@@ -218,7 +232,7 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
             hash: K::HAS_HASH,
             invalidator: K::HAS_INVALIDATOR,
             completion: K::HAS_COMPLETION,
-            observed: K::IS_OBSERVED,
+            observed: K::OBSERVED,
             customization: self.kind.customization().is_some(),
         }
     }

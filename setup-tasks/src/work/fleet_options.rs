@@ -1,10 +1,12 @@
 //! The options of a fleet, as the runs of its objects need them.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
 use super::fleet_names::{ObjectName, TaskName};
 use super::stop::Stops;
+use crate::observer::Board;
 
 /// The options of a fleet run that the runs of its objects need, and the progress of the fleet.
 pub(crate) struct FleetOptions {
@@ -13,6 +15,8 @@ pub(crate) struct FleetOptions {
     pub(crate) force: Vec<TaskName>,
     pub(crate) force_all: bool,
     pub(crate) diff: bool,
+    /// The questions of the fleet's tasks, or `None` if the fleet does not verify.
+    pub(crate) board: Option<Arc<Board>>,
     pub(crate) stop: Stops,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
@@ -32,6 +36,11 @@ impl FleetOptions {
     /// Returns whether the object is excluded, even as a dependency of others.
     pub(crate) fn excludes(&self, id: &str) -> bool {
         self.exclude.iter().any(|name| name.matches(id))
+    }
+
+    /// Returns whether slow invalidators are called and observers asked that are not cheap.
+    pub(crate) fn verifies(&self) -> bool {
+        self.board.is_some()
     }
 
     /// Returns whether tasks are considered regardless of their tags.

@@ -52,7 +52,7 @@ impl<T: SetupTasks> InstallTemplates<T, T> {
 
 // setup_tasks_templates::RootedDirectory
 // with private fields
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct RootedDirectory {}
 impl Filesystem for RootedDirectory {}
 impl RootedDirectory {

@@ -75,7 +75,7 @@ pub struct Config {
     pub state_dir: PathBuf,
     pub log_dir: PathBuf,
     pub dry_run: bool,
-    pub slow_invalidators: bool,
+    pub verify: bool,
     pub durable_stamps: bool,
     pub lease_timeout_secs: u64,
     pub log_limit_kib: u64,
@@ -512,6 +512,8 @@ impl TaskContext {
     pub fn keep(&self, bytes: Vec<u8>) {}
     pub fn kept(&self) -> &[u8] {}
     pub fn keyed_hash(&self, content: &[u8]) -> Result<[u8; 32], StampError> {}
+    pub fn answer(&self) -> Option<&Answer> {}
+    pub fn later_questions(&self, observer: &dyn Observer) -> LaterQuestions {}
     pub fn task_log(&self) -> Option<&Arc<TaskLog>> {}
     pub fn resource<R: Send + Sync + 'static>(&self) -> Option<Arc<R>> {}
     pub fn stamp_path(&self) -> Result<&Path, PathError> {}
@@ -1004,6 +1006,7 @@ impl FleetRun {
     pub fn keep_going(mut self) -> Self {}
     pub fn dry_run(mut self) -> Self {}
     pub fn diff(mut self) -> Self {}
+    pub fn verify(mut self) -> Self {}
     pub fn include(mut self, pattern: impl Into<String>) -> Self {}
     pub fn exclude(mut self, pattern: impl Into<String>) -> Self {}
     pub fn of_type<M: SetupTasks>(mut self) -> Self {}
@@ -1352,6 +1355,78 @@ pub fn last_lines(path: &Path, count: usize) -> io::Result<Vec<String>> {}
 // setup_tasks::log::logs_of
 pub fn logs_of(object: &AnyObject, task: Option<&str>) -> io::Result<Vec<LogFile>> {}
 
+// setup_tasks::observer::Answer
+// with private fields
+#[derive(Clone)]
+pub struct Answer;
+impl Answer {
+    pub fn new(value: impl Any + Send + Sync) -> Self {}
+    pub fn later() -> Self {}
+    pub fn is_later(&self) -> bool {}
+    pub fn get<T: Any>(&self) -> Result<&T, ObserveError> {}
+}
+impl fmt::Debug for Answer {}
+
+// setup_tasks::observer::Answers
+pub type Answers = Vec<Result<Answer>>;
+
+// setup_tasks::observer::LaterQuestions
+// with private fields
+#[derive(Debug)]
+#[must_use = "the questions are open until they are answered"]
+pub struct LaterQuestions {}
+impl LaterQuestions {
+    pub fn questions(&self) -> &[QuestionData] {}
+    pub fn answer(self, answers: Answers) -> Result<(), ObserveError> {}
+}
+
+// setup_tasks::observer::ObserveError
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObserveError {
+    TooEarly,
+    Type { what: &'static str, expected: &'static str },
+    Count { questions: usize, answers: usize },
+}
+impl ObserveError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
+
+// setup_tasks::observer::Observed
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Observed {
+    Never,
+    WhenVerified,
+    EveryRun,
+}
+
+// setup_tasks::observer::Observer
+pub trait Observer: Send + Sync + 'static {
+    fn key(&self) -> Cow<'_, str>;
+    fn is_cheap(&self) -> bool {}
+    fn ask(&self, questions: Vec<QuestionData>) -> BoxFuture<'_, Result<Answers>>;
+}
+
+// setup_tasks::observer::Question
+// with private fields
+#[derive(Clone, Debug)]
+pub struct Question;
+impl Question {
+    pub fn new(observer: Arc<dyn Observer>, data: impl Any + Send + Sync) -> Self {}
+    pub fn later() -> Self {}
+    pub fn parts(&self) -> Option<(&Arc<dyn Observer>, &QuestionData)> {}
+}
+
+// setup_tasks::observer::QuestionData
+// with private fields
+#[derive(Clone)]
+pub struct QuestionData;
+impl QuestionData {
+    pub fn get<T: Any>(&self) -> Result<&T, ObserveError> {}
+}
+impl fmt::Debug for QuestionData {}
+
 // setup_tasks::paths::PathError
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -1494,6 +1569,7 @@ impl<T> Run<T> {
     pub fn context(mut self, context: impl RunContext) -> Self {}
     pub fn force_all(mut self) -> Self {}
     pub fn dry_run(mut self) -> Self {}
+    pub fn verify(mut self) -> Self {}
     pub fn diff(mut self) -> Self {}
 }
 impl<T> std::fmt::Debug for Run<T> {}
@@ -2031,7 +2107,7 @@ impl<T: SetupTasks> TaskHandle<T> {
 pub trait TaskKind<T>: Send + Sync + 'static {
     const HAS_HASH: bool = false;
     const HAS_INVALIDATOR: bool = false;
-    const IS_OBSERVED: bool = false;
+    const OBSERVED: Observed = Observed::Never;
     const HAS_COMPLETION: bool = false;
     fn describe(&self) -> Cow<'static, str> {}
     fn run(
@@ -2054,11 +2130,17 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         _model: &T,
         _cx: &TaskContext,
     ) -> impl Future<Output = Result<Completion>> + Send {}
+    fn question(
+        &self,
+        _model: &T,
+        _cx: &TaskContext,
+    ) -> impl Future<Output = Result<Option<Question>>> + Send {}
     fn differences(
         &self,
         _model: &T,
         _cx: &TaskContext,
-    ) -> impl Future<Output = Result<Vec<Difference>>> + Send {}
+        _answer: &Answer,
+    ) -> Result<Vec<Difference>> {}
     fn changes(
         &self,
         _model: &T,

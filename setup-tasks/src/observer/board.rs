@@ -1,0 +1,280 @@
+//! The board of a run or a fleet: the questions of its tasks, grouped by observer, with the answers.
+//!
+//! The first task that needs an answer asks its observer, with all open questions of all objects. An
+//! answer is stale once something has changed since it was asked for. The next task that needs it
+//! then asks again.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use foldhash::HashMap;
+
+use super::{Answer, Answers, LaterQuestions, Observer, Question, QuestionData, ask};
+use crate::Result;
+use crate::stamp::{Clock, Timestamp};
+use crate::work::SharedError;
+
+/// A task as the board knows it: the id of the object that runs it, and its stamp name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Place {
+    pub(crate) object: Arc<str>,
+    pub(crate) task: &'static str,
+}
+
+/// The questions of a run or a fleet.
+#[derive(Debug, Default)]
+pub(crate) struct Board {
+    askings: Mutex<HashMap<Box<str>, Arc<Asking>>>,
+    gathered: Mutex<HashMap<Place, (Timestamp, Gathered)>>,
+}
+
+/// The question of a task.
+#[derive(Clone, Debug)]
+pub(crate) enum Gathered {
+    /// The task has nothing to observe.
+    Nothing,
+    /// The question must be gathered again when the run reaches the task.
+    Later,
+    /// The question is asked together with others.
+    Shared(Arc<Asking>),
+    /// The observer is cheap, so the question is asked when the run reaches the task.
+    Cheap(Question),
+}
+
+/// An observer with its questions in a run or a fleet.
+pub(crate) struct Asking {
+    key: Box<str>,
+    /// Held while the observer is asked.
+    turn: tokio::sync::Mutex<()>,
+    state: Mutex<AskingState>,
+}
+
+#[derive(Default)]
+struct AskingState {
+    slots: Vec<Slot>,
+    /// The time of the last change by an object that has questions for the observer.
+    changed: Timestamp,
+    /// The time of the questions that a task answered together with its own change, until the change
+    /// is noted.
+    put_back: Option<Timestamp>,
+}
+
+/// A question with its answer.
+struct Slot {
+    place: Place,
+    observer: Arc<dyn Observer>,
+    data: QuestionData,
+    answer: Option<Result<Answer, SharedError>>,
+    /// The time at which the answer was asked for.
+    asked: Timestamp,
+    /// Whether the run has considered the task, so that nobody needs a fresh answer.
+    is_considered: bool,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Board {
+    /// Returns the question of a task, unless it was gathered before `since`.
+    pub(crate) fn gathered(&self, place: &Place, since: Timestamp) -> Option<Gathered> {
+        let gathered = lock(&self.gathered);
+        gathered.get(place).filter(|(at, _)| *at >= since).map(|(_, gathered)| gathered.clone())
+    }
+
+    /// Adds the question of a task. It replaces an earlier one.
+    pub(crate) fn put(&self, place: &Place, at: Timestamp, question: Option<Question>) -> Gathered {
+        let new = match question {
+            None => Gathered::Nothing,
+            Some(question) => match question.parts() {
+                None => Gathered::Later,
+                Some((observer, _)) if observer.is_cheap() => Gathered::Cheap(question),
+                Some((observer, data)) => Gathered::Shared(self.share(place, observer, data)),
+            },
+        };
+        let old = lock(&self.gathered).insert(place.clone(), (at, new.clone()));
+        if let Some((_, Gathered::Shared(old))) = old
+            && !matches!(&new, Gathered::Shared(new) if Arc::ptr_eq(new, &old))
+        {
+            lock(&old.state).slots.retain(|slot| slot.place != *place);
+        }
+        new
+    }
+
+    fn share(&self, place: &Place, observer: &Arc<dyn Observer>, data: &QuestionData) -> Arc<Asking> {
+        let key = observer.key();
+        let mut askings = lock(&self.askings);
+        let asking = match askings.get(&*key) {
+            Some(asking) => asking.clone(),
+            None => askings.entry(Box::from(&*key)).or_insert_with(|| Asking::new(&key)).clone(),
+        };
+        drop(askings);
+        asking.put(place, observer, data);
+        asking
+    }
+
+    /// Marks a task as considered. Its question is asked no more.
+    pub(crate) fn consider(&self, place: &Place) {
+        let gathered = lock(&self.gathered).get(place).map(|(_, gathered)| gathered.clone());
+        if let Some(Gathered::Shared(asking)) = gathered {
+            lock(&asking.state).of(place).into_iter().for_each(|slot| slot.is_considered = true);
+        }
+    }
+
+    /// Marks all tasks of an object as considered, because its run has ended.
+    pub(crate) fn end(&self, object: &str) {
+        for asking in lock(&self.askings).values() {
+            let mut state = lock(&asking.state);
+            let own = state.slots.iter_mut().filter(|slot| &*slot.place.object == object);
+            own.for_each(|slot| slot.is_considered = true);
+        }
+    }
+
+    /// Notes that a task of an object has changed something. All observations by its observers are
+    /// stale from now on, except those that the task itself has put back.
+    pub(crate) fn note_change(&self, object: &str, at: Timestamp) {
+        let mut fresh = Vec::new();
+        for asking in lock(&self.askings).values() {
+            let mut state = lock(&asking.state);
+            if state.slots.iter().any(|slot| &*slot.place.object == object) {
+                state.note_change(at, &mut fresh);
+            }
+        }
+        let mut gathered = lock(&self.gathered);
+        for place in fresh {
+            gathered.entry(place).and_modify(|(gathered_at, _)| *gathered_at = at);
+        }
+    }
+
+    /// Returns the open questions for an observer.
+    pub(crate) fn later_questions(&self, key: &str, at: Timestamp) -> LaterQuestions {
+        let asking = lock(&self.askings).get(key).cloned();
+        asking.map_or_else(LaterQuestions::none, |asking| {
+            let open =
+                lock(&asking.state).slots.iter().filter(|slot| !slot.is_considered).map(Slot::question).collect();
+            LaterQuestions::new(asking, open, at)
+        })
+    }
+}
+
+impl Asking {
+    fn new(key: &str) -> Arc<Self> {
+        Arc::new(Self { key: key.into(), turn: tokio::sync::Mutex::default(), state: Mutex::default() })
+    }
+
+    fn put(&self, place: &Place, observer: &Arc<dyn Observer>, data: &QuestionData) {
+        let (place, observer, data) = (place.clone(), observer.clone(), data.clone());
+        let slot = Slot { place, observer, data, answer: None, asked: Timestamp::default(), is_considered: false };
+        let mut state = lock(&self.state);
+        let at = state.slots.iter().position(|old| old.place == slot.place);
+        match at {
+            Some(at) => state.slots[at] = slot,
+            None => state.slots.push(slot),
+        }
+    }
+
+    /// Returns the answer to the question of a task, if it was asked for at or after `since` and
+    /// nothing has changed in the meantime.
+    pub(crate) fn fresh(&self, place: &Place, since: Timestamp) -> Option<Result<Answer, SharedError>> {
+        let mut state = lock(&self.state);
+        let since = since.max(state.changed);
+        let slot = state.of(place)?;
+        slot.answer.clone().filter(|_| slot.asked >= since)
+    }
+
+    /// Returns the answer to the question of a task, from at or after `since`. If there is none,
+    /// asks the observer, together with all other open questions.
+    pub(crate) async fn answer(&self, place: &Place, since: Timestamp, clock: &Clock) -> Result<Answer, SharedError> {
+        // What could not be observed for the sake of an earlier task may exist by now.
+        let is_final = |answer: &Result<Answer, SharedError>| !answer.as_ref().is_ok_and(Answer::is_later);
+        if let Some(answer) = self.fresh(place, since).filter(is_final) {
+            return answer;
+        }
+        let _turn = self.turn.lock().await;
+        if let Some(answer) = self.fresh(place, since).filter(is_final) {
+            return answer;
+        }
+        let at = clock.now();
+        let Some((observer, open)) = lock(&self.state).open_for(place, since) else {
+            return Ok(Answer::later());
+        };
+        let questions: Vec<_> = open.iter().map(|(_, data)| data.clone()).collect();
+        let places = open.into_iter().map(|(place, _)| place);
+        match ask(&observer, questions).await {
+            Ok(answers) => lock(&self.state).keep(places.zip(answers), at),
+            Err(error) => {
+                let error = SharedError::from(error);
+                lock(&self.state).keep_shared(places.map(|place| (place, Err(error.clone()))), at);
+            }
+        }
+        self.fresh(place, Timestamp::default()).unwrap_or_else(|| self.asked(place))
+    }
+
+    /// Returns the answer to the question of a task, even if it has become stale.
+    fn asked(&self, place: &Place) -> Result<Answer, SharedError> {
+        let mut state = lock(&self.state);
+        let answer = state.of(place).and_then(|slot| slot.answer.clone());
+        answer.unwrap_or_else(|| Ok(Answer::later()))
+    }
+
+    /// Keeps answers to questions that were open at a time, until the change that they belong to is
+    /// noted.
+    pub(super) fn put_back(&self, places: Vec<Place>, answers: Answers, at: Timestamp) {
+        let mut state = lock(&self.state);
+        state.keep(places.into_iter().zip(answers), at);
+        state.put_back = Some(at);
+    }
+}
+
+impl AskingState {
+    fn of(&mut self, place: &Place) -> Option<&mut Slot> {
+        self.slots.iter_mut().find(|slot| slot.place == *place)
+    }
+
+    /// Returns an observer with the questions to ask on behalf of a task: its own, the stale ones of
+    /// its object, and those of other objects without an answer that is still valid for them.
+    fn open_for(&self, place: &Place, since: Timestamp) -> Option<(Arc<dyn Observer>, Vec<(Place, QuestionData)>)> {
+        let own = self.slots.iter().find(|slot| slot.place == *place)?;
+        let is_stale = |slot: &&Slot| {
+            let since = if slot.place.object == place.object { since.max(self.changed) } else { self.changed };
+            !slot.is_considered && (slot.answer.is_none() || slot.asked < since)
+        };
+        let others = self.slots.iter().filter(|slot| slot.place != *place).filter(is_stale);
+        let open = std::iter::once(own).chain(others).map(Slot::question).collect();
+        Some((own.observer.clone(), open))
+    }
+
+    fn keep(&mut self, answers: impl Iterator<Item = (Place, Result<Answer>)>, at: Timestamp) {
+        self.keep_shared(answers.map(|(place, answer)| (place, answer.map_err(SharedError::from))), at);
+    }
+
+    fn keep_shared(&mut self, answers: impl Iterator<Item = (Place, Result<Answer, SharedError>)>, at: Timestamp) {
+        let mut answers: HashMap<_, _> = answers.collect();
+        for slot in &mut self.slots {
+            if let Some(answer) = answers.remove(&slot.place) {
+                (slot.answer, slot.asked) = (Some(answer), at);
+            }
+        }
+    }
+
+    fn note_change(&mut self, at: Timestamp, fresh: &mut Vec<Place>) {
+        if let Some(put_back) = self.put_back.take().filter(|put_back| self.changed <= *put_back) {
+            for slot in self.slots.iter_mut().filter(|slot| slot.answer.is_some() && slot.asked == put_back) {
+                slot.asked = at;
+                fresh.push(slot.place.clone());
+            }
+        }
+        self.changed = self.changed.max(at);
+    }
+}
+
+impl Slot {
+    fn question(&self) -> (Place, QuestionData) {
+        (self.place.clone(), self.data.clone())
+    }
+}
+
+impl std::fmt::Debug for Asking {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Asking").field("key", &self.key).finish_non_exhaustive()
+    }
+}

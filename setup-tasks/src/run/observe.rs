@@ -1,0 +1,200 @@
+//! The observation of tasks: a run that verifies gathers the questions of an object's tasks on the
+//! board of its run or its fleet, where the first task that needs an answer asks for all.
+
+use std::sync::Arc;
+
+use super::driver::Driver;
+use super::execute::ExecutionEnd;
+use super::helper_call::call_helper;
+use super::rows::Frame;
+use crate::Result;
+use crate::object::{DynObject, Features, RowId};
+use crate::observer::{Answer, Board, Gathered, ObserveError, Observed, ObservedTask, Place, Question};
+use crate::report::RunError;
+use crate::stamp::{Clock, Records, Timestamp};
+use crate::task::category::TaskCategory;
+use crate::task::context::{LazyContext, Resources, TaskContext};
+use crate::work::{RequestedWork, SharedError, WorkContext};
+
+/// The observation of one task in a run that verifies.
+pub(super) struct Observation {
+    place: Place,
+    gathered: Result<Gathered, SharedError>,
+    /// The time of the last change before the task. Earlier answers are stale.
+    since: Timestamp,
+}
+
+impl Observation {
+    /// Returns the answer to the task's question, or `None` if there is nothing to observe. If the
+    /// board has no fresh answer, the observer is asked.
+    pub(super) async fn answer(&self, clock: &Clock) -> Result<Option<Answer>, SharedError> {
+        match self.gathered.clone()? {
+            Gathered::Nothing => Ok(None),
+            Gathered::Later => Err(too_early()),
+            Gathered::Cheap(question) => Ok(ask_alone(&question).await?),
+            Gathered::Shared(asking) => {
+                let answer = asking.answer(&self.place, self.since, clock).await?;
+                if answer.is_later() { Err(too_early()) } else { Ok(Some(answer)) }
+            }
+        }
+    }
+}
+
+fn too_early() -> SharedError {
+    anyhow::Error::from(ObserveError::TooEarly).into()
+}
+
+/// Observes a task in a run that does not verify. Returns `None` if its observer is not cheap.
+pub(super) async fn observe_cheaply(
+    object: &Arc<dyn DynObject>,
+    row: RowId,
+    cx: &LazyContext<'_>,
+) -> Result<Option<Answer>> {
+    match call_helper(|| object.question(row, cx)).await?.flatten() {
+        Some(question) if question.parts().is_some_and(|(observer, _)| observer.is_cheap()) => {
+            ask_alone(&question).await
+        }
+        Some(_) | None => Ok(None),
+    }
+}
+
+/// Asks one question.
+async fn ask_alone(question: &Question) -> Result<Option<Answer>> {
+    let Some((observer, data)) = question.parts() else { return Ok(None) };
+    let mut answers = crate::observer::ask(observer, vec![data.clone()]).await?;
+    answers.pop().transpose()
+}
+
+/// The tasks of an object whose questions a run gathers.
+pub(crate) struct Gathering<'g> {
+    pub(crate) board: &'g Arc<Board>,
+    /// The object that runs the tasks. The tasks of a customization belong to its host.
+    pub(crate) root: &'g Arc<str>,
+    pub(crate) object: &'g Arc<dyn DynObject>,
+    pub(crate) records: &'g Records,
+    pub(crate) clock: &'g Clock,
+}
+
+impl Gathering<'_> {
+    pub(super) fn place(&self, task: &'static str) -> Place {
+        Place { object: self.root.clone(), task }
+    }
+
+    /// Gathers the question of a task before the run reaches the task. This happens in a plan, so
+    /// that it starts no work. A question that fails or depends on such work is gathered again later.
+    pub(crate) async fn gather_early(&self, row: RowId, resources: Resources, since: Timestamp) {
+        let has = self.object.features(row);
+        let place = self.place(has.stamp_name);
+        if has.observed == Observed::Never
+            || has.category != TaskCategory::Task
+            || self.board.gathered(&place, since).is_some()
+        {
+            return;
+        }
+        let (at, requested) = (self.clock.now(), Arc::<RequestedWork>::default());
+        let cx = LazyContext::new(self.object, has.stamp_name, self.records.get(has.stamp_name), resources);
+        let question = WorkContext::in_plan(async {
+            let work = WorkContext::get();
+            work.recording(requested.clone(), Box::pin(call_helper(|| self.object.question(row, &cx)))).await
+        });
+        let question = match Box::pin(question).await {
+            Ok(question) if requested.would_run().is_none() => question.flatten(),
+            Ok(_) | Err(_) => Some(Question::later()),
+        };
+        self.board.put(&place, at, question);
+    }
+}
+
+impl Driver<'_> {
+    /// Returns the board of the run or its fleet.
+    pub(super) fn board(&mut self) -> Arc<Board> {
+        self.board.get_or_insert_default().clone()
+    }
+
+    /// Returns the time of the last change before the current task. Observations from before that
+    /// time are stale. In a plan, nothing changes.
+    fn last_change(&self) -> Timestamp {
+        if self.scope.is_plan() {
+            return Timestamp::default();
+        }
+        let position = &self.position;
+        let changes = position.outer.iter().chain([&position.earlier]).filter_map(|earlier| earlier.newest());
+        changes.map(|newest| newest.time).max().unwrap_or_default()
+    }
+
+    /// Returns the observation of a task, or `None` if the run does not verify, or if the task is
+    /// never observed. The questions of later tasks of the frame are gathered with it.
+    pub(super) async fn observation(&mut self, frame: &Frame, row: RowId, has: &Features) -> Option<Observation> {
+        if has.observed == Observed::Never || !self.scope.verifies(&frame.object) {
+            return None;
+        }
+        let (board, since) = (self.board(), self.last_change());
+        let core = self.scope.object.core();
+        let clock = core.layout.clock();
+        let gathering =
+            Gathering { board: &board, root: &core.id, object: &frame.object, records: &self.records, clock };
+        let place = gathering.place(has.stamp_name);
+        let resources = self.position.contexts.resources();
+        let gathered = match board.gathered(&place, since) {
+            Some(gathered) if !matches!(gathered, Gathered::Later) => Ok(gathered),
+            Some(_) | None => {
+                let at = clock.now();
+                let cx = LazyContext::new(
+                    &frame.object,
+                    has.stamp_name,
+                    self.records.get(has.stamp_name),
+                    resources.clone(),
+                );
+                let question = call_helper(|| frame.object.question(row, &cx)).await;
+                question.map(|question| board.put(&place, at, question.flatten())).map_err(SharedError::from)
+            }
+        };
+        let order = frame.object.order();
+        let rows = order.iter().take(self.scope.end(frame, &order)).skip_while(|other| *other != row).skip(1);
+        for later in rows {
+            if self.scope.is_selected(frame, later) && !self.scope.is_passed_over(frame, later) {
+                gathering.gather_early(later, resources.clone(), since).await;
+            }
+        }
+        Some(Observation { place, gathered, since })
+    }
+
+    /// Adds the observation of a task to its context, for a method that can use it.
+    pub(super) fn with_observation(&self, cx: TaskContext, has: &Features) -> TaskContext {
+        let Some(board) = self.board.as_ref().filter(|_| has.observed != Observed::Never) else { return cx };
+        let place = Place { object: self.scope.object.core().id.clone(), task: has.stamp_name };
+        let since = self.last_change();
+        let answer = match board.gathered(&place, since) {
+            Some(Gathered::Shared(asking)) => asking.fresh(&place, since).and_then(Result::ok),
+            _ => None,
+        };
+        board.consider(&place);
+        let answer = answer.filter(|answer| !answer.is_later());
+        cx.with_observed(ObservedTask { answer, board: board.clone() })
+    }
+
+    /// Notes the end of a task that may have changed something, so that earlier observations are stale.
+    pub(super) fn note_change(&self, end: &Result<ExecutionEnd, RunError>) {
+        let core = self.scope.object.core();
+        let at = match end {
+            Ok(ExecutionEnd::Completed(at)) => *at,
+            Ok(ExecutionEnd::Unchanged(_) | ExecutionEnd::Skipped) => return,
+            Ok(ExecutionEnd::Failed(_)) | Err(_) => core.layout.clock().now(),
+        };
+        self.board.iter().for_each(|board| board.note_change(&core.id, at));
+    }
+
+    /// Marks a task as considered, so that its question is asked no more.
+    pub(super) fn observed(&self, has: &Features) {
+        if let Some(board) = &self.board {
+            board.consider(&Place { object: self.scope.object.core().id.clone(), task: has.stamp_name });
+        }
+    }
+
+    /// Marks all tasks of the object as considered at the end of its run.
+    pub(super) fn end_observations(&self) {
+        if let Some(board) = &self.board {
+            board.end(&self.scope.object.core().id);
+        }
+    }
+}
