@@ -58,6 +58,9 @@ struct AskingState {
     put_back: Option<Timestamp>,
 }
 
+/// Open questions of tasks.
+type Open = Vec<(Place, QuestionData)>;
+
 /// A question with its answer.
 struct Slot {
     place: Place,
@@ -232,7 +235,7 @@ impl AskingState {
 
     /// Returns an observer with the questions to ask on behalf of a task: its own, the stale ones of
     /// its object, and those of other objects without an answer that is still valid for them.
-    fn open_for(&self, place: &Place, since: Timestamp) -> Option<(Arc<dyn Observer>, Vec<(Place, QuestionData)>)> {
+    fn open_for(&self, place: &Place, since: Timestamp) -> Option<(Arc<dyn Observer>, Open)> {
         let own = self.slots.iter().find(|slot| slot.place == *place)?;
         let is_stale = |slot: &&Slot| {
             let since = if slot.place.object == place.object { since.max(self.changed) } else { self.changed };

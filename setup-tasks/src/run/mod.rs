@@ -99,6 +99,7 @@ impl<T> std::fmt::Debug for Run<T> {
 
 /// The options of a run.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub(crate) struct Options {
     pub(crate) context: Option<Arc<dyn DynRunContext>>,
     pub(crate) stop_after: Option<Name>,
