@@ -8,8 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use rust_sugiyama::configure::Config;
 use rust_sugiyama::from_vertices_and_edges;
 
+use super::block::{self, Block};
+
 /// The space between objects of one layer.
-const GAP: f64 = 36.0;
+pub(super) const GAP: f64 = 36.0;
 /// The additional space between layers, where edges bend.
 const BEND: f64 = 44.0;
 /// The space between graphs that no edge connects.
@@ -40,7 +42,7 @@ pub(super) fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Laye
     let none = BTreeSet::new();
     let arranged = parts.iter().enumerate().map(|(part, all)| {
         let own: Vec<_> = all.iter().map(|at| sizes[*at]).collect();
-        layered(&own, of_part.get(&part).unwrap_or(&none))
+        in_blocks(&own, of_part.get(&part).unwrap_or(&none))
     });
     let arranged: Vec<_> = arranged.collect();
     let (corners, size) = in_rows(&arranged.iter().map(|layers| layers.size).collect::<Vec<_>>());
@@ -97,7 +99,35 @@ fn in_rows(sizes: &[Point]) -> (Vec<Point>, Point) {
     (corners, size)
 }
 
-/// Arranges boxes that edges connect.
+/// Arranges boxes that edges connect. Many boxes with the same edges stand in one block.
+fn in_blocks(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
+    let sets = block::sets(sizes.len(), edges);
+    let blocks: Vec<_> =
+        sets.iter().map(|set| Block::new(&set.iter().map(|at| sizes[*at]).collect::<Vec<_>>())).collect();
+    let members =
+        sets.iter().enumerate().flat_map(|(of, set)| set.iter().enumerate().map(move |(i, at)| (*at, (of, i))));
+    let place: HashMap<_, _> = members.collect();
+    let between: BTreeSet<_> = edges.iter().map(|(from, to)| (place[from].0, place[to].0)).collect();
+    let outer = layered(&blocks.iter().map(|block| block.size).collect::<Vec<_>>(), &between);
+    let shift = |of: usize, (x, y): Point| {
+        let ((center_x, center_y), (width, height)) = (outer.centers[of], blocks[of].size);
+        (x + center_x - width / 2.0, y + center_y - height / 2.0)
+    };
+    let mut all = Layers { centers: vec![(0.0, 0.0); sizes.len()], routes: HashMap::new(), size: outer.size };
+    for (at, (of, i)) in &place {
+        all.centers[*at] = shift(*of, blocks[*of].centers[*i]);
+    }
+    for &(from, to) in edges.iter().filter(|(from, to)| from != to) {
+        let ((a, i), (b, j)) = (place[&from], place[&to]);
+        let way_out = blocks[a].ways_out[i].iter().map(|point| shift(a, *point));
+        let way_in = blocks[b].ways_in[j].iter().map(|point| shift(b, *point));
+        let way = outer.routes.get(&(a, b)).into_iter().flatten().copied();
+        all.routes.insert((from, to), way_out.chain(way).chain(way_in).collect());
+    }
+    all
+}
+
+/// Arranges boxes in layers.
 fn layered(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
     let straight: Vec<_> = edges.iter().filter(|(from, to)| from != to).copied().collect();
     let first = run(sizes, &straight);
@@ -201,6 +231,15 @@ mod tests {
         let edges = BTreeSet::from([(3, 1), (5, 5)]);
         let layers = arrange(&[(200.0, 100.0); 7], &edges);
         assert!(layers.centers[3].0 < layers.centers[1].0, "{:?}", layers.centers);
+    }
+
+    #[test]
+    fn a_hundred_clients_of_a_server_are_no_tall_column() {
+        let edges = (1..=100).map(|client| (0, client)).collect();
+        let layers = arrange(&[(300.0, 200.0); 101], &edges);
+        assert!(layers.size.1 < 4000.0 && layers.size.0 < 4000.0, "{:?}", layers.size);
+        assert!(edges.iter().all(|(from, to)| layers.centers[*from].0 < layers.centers[*to].0));
+        assert_eq!(layers.routes.len(), 100);
     }
 
     #[test]

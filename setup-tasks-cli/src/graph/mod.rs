@@ -1,5 +1,6 @@
 //! Diagrams of objects, their tasks and the dependencies between tasks, with state and reason.
 
+mod block;
 mod dot;
 mod grouping;
 mod layers;
