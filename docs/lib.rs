@@ -23,7 +23,10 @@ pages! {
     templates = "how-to/templates.md";
     commands = "how-to/commands.md";
     fleets = "how-to/fleets.md";
+    rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";
+    project = "how-to/project.md";
+    completion = "how-to/completion.md";
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
     renaming = "how-to/renaming.md";
