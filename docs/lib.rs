@@ -35,6 +35,7 @@ pages! {
     contexts = "how-to/contexts.md";
     secrets = "how-to/secrets.md";
     configuring = "how-to/configuring.md";
+    keys = "keys.md";
     rules = "rules.md";
     reliability = "reliability.md";
     formats = "formats.md";

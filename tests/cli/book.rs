@@ -242,6 +242,29 @@ fn every_link_and_picture_leads_somewhere_and_every_page_is_in_the_summary() {
     }
 }
 
+/// Returns the keys in the first columns of tables, as in `| \`order = 150\` | … |`.
+fn keys(page: &str) -> Vec<&str> {
+    let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" | "));
+    let codes = cells.flat_map(|(first, _)| first.split('`').step_by(2));
+    codes.filter_map(|code| code.split([' ', '(']).find(|name| !name.is_empty())).collect()
+}
+
+#[test]
+fn every_key_of_the_macros_is_on_the_page_of_keys() {
+    let page = include_str!("../../docs/src/keys.md");
+    let of_macros = [
+        include_str!("../../setup-tasks/src/docs/setup_task.md"),
+        include_str!("../../setup-tasks/src/docs/derive.md"),
+        include_str!("../../setup-tasks/src/docs/setup_tasks.md"),
+    ];
+    let mut of_macros: Vec<_> = of_macros.into_iter().flat_map(keys).collect();
+    let mut of_page = keys(page);
+    of_macros.sort_unstable();
+    of_page.sort_unstable();
+    assert!(of_macros.len() > 25, "{of_macros:?}");
+    assert_eq!(of_page, of_macros);
+}
+
 #[test]
 fn every_file_that_the_pages_for_contributors_name_exists() {
     let root = root();
