@@ -43,6 +43,7 @@ pages! {
     site = "comparison/site.md";
     make = "comparison/make.md";
     ansible = "comparison/ansible.md";
+    pyinfra = "comparison/pyinfra.md";
     terraform = "comparison/terraform.md";
     carthage = "comparison/carthage.md";
 }

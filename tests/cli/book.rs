@@ -154,6 +154,7 @@ fn the_projects_of_the_book_and_the_readme_work_as_written() {
     for page in [
         include_str!("../../docs/src/comparison/make.md"),
         include_str!("../../docs/src/comparison/ansible.md"),
+        include_str!("../../docs/src/comparison/pyinfra.md"),
         include_str!("../../docs/src/comparison/terraform.md"),
         include_str!("../../docs/src/comparison/carthage.md"),
     ] {
