@@ -33,6 +33,8 @@ pub struct Facts {
     pub memory: u64,
     /// The number of processors that the agent may use.
     pub cpus: u32,
+    /// The id of the boot, which differs after each start of the machine.
+    pub boot_id: String,
     /// The process id of the agent.
     pub pid: u32,
 }

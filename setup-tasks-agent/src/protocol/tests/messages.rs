@@ -175,10 +175,11 @@ fn facts() -> impl Strategy<Value = Facts> {
             hostname,
             package_manager,
             init,
-            user,
             uid,
             memory,
             cpus,
+            boot_id: user.chars().rev().collect(),
+            user,
             pid,
         }
     })

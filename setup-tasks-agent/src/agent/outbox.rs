@@ -1,0 +1,127 @@
+//! The messages to the controller, written by a thread of their own.
+
+use std::collections::VecDeque;
+use std::io::Write;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::protocol::{FrameError, ToController, encode};
+
+/// The bytes that wait for the controller before senders wait, too.
+const MAX_WAITING: usize = 2 << 20;
+
+/// The messages that wait to be written. Senders wait while there are too many, so a controller that does not read makes the agent
+/// wait and not grow.
+#[derive(Clone)]
+pub(super) struct Outbox(Arc<Shared>);
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Vec<u8>>,
+    bytes: usize,
+    /// The last ping. It goes before all other messages, and never waits.
+    pong: Option<u64>,
+    writing: bool,
+    closed: bool,
+}
+
+impl Outbox {
+    /// Starts the thread that writes.
+    pub(super) fn new(output: impl Write + Send + 'static) -> Self {
+        let outbox = Self(Arc::new(Shared { state: Mutex::default(), changed: Condvar::new() }));
+        let writer = outbox.clone();
+        thread::spawn(move || writer.write_all(output));
+        outbox
+    }
+
+    /// Sends a message. Waits while too much is waiting. After the connection has ended, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The message is too long.
+    pub(super) fn send(&self, message: &ToController) -> Result<(), FrameError> {
+        let mut bytes = Vec::new();
+        encode(message, &mut bytes)?;
+        let mut state = self.state();
+        while state.bytes > MAX_WAITING && !state.closed {
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if !state.closed {
+            state.bytes += bytes.len();
+            state.waiting.push_back(bytes);
+            self.0.changed.notify_all();
+        }
+        Ok(())
+    }
+
+    /// Answers a ping. It never waits.
+    pub(super) fn pong(&self, number: u64) {
+        self.state().pong = Some(number);
+        self.0.changed.notify_all();
+    }
+
+    /// Ends the wait of all senders, and drops further messages.
+    pub(super) fn close(&self) {
+        self.state().closed = true;
+        self.0.changed.notify_all();
+    }
+
+    /// Waits until all messages are written, for at most this time.
+    pub(super) fn flush(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let mut state = self.state();
+        while !state.closed && (state.writing || !state.waiting.is_empty() || state.pong.is_some()) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            state = self.0.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    fn write_all(self, mut output: impl Write) {
+        while let Some(bytes) = self.next() {
+            if output.write_all(&bytes).and_then(|()| output.flush()).is_err() {
+                // The controller is gone. The end of the input follows.
+                self.close();
+                return;
+            }
+        }
+    }
+
+    /// Waits for bytes to write. Small messages are joined.
+    fn next(&self) -> Option<Vec<u8>> {
+        let mut state = self.state();
+        state.writing = false;
+        self.0.changed.notify_all();
+        while state.waiting.is_empty() && state.pong.is_none() {
+            if state.closed {
+                return None;
+            }
+            state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut bytes = Vec::new();
+        if let Some(number) = state.pong.take() {
+            let _ = encode(&ToController::Pong(number), &mut bytes);
+        }
+        while let Some(next) =
+            state.waiting.pop_front_if(|next| bytes.is_empty() || bytes.len() + next.len() < 64 << 10)
+        {
+            state.bytes -= next.len();
+            bytes.extend_from_slice(&next);
+        }
+        state.writing = true;
+        self.0.changed.notify_all();
+        Some(bytes)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,127 @@
+//! Resources: things of a machine with a state that can be observed and applied.
+
+mod registry;
+mod restore;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_bytes::ByteBuf;
+
+pub(crate) use registry::{AnyResource, decode};
+pub use registry::{ResourceType, is_built_in};
+pub use restore::{KeptFile, Restore};
+
+use crate::Result;
+use crate::far::Far;
+use crate::protocol::{Cause, Difference, Failure, Hash, ResourceData};
+
+/// A thing of a machine with a state that can be observed and applied. It is plain data, which travels to the agent. The methods run
+/// there.
+///
+/// A resource of your own is registered with [`register_resource!`](crate::register_resource). Your own binary is then the agent.
+///
+/// ```
+/// use serde::{Deserialize, Serialize};
+/// use setup_tasks_agent::far::{Attributes, Far};
+/// use setup_tasks_agent::protocol::Difference;
+/// use setup_tasks_agent::resource::Resource;
+/// use setup_tasks_agent::{Result, register_resource};
+///
+/// /// The message of the day.
+/// #[derive(Serialize, Deserialize)]
+/// struct Motd(String);
+///
+/// impl Resource for Motd {
+///     const KIND: &str = "example::motd";
+///
+///     fn name(&self) -> String {
+///         "message of the day".into()
+///     }
+///
+///     fn observe(&self, far: &mut Far) -> Result<Vec<Difference>> {
+///         let text = far.read_text("/etc/motd")?;
+///         let differs = text.as_deref() != Some(&self.0);
+///         Ok(differs.then(|| Difference::new("/etc/motd", "text differs")).into_iter().collect())
+///     }
+///
+///     fn apply(&self, far: &mut Far, _: &[Difference]) -> Result<()> {
+///         far.write("/etc/motd", self.0.as_bytes(), Attributes::default())
+///     }
+///
+///     fn undo(&self, far: &mut Far) -> Result<()> {
+///         far.remove("/etc/motd").map(drop)
+///     }
+/// }
+///
+/// register_resource!(Motd);
+/// ```
+pub trait Resource: Serialize + DeserializeOwned + 'static {
+    /// The kind, by which the agent finds the code. Names with `::` are free for your own resources.
+    const KIND: &'static str;
+
+    /// Whether it has no state to observe, such as a restart. It is then applied without an observation.
+    const ACTION: bool = false;
+
+    /// Returns whether this one is an action. The default is [`ACTION`](Self::ACTION).
+    fn is_action(&self) -> bool {
+        Self::ACTION
+    }
+
+    /// Returns a name for people, such as `user deploy`. It must not contain secrets.
+    fn name(&self) -> String;
+
+    /// Returns all differences between the machine and this resource. It changes nothing. An action returns none.
+    ///
+    /// # Errors
+    ///
+    /// The state cannot be read, or the resource can never be as it is described.
+    fn observe(&self, far: &mut Far) -> Result<Vec<Difference>>;
+
+    /// Removes the differences. Afterwards, [`observe`](Self::observe) must return none.
+    ///
+    /// # Errors
+    ///
+    /// The machine cannot be changed.
+    fn apply(&self, far: &mut Far, differences: &[Difference]) -> Result<()>;
+
+    /// Takes the resource away again. If there is nothing to take away, it does nothing.
+    ///
+    /// # Errors
+    ///
+    /// The machine cannot be changed, or the resource has no undo.
+    fn undo(&self, far: &mut Far) -> Result<()>;
+
+    /// Announces the data that [`observe`](Self::observe) is going to need, so that one query can serve all resources of a request.
+    fn prepare(&self, _far: &mut Far) {}
+
+    /// Returns the hashes of content that must be transferred before the resource is applied.
+    fn blobs(&self) -> Vec<Hash> {
+        Vec::new()
+    }
+
+    /// Returns the steps that restore the current state, for a guarded change.
+    ///
+    /// # Errors
+    ///
+    /// The resource cannot be guarded.
+    fn keep(&self, _far: &mut Far) -> Result<Vec<Restore>> {
+        Err(Failure::new("guard the change", Cause::Refused("this resource cannot be guarded".into())))
+    }
+}
+
+impl ResourceData {
+    /// Returns the data of a resource.
+    ///
+    /// # Panics
+    ///
+    /// Panics if the `Serialize` of a resource of your own fails.
+    pub fn of<R: Resource>(resource: &R) -> Self {
+        let fields = postcard::to_stdvec(resource).expect("the fields of a resource can be serialized");
+        Self { kind: R::KIND.to_owned(), fields: ByteBuf::from(fields) }
+    }
+}
+
+/// Returns the failure of an undo that does not exist.
+pub(crate) fn no_undo(reason: &str) -> Failure {
+    Failure::new("take it away", Cause::Refused(reason.to_owned()))
+}
