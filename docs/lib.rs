@@ -27,6 +27,7 @@ pages! {
     command_line = "how-to/command-line.md";
     project = "how-to/project.md";
     completion = "how-to/completion.md";
+    diagrams = "how-to/diagrams.md";
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
     renaming = "how-to/renaming.md";
