@@ -171,7 +171,7 @@ impl NetnsMachine {
             "--wd=/root",
             "--",
         ]);
-        nsenter.args(["env", "-i", "HOME=/root", "LC_ALL=C.UTF-8"]);
+        nsenter.args(["env", "-i", "-C", "/root", "HOME=/root", "LC_ALL=C.UTF-8"]);
         nsenter.arg("PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
         nsenter
     }

@@ -1,0 +1,233 @@
+//! The start of the agent on a machine: over a shared connection or another, as another user, copied first if it is not there.
+
+mod scan;
+mod script;
+mod sudo;
+
+use std::time::Duration;
+
+use scan::{Scanner, Stage};
+use script::Start;
+use setup_tasks::error::Excerpt;
+use setup_tasks_agent::protocol::{HelloError, Nonce, VERSION};
+use sudo::Sudo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::Instant;
+
+use crate::agent::AgentBinary;
+use crate::error::MachineError;
+use crate::machine::Settings;
+use crate::transport::{Channel, Sharing};
+
+/// The time without any answer after which a machine is given up, besides the time for the connection.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The greatest number of copies: one per place, one for a broken copy, and one for another architecture.
+const COPIES: usize = 5;
+
+/// A running agent.
+pub(crate) struct Greeted {
+    pub(crate) channel: Channel,
+    /// The bytes that followed the hello.
+    pub(crate) rest: Vec<u8>,
+}
+
+/// The result of an attempt to start the agent.
+enum Attempt {
+    /// The agent runs.
+    Greeted(Box<Greeted>),
+    /// The place with this number has no space.
+    Short(usize),
+    /// The copy on the machine is another binary.
+    Stale,
+    /// The machine is of another type than the binary.
+    OtherSystem(String),
+}
+
+/// Starts the agent on a machine.
+pub(crate) async fn start(settings: &Settings) -> Result<Greeted, MachineError> {
+    settings.check()?;
+    let agents = settings.agents()?;
+    let mut binary = agents.first().expect("there is at least the path of this program");
+    let mut sharing = Sharing::Shared;
+    let (mut skip, mut replace) = (0, false);
+    let mut skipped = Vec::new();
+    let mut copies = 0;
+    loop {
+        let start = Start { nonce: nonce(), hash: binary.hash, size: binary.bytes.len(), skip, replace };
+        let mut greeting = Greeting::open(settings, start, sharing).await?;
+        match greeting.run(binary, &mut skipped).await {
+            Ok(Attempt::Greeted(greeted)) => return Ok(*greeted),
+            Ok(Attempt::Short(place)) if copies < COPIES => skip = place,
+            Ok(Attempt::Stale) if copies < COPIES && !replace => replace = true,
+            Ok(Attempt::OtherSystem(system)) => match agents.iter().find(|agent| agent.runs_on(&system)) {
+                Some(other) => binary = other,
+                None => return Err(MachineError::NoAgent { machine: settings.name().to_owned(), system }),
+            },
+            Ok(_) => return Err(greeting.broken("its copy is another binary each time".to_owned()).await),
+            // A shared connection can be broken, or the server can accept no further session of it.
+            Err(error) if sharing == Sharing::Shared && greeting.channel_was_reused && !error.concerns_rights() => {
+                tracing::debug!(
+                    machine = settings.name(),
+                    "connects again, since the shared connection failed: {error}"
+                );
+                sharing = Sharing::Own;
+            }
+            Err(error) => return Err(error),
+        }
+        copies += 1;
+    }
+}
+
+/// Returns a random nonce.
+fn nonce() -> Nonce {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("the system has random numbers");
+    Nonce(bytes)
+}
+
+/// An attempt to start the agent.
+struct Greeting<'a> {
+    settings: &'a Settings,
+    channel: Option<Channel>,
+    channel_was_reused: bool,
+    start: Start,
+    scanner: Scanner,
+    sudo: Option<Sudo<'a>>,
+    /// The time for the next step.
+    patience: Duration,
+    began: Instant,
+}
+
+impl<'a> Greeting<'a> {
+    async fn open(settings: &'a Settings, start: Start, sharing: Sharing) -> Result<Self, MachineError> {
+        let sudo = settings.become_user().map(|user| Sudo::new(user, settings.password(), start.nonce));
+        let argv = start.argv(settings.become_user(), sudo.as_ref().and_then(Sudo::prompt));
+        let channel = settings.transport().open(settings.name(), &argv, sharing).await?;
+        // A shared connection that no longer works is found out soon.
+        let patience = settings.connect_timeout() + if channel.is_reused { Duration::ZERO } else { PATIENCE };
+        Ok(Self {
+            settings,
+            channel_was_reused: channel.is_reused,
+            channel: Some(channel),
+            start,
+            scanner: Scanner::new(start.nonce),
+            sudo,
+            patience,
+            began: Instant::now(),
+        })
+    }
+
+    /// Follows the steps of the script until the agent runs.
+    async fn run(&mut self, binary: &AgentBinary, skipped: &mut Vec<String>) -> Result<Attempt, MachineError> {
+        let mut part = vec![0; 16 << 10];
+        loop {
+            let count = self.read(&mut part).await?;
+            if count == 0 {
+                return Err(self.ended().await);
+            }
+            let mut input = &part[..count];
+            while let Some(stage) = self.scanner.next(&mut input).map_err(|error| self.unreadable(&error))? {
+                match stage {
+                    Stage::Skipped(reason) => skipped.push(reason),
+                    Stage::Need { system, .. } if !binary.runs_on(&system) => return Ok(Attempt::OtherSystem(system)),
+                    Stage::Need { .. } => self.send(&binary.bytes).await,
+                    Stage::Short { place, reason } => {
+                        skipped.push(reason);
+                        return Ok(Attempt::Short(place));
+                    }
+                    Stage::Nowhere => return Err(self.nowhere(skipped)),
+                    Stage::Hello(hello) if hello.version != VERSION || hello.hash != self.start.hash => {
+                        return Ok(Attempt::Stale);
+                    }
+                    Stage::Hello(_) => {
+                        let channel = self.channel.take().expect("it is taken once");
+                        return Ok(Attempt::Greeted(Box::new(Greeted { channel, rest: input.to_vec() })));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Reads a part of the output, and answers sudo in the meantime.
+    async fn read(&mut self, part: &mut [u8]) -> Result<usize, MachineError> {
+        loop {
+            let Self { channel, sudo, settings, patience, began, .. } = self;
+            let channel = channel.as_mut().expect("it is taken at the end");
+            tokio::select! {
+                biased;
+                read = channel.stdout.read(part) => return Ok(read.unwrap_or(0)),
+                () = channel.errors.more() => {
+                    let Some(sudo) = sudo else { continue };
+                    let wrong = |()| MachineError::WrongPassword { machine: settings.name().to_owned() };
+                    if let Some(line) = sudo.answer(&channel.errors.text()).map_err(wrong)? {
+                        // An error means that the program has ended, which the next read notices.
+                        let _ = channel.stdin.write_all(&line).await;
+                        let _ = channel.stdin.flush().await;
+                        (*began, *patience) = (Instant::now(), PATIENCE);
+                    }
+                }
+                () = tokio::time::sleep_until(*began + *patience) => {
+                    let limit = *patience;
+                    let output = Excerpt::new(channel.errors.text());
+                    return Err(MachineError::NoAnswer { machine: settings.name().to_owned(), limit, output });
+                }
+            }
+        }
+    }
+
+    /// Sends the binary.
+    async fn send(&mut self, binary: &[u8]) {
+        let nonce = self.start.nonce;
+        let channel = self.channel.as_mut().expect("it is taken at the end");
+        let sent = async {
+            channel.stdin.write_all(format!("{nonce}\n").as_bytes()).await?;
+            for part in binary.chunks(256 << 10) {
+                channel.stdin.write_all(part).await?;
+                (self.began, self.patience) = (Instant::now(), PATIENCE);
+            }
+            channel.stdin.flush().await
+        };
+        // An error means that the script has ended; its last step or the output of the connection has the reason.
+        let _: std::io::Result<()> = tokio::time::timeout(PATIENCE.saturating_mul(20), sent).await.unwrap_or(Ok(()));
+    }
+
+    /// Returns the error of a channel that ended before the agent began.
+    async fn ended(&mut self) -> MachineError {
+        let machine = self.settings.name().to_owned();
+        let channel = self.channel.as_mut().expect("it is taken at the end");
+        let status = tokio::time::timeout(Duration::from_secs(2), channel.child.wait()).await;
+        let errors = channel.errors.finish().await;
+        if let Some(error) = self.sudo.as_ref().and_then(|sudo| sudo.error(&machine, errors.as_ref())) {
+            return error;
+        }
+        let code = status.ok().and_then(Result::ok).and_then(|status| status.code());
+        // OpenSSH ends with this code if it is the cause.
+        let is_connection = code == Some(255) || matches!(code, Some(125..=127));
+        let output = errors.or_else(|| Excerpt::new(setup_tasks::secret::redact(&self.scanner.noise()).into_owned()));
+        if is_connection {
+            return MachineError::Connect { machine, output };
+        }
+        let problem = match code {
+            Some(code) => format!("it ended with code {code} before its hello"),
+            None => "it ended before its hello".to_owned(),
+        };
+        MachineError::Agent { machine, problem, output }
+    }
+
+    async fn broken(&mut self, problem: String) -> MachineError {
+        let output = match &mut self.channel {
+            Some(channel) => channel.errors.finish().await,
+            None => None,
+        };
+        MachineError::Agent { machine: self.settings.name().to_owned(), problem, output }
+    }
+
+    fn unreadable(&self, error: &HelloError) -> MachineError {
+        let output = Excerpt::new(setup_tasks::secret::redact(&self.scanner.noise()).into_owned());
+        MachineError::Agent { machine: self.settings.name().to_owned(), problem: error.to_string(), output }
+    }
+
+    fn nowhere(&self, skipped: &[String]) -> MachineError {
+        MachineError::NoPlace { machine: self.settings.name().to_owned(), tried: Excerpt::new(skipped.join("\n")) }
+    }
+}

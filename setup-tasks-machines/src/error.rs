@@ -1,0 +1,208 @@
+//! Errors of machines.
+
+use std::borrow::Cow;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use setup_tasks::error::Excerpt;
+use setup_tasks::error_help;
+use setup_tasks_agent::protocol::Failure;
+
+/// An error of a machine. Several users of one connection receive the same error.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MachineError {
+    /// The destination of a machine is not one for `ssh`.
+    #[error("{destination:?} is not a destination for ssh")]
+    Destination {
+        /// The destination.
+        destination: String,
+    },
+    /// The name of the user to become is not one.
+    #[error("{user:?} is not the name of a user on the machine {machine}")]
+    User {
+        /// The machine.
+        machine: String,
+        /// The name.
+        user: String,
+    },
+    /// The program that connects to the machine cannot be started.
+    #[error("cannot start `{program}` for the machine {machine}")]
+    Start {
+        /// The machine.
+        machine: String,
+        /// The program.
+        program: String,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// The connection ended before the agent began. The source is the text of the program that connects, such as `ssh`.
+    #[error("cannot connect to the machine {machine}")]
+    Connect {
+        /// The machine.
+        machine: String,
+        /// The last lines of the program that connects.
+        #[source]
+        output: Option<Excerpt>,
+    },
+    /// The machine did not answer in time.
+    #[error("the machine {machine} did not answer within {limit:?}")]
+    NoAnswer {
+        /// The machine.
+        machine: String,
+        /// The time that it had.
+        limit: Duration,
+        /// The last lines of the program that connects.
+        #[source]
+        output: Option<Excerpt>,
+    },
+    /// The user on the machine may not become the other user.
+    #[error("cannot become the user {user} on the machine {machine}")]
+    Become {
+        /// The machine.
+        machine: String,
+        /// The other user.
+        user: String,
+        /// The text of sudo.
+        #[source]
+        output: Option<Excerpt>,
+    },
+    /// Sudo requires a password, and none is set.
+    #[error("sudo on the machine {machine} requires a password to become the user {user}")]
+    NoPassword {
+        /// The machine.
+        machine: String,
+        /// The other user.
+        user: String,
+    },
+    /// Sudo rejected the password.
+    #[error("sudo on the machine {machine} rejected the password")]
+    WrongPassword {
+        /// The machine.
+        machine: String,
+    },
+    /// The machine has no place for the agent.
+    #[error("the machine {machine} has no directory for the agent")]
+    NoPlace {
+        /// The machine.
+        machine: String,
+        /// The directories that were tried, with the reasons.
+        #[source]
+        tried: Option<Excerpt>,
+    },
+    /// No agent is known for the type of the machine.
+    #[error("there is no agent for the machine {machine}, a system of type {system}")]
+    NoAgent {
+        /// The machine.
+        machine: String,
+        /// The system and the architecture, such as `Linux aarch64`.
+        system: String,
+    },
+    /// The binary of the agent cannot be read.
+    #[error("cannot read the agent `{}`", path.display())]
+    AgentFile {
+        /// The path.
+        path: PathBuf,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// The agent does not run on the machine.
+    #[error("the agent does not run on the machine {machine}: {problem}")]
+    Agent {
+        /// The machine.
+        machine: String,
+        /// The problem.
+        problem: String,
+        /// The last lines of its output.
+        #[source]
+        output: Option<Excerpt>,
+    },
+    /// The directory for the sockets of connections cannot be used.
+    #[error("cannot use the directory `{}` for connections", path.display())]
+    RuntimeDirectory {
+        /// The path.
+        path: PathBuf,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// The connection was lost.
+    #[error("lost the connection to the machine {machine}: {reason}")]
+    Lost {
+        /// The machine.
+        machine: String,
+        /// The reason.
+        reason: String,
+        /// The last lines of the program that connects.
+        #[source]
+        output: Option<Excerpt>,
+    },
+    /// The machine cannot do what was requested.
+    #[error("the machine {machine}")]
+    Failed {
+        /// The machine.
+        machine: String,
+        /// The failure that the agent reported.
+        #[source]
+        failure: Box<Failure>,
+    },
+    /// A file does not exist on the machine.
+    #[error("there is no file `{path}` on the machine {machine}")]
+    NoFile {
+        /// The machine.
+        machine: String,
+        /// The path.
+        path: String,
+    },
+    /// A local file cannot be written.
+    #[error("cannot write `{}`", path.display())]
+    LocalFile {
+        /// The path.
+        path: PathBuf,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+}
+
+error_help!(MachineError, Failure);
+
+impl MachineError {
+    /// Returns advice for the user.
+    pub fn help(&self) -> Option<Cow<'_, str>> {
+        let help = match self {
+            Self::Connect { machine, output } => return connect_help(machine, output.as_ref()?.as_str()),
+            Self::Become { .. } => "allow it in /etc/sudoers on the machine, or connect as that user",
+            Self::NoPassword { .. } => "pass it with `sudo_password`, or allow sudo without a password on the machine",
+            Self::WrongPassword { .. } => "check the value that is passed to `sudo_password`",
+            Self::NoPlace { .. } => "free some space, or mount one of these directories without `noexec`",
+            Self::NoAgent { .. } => "build one with the command `agents build`, or name a binary with `Machine::agent`",
+            Self::Agent { output: Some(output), .. } if output.as_str().contains("GLIBC") => {
+                "the binary needs a newer C library than the machine has; build it with \
+                 `RUSTFLAGS=-Ctarget-feature=+crt-static` or for a musl target"
+            }
+            Self::NoAnswer { .. } => "check that the machine is not overloaded, or raise `Machine::connect_timeout`",
+            _ => return None,
+        };
+        Some(help.into())
+    }
+
+    /// Returns whether the user named in the settings is the cause, so that another try cannot help.
+    pub(crate) fn concerns_rights(&self) -> bool {
+        matches!(self, Self::Become { .. } | Self::NoPassword { .. } | Self::WrongPassword { .. })
+    }
+}
+
+/// Returns advice about a message of OpenSSH.
+fn connect_help<'a>(machine: &str, output: &str) -> Option<Cow<'a, str>> {
+    let help = if output.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
+        "if the machine was set up anew, remove its old key with `ssh-keygen -R`; otherwise somebody may be in between"
+    } else if output.contains("Host key verification failed") {
+        return Some(format!("connect once with `ssh {machine}`, and compare the key of the machine").into());
+    } else if output.contains("Permission denied") {
+        return Some(format!("check that `ssh {machine}` connects without a question").into());
+    } else {
+        return None;
+    };
+    Some(help.into())
+}

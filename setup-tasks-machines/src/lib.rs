@@ -1,0 +1,42 @@
+//! Machines for setup-tasks.
+//!
+//! A [`Machine`] is a host that the controller reaches by the system's `ssh`, by a command such as `docker exec`, or as a user of the
+//! same system. The first use copies a small agent to it, and the connection then carries all further work: commands with their output
+//! in the task's log, and files.
+//!
+//! ```no_run
+//! use setup_tasks::prelude::*;
+//! use setup_tasks_machines::Machine;
+//!
+//! #[derive(SetupTasks)]
+//! #[setup_tasks(subdir = "web")]
+//! struct Web {
+//!     machine: Machine,
+//! }
+//!
+//! #[setup_tasks]
+//! impl Web {
+//!     #[setup_task("See whether it answers", always)]
+//!     async fn answers(&self, cx: &TaskContext) -> Result<()> {
+//!         self.machine.command(cx, "curl").args(["-fsS", "http://localhost/"]).run().await?;
+//!         Ok(())
+//!     }
+//! }
+//!
+//! let web = Web { machine: Machine::ssh("web1").become_root() };
+//! ```
+#![cfg(unix)]
+
+mod agent;
+mod bootstrap;
+mod command;
+mod error;
+mod files;
+mod machine;
+mod session;
+mod transport;
+
+pub use command::MachineCommand;
+pub use error::MachineError;
+pub use machine::Machine;
+pub use setup_tasks_agent::protocol::Facts;

@@ -1,0 +1,278 @@
+//! A machine: how to reach it, and its connection.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use setup_tasks::{Secret, TaskContext};
+use setup_tasks_agent::protocol::{Begin, Facts};
+use tokio::sync::Mutex;
+
+use crate::agent::AgentBinary;
+use crate::bootstrap;
+use crate::command::MachineCommand;
+use crate::error::MachineError;
+use crate::session::Session;
+use crate::transport::{Ssh, Transport};
+
+/// The environment variable that names the binary of the agent.
+const AGENT: &str = "SETUP_TASKS_AGENT";
+
+/// A machine. Clones share one connection, which is opened when it is first needed.
+///
+/// The methods that take `self` change the settings of a machine, and belong before its first use.
+#[derive(Clone)]
+pub struct Machine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    settings: Settings,
+    connection: Mutex<Connection>,
+}
+
+/// The connection of a machine.
+#[derive(Default)]
+struct Connection {
+    session: Option<Session>,
+    /// The number of attempts to connect so far.
+    attempts: u64,
+    /// The error of the last attempt.
+    error: Option<MachineError>,
+}
+
+/// The settings of a machine.
+#[derive(Clone)]
+pub(crate) struct Settings {
+    transport: Transport,
+    name: String,
+    become_user: Option<String>,
+    password: Option<Secret<String>>,
+    agents: Vec<PathBuf>,
+    connect_timeout: Duration,
+    heartbeat: Duration,
+    lock_wait: Duration,
+}
+
+impl Machine {
+    /// Returns a machine at a destination of `ssh`: an alias of its configuration, a host, or `user@host`.
+    ///
+    /// The system's `ssh` connects, so all of the user's configuration counts: keys and agents, jump hosts, known hosts.
+    pub fn ssh(destination: impl Into<String>) -> Self {
+        let destination = destination.into();
+        Self::new(destination.clone(), Transport::Ssh(Ssh::new(destination)))
+    }
+
+    /// Returns the machine on which this process runs.
+    pub fn local() -> Self {
+        Self::new("localhost".to_owned(), Transport::Local)
+    }
+
+    /// Returns a machine within which a command runs another command, such as `docker exec -i web`, `nsenter … --` or `chroot /srv/root`.
+    ///
+    /// The command passes its standard input and outputs on as they are.
+    pub fn exec<W: Into<String>>(command: impl IntoIterator<Item = W>) -> Self {
+        let command: Vec<String> = command.into_iter().map(Into::into).collect();
+        Self::new(command.join(" "), Transport::Exec(command))
+    }
+
+    fn new(name: String, transport: Transport) -> Self {
+        let settings = Settings {
+            transport,
+            name,
+            become_user: None,
+            password: None,
+            agents: Vec::new(),
+            connect_timeout: Duration::from_secs(5),
+            heartbeat: Duration::from_secs(5),
+            lock_wait: Duration::from_mins(1),
+        };
+        Self { shared: Arc::new(Shared { settings, connection: Mutex::default() }) }
+    }
+
+    /// Goes through these hosts, as the option `-J` of `ssh`. A machine without SSH stays as it is.
+    pub fn jump(self, through: impl Into<String>) -> Self {
+        self.with_ssh(|ssh| ssh.jump = Some(through.into()))
+    }
+
+    /// Uses another program than `ssh`, with the same options.
+    pub fn ssh_program(self, program: impl Into<String>) -> Self {
+        self.with_ssh(|ssh| ssh.program = program.into())
+    }
+
+    /// Sets whether the connection stays open for 60 seconds after its last use, so that the next run needs no new one. It does by
+    /// default. A `ControlPath` in the user's configuration takes precedence.
+    pub fn persist(self, persist: bool) -> Self {
+        self.with_ssh(|ssh| ssh.persist = persist)
+    }
+
+    /// Becomes the user `root` with sudo.
+    pub fn become_root(self) -> Self {
+        self.become_user("root")
+    }
+
+    /// Becomes another user with sudo.
+    pub fn become_user(self, user: impl Into<String>) -> Self {
+        self.with(|settings| settings.become_user = Some(user.into()))
+    }
+
+    /// Sets the password for sudo. It is sent only if sudo requests it.
+    pub fn sudo_password(self, password: Secret<String>) -> Self {
+        self.with(|settings| settings.password = Some(password))
+    }
+
+    /// Adds a binary of the agent, such as one for another architecture.
+    pub fn agent(self, path: impl Into<PathBuf>) -> Self {
+        self.with(|settings| settings.agents.push(path.into()))
+    }
+
+    /// Sets the time after which a connection attempt fails, unless the configuration of `ssh` sets it. The default is 5 seconds.
+    pub fn connect_timeout(self, limit: Duration) -> Self {
+        self.with(|settings| {
+            settings.connect_timeout = limit;
+            if let Transport::Ssh(ssh) = &mut settings.transport {
+                ssh.timeout = limit;
+            }
+        })
+    }
+
+    /// Sets the interval of signs of life. A connection without one for two intervals is lost. The default is 5 seconds.
+    pub fn heartbeat(self, interval: Duration) -> Self {
+        self.with(|settings| settings.heartbeat = interval)
+    }
+
+    /// Returns the name for messages: the destination, or the command.
+    pub fn name(&self) -> &str {
+        self.shared.settings.name()
+    }
+
+    /// Returns facts about the machine. They come with the connection.
+    pub async fn facts(&self) -> Result<Arc<Facts>, MachineError> {
+        Ok(self.session().await?.facts())
+    }
+
+    /// Returns a command that runs on the machine as a part of the task.
+    pub fn command(&self, cx: &TaskContext, program: impl AsRef<OsStr>) -> MachineCommand {
+        MachineCommand::new(self.clone(), cx, program.as_ref())
+    }
+
+    /// Returns the open connection, or opens one.
+    pub(crate) async fn session(&self) -> Result<Session, MachineError> {
+        let attempts_before = self.shared.connection.try_lock().ok().map(|connection| connection.attempts);
+        let mut connection = self.shared.connection.lock().await;
+        if let Some(session) = connection.session.as_ref().filter(|session| session.is_open()) {
+            return Ok(session.clone());
+        }
+        // A caller that waited for the attempt of another one receives its error. It does not wait for a second attempt.
+        if attempts_before.is_none()
+            && let Some(error) = &connection.error
+        {
+            return Err(error.clone());
+        }
+        connection.attempts += 1;
+        connection.error = None;
+        match self.connect().await {
+            Ok(session) => {
+                connection.session = Some(session.clone());
+                Ok(session)
+            }
+            Err(error) => {
+                connection.error = Some(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    async fn connect(&self) -> Result<Session, MachineError> {
+        let settings = &self.shared.settings;
+        let greeted = bootstrap::start(settings).await?;
+        Session::begin(settings, greeted).await
+    }
+
+    fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = self.shared.settings.clone();
+        change(&mut settings);
+        Self { shared: Arc::new(Shared { settings, connection: Mutex::default() }) }
+    }
+
+    fn with_ssh(self, change: impl FnOnce(&mut Ssh)) -> Self {
+        self.with(|settings| {
+            if let Transport::Ssh(ssh) = &mut settings.transport {
+                change(ssh);
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = &self.shared.settings;
+        f.debug_struct("Machine")
+            .field("name", &settings.name)
+            .field("user", &settings.become_user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Settings {
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn transport(&self) -> &Transport {
+        &self.transport
+    }
+
+    pub(crate) fn become_user(&self) -> Option<&str> {
+        self.become_user.as_deref()
+    }
+
+    pub(crate) fn password(&self) -> Option<&Secret<String>> {
+        self.password.as_ref()
+    }
+
+    pub(crate) fn connect_timeout(&self) -> Duration {
+        self.connect_timeout
+    }
+
+    /// Returns the interval of signs of life, or `None` for connections that cannot be cut.
+    pub(crate) fn heartbeat(&self) -> Option<Duration> {
+        self.transport.can_be_cut().then_some(self.heartbeat)
+    }
+
+    /// Returns the settings that the agent receives.
+    pub(crate) fn begin(&self) -> Begin {
+        let milliseconds = |time: Duration| u32::try_from(time.as_millis()).unwrap_or(u32::MAX);
+        let user = std::env::var("USER").unwrap_or_else(|_| "somebody".to_owned());
+        let host = rustix::system::uname();
+        let host = host.nodename().to_string_lossy();
+        Begin {
+            controller: format!("{user}@{host}, process {}", std::process::id()),
+            heartbeat: self.heartbeat().map_or(0, milliseconds),
+            lock_wait: milliseconds(self.lock_wait),
+        }
+    }
+
+    /// Returns the binaries of the agent, the most likely one first.
+    pub(crate) fn agents(&self) -> Result<Vec<AgentBinary>, MachineError> {
+        let named = std::env::var_os(AGENT).map(PathBuf::from);
+        let mut paths: Vec<PathBuf> = self.agents.iter().cloned().chain(named).collect();
+        if paths.is_empty() {
+            paths.extend(std::env::current_exe());
+        }
+        paths.iter().map(|path| AgentBinary::read(Path::new(path))).collect()
+    }
+
+    /// Checks the name of the other user.
+    pub(crate) fn check(&self) -> Result<(), MachineError> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        match &self.become_user {
+            Some(user) if user.is_empty() || user.starts_with('-') || !user.chars().all(allowed) => {
+                Err(MachineError::User { machine: self.name.clone(), user: user.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+}

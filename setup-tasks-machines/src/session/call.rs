@@ -1,0 +1,93 @@
+//! An open call of a connection.
+
+use std::sync::Arc;
+
+use serde_bytes::ByteBuf;
+use setup_tasks_agent::protocol::{Allowance, Answer, CHUNK, Call, CallId, Credit, ToAgent, ToController};
+use tokio::sync::mpsc;
+
+use super::{Receiver, Wire};
+use crate::error::MachineError;
+
+/// An open call. Dropping it before its answer cancels it.
+pub(crate) struct OpenCall {
+    id: CallId,
+    wire: Arc<Wire>,
+    messages: mpsc::UnboundedReceiver<ToController>,
+    credit: Credit,
+    is_answered: bool,
+}
+
+impl OpenCall {
+    pub(super) async fn begin(wire: &Arc<Wire>, call: Call) -> Result<Self, MachineError> {
+        let permit = wire.permits.clone().acquire_owned().await.expect("the permits are never closed");
+        let (sender, messages) = mpsc::unbounded_channel();
+        let id = wire.next_id();
+        wire.calls.open().insert(id, Receiver { messages: sender, allowance: Allowance::default(), _permit: permit });
+        let open = Self { id, wire: wire.clone(), messages, credit: Credit::default(), is_answered: false };
+        // After the insertion, since the end of the connection drops all receivers once.
+        if wire.calls.lost.get().is_some() {
+            wire.calls.open().remove(&id);
+            return Err(wire.calls.error(&wire.machine));
+        }
+        wire.send(&ToAgent::Call { id, call })?;
+        Ok(open)
+    }
+
+    /// Waits for the next message of the call. The answer is the last one.
+    pub(crate) async fn next(&mut self) -> Result<ToController, MachineError> {
+        let Some(message) = self.messages.recv().await else {
+            self.is_answered = true;
+            return Err(self.wire.calls.error(&self.wire.machine));
+        };
+        match &message {
+            ToController::Credit { bytes, .. } => self.credit.add(*bytes),
+            ToController::Answer { .. } => self.is_answered = true,
+            _ => {}
+        }
+        match message {
+            ToController::Answer { answer: Answer::Failed(failure), .. } => {
+                Err(MachineError::Failed { machine: self.wire.machine.clone(), failure: Box::new(failure) })
+            }
+            message => Ok(message),
+        }
+    }
+
+    /// Returns the number of bytes that can be sent now, at most one chunk.
+    pub(crate) fn sendable(&mut self, bytes: usize) -> usize {
+        self.credit.spend(bytes.min(CHUNK))
+    }
+
+    /// Sends data, for which [`sendable`](Self::sendable) returned the credit.
+    pub(crate) fn send(&self, bytes: &[u8]) -> Result<(), MachineError> {
+        self.wire.send(&ToAgent::Data { id: self.id, bytes: ByteBuf::from(bytes) })
+    }
+
+    /// Sends the end of the data.
+    pub(crate) fn send_end(&self) -> Result<(), MachineError> {
+        self.wire.send(&ToAgent::End { id: self.id })
+    }
+
+    /// Counts output or data that was consumed, and gives credit for more.
+    pub(crate) fn consumed(&self, bytes: usize) -> Result<(), MachineError> {
+        let credit = self.wire.calls.open().get_mut(&self.id).and_then(|receiver| receiver.allowance.consume(bytes));
+        match credit {
+            Some(bytes) => self.wire.send(&ToAgent::Credit { id: self.id, bytes }),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the name of the machine.
+    pub(crate) fn machine(&self) -> &str {
+        &self.wire.machine
+    }
+}
+
+impl Drop for OpenCall {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            // The place of the call stays taken until the agent has ended it.
+            let _ = self.wire.send(&ToAgent::Cancel { id: self.id });
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! A connection to an agent, over which many calls run at the same time.
+
+mod call;
+mod drive;
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use setup_tasks::error::Excerpt;
+use setup_tasks_agent::protocol::{Allowance, Call, CallId, Facts, ToAgent, ToController, encode};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+pub(crate) use call::OpenCall;
+
+use crate::bootstrap::Greeted;
+use crate::error::MachineError;
+use crate::machine::Settings;
+
+/// The greatest number of open calls that an agent accepts.
+const MAX_CALLS: usize = 64;
+
+/// A connection to an agent. It ends when its last clone and the last of its calls are dropped.
+#[derive(Clone)]
+pub(crate) struct Session {
+    facts: Arc<Facts>,
+    wire: Arc<Wire>,
+}
+
+/// The sending side of a connection, and its open calls.
+pub(crate) struct Wire {
+    machine: String,
+    outgoing: mpsc::UnboundedSender<Vec<u8>>,
+    calls: Arc<Calls>,
+    next: AtomicU32,
+    /// The number of further calls that the agent accepts.
+    permits: Arc<Semaphore>,
+}
+
+/// The open calls of a connection, and the reason of its end.
+#[derive(Default)]
+pub(crate) struct Calls {
+    open: Mutex<HashMap<CallId, Receiver>>,
+    lost: OnceLock<Lost>,
+}
+
+/// The receiver of the messages of a call.
+struct Receiver {
+    messages: mpsc::UnboundedSender<ToController>,
+    allowance: Allowance,
+    /// The right to the place of the call, until the agent has answered.
+    _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+/// The reason why a connection ended.
+#[derive(Clone, Debug)]
+pub(crate) struct Lost {
+    reason: String,
+    output: Option<Excerpt>,
+}
+
+impl Session {
+    /// Begins the exchange of messages with an agent, and waits for its facts.
+    pub(crate) async fn begin(settings: &Settings, greeted: Greeted) -> Result<Self, MachineError> {
+        let (outgoing, queue) = mpsc::unbounded_channel();
+        let calls = Arc::new(Calls::default());
+        let wire = Wire {
+            machine: settings.name().to_owned(),
+            outgoing,
+            calls: calls.clone(),
+            next: AtomicU32::new(1),
+            permits: Arc::new(Semaphore::new(MAX_CALLS)),
+        };
+        wire.send(&ToAgent::Begin(settings.begin()))?;
+        let (facts_arrived, facts) = oneshot::channel();
+        drive::spawn(greeted, queue, wire.outgoing.downgrade(), calls, settings.heartbeat(), facts_arrived);
+        match facts.await {
+            Ok(facts) => Ok(Self { facts, wire: Arc::new(wire) }),
+            Err(_) => Err(wire.calls.error(&wire.machine)),
+        }
+    }
+
+    pub(crate) fn facts(&self) -> Arc<Facts> {
+        self.facts.clone()
+    }
+
+    /// Returns whether the connection has not ended.
+    pub(crate) fn is_open(&self) -> bool {
+        self.wire.calls.lost.get().is_none()
+    }
+
+    /// Begins a call.
+    pub(crate) async fn call(&self, call: Call) -> Result<OpenCall, MachineError> {
+        OpenCall::begin(&self.wire, call).await
+    }
+}
+
+impl Wire {
+    /// Sends a message.
+    fn send(&self, message: &ToAgent) -> Result<(), MachineError> {
+        let mut bytes = Vec::new();
+        if let Err(error) = encode(message, &mut bytes) {
+            let reason = format!("cannot send a request: {error}");
+            return Err(MachineError::Lost { machine: self.machine.clone(), reason, output: None });
+        }
+        self.outgoing.send(bytes).map_err(|_| self.calls.error(&self.machine))
+    }
+
+    /// Returns an id that no open call has.
+    fn next_id(&self) -> CallId {
+        CallId(self.next.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl Calls {
+    fn open(&self) -> MutexGuard<'_, HashMap<CallId, Receiver>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Ends all calls and the connection. The first reason counts.
+    fn end(&self, lost: Lost) {
+        let _ = self.lost.set(lost);
+        self.open().clear();
+    }
+
+    /// Returns the error for a connection that has ended.
+    fn error(&self, machine: &str) -> MachineError {
+        let ended = || Lost { reason: "it has ended".to_owned(), output: None };
+        let Lost { reason, output } = self.lost.get().cloned().unwrap_or_else(ended);
+        MachineError::Lost { machine: machine.to_owned(), reason, output }
+    }
+}
