@@ -677,6 +677,25 @@ impl DetachedCommand {
     pub async fn start(self) -> Result<Detached, CommandError> {}
 }
 
+// setup_tasks::command::ForeignCommand
+// with private fields
+pub struct ForeignCommand {}
+impl ForeignCommand {
+    pub fn begin<'a>(
+        cx: &TaskContext,
+        place: &str,
+        words: impl IntoIterator<Item = &'a OsStr>,
+        capture: bool,
+    ) -> Self {}
+    pub fn text(&self) -> &str {}
+    pub fn push_output(&mut self, bytes: &[u8]) -> Result<(), CommandError> {}
+    pub fn push_error(&mut self, bytes: &[u8]) {}
+    pub fn finish(&mut self) {}
+    pub fn captured(&mut self) -> Vec<u8> {}
+    pub fn last_errors(&self) -> Option<Excerpt> {}
+}
+impl fmt::Debug for ForeignCommand {}
+
 // setup_tasks::command::InteractiveCommand
 // also setup_tasks::command::terminal::InteractiveCommand
 // with private fields
