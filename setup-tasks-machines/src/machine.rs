@@ -37,8 +37,6 @@ struct Shared {
 #[derive(Default)]
 struct Connection {
     session: Option<Session>,
-    /// The number of attempts to connect so far.
-    attempts: u64,
     /// The error of the last attempt.
     error: Option<MachineError>,
 }
@@ -160,18 +158,15 @@ impl Machine {
 
     /// Returns the open connection, or opens one.
     pub(crate) async fn session(&self) -> Result<Session, MachineError> {
-        let attempts_before = self.shared.connection.try_lock().ok().map(|connection| connection.attempts);
+        let waited = self.shared.connection.try_lock().is_err();
         let mut connection = self.shared.connection.lock().await;
         if let Some(session) = connection.session.as_ref().filter(|session| session.is_open()) {
             return Ok(session.clone());
         }
         // A caller that waited for the attempt of another one receives its error. It does not wait for a second attempt.
-        if attempts_before.is_none()
-            && let Some(error) = &connection.error
-        {
+        if waited && let Some(error) = &connection.error {
             return Err(error.clone());
         }
-        connection.attempts += 1;
         connection.error = None;
         match self.connect().await {
             Ok(session) => {

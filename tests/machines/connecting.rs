@@ -276,3 +276,24 @@ async fn a_machine_without_ssh_works_the_same_way() {
     assert!(error.starts_with("cannot start `no-such-program` for the machine no-such-program: "), "{error}");
     drop(network);
 }
+
+#[tokio::test]
+async fn a_cut_connection_is_lost_within_two_heartbeats() {
+    let Some((network, host)) = one_machine() else { return };
+    let heartbeat = Duration::from_millis(500);
+    let web = machine(&network, "web").heartbeat(heartbeat).connect_timeout(Duration::from_secs(1));
+    assert_eq!(user(&web).await.unwrap(), "root");
+    // The agent answers nothing to this, so only the heartbeats can end it.
+    let call = tokio::spawn({
+        let web = web.clone();
+        async move { web.fetch("/etc/motd").await }
+    });
+    tokio::task::yield_now().await;
+    host.cut().unwrap();
+    let started = Instant::now();
+    let error = explain(&call.await.unwrap().unwrap_err());
+    assert!(started.elapsed() < heartbeat * 4, "{:?}", started.elapsed());
+    assert!(error.starts_with("lost the connection to the machine web: no sign of life for 1s"), "{error}");
+    host.restore().unwrap();
+    assert_eq!(user(&web).await.unwrap(), "root");
+}

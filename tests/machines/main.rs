@@ -1,6 +1,7 @@
 //! Tests with real machines: Debian roots in network namespaces, each with an SSH server.
 
 mod connecting;
+mod mistrusting;
 mod netns;
 
 use setup_tasks_machines::Machine;
