@@ -29,6 +29,7 @@ mod installing;
 mod leasing;
 mod listening;
 mod mixins;
+mod observing;
 mod paths;
 mod processes;
 mod public_api;

@@ -34,6 +34,10 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     options.prefetched = prefetch_stamps(fleet.layout.store_for(mode), &objects, request).await;
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);
+    if options.verifies() {
+        let of_fleet = current.of_fleet(options.clone(), request);
+        of_fleet.scope(crate::run::gather(&objects, &options, mode)).await;
+    }
     let workers = fleet.workers(objects.len());
     let shared = Arc::new(FleetState {
         schedule: CachePadded(Mutex::new(Schedule::new(&objects, fleet.fail_fast, Batch::of(fleet)))),

@@ -34,6 +34,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 pub use crate::decide::Decision;
+pub(crate) use observe::gather;
 pub use peek::TaskSnapshot;
 use session::Session;
 

@@ -3,18 +3,23 @@
 
 use std::sync::Arc;
 
+use futures_util::StreamExt;
+
 use super::driver::Driver;
 use super::execute::ExecutionEnd;
 use super::helper_call::call_helper;
 use super::rows::Frame;
 use crate::Result;
-use crate::object::{DynObject, Features, RowId};
+use crate::object::{AnyObject, DynObject, Features, RowId};
 use crate::observer::{Answer, Board, Gathered, ObserveError, Observed, ObservedTask, Place, Question};
 use crate::report::RunError;
 use crate::stamp::{Clock, Records, Timestamp};
 use crate::task::category::TaskCategory;
 use crate::task::context::{LazyContext, Resources, TaskContext};
-use crate::work::{RequestedWork, SharedError, WorkContext};
+use crate::work::{FleetOptions, Mode, RequestedWork, SharedError, WorkContext};
+
+/// The number of objects whose questions are gathered at the same time.
+const OBJECTS_AT_ONCE: usize = 64;
 
 /// The observation of one task in a run that verifies.
 pub(super) struct Observation {
@@ -66,23 +71,30 @@ async fn ask_alone(question: &Question) -> Result<Option<Answer>> {
 }
 
 /// The tasks of an object whose questions a run gathers.
-pub(crate) struct Gathering<'g> {
-    pub(crate) board: &'g Arc<Board>,
+struct Gathering<'g> {
+    board: &'g Arc<Board>,
     /// The object that runs the tasks. The tasks of a customization belong to its host.
-    pub(crate) root: &'g Arc<str>,
-    pub(crate) object: &'g Arc<dyn DynObject>,
-    pub(crate) records: &'g Records,
-    pub(crate) clock: &'g Clock,
+    root: &'g Arc<str>,
+    object: &'g Arc<dyn DynObject>,
+    records: &'g Records,
+    clock: &'g Clock,
 }
 
 impl Gathering<'_> {
-    pub(super) fn place(&self, task: &'static str) -> Place {
+    fn place(&self, task: &'static str) -> Place {
         Place { object: self.root.clone(), task }
+    }
+
+    /// Gathers the questions of an object's own tasks before its run.
+    async fn gather_object(&self, is_selected: impl Fn(RowId) -> bool) {
+        for row in self.object.order().iter().filter(|&row| is_selected(row)) {
+            self.gather_early(row, Resources::new(), Timestamp::default()).await;
+        }
     }
 
     /// Gathers the question of a task before the run reaches the task. This happens in a plan, so
     /// that it starts no work. A question that fails or depends on such work is gathered again later.
-    pub(crate) async fn gather_early(&self, row: RowId, resources: Resources, since: Timestamp) {
+    async fn gather_early(&self, row: RowId, resources: Resources, since: Timestamp) {
         let has = self.object.features(row);
         let place = self.place(has.stamp_name);
         if has.observed == Observed::Never
@@ -103,6 +115,23 @@ impl Gathering<'_> {
         };
         self.board.put(&place, at, question);
     }
+}
+
+/// Gathers the questions of all objects of a fleet that verifies, so that each observer is asked once
+/// for all of them. An object whose records cannot be read reports the error itself.
+pub(crate) async fn gather(objects: &[AnyObject], fleet: &FleetOptions, mode: Mode) {
+    let Some(board) = &fleet.board else { return };
+    let gathered = futures_util::stream::iter(objects).for_each_concurrent(OBJECTS_AT_ONCE, |object| async move {
+        let (object, core) = (&object.0, object.0.core());
+        if !object.order().iter().any(|row| object.features(row).observed != Observed::Never) {
+            return;
+        }
+        let Ok(records) = core.load_in(core.mode_for(mode)).await else { return };
+        let clock = core.layout.clock();
+        let gathering = Gathering { board, root: &core.id, object, records: &records, clock };
+        gathering.gather_object(|row| fleet.selects(|| object.tags(row))).await;
+    });
+    gathered.await;
 }
 
 impl Driver<'_> {
