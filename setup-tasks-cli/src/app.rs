@@ -291,7 +291,7 @@ impl<O: Args + 'static> App<O> {
         Ok(match Command::from_arg_matches(matches)? {
             Command::Up { args } => commands::up::up(&open(args.dry_run)?, &args).await?,
             Command::Plan { args, exit_code } => commands::plan::plan(&look()?, &args, exit_code).await?,
-            Command::Why { target } => commands::why::why(&look()?, &target).await?,
+            Command::Why { target, verify } => commands::why::why(&look()?, &target, verify).await?,
             Command::List { json } => commands::list::list(&look()?, json)?,
             Command::Types { json } => commands::types::types(json)?,
             Command::Status { objects, json } => commands::status::status(&look()?, &objects, json).await?,

@@ -33,6 +33,9 @@ pub(crate) enum Command {
         /// An object or one of its tasks
         #[arg(value_name = "OBJECT[/TASK]", add = ArgValueCompleter::new(complete::objects_and_tasks))]
         target: String,
+        /// Ask machines and other slow observers whether the state is still as it should be
+        #[arg(long)]
+        verify: bool,
     },
     /// List the objects
     List {
@@ -133,6 +136,9 @@ pub(crate) struct RunArgs {
     /// Show changes of files
     #[arg(long)]
     pub(crate) diff: bool,
+    /// Ask machines and other slow observers whether the state is still as it should be
+    #[arg(long)]
+    pub(crate) verify: bool,
     /// Run the selected tasks even if they are up to date
     #[arg(long)]
     pub(crate) force: bool,
@@ -261,8 +267,11 @@ impl RunArgs {
     /// If an argument has a former spelling, or if an object does not exist.
     pub(crate) fn fleet(&self, layout: &Layout) -> Result<FleetRun> {
         former::refuse(self)?;
-        let Self { objects, dry_run, diff, force, exec, filter } = self;
+        let Self { objects, dry_run, diff, verify, force, exec, filter } = self;
         let mut fleet = layout.run();
+        if *verify {
+            fleet = fleet.verify();
+        }
         if let Some(jobs) = exec.jobs {
             fleet = fleet.jobs(jobs.get());
         }

@@ -128,14 +128,21 @@ pub(crate) fn words(reason: &Reason, behind: Option<&Cause>) -> String {
         (Reason::DependencyNewer { which }, Some(Cause { when: When::WouldRun, .. })) => {
             format!("{which} would run first")
         }
+        (Reason::Drifted { what }, _) if is_several(reason) => format!("{} differences", what.len()),
         _ => reason.to_string(),
     }
+}
+
+/// Returns whether a reason is a list of differences, which follow it on lines of their own.
+pub(crate) fn is_several(reason: &Reason) -> bool {
+    matches!(reason, Reason::Drifted { what } if what.len() > 1)
 }
 
 /// Returns a reason as a clause that follows `because`. A dependency that has not run yet would run first.
 pub(crate) fn clause(reason: &Reason, behind: Option<&Cause>, tense: Tense) -> String {
     match reason {
         Reason::DependencyNewer { .. } => words(reason, behind),
+        Reason::Drifted { .. } if is_several(reason) => format!("of {}", words(reason, behind)),
         _ => reason.clause(tense),
     }
 }

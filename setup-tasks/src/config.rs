@@ -153,6 +153,9 @@ impl Config {
     }
 }
 
+/// The former names of keys, with their present ones.
+const FORMER_KEYS: [(&str, &str); 2] = [("expensive_checks", "verify"), ("slow_invalidators", "verify")];
+
 type Edit = Box<dyn FnOnce(&mut Config)>;
 
 /// A loader of a [`Config`]. Environment variables override the file, and code overrides both.
@@ -187,6 +190,12 @@ impl ConfigError {
     /// Returns advice for the user.
     pub fn help(&self) -> Option<Cow<'_, str>> {
         Some((&*self.help).into())
+    }
+
+    /// Creates an error about a key that has another name now.
+    fn of_former_key(origin: impl Into<String>, key: &str, present: &str) -> Self {
+        let (problem, help) = (format!("the key `{key}` is now `{present}`"), format!("write `{present}` instead"));
+        Self { origin: origin.into(), problem, help, report: None }
     }
 
     /// Creates an error whose help lists the keys.
@@ -269,6 +278,11 @@ fn read_file(project: &Path, path: &Path) -> Result<toml::Table, ConfigError> {
         report: Excerpt::new(error.to_string()),
         ..refuse("cannot be used as a configuration".to_owned())
     };
+    if let Ok(table) = toml::from_str::<toml::Table>(&text)
+        && let Some((key, present)) = FORMER_KEYS.iter().find(|(key, _)| table.contains_key(*key))
+    {
+        return Err(ConfigError::of_former_key(path.display().to_string(), key, present));
+    }
     // A configuration is parsed first, so that an error contains the line.
     toml::from_str::<Config>(&text).map_err(unparsed)?;
     toml::from_str(&text).map_err(unparsed)
@@ -304,6 +318,16 @@ mod tests {
         let file = file("cache_dri = 'c'");
         let text = explain(&Config::builder().file(file.path()).load().unwrap_err());
         assert!(text.contains("cache_dri") && text.contains(file.path().to_str().unwrap()), "{text}");
+    }
+
+    #[test]
+    fn a_former_key_is_refused_with_its_present_name() {
+        for key in ["slow_invalidators", "expensive_checks"] {
+            let file = file(&format!("{key} = true"));
+            let text = explain(&Config::builder().file(file.path()).load().unwrap_err());
+            let at = file.path().display();
+            assert_eq!(text, format!("{at}: the key `{key}` is now `verify`\nhelp: write `verify` instead"));
+        }
     }
 
     #[test]

@@ -93,7 +93,10 @@ impl<T: OnMachine> TaskKind<T> for Package {
     const OBSERVED: Observed = Observed::WhenVerified;
 
     async fn run(&self, model: &T, cx: &TaskContext) -> Result<Outcome> {
-        if cx.answer().is_some_and(|answer| TaskKind::<T>::differences(self, model, cx, answer).is_ok_and(|d| d.is_empty())) {
+        if cx
+            .answer()
+            .is_some_and(|answer| TaskKind::<T>::differences(self, model, cx, answer).is_ok_and(|d| d.is_empty()))
+        {
             return Ok(Outcome::Unchanged);
         }
         let machine = model.machine();
@@ -234,8 +237,128 @@ async fn the_first_run_makes_one_request_per_change() {
     machine.observes_after_changes.store(true, Ordering::Relaxed);
     machine.set("curl", "8.0");
     let web = web(&Layout::in_memory().unwrap(), "web", &machine);
+    machine.set("vim", "9.0");
     let report = web.run_setup_tasks().await.unwrap();
     assert_eq!(report.ran().count(), 4, "an attempt without a stamp counts as a change");
-    // The task between them changed something, so the answers of the first request are stale.
+    // The method between them changed something, so the answers to the first request are stale.
     assert_eq!(machine.requests(), ["apply nginx; curl vim", "apply curl; vim"]);
+}
+
+#[tokio::test]
+async fn a_fleet_asks_once_for_all_objects_of_a_machine() {
+    let (one, other) = (Machine::new("m1"), Machine::new("m2"));
+    let layout = Layout::in_memory().unwrap();
+    for (name, machine) in [("a", &one), ("b", &one), ("c", &other), ("d", &one)] {
+        web(&layout, name, machine);
+    }
+    layout.run().await.unwrap();
+    drop((one.requests(), other.requests()));
+    assert!(layout.run().await.unwrap().summary().starts_with("up to date"));
+    assert!(one.requests().is_empty() && other.requests().is_empty());
+    for fleet in [layout.run().verify(), layout.run().verify().dry_run()] {
+        assert!(fleet.await.unwrap().summary().starts_with("up to date"));
+        let (of_one, of_other) = (one.requests(), other.requests());
+        assert_eq!((of_one.len(), of_other.len()), (1, 1), "{of_one:?} {of_other:?}");
+        assert_eq!(of_one[0].split_whitespace().count(), 1 + 9, "{of_one:?}");
+        assert_eq!(of_other, [ALL]);
+    }
+}
+
+#[tokio::test]
+async fn a_change_in_a_fleet_brings_fresh_answers_for_all_objects_of_the_machine() {
+    let machine = Machine::new("m1");
+    machine.observes_after_changes.store(true, Ordering::Relaxed);
+    let layout = Layout::in_memory().unwrap();
+    for name in ["a", "b", "c"] {
+        web(&layout, name, &machine);
+    }
+    layout.run().await.unwrap();
+    machine.set("vim", "8.0");
+    machine.requests();
+    let report = layout.run().jobs(1).verify().await.unwrap();
+    assert_eq!(report.summary(), "done: 3 objects; 1 task ran, 11 up to date");
+    assert_eq!(machine.requests().len(), 2, "one question and one change");
+}
+
+#[tokio::test]
+async fn an_observer_that_fails_fails_its_objects_and_no_others() {
+    let (down, fine) = (Machine::new("down"), Machine::new("fine"));
+    let layout = Layout::in_memory().unwrap();
+    for (name, machine) in [("a", &down), ("b", &fine), ("c", &down)] {
+        web(&layout, name, machine);
+    }
+    layout.run().await.unwrap();
+    down.is_down.store(true, Ordering::Relaxed);
+    drop((down.requests(), fine.requests()));
+    for fleet in [layout.run().verify(), layout.run().verify().dry_run()] {
+        let report = fleet.await.unwrap();
+        assert_eq!(down.requests().len(), 1, "a machine that is down costs one attempt");
+        let failed = report.objects.iter().map(|object| object.is_failure()).collect::<Vec<_>>();
+        assert_eq!(failed, [true, false, true]);
+        let error = setup_tasks::error::explain(&**report.objects[0].error.as_ref().unwrap());
+        let expected =
+            "the observation of task `a/nginx` failed: cannot ask down: cannot connect to down: no route to host";
+        assert!(error.contains(expected), "{error}");
+    }
+    down.is_down.store(false, Ordering::Relaxed);
+    assert!(layout.run().dry_run().await.unwrap().summary().starts_with("up to date"), "the stamps are kept");
+}
+
+#[tokio::test]
+async fn an_error_about_one_question_fails_only_its_object() {
+    let machine = Machine::new("m1");
+    let layout = Layout::in_memory().unwrap();
+    let (a, b) = (web(&layout, "a", &machine), web(&layout, "b", &machine));
+    layout.run().await.unwrap();
+    machine.set("vim", "broken");
+    let error = chain(a.run_setup_tasks().verify().await.unwrap_err());
+    assert!(error.contains("the observation of task `a/vim` failed: the database of vim is damaged"), "{error}");
+    drop(b);
+}
+
+#[tokio::test]
+async fn what_an_earlier_task_creates_is_observed_after_it() {
+    let (machine, web) = set_up().await;
+    machine.is_missing.store(true, Ordering::Relaxed);
+    let error = chain(web.run_setup_tasks().verify().await.unwrap_err());
+    assert!(error.contains("the observation of task `web/nginx` failed: the state cannot be observed yet"), "{error}");
+    assert!(error.contains("help: see whether an earlier task creates what the task needs"), "{error}");
+}
+
+#[tokio::test]
+async fn a_readonly_object_reports_its_drift_and_is_left_alone() {
+    let machine = Machine::new("m1");
+    let layout = Layout::in_memory().unwrap();
+    let model = Web { name: "web".to_owned(), machine: machine.clone(), changes: AtomicBool::new(true) };
+    let web = layout.object_builder(model).readonly(true).add().unwrap();
+    machine.set("nginx", "1.24");
+    machine.set("curl", "7.0");
+    let expected = ["curl drifted: curl: 7.0 instead of 8.0", "vim drifted: vim: is missing"];
+    let report = web.run_setup_tasks().verify().await.unwrap();
+    assert!(report.readonly);
+    assert_eq!(lines(&report), expected);
+    assert_eq!(machine.requests(), [ALL]);
+    for fleet in [layout.run().verify(), layout.run().verify().dry_run()] {
+        let report = fleet.await.unwrap();
+        let expected = expected.map(|line| format!("web/{line}")).join("\n");
+        let summary = "up to date: 1 object, 0 tasks, nothing to do; 2 drifted, 1 readonly";
+        assert_eq!(report.to_string(), format!("{expected}\nweb is readonly\n{summary}"));
+        assert_eq!(machine.requests(), [ALL]);
+    }
+    assert!(layout.run().await.unwrap().is_success() && machine.requests().is_empty());
+}
+
+#[tokio::test]
+async fn verify_in_the_configuration_makes_every_run_verify() {
+    let machine = Machine::new("m1");
+    let place = test_kit::Scratch::new();
+    let layout = place.layout_with(|config| config.verify = true);
+    let web = web(&layout, "web", &machine);
+    web.run_setup_tasks().await.unwrap();
+    machine.requests();
+    for _ in 0..2 {
+        assert!(web.run_setup_tasks().await.unwrap().is_up_to_date());
+        assert!(layout.run().await.unwrap().is_success());
+        assert_eq!(machine.requests(), [ALL, ALL]);
+    }
 }

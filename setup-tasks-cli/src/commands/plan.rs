@@ -11,7 +11,7 @@ use setup_tasks::{Layout, Reason, Result};
 
 use super::{orphans, up};
 use crate::args::RunArgs;
-use crate::causes::{Causes, words};
+use crate::causes::{Causes, is_several, words};
 use crate::exit::Exit;
 use crate::global::{Verbosity, verbosity};
 use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
@@ -69,6 +69,7 @@ async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result
                 TaskStatus::WouldRun => {
                     let reason = reason(&causes, &result.object, task).await?;
                     line(columns.text(&result.object, &task.description, WOULD, "would run:", &reason));
+                    differences(task);
                     if !why.is_empty() {
                         line(format!("    {FAINT}its changes are {}{FAINT:#}", printable(&why)));
                     }
@@ -89,6 +90,11 @@ async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result
                 TaskStatus::Undecided => {
                     line(columns.text(&result.object, &task.description, WOULD, "undecided:", &why));
                 }
+                TaskStatus::Drifted => {
+                    let reason = task.reason.as_ref().map(|reason| words(reason, None)).unwrap_or_default();
+                    line(columns.text(&result.object, &task.description, WOULD, "drifted:", &reason));
+                    differences(task);
+                }
                 _ => {}
             }
         }
@@ -96,11 +102,18 @@ async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result
     Ok(())
 }
 
+/// Prints the differences of a task below it, if its reason gives only their number.
+pub(super) fn differences(task: &TaskReport) {
+    if let Some(Reason::Drifted { what }) = task.reason.as_ref().filter(|reason| is_several(reason)) {
+        what.iter().for_each(|difference| line(format!("    {FAINT}{}{FAINT:#}", printable(&difference.to_string()))));
+    }
+}
+
 /// Returns why a task would run. If a task of another object is the cause, the text includes the reason of that task.
 async fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<String> {
     let Some(reason) = &task.reason else { return Ok(String::new()) };
     let (Reason::DependencyNewer { which }, Some(object)) = (reason, causes.layout.get(id)) else {
-        return Ok(reason.to_string());
+        return Ok(words(reason, None));
     };
     let chain = causes.behind(&object, reason).await?;
     let root = chain.last().filter(|_| which.contains('/')).and_then(|root| {

@@ -8,16 +8,17 @@ use setup_tasks::run::{TaskReport, Undecided};
 use setup_tasks::{AnyObject, Layout, Reason, Result};
 
 use super::{plan, target, up};
-use crate::causes::{Cause, Causes, When, clause};
+use crate::causes::{Cause, Causes, When, clause, words};
 use crate::exit::Exit;
 use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, error, line, printable};
 
 /// Prints why tasks would run, or why they last ran.
-pub(crate) async fn why(layout: &Layout, name: &str) -> Result<Exit> {
+pub(crate) async fn why(layout: &Layout, name: &str, verify: bool) -> Result<Exit> {
     let target = target::find(layout, name)?;
     let object = &target.object;
     // A fleet also plans what the object depends on.
-    let plan = layout.run().include(object.id()).dry_run().await?;
+    let plan = layout.run().include(object.id()).dry_run();
+    let plan = if verify { plan.verify() } else { plan }.await?;
     let mut said = false;
     if object.readonly() {
         line(format!("{NAME}{}{NAME:#} is readonly: no task runs on it", printable(object.id())));
@@ -56,7 +57,7 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
         .object(object.id())
         .into_iter()
         .flat_map(setup_tasks::fleet::ObjectResult::leaves)
-        .filter(|task| matches!(task.status, TaskStatus::WouldRun | TaskStatus::Undecided))
+        .filter(|task| matches!(task.status, TaskStatus::WouldRun | TaskStatus::Undecided | TaskStatus::Drifted))
         .collect();
     let mut planned = Vec::new();
     for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves) {
@@ -80,6 +81,12 @@ async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: 
         line(format!("  {WOULD}undecided{WOULD:#}: {}", printable(&why)));
         return Ok(());
     }
+    if let Some(report) = task.report.filter(|report| report.status == TaskStatus::Drifted) {
+        let reason = report.reason.as_ref().map(|reason| words(reason, None)).unwrap_or_default();
+        line(format!("  {WOULD}drifted{WOULD:#}, and is left alone: {}", printable(&reason)));
+        plan::differences(report);
+        return Ok(());
+    }
     if let Some(report) = task.report {
         let reason = report.reason.as_ref();
         let behind = match reason {
@@ -88,6 +95,7 @@ async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: 
         };
         let because = reason.map(|reason| clause(reason, behind.first(), Tense::Present)).unwrap_or_default();
         line(format!("  {WOULD}would run{WOULD:#} because {}", printable(&because)));
+        plan::differences(report);
         reason.and_then(Reason::diff).iter().for_each(|text| plan::diff(text));
         chain(&behind);
         return Ok(());

@@ -1,9 +1,9 @@
 //! Progress as lines. Tasks that are up to date have none.
 
 use anstyle::Style;
-use setup_tasks::Layout;
 use setup_tasks::event::{Event, EventKind, Listening};
 use setup_tasks::text;
+use setup_tasks::{Layout, Reason};
 
 use super::Columns;
 use super::outputs::Outputs;
@@ -31,6 +31,9 @@ fn print(event: &Event, columns: Columns, has_output: bool) {
         EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", text::duration(*duration))),
         EventKind::TaskUnchanged { duration } => {
             say(GOOD, "unchanged", format!("in {}", text::duration(*duration)));
+        }
+        EventKind::TaskDrifted { what } => {
+            say(WOULD, "drifted:", Reason::Drifted { what: what.clone() }.to_string());
         }
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
         EventKind::TaskFail { duration, log, .. } => {

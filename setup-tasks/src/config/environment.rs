@@ -5,7 +5,7 @@ use std::ffi::OsString;
 
 use toml::{Table, Value};
 
-use super::{ConfigError, defaults};
+use super::{ConfigError, FORMER_KEYS, defaults};
 use crate::text::name_help;
 
 /// Reads the variables with a prefix. Names are case-insensitive.
@@ -21,6 +21,9 @@ pub(super) fn read(
         let Some(key) = lower.strip_prefix(&prefix) else { continue };
         let refuse = |problem: String| ConfigError::of_key(format!("environment variable {name}"), problem);
         let Some(default) = defaults.get(key) else {
+            if let Some((key, present)) = FORMER_KEYS.iter().find(|(former, _)| *former == key) {
+                return Err(ConfigError::of_former_key(format!("environment variable {name}"), key, present));
+            }
             let help = name_help(key, "the keys are", defaults.keys().map(String::as_str));
             return Err(ConfigError { help, ..refuse(format!("there is no key `{key}`")) });
         };
@@ -88,6 +91,14 @@ mod tests {
             assert!(error.contains(&format!("environment variable {name}: {text:?} is not")), "{error}");
             assert!(error.contains("help: the keys are"), "{error}");
         }
+    }
+
+    #[test]
+    fn a_variable_of_a_former_key_is_refused_with_the_present_name() {
+        let error = explain(&config("LAB_EXPENSIVE_CHECKS", "true").unwrap_err());
+        assert!(
+            error.contains("environment variable LAB_EXPENSIVE_CHECKS: the key `expensive_checks` is now `verify`")
+        );
     }
 
     #[test]

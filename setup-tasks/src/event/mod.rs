@@ -18,6 +18,7 @@ pub(crate) use listen::Listeners;
 pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
+use crate::drift::Difference;
 use crate::report::{Undecided, micros};
 use crate::stamp::Timestamp;
 
@@ -107,6 +108,11 @@ pub enum EventKind {
     TaskWouldRun {
         /// The reason for the run.
         reason: Reason,
+    },
+    /// The object is readonly, and the state of the task's result differs from the desired one.
+    TaskDrifted {
+        /// The differences.
+        what: Vec<Difference>,
     },
     /// A dry run cannot determine whether the task would run.
     TaskUndecided {

@@ -102,7 +102,8 @@ pub enum ObjectStatus {
     Failed,
     /// A dependency of the object failed.
     DependencyFailed,
-    /// The object is readonly. Its tasks were not considered.
+    /// The object is readonly. Its tasks were not considered. If the fleet verifies, the result
+    /// contains those whose state differs from the desired one.
     Readonly,
     /// The object was not started because another one failed or the fleet was stopped.
     NotTried,
@@ -119,7 +120,7 @@ impl ObjectResult {
             Some(TaskStatus::Undecided) => ObjectStatus::Undecided,
             Some(TaskStatus::Unchanged) => ObjectStatus::Unchanged,
             Some(TaskStatus::Skipped) => ObjectStatus::Skipped,
-            Some(TaskStatus::UpToDate) | None => ObjectStatus::UpToDate,
+            Some(TaskStatus::Drifted | TaskStatus::UpToDate) | None => ObjectStatus::UpToDate,
         };
         Self {
             object: object.id().to_owned(),
@@ -216,6 +217,7 @@ impl FleetReport {
         add(unchanged, "unchanged");
         add(if is_same { 0 } else { same }, "up to date");
         add(self.count(TaskStatus::Skipped), "skipped");
+        add(self.count(TaskStatus::Drifted), "drifted");
         add(of(ObjectStatus::Readonly), "readonly");
         if !parts.is_empty() {
             line.push_str("; ");
@@ -239,6 +241,7 @@ impl fmt::Display for FleetReport {
                     TaskStatus::Skipped => "skipped",
                     TaskStatus::WouldRun => "would run",
                     TaskStatus::Undecided => "undecided",
+                    TaskStatus::Drifted => "drifted",
                     TaskStatus::UpToDate => continue,
                 };
                 let undecided = task.undecided.as_ref().filter(|_| task.status == TaskStatus::Undecided);

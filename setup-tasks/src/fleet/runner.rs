@@ -132,12 +132,15 @@ async fn run_objects(shared: Arc<FleetState>, work: WorkContext) {
 }
 
 async fn bring_up(object: &AnyObject, mode: Mode, work: &WorkContext) -> Result<(), SharedError> {
-    if object.readonly() {
+    if object.readonly() && !work.fleet().is_some_and(FleetOptions::verifies) {
         return Ok(());
     }
     let run = async {
         match object.0.core().mode_for(mode) {
             Mode::Plan => crate::run::plan_part(object.0.clone(), work.clone()).await.map_err(anyhow::Error::new),
+            Mode::Apply if object.readonly() => {
+                crate::run::bring_up(object.0.clone()).await.map_err(anyhow::Error::new)
+            }
             Mode::Apply => crate::ready::renew(&object.0, work).await.map_err(anyhow::Error::new),
         }
     };

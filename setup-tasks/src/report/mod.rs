@@ -86,6 +86,9 @@ pub enum TaskStatus {
     Unchanged,
     /// The task skipped itself.
     Skipped,
+    /// The object is readonly, and the state of the task's result differs from the desired one. The
+    /// task is left alone.
+    Drifted,
     /// The task would run. This is the status in a dry run.
     WouldRun,
     /// A dry run cannot decide whether the task would run; see
@@ -96,8 +99,8 @@ pub enum TaskStatus {
 impl TaskStatus {
     /// The statuses of tasks that are not up to date, the most important first. The first one that a
     /// task of an object or of a customization has is the status of the whole.
-    pub(crate) const BY_WEIGHT: [Self; 5] =
-        [Self::Ran, Self::WouldRun, Self::Undecided, Self::Unchanged, Self::Skipped];
+    pub(crate) const BY_WEIGHT: [Self; 6] =
+        [Self::Ran, Self::WouldRun, Self::Undecided, Self::Unchanged, Self::Skipped, Self::Drifted];
 }
 
 impl ObjectReport {

@@ -40,7 +40,7 @@ pub(crate) async fn drive(
     options.check(&object)?;
     let core = object.core();
     if options.single_task.is_none() && core.readonly() {
-        return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
+        return report_readonly(&object, &options, &work).await;
     }
     let permit = if options.dry_run { None } else { Permit::of(core, work.mode()) };
     // A customization runs within its host, so both share one lock and one node in the wait graph.
@@ -58,6 +58,32 @@ pub(crate) async fn drive(
         work.record_planned(would_run);
     }
     result
+}
+
+/// Returns the report on a readonly object, of which no task is considered. A run that verifies reports
+/// the tasks whose state differs from the desired one.
+async fn report_readonly(
+    object: &Arc<dyn DynObject>,
+    options: &Options,
+    work: &WorkContext,
+) -> Result<ObjectReport, RunError> {
+    let core = object.core();
+    let cx = RequestCx::of(work, Mode::Plan);
+    let scope = RunScope { object, options, progress: None, resume: ResumePoint::default(), cx, caller: None };
+    if !scope.verifies(object) {
+        return Ok(ObjectReport { readonly: true, ..ObjectReport::new(&core.id) });
+    }
+    let records = core.load_in(Mode::Plan).await?;
+    let frame = scope.host_frame();
+    let mut driver = Driver::new(scope, Access::Plan, records, ContextStack::default());
+    let found: BoxFuture<'_, _> = Box::pin(driver.find_drift(&frame));
+    let result = work.clone().scope(found).await;
+    let report = ObjectReport { readonly: true, ..driver.report() };
+    if work.fleet().is_some() {
+        let mode = if options.dry_run { Mode::Plan } else { core.mode_for(work.mode()) };
+        core.progress(mode).keep_for_fleet(cx.request, &report);
+    }
+    result.map(|()| report)
 }
 
 /// Returns, as `object/task`, the first task that would run according to a plan or to the part of

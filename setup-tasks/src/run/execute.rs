@@ -116,6 +116,7 @@ impl Driver<'_> {
         let (description, since) = (frame.object.describe(*row), SystemTime::now());
         let active = ActiveTask { task, description, reason: Some(reason.clone()), since };
         node.step(Some(active.clone()));
+        Box::pin(self.gather_for(frame, *row)).await;
         let mut cx = self.prepare(session, frame, *row, Some(reason)).await?;
         if self.board.is_some() {
             cx = self.with_observation(cx, &frame.object.features(*row));

@@ -8,11 +8,15 @@ use futures_util::StreamExt;
 use super::driver::Driver;
 use super::execute::ExecutionEnd;
 use super::helper_call::call_helper;
+use super::probe::TaskProbe;
 use super::rows::Frame;
 use crate::Result;
+use crate::decide::Reason;
+use crate::drift::Difference;
+use crate::event::EventKind;
 use crate::object::{AnyObject, DynObject, Features, RowId};
 use crate::observer::{Answer, Board, Gathered, ObserveError, Observed, ObservedTask, Place, Question};
-use crate::report::RunError;
+use crate::report::{RunError, TaskReport, TaskStatus};
 use crate::stamp::{Clock, Records, Timestamp};
 use crate::task::category::TaskCategory;
 use crate::task::context::{LazyContext, Resources, TaskContext};
@@ -81,10 +85,6 @@ struct Gathering<'g> {
 }
 
 impl Gathering<'_> {
-    fn place(&self, task: &'static str) -> Place {
-        Place { object: self.root.clone(), task }
-    }
-
     /// Gathers the questions of an object's own tasks before its run.
     async fn gather_object(&self, is_selected: impl Fn(RowId) -> bool) {
         for row in self.object.order().iter().filter(|&row| is_selected(row)) {
@@ -96,7 +96,7 @@ impl Gathering<'_> {
     /// that it starts no work. A question that fails or depends on such work is gathered again later.
     async fn gather_early(&self, row: RowId, resources: Resources, since: Timestamp) {
         let has = self.object.features(row);
-        let place = self.place(has.stamp_name);
+        let place = Place { object: self.root.clone(), task: has.stamp_name };
         if has.observed == Observed::Never
             || has.category != TaskCategory::Task
             || self.board.gathered(&place, since).is_some()
@@ -158,16 +158,12 @@ impl Driver<'_> {
             return None;
         }
         let (board, since) = (self.board(), self.last_change());
-        let core = self.scope.object.core();
-        let clock = core.layout.clock();
-        let gathering =
-            Gathering { board: &board, root: &core.id, object: &frame.object, records: &self.records, clock };
-        let place = gathering.place(has.stamp_name);
+        let place = Place { object: self.scope.object.core().id.clone(), task: has.stamp_name };
         let resources = self.position.contexts.resources();
         let gathered = match board.gathered(&place, since) {
             Some(gathered) if !matches!(gathered, Gathered::Later) => Ok(gathered),
             Some(_) | None => {
-                let at = clock.now();
+                let at = self.scope.object.core().layout.clock().now();
                 let cx = LazyContext::new(
                     &frame.object,
                     has.stamp_name,
@@ -178,14 +174,73 @@ impl Driver<'_> {
                 question.map(|question| board.put(&place, at, question.flatten())).map_err(SharedError::from)
             }
         };
-        let order = frame.object.order();
+        self.gather_later(frame, row, &board, |_| true).await;
+        Some(Observation { place, gathered, since })
+    }
+
+    /// Gathers the questions of the frame's tasks after a row.
+    async fn gather_later(&self, frame: &Frame, row: RowId, board: &Arc<Board>, asks: impl Fn(Observed) -> bool) {
+        let core = self.scope.object.core();
+        let (object, records, clock) = (&frame.object, &*self.records, core.layout.clock());
+        let gathering = Gathering { board, root: &core.id, object, records, clock };
+        let (order, since) = (object.order(), self.last_change());
         let rows = order.iter().take(self.scope.end(frame, &order)).skip_while(|other| *other != row).skip(1);
-        for later in rows {
+        for later in rows.filter(|&later| asks(object.features(later).observed)) {
             if self.scope.is_selected(frame, later) && !self.scope.is_passed_over(frame, later) {
-                gathering.gather_early(later, resources.clone(), since).await;
+                gathering.gather_early(later, self.position.contexts.resources(), since).await;
             }
         }
-        Some(Observation { place, gathered, since })
+    }
+
+    /// Gathers the questions of later tasks before a task runs, so that its method can answer them
+    /// together with its own change. Later tasks run after the change, and find their answers.
+    pub(super) async fn gather_for(&mut self, frame: &Frame, row: RowId) {
+        if frame.object.features(row).observed == Observed::WhenVerified {
+            let board = self.board();
+            self.gather_later(frame, row, &board, |observed| observed == Observed::WhenVerified).await;
+        }
+    }
+
+    /// Observes the tasks of a frame of a readonly object, and reports those whose state differs from
+    /// the desired one. No task is considered.
+    pub(super) async fn find_drift(&mut self, frame: &Frame) -> Result<(), RunError> {
+        let object = frame.object.clone();
+        for row in object.order().iter() {
+            let has = object.features(row);
+            if !self.scope.is_selected(frame, row) {
+                continue;
+            }
+            if has.category == TaskCategory::Customization {
+                // A customization that cannot be created has nothing to observe yet.
+                let Ok(inner) = object.clone().customization(row) else { continue };
+                let inner = self.scope.customization_frame(frame, row, inner);
+                Box::pin(self.find_drift(&inner)).await?;
+            } else if let Some(observation) = self.observation(frame, row, &has).await {
+                let (entry, resources, mode) = (self.records.get(has.stamp_name), Vec::new(), Mode::Plan);
+                let observation = Some(&observation);
+                let probe = TaskProbe { object: &object, row, entry, resources, observation, mode };
+                let what = match probe.differences().await {
+                    Ok(what) => what,
+                    Err(error) => {
+                        self.emit_failure(frame, row, &error);
+                        return Err(error);
+                    }
+                };
+                if !what.is_empty() {
+                    self.drifted(frame, row, what);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reports a task of a readonly object whose state differs from the desired one.
+    fn drifted(&mut self, frame: &Frame, row: RowId, what: Vec<Difference>) {
+        self.emit(frame, row, || EventKind::TaskDrifted { what: what.clone() });
+        let (name, description) = (frame.object.stamp_name(row), frame.object.describe(row));
+        let report = TaskReport::up_to_date(name, description, None);
+        let reason = Some(Reason::Drifted { what });
+        self.results.tasks.push(TaskReport { status: TaskStatus::Drifted, reason, ..report });
     }
 
     /// Adds the observation of a task to its context, for a method that can use it.

@@ -108,7 +108,7 @@ impl TaskProbe<'_> {
     }
 
     /// Observes the task, and compares the answer with the desired state.
-    async fn differences(&self) -> Result<Vec<Difference>, RunError> {
+    pub(super) async fn differences(&self) -> Result<Vec<Difference>, RunError> {
         let cx = self.context();
         let answer = match self.observation {
             Some(observation) => observation.answer(self.object.core().layout.clock()).await,

@@ -1,8 +1,8 @@
 //! Reports, events and errors as text.
 
-use setup_tasks::Layout;
 use setup_tasks::event::{Event, EventKind, EventStream};
 use setup_tasks::run::{ObjectReport, TaskReport, TaskStatus};
+use setup_tasks::{Layout, Reason};
 
 /// Returns every task with its status and reason: `["first ran: never ran", "second up to date"]`.
 pub fn lines(report: &ObjectReport) -> Vec<String> {
@@ -14,6 +14,7 @@ pub fn lines(report: &ObjectReport) -> Vec<String> {
             TaskStatus::Skipped => "skipped",
             TaskStatus::WouldRun => "would run",
             TaskStatus::Undecided => "undecided",
+            TaskStatus::Drifted => "drifted",
             _ => "?",
         };
         let undecided = task.undecided.as_ref().map(|undecided| format!(": {undecided}"));
@@ -54,6 +55,7 @@ fn line(event: &Event) -> String {
         EventKind::TaskAlreadyRun => "already run".to_owned(),
         EventKind::TaskSkipped => "skipped".to_owned(),
         EventKind::TaskWouldRun { reason } => format!("would run: {reason}"),
+        EventKind::TaskDrifted { what } => format!("drifted: {}", Reason::Drifted { what: what.clone() }),
         EventKind::ChangedWhileRunning => "changed while running".to_owned(),
         EventKind::Waiting { holder } => format!("waiting for {holder}"),
         EventKind::ObjectReady => "is ready".to_owned(),
