@@ -125,6 +125,7 @@ pub(crate) enum Command {
 
 /// The objects and tasks of a run, and how it runs.
 #[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub(crate) struct RunArgs {
     /// Select these objects (`*` and `?` stand for any text) and the tasks that they depend on; with `--force`, also single
     /// tasks

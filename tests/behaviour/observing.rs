@@ -293,7 +293,7 @@ async fn an_observer_that_fails_fails_its_objects_and_no_others() {
     for fleet in [layout.run().verify(), layout.run().verify().dry_run()] {
         let report = fleet.await.unwrap();
         assert_eq!(down.requests().len(), 1, "a machine that is down costs one attempt");
-        let failed = report.objects.iter().map(|object| object.is_failure()).collect::<Vec<_>>();
+        let failed = report.objects.iter().map(setup_tasks::fleet::ObjectResult::is_failure).collect::<Vec<_>>();
         assert_eq!(failed, [true, false, true]);
         let error = setup_tasks::error::explain(&**report.objects[0].error.as_ref().unwrap());
         let expected =

@@ -946,6 +946,7 @@ pub enum EventKind {
     TaskAlreadyRun,
     TaskSkipped,
     TaskWouldRun { reason: Reason },
+    TaskDrifted { what: Vec<Difference> },
     TaskUndecided { undecided: Undecided },
     ChangedWhileRunning,
     Waiting { holder: String },
@@ -1674,6 +1675,7 @@ pub enum TaskStatus {
     Ran,
     Unchanged,
     Skipped,
+    Drifted,
     WouldRun,
     Undecided,
 }
