@@ -1,7 +1,7 @@
 //! A program in the place of a machine that answers in wrong ways. Its first argument selects the way, and the last one is the script
 //! that a machine would run.
 
-use std::io::{Write, stdin, stdout};
+use std::io::{Write, stderr, stdin, stdout};
 use std::time::Duration;
 
 use setup_tasks_agent::protocol::{
@@ -20,7 +20,7 @@ fn main() {
         "noise" => while stdout().write_all(&[b'x'; 4096]).is_ok() {},
         "escapes" => {
             put("\x1b[2J\x1b]0;owned\x07 no such shell\n");
-            eprintln!("\x1b[31mwent\x07 wrong\x1b[0m");
+            let _ = stderr().write_all(b"\x1b[31mwent\x07 wrong\x1b[0m\n");
             std::process::exit(255);
         }
         "other version" => put(&HelloLine { version: VERSION + 1, nonce, hash }.to_string()),
@@ -40,12 +40,12 @@ fn main() {
 fn speak(way: &str) {
     let facts = ToController::Facts(Box::default());
     match way {
-        "no facts" => return std::thread::sleep(Duration::from_millis(500)),
+        "no facts" => return std::thread::sleep(Duration::from_millis(300)),
         "a great frame" => return put_bytes(&[0xff, 0xff, 0xff, 0x7f, 0, 0]),
         "an endless message" => loop {
             // Each frame announces that another one continues the message.
             put_bytes(&[0, 0, 1, 0x80]);
-            put_bytes(&[7; 1 << 16]);
+            put_bytes(&vec![7; 1 << 16]);
         },
         "no message" => {
             put_bytes(&[3, 0, 0, 0, 0xff, 0xff, 0xff]);
@@ -55,7 +55,7 @@ fn speak(way: &str) {
     match way {
         "facts twice" => send(&facts),
         "half a message" => put_bytes(&[9, 0, 0, 0, 1]),
-        "silence" => std::thread::sleep(Duration::from_secs(60)),
+        "silence" => std::thread::sleep(Duration::from_mins(1)),
         _ => {}
     }
     let mut messages = MessageReader::<_, ToAgent>::new(stdin());
