@@ -255,7 +255,7 @@ fn every_link_and_picture_leads_somewhere_and_every_page_is_in_the_summary() {
     }
 }
 
-/// Returns the keys in the first columns of tables, as in `| \`order = 150\` | … |`.
+/// Returns the keys in the first columns of tables, without their values.
 fn keys(page: &str) -> Vec<&str> {
     let cells = page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once(" | "));
     let codes = cells.flat_map(|(first, _)| first.split('`').step_by(2));
