@@ -1,8 +1,11 @@
 //! Tests with real machines: Debian roots in network namespaces, each with an SSH server.
 
+mod commanding;
 mod connecting;
 mod mistrusting;
 mod netns;
+
+use std::time::{Duration, Instant};
 
 use setup_tasks_machines::Machine;
 use setup_tasks_test::TestNetwork;
@@ -10,6 +13,15 @@ use setup_tasks_test::TestNetwork;
 /// Returns the machine at a destination within a network, with the agent of the tests.
 fn machine(network: &TestNetwork, destination: &str) -> Machine {
     with_agent(Machine::ssh(destination).ssh_program(network.ssh_program().display().to_string()))
+}
+
+/// Waits for an event.
+fn wait_until(what: &str, happened: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !happened() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Adds the agent of the tests.

@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use setup_tasks_test::{NetnsError, NetnsMachine, TestNetwork};
 
+use crate::wait_until;
+
 /// Runs `ssh` in the network.
 fn ssh(network: &TestNetwork, args: &[&str]) -> Output {
     Command::new(network.ssh_program()).args(args).stdin(Stdio::null()).output().unwrap()
@@ -32,15 +34,6 @@ fn members(namespaces: &[String]) -> Vec<(String, String)> {
         .filter(member)
         .map(|process| (process.file_name().unwrap().display().to_string(), line(&process)))
         .collect()
-}
-
-/// Waits for an event.
-fn wait_until(what: &str, happened: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while !happened() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
 }
 
 /// Asserts that no process is in the namespaces, no mount leads into the directory, and the directory is gone.

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use setup_tasks::error::Excerpt;
+use setup_tasks_agent::agent::MAX_CALLS;
 use setup_tasks_agent::protocol::{Allowance, Call, CallId, Facts, ToAgent, ToController, encode};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
@@ -16,9 +17,6 @@ pub(crate) use call::OpenCall;
 use crate::bootstrap::Greeted;
 use crate::error::MachineError;
 use crate::machine::Settings;
-
-/// The greatest number of open calls that an agent accepts.
-const MAX_CALLS: usize = 64;
 
 /// A connection to an agent. It ends when its last clone and the last of its calls are dropped.
 #[derive(Clone)]
