@@ -622,3 +622,61 @@ async fn prefetched_stamps_that_another_process_changes_are_read_again_before_a_
     machines[99].knobs.set("hash", "");
     assert!(machines[99].as_any().plan().await.unwrap().is_up_to_date());
 }
+
+/// A model whose stamps alone decide.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "plain/{number}", id = "{number}")]
+struct Plain {
+    number: usize,
+}
+
+#[setup_tasks]
+impl Plain {
+    #[setup_task("Do a thing")]
+    fn a(&self) {}
+    #[setup_task("Do another thing", tags = ["odd"])]
+    fn b(&self) {}
+    #[setup_task("Do a last thing", tags = ["odd"])]
+    fn c(&self) {}
+}
+
+/// Runs so many objects in all ways that a fleet has, and returns the events and results of the first ten.
+async fn ways_of(objects: usize) -> Vec<String> {
+    let place = Scratch::new();
+    let layout = place.layout();
+    let plain: Vec<_> = (0..objects).map(|number| layout.add(Plain { number }).unwrap()).collect();
+    let mut events = test_kit::events(&layout);
+    let mut seen = Vec::new();
+    let mut see = |report: FleetReport| {
+        assert!(report.is_success(), "{report}");
+        for number in 0..10 {
+            let result = report.object(&number.to_string()).unwrap();
+            let tasks: Vec<_> = result.tasks.iter().map(|task| (task.task, task.status)).collect();
+            seen.push(format!("{number} {:?} {tasks:?} {}", result.outcome, result.up_to_date));
+        }
+        let mut of_run = events.take();
+        of_run.retain(|line| line.split('/').next().unwrap().parse::<usize>().unwrap() < 10);
+        // Objects run at the same time, so only the order within each is fixed.
+        of_run.sort_by_key(|line| line.split('/').next().unwrap().to_owned());
+        seen.extend(of_run);
+    };
+    see(layout.run().await.unwrap());
+    see(layout.run().await.unwrap());
+    plain[3].delete_stamp("b").await.unwrap();
+    see(layout.run().await.unwrap());
+    see(layout.run().force("5/c").await.unwrap());
+    see(layout.run().tag("odd").await.unwrap());
+    plain[7].delete_stamp("a").await.unwrap();
+    see(layout.run().dry_run().await.unwrap());
+    plain[7].ready().await.unwrap();
+    see(layout.run().await.unwrap());
+    seen
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_objects_run_and_notify_as_few_do() {
+    let (few, many) = (ways_of(10).await, ways_of(200).await);
+    assert_eq!(few.join("\n"), many.join("\n"));
+    let first_runs = few.iter().filter(|line| line.ends_with("is ready")).count();
+    assert_eq!(first_runs, 6 * 10, "each run brings each object to ready, and a dry run does not");
+}

@@ -122,6 +122,8 @@ fn methods(model: &Model, runtime: &Runtime) -> TokenStream {
     });
     let ready = model.args.ready.as_ref().map(|ready| {
         quote! {
+            const REPLACES_RUN: bool = true;
+
             async fn bring_to_ready(object: &#private::Object<Self>) -> #private::Result<()> {
                 Self::#ready(object).await
             }

@@ -141,6 +141,7 @@ async fn bring_up(object: &AnyObject, mode: Mode, work: &WorkContext) -> Result<
             Mode::Apply if object.readonly() => {
                 crate::run::bring_up(object.0.clone()).await.map_err(anyhow::Error::new)
             }
+            Mode::Apply if crate::run::pass(&object.0, work) => Ok(()),
             Mode::Apply => crate::ready::renew(&object.0, work).await.map_err(anyhow::Error::new),
         }
     };

@@ -330,20 +330,28 @@ impl ObjectCore {
     /// read at its start if there are any. The run reads them again under the object's lock before
     /// it changes them.
     pub(crate) async fn load_for(&self, cx: &RequestCx<'_>) -> Result<Records, StampError> {
-        let prefetched = self.prefetched().take().filter(|(of, _)| *of == cx.request && self.former().is_none());
+        let prefetched = self.prefetched_for(cx);
+        self.prefetch(None);
         if !cx.mode.is_plan() {
             self.settle().await?;
         }
-        let decode = |bytes: &[u8]| match bytes {
-            [] => Ok(Records::default()),
-            bytes => self.layout.store().decode(&self.subdir, bytes),
+        match prefetched {
+            Some(records) => Ok(records),
+            None => Ok(self.seen(self.stored(cx.mode).await?)),
+        }
+    }
+
+    /// Returns the records that the fleet of a request read at its start, if they can be decoded.
+    pub(crate) fn prefetched_for(&self, cx: &RequestCx<'_>) -> Option<Records> {
+        let (of, part) = self.prefetched().clone()?;
+        if of != cx.request || self.former().is_some() {
+            return None;
+        }
+        let records = match cx.fleet?.prefetched.get(part)? {
+            [] => Records::default(),
+            bytes => self.layout.store().decode(&self.subdir, bytes).ok()?,
         };
-        let read = prefetched.and_then(|(_, part)| cx.fleet?.prefetched.get(part).map(decode));
-        let records = match read {
-            Some(read) => read?,
-            None => self.stored(cx.mode).await?,
-        };
-        Ok(self.seen(records))
+        Some(self.seen(records))
     }
 
     /// Sets the object's part of the records that a fleet read at its start, or removes it.

@@ -86,6 +86,9 @@ pub(crate) trait DynObject: Send + Sync {
     fn order(&self) -> Order;
     /// Returns whether a task of the object may depend on other objects.
     fn relates(&self) -> bool;
+    /// Returns whether the stamps alone can prove that the object is ready: it has only tasks without helper methods,
+    /// files and other objects, and no method that replaces their run.
+    fn is_by_stamps(&self) -> bool;
     /// Returns whether a task of the object runs only for changes of the rows that it names.
     fn subscribes(&self) -> bool;
     fn name(&self, row: RowId) -> &'static str;

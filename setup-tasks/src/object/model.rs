@@ -17,6 +17,9 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
     const NAME: &'static str;
     /// The value of the `readonly` key, or `None` for a type without one.
     const READONLY: Option<bool> = None;
+    /// Whether the `ready` key names a method that replaces the run of the setup tasks.
+    #[doc(hidden)]
+    const REPLACES_RUN: bool = false;
     #[doc(hidden)]
     const BLOCK: &'static Block<Self>;
     #[doc(hidden)]

@@ -176,6 +176,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         !is_table || self.table.relates()
     }
 
+    fn is_by_stamps(&self) -> bool {
+        !T::REPLACES_RUN && self.table.is_by_stamps() && matches!(self.order(), Order::Table(_))
+    }
+
     fn subscribes(&self) -> bool {
         self.table.subscribes()
     }

@@ -158,6 +158,11 @@ impl ObjectProgress {
         self.run_lock.lock().await
     }
 
+    /// Acquires the lock of a run if no other run of this mode is in progress in this process.
+    pub(crate) fn try_run_lock(&self) -> Option<RunLockGuard<'_, ()>> {
+        self.run_lock.try_lock().ok()
+    }
+
     /// Registers a waiter. Results that are recorded after this call notify it.
     pub(crate) fn waiter(&self) -> ProgressWaiter<'_> {
         // Relaxed is enough: the lock orders queries and changes.

@@ -17,6 +17,7 @@ mod mark_done;
 mod nested;
 mod object;
 mod observe;
+mod pass;
 mod peek;
 mod plan;
 mod probe;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 
 pub use crate::decide::Decision;
 pub(crate) use observe::gather;
+pub(crate) use pass::pass;
 pub use peek::TaskSnapshot;
 use session::Session;
 

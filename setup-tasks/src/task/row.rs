@@ -136,6 +136,14 @@ impl<T: 'static> TaskDef<T> {
         }
     }
 
+    /// Returns whether the stamp alone can prove that the task is up to date.
+    pub(crate) const fn is_by_stamp(&self) -> bool {
+        let has_helper = self.hash.is_some() || self.invalidator.is_some() || self.check_completed.is_some();
+        let has_files = self.inputs.is_some() || self.outputs.is_some();
+        let is_asked = self.meta.always || self.meta.dependencies_always;
+        matches!(self.action, Action::Method(_)) && !has_helper && !has_files && !is_asked
+    }
+
     /// Returns the task's name, which is that of its method and of its stamp.
     pub const fn name(&self) -> &'static str {
         self.meta.place.name

@@ -262,6 +262,8 @@ pub struct TaskTable<T: 'static> {
     may_have_former_names: bool,
     /// Whether a task has the key `subscribe`.
     subscribes: bool,
+    /// Whether the stamps alone can prove that the tasks are up to date.
+    by_stamps: bool,
 }
 
 impl<T> std::fmt::Debug for TaskTable<T> {
@@ -313,8 +315,8 @@ impl<T: 'static> TaskTable<T> {
         if let Some(error) = list.wrong_former_name() {
             return Err(error);
         }
-        let (mut tasks, mut relates, mut may_have_former_names, mut subscribes) =
-            ([None; CAPACITY], false, false, false);
+        let (mut tasks, mut relates, mut may_have_former_names, mut subscribes, mut by_stamps) =
+            ([None; CAPACITY], false, false, false, true);
         i = 0;
         while i < list.len {
             if let Some(slot) = list.slots[sorted[i] as usize] {
@@ -324,10 +326,11 @@ impl<T: 'static> TaskTable<T> {
                     || !slot.def.meta.formerly.is_empty()
                     || matches!(slot.def.action, Action::Value(_));
                 subscribes = subscribes || slot.def.meta.subscribe.is_some();
+                by_stamps = by_stamps && slot.def.is_by_stamp();
             }
             i += 1;
         }
-        let table = Self { block, tasks, len: list.len, relates, may_have_former_names, subscribes };
+        let table = Self { block, tasks, len: list.len, relates, may_have_former_names, subscribes, by_stamps };
         match table.later_subscription() {
             Some(error) => Err(error),
             None => Ok(table),
@@ -380,6 +383,11 @@ impl<T: 'static> TaskTable<T> {
     /// Returns whether a task, or a task of a customization, may have former names.
     pub(crate) fn may_have_former_names(&self) -> bool {
         self.may_have_former_names
+    }
+
+    /// Returns whether the stamps alone can prove that the tasks are up to date, without a call of a helper method.
+    pub(crate) fn is_by_stamps(&self) -> bool {
+        self.by_stamps
     }
 
     /// Returns whether a task runs only for changes of the tasks that it names.

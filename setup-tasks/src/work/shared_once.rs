@@ -57,6 +57,19 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         }
     }
 
+    /// Returns whether the work is neither in progress nor failed.
+    pub(crate) fn is_free(&self) -> bool {
+        matches!(&*lock(&self.state), OnceState::Idle | OnceState::Done(..))
+    }
+
+    /// Keeps a result that was created on behalf of a request, unless the work is in progress.
+    pub(crate) fn keep(&self, value: V, request: RequestId) {
+        let mut state = lock(&self.state);
+        if let OnceState::Idle | OnceState::Done(..) = *state {
+            *state = OnceState::Done(value, request);
+        }
+    }
+
     /// Keeps a result that was created elsewhere, unless there is a result or the work is in
     /// progress. Returns the kept result, or the offered one if none is kept.
     pub(crate) fn offer(&self, value: V) -> V {

@@ -48,6 +48,7 @@ const _: () = {
         fn object_id(&self) -> rt::String {
             rt::format!("{}", self.name)
         }
+        const REPLACES_RUN: bool = true;
         async fn bring_to_ready(object: &rt::Object<Self>) -> rt::Result<()> {
             Self::bring_up(object).await
         }
