@@ -252,6 +252,7 @@ impl<T: 'static> List<T> {
 /// let names: Vec<_> = Door::setup_tasks().iter().map(|task| task.name()).collect();
 /// assert_eq!(names, ["hang", "paint"]);
 /// ```
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent property")]
 pub struct TaskTable<T: 'static> {
     block: &'static Block<T>,
     tasks: [Option<&'static TaskDef<T>>; CAPACITY],
