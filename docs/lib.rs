@@ -25,6 +25,7 @@ pages! {
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";
+    explaining = "how-to/explaining.md";
     project = "how-to/project.md";
     completion = "how-to/completion.md";
     diagrams = "how-to/diagrams.md";

@@ -111,7 +111,7 @@ impl Shelf {
 fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool, String) {
     let mut shell = Command::new("bash");
     let shell = shell.args(["-c", &format!("{command} 2>&1")]).current_dir(folder).envs(envs.iter().copied());
-    let output = shell.env("NO_COLOR", "1").env_remove("RUST_LOG").output().unwrap();
+    let output = shell.env("NO_COLOR", "1").env("TZ", "UTC").env_remove("RUST_LOG").output().unwrap();
     (output.status.success(), String::from_utf8(output.stdout).unwrap())
 }
 
@@ -155,6 +155,7 @@ fn the_projects_of_the_book_and_the_readme_work_as_written() {
     let site = shelf.folder("site");
     walk(&site, include_str!("../../docs/src/tutorial.md"));
     walk(&site, include_str!("../../docs/src/how-to/project.md"));
+    walk(&site, include_str!("../../docs/src/how-to/explaining.md"));
     walk_through_the_comparisons(&shelf.folder("comparison"));
     walk_through_the_readme(&shelf.path.join("setup-tasks"));
 }
