@@ -27,12 +27,24 @@ pub(crate) struct Cause {
 pub(crate) enum When {
     /// It would run.
     WouldRun,
+    /// It runs if an earlier task changes something. The reason is a condition.
+    MayRun,
+    /// A plan cannot decide about it.
+    Undecided,
     /// It ran at this time.
     Ran(Timestamp),
     /// It ran at this time and changed nothing.
     Unchanged(Timestamp),
     /// It was marked as done at this time.
     Marked(Timestamp),
+}
+
+/// The certainty of a run whose causes are searched.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Certainty {
+    Certain,
+    /// The run depends on a change that a plan expects perhaps.
+    Possible,
 }
 
 /// A search for causes in a plan and in the history. If the plan has a task that would run, its run is the cause. Otherwise the
@@ -44,7 +56,12 @@ pub(crate) struct Causes<'a> {
 
 impl Causes<'_> {
     /// Returns the chain of causes behind a reason, the nearest first. The chain is empty if the reason is the root.
-    pub(crate) async fn behind(&self, object: &AnyObject, reason: &Reason) -> Result<Vec<Cause>> {
+    pub(crate) async fn behind(
+        &self,
+        object: &AnyObject,
+        reason: &Reason,
+        mut certainty: Certainty,
+    ) -> Result<Vec<Cause>> {
         let (mut chain, mut reasons) = (Vec::<Cause>::new(), Vec::new());
         let mut seen = HashSet::new();
         let (mut object, mut reason) = (object.clone(), Some(reason.clone()));
@@ -53,13 +70,14 @@ impl Causes<'_> {
             if !seen.insert((other.id().to_owned(), task.clone())) {
                 break;
             }
-            let Some((cause, next)) = self.cause(&other, &task).await? else { break };
+            let Some((cause, next)) = self.cause(&other, &task, certainty).await? else { break };
+            certainty = if cause.when == When::MayRun { Certainty::Possible } else { Certainty::Certain };
             chain.push(cause);
             reasons.push(next.clone());
             (object, reason) = (other, next);
         }
         for at in 0..chain.len() {
-            if let Some(reason) = &reasons[at] {
+            if let Some(reason) = reasons[at].as_ref().filter(|_| chain[at].when != When::MayRun) {
                 let tense = if chain[at].when == When::WouldRun { Tense::Present } else { Tense::Past };
                 chain[at].reason = Some(clause(reason, chain.get(at + 1), tense));
             }
@@ -72,7 +90,7 @@ impl Causes<'_> {
         let is_run = |ended| matches!(ended, AttemptEnd::Ran | AttemptEnd::Unchanged | AttemptEnd::Marked);
         let Some((cause, reason)) = self.recorded(object, task, is_run).await? else { return Ok(Vec::new()) };
         let behind = match reason {
-            Some(reason) => self.behind(object, &reason).await?,
+            Some(reason) => self.behind(object, &reason, Certainty::Certain).await?,
             None => Vec::new(),
         };
         Ok(std::iter::once(cause).chain(behind).collect())
@@ -86,13 +104,29 @@ impl Causes<'_> {
         }
     }
 
-    async fn cause(&self, object: &AnyObject, task: &str) -> Result<Option<(Cause, Option<Reason>)>> {
+    async fn cause(
+        &self,
+        object: &AnyObject,
+        task: &str,
+        certainty: Certainty,
+    ) -> Result<Option<(Cause, Option<Reason>)>> {
         let planned = self.plan.and_then(|plan| find(&plan.object(object.id())?.tasks, task));
-        match planned.filter(|task| task.status == TaskStatus::WouldRun) {
-            Some(planned) => {
+        let when = planned.and_then(|planned| match (planned.status, certainty) {
+            // Something may have changed before, and will change again only perhaps.
+            (_, Certainty::Certain) if !planned.is_certain_change() => None,
+            (TaskStatus::WouldRun, _) => Some(When::WouldRun),
+            (TaskStatus::MayRun, _) => Some(When::MayRun),
+            (TaskStatus::Undecided, _) => Some(When::Undecided),
+            _ => None,
+        });
+        match planned.zip(when) {
+            Some((planned, when)) => {
                 let reason = planned.reason.clone();
-                let because = reason.as_ref().map(|reason| clause(reason, None, Tense::Present));
-                Ok(Some((Cause::new(object, task, When::WouldRun, because), reason)))
+                let because = reason.as_ref().map(|reason| match when {
+                    When::MayRun => reason.condition(),
+                    _ => clause(reason, None, Tense::Present),
+                });
+                Ok(Some((Cause::new(object, task, when, because), reason)))
             }
             // A run that changed nothing makes no other task run.
             None => self.recorded(object, task, |ended| matches!(ended, AttemptEnd::Ran | AttemptEnd::Marked)).await,
@@ -165,12 +199,15 @@ impl Cause {
         let Self { task, description, when, reason } = self;
         let did = match when {
             When::WouldRun => "would run".to_owned(),
+            When::MayRun => "may run".to_owned(),
+            When::Undecided => "is undecided".to_owned(),
             When::Ran(at) => format!("ran {}, {}", clock(*at), ago(*at)),
             When::Unchanged(at) => format!("ran {}, {}, and changed nothing", clock(*at), ago(*at)),
             When::Marked(at) => format!("was marked as done {}, {}", clock(*at), ago(*at)),
         };
         let reason = reason.as_ref().filter(|_| !matches!(when, When::Marked(_)));
-        let reason = reason.map(|reason| format!(", because {reason}")).unwrap_or_default();
+        let because = if *when == When::MayRun { "" } else { "because " };
+        let reason = reason.map(|reason| format!(", {because}{reason}")).unwrap_or_default();
         format!("{task} ({description}) {did}{reason}")
     }
 }

@@ -157,6 +157,13 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         Ok(changes)
     }
 
+    async fn would_change(&self, model: &H, cx: &TaskContext) -> Result<Option<bool>> {
+        if !<H::Filesystem as Filesystem>::IS_CHEAP {
+            return Ok(None);
+        }
+        Ok(Some(!self.changes(model, cx).await?.is_empty()))
+    }
+
     async fn question(&self, model: &H, cx: &TaskContext) -> Result<Option<Question>> {
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         let Some(root) = filesystem.local().cloned() else { return Ok(None) };

@@ -195,6 +195,10 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         Ok(if change.is_empty() { Vec::new() } else { vec![change] })
     }
 
+    async fn would_change(&self, model: &M, cx: &TaskContext) -> Result<Option<bool>> {
+        Ok(Some(!self.changes(model, cx).await?.is_empty()))
+    }
+
     async fn check(&self, model: &M, cx: &TaskContext) -> Result<()> {
         self.place(cx)?;
         self.render(model, cx).await.map(drop)

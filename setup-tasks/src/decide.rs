@@ -129,6 +129,15 @@ impl Reason {
         if let Self::HashChanged { texts, .. } = self { texts.diff() } else { None }
     }
 
+    /// Returns the condition under which a task with this reason runs, if it may run.
+    #[doc(hidden)]
+    pub fn condition(&self) -> String {
+        match self {
+            Self::DependencyNewer { which } => format!("if {which} changes something"),
+            _ => format!("because {}", self.clause(Tense::Present)),
+        }
+    }
+
     /// Returns the reason as a clause that follows `because`.
     #[doc(hidden)]
     pub fn clause(&self, tense: Tense) -> String {
@@ -156,7 +165,7 @@ impl fmt::Display for Reason {
                 write!(f, "failed last time: {}", error.lines().next().unwrap_or_default())
             }
             Self::Interrupted => f.write_str("interrupted last time"),
-            Self::DependencyNewer { which } => write!(f, "{which} ran later"),
+            Self::DependencyNewer { which } => write!(f, "{which} changed something later"),
             Self::HashChanged { from, to, during_last_run, .. } if from.is_empty() => {
                 write!(f, "its hash changed{} to {}", while_running(during_last_run), brief(to))
             }
@@ -235,6 +244,9 @@ pub struct Facts<'a> {
     pub entry: Option<&'a Entry>,
     /// The most recent change among the earlier tasks and the dependencies.
     pub newest: Option<&'a Newest>,
+    /// An earlier task or a dependency that may change something before this task is considered. Only
+    /// plans know such tasks.
+    pub possible: Option<&'a Cow<'static, str>>,
     /// The current text of the hash function, in the form in which stamps keep it.
     pub hash: Fact<String>,
     /// The current fingerprint of the source, or `None` with `check_source = false`.
@@ -277,6 +289,14 @@ pub enum Decision {
     /// The task is up to date. Later tasks are compared with the time when it last changed
     /// something, if it has one.
     UpToDate(Option<Timestamp>),
+    /// The task runs if an earlier task changes something. A run never decides so, since it knows what
+    /// the earlier tasks have changed.
+    MayRun {
+        /// The reason for the run. It names the earlier task, or the first of several.
+        reason: Reason,
+        /// The time with which later tasks are compared if this one does not run.
+        last_change: Option<Timestamp>,
+    },
     /// The decision needs a further fact. Only [`decide`] returns this; snapshots and inspectors never do.
     #[doc(hidden)]
     Ask(MissingFact),
@@ -295,8 +315,16 @@ pub fn decide(facts: &Facts<'_>) -> Decision {
         // have changed something.
         Fact::Known(Completion::Complete) => Decision::UpToDate(facts.entry.and_then(Entry::last_attempt)),
         Fact::Known(Completion::At(time)) => {
-            newer_than(time, facts.newest).map_or(Decision::UpToDate(Some(time)), Decision::Run)
+            newer_than(time, facts.newest).map_or_else(|| unless_changed(facts, Some(time)), Decision::Run)
         }
+    }
+}
+
+/// Returns the decision about a task that is up to date unless an earlier task changes something.
+fn unless_changed(facts: &Facts<'_>, last_change: Option<Timestamp>) -> Decision {
+    match facts.possible {
+        Some(which) => Decision::MayRun { reason: Reason::DependencyNewer { which: which.clone() }, last_change },
+        None => Decision::UpToDate(last_change),
     }
 }
 
@@ -353,7 +381,7 @@ fn by_stamp(facts: &Facts<'_>) -> Decision {
         Fact::Unasked => Decision::Ask(MissingFact::Invalidator),
         Fact::Known(false) => Decision::Run(Reason::Invalidated),
         Fact::Known(true) | Fact::Absent if facts.always => Decision::Run(Reason::Always),
-        Fact::Known(true) | Fact::Absent => Decision::UpToDate(Some(entry.changed_by(stamp))),
+        Fact::Known(true) | Fact::Absent => unless_changed(facts, Some(entry.changed_by(stamp))),
     }
 }
 

@@ -30,6 +30,7 @@ fn settled(entry: &Entry) -> Facts<'_> {
         completion: Fact::Absent,
         entry: Some(entry),
         newest: None,
+        possible: None,
         hash: Fact::Known("same".to_owned()),
         source: Some(7),
         input_change: Fact::Known(None),
@@ -216,6 +217,26 @@ fn line_11_a_task_whose_last_run_changed_nothing_passes_on_the_time_of_its_last_
 }
 
 #[test]
+fn a_task_that_is_up_to_date_may_run_if_an_earlier_one_may_change_something() {
+    let (entry, name, after) = (done(), Cow::Borrowed("perhaps"), newest(101));
+    let behind = || Facts { possible: Some(&name), ..settled(&entry) };
+    let reason_to_run = Reason::DependencyNewer { which: "perhaps".into() };
+    let may_run = Decision::MayRun { reason: reason_to_run, last_change: Some(STAMPED) };
+    assert_eq!(decide(&behind()), may_run);
+    assert_eq!(decide(&Facts { completion: Fact::Known(Completion::At(STAMPED)), ..behind() }), may_run);
+    // Every other reason is certain.
+    assert_eq!(
+        reason(&Facts { newest: Some(&after), ..behind() }),
+        Reason::DependencyNewer { which: "earlier".into() }
+    );
+    assert_eq!(reason(&Facts { source: Some(8), ..behind() }), Reason::SourceChanged);
+    assert_eq!(reason(&Facts { valid: Fact::Known(false), ..behind() }), Reason::Invalidated);
+    assert_eq!(reason(&Facts { always: true, ..behind() }), Reason::Always);
+    let complete = Facts { completion: Fact::Known(Completion::Complete), ..behind() };
+    assert_eq!(decide(&complete), Decision::UpToDate(None), "its completion check decides alone");
+}
+
+#[test]
 fn control_characters_of_a_hash_text_do_not_reach_the_terminal() {
     let (from, to) = ("\u{1b}[31mred".to_owned(), "two\nlines".to_owned());
     let text = Reason::HashChanged { from, to, during_last_run: false, texts: HashTexts::default() }.to_string();
@@ -239,6 +260,7 @@ struct World {
     completion: Option<Completion>,
     entry: Option<Entry>,
     newest: Option<Newest>,
+    possible: Option<Cow<'static, str>>,
     hash: Option<String>,
     source: Option<u64>,
     inputs: Option<Option<String>>,
@@ -277,6 +299,7 @@ prop_compose! {
         ]),
         entry in prop::option::of(entry()),
         newest in prop::option::of(moment().prop_map(|time| Newest { time, which: "n".into() })),
+        possible in prop::option::weighted(0.3, Just(Cow::Borrowed("p"))),
         hash in prop::option::of(text()),
         source in prop::option::of(0u64..2),
         inputs in prop::option::of(prop::option::of(text())),
@@ -285,7 +308,7 @@ prop_compose! {
         valid in prop::option::of(any::<bool>()),
         always in prop::bool::weighted(0.3),
     ) -> World {
-        World { forced, completion, entry, newest, hash, source, inputs, outputs, differences, valid, always }
+        World { forced, completion, entry, newest, possible, hash, source, inputs, outputs, differences, valid, always }
     }
 }
 
@@ -297,22 +320,25 @@ fn table(world: &World) -> Decision {
     let stamp = world.entry.as_ref().and_then(|entry| entry.stamp.as_ref());
     let attempt = world.entry.as_ref().and_then(|entry| entry.attempt.as_deref());
     let during_last_run = stamp.is_some_and(|stamp| stamp.changed_while_running);
+    let otherwise = |time| match &world.possible {
+        Some(which) => Decision::MayRun { reason: R::DependencyNewer { which: which.clone() }, last_change: time },
+        None => Decision::UpToDate(time),
+    };
     if world.forced {
         return Decision::Run(R::Forced);
     }
     if let Some(completion) = world.completion {
-        let (time, reason) = match completion {
-            Completion::Incomplete => (None, Some(R::NotCompleted)),
+        return match completion {
+            Completion::Incomplete => Decision::Run(R::NotCompleted),
             Completion::Complete => {
                 let changed = world.entry.as_ref().and_then(|entry| entry.changed);
                 let attempted = attempt.map(|attempt| match attempt {
                     Attempt::Running { since: time, .. } | Attempt::Failed { time, .. } => *time,
                 });
-                (changed.max(attempted), None)
+                Decision::UpToDate(changed.max(attempted))
             }
-            Completion::At(time) => (Some(time), after(time)),
+            Completion::At(time) => after(time).map_or_else(|| otherwise(Some(time)), Decision::Run),
         };
-        return reason.map_or(Decision::UpToDate(time), Decision::Run);
     }
     let lines = [
         attempt.map(|attempt| match attempt {
@@ -340,7 +366,7 @@ fn table(world: &World) -> Decision {
         Some(reason) => Decision::Run(reason),
         None => {
             let changed = world.entry.as_ref().and_then(|entry| entry.changed);
-            Decision::UpToDate(changed.or(stamp.map(|stamp| stamp.time)))
+            otherwise(changed.or(stamp.map(|stamp| stamp.time)))
         }
     }
 }
@@ -355,6 +381,7 @@ fn ask_all(world: &World) -> (Decision, Vec<MissingFact>) {
         completion: unasked(world.completion.as_ref()),
         entry: world.entry.as_ref(),
         newest: world.newest.as_ref(),
+        possible: world.possible.as_ref(),
         hash: unasked(world.hash.as_ref()),
         source: world.source,
         input_change: unasked(world.inputs.as_ref()),

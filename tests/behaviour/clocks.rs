@@ -56,7 +56,7 @@ async fn a_later_run_counts_as_later_although_the_clock_was_set_back() {
             Machine::FIRST.run(&server).await.unwrap();
         }
         for (seconds, expected) in
-            [(1_000_000_000, "mount ran: server/first ran later"), (500_000_000, "mount up to date")]
+            [(1_000_000_000, "mount ran: server/first changed something later"), (500_000_000, "mount up to date")]
         {
             let (_layout, _, client) = process(&config, kind, seconds);
             let report = client.run_setup_tasks().await.unwrap();
@@ -70,7 +70,7 @@ async fn a_later_run_counts_as_later_although_the_clock_was_set_back() {
         let (_layout, _, client) = process(&config, kind, 2);
         assert_eq!(
             lines(&client.as_any().plan().await.unwrap()).last().unwrap(),
-            "mount would run: server/first ran later",
+            "mount would run: server/first changed something later",
             "{kind}"
         );
     }
@@ -88,7 +88,7 @@ async fn a_process_with_a_slow_clock_sees_the_stamps_of_one_with_a_fast_clock() 
         // The first process continues. The latest time that it has seen is its own.
         Machine::FIRST.run(&server).await.unwrap();
         let report = client.run_setup_tasks().await.unwrap();
-        assert_eq!(lines(&report).last().unwrap(), "mount ran: server/first ran later", "{kind}");
+        assert_eq!(lines(&report).last().unwrap(), "mount ran: server/first changed something later", "{kind}");
         assert!(client.run_setup_tasks().await.unwrap().is_up_to_date());
     }
 }

@@ -155,7 +155,7 @@ async fn earlier_tasks_of_the_host_invalidate_a_customization_which_invalidates_
         "web WouldRun: its hash changed from 80 to 443",
         " web.install UpToDate",
         " web.configure WouldRun: its hash changed from 80 to 443",
-        "announce WouldRun: web.configure ran later",
+        "announce WouldRun: web.configure changed something later",
     ];
     assert_eq!(tree(&host.as_any().plan().await.unwrap()), expected);
     assert!(host.machine.log.take().is_empty());
@@ -166,7 +166,11 @@ async fn earlier_tasks_of_the_host_invalidate_a_customization_which_invalidates_
     let report = tree(&host.run_setup_tasks().await.unwrap());
     assert_eq!(
         report[1..4],
-        ["web Ran: boot ran later", " web.install Ran: boot ran later", " web.configure Ran: web.install ran later"]
+        [
+            "web Ran: boot changed something later",
+            " web.install Ran: boot changed something later",
+            " web.configure Ran: web.install changed something later"
+        ]
     );
     assert!(host.run_setup_tasks().await.unwrap().is_up_to_date());
 }
@@ -346,7 +350,7 @@ async fn a_dependent_of_a_customization_sees_its_newest_task_even_if_the_host_do
             fleet = fleet.exclude("h");
         }
         assert!(fleet.await.unwrap().is_success(), "{way}");
-        assert_eq!(balancer.log.take(), ["balance"], "{way}: the customization's task ran later");
+        assert_eq!(balancer.log.take(), ["balance"], "{way}: the customization's task changed something later");
         assert_eq!(host.machine.log.take(), [""; 0], "{way}: the host itself is up to date, or left alone");
         assert!(balancer.run_setup_tasks().await.unwrap().is_up_to_date(), "{way}");
     }

@@ -107,7 +107,7 @@ async fn a_changed_rendered_file_is_rendered_again() {
         spoil(&file);
         let told = plan(&host(&place)).await;
         assert_eq!(told[0], format!("plain would run: etc/plain: {differs}"));
-        assert_eq!(told[4], "restart would run: plain ran later");
+        assert_eq!(told[4], "restart would run: plain changed something later");
         let report = host(&place).run_setup_tasks().await.unwrap();
         let (ran, unchanged) = (report.ran().count(), report.unchanged().count());
         assert_eq!((ran, unchanged), (2, 3), "{differs}: what comes after it runs, and other files stay");

@@ -42,8 +42,11 @@ async fn a_dry_run_reports_the_tasks_that_would_run_and_changes_nothing_on_disk(
         let machine = machine(&layout);
         machine.knobs.set("hash", "new");
         let report = machine.run_setup_tasks().await.unwrap();
-        let expected =
-            ["first up to date", "second would run: its hash changed to new", "third would run: second ran later"];
+        let expected = [
+            "first up to date",
+            "second would run: its hash changed to new",
+            "third may run, if second changes something",
+        ];
         assert_eq!((lines(&report), machine.log.take().len()), (expected.map(str::to_owned).to_vec(), 0));
     }
     assert_eq!(place.tree(), before);

@@ -168,7 +168,7 @@ async fn a_marked_task_counts_as_done_with_its_hash_and_later_tasks_run() {
     let history = layout.history(&HistoryFilter::new().task("second")).await.unwrap();
     assert_eq!((history[0].reason.as_str(), &history[0].why), ("marked by hand", &None));
     machine.as_any().mark_done("second").await.unwrap();
-    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[2], "third would run: second ran later");
+    assert_eq!(lines(&machine.as_any().plan().await.unwrap())[2], "third would run: second changed something later");
 }
 
 #[tokio::test]

@@ -70,11 +70,14 @@ async fn a_task_runs_only_for_changes_of_the_tasks_that_it_subscribes_to() {
     let (_layout, web) = settled().await;
     web.knobs.set("packages", "nginx");
     let report = web.run_setup_tasks().await.unwrap();
-    assert_eq!(lines(&report)[3..], ["restart up to date", "report ran: packages ran later"]);
+    assert_eq!(lines(&report)[3..], ["restart up to date", "report ran: packages changed something later"]);
     assert_eq!(web.log.take(), ["packages", "report"]);
     web.knobs.set("certificate", "new");
     let report = web.run_setup_tasks().await.unwrap();
-    assert_eq!(lines(&report)[3..], ["restart ran: certificate ran later", "report ran: restart ran later"]);
+    assert_eq!(
+        lines(&report)[3..],
+        ["restart ran: certificate changed something later", "report ran: restart changed something later"]
+    );
     assert_eq!(web.log.take(), ["certificate", "restart", "report"]);
     assert!(web.run_setup_tasks().await.unwrap().is_up_to_date());
 }
@@ -90,7 +93,7 @@ async fn the_reason_names_a_subscribed_task_even_if_another_one_changed_later() 
     web.knobs.set("config", "newer");
     web.knobs.set("packages", "new");
     let plan = web.as_any().plan().await.unwrap();
-    assert_eq!(lines(&plan)[3], "restart would run: config ran later");
+    assert_eq!(lines(&plan)[3], "restart would run: config changed something later");
 }
 
 #[tokio::test]
@@ -293,7 +296,10 @@ async fn relationships_and_customizations_can_be_subscribed_to() {
     assert_eq!(host.log.take(), ["prepare", "publish", "index", "mount", "announce"]);
     server.knobs.set("hash", "new");
     let report = host.run_setup_tasks().await.unwrap();
-    assert_eq!(report.task("mount").unwrap().reason.as_ref().unwrap().to_string(), "server/second ran later");
+    assert_eq!(
+        report.task("mount").unwrap().reason.as_ref().unwrap().to_string(),
+        "server/second changed something later"
+    );
     assert_eq!(host.log.take(), ["mount"], "the relationship reaches nothing else");
     host.knobs.set("site", "new");
     host.run_setup_tasks().await.unwrap();

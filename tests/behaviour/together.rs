@@ -223,6 +223,24 @@ struct Stamp {
     hash: u32,
 }
 
+/// The last change of a task.
+#[derive(Clone, Copy, Default)]
+struct Change {
+    time: Option<u64>,
+    /// Whether the task may change something later, which only plans contain.
+    is_open: bool,
+}
+
+impl Change {
+    fn at(time: Option<u64>) -> Self {
+        Self { time, is_open: false }
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self { time: self.time.max(other.time), is_open: self.is_open || other.is_open }
+    }
+}
+
 /// The naive implementation. It considers one task after another completely, with a counter as its clock.
 #[derive(Clone)]
 struct Naive {
@@ -236,14 +254,16 @@ struct Naive {
     ready: HashSet<usize>,
     clock: u64,
     // The state of one request:
-    times: HashMap<Task, Option<u64>>,
-    newest: HashMap<usize, u64>,
+    changes: HashMap<Task, Change>,
+    newest: HashMap<usize, Change>,
     broken: HashSet<usize>,
     forced: HashSet<Task>,
     excluded: HashSet<usize>,
     ran: BTreeSet<Task>,
     /// The tasks that ran and changed nothing.
     unchanged: BTreeSet<Task>,
+    /// The tasks of a plan that run if an earlier task changes something.
+    may_run: BTreeSet<Task>,
     is_plan: bool,
 }
 
@@ -277,24 +297,26 @@ impl Naive {
             changed: HashMap::new(),
             ready: HashSet::new(),
             clock: 0,
-            times: HashMap::new(),
+            changes: HashMap::new(),
             newest: HashMap::new(),
             broken: HashSet::new(),
             forced: HashSet::new(),
             excluded: HashSet::new(),
             ran: BTreeSet::new(),
             unchanged: BTreeSet::new(),
+            may_run: BTreeSet::new(),
             is_plan: false,
         }
     }
 
     /// Begins a request.
     fn begin(&mut self) {
-        self.times.clear();
+        self.changes.clear();
         self.newest.clear();
         self.broken.clear();
         self.ran.clear();
         self.unchanged.clear();
+        self.may_run.clear();
     }
 
     /// Runs all objects, dependencies first. Returns the tasks that ran and the objects that failed.
@@ -330,17 +352,17 @@ impl Naive {
                     if self.broken.contains(&i) {
                         return Err(Broken);
                     }
-                    let time = self.depend(edge, facts).map_err(|Broken| self.broken(i))?;
-                    self.pass_on(i, time);
+                    let change = self.depend(edge, facts).map_err(|Broken| self.broken(i))?;
+                    self.pass_on(i, change);
                 }
                 Row::Task(task) => {
-                    if !self.times.contains_key(&(i, task)) {
+                    if !self.changes.contains_key(&(i, task)) {
                         if self.broken.contains(&i) {
                             return Err(Broken);
                         }
-                        let time = self.task((i, task), facts).map_err(|Broken| self.broken(i))?;
-                        self.times.insert((i, task), time);
-                        self.pass_on(i, time);
+                        let change = self.task((i, task), facts).map_err(|Broken| self.broken(i))?;
+                        self.changes.insert((i, task), change);
+                        self.pass_on(i, change);
                     }
                     // The last task of the customization is the end of the customization.
                     if up_to == Some(task) || (up_to == Some("c") && task == "c.y") {
@@ -358,12 +380,12 @@ impl Naive {
         Broken
     }
 
-    fn pass_on(&mut self, i: usize, time: Option<u64>) {
+    fn pass_on(&mut self, i: usize, change: Change) {
         let newest = self.newest.entry(i).or_default();
-        *newest = (*newest).max(time.unwrap_or_default());
+        *newest = newest.or(change);
     }
 
-    fn depend(&mut self, edge: Edge, facts: &mut Facts) -> Result<Option<u64>, Broken> {
+    fn depend(&mut self, edge: Edge, facts: &mut Facts) -> Result<Change, Broken> {
         let stamp = |naive: &Self, task| naive.stamps.get(&(edge.other, task)).map(|stamp| stamp.changed);
         let last_run = |naive: &Self| match edge.task {
             "t3" => naive.completed(edge.other),
@@ -371,24 +393,24 @@ impl Naive {
             task => stamp(naive, task),
         };
         if self.excluded.contains(&edge.other) {
-            return Ok(last_run(self));
+            return Ok(Change::at(last_run(self)));
         }
         if edge.ready && !self.is_plan && !self.ready.contains(&edge.other) {
             self.walk(edge.other, None, facts)?;
             self.ready.insert(edge.other);
         }
         if edge.run_if_needed || (edge.ready && self.is_plan) {
-            let time = |naive: &Self, task| naive.times.get(&(edge.other, task)).copied();
+            let change = |naive: &Self, task| naive.changes.get(&(edge.other, task)).copied();
             let known = |naive: &Self| match edge.task {
-                "c" => time(naive, "c.x").and_then(|x| Some(x.max(time(naive, "c.y")?))),
-                task => time(naive, task),
+                "c" => change(naive, "c.x").and_then(|x| Some(x.or(change(naive, "c.y")?))),
+                task => change(naive, task),
             };
             if known(self).is_none() {
                 self.walk(edge.other, Some(edge.task), facts)?;
             }
             return Ok(known(self).unwrap());
         }
-        Ok(last_run(self))
+        Ok(Change::at(last_run(self)))
     }
 
     /// Returns the time that `t3` passes on, if it is complete and has one.
@@ -397,24 +419,26 @@ impl Naive {
         if is_untimed(i) { self.changed.get(&i).copied() } else { Some(time) }
     }
 
-    /// Returns the time of the newest change with which a task compares: that of the tasks that it
-    /// subscribes to, or that of everything before it.
-    fn newest_change(&self, (i, task): Task) -> u64 {
+    /// Returns the newest change with which a task compares: that of the tasks that it subscribes to,
+    /// or that of everything before it.
+    fn newest_change(&self, (i, task): Task) -> Change {
         let subscribed: &[&str] = match task {
             "t2" => &["t0", "t1"],
             "c.y" => &["c.x"],
             _ => return self.newest.get(&i).copied().unwrap_or_default(),
         };
-        let times = subscribed.iter().filter_map(|name| self.times.get(&(i, *name)).copied().flatten());
-        times.max().unwrap_or_default()
+        let changes = subscribed.iter().filter_map(|name| self.changes.get(&(i, *name)).copied());
+        changes.fold(Change::default(), Change::or)
     }
 
     /// Applies the table of the rules to a task, from the top.
-    fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Option<u64>, Broken> {
-        let newest = self.newest_change(task);
+    fn task(&mut self, task: Task, facts: &mut Facts) -> Result<Change, Broken> {
+        let Change { time: newest, is_open } = self.newest_change(task);
         if task.1 == "t3" && !self.forced.contains(&task) {
             return match self.complete.get(&task.0).copied() {
-                Some(time) if is_untimed(task.0) || time >= newest => Ok(self.completed(task.0)),
+                Some(time) if is_untimed(task.0) || Some(time) >= newest => {
+                    Ok(self.unless(task, is_open && !is_untimed(task.0), self.completed(task.0)))
+                }
                 _ => self.run(task, 0, facts),
             };
         }
@@ -424,12 +448,13 @@ impl Naive {
             || (self.failed.contains(&task) && task.1 != "t3")
             || match self.stamps.get(&task) {
                 None => true,
-                Some(stamp) if newest > stamp.completed => true,
+                Some(stamp) if newest > Some(stamp.completed) => true,
                 Some(_) if has_hash && facts.broken_hashes.contains(&task) => return Err(Broken),
                 Some(stamp) => (has_hash && stamp.hash != hash) || facts.invalid.contains(&task),
             };
         if !must {
-            return Ok(Some(self.stamps[&task].changed));
+            let changed = self.stamps[&task].changed;
+            return Ok(self.unless(task, is_open, Some(changed)));
         }
         if has_hash && facts.broken_hashes.contains(&task) && !self.is_plan {
             return Err(Broken);
@@ -437,14 +462,27 @@ impl Naive {
         self.run(task, hash, facts)
     }
 
-    fn run(&mut self, task: Task, hash: u32, facts: &mut Facts) -> Result<Option<u64>, Broken> {
+    /// Returns the last change of a task that is up to date unless an earlier one changes something.
+    fn unless(&mut self, task: Task, is_open: bool, time: Option<u64>) -> Change {
+        if is_open {
+            self.may_run.insert(task);
+        }
+        Change { time, is_open }
+    }
+
+    fn run(&mut self, task: Task, hash: u32, facts: &mut Facts) -> Result<Change, Broken> {
         self.ran.insert(task);
         self.clock += 1;
+        let before = match task.1 {
+            "t3" => self.changed.get(&task.0).copied(),
+            _ => self.stamps.get(&task).map(|stamp| stamp.changed),
+        };
         if self.is_plan {
-            return Ok(Some(u64::MAX));
+            let time = before.filter(|_| !self.failed.contains(&task));
+            return Ok(Change { time: time.or(Some(u64::MAX)), is_open: time.is_some() });
         }
         if facts.skipping.contains(&task) {
-            return Ok(None);
+            return Ok(Change::default());
         }
         if facts.failing.contains(&task) {
             self.stamps.remove(&task);
@@ -456,10 +494,6 @@ impl Naive {
         }
         facts.invalid.remove(&task);
         let had_failed = self.failed.remove(&task);
-        let before = match task.1 {
-            "t3" => self.changed.get(&task.0).copied(),
-            _ => self.stamps.get(&task).map(|stamp| stamp.changed),
-        };
         let is_idle = facts.idle.contains(&task) && !had_failed && before.is_some();
         let changed = before.filter(|_| is_idle).unwrap_or(self.clock);
         if is_idle {
@@ -471,7 +505,7 @@ impl Naive {
         } else {
             self.stamps.insert(task, Stamp { completed: self.clock, changed, hash });
         }
-        Ok(Some(changed))
+        Ok(Change::at(Some(changed)))
     }
 }
 
@@ -581,6 +615,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                 plan.is_plan = true;
                 let (expected, failures) = plan.fleet(&mut world.facts().clone());
                 assert_eq!(told(&report, TaskStatus::WouldRun), expected, "{what}: plan");
+                assert_eq!(told(&report, TaskStatus::MayRun), plan.may_run, "{what}: plan");
                 assert_eq!(failed(&report), failures, "{what}: plan");
                 assert!(world.facts().ran.is_empty(), "{what}: a plan runs nothing");
             }

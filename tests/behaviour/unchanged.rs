@@ -67,7 +67,7 @@ async fn a_task_without_a_stamp_has_changed_something_whatever_it_reports() {
     assert_eq!(lines(&report)[1], "second ran: never ran");
     machine.delete_stamp("second").await.unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
-    assert_eq!(lines(&report)[1..], ["second ran: never ran", "third ran: second ran later"]);
+    assert_eq!(lines(&report)[1..], ["second ran: never ran", "third ran: second changed something later"]);
 }
 
 #[tokio::test]
@@ -78,7 +78,10 @@ async fn after_a_failure_or_an_interruption_a_task_has_changed_something() {
     machine.run_setup_tasks().await.unwrap_err();
     machine.knobs.set("second", "unchanged");
     let report = machine.run_setup_tasks().await.unwrap();
-    assert!(lines(&report)[1].starts_with("second ran: failed") && lines(&report)[2] == "third ran: second ran later");
+    assert!(
+        lines(&report)[1].starts_with("second ran: failed")
+            && lines(&report)[2] == "third ran: second changed something later"
+    );
 
     let gate = machine.knobs.gate("second");
     let run = tokio::spawn(machine.run_setup_tasks().force(Machine::SECOND).into_future());
@@ -87,7 +90,7 @@ async fn after_a_failure_or_an_interruption_a_task_has_changed_something() {
     let _ = run.await;
     machine.knobs.set("second", "unchanged");
     let report = machine.run_setup_tasks().await.unwrap();
-    assert_eq!(lines(&report)[1..], ["second ran: interrupted last time", "third ran: second ran later"]);
+    assert_eq!(lines(&report)[1..], ["second ran: interrupted last time", "third ran: second changed something later"]);
 }
 
 #[tokio::test]
@@ -130,7 +133,7 @@ async fn an_attempt_that_failed_before_a_retry_has_changed_something() {
     assert_eq!(lines(&report), ["attempt unchanged: forced", "follow up to date"]);
     failures.store(1, Ordering::Relaxed);
     let report = object.run_setup_tasks().force(Retried::ATTEMPT).await.unwrap();
-    assert_eq!(lines(&report), ["attempt ran: forced", "follow ran: attempt ran later"]);
+    assert_eq!(lines(&report), ["attempt ran: forced", "follow ran: attempt changed something later"]);
 }
 
 #[tokio::test]
@@ -273,7 +276,7 @@ async fn a_stamp_file_that_the_user_touches_is_a_change() {
     let stamp = std::fs::File::options().write(true).open(directory.join(".stamp-first")).unwrap();
     stamp.set_modified(std::time::SystemTime::now()).unwrap();
     let report = machine.run_setup_tasks().await.unwrap();
-    assert_eq!(lines(&report)[1], "second ran: first ran later");
+    assert_eq!(lines(&report)[1], "second ran: first changed something later");
 }
 
 /// A model whose second task writes two files and declares them as its outputs.

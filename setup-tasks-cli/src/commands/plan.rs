@@ -11,7 +11,7 @@ use setup_tasks::{Layout, Reason, Result};
 
 use super::{orphans, up};
 use crate::args::RunArgs;
-use crate::causes::{Causes, is_several, words};
+use crate::causes::{Causes, Certainty, is_several, words};
 use crate::exit::Exit;
 use crate::global::{Verbosity, verbosity};
 use crate::output::{BAD, FAINT, GOOD, WOULD, json, line, printable};
@@ -44,12 +44,12 @@ pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Re
     })
 }
 
-/// Returns whether a task counts for `--exit-code`. A task that is undecided may change something, too. A check that runs in every
+/// Returns whether a task counts for `--exit-code`. A task that may run or is undecided may change something, too. A check that runs in every
 /// run does not count.
 fn would_change(task: &TaskReport) -> bool {
     match task.status {
         TaskStatus::WouldRun => task.reason != Some(Reason::Always),
-        TaskStatus::Undecided => true,
+        TaskStatus::MayRun | TaskStatus::Undecided => true,
         _ => false,
     }
 }
@@ -87,6 +87,10 @@ async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result
                         task.reason.as_ref().and_then(Reason::diff).iter().for_each(|text| diff(text));
                     }
                 }
+                TaskStatus::MayRun => {
+                    let condition = task.reason.as_ref().map(Reason::condition).unwrap_or_default();
+                    line(columns.text(&result.object, &task.description, WOULD, "may run,", &condition));
+                }
                 TaskStatus::Undecided => {
                     line(columns.text(&result.object, &task.description, WOULD, "undecided:", &why));
                 }
@@ -115,7 +119,7 @@ async fn reason(causes: &Causes<'_>, id: &str, task: &TaskReport) -> Result<Stri
     let (Reason::DependencyNewer { which }, Some(object)) = (reason, causes.layout.get(id)) else {
         return Ok(words(reason, None));
     };
-    let chain = causes.behind(&object, reason).await?;
+    let chain = causes.behind(&object, reason, Certainty::Certain).await?;
     let root = chain.last().filter(|_| which.contains('/')).and_then(|root| {
         let reason = root.reason.as_ref()?;
         Some(match chain.len() {

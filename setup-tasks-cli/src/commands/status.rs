@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::output::{self, BAD, Cell, FAINT, GOOD, NAME, WOULD, ago, line, printable, table};
 
 /// The version of the JSON format.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// The state of a task that has no stamp of its own.
 const CHECK_DECIDES: &str = "its completion check decides";
@@ -80,6 +80,8 @@ enum Outlook {
     /// Its stamp is valid as far as stamps show it. No hash, input or invalidator is consulted, so the task may run nevertheless.
     Ran,
     Runs(Reason),
+    /// It runs if an earlier task changes something.
+    MayRun(Reason),
     /// The stamp is not enough: the task's completion check decides.
     Asks,
 }
@@ -87,6 +89,7 @@ enum Outlook {
 fn outlook(peeked: &PeekedTask) -> Outlook {
     match &peeked.decision {
         Some(Decision::Run(reason)) => Outlook::Runs(reason.clone()),
+        Some(Decision::MayRun { reason, .. }) => Outlook::MayRun(reason.clone()),
         Some(_) => Outlook::Ran,
         None => Outlook::Asks,
     }
@@ -132,6 +135,7 @@ fn task_row(peeked: &PeekedTask) -> [Cell; 3] {
         Outlook::Ran => (GOOD, format!("ran {}", last.unwrap_or_default())),
         Outlook::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)) => (BAD, format!("{reason}{later}")),
         Outlook::Runs(reason) => (WOULD, format!("would run: {reason}{later}")),
+        Outlook::MayRun(reason) => (WOULD, format!("may run, {}{later}", reason.condition())),
         Outlook::Asks => (FAINT, CHECK_DECIDES.to_owned()),
     };
     let task = &peeked.task;
@@ -144,6 +148,7 @@ async fn as_value(object: &AnyObject, holder: Option<&Holder>) -> Result<serde_j
         let (state, reason) = match outlook(peeked) {
             Outlook::Ran => ("ran", None),
             Outlook::Runs(reason) => ("would_run", Some(reason)),
+            Outlook::MayRun(reason) => ("may_run", Some(reason)),
             Outlook::Asks => ("asks_its_check", None),
         };
         let (time, took): (Option<Timestamp>, _) =

@@ -8,7 +8,7 @@ use setup_tasks::run::{TaskReport, Undecided};
 use setup_tasks::{AnyObject, Layout, Reason, Result};
 
 use super::{plan, target, up};
-use crate::causes::{Cause, Causes, When, clause, words};
+use crate::causes::{Cause, Causes, Certainty, When, clause, words};
 use crate::exit::Exit;
 use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, error, line, printable};
 
@@ -46,8 +46,9 @@ struct Planned<'r> {
 }
 
 impl Planned<'_> {
-    fn would_run(&self) -> bool {
-        self.report.is_some_and(|report| report.status == TaskStatus::WouldRun)
+    /// Returns why a plan cannot decide about the task, if it cannot.
+    fn undecided(&self) -> Option<&Undecided> {
+        self.report.filter(|report| report.status == TaskStatus::Undecided)?.undecided.as_ref()
     }
 }
 
@@ -57,7 +58,10 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
         .object(object.id())
         .into_iter()
         .flat_map(setup_tasks::fleet::ObjectResult::leaves)
-        .filter(|task| matches!(task.status, TaskStatus::WouldRun | TaskStatus::Undecided | TaskStatus::Drifted))
+        .filter(|task| {
+            use TaskStatus::{Drifted, MayRun, Undecided, WouldRun};
+            matches!(task.status, WouldRun | MayRun | Undecided | Drifted)
+        })
         .collect();
     let mut planned = Vec::new();
     for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves) {
@@ -71,13 +75,8 @@ fn tasks<'r>(object: &AnyObject, plan: &'r FleetReport) -> Vec<Planned<'r>> {
 async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: &Planned<'_>) -> Result<()> {
     line(format!("{NAME}{}/{}{NAME:#} {}", printable(object.id()), task.name, printable(&task.description)));
     let causes = Causes { layout, plan: Some(planned) };
-    if let Some(Undecided { until, error, .. }) =
-        task.report.and_then(|report| report.undecided.as_ref()).filter(|_| !task.would_run())
-    {
-        let why = error.as_ref().map_or_else(
-            || format!("it runs if {until} runs"),
-            |error| format!("it is decided once {until} has run; before that, {error}"),
-        );
+    if let Some(Undecided { until, error, .. }) = task.undecided() {
+        let why = format!("it is decided once {until} has run; before that, {error}");
         line(format!("  {WOULD}undecided{WOULD:#}: {}", printable(&why)));
         return Ok(());
     }
@@ -89,10 +88,18 @@ async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: 
     }
     if let Some(report) = task.report {
         let reason = report.reason.as_ref();
+        let may_run = report.status == TaskStatus::MayRun;
+        let certainty = if may_run { Certainty::Possible } else { Certainty::Certain };
         let behind = match reason {
-            Some(reason) => causes.behind(object, reason).await?,
+            Some(reason) => causes.behind(object, reason, certainty).await?,
             None => Vec::new(),
         };
+        if may_run {
+            let condition = reason.map(Reason::condition).unwrap_or_default();
+            line(format!("  {WOULD}may run{WOULD:#}, {}", printable(&condition)));
+            chain(&behind);
+            return Ok(());
+        }
         let because = reason.map(|reason| clause(reason, behind.first(), Tense::Present)).unwrap_or_default();
         line(format!("  {WOULD}would run{WOULD:#} because {}", printable(&because)));
         plan::differences(report);
@@ -102,7 +109,7 @@ async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: 
     }
     let past = Causes { layout, plan: None }.last(object, &task.name).await?;
     let last = past.first().and_then(|last| match last.when {
-        When::WouldRun => None,
+        When::WouldRun | When::MayRun | When::Undecided => None,
         When::Marked(at) => Some(format!("; marked as done {}, {}", clock(at), ago(at))),
         When::Ran(at) | When::Unchanged(at) => {
             let because = last.reason.as_deref().map(|reason| format!(", because {}", printable(reason)));

@@ -36,7 +36,7 @@ pub(crate) fn mermaid(diagram: &Diagram) -> String {
         let count = if edge.count > 1 { format!("|\"×{}\"|", edge.count) } else { String::new() };
         let _ = writeln!(out, "  o{to}t{to_task} -.->{count} o{from}t{from_task}");
     }
-    for state in [State::UpToDate, State::WouldRun, State::Undecided, State::Unknown, State::Failed] {
+    for state in State::LEGEND {
         let (class, ink, paper) = (state.class(), state.ink(), state.paper());
         let _ = writeln!(out, "  classDef {class} fill:{paper},stroke:{ink},color:{ink}");
     }

@@ -22,7 +22,7 @@ use setup_tasks::run::TaskStatus;
 use setup_tasks::text::{one_line, printable};
 use setup_tasks::{AnyObject, Layout, Result};
 
-use crate::causes::{Causes, words};
+use crate::causes::{Causes, Certainty, words};
 
 pub(crate) use dot::dot;
 pub(crate) use grouping::MOST;
@@ -168,13 +168,10 @@ impl Node {
         let mut own = Vec::new();
         for task in tasks {
             let planned = would.iter().find(|report| report.task == task.stamp_name());
-            let undecided = planned.filter(|report| report.status == TaskStatus::Undecided);
-            let undecided = undecided.and_then(|report| report.undecided.as_ref());
-            let (state, reason) = match (undecided, planned.and_then(|report| report.reason.as_ref())) {
-                (Some(undecided), _) => (State::Undecided, undecided.to_string()),
-                (None, Some(reason)) => (State::WouldRun, words(reason, causes.behind(object, reason).await?.first())),
-                (None, None) if looked_at => (State::UpToDate, String::new()),
-                (None, None) => (State::Unknown, String::new()),
+            let (state, reason) = match planned {
+                Some(report) => planned_state(object, report, causes).await?,
+                None if looked_at => (State::UpToDate, String::new()),
+                None => (State::Unknown, String::new()),
             };
             own.push(Task {
                 name: task.stamp_name().to_owned(),
@@ -198,6 +195,20 @@ impl Node {
             tasks: own,
         })
     }
+}
+
+/// Returns the state of a task that is not up to date, and the reason.
+async fn planned_state(object: &AnyObject, report: &TaskReport, causes: &Causes<'_>) -> Result<(State, String)> {
+    let undecided = report.undecided.as_ref().filter(|_| report.status == TaskStatus::Undecided);
+    Ok(match (undecided, &report.reason) {
+        (Some(undecided), _) => (State::Undecided, undecided.to_string()),
+        (None, Some(reason)) if report.status == TaskStatus::MayRun => (State::MayRun, reason.condition()),
+        (None, Some(reason)) => {
+            let behind = causes.behind(object, reason, Certainty::Certain).await?;
+            (State::WouldRun, words(reason, behind.first()))
+        }
+        (None, None) => (State::UpToDate, String::new()),
+    })
 }
 
 #[cfg(test)]
@@ -228,7 +239,8 @@ pub(crate) mod tests {
         ];
         let ada = vec![
             task("server_publish", "Depend on publish", true, State::UpToDate, ""),
-            task("mount", "Mount the share", false, State::WouldRun, "files/main/publish ran later"),
+            task("mount", "Mount the share", false, State::WouldRun, "files/main/publish changed something later"),
+            task("unit", "Restart the unit", false, State::MayRun, "if mount changes something"),
         ];
         let bob = vec![task("mount", "Mount the share", false, State::Unknown, "")];
         let nodes = vec![
@@ -269,7 +281,8 @@ pub(crate) mod tests {
             "click",
             "o1 --> o2",
         ];
-        let state = |i: usize| [State::UpToDate, State::Unknown, State::Undecided, State::WouldRun][i % 4];
+        let state =
+            |i: usize| [State::UpToDate, State::Unknown, State::Undecided, State::MayRun, State::WouldRun][i % 5];
         let nodes = texts.iter().enumerate().map(|(i, text)| {
             let tasks = vec![task(text, text, i % 3 == 0, state(i), text), task("b", "b", false, state(i + 1), "")];
             Node { error: (i % 5 == 0).then(|| text.to_string()), ..node(text, "Odd<'_, \"T\">", State::Failed, tasks) }

@@ -6,6 +6,8 @@ pub(crate) enum State {
     UpToDate,
     /// The plan did not reach it, because its object is readonly or an earlier task failed.
     Unknown,
+    /// It runs if an earlier task changes something.
+    MayRun,
     /// It may run, which is decided after another task has run.
     Undecided,
     WouldRun,
@@ -14,12 +16,16 @@ pub(crate) enum State {
 }
 
 impl State {
-    const ALL: [Self; 5] = [Self::UpToDate, Self::Unknown, Self::Undecided, Self::WouldRun, Self::Failed];
+    const ALL: [Self; 6] = [Self::UpToDate, Self::Unknown, Self::MayRun, Self::Undecided, Self::WouldRun, Self::Failed];
+    /// The states in the order in which a legend explains them.
+    pub(crate) const LEGEND: [Self; 6] =
+        [Self::UpToDate, Self::WouldRun, Self::MayRun, Self::Undecided, Self::Unknown, Self::Failed];
 
     pub(crate) fn word(self) -> &'static str {
         match self {
             Self::UpToDate => "up to date",
             Self::Unknown => "not known",
+            Self::MayRun => "may run",
             Self::Undecided => "undecided",
             Self::WouldRun => "would run",
             Self::Failed => "failed",
@@ -31,6 +37,7 @@ impl State {
         match self {
             Self::UpToDate => "done",
             Self::Unknown => "unknown",
+            Self::MayRun => "may",
             Self::Undecided => "undecided",
             Self::WouldRun => "would",
             Self::Failed => "failed",
@@ -43,6 +50,7 @@ impl State {
         match self {
             Self::UpToDate => "#00664b",
             Self::Unknown => "#59636e",
+            Self::MayRun => "#7a3d66",
             Self::Undecided => "#0a5a94",
             Self::WouldRun => "#8a5200",
             Self::Failed => "#b3200f",
@@ -53,6 +61,7 @@ impl State {
     pub(crate) fn paper(self) -> &'static str {
         match self {
             Self::UpToDate | Self::Unknown => "#ffffff",
+            Self::MayRun => "#f8eaf2",
             Self::Undecided => "#e3f2fc",
             Self::WouldRun => "#fff0d1",
             Self::Failed => "#fde4df",

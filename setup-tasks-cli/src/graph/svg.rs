@@ -23,7 +23,7 @@ const SMALL: f64 = 5.9;
 const NARROWEST: f64 = 200.0;
 const WIDEST: f64 = 420.0;
 /// The minimum width of the image, which is that of the legend.
-const LEGEND_WIDTH: f64 = 700.0;
+const LEGEND_WIDTH: f64 = 792.0;
 const LINES: &str = "#8c959f";
 const TEXT: &str = "#1f2328";
 const FAINT: &str = "#59636e";
@@ -223,6 +223,11 @@ fn mark(state: State, middle: f64) -> String {
             format!("<path d=\"M10 {middle:.1}l3 3 5-6\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.8\"/>")
         }
         State::WouldRun => format!("<circle cx=\"14\" cy=\"{middle:.1}\" r=\"4\" fill=\"{ink}\"/>"),
+        State::MayRun => format!(
+            "<circle cx=\"14\" cy=\"{middle:.1}\" r=\"4\" fill=\"none\" stroke=\"{ink}\"/>\
+             <path d=\"M14 {:.1}a4 4 0 0 1 0 8z\" fill=\"{ink}\"/>",
+            middle - 4.0
+        ),
         State::Undecided => {
             format!(
                 "<path d=\"M14 {:.1}l4.5 4.5-4.5 4.5-4.5-4.5z\" fill=\"none\" stroke=\"{ink}\" stroke-width=\"1.6\"/>",
@@ -245,7 +250,7 @@ fn legend(out: &mut String, diagram: &Diagram, top: f64) {
     const STEP: f64 = 92.0;
     let middle = top + LEGEND / 2.0 - MARGIN / 2.0;
     let mut left = MARGIN - 10.0;
-    for state in [State::UpToDate, State::WouldRun, State::Undecided, State::Unknown, State::Failed] {
+    for state in State::LEGEND {
         // Writing to a string does not fail.
         let _ = writeln!(
             out,
@@ -307,7 +312,7 @@ mod tests {
         let text = svg(&super::super::tests::example());
         assert!(text.contains("Make the &quot;key&quot; &lt;now&gt; &amp; [here]"), "{text}");
         assert_eq!(text.matches("marker-end").count(), 2, "an edge and the legend");
-        assert_eq!(text.matches("<g transform").count(), 3 + 5, "objects and states");
+        assert_eq!(text.matches("<g transform").count(), 3 + 6, "objects and states");
     }
 
     #[test]

@@ -40,6 +40,7 @@ fn one(task: &Task, objects: usize, depends_on: &[String]) -> String {
     let (style, mark) = match task.state() {
         State::UpToDate => (GOOD, "✓"),
         State::WouldRun => (WOULD, "●"),
+        State::MayRun => (WOULD, "◐"),
         State::Undecided => (WOULD, "?"),
         State::Unknown => (FAINT, "·"),
         State::Failed => (BAD, "✗"),
@@ -49,6 +50,7 @@ fn one(task: &Task, objects: usize, depends_on: &[String]) -> String {
     let why = match (task.state(), reason.is_empty()) {
         // The mark shows the state of a single task.
         (State::Undecided, _) if objects == 1 => format!(": undecided: {}", printable(&reason)),
+        (State::MayRun, _) if objects == 1 => format!(": may run, {}", printable(&reason)),
         (_, true) if objects == 1 => String::new(),
         (_, false) if objects == 1 => format!(": {}", printable(&reason)),
         (_, true) => format!(": {counts}"),
@@ -78,7 +80,8 @@ mod tests {
                 "└─ ● publish Publish the share: its hash changed from a to b",
                 "ada (Client)",
                 "├─ ⇠ files/main/publish",
-                "└─ ● mount Mount the share: files/main/publish ran later",
+                "├─ ● mount Mount the share: files/main/publish changed something later",
+                "└─ ◐ unit Restart the unit: may run, if mount changes something",
                 "bob (Client, readonly)",
                 "└─ · mount Mount the share",
             ]

@@ -114,6 +114,11 @@ pub enum EventKind {
         /// The differences.
         what: Vec<Difference>,
     },
+    /// The task would run if this were not a dry run and an earlier task changed something.
+    TaskMayRun {
+        /// The reason for the run. It names the earlier task, or the first of several.
+        reason: Reason,
+    },
     /// A dry run cannot determine whether the task would run.
     TaskUndecided {
         /// The reason.

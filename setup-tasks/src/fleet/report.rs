@@ -11,7 +11,7 @@ use crate::report::{TaskReport, TaskStatus, leaves, micros, with_status};
 use crate::work::SharedError;
 
 /// The version of the report's JSON form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The results of a fleet, or of its dry run. The text (`Display`) has one line for every task that
 /// is not up to date and for every object that is readonly or was not completed, and then the
@@ -98,6 +98,9 @@ pub enum ObjectStatus {
     WouldRun,
     /// In a dry run: no task is certain to run, and at least one is undecided.
     Undecided,
+    /// In a dry run: at least one task runs if an earlier task changes something, and all others are up
+    /// to date.
+    MayRun,
     /// The object failed.
     Failed,
     /// A dependency of the object failed.
@@ -118,6 +121,7 @@ impl ObjectResult {
             Some(TaskStatus::Ran) => ObjectStatus::Ran,
             Some(TaskStatus::WouldRun) => ObjectStatus::WouldRun,
             Some(TaskStatus::Undecided) => ObjectStatus::Undecided,
+            Some(TaskStatus::MayRun) => ObjectStatus::MayRun,
             Some(TaskStatus::Unchanged) => ObjectStatus::Unchanged,
             Some(TaskStatus::Skipped) => ObjectStatus::Skipped,
             Some(TaskStatus::Drifted | TaskStatus::UpToDate) | None => ObjectStatus::UpToDate,
@@ -188,8 +192,9 @@ impl FleetReport {
         let unfinished = of(ObjectStatus::Stopped);
         let has_failed = failed + behind > 0 || (not_tried > 0 && !self.stopped);
         let is_stopped = !has_failed && self.stopped;
-        let (undecided, unchanged) = (self.count(TaskStatus::Undecided), self.count(TaskStatus::Unchanged));
-        let is_same = !has_failed && !is_stopped && would + ran + undecided + unchanged == 0;
+        let (undecided, may) = (self.count(TaskStatus::Undecided), self.count(TaskStatus::MayRun));
+        let unchanged = self.count(TaskStatus::Unchanged);
+        let is_same = !has_failed && !is_stopped && would + may + ran + undecided + unchanged == 0;
         let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
         } else if is_stopped {
@@ -200,6 +205,8 @@ impl FleetReport {
             format!("would run: {} on {}", counted(would, "task"), counted(of(ObjectStatus::WouldRun), "object"))
         } else if undecided > 0 {
             format!("undecided: {} on {}", counted(undecided, "task"), counted(of(ObjectStatus::Undecided), "object"))
+        } else if may > 0 {
+            format!("may run: {} on {}", counted(may, "task"), counted(of(ObjectStatus::MayRun), "object"))
         } else {
             format!("done: {objects}")
         };
@@ -212,7 +219,9 @@ impl FleetReport {
         add(behind, "depend on what failed");
         add(if is_stopped { 0 } else { unfinished }, "stopped before the end");
         add(not_tried, "not tried");
-        add(if would > 0 || has_failed || is_stopped { undecided } else { 0 }, "undecided");
+        let is_listed = has_failed || is_stopped || would > 0;
+        add(if is_listed || undecided > 0 { may } else { 0 }, "may run");
+        add(if is_listed { undecided } else { 0 }, "undecided");
         add(ran, if ran == 1 { "task ran" } else { "tasks ran" });
         add(unchanged, "unchanged");
         add(if is_same { 0 } else { same }, "up to date");
@@ -240,12 +249,16 @@ impl fmt::Display for FleetReport {
                     TaskStatus::Unchanged => "unchanged",
                     TaskStatus::Skipped => "skipped",
                     TaskStatus::WouldRun => "would run",
+                    TaskStatus::MayRun => "may run",
                     TaskStatus::Undecided => "undecided",
                     TaskStatus::Drifted => "drifted",
                     TaskStatus::UpToDate => continue,
                 };
                 let undecided = task.undecided.as_ref().filter(|_| task.status == TaskStatus::Undecided);
-                let reason = task.reason.as_ref().map(|reason| format!(": {reason}"));
+                let reason = task.reason.as_ref().map(|reason| match task.status {
+                    TaskStatus::MayRun => format!(", {}", reason.condition()),
+                    _ => format!(": {reason}"),
+                });
                 let reason = undecided.map(|undecided| format!(": {undecided}")).or(reason).unwrap_or_default();
                 writeln!(f, "{}/{} {status}{reason}", result.object, task.task)?;
             }

@@ -108,6 +108,7 @@ pub(crate) trait DynObject: Send + Sync {
     fn question<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Option<Question>>;
     fn differences(&self, row: RowId, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>>;
     fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<FileChange>>;
+    fn would_change<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Option<bool>>;
     fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, ()>;
     fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
     fn outputs(&self, row: RowId) -> Option<Vec<PathPattern>>;

@@ -304,6 +304,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self.call_kind(&self.row(row), cx, |kind, model, cx| kind.changes_dyn(model, cx), Vec::new)
     }
 
+    fn would_change<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Option<bool>> {
+        self.call_kind(&self.row(row), cx, |kind, model, cx| kind.would_change_dyn(model, cx), || None)
+    }
+
     fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, ()> {
         self.call_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
     }

@@ -9,7 +9,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{MutexGuard as RunLockGuard, Notify};
 
 use super::{DynObject, RowId};
-use crate::earlier::EarlierTasks;
+use crate::earlier::{EarlierTasks, LastChange};
 use crate::report::{ObjectReport, RunError, TaskReport};
 use crate::stamp::Timestamp;
 use crate::wait::{WaitCondition, WaitNode, WorkKind};
@@ -78,13 +78,13 @@ pub(crate) enum ResultScope {
 /// The result of a task that was considered.
 #[derive(Clone, Copy)]
 struct TaskResult {
-    time: Option<Timestamp>,
+    change: LastChange,
     /// The result is valid for requests that began before this.
     at: RequestId,
 }
 
-/// The time of a task that was considered, or the error that kept it from being considered.
-type QueryResult = Result<Option<Timestamp>, RunError>;
+/// The last change of a task that was considered, or the error that kept it from being considered.
+type QueryResult = Result<LastChange, RunError>;
 
 /// The requirements of a dependent on a task's result.
 #[derive(Clone, Copy)]
@@ -183,14 +183,14 @@ impl ObjectProgress {
         if let Some(Some(result)) = recorded.results.get(row.index())
             && recorded.is_valid(result.at, query)
         {
-            return Some(Ok(result.time));
+            return Some(Ok(result.change));
         }
         if let Some(elsewhere) = &recorded.results_elsewhere
             && let Some(Some(result)) = elsewhere.0.get(row.index())
             && query.accepts != Accepts::OwnRequest
             && result.at > query.request
         {
-            return Some(Ok(result.time));
+            return Some(Ok(result.change));
         }
         let RunState::Failed(error, at) = &recorded.state else { return None };
         recorded.is_valid(*at, query).then(|| Err((**error).clone()))
@@ -222,7 +222,7 @@ impl ObjectProgress {
     }
 
     /// Records the result of a task.
-    pub(crate) fn record(&self, row: RowId, time: Option<Timestamp>, scope: ResultScope, earlier: &EarlierTasks) {
+    pub(crate) fn record(&self, row: RowId, change: LastChange, scope: ResultScope, earlier: &EarlierTasks) {
         let mut recorded = self.recorded();
         if recorded.results.len() <= row.index() {
             recorded.results.resize(row.index() + 1, None);
@@ -231,7 +231,7 @@ impl ObjectProgress {
             ResultScope::AllRequests => RequestId::latest(),
             ResultScope::OwnRequest => RequestId::NEVER,
         };
-        recorded.results[row.index()] = Some(TaskResult { time, at });
+        recorded.results[row.index()] = Some(TaskResult { change, at });
         recorded.keep_earlier(earlier);
         drop(recorded);
         self.notify();
@@ -246,7 +246,7 @@ impl ObjectProgress {
             recorded.results.resize(rows, None);
         }
         for &(row, time) in tasks {
-            recorded.results[row.index()] = Some(TaskResult { time, at });
+            recorded.results[row.index()] = Some(TaskResult { change: time.into(), at });
         }
         recorded.keep_earlier(earlier);
         drop(recorded);
@@ -260,7 +260,7 @@ impl ObjectProgress {
         if results.len() <= row.index() {
             results.resize(row.index() + 1, None);
         }
-        results[row.index()] = Some(TaskResult { time, at: RequestId::latest() });
+        results[row.index()] = Some(TaskResult { change: time.into(), at: RequestId::latest() });
         drop(recorded);
         self.notify();
     }
@@ -273,7 +273,9 @@ impl ObjectProgress {
         }
         let results = recorded.results.iter().enumerate();
         let considered = results.filter_map(|(row, result)| {
-            result.filter(|result| result.at != RequestId::NEVER).map(|result| (RowId::of_index(row), result.time))
+            result
+                .filter(|result| result.at != RequestId::NEVER)
+                .map(|result| (RowId::of_index(row), result.change.time))
         });
         considered.collect()
     }
@@ -306,11 +308,10 @@ impl ObjectProgress {
         self.notify();
     }
 
-    /// Returns the task because of which later ones would run, if a plan of the request has found one.
+    /// Returns the task because of which later ones would or may run, if a plan of the request has found one.
     pub(crate) fn would_run(&self, request: RequestId) -> Option<Cow<'static, str>> {
         let recorded = self.recorded();
-        let newest = recorded.earlier.newest().filter(|_| recorded.request == Some(request))?;
-        (newest.time >= Timestamp::UNDECIDED).then(|| newest.which.clone())
+        recorded.earlier.all().pending().filter(|_| recorded.request == Some(request)).cloned()
     }
 
     /// Takes the results of a request.

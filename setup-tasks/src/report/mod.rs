@@ -12,7 +12,7 @@ use crate::task::file_change::FileChange;
 pub use error::{RelatedError, RunError};
 
 use crate::decide::Reason;
-use crate::stamp::Timestamp;
+use crate::earlier::LastChange;
 
 /// The report of a run or a dry run of an object.
 ///
@@ -53,7 +53,8 @@ pub struct TaskReport {
     pub description: Cow<'static, str>,
     /// The status of the task.
     pub status: TaskStatus,
-    /// The reason why the task ran or would run, or `None` if it is up to date.
+    /// The reason why the task ran or would run, or `None` if it is up to date. If the task
+    /// [may run](TaskStatus::MayRun), this is the reason for which it would.
     pub reason: Option<Reason>,
     /// The duration of the task's method.
     #[serde(rename = "duration_us", serialize_with = "micros")]
@@ -68,9 +69,9 @@ pub struct TaskReport {
     /// task that would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided: Option<Undecided>,
-    /// The time when the task last changed something, if it is known.
+    /// The last change of the task, with which later tasks compare.
     #[serde(skip)]
-    pub(crate) time: Option<Timestamp>,
+    pub(crate) last_change: LastChange,
 }
 
 /// The status of a task in a report.
@@ -91,6 +92,8 @@ pub enum TaskStatus {
     Drifted,
     /// The task would run. This is the status in a dry run.
     WouldRun,
+    /// The task runs if an earlier task changes something. This is the status in a dry run.
+    MayRun,
     /// A dry run cannot decide whether the task would run; see
     /// [`TaskReport::undecided`](field@TaskReport::undecided).
     Undecided,
@@ -99,8 +102,8 @@ pub enum TaskStatus {
 impl TaskStatus {
     /// The statuses of tasks that are not up to date, the most important first. The first one that a
     /// task of an object or of a customization has is the status of the whole.
-    pub(crate) const BY_WEIGHT: [Self; 6] =
-        [Self::Ran, Self::WouldRun, Self::Undecided, Self::Unchanged, Self::Skipped, Self::Drifted];
+    pub(crate) const BY_WEIGHT: [Self; 7] =
+        [Self::Ran, Self::WouldRun, Self::Undecided, Self::MayRun, Self::Unchanged, Self::Skipped, Self::Drifted];
 }
 
 impl ObjectReport {
@@ -129,12 +132,17 @@ impl ObjectReport {
         self.with(TaskStatus::WouldRun)
     }
 
+    /// Returns the tasks that run if an earlier task changes something.
+    pub fn may_run(&self) -> impl Iterator<Item = &TaskReport> {
+        self.with(TaskStatus::MayRun)
+    }
+
     /// Returns the tasks that a dry run cannot decide.
     pub fn undecided(&self) -> impl Iterator<Item = &TaskReport> {
         self.with(TaskStatus::Undecided)
     }
 
-    /// Returns whether all tasks are up to date: none ran, would run, skipped itself or is
+    /// Returns whether all tasks are up to date: none ran, would run, may run, skipped itself or is
     /// undecided.
     pub fn is_up_to_date(&self) -> bool {
         self.tasks.iter().all(|task| task.status == TaskStatus::UpToDate)
@@ -170,13 +178,19 @@ impl TaskReport {
         self.status == TaskStatus::UpToDate
     }
 
+    /// Returns whether a dry run expects with certainty that the task changes something.
+    #[doc(hidden)]
+    pub fn is_certain_change(&self) -> bool {
+        self.last_change == LastChange::CERTAIN
+    }
+
     /// Returns the report on a customization. It ran, or would run, if one of its tasks did, and
     /// has the reason of that task.
     pub(crate) fn of_subtasks(
         task: &'static str,
         description: Cow<'static, str>,
         subtasks: Vec<Self>,
-        time: Option<Timestamp>,
+        last_change: LastChange,
     ) -> Self {
         let with = |status| subtasks.iter().find(|task| task.status == status);
         let telling = TaskStatus::BY_WEIGHT.into_iter().find_map(with);
@@ -184,10 +198,10 @@ impl TaskReport {
         let (reason, duration) =
             (telling.and_then(|task| task.reason.clone()), subtasks.iter().map(|task| task.duration).sum());
         let undecided = telling.and_then(|task| task.undecided.clone());
-        Self { status, reason, duration, subtasks, undecided, ..Self::up_to_date(task, description, time) }
+        Self { status, reason, duration, subtasks, undecided, ..Self::up_to_date(task, description, last_change) }
     }
 
-    pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, time: Option<Timestamp>) -> Self {
+    pub(crate) fn up_to_date(task: &'static str, description: Cow<'static, str>, last_change: LastChange) -> Self {
         Self {
             task,
             description,
@@ -197,18 +211,8 @@ impl TaskReport {
             subtasks: Vec::new(),
             changes: Vec::new(),
             undecided: None,
-            time,
+            last_change,
         }
-    }
-
-    pub(crate) fn undecided(task: &'static str, description: Cow<'static, str>, undecided: Undecided) -> Self {
-        let (status, undecided) = (TaskStatus::Undecided, Some(undecided));
-        Self { status, undecided, ..Self::up_to_date(task, description, Some(Timestamp::UNDECIDED)) }
-    }
-
-    pub(crate) fn would_run(task: &'static str, description: Cow<'static, str>, reason: Reason) -> Self {
-        let (status, reason) = (TaskStatus::WouldRun, Some(reason));
-        Self { status, reason, ..Self::up_to_date(task, description, Some(Timestamp::FUTURE)) }
     }
 }
 
@@ -216,23 +220,17 @@ impl TaskReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Undecided {
-    /// The task that must run first, as `object/task` if it belongs to another object. It would
-    /// run, or is undecided itself.
+    /// The task that must run first, as `object/task` if it belongs to another object. It would or
+    /// may run, or is undecided itself.
     pub until: String,
-    /// The error of the check that fails until then, or `None` if the task runs exactly if `until`
-    /// runs.
-    pub error: Option<String>,
+    /// The error of the check that fails until then.
+    pub error: String,
 }
 
 impl fmt::Display for Undecided {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.error {
-            Some(error) => {
-                let error = error.lines().collect::<Vec<_>>().join("; ");
-                write!(f, "decided once {} has run; before that, {error}", self.until)
-            }
-            None => write!(f, "it runs if {} runs", self.until),
-        }
+        let error = self.error.lines().collect::<Vec<_>>().join("; ");
+        write!(f, "decided once {} has run; before that, {error}", self.until)
     }
 }
 

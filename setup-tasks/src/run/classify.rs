@@ -2,7 +2,10 @@
 //! task is called. This saves a future for each task that is up to date; the figure is under
 //! "Measured changes" in `docs/src/internals/performance.md`.
 
+use std::borrow::Cow;
+
 use crate::decide::{Decision, Fact, Facts, Newest, Reason, decide};
+use crate::earlier::Changes;
 use crate::object::Features;
 use crate::observer::Observed;
 use crate::stamp::{Entry, Timestamp};
@@ -15,6 +18,8 @@ pub(super) enum Class {
     UpToDate(Option<Timestamp>),
     /// The task runs, regardless of its helper methods.
     Run(Reason),
+    /// The task runs if an earlier task changes something.
+    MayRun { reason: Reason, last_change: Option<Timestamp> },
     /// A helper method, a file or another object decides.
     NeedsProbe,
 }
@@ -25,11 +30,17 @@ pub(super) struct KnownFacts<'a> {
     pub(super) forced: bool,
     pub(super) entry: Option<&'a Entry>,
     pub(super) newest: Option<&'a Newest>,
+    pub(super) possible: Option<&'a Cow<'static, str>>,
     /// Whether the run verifies: whether it calls slow invalidators, and asks observers that are not cheap.
     pub(super) verify: bool,
 }
 
 impl<'a> KnownFacts<'a> {
+    /// Returns the facts with the changes of the earlier tasks and the dependencies.
+    pub(super) fn after(self, changes: &'a Changes) -> Self {
+        Self { newest: changes.newest.as_ref(), possible: changes.possible.as_ref(), ..self }
+    }
+
     /// Returns all facts of the task. The unknown ones are unasked.
     pub(super) fn facts(&self, has: &Features) -> Facts<'a> {
         Facts {
@@ -37,6 +48,7 @@ impl<'a> KnownFacts<'a> {
             completion: unasked(has.completion),
             entry: self.entry,
             newest: self.newest,
+            possible: self.possible,
             hash: unasked(has.hash),
             source: has.source,
             input_change: unasked(has.inputs),
@@ -76,6 +88,7 @@ fn class_of(decision: Decision) -> Class {
     match decision {
         Decision::UpToDate(time) => Class::UpToDate(time),
         Decision::Run(reason) => Class::Run(reason),
+        Decision::MayRun { reason, last_change } => Class::MayRun { reason, last_change },
         Decision::Ask(_) => Class::NeedsProbe,
     }
 }

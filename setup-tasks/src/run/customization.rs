@@ -7,10 +7,9 @@ use super::driver::Driver;
 use super::last_change::newest_by;
 use super::rows::{Frame, Rows};
 use super::walk::Considered;
-use crate::earlier::EarlierTasks;
+use crate::earlier::{EarlierTasks, LastChange};
 use crate::object::RowId;
 use crate::report::{RunError, TaskReport};
-use crate::stamp::Timestamp;
 use crate::task::run_context::ContextExit;
 
 impl Driver<'_> {
@@ -36,39 +35,40 @@ impl Driver<'_> {
         };
         let is_called = frame.is_host() && self.scope.is_single_task();
         if !is_called && inner.core().model_readonly == Some(true) {
-            let time = newest_by(&inner, &self.records, self.scope.cx.mode).await?;
-            self.pass_on(frame, row, time, || Cow::Borrowed(name));
-            return Ok(Considered::At(time));
+            let change = newest_by(&inner, &self.records, self.scope.cx.mode).await?.into();
+            self.pass_on(frame, row, change, || Cow::Borrowed(name));
+            return Ok(Considered::At(change));
         }
         self.position.contexts.push(context);
         self.results.enter();
         // A subscription of the row limits the changes that reach its tasks.
         let subscription = frame.object.subscription(row, &frame.object.features(row));
-        let inherited = self.position.earlier.newest_for(subscription).map(Cow::into_owned);
+        let inherited = self.position.earlier.of(subscription).into_owned();
         let inside = EarlierTasks::of_frame(inherited, inner.subscribes());
         self.position.outer.push(std::mem::replace(&mut self.position.earlier, inside));
         Ok(Considered::Enter(self.scope.customization_frame(frame, row, inner)))
     }
 
-    /// Leaves a customization, and reports its row in the frame around it. The time of the row is
-    /// that of its newest task.
+    /// Leaves a customization, and reports its row in the frame around it. The last change of the row
+    /// is that of its tasks.
     pub(super) async fn leave_customization(
         &mut self,
         outer: &Frame,
         row: RowId,
         exit: ContextExit,
-    ) -> Result<Option<Timestamp>, RunError> {
+    ) -> Result<LastChange, RunError> {
         let left = self.leave_context(exit).await;
         let subtasks = self.results.leave();
         self.report_nested(outer);
-        let (object, time) = (&outer.object, subtasks.iter().filter_map(|task| task.time).max());
+        let changes = subtasks.iter().map(|task| task.last_change);
+        let (object, change) = (&outer.object, changes.fold(LastChange::default(), LastChange::or));
         let name = object.stamp_name(row);
         let inside = self.leave_earlier();
-        self.position.earlier.merge(inside.newest().cloned());
-        self.pass_on(outer, row, time, || Cow::Borrowed(name));
-        let report = TaskReport::of_subtasks(name, object.describe(row), subtasks, time);
+        self.position.earlier.merge(inside.all());
+        self.pass_on(outer, row, change, || Cow::Borrowed(name));
+        let report = TaskReport::of_subtasks(name, object.describe(row), subtasks, change);
         self.results.tasks.push(report);
-        left.map(|()| time)
+        left.map(|()| change)
     }
 
     /// Returns to the earlier tasks of the frame around the innermost one, and returns those of the

@@ -20,7 +20,7 @@ use super::walk::{Considered, Passed, Walked};
 use super::{Options, RunRole};
 use crate::BoxFuture;
 use crate::decide::Reason;
-use crate::earlier::EarlierTasks;
+use crate::earlier::{EarlierTasks, LastChange};
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::{DynObject, Features, ObjectCore, Permit, ResumePoint, RowId, RunGuard};
@@ -267,7 +267,7 @@ impl Driver<'_> {
             }
         }
         let subscription = object.subscription(row, &has);
-        let dependency = if has.dependencies { Box::pin(self.dependencies(frame, row)).await? } else { None };
+        let dependencies = if has.dependencies { Some(Box::pin(self.dependencies(frame, row)).await?) } else { None };
         let (resources, requested) = (self.position.contexts.resources(), self.requested_work());
         // The questions are gathered in a box, since few tasks have any.
         let observation = match has.observed {
@@ -277,11 +277,11 @@ impl Driver<'_> {
         let (forced, mode) = (self.scope.is_forced(frame, name), self.scope.cx.mode);
         let entry = self.records.next(name);
         let verify = has.is_slow() && self.scope.verifies(object);
-        let mut newest = self.position.earlier.newest_for(subscription);
-        if let Some(own) = dependency.filter(|own| newest.as_ref().is_none_or(|newest| newest.time < own.time)) {
-            newest = Some(Cow::Owned(own));
+        let mut changes = self.position.earlier.of(subscription);
+        if let Some(own) = &dependencies {
+            changes.to_mut().merge(own);
         }
-        let known = KnownFacts { forced, entry, newest: newest.as_deref(), verify };
+        let known = KnownFacts { forced, entry, verify, ..KnownFacts::default() }.after(&changes);
         let probe = TaskProbe { object, row, entry, resources, observation: observation.as_deref(), mode };
         // Outside of a plan, no work is recorded. This saves a copy of the future for each task with
         // a probe.
@@ -295,10 +295,13 @@ impl Driver<'_> {
         match probed {
             Ok(Probed { verdict: Verdict::UpToDate(time), .. }) => {
                 self.up_to_date(frame, row, name, time);
-                Ok(Considered::At(time))
+                Ok(Considered::At(time.into()))
             }
             Ok(Probed { verdict: Verdict::Run(reason), hash }) => {
                 Box::pin(self.run_or_plan(DueTask { frame, row, reason, hash })).await
+            }
+            Ok(Probed { verdict: Verdict::MayRun { reason, last_change }, .. }) => {
+                Ok(self.may_run(frame, row, reason, last_change))
             }
             Err(error) => self.fail_or_defer(frame, row, requested.as_ref(), error),
         }
@@ -320,11 +323,12 @@ impl Driver<'_> {
         let Executed { end, duration } = self.execute(&session, &due).await?;
         let (status, time) = end.result(self.scope.object, &due)?;
         self.report_nested(frame);
-        self.pass_on(frame, row, time, || Cow::Borrowed(due.name()));
+        let change = LastChange::from(time);
+        self.pass_on(frame, row, change, || Cow::Borrowed(due.name()));
         let (name, description) = (due.name(), frame.object.describe(row));
-        let report = TaskReport::up_to_date(name, description, time);
+        let report = TaskReport::up_to_date(name, description, change);
         self.results.tasks.push(TaskReport { status, duration, reason: Some(due.reason), ..report });
-        Ok(Considered::At(time))
+        Ok(Considered::At(change))
     }
 
     /// Reports the tasks that other tasks ran through their handles, if the walk is at the host's
@@ -338,29 +342,29 @@ impl Driver<'_> {
     /// Reports that a task is up to date, and passes on its time.
     pub(super) fn up_to_date(&mut self, frame: &Frame, row: RowId, name: &'static str, time: Option<Timestamp>) {
         self.emit(frame, row, || EventKind::TaskAlreadyRun);
-        self.pass_on(frame, row, time, || Cow::Borrowed(name));
-        self.report_up_to_date(frame, row, time);
+        self.pass_on(frame, row, time.into(), || Cow::Borrowed(name));
+        self.report_up_to_date(frame, row, time.into());
     }
 
-    pub(super) fn report_up_to_date(&mut self, frame: &Frame, row: RowId, time: Option<Timestamp>) {
+    pub(super) fn report_up_to_date(&mut self, frame: &Frame, row: RowId, change: LastChange) {
         self.results.up_to_date += 1;
         // A fleet needs only the number of these tasks. A customization also needs their reports
         // because its time depends on them.
         if self.scope.options.role == RunRole::Standalone || !frame.is_host() {
             let object = &frame.object;
-            self.results.tasks.push(TaskReport::up_to_date(object.stamp_name(row), object.describe(row), time));
+            self.results.tasks.push(TaskReport::up_to_date(object.stamp_name(row), object.describe(row), change));
         }
     }
 
-    /// Passes on the time when a row last changed something to later tasks, which compare with it.
+    /// Passes on the last change of a row to later tasks, which compare with it.
     pub(super) fn pass_on(
         &mut self,
         frame: &Frame,
         row: RowId,
-        time: Option<Timestamp>,
+        change: LastChange,
         which: impl FnOnce() -> Cow<'static, str>,
     ) {
-        self.position.earlier.add(|| frame.object.name(row), time, which);
+        self.position.earlier.add(|| frame.object.name(row), change, which);
     }
 
     /// Enters the contexts and brings up the system dependencies of a task. Returns the context of

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use super::classify::KnownFacts;
 use super::probe::{TaskProbe, Verdict};
-use crate::object::{DynObject, RowId};
+use crate::decide::Reason;
+use crate::earlier::LastChange;
+use crate::object::{DynObject, Features, RowId};
 use crate::report::RunError;
-use crate::stamp::{Records, Timestamp};
+use crate::stamp::{Entry, Records, Timestamp};
 use crate::task::category::TaskCategory;
+use crate::task::row::TaskMeta;
 use crate::work::Mode;
 
 /// Returns the time when a task last changed something. A customization has the time of its newest
@@ -63,8 +66,21 @@ async fn task_by(
     let known = KnownFacts { entry, ..KnownFacts::default() };
     match probe.probe(&has, &known, None).await?.verdict {
         Verdict::UpToDate(time) => Ok(time),
-        Verdict::Run(_) => Ok(None),
+        Verdict::Run(_) | Verdict::MayRun { .. } => Ok(None),
     }
+}
+
+/// Returns the last change of a task that would run, as far as its declaration and its record show it.
+pub(super) fn after_run(meta: &TaskMeta, reason: &Reason, entry: Option<&Entry>, has: &Features) -> LastChange {
+    let entry = entry.filter(|entry| entry.attempt.is_none());
+    let last_change = entry.and_then(|entry| entry.last_change(has.completion));
+    // A check that runs in every run and has no outcome changes nothing.
+    if *reason == Reason::Always && !meta.reports {
+        return last_change.into();
+    }
+    // Without a record of the last change, any run of the task counts as a change.
+    let may_be_unchanged = (meta.reports || meta.restat) && last_change.is_some();
+    if may_be_unchanged { LastChange::open(last_change) } else { LastChange::CERTAIN }
 }
 
 fn customization(object: &Arc<dyn DynObject>, row: RowId) -> Result<Arc<dyn DynObject>, RunError> {

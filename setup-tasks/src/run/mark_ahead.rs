@@ -28,10 +28,10 @@ impl Driver<'_> {
             return None;
         }
         let mut earlier = self.position.earlier.clone();
-        earlier.add(|| object.name(current), Some(time), || Cow::Borrowed(task));
-        let newest = earlier.newest_for(object.subscription(row, &has));
+        earlier.add(|| object.name(current), Some(time).into(), || Cow::Borrowed(task));
+        let changes = earlier.of(object.subscription(row, &has));
         let (forced, entry) = (self.scope.is_forced(frame, has.stamp_name), self.records.get(has.stamp_name));
-        let known = KnownFacts { forced, entry, newest: newest.as_deref(), verify: false };
+        let known = KnownFacts { forced, entry, ..KnownFacts::default() }.after(&changes);
         (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_requested()).then_some(has.stamp_name)
     }
 

@@ -196,7 +196,7 @@ impl Driver<'_> {
     pub(super) fn record_nested(&self, nested: &[NestedTask]) {
         for task in nested.iter().filter(|task| task.time.is_some()) {
             if let Some(row) = self.scope.object.row(task.name) {
-                self.record_row(row, task.time, ResultScope::AllRequests);
+                self.record_row(row, task.time.into(), ResultScope::AllRequests);
             }
         }
     }
@@ -208,7 +208,7 @@ fn executed(report: &TaskReport) -> Vec<NestedTask> {
     let mut all: Vec<_> = report.subtasks.iter().flat_map(executed).collect();
     if matches!(report.status, TaskStatus::Ran | TaskStatus::Unchanged | TaskStatus::Skipped) {
         let is_change = report.status == TaskStatus::Ran;
-        all.push(NestedTask { name: report.task, time: report.time, is_change });
+        all.push(NestedTask { name: report.task, time: report.last_change.time, is_change });
     }
     all
 }

@@ -147,7 +147,8 @@ impl Driver<'_> {
             return Timestamp::default();
         }
         let position = &self.position;
-        let changes = position.outer.iter().chain([&position.earlier]).filter_map(|earlier| earlier.newest());
+        let changes =
+            position.outer.iter().chain([&position.earlier]).filter_map(|earlier| earlier.all().newest.as_ref());
         changes.map(|newest| newest.time).max().unwrap_or_default()
     }
 

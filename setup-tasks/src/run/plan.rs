@@ -1,19 +1,20 @@
-//! The work of a plan. Instead of executing tasks, it reports the tasks that would run, and the
-//! tasks that are decided only after an earlier task has run.
+//! The work of a plan. Instead of executing tasks, it reports the tasks that would run, those that run
+//! if an earlier task changes something, and those that are decided only after an earlier task has run.
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use super::driver::Driver;
+use super::driver::{Driver, Position};
 use super::helper_call::call_helper;
+use super::last_change::after_run;
 use super::rows::Frame;
 use super::walk::Considered;
 use crate::decide::Reason;
+use crate::earlier::LastChange;
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::RowId;
-use crate::report::RunError;
-use crate::report::{TaskReport, Undecided};
+use crate::report::{RunError, TaskReport, TaskStatus, Undecided};
 use crate::stamp::Timestamp;
 use crate::task::context::LazyContext;
 use crate::task::file_change::FileChange;
@@ -38,40 +39,51 @@ impl Driver<'_> {
         self.scope.is_plan().then(Arc::default)
     }
 
+    /// Returns the first earlier task that the plan expects to change something, perhaps or certainly.
+    /// A task of a customization comes after the tasks before the customization.
+    fn pending(&self) -> Option<&Cow<'static, str>> {
+        let Position { earlier, outer, .. } = &self.position;
+        std::iter::once(earlier).chain(outer.iter().rev()).find_map(|earlier| earlier.all().pending())
+    }
+
     /// Returns the reason why a check that failed in a plan may succeed later: an earlier task
     /// would run first, or a task that the check itself requested. Returns `None` if the failure is
     /// final.
     fn undecided_by(&self, requested: Option<&Arc<RequestedWork>>, error: &RunError) -> Option<Undecided> {
-        let newest = self.position.earlier.newest().filter(|_| self.scope.is_plan());
-        let earlier = newest.filter(|newest| newest.time >= Timestamp::UNDECIDED);
+        let earlier = self.pending().filter(|_| self.scope.is_plan()).map(|which| which.clone().into_owned());
         let by_request = || requested.and_then(|requested| requested.would_run().map(str::to_owned));
-        let until = earlier.map(|newest| newest.which.clone().into_owned()).or_else(by_request)?;
-        Some(Undecided { until, error: Some(explain(error)) })
+        let until = earlier.or_else(by_request)?;
+        Some(Undecided { until, error: explain(error) })
     }
 
-    /// Reports a task as undecided. Later tasks run if it runs.
+    /// Reports a task as undecided. Later tasks run if it changes something.
     pub(super) fn undecided(&mut self, frame: &Frame, row: RowId, undecided: Undecided) -> Considered {
-        let (object, name) = (&frame.object, frame.object.stamp_name(row));
         self.emit(frame, row, || EventKind::TaskUndecided { undecided: undecided.clone() });
-        self.pass_on(frame, row, Some(Timestamp::UNDECIDED), || name.into());
-        self.results.tasks.push(TaskReport::undecided(name, object.describe(row), undecided));
-        Considered::At(Some(Timestamp::UNDECIDED))
+        let has = frame.object.features(row);
+        let last_change = self.records.get(has.stamp_name).and_then(|entry| entry.last_change(has.completion));
+        let report = self.report_of(frame, row, TaskStatus::Undecided, LastChange::open(last_change));
+        self.add_report(frame, row, TaskReport { undecided: Some(undecided), ..report })
+    }
+
+    /// Reports a task that runs if an earlier one changes something.
+    pub(super) fn may_run(
+        &mut self,
+        frame: &Frame,
+        row: RowId,
+        reason: Reason,
+        last_change: Option<Timestamp>,
+    ) -> Considered {
+        self.emit(frame, row, || EventKind::TaskMayRun { reason: reason.clone() });
+        let report = self.report_of(frame, row, TaskStatus::MayRun, LastChange::open(last_change));
+        self.add_report(frame, row, TaskReport { reason: Some(reason), ..report })
     }
 
     /// Reports that a task would run.
     pub(super) async fn plan(&mut self, frame: &Frame, row: RowId, reason: Reason) -> Result<Considered, RunError> {
-        let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let newest = self.position.earlier.newest().map(|newest| newest.time);
-        if let (Reason::DependencyNewer { which }, Some(Timestamp::UNDECIDED)) = (&reason, newest) {
-            let until = which.clone().into_owned();
-            return Ok(self.undecided(frame, row, Undecided { until, error: None }));
-        }
         self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
-        // A check that runs in every run and reports no change passes on its last one.
-        let is_unchanged = reason == Reason::Always && !object.meta(row).reports;
-        let last_change = self.records.get(name).and_then(|entry| entry.last_change(false));
-        let time = if is_unchanged { last_change } else { Some(Timestamp::FUTURE) };
-        let mut report = TaskReport::would_run(name, object.describe(row), reason);
+        let change = self.change_by_run(frame, row, &reason).await?;
+        let mut report = self.report_of(frame, row, TaskStatus::WouldRun, change);
+        report.reason = Some(reason);
         if self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff) {
             let requested = self.requested_work();
             match recording(self.scope.cx.work, requested.as_ref(), self.changes(frame, row)).await {
@@ -79,18 +91,64 @@ impl Driver<'_> {
                 Err(error) => report.undecided = Some(self.undecided_by(requested.as_ref(), &error).ok_or(error)?),
             }
         }
-        self.pass_on(frame, row, time, || Cow::Borrowed(name));
-        report.time = time;
+        Ok(self.add_report(frame, row, report))
+    }
+
+    fn report_of(&self, frame: &Frame, row: RowId, status: TaskStatus, change: LastChange) -> TaskReport {
+        let (object, name) = (&frame.object, frame.object.stamp_name(row));
+        TaskReport { status, ..TaskReport::up_to_date(name, object.describe(row), change) }
+    }
+
+    /// Adds the report on a task, and passes its last change on.
+    fn add_report(&mut self, frame: &Frame, row: RowId, report: TaskReport) -> Considered {
+        let change = report.last_change;
+        self.pass_on(frame, row, change, || Cow::Borrowed(report.task));
         self.results.tasks.push(report);
-        Ok(Considered::At(time))
+        Considered::At(change)
+    }
+
+    /// Returns the last change of a task after the run that the plan expects.
+    async fn change_by_run(&self, frame: &Frame, row: RowId, reason: &Reason) -> Result<LastChange, RunError> {
+        let has = frame.object.features(row);
+        let change = after_run(&frame.object.meta(row), reason, self.records.get(has.stamp_name), &has);
+        if !change.may_change {
+            return Ok(change);
+        }
+        Ok(match self.would_change(frame, row).await {
+            Some(true) => LastChange::CERTAIN,
+            Some(false) if !self.is_behind_pending(frame, row).await? => change.time.into(),
+            Some(false) | None => change,
+        })
+    }
+
+    /// Returns whether a task would change something in the present state, as far as its kind can
+    /// tell. An error is left to the run that would meet it.
+    async fn would_change(&self, frame: &Frame, row: RowId) -> Option<bool> {
+        let (object, requested, cx) = (&frame.object, self.requested_work(), self.context_to_plan(frame, row));
+        let call = call_helper(|| object.would_change(row, &cx));
+        let answer = recording(self.scope.cx.work, requested.as_ref(), call).await;
+        // The answer does not hold if it relies on work that was only planned.
+        let is_early = requested.is_some_and(|requested| requested.would_run().is_some());
+        answer.ok().flatten().flatten().filter(|_| !is_early)
+    }
+
+    /// Returns whether a task comes after another one that may change what it finds.
+    async fn is_behind_pending(&self, frame: &Frame, row: RowId) -> Result<bool, RunError> {
+        let depends = frame.object.features(row).dependencies;
+        Ok(self.pending().is_some() || (depends && self.dependencies(frame, row).await?.pending().is_some()))
+    }
+
+    /// Returns the context of the methods that look ahead at a run of a task.
+    fn context_to_plan<'f>(&'f self, frame: &'f Frame, row: RowId) -> LazyContext<'f> {
+        let name = frame.object.stamp_name(row);
+        LazyContext::new(&frame.object, name, self.records.get(name), self.position.contexts.resources())
     }
 
     /// Returns the changes that a task would make to files.
     async fn changes(&self, frame: &Frame, row: RowId) -> Result<Vec<FileChange>, RunError> {
-        let (object, name) = (&frame.object, frame.object.stamp_name(row));
-        let cx = LazyContext::new(object, name, self.records.get(name), self.position.contexts.resources());
+        let (object, cx) = (&frame.object, self.context_to_plan(frame, row));
         let changes = call_helper(|| object.changes(row, &cx)).await;
-        let failed = |source| RunError::check(&self.scope.object.core().id, name, "preview", source);
+        let failed = |source| RunError::check(&self.scope.object.core().id, cx.task, "preview", source);
         Ok(changes.map_err(failed)?.unwrap_or_default())
     }
 

@@ -30,6 +30,7 @@ pub(crate) struct TaskProbe<'a> {
 #[derive(Debug, PartialEq)]
 pub(crate) enum Verdict {
     Run(Reason),
+    MayRun { reason: Reason, last_change: Option<Timestamp> },
     UpToDate(Option<Timestamp>),
 }
 
@@ -70,6 +71,7 @@ impl TaskProbe<'_> {
                     continue;
                 }
                 Decision::Run(reason) => Verdict::Run(reason),
+                Decision::MayRun { reason, last_change } => Verdict::MayRun { reason, last_change },
                 Decision::UpToDate(time) => Verdict::UpToDate(time),
             };
             let hash = if let Fact::Known(hash) = facts.hash { Some(hash) } else { None };

@@ -15,49 +15,43 @@ use super::rows::Frame;
 use super::walk::Considered;
 use super::{Options, RunRole};
 use crate::BoxFuture;
-use crate::decide::Newest;
 use crate::depends::RelatedTask;
+use crate::earlier::{Changes, LastChange};
 use crate::object::Permit;
 use crate::object::{AnyObject, DynObject, RowId};
 use crate::object::{ProgressQuery, TaskRecorded};
 use crate::report::ObjectReport;
 use crate::report::RunError;
-use crate::stamp::Timestamp;
 use crate::task::context::LazyContext;
 use crate::wait::WaitCondition;
 use crate::work::{Mode, RequestCx, WorkContext};
 
 impl Driver<'_> {
-    /// Considers a relationship, and returns its time. Later tasks are compared with the tasks of
-    /// the other objects.
+    /// Considers a relationship, and returns its last change. Later tasks are compared with the tasks
+    /// of the other objects.
     pub(super) async fn relation(&mut self, frame: &Frame, row: RowId) -> Result<Considered, RunError> {
         let object = &frame.object;
-        let Some(to) = object.related(row) else { return Ok(Considered::At(None)) };
+        let Some(to) = object.related(row) else { return Ok(Considered::At(LastChange::default())) };
         let requested = self.requested_work();
         let others = match recording(self.scope.cx.work, requested.as_ref(), self.relatives(frame, row, &to)).await {
             Ok(others) => others,
             Err(error) => return self.fail_or_defer(frame, row, requested.as_ref(), error),
         };
-        let newest = check(self.scope.object, &others, &to, &self.scope.cx).await?;
-        let time = newest.as_ref().map(|newest| newest.time);
-        if let Some(Newest { which, .. }) = newest {
-            self.pass_on(frame, row, time, || which);
-        }
-        self.report_up_to_date(frame, row, time);
-        Ok(Considered::At(time))
+        let changes = check(self.scope.object, &others, &to, &self.scope.cx).await?;
+        self.position.earlier.add_all(|| object.name(row), &changes);
+        self.report_up_to_date(frame, row, changes.last());
+        Ok(Considered::At(changes.last()))
     }
 
-    /// Considers the tasks of other objects on which the kind of a task depends. Returns the newest
-    /// change among them, with which only this task compares.
-    pub(super) async fn dependencies(&self, frame: &Frame, row: RowId) -> Result<Option<Newest>, RunError> {
-        let mut newest = None;
+    /// Considers the tasks of other objects on which the kind of a task depends. Returns their
+    /// changes, with which only this task compares.
+    pub(super) async fn dependencies(&self, frame: &Frame, row: RowId) -> Result<Changes, RunError> {
+        let mut changes = Changes::default();
         for dependency in frame.object.dependencies(row) {
             let (other, to) = dependency.parts();
-            if let Some(change) = check(self.scope.object, &[other], &to, &self.scope.cx).await? {
-                Newest::keep_later(&mut newest, Some(change.time), || change.which);
-            }
+            changes.merge(&check(self.scope.object, &[other], &to, &self.scope.cx).await?);
         }
-        Ok(newest)
+        Ok(changes)
     }
 
     /// Returns the related objects. The method of a relationship is called once per request and
@@ -89,37 +83,37 @@ impl Driver<'_> {
     }
 }
 
-/// Brings the related tasks up to date as far as the relationship requires, and returns the newest
-/// of them.
+/// Brings the related tasks up to date as far as the relationship requires, and returns their
+/// changes.
 pub(super) async fn check(
     object: &Arc<dyn DynObject>,
     others: &[AnyObject],
     related: &RelatedTask,
     cx: &RequestCx<'_>,
-) -> Result<Option<Newest>, RunError> {
-    let mut newest: Option<Newest> = None;
+) -> Result<Changes, RunError> {
+    let mut changes = Changes::default();
     for other in others {
-        let time = time_of(other, related, cx).await.map_err(|source| RunError::Related {
+        let change = change_of(other, related, cx).await.map_err(|source| RunError::Related {
             object: object.core().id.to_string(),
             other: other.id().to_owned(),
             task: related.task,
             source: source.into(),
         })?;
-        Newest::keep_later(&mut newest, time, || Cow::Owned(format!("{}/{}", other.id(), related.task)));
+        changes.add(change, || Cow::Owned(format!("{}/{}", other.id(), related.task)));
     }
-    Ok(newest)
+    Ok(changes)
 }
 
-async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -> Result<Option<Timestamp>, RunError> {
+async fn change_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -> Result<LastChange, RunError> {
     let row = super::find_task(&other.0, related.task)?;
     let is_plan = cx.mode.is_plan();
     if cx.excludes(other.id()) || other.readonly() {
-        return last_change(&other.0, row, cx.mode).await;
+        return Ok(last_change(&other.0, row, cx.mode).await?.into());
     }
     let permit = Permit::of(other.0.core(), cx.mode);
     // A real run does not change an object whose own configuration allows only plans.
     if !is_plan && permit.is_none() {
-        return last_change(&other.0, row, cx.mode).await;
+        return Ok(last_change(&other.0, row, cx.mode).await?.into());
     }
     if related.ready && !is_plan {
         crate::ready::ready(&other.0, cx.work).await?;
@@ -127,10 +121,10 @@ async fn time_of(other: &AnyObject, related: &RelatedTask, cx: &RequestCx<'_>) -
     if related.run_if_needed || (related.ready && is_plan) {
         return considered(&other.0, row, permit, cx).await;
     }
-    last_change(&other.0, row, cx.mode).await
+    Ok(last_change(&other.0, row, cx.mode).await?.into())
 }
 
-/// Returns the time of a task that was considered since the query began. The task may have been
+/// Returns the last change of a task that was considered since the query began. The task may have been
 /// considered already. Otherwise this waits until a run in progress has considered it, but not for
 /// the end of that run, or considers it now.
 async fn considered(
@@ -138,7 +132,7 @@ async fn considered(
     row: RowId,
     permit: Option<Permit>,
     cx: &RequestCx<'_>,
-) -> Result<Option<Timestamp>, RunError> {
+) -> Result<LastChange, RunError> {
     let mode = cx.mode;
     let (core, query) = (other.core(), ProgressQuery::of(cx, &**other, row));
     let progress = core.progress(mode);
@@ -170,7 +164,7 @@ async fn considered(
         drop(lock);
         return match progress.result(query, row) {
             Some(known) => known,
-            None => last_change(other, row, mode).await,
+            None => Ok(last_change(other, row, mode).await?.into()),
         };
     }
 }

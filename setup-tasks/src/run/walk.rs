@@ -9,6 +9,7 @@ use super::execute::DueTask;
 use super::probe::TaskProbe;
 use super::rows::{Frame, FrameRows, Rows};
 use crate::decide::Reason;
+use crate::earlier::LastChange;
 use crate::object::{Features, ResultScope, RowId};
 use crate::observer::Observed;
 use crate::report::RunError;
@@ -35,10 +36,10 @@ pub(super) enum Passed {
 
 /// The result of considering a row.
 pub(super) enum Considered {
-    /// The time of the task, if it has one. Later tasks are compared with it.
-    At(Option<Timestamp>),
-    /// The time of a task that the fleet's tags do not select.
-    Unselected(Option<Timestamp>),
+    /// The last change of the row. Later tasks are compared with it.
+    At(LastChange),
+    /// The last change of a task that the fleet's tags do not select.
+    Unselected(LastChange),
     /// The row is a customization, whose rows come next.
     Enter(Frame),
     /// Another process changed the records, so the walk starts again.
@@ -69,11 +70,17 @@ enum Look {
 
 /// The known part of the decision about a pending task.
 #[derive(Default)]
-pub(super) struct PartialDecision {
-    /// The reason to run. Without a reason, a probe decides.
-    pub(super) reason: Option<Reason>,
+struct PartialDecision {
+    /// The answer, if a probe is not needed for it.
+    due: Option<Due>,
     /// The hash text, if the hash function was called.
-    pub(super) hash: Option<String>,
+    hash: Option<String>,
+}
+
+/// A decision by which a task is not up to date.
+enum Due {
+    Run(Reason),
+    MayRun { reason: Reason, last_change: Option<Timestamp> },
 }
 
 impl Driver<'_> {
@@ -87,8 +94,10 @@ impl Driver<'_> {
                     let follower = rows.follower();
                     self.position.follower = follower.filter(|&row| !self.scope.is_passed_over(rows.frame(), row));
                     match self.consider(rows.frame(), pending).await? {
-                        Considered::At(time) => self.record(rows.frame(), row, time, ResultScope::AllRequests),
-                        Considered::Unselected(time) => self.record(rows.frame(), row, time, ResultScope::OwnRequest),
+                        Considered::At(change) => self.record(rows.frame(), row, change, ResultScope::AllRequests),
+                        Considered::Unselected(change) => {
+                            self.record(rows.frame(), row, change, ResultScope::OwnRequest);
+                        }
                         Considered::Enter(frame) => rows.enter(frame, &self.scope),
                         Considered::Restart => return Ok(Walked::Restart),
                     }
@@ -98,8 +107,8 @@ impl Driver<'_> {
                 }
                 None => {
                     let Some(row) = rows.leave() else { return Ok(Walked::All) };
-                    let time = self.leave_customization(rows.frame(), row, ContextExit::Done).await?;
-                    self.record(rows.frame(), row, time, ResultScope::AllRequests);
+                    let change = self.leave_customization(rows.frame(), row, ContextExit::Done).await?;
+                    self.record(rows.frame(), row, change, ResultScope::AllRequests);
                 }
             }
             rows.refresh(&self.scope);
@@ -131,7 +140,7 @@ impl Driver<'_> {
             let has = frame.object.features(row);
             let name = has.stamp_name;
             let time = if let Some(nested) = self.nested_task(name) {
-                self.pass_on(frame, row, nested.time, || Cow::Borrowed(name));
+                self.pass_on(frame, row, nested.time.into(), || Cow::Borrowed(name));
                 nested.time
             } else {
                 match self.look_at(frame, row, &has, calls) {
@@ -172,8 +181,8 @@ impl Driver<'_> {
         let mode = self.scope.cx.mode;
         let entry = self.records.next(has.stamp_name);
         let verify = has.is_slow() && self.scope.verifies(&frame.object);
-        let newest = self.position.earlier.newest_for(frame.object.subscription(row, has));
-        let known = KnownFacts { forced, entry, newest: newest.as_deref(), verify };
+        let changes = self.position.earlier.of(frame.object.subscription(row, has));
+        let known = KnownFacts { forced, entry, verify, ..KnownFacts::default() }.after(&changes);
         let mut partial = PartialDecision::default();
         let mut class = classify(has, &known);
         // A plan records the work that a helper method requests, and that needs a future.
@@ -188,7 +197,8 @@ impl Driver<'_> {
         }
         match class {
             Class::UpToDate(time) => return Ok(Look::UpToDate(time)),
-            Class::Run(reason) => partial.reason = Some(reason),
+            Class::Run(reason) => partial.due = Some(Due::Run(reason)),
+            Class::MayRun { reason, last_change } => partial.due = Some(Due::MayRun { reason, last_change }),
             Class::NeedsProbe => {}
         }
         self.records.go_back(position);
@@ -205,26 +215,29 @@ impl Driver<'_> {
             TaskCategory::Task if !self.scope.is_selected(frame, row) => {
                 Ok(Considered::Unselected(self.unselected(frame, row, has)))
             }
-            TaskCategory::Task => match partial.reason {
-                Some(reason) => Box::pin(self.run_or_plan(DueTask { frame, row, reason, hash: partial.hash })).await,
+            TaskCategory::Task => match partial.due {
+                Some(Due::Run(reason)) => {
+                    Box::pin(self.run_or_plan(DueTask { frame, row, reason, hash: partial.hash })).await
+                }
+                Some(Due::MayRun { reason, last_change }) => Ok(self.may_run(frame, row, reason, last_change)),
                 None => self.probe_task(frame, row, has, partial.hash).await,
             },
         }
     }
 
     /// Records the result of a row of the object itself, which notifies its dependents.
-    fn record(&self, frame: &Frame, row: RowId, time: Option<Timestamp>, scope: ResultScope) {
+    fn record(&self, frame: &Frame, row: RowId, change: LastChange, scope: ResultScope) {
         if frame.is_host() {
-            self.record_row(row, time, scope);
+            self.record_row(row, change, scope);
         }
     }
 
     /// Records the result of a row of the object itself.
-    pub(super) fn record_row(&self, row: RowId, time: Option<Timestamp>, scope: ResultScope) {
+    pub(super) fn record_row(&self, row: RowId, change: LastChange, scope: ResultScope) {
         let Some(progress) = self.scope.progress else { return };
         // Within a customization, the tasks before the host's current row count.
         let earlier = self.position.outer.first().unwrap_or(&self.position.earlier);
-        progress.record(row, time, scope, earlier);
+        progress.record(row, change, scope, earlier);
         if let Some(session) = self.access.session() {
             session.considered(row);
         }
@@ -240,10 +253,10 @@ impl Driver<'_> {
     }
 
     /// Passes on the time when an unselected task last changed something.
-    fn unselected(&mut self, frame: &Frame, row: RowId, has: Features) -> Option<Timestamp> {
+    fn unselected(&mut self, frame: &Frame, row: RowId, has: Features) -> LastChange {
         let name = has.stamp_name;
-        let time = self.records.get(name).and_then(|entry| entry.last_change(has.completion));
-        self.pass_on(frame, row, time, || Cow::Borrowed(name));
-        time
+        let change = self.records.get(name).and_then(|entry| entry.last_change(has.completion)).into();
+        self.pass_on(frame, row, change, || Cow::Borrowed(name));
+        change
     }
 }

@@ -30,7 +30,7 @@ impl Clock {
     /// Returns a time that is later than all times that this clock returned or observed.
     pub fn now(&self) -> Timestamp {
         let wall = Timestamp::from((self.wall)()).0;
-        let next = |last: u64| wall.max(last.saturating_add(1)).min(Timestamp::UNDECIDED.0 - 1);
+        let next = |last: u64| wall.max(last.saturating_add(1)).min(Timestamp::FUTURE.0 - 1);
         let last = self.last.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| Some(next(last)));
         Timestamp(next(last.unwrap_or_else(|last| last)))
     }
@@ -40,7 +40,7 @@ impl Clock {
         // The load comes first, so that threads share the cache line while no task runs, instead of
         // taking it from each other.
         if self.last.load(Ordering::Relaxed) < seen.0 {
-            self.last.fetch_max(seen.0.min(Timestamp::UNDECIDED.0 - 1), Ordering::Relaxed);
+            self.last.fetch_max(seen.0.min(Timestamp::FUTURE.0 - 1), Ordering::Relaxed);
         }
     }
 }

@@ -11,9 +11,6 @@ pub struct Timestamp(pub u64);
 impl Timestamp {
     /// The time of a task that would run. It is later than every stamp.
     pub(crate) const FUTURE: Self = Self(u64::MAX);
-    /// The time of a task that may run. It is later than every stamp, and earlier than the time of
-    /// a task that would run.
-    pub(crate) const UNDECIDED: Self = Self(u64::MAX - 1);
 }
 
 impl From<SystemTime> for Timestamp {

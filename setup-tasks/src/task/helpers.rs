@@ -104,7 +104,7 @@ impl<K> NewTask<K> {
     }
 
     /// Adds a dependency on a task of another object, as a relationship does. The other task is
-    /// considered first; this task and all later ones run if the other task ran later.
+    /// considered first; this task and all later ones run if the other task changed something later.
     /// [`AnyObject::depends_on`](crate::AnyObject::depends_on) creates the dependency. Its `before`
     /// is ignored here.
     pub fn depends_on(mut self, dependency: Dependency) -> Self {

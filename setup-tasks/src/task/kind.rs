@@ -112,6 +112,13 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         async { Ok(Vec::new()) }
     }
 
+    /// Returns whether the task would change something if it ran now, or `None` if only a run can
+    /// tell. Dry runs call this method for a task that would run, in order to decide about later
+    /// tasks. The method must change nothing, and must be cheap.
+    fn would_change(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Option<bool>>> + Send {
+        async { Ok(None) }
+    }
+
     /// Checks that the value makes sense with the model. Checks of a layout call this method; they
     /// run no tasks.
     fn check(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<()>> + Send {
@@ -150,6 +157,9 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     fn differences_dyn(&self, model: &T, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>>;
     #[doc(hidden)]
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>>;
+    #[doc(hidden)]
+    fn would_change_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext)
+    -> Option<BoxFuture<'a, Result<Option<bool>>>>;
     #[doc(hidden)]
     fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>>;
     #[doc(hidden)]
@@ -209,6 +219,14 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
 
     fn changes_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<Vec<FileChange>>>> {
         Some(Box::pin(self.kind.changes(model, cx)))
+    }
+
+    fn would_change_dyn<'a>(
+        &'a self,
+        model: &'a T,
+        cx: &'a TaskContext,
+    ) -> Option<BoxFuture<'a, Result<Option<bool>>>> {
+        Some(Box::pin(self.kind.would_change(model, cx)))
     }
 
     fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>> {

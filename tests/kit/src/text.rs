@@ -13,12 +13,17 @@ pub fn lines(report: &ObjectReport) -> Vec<String> {
             TaskStatus::Unchanged => "unchanged",
             TaskStatus::Skipped => "skipped",
             TaskStatus::WouldRun => "would run",
+            TaskStatus::MayRun => "may run",
             TaskStatus::Undecided => "undecided",
             TaskStatus::Drifted => "drifted",
             _ => "?",
         };
         let undecided = task.undecided.as_ref().map(|undecided| format!(": {undecided}"));
-        let reason = task.reason.as_ref().map(|reason| format!(": {reason}")).or(undecided).unwrap_or_default();
+        let reason = task.reason.as_ref().map(|reason| match task.status {
+            TaskStatus::MayRun => format!(", {}", reason.condition()),
+            _ => format!(": {reason}"),
+        });
+        let reason = reason.or(undecided).unwrap_or_default();
         format!("{} {status}{reason}", task.task)
     };
     report.tasks.iter().map(line).collect()
@@ -56,6 +61,7 @@ fn line(event: &Event) -> String {
         EventKind::TaskSkipped => "skipped".to_owned(),
         EventKind::TaskWouldRun { reason } => format!("would run: {reason}"),
         EventKind::TaskDrifted { what } => format!("drifted: {}", Reason::Drifted { what: what.clone() }),
+        EventKind::TaskMayRun { reason } => format!("may run, {}", reason.condition()),
         EventKind::ChangedWhileRunning => "changed while running".to_owned(),
         EventKind::Waiting { holder } => format!("waiting for {holder}"),
         EventKind::ObjectReady => "is ready".to_owned(),
