@@ -429,7 +429,7 @@ async fn nothing_runs_on_a_readonly_object_for_those_that_depend_on_it() {
     Machine::SECOND.run(&server).await.unwrap();
     assert_eq!(
         lines(&client.as_any().plan().await.unwrap()).last().unwrap(),
-        "mount may run, if server/second changes something"
+        "mount would run: server/second changed something later"
     );
 }
 

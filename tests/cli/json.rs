@@ -19,7 +19,7 @@ fn up_prints_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
     let (first, last) = (&events[0], events.last().unwrap());
     assert!(first["event"] == "run_began" && first["objects"] == 4);
     assert!(last["event"] == "run_ended" && last["missed"] == 0);
-    assert_eq!(last["report"]["version"], 1);
+    assert_eq!(last["report"]["version"], 2);
     let of = |name: &'static str| events.iter().filter(move |event| event["event"] == name);
     assert_eq!(of("task_ran").count(), 7);
     assert!(of("task_ran").all(|event| event["duration_us"].is_u64() && event["description"].is_string()));
@@ -34,11 +34,11 @@ fn up_prints_every_event_on_a_line_with_a_version_and_ends_with_the_report() {
 fn plans_lists_states_and_histories_are_json_with_a_version() {
     let place = Project::new();
     let plan = &lines(&place.good(&["plan", "--json"]))[0];
-    assert!(plan["version"] == 1 && plan["dry_run"] == true);
+    assert!(plan["version"] == 2 && plan["dry_run"] == true);
     assert_eq!(plan["objects"][1]["tasks"][0]["reason"]["reason"], "never_ran");
     place.good(&["up"]);
     let status = &lines(&place.good(&["status", "--json"]))[0];
-    assert_eq!((&status["version"], &status["objects"][1]["tasks"][0]["state"]), (&2.into(), &"ran".into()));
+    assert_eq!((&status["version"], &status["objects"][1]["tasks"][0]["state"]), (&3.into(), &"ran".into()));
     let history = lines(&place.good(&["history", "--json", "ada/mount"]));
     assert!(history.len() == 1 && history[0]["version"] == 1 && history[0]["id"] == "ada");
     assert_eq!(history[0]["why"]["reason"], "never_ran");
