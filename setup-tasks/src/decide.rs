@@ -289,8 +289,8 @@ pub enum Decision {
     /// The task is up to date. Later tasks are compared with the time when it last changed
     /// something, if it has one.
     UpToDate(Option<Timestamp>),
-    /// The task runs if an earlier task changes something. A run never decides so, since it knows what
-    /// the earlier tasks have changed.
+    /// The task runs if an earlier task changes something. A run never makes this decision because it
+    /// knows the changes of the earlier tasks.
     MayRun {
         /// The reason for the run. It names the earlier task, or the first of several.
         reason: Reason,

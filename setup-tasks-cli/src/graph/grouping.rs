@@ -98,7 +98,8 @@ mod tests {
         let rows: Vec<_> = client.tasks.iter().map(|task| (&*task.name, task.counts.words(), task.reason())).collect();
         assert_eq!(rows[1].1, "2 would run, 1 not known");
         assert_eq!(rows[1].2, "files/main/publish changed something later, or another reason");
-        assert_eq!(rows[2], ("more", "up to date".to_owned(), String::new()));
+        assert_eq!(rows[2], ("unit", "may run".to_owned(), "if mount changes something".to_owned()));
+        assert_eq!(rows[3], ("more", "up to date".to_owned(), String::new()));
         assert_eq!(all.edges, [Edge { from: (1, 0), to: (0, 1), count: 2 }]);
         assert_eq!(all.object_count(), 4);
     }

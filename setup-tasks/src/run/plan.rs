@@ -121,8 +121,8 @@ impl Driver<'_> {
         })
     }
 
-    /// Returns whether a task would change something in the present state, as far as its kind can
-    /// tell. An error is left to the run that would meet it.
+    /// Returns whether a task would change something in the present state, or `None` if its kind
+    /// cannot compute it. An error is left to the run that would meet it.
     async fn would_change(&self, frame: &Frame, row: RowId) -> Option<bool> {
         let (object, requested, cx) = (&frame.object, self.requested_work(), self.context_to_plan(frame, row));
         let call = call_helper(|| object.would_change(row, &cx));

@@ -113,7 +113,7 @@ pub trait TaskKind<T>: Send + Sync + 'static {
     }
 
     /// Returns whether the task would change something if it ran now, or `None` if only a run can
-    /// tell. Dry runs call this method for a task that would run, in order to decide about later
+    /// determine it. Dry runs call this method for a task that would run, in order to decide about later
     /// tasks. The method must change nothing, and must be cheap.
     fn would_change(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Option<bool>>> + Send {
         async { Ok(None) }
