@@ -13,6 +13,7 @@ use super::rows::Frame;
 use crate::Result;
 use crate::decide::Reason;
 use crate::drift::Difference;
+use crate::earlier::LastChange;
 use crate::event::EventKind;
 use crate::object::{AnyObject, DynObject, Features, RowId};
 use crate::observer::{Answer, Board, Gathered, ObserveError, Observed, ObservedTask, Place, Question};
@@ -239,7 +240,7 @@ impl Driver<'_> {
     fn drifted(&mut self, frame: &Frame, row: RowId, what: Vec<Difference>) {
         self.emit(frame, row, || EventKind::TaskDrifted { what: what.clone() });
         let (name, description) = (frame.object.stamp_name(row), frame.object.describe(row));
-        let report = TaskReport::up_to_date(name, description, None);
+        let report = TaskReport::up_to_date(name, description, LastChange::default());
         let reason = Some(Reason::Drifted { what });
         self.results.tasks.push(TaskReport { status: TaskStatus::Drifted, reason, ..report });
     }

@@ -947,6 +947,7 @@ pub enum EventKind {
     TaskSkipped,
     TaskWouldRun { reason: Reason },
     TaskDrifted { what: Vec<Difference> },
+    TaskMayRun { reason: Reason },
     TaskUndecided { undecided: Undecided },
     ChangedWhileRunning,
     Waiting { holder: String },
@@ -1074,6 +1075,7 @@ pub enum ObjectStatus {
     Skipped,
     WouldRun,
     Undecided,
+    MayRun,
     Failed,
     DependencyFailed,
     Readonly,
@@ -1512,6 +1514,7 @@ pub enum ContextExit {
 pub enum Decision {
     Run(Reason),
     UpToDate(Option<Timestamp>),
+    MayRun { reason: Reason, last_change: Option<Timestamp> },
 }
 
 // setup_tasks::run::FileChange
@@ -1551,6 +1554,7 @@ impl ObjectReport {
     pub fn ran(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn unchanged(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn would_run(&self) -> impl Iterator<Item = &TaskReport> {}
+    pub fn may_run(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn undecided(&self) -> impl Iterator<Item = &TaskReport> {}
     pub fn is_up_to_date(&self) -> bool {}
     pub fn task(&self, name: &str) -> Option<&TaskReport> {}
@@ -1677,6 +1681,7 @@ pub enum TaskStatus {
     Skipped,
     Drifted,
     WouldRun,
+    MayRun,
     Undecided,
 }
 
@@ -1685,7 +1690,7 @@ pub enum TaskStatus {
 #[non_exhaustive]
 pub struct Undecided {
     pub until: String,
-    pub error: Option<String>,
+    pub error: String,
 }
 impl fmt::Display for Undecided {}
 
@@ -2167,6 +2172,11 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         _model: &T,
         _cx: &TaskContext,
     ) -> impl Future<Output = Result<Vec<FileChange>>> + Send {}
+    fn would_change(
+        &self,
+        _model: &T,
+        _cx: &TaskContext,
+    ) -> impl Future<Output = Result<Option<bool>>> + Send {}
     fn check(
         &self,
         _model: &T,
