@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 use setup_tasks::stamp::FileStamp;
 use setup_tasks::{Result, TaskContext};
 
+use crate::filesystem::ExpectedFile;
+
 const VERSION: u8 = 1;
 
 /// The record of one file that a task wrote.
@@ -40,13 +42,15 @@ impl FileRecord {
         Self { path: path.to_owned(), is_secret: false, mode: None, stamp: None }
     }
 
-    /// Returns whether the file had this content after the task had written it.
-    pub(crate) fn held(&self, content: &[u8], cx: &TaskContext) -> Result<bool> {
-        let Some(stamp) = &self.stamp else { return Ok(false) };
-        if self.is_secret {
-            return Ok(stamp.held_keyed(content, |hash| cx.keyed_hash(hash))?);
-        }
-        Ok(stamp.held(content))
+    /// Returns whether the file had a content of this hash after the task had written it.
+    pub(crate) fn held(&self, hash: Option<&[u8; 32]>, cx: &TaskContext) -> Result<bool> {
+        let (Some(stamp), Some(hash)) = (&self.stamp, hash) else { return Ok(false) };
+        Ok(if self.is_secret { *stamp.hash() == cx.keyed_hash(hash)? } else { stamp.hash() == hash })
+    }
+
+    /// Returns the file as an observer expects it. It gets no hash of a content that depends on a secret.
+    pub(crate) fn expected(&self) -> ExpectedFile {
+        ExpectedFile::new(&self.path, self.stamp.as_ref().filter(|_| !self.is_secret).map(|stamp| *stamp.hash()))
     }
 }
 

@@ -8,12 +8,13 @@ use serde::Serialize;
 use setup_tasks::layout::Dependency;
 use setup_tasks::observer::{Answer, Observed, Question};
 use setup_tasks::run::FileChange;
+use setup_tasks::stamp::FileStamp;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{Object, Outcome, Result, SetupTasks, TaskContext};
 
+use crate::drift::{differences, local_question, remote_question};
 use crate::file_record::{self, FileRecord};
-use crate::filesystem::{Filesystem, FilesystemAccess, file_change};
-use crate::local_files::{self, WrittenFiles};
+use crate::filesystem::{FileAttributes, FileState, Filesystem, FilesystemAccess, file_change};
 use crate::mode::{is_private, mode_of};
 use crate::rooted_directory::RootedDirectory;
 use crate::task::TemplateTask;
@@ -22,8 +23,8 @@ const NO_FILESYSTEM: &str = "cannot open the machine's filesystem";
 
 /// A task of a machine that copies the rendered templates of an object into the machine's filesystem. The object can be the machine
 /// itself. Each file goes to the path of its output, with its permissions; an identical file is left alone. The task
-/// reports [`Outcome::Unchanged`] if all files were identical. If checks are cheap ([`Filesystem::IS_CHEAP`]), it also runs when an
-/// installed file has changed.
+/// reports [`Outcome::Unchanged`] if all files were identical. It also runs when an installed file has changed: every run looks if
+/// checks are cheap ([`Filesystem::IS_CHEAP`]), otherwise runs that verify.
 ///
 /// ```
 /// use serde::Serialize;
@@ -73,12 +74,14 @@ pub struct InstallTemplates<H, M: SetupTasks> {
     of: Option<fn(&H) -> Object<M>>,
     cross_dependency: bool,
     relationship_ready: bool,
+    owner: Option<&'static str>,
+    group: Option<&'static str>,
 }
 
 impl<H, M: SetupTasks> InstallTemplates<H, M> {
     /// Returns a task for the templates of another object.
     pub const fn of(of: fn(&H) -> Object<M>) -> Self {
-        Self { of: Some(of), cross_dependency: true, relationship_ready: true }
+        Self { of: Some(of), cross_dependency: true, relationship_ready: true, owner: None, group: None }
     }
 
     /// Sets whether the task runs again after a template of the object was rendered again. The default is `true`. (The machine's own
@@ -86,6 +89,26 @@ impl<H, M: SetupTasks> InstallTemplates<H, M> {
     pub const fn cross_dependency(mut self, cross_dependency: bool) -> Self {
         self.cross_dependency = cross_dependency;
         self
+    }
+
+    /// Sets the owner of the files, by its name or by its number in digits. The default is the user who installs them.
+    pub const fn owner(mut self, owner: &'static str) -> Self {
+        self.owner = Some(owner);
+        self
+    }
+
+    /// Sets the group of the files, by its name or by its number in digits.
+    pub const fn group(mut self, group: &'static str) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// Returns the attributes of a file with this mode.
+    fn attributes(&self, mode: Option<u32>) -> FileAttributes {
+        let owned = |name: Option<&'static str>| name.map(str::to_owned);
+        let mut attributes = FileAttributes::new().mode(mode);
+        (attributes.owner, attributes.group) = (owned(self.owner), owned(self.group));
+        attributes
     }
 
     /// Sets whether the object is brought to ready first, so that its templates find everything that they use. The default is
@@ -108,7 +131,7 @@ impl<H, M: SetupTasks> InstallTemplates<H, M> {
 impl<T: SetupTasks> InstallTemplates<T, T> {
     /// Returns a task for the machine's own templates, whose tasks come before this one.
     pub const fn own() -> Self {
-        Self { of: None, cross_dependency: true, relationship_ready: false }
+        Self { of: None, cross_dependency: true, relationship_ready: false, owner: None, group: None }
     }
 }
 
@@ -119,6 +142,23 @@ impl<H: SetupTasks, M: SetupTasks> InstallTemplates<H, M> {
             Some(of) => Ok(of(model)),
             None => cx.object().downcast().context("the machine has another type"),
         }
+    }
+}
+
+/// Returns the records of the installed files whose content is known.
+fn installed_files(cx: &TaskContext) -> Result<Vec<FileRecord>> {
+    let files = file_record::decode(cx.kept())?;
+    Ok(files.into_iter().filter(|file| file.stamp.is_some()).collect())
+}
+
+/// Returns the content of a file according to the observation of the task, if that contains it.
+fn observed_content(cx: &TaskContext, path: &str) -> Option<Option<Vec<u8>>> {
+    let states = cx.answer()?.get::<Vec<FileState>>().ok()?;
+    let at = installed_files(cx).ok()?.iter().position(|file| file.path == path)?;
+    match states.get(at)? {
+        FileState::Missing => Some(None),
+        FileState::Present { content: Some(content), .. } => Some(Some(content.clone())),
+        FileState::Present { .. } | FileState::AsLeft => None,
     }
 }
 
@@ -146,7 +186,10 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             changes.push(match filesystem.local() {
                 Some(root) => root.change(path.as_ref(), &rendered, Some(template.mode_of(&rendered)), &kept)?,
                 None => {
-                    let before = filesystem.read(path.as_ref()).await?;
+                    let before = match observed_content(cx, path) {
+                        Some(content) => content,
+                        None => filesystem.read(cx, path.as_ref()).await?,
+                    };
                     file_change(path, before.as_deref(), &rendered, || {
                         file_record::was_secret(&kept, path).unwrap_or(false)
                     })
@@ -165,20 +208,23 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
     }
 
     async fn question(&self, model: &H, cx: &TaskContext) -> Result<Option<Question>> {
+        let files = installed_files(cx)?;
+        if files.is_empty() {
+            return Ok(None);
+        }
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
-        let Some(root) = filesystem.local().cloned() else { return Ok(None) };
-        let files = file_record::decode(cx.kept())?.into_iter().filter(|file| file.stamp.is_some());
-        let files = files
-            .map(|file| {
-                let mode = file.mode;
-                (file, mode)
-            })
-            .collect();
-        Ok(Some(WrittenFiles { root, files }.question(cx)))
+        Ok(Some(match filesystem.local() {
+            Some(root) => local_question(root.clone(), &files),
+            None => remote_question(filesystem, files.iter().map(FileRecord::expected).collect(), cx),
+        }))
     }
 
-    fn differences(&self, _model: &H, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
-        local_files::differences(answer)
+    fn differences(&self, _model: &H, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        let mut found = Vec::new();
+        for (file, state) in installed_files(cx)?.iter().zip(answer.get::<Vec<FileState>>()?) {
+            found.extend(differences(file, &self.attributes(file.mode), state, cx)?);
+        }
+        Ok(found)
     }
 
     fn dependencies(&self, model: &H) -> Vec<Dependency> {
@@ -208,12 +254,16 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             let content = rendered.read_now(output)?;
             let content = content.with_context(|| format!("`{}/{task}` is not rendered", object.as_any().id()))?;
             let mode = rendered.look(output)?.as_ref().and_then(mode_of);
+            let attributes = self.attributes(mode);
             let (was_installed, stamp) = match filesystem.local() {
                 Some(root) => {
-                    let put = root.put(output, &content, mode)?;
-                    (put.was_written, Some(put.stamp))
+                    let put = root.put(output, &content, &attributes)?;
+                    (put.was_written, put.stamp)
                 }
-                None => (filesystem.install(output, &content, mode).await?, None),
+                None => {
+                    let was_installed = filesystem.install(cx, output, &content, &attributes).await?;
+                    (was_installed, FileStamp::of_content(&content))
+                }
             };
             if was_installed {
                 outcome = Outcome::Done;
@@ -222,7 +272,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             let stamped = object.check_stamp(task).await?;
             let was_secret = stamped.and_then(|stamp| file_record::was_secret(&[&stamp.kept], template.output_name()));
             let is_secret = was_secret.unwrap_or(mode.is_some_and(is_private));
-            files.push(FileRecord::new(template.output_name(), is_secret, mode, stamp, cx)?);
+            files.push(FileRecord::new(template.output_name(), is_secret, mode, Some(stamp), cx)?);
         }
         cx.keep(file_record::encode(&files)?);
         Ok(outcome)

@@ -47,15 +47,16 @@
 
 #![warn(missing_docs, missing_debug_implementations)]
 
+mod drift;
 mod engine;
 mod error;
 mod file_record;
 mod filesystem;
 mod install;
-mod local_files;
 mod masking;
 mod mode;
 mod output;
+mod owners;
 mod rooted_directory;
 mod task;
 mod template;
@@ -67,7 +68,9 @@ mod value_cache;
 pub mod __private;
 
 pub use error::TemplateError;
-pub use filesystem::{Filesystem, FilesystemAccess, InstallError};
+pub use filesystem::{
+    ExpectedFile, FileAttributes, FileKind, FileStat, FileState, Filesystem, FilesystemAccess, InstallError,
+};
 pub use install::InstallTemplates;
 pub use rooted_directory::RootedDirectory;
 pub use task::{TEMPLATE_DIRECTORY, TemplateTask};

@@ -2,11 +2,15 @@
 
 use std::fs;
 use std::io;
+use std::path::Path;
 
 use cap_std::fs::{Dir, Metadata, OpenOptions};
 
 /// The mode of a new file for which none was given.
 pub(crate) const DEFAULT_MODE: u32 = 0o644;
+
+/// The numbers of an owner and a group. One that is `None` does not matter.
+pub(crate) type Owner = (Option<u32>, Option<u32>);
 
 /// Returns whether a file of that mode is readable by its owner alone.
 pub(crate) fn is_private(mode: u32) -> bool {
@@ -15,7 +19,7 @@ pub(crate) fn is_private(mode: u32) -> bool {
 
 #[cfg(unix)]
 mod system {
-    use super::{Dir, Metadata, OpenOptions, fs, io};
+    use super::{Dir, Metadata, OpenOptions, Owner, Path, fs, io};
 
     /// Opens without blocking, since a FIFO may have replaced the file just now.
     pub(crate) fn reading() -> OpenOptions {
@@ -45,6 +49,30 @@ mod system {
         Some(meta.permissions().mode() & 0o7777)
     }
 
+    pub(crate) fn owners_of(meta: &fs::Metadata) -> Option<(u32, u32)> {
+        use std::os::unix::fs::MetadataExt;
+        Some((meta.uid(), meta.gid()))
+    }
+
+    pub(crate) fn has_owner(meta: &Metadata, (owner, group): Owner) -> bool {
+        use cap_std::fs::MetadataExt;
+        owner.is_none_or(|owner| owner == meta.uid()) && group.is_none_or(|group| group == meta.gid())
+    }
+
+    pub(crate) fn set_owner(file: &fs::File, (owner, group): Owner, mode: Option<u32>) -> io::Result<()> {
+        use std::os::unix::fs::PermissionsExt;
+        if owner.is_none() && group.is_none() {
+            return Ok(());
+        }
+        std::os::unix::fs::fchown(file, owner, group)?;
+        // A change of the owner clears some bits of the mode.
+        mode.map_or(Ok(()), |mode| file.set_permissions(fs::Permissions::from_mode(mode)))
+    }
+
+    pub(crate) fn link(directory: &Dir, target: &Path, name: &Path) -> io::Result<()> {
+        directory.symlink_contents(target, name)
+    }
+
     pub(crate) fn file_type(meta: &Metadata) -> &'static str {
         use cap_std::fs::FileTypeExt;
         let kind = meta.file_type();
@@ -62,7 +90,7 @@ mod system {
 
 #[cfg(not(unix))]
 mod system {
-    use super::{Dir, Metadata, OpenOptions, fs, io};
+    use super::{Dir, Metadata, OpenOptions, Owner, Path, fs, io};
 
     pub(crate) fn reading() -> OpenOptions {
         let mut options = OpenOptions::new();
@@ -84,9 +112,25 @@ mod system {
         None
     }
 
+    pub(crate) fn owners_of(_: &fs::Metadata) -> Option<(u32, u32)> {
+        None
+    }
+
+    pub(crate) fn has_owner(_: &Metadata, _: Owner) -> bool {
+        true
+    }
+
+    pub(crate) fn set_owner(_: &fs::File, (owner, group): Owner, _: Option<u32>) -> io::Result<()> {
+        if owner.is_none() && group.is_none() { Ok(()) } else { Err(io::ErrorKind::Unsupported.into()) }
+    }
+
+    pub(crate) fn link(_: &Dir, _: &Path, _: &Path) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     pub(crate) fn file_type(_: &Metadata) -> &'static str {
         "no file"
     }
 }
 
-pub(crate) use system::{file_type, has_mode, mode_of, reading, sync, with_mode};
+pub(crate) use system::{file_type, has_mode, has_owner, link, mode_of, owners_of, reading, set_owner, sync, with_mode};

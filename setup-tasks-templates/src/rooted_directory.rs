@@ -11,12 +11,15 @@ use cap_std::fs::{Dir, OpenOptions};
 use setup_tasks::fs::{Directory, WholeFile, found};
 use setup_tasks::run::FileChange;
 use setup_tasks::stamp::{FileStamp, kind_of};
-use setup_tasks::task::Difference;
 use setup_tasks::{Result, TaskContext};
 
-use crate::file_record::{self, FileRecord};
-use crate::filesystem::{Filesystem, InstallError, file_change};
-use crate::mode::{DEFAULT_MODE, file_type, has_mode, is_private, mode_of, reading, sync, with_mode};
+use crate::file_record;
+use crate::filesystem::{FileAttributes, FileKind, FileStat, FileState, Filesystem, InstallError, file_change};
+use crate::mode::{
+    DEFAULT_MODE, Owner, file_type, has_mode, has_owner, is_private, link, mode_of, owners_of, reading, set_owner, sync,
+    with_mode,
+};
+use crate::owners::OwnerList;
 use crate::task::Rendered;
 
 /// A directory of this machine as the root of a filesystem. No installed file can land outside of it, whatever symbolic links it
@@ -24,16 +27,17 @@ use crate::task::Rendered;
 ///
 /// ```
 /// use std::path::Path;
-/// use setup_tasks_templates::RootedDirectory;
+/// use setup_tasks_templates::{FileAttributes, RootedDirectory};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let layout = setup_tasks::Layout::in_memory()?;
 /// # let root = layout.config().base_dir.join("root");
 /// let machine = RootedDirectory::new(&root);
-/// assert!(machine.install_now(Path::new("etc/hostname"), b"gw\n", Some(0o644))?);
-/// assert!(!machine.install_now(Path::new("etc/hostname"), b"gw\n", Some(0o644))?); // it is there already
+/// let attributes = FileAttributes::new().mode(0o644);
+/// assert!(machine.install_now(Path::new("etc/hostname"), b"gw\n", &attributes)?);
+/// assert!(!machine.install_now(Path::new("etc/hostname"), b"gw\n", &attributes)?); // it is there already
 /// assert_eq!(machine.read_now(Path::new("etc/hostname"))?.as_deref(), Some(&b"gw\n"[..]));
-/// assert!(machine.install_now(Path::new("../shadow"), b"", None).is_err());
+/// assert!(machine.install_now(Path::new("../shadow"), b"", &attributes).is_err());
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Debug)]
@@ -96,26 +100,36 @@ impl RootedDirectory {
     ///
     /// Fails if the path leads out of the root, by itself or by a symbolic link, if something other than a file is at the path, or
     /// if the operating system refuses.
-    pub fn install_now(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool, InstallError> {
-        Ok(self.put(path, content, mode)?.was_written)
+    pub fn install_now(
+        &self,
+        path: &Path,
+        content: &[u8],
+        attributes: &FileAttributes,
+    ) -> Result<bool, InstallError> {
+        Ok(self.put(path, content, attributes)?.was_written)
     }
 
-    /// Writes a file, unless one has the content and the mode already.
-    pub(crate) fn put(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<Installed, InstallError> {
+    /// Writes a file, unless one has the content and the attributes already.
+    pub(crate) fn put(
+        &self,
+        path: &Path,
+        content: &[u8],
+        attributes: &FileAttributes,
+    ) -> Result<Installed, InstallError> {
         require_plain(path)?;
         let error = |action| self.error(action, path);
-        let open = || {
-            fs::create_dir_all(&self.root)?;
-            Dir::open_ambient_dir(&self.root, ambient_authority())
-        };
-        let root = open().map_err(error("open the root of"))?;
-        let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        let (mode, owner) = (attributes.mode, self.owner_of(attributes)?);
+        let root = self.open_root(path)?;
         let existing = found(root.symlink_metadata(path)).map_err(error("look at"))?;
         match existing {
             // The file replaces the link itself, not its target.
             Some(meta) if meta.is_symlink() => require_inside(&root, path).map_err(error("follow"))?,
             Some(meta) if !meta.is_file() => return Err(self.in_place("write", path, file_type(&meta))),
-            Some(meta) if meta.len() == content.len() as u64 && mode.is_none_or(|mode| has_mode(&meta, mode)) => {
+            Some(meta)
+                if meta.len() == content.len() as u64
+                    && mode.is_none_or(|mode| has_mode(&meta, mode))
+                    && has_owner(&meta, owner) =>
+            {
                 if let Some(stamp) = self.unchanged(path, content)? {
                     return Ok(Installed { was_written: false, stamp });
                 }
@@ -123,14 +137,42 @@ impl RootedDirectory {
             Some(_) | None => {}
         }
         // From here on the directory is open by its handle, so renaming it has no effect.
-        let directory = if parent.as_os_str().is_empty() {
-            root
-        } else {
-            make_directories(&root, parent).map_err(error("create the directory of"))?;
-            root.open_dir(parent).map_err(error("open the directory of"))?
-        };
-        let stamp = replace(&directory, Path::new(name), content, mode).map_err(error("write"))?;
+        let (directory, name) = self.make_place(path)?;
+        let stamp = replace(&directory, Path::new(name), content, mode, owner).map_err(error("write"))?;
         Ok(Installed { was_written: true, stamp })
+    }
+
+    /// Opens the root, which is created if it does not exist.
+    fn open_root(&self, path: &Path) -> Result<Dir, InstallError> {
+        let open = || {
+            fs::create_dir_all(&self.root)?;
+            Dir::open_ambient_dir(&self.root, ambient_authority())
+        };
+        open().map_err(self.error("open the root of", path))
+    }
+
+    /// Opens the directory of a path, which is created if it does not exist, and returns it with the name of the file.
+    fn make_place<'p>(&self, path: &'p Path) -> Result<(Dir, &'p OsStr), InstallError> {
+        let root = self.open_root(path)?;
+        let (parent, name) = (path.parent().unwrap_or(Path::new("")), path.file_name().unwrap_or_default());
+        if parent.as_os_str().is_empty() {
+            return Ok((root, name));
+        }
+        make_directories(&root, parent).map_err(self.error("create the directory of", path))?;
+        Ok((root.open_dir(parent).map_err(self.error("open the directory of", path))?, name))
+    }
+
+    /// Returns the numbers of the owner and the group.
+    fn owner_of(&self, attributes: &FileAttributes) -> Result<Owner, InstallError> {
+        let number = |list: OwnerList, name: &Option<String>| {
+            name.as_ref().map(|name| list.number(self, name)).transpose()
+        };
+        Ok((number(OwnerList::Users, &attributes.owner)?, number(OwnerList::Groups, &attributes.group)?))
+    }
+
+    /// Returns the path of the root.
+    pub fn path(&self) -> &Path {
+        &self.root
     }
 
     /// Returns the stamp of a file, or `None` if its content differs from this one.
@@ -143,34 +185,77 @@ impl RootedDirectory {
         Ok((now == content).then(|| FileStamp::new(&meta, content)))
     }
 
-    /// Returns how a file differs from the one that the task wrote. The content is read only if the file's metadata has changed.
-    pub(crate) fn differences(
-        &self,
-        path: &Path,
-        file: &FileRecord,
-        mode: Option<u32>,
-        cx: &TaskContext,
-    ) -> Result<Vec<Difference>> {
-        let shown = path.display().to_string();
-        let Some(meta) = self.look(path)? else { return Ok(vec![Difference::new(shown, "is missing")]) };
-        if !meta.is_file() {
-            return Ok(vec![Difference::new(shown, format!("is {}", kind_of(meta.file_type())))]);
+    /// Returns the state of a file. The content is read only if the file's metadata is not that of its stamp.
+    pub(crate) fn state(&self, path: &Path, stamp: Option<&FileStamp>) -> Result<FileState, InstallError> {
+        let Some(meta) = self.look(path)? else { return Ok(FileState::Missing) };
+        if meta.is_file() && stamp.is_some_and(|stamp| stamp.vouches_for(&meta)) {
+            return Ok(FileState::AsLeft);
         }
-        let Some(left) = file.stamp.as_ref().filter(|left| !left.vouches_for(&meta)) else { return Ok(Vec::new()) };
-        let mut differences = Vec::new();
-        let is_same = || self.read_now(path)?.map_or(Ok(false), |content| file.held(&content, cx));
-        if meta.len() == 0 && left.size() > 0 {
-            differences.push(Difference::new(&shown, "is empty"));
-        } else if meta.len() != left.size() || !is_same()? {
-            differences.push(Difference::new(&shown, "content differs"));
+        let is_read = meta.is_file() && stamp.is_some_and(|stamp| stamp.size() == meta.len());
+        let content = if is_read { self.read_now(path)? } else { None };
+        let hash = content.map(|content| *blake3::hash(&content).as_bytes());
+        Ok(FileState::Present { stat: self.stat_of(path, &meta), hash, content: None })
+    }
+
+    /// Returns what is at a path, as [`Filesystem::stat`] does, without a future.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path leads out of the root, or if the operating system refuses.
+    pub fn stat_now(&self, path: &Path) -> Result<Option<FileStat>, InstallError> {
+        Ok(self.look(path)?.map(|meta| self.stat_of(path, &meta)))
+    }
+
+    fn stat_of(&self, path: &Path, meta: &fs::Metadata) -> FileStat {
+        let kind = match meta.file_type() {
+            kind if kind.is_file() => FileKind::File,
+            kind if kind.is_dir() => FileKind::Directory,
+            kind if kind.is_symlink() => FileKind::Symlink(fs::read_link(self.root.join(path)).unwrap_or_default()),
+            kind => FileKind::Other(kind_of(kind).to_owned()),
+        };
+        let mut attributes = FileAttributes::new().mode(mode_of(meta));
+        if let Some((owner, group)) = owners_of(meta) {
+            attributes.owner = Some(OwnerList::Users.name(self, owner));
+            attributes.group = Some(OwnerList::Groups.name(self, group));
         }
-        if let (Some(mode), Some(now)) = (mode, mode_of(&meta))
-            && mode != now
-        {
-            let difference = Difference::new(shown, format!("mode {now:04o}"));
-            differences.push(difference.instead_of(format!("{mode:04o}")));
+        FileStat::new(kind, meta.len(), attributes)
+    }
+
+    /// Creates a symbolic link as [`Filesystem::symlink`] does, without a future. The target may lie anywhere, but no file is
+    /// installed through a link that leads out of the root.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path leads out of the root, if something other than a file or a link is at the path, or if the operating
+    /// system refuses.
+    pub fn symlink_now(&self, path: &Path, target: &Path) -> Result<bool, InstallError> {
+        match self.stat_now(path)?.map(|stat| stat.kind) {
+            Some(FileKind::Symlink(now)) if now == target => return Ok(false),
+            None | Some(FileKind::File | FileKind::Symlink(_)) => {}
+            Some(FileKind::Directory | FileKind::Other(_)) => {
+                let kind = self.look(path)?.map_or("gone", |meta| kind_of(meta.file_type()));
+                return Err(self.in_place("replace", path, kind));
+            }
         }
-        Ok(differences)
+        let (directory, name) = self.make_place(path)?;
+        replace_by_link(&directory, Path::new(name), target).map_err(self.error("create the link", path))?;
+        Ok(true)
+    }
+
+    /// Removes a file or a symbolic link as [`Filesystem::remove`] does, without a future.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the path leads out of the root, if something other than a file or a link is at the path, or if the operating
+    /// system refuses.
+    pub fn remove_now(&self, path: &Path) -> Result<bool, InstallError> {
+        let Some(meta) = self.look(path)? else { return Ok(false) };
+        if !meta.is_file() && !meta.is_symlink() {
+            return Err(self.in_place("remove", path, kind_of(meta.file_type())));
+        }
+        let error = self.error("remove", path);
+        let root = Dir::open_ambient_dir(&self.root, ambient_authority()).map_err(&error)?;
+        Ok(found(root.remove_file(path)).map_err(error)?.is_some())
     }
 
     /// Returns the change that writing a text would make in a file. Texts that depend on a secret are hidden. For the old text, the
@@ -205,12 +290,30 @@ impl RootedDirectory {
 impl Filesystem for RootedDirectory {
     const IS_CHEAP: bool = true;
 
-    async fn read(&self, path: &Path) -> Result<Option<Vec<u8>>> {
+    async fn read(&self, _cx: &TaskContext, path: &Path) -> Result<Option<Vec<u8>>> {
         Ok(self.read_now(path)?)
     }
 
-    async fn install(&self, path: &Path, content: &[u8], mode: Option<u32>) -> Result<bool> {
-        Ok(self.install_now(path, content, mode)?)
+    async fn stat(&self, _cx: &TaskContext, path: &Path) -> Result<Option<FileStat>> {
+        Ok(self.stat_now(path)?)
+    }
+
+    async fn install(
+        &self,
+        _cx: &TaskContext,
+        path: &Path,
+        content: &[u8],
+        attributes: &FileAttributes,
+    ) -> Result<bool> {
+        Ok(self.install_now(path, content, attributes)?)
+    }
+
+    async fn symlink(&self, _cx: &TaskContext, path: &Path, target: &Path) -> Result<bool> {
+        Ok(self.symlink_now(path, target)?)
+    }
+
+    async fn remove(&self, _cx: &TaskContext, path: &Path) -> Result<bool> {
+        Ok(self.remove_now(path)?)
     }
 
     fn local(&self) -> Option<&RootedDirectory> {
@@ -244,13 +347,20 @@ fn make_directories(root: &Dir, path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file whole and durably, and returns its stamp.
-fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> io::Result<FileStamp> {
+fn replace(
+    directory: &Dir,
+    name: &Path,
+    content: &[u8],
+    mode: Option<u32>,
+    owner: Owner,
+) -> io::Result<FileStamp> {
     // File systems take times from a clock that ticks every few milliseconds. This time is exact, so a change of the content within
     // the same tick gives the file another time.
     let exact = SystemTime::now();
     let directory = OpenDirectory(directory);
     let file = WholeFile::new(content).mode(mode.unwrap_or(DEFAULT_MODE)).modified(exact).durable();
     let mut draft = file.draft_in(&directory)?;
+    set_owner(draft.file(), owner, mode)?;
     let written = draft.file().metadata()?;
     draft.rename_to(name.as_os_str())?;
     let meta = draft.file().metadata()?;
@@ -262,6 +372,15 @@ fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>) -> i
     } else {
         FileStamp::unsure(&meta, content)
     })
+}
+
+/// Creates a symbolic link in place of what is at the path. A link that another process has just created is replaced, too.
+fn replace_by_link(directory: &Dir, name: &Path, target: &Path) -> io::Result<()> {
+    let draft = format!(".setup-tasks-link-{}-{}", std::process::id(), name.display());
+    found(directory.remove_file(&draft))?;
+    link(directory, target, Path::new(&draft))?;
+    directory.rename(&draft, directory, name).inspect_err(|_| drop(directory.remove_file(&draft)))?;
+    sync(directory)
 }
 
 /// A directory of the filesystem, by its handle.

@@ -11,8 +11,9 @@ use setup_tasks::{InjectionKey, Outcome, Result, TaskContext};
 
 use crate::engine::Engine;
 use crate::error::TemplateError;
+use crate::drift::{differences, local_question};
 use crate::file_record::{self, FileRecord};
-use crate::local_files::{self, WrittenFiles};
+use crate::filesystem::{FileAttributes, FileState};
 use crate::masking::{Mask, Masking};
 use crate::mode::DEFAULT_MODE;
 use crate::output;
@@ -117,6 +118,13 @@ impl TemplateTask {
         Ok((RootedDirectory::new(cx.stamp_path_without_creating()), output.as_ref()))
     }
 
+    /// Returns the record of the rendered file. It is unknown if the task was marked as done.
+    fn rendered_file(&self, cx: &TaskContext) -> Result<FileRecord> {
+        let name = self.output_name();
+        let kept = file_record::decode(cx.kept())?.into_iter().find(|file| file.path == name);
+        Ok(kept.unwrap_or_else(|| FileRecord::unknown(name)))
+    }
+
     /// Returns the mode of the file. A text that depends on a secret is private unless the task sets a mode.
     pub(crate) fn mode_of(&self, rendered: &Rendered) -> u32 {
         self.mode.unwrap_or(if rendered.is_secret { 0o600 } else { DEFAULT_MODE })
@@ -156,7 +164,7 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         cx.stamp_path()?;
         let (root, output) = self.place(cx)?;
         let mode = self.mode_of(&rendered);
-        let put = root.put(output, rendered.text.as_bytes(), Some(mode))?;
+        let put = root.put(output, rendered.text.as_bytes(), &FileAttributes::new().mode(mode))?;
         let file = FileRecord::new(self.output_name(), rendered.is_secret, Some(mode), Some(put.stamp), cx)?;
         cx.keep(file_record::encode(&[file])?);
         Ok(if put.was_written { Outcome::Done } else { Outcome::Unchanged })
@@ -175,17 +183,18 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
     }
 
     async fn question(&self, _model: &M, cx: &TaskContext) -> Result<Option<Question>> {
-        let (root, output) = self.place(cx)?;
-        let kept = file_record::decode(cx.kept())?.into_iter();
-        let file = kept.filter(|file| file.stamp.is_some()).find(|file| Path::new(&file.path) == output);
-        // The task was marked as done, or an older version rendered it. All that can be checked is that the file exists.
-        let file = file.unwrap_or_else(|| FileRecord::unknown(self.output_name()));
-        let mode = self.mode.or(file.mode);
-        Ok(Some(WrittenFiles { root, files: vec![(file, mode)] }.question(cx)))
+        // Nothing is known of a file that the task never rendered.
+        if cx.last_run().0.is_none() {
+            return Ok(None);
+        }
+        Ok(Some(local_question(self.place(cx)?.0, &[self.rendered_file(cx)?])))
     }
 
-    fn differences(&self, _model: &M, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
-        local_files::differences(answer)
+    fn differences(&self, _model: &M, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        let file = self.rendered_file(cx)?;
+        let wanted = FileAttributes::new().mode(self.mode.or(file.mode));
+        let states = answer.get::<Vec<FileState>>()?;
+        states.first().map_or_else(|| Ok(Vec::new()), |state| differences(&file, &wanted, state, cx))
     }
 
     async fn changes(&self, model: &M, cx: &TaskContext) -> Result<Vec<FileChange>> {

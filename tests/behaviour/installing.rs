@@ -11,7 +11,7 @@ use serde::Serialize;
 use setup_tasks::Layout;
 use setup_tasks::prelude::*;
 use setup_tasks::run::{FileChange, TaskStatus};
-use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
+use setup_tasks_templates::{FileAttributes, FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
 
 use test_kit::{Scratch, chain, lines};
 
@@ -215,7 +215,7 @@ fn nothing_that_is_installed_leads_out_of_the_root() {
     symlink("loop", root.join("loop")).unwrap();
     symlink("etc", root.join("inside")).unwrap();
     let directory = RootedDirectory::new(&root);
-    let install = |path: &str| directory.install_now(Path::new(path), b"mine", Some(0o644));
+    let install = |path: &str| directory.install_now(Path::new(path), b"mine", &FileAttributes::new().mode(0o644));
     for path in [
         "",
         ".",
@@ -264,7 +264,7 @@ fn a_link_within_the_root_is_replaced_itself() {
     let directory = RootedDirectory::new(&root);
     for (link, to) in links {
         symlink(to, root.join(link)).unwrap();
-        assert!(directory.install_now(Path::new(link), b"mine", Some(0o644)).unwrap(), "{link}");
+        assert!(directory.install_now(Path::new(link), b"mine", &FileAttributes::new().mode(0o644)).unwrap(), "{link}");
         let meta = root.join(link).symlink_metadata().unwrap();
         assert!(meta.is_file() && std::fs::read_to_string(root.join(link)).unwrap() == "mine", "{link}");
     }
@@ -275,7 +275,7 @@ fn a_link_within_the_root_is_replaced_itself() {
     // A link to a file with the same content is replaced, too.
     std::fs::write(root.join("same"), "mine").unwrap();
     symlink("same", root.join("link")).unwrap();
-    assert!(directory.install_now(Path::new("link"), b"mine", None).unwrap());
+    assert!(directory.install_now(Path::new("link"), b"mine", &FileAttributes::new()).unwrap());
     assert!(root.join("link").symlink_metadata().unwrap().is_file());
 }
 
@@ -287,7 +287,7 @@ fn drafts_that_a_killed_process_of_the_same_number_left_do_not_matter() {
         std::fs::write(place.path().join(draft), "left").unwrap();
     }
     let directory = RootedDirectory::new(place.path());
-    assert!(directory.install_now(Path::new("motd"), b"mine", None).unwrap());
+    assert!(directory.install_now(Path::new("motd"), b"mine", &FileAttributes::new()).unwrap());
     assert_eq!(std::fs::read_to_string(place.path().join("motd")).unwrap(), "mine");
 }
 
@@ -301,14 +301,14 @@ fn a_non_file_is_an_error_that_names_it_and_is_never_opened() {
     symlink("fifo", root.join("link")).unwrap();
     let directory = RootedDirectory::new(&root);
     for (path, kind) in [("fifo", "a FIFO"), ("socket", "a socket"), ("directory", "a directory")] {
-        let error = chain(directory.install_now(Path::new(path), b"mine", None).unwrap_err());
+        let error = chain(directory.install_now(Path::new(path), b"mine", &FileAttributes::new()).unwrap_err());
         assert!(error.contains(&format!("root/{path}`: it is {kind}")) && error.contains("help: "), "{error}");
         let error = chain(directory.read_now(Path::new(path)).unwrap_err());
         assert!(error.contains(&format!("cannot read `{}`: it is {kind}", root.join(path).display())), "{error}");
     }
     let error = chain(directory.read_now(Path::new("link")).unwrap_err());
     assert!(error.contains("link`: it is a FIFO"), "{error}");
-    assert!(directory.install_now(Path::new("link"), b"mine", None).unwrap(), "the link is replaced");
+    assert!(directory.install_now(Path::new("link"), b"mine", &FileAttributes::new()).unwrap(), "the link is replaced");
 }
 
 #[test]
@@ -336,7 +336,7 @@ fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
         });
         let (mut made, mut tried) = (0, 0_u32);
         while tried < 2_000 || (made < 5 && tried < 1_000_000) {
-            made += u32::from(directory.install_now(Path::new("etc/x"), &tried.to_le_bytes(), None).is_ok());
+            made += u32::from(directory.install_now(Path::new("etc/x"), &tried.to_le_bytes(), &FileAttributes::new()).is_ok());
             tried += 1;
         }
         ended.store(true, Ordering::Relaxed);

@@ -18,7 +18,7 @@ use setup_tasks::prelude::*;
 use setup_tasks::run::TaskStatus;
 use setup_tasks::stamp::FilesStore;
 use setup_tasks::{Config, Deferred, InjectionKey, Layout};
-use setup_tasks_templates::RootedDirectory;
+use setup_tasks_templates::{FileAttributes, RootedDirectory};
 use test_kit::setting;
 
 /// A model with three tasks. All depend on the generation, and the last one also on the second task
@@ -116,7 +116,7 @@ fn install(base: &Path) -> Result<()> {
     for i in setting("FROM", 0).. {
         let name = format!("f{}", i % 3);
         let path = Path::new("etc/conf.d").join(&name);
-        root.install_now(&path, format!("{i}\n").repeat(INSTALLED_LINES).as_bytes(), None)?;
+        root.install_now(&path, format!("{i}\n").repeat(INSTALLED_LINES).as_bytes(), &FileAttributes::new())?;
         note(base, &name, &i.to_string())?;
     }
     Ok(())

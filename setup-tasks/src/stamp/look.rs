@@ -59,9 +59,18 @@ impl FileStamp {
         self.look.vouches_for(&Look::of(meta), self.recorded)
     }
 
-    /// Returns whether the file had this content when it was recorded.
-    pub fn held(&self, content: &[u8]) -> bool {
-        self.size() == content.len() as u64 && self.digest == *blake3::hash(content).as_bytes()
+    /// Records a file of another machine, whose metadata this system does not know. Each check compares
+    /// the content.
+    pub fn of_content(content: &[u8]) -> Self {
+        let size = content.len() as u64;
+        let look = Look { size, modified: Timestamp(0), changed: Timestamp(0), inode: 0 };
+        Self { digest: *blake3::hash(content).as_bytes(), look, recorded: Timestamp(0) }
+    }
+
+    /// Returns the BLAKE3 hash of the content that the file had when it was recorded, or the hash under
+    /// a private key for a stamp that is [`keyed`](Self::keyed).
+    pub fn hash(&self) -> &[u8; 32] {
+        &self.digest
     }
 
     /// Replaces the hash of the content with a hash under a private key, for a content that depends
@@ -74,16 +83,6 @@ impl FileStamp {
     pub fn keyed<E>(mut self, hash: impl FnOnce(&[u8]) -> Result<[u8; 32], E>) -> Result<Self, E> {
         self.digest = hash(&self.digest)?;
         Ok(self)
-    }
-
-    /// Returns whether the file had this content when it was recorded, for a stamp that is
-    /// [`keyed`](Self::keyed).
-    ///
-    /// # Errors
-    ///
-    /// Returns the error of `hash`.
-    pub fn held_keyed<E>(&self, content: &[u8], hash: impl FnOnce(&[u8]) -> Result<[u8; 32], E>) -> Result<bool, E> {
-        Ok(self.size() == content.len() as u64 && self.digest == hash(blake3::hash(content).as_bytes())?)
     }
 
     /// Returns the size of the file in bytes.
