@@ -251,7 +251,9 @@ impl InstallError {
         match self {
             Self::Outside { .. } => Some("write a relative path without `..`".into()),
             Self::InPlace { .. } => Some("move it away, or choose another path".into()),
-            Self::Unknown { what, .. } => Some(format!("create the {what} in an earlier task, or write its number").into()),
+            Self::Unknown { what, .. } => {
+                Some(format!("create the {what} in an earlier task, or write its number").into())
+            }
             Self::Io { .. } => None,
         }
     }

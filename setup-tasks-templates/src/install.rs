@@ -151,14 +151,14 @@ fn installed_files(cx: &TaskContext) -> Result<Vec<FileRecord>> {
     Ok(files.into_iter().filter(|file| file.stamp.is_some()).collect())
 }
 
-/// Returns the content of a file according to the observation of the task, if that contains it.
-fn observed_content(cx: &TaskContext, path: &str) -> Option<Option<Vec<u8>>> {
-    let states = cx.answer()?.get::<Vec<FileState>>().ok()?;
-    let at = installed_files(cx).ok()?.iter().position(|file| file.path == path)?;
-    match states.get(at)? {
-        FileState::Missing => Some(None),
-        FileState::Present { content: Some(content), .. } => Some(Some(content.clone())),
-        FileState::Present { .. } | FileState::AsLeft => None,
+/// Returns the content of a file, which the observation of the task may contain.
+async fn content_of<F: Filesystem>(filesystem: &F, path: &str, cx: &TaskContext) -> Result<Option<Vec<u8>>> {
+    let states = cx.answer().and_then(|answer| answer.get::<Vec<FileState>>().ok());
+    let at = installed_files(cx)?.iter().position(|file| file.path == path);
+    match states.zip(at).and_then(|(states, at)| states.get(at)) {
+        Some(FileState::Missing) => Ok(None),
+        Some(FileState::Present { content: Some(content), .. }) => Ok(Some(content.clone())),
+        Some(FileState::Present { .. } | FileState::AsLeft) | None => filesystem.read(cx, path.as_ref()).await,
     }
 }
 
@@ -186,10 +186,7 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
             changes.push(match filesystem.local() {
                 Some(root) => root.change(path.as_ref(), &rendered, Some(template.mode_of(&rendered)), &kept)?,
                 None => {
-                    let before = match observed_content(cx, path) {
-                        Some(content) => content,
-                        None => filesystem.read(cx, path.as_ref()).await?,
-                    };
+                    let before = content_of(&filesystem, path, cx).await?;
                     file_change(path, before.as_deref(), &rendered, || {
                         file_record::was_secret(&kept, path).unwrap_or(false)
                     })

@@ -49,6 +49,7 @@ mod system {
         Some(meta.permissions().mode() & 0o7777)
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "other systems have no owners")]
     pub(crate) fn owners_of(meta: &fs::Metadata) -> Option<(u32, u32)> {
         use std::os::unix::fs::MetadataExt;
         Some((meta.uid(), meta.gid()))
@@ -133,4 +134,6 @@ mod system {
     }
 }
 
-pub(crate) use system::{file_type, has_mode, has_owner, link, mode_of, owners_of, reading, set_owner, sync, with_mode};
+pub(crate) use system::{
+    file_type, has_mode, has_owner, link, mode_of, owners_of, reading, set_owner, sync, with_mode,
+};

@@ -16,8 +16,8 @@ use setup_tasks::{Result, TaskContext};
 use crate::file_record;
 use crate::filesystem::{FileAttributes, FileKind, FileStat, FileState, Filesystem, InstallError, file_change};
 use crate::mode::{
-    DEFAULT_MODE, Owner, file_type, has_mode, has_owner, is_private, link, mode_of, owners_of, reading, set_owner, sync,
-    with_mode,
+    DEFAULT_MODE, Owner, file_type, has_mode, has_owner, is_private, link, mode_of, owners_of, reading, set_owner,
+    sync, with_mode,
 };
 use crate::owners::OwnerList;
 use crate::task::Rendered;
@@ -100,12 +100,7 @@ impl RootedDirectory {
     ///
     /// Fails if the path leads out of the root, by itself or by a symbolic link, if something other than a file is at the path, or
     /// if the operating system refuses.
-    pub fn install_now(
-        &self,
-        path: &Path,
-        content: &[u8],
-        attributes: &FileAttributes,
-    ) -> Result<bool, InstallError> {
+    pub fn install_now(&self, path: &Path, content: &[u8], attributes: &FileAttributes) -> Result<bool, InstallError> {
         Ok(self.put(path, content, attributes)?.was_written)
     }
 
@@ -164,9 +159,8 @@ impl RootedDirectory {
 
     /// Returns the numbers of the owner and the group.
     fn owner_of(&self, attributes: &FileAttributes) -> Result<Owner, InstallError> {
-        let number = |list: OwnerList, name: &Option<String>| {
-            name.as_ref().map(|name| list.number(self, name)).transpose()
-        };
+        let number =
+            |list: OwnerList, name: &Option<String>| name.as_ref().map(|name| list.number(self, name)).transpose();
         Ok((number(OwnerList::Users, &attributes.owner)?, number(OwnerList::Groups, &attributes.group)?))
     }
 
@@ -347,13 +341,7 @@ fn make_directories(root: &Dir, path: &Path) -> io::Result<()> {
 }
 
 /// Writes a file whole and durably, and returns its stamp.
-fn replace(
-    directory: &Dir,
-    name: &Path,
-    content: &[u8],
-    mode: Option<u32>,
-    owner: Owner,
-) -> io::Result<FileStamp> {
+fn replace(directory: &Dir, name: &Path, content: &[u8], mode: Option<u32>, owner: Owner) -> io::Result<FileStamp> {
     // File systems take times from a clock that ticks every few milliseconds. This time is exact, so a change of the content within
     // the same tick gives the file another time.
     let exact = SystemTime::now();

@@ -9,9 +9,9 @@ use setup_tasks::run::FileChange;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{InjectionKey, Outcome, Result, TaskContext};
 
+use crate::drift::{differences, local_question};
 use crate::engine::Engine;
 use crate::error::TemplateError;
-use crate::drift::{differences, local_question};
 use crate::file_record::{self, FileRecord};
 use crate::filesystem::{FileAttributes, FileState};
 use crate::masking::{Mask, Masking};

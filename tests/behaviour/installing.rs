@@ -1,5 +1,6 @@
 //! Tests of the installation of rendered templates into a machine's filesystem, from which no path leads out.
 
+use std::borrow::Cow;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
@@ -8,10 +9,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde::Serialize;
-use setup_tasks::Layout;
+use setup_tasks::observer::{Answer, Answers, Observer, Question, QuestionData};
 use setup_tasks::prelude::*;
 use setup_tasks::run::{FileChange, TaskStatus};
-use setup_tasks_templates::{FileAttributes, FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
+use setup_tasks::{BoxFuture, Layout, Secret};
+use setup_tasks_templates::{
+    ExpectedFile, FileAttributes, FileKind, FileStat, FileState, Filesystem, FilesystemAccess, InstallTemplates,
+    RootedDirectory, TemplateTask, template,
+};
 
 use test_kit::{Scratch, chain, lines};
 
@@ -336,11 +341,220 @@ fn a_directory_that_becomes_a_link_meanwhile_leads_nowhere() {
         });
         let (mut made, mut tried) = (0, 0_u32);
         while tried < 2_000 || (made < 5 && tried < 1_000_000) {
-            made += u32::from(directory.install_now(Path::new("etc/x"), &tried.to_le_bytes(), &FileAttributes::new()).is_ok());
+            made += u32::from(
+                directory.install_now(Path::new("etc/x"), &tried.to_le_bytes(), &FileAttributes::new()).is_ok(),
+            );
             tried += 1;
         }
         ended.store(true, Ordering::Relaxed);
         assert!(made > 0, "some got through");
     });
     assert_eq!(std::fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+/// A filesystem of another machine: a directory that counts as slow. With `joins`, the machine answers the questions about files
+/// together with others.
+#[derive(Clone)]
+struct Remote {
+    root: RootedDirectory,
+    reads: Arc<Mutex<Vec<String>>>,
+    joins: bool,
+}
+
+impl Remote {
+    fn note(&self, what: &str, path: &Path) {
+        self.reads.lock().unwrap().push(format!("{what} {}", path.display()));
+    }
+}
+
+impl Filesystem for Remote {
+    async fn read(&self, _cx: &TaskContext, path: &Path) -> Result<Option<Vec<u8>>> {
+        self.note("read", path);
+        Ok(self.root.read_now(path)?)
+    }
+
+    async fn stat(&self, _cx: &TaskContext, path: &Path) -> Result<Option<FileStat>> {
+        self.note("stat", path);
+        Ok(self.root.stat_now(path)?)
+    }
+
+    async fn install(
+        &self,
+        _cx: &TaskContext,
+        path: &Path,
+        content: &[u8],
+        attributes: &FileAttributes,
+    ) -> Result<bool> {
+        self.note("install", path);
+        Ok(self.root.install_now(path, content, attributes)?)
+    }
+
+    async fn symlink(&self, _cx: &TaskContext, path: &Path, target: &Path) -> Result<bool> {
+        Ok(self.root.symlink_now(path, target)?)
+    }
+
+    async fn remove(&self, _cx: &TaskContext, path: &Path) -> Result<bool> {
+        Ok(self.root.remove_now(path)?)
+    }
+
+    fn question(&self, _cx: &TaskContext, files: &[ExpectedFile]) -> Option<Question> {
+        self.joins.then(|| Question::new(Arc::new(RemoteFiles(self.clone())), files.to_vec()))
+    }
+}
+
+/// The observer of a machine that examines many files at once.
+struct RemoteFiles(Remote);
+
+impl Observer for RemoteFiles {
+    fn key(&self) -> Cow<'_, str> {
+        "remote".into()
+    }
+
+    fn ask(&self, questions: Vec<QuestionData>) -> BoxFuture<'_, Result<Answers>> {
+        Box::pin(async move {
+            self.0.note("ask", Path::new(&questions.len().to_string()));
+            let state = |file: &ExpectedFile| -> Result<FileState> {
+                let Some(stat) = self.0.root.stat_now(&file.path)? else { return Ok(FileState::Missing) };
+                let content = self.0.root.read_now(&file.path)?;
+                let hash = content.as_ref().map(|content| *blake3::hash(content).as_bytes());
+                let content = content.filter(|_| file.hash.is_some() && file.hash != hash);
+                Ok(FileState::Present { stat, hash, content })
+            };
+            let states = |data: &QuestionData| -> Result<Answer> {
+                let states: Result<Vec<_>> = data.get::<Vec<ExpectedFile>>()?.iter().map(state).collect();
+                Ok(Answer::new(states?))
+            };
+            Ok(questions.iter().map(states).collect())
+        })
+    }
+}
+
+#[derive(SetupTasks, Serialize)]
+#[setup_tasks(subdir = "far/{name}", id = "{name}")]
+struct Far {
+    name: &'static str,
+    password: Secret<String>,
+    #[serde(skip)]
+    remote: Remote,
+}
+
+#[setup_tasks]
+impl Far {
+    #[setup_task]
+    const HEADER: TemplateTask = TemplateTask::new(template!("templates/partials/header.tera")).output("etc/header");
+
+    #[setup_task]
+    const SECRET: TemplateTask = TemplateTask::new(template!("templates/drift_secret.tera")).output("secret");
+
+    #[setup_task]
+    const INSTALL: InstallTemplates<Far, Far> = InstallTemplates::own();
+}
+
+impl FilesystemAccess for Far {
+    type Filesystem = Remote;
+
+    async fn filesystem(&self, _cx: &TaskContext) -> Result<Remote> {
+        Ok(self.remote.clone())
+    }
+}
+
+/// Returns an object that has installed its files on another machine, and the machine.
+async fn far(place: &Scratch, joins: bool) -> (Object<Far>, Remote) {
+    let root = RootedDirectory::new(place.path().join("far"));
+    let remote = Remote { root, reads: Arc::default(), joins };
+    let password = Secret::new("the password of a far machine".to_owned());
+    let far = place.layout().add(Far { name: "far", password, remote: remote.clone() }).unwrap();
+    far.run_setup_tasks().await.unwrap();
+    remote.reads.lock().unwrap().clear();
+    (far, remote)
+}
+
+#[tokio::test]
+async fn files_on_a_slow_filesystem_are_examined_only_by_runs_that_verify() {
+    for joins in [false, true] {
+        let place = Scratch::new();
+        let (far, remote) = far(&place, joins).await;
+        let reads = || std::mem::take(&mut *remote.reads.lock().unwrap());
+        assert!(far.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+        let examined = ["stat etc/header", "read etc/header", "stat secret", "read secret"];
+        assert_eq!(reads(), if joins { &["ask 1"][..] } else { &examined });
+        let (header, secret) = (place.path().join("far/etc/header"), place.path().join("far/secret"));
+        std::fs::write(&header, "edited\n").unwrap();
+        std::fs::set_permissions(&secret, PermissionsExt::from_mode(0o640)).unwrap();
+        assert!(far.run_setup_tasks().await.unwrap().is_up_to_date() && reads().is_empty());
+        let plan = far.run_setup_tasks().verify().diff().await.unwrap();
+        let differences = "etc/header: content differs; secret: mode 0640 instead of 0600";
+        assert_eq!(lines(&plan)[2], format!("install would run: {differences}"));
+        let changes: Vec<_> = plan.tasks[2].changes.iter().map(FileChange::unified).collect();
+        assert_eq!(changes, ["--- etc/header\n+++ etc/header\n@@ -1 +1 @@\n-edited\n+; for far\n"]);
+        reads();
+        let report = far.run_setup_tasks().verify().await.unwrap();
+        assert_eq!(report.ran().map(|task| task.task).collect::<Vec<_>>(), ["install"]);
+        assert!(far.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+        assert_eq!(std::fs::read_to_string(&header).unwrap(), "; for far\n");
+        assert_eq!(secret.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
+    }
+}
+
+#[tokio::test]
+async fn the_content_of_a_file_with_a_secret_is_in_no_plan() {
+    let place = Scratch::new();
+    let (far, _) = far(&place, false).await;
+    std::fs::write(place.path().join("far/secret"), "another password of the machine").unwrap();
+    let plan = far.run_setup_tasks().verify().diff().await.unwrap();
+    assert_eq!(lines(&plan)[2], "install would run: secret: content differs");
+    assert_eq!(plan.tasks[2].changes[0].unified(), "--- secret\n+++ secret\n(secrets differ)\n");
+    assert!(!format!("{plan:?}").contains("password of"), "{plan:?}");
+}
+
+#[test]
+fn a_file_has_the_owner_and_the_group_that_the_list_of_the_root_names() {
+    let place = Scratch::new();
+    let root = RootedDirectory::new(place.path().join("root"));
+    let own = place.path().metadata().unwrap();
+    let (etc, motd) = (place.path().join("root/etc"), Path::new("motd"));
+    std::fs::create_dir_all(&etc).unwrap();
+    std::fs::write(etc.join("passwd"), format!("root:x:99990:99990::/:\nme:x:{}:1::/:\n", own.uid())).unwrap();
+    std::fs::write(etc.join("group"), format!("us:x:{}:\n", own.gid())).unwrap();
+    let attributes = FileAttributes::new().mode(0o640).owner("me").group("us");
+    assert!(root.install_now(motd, b"hello", &attributes).unwrap());
+    assert!(!root.install_now(motd, b"hello", &attributes).unwrap(), "it is there already");
+    let stat = root.stat_now(motd).unwrap().unwrap();
+    assert_eq!((&stat.kind, stat.size, &stat.attributes), (&FileKind::File, 5, &attributes));
+    let error = chain(root.install_now(motd, b"hello", &FileAttributes::new().owner("nobody")).unwrap_err());
+    let list = etc.join("passwd");
+    assert!(error.contains(&format!("there is no user `nobody` in `{}`", list.display())), "{error}");
+    assert!(error.contains("help: create the user in an earlier task, or write its number"), "{error}");
+    assert_eq!(root.stat_now(motd).unwrap().unwrap(), stat, "the file is as before");
+}
+
+#[test]
+fn a_link_is_created_replaced_and_removed_and_never_followed() {
+    let place = Scratch::new();
+    let root = RootedDirectory::new(place.path().join("root"));
+    let (link, outside) = (Path::new("etc/link"), place.path().join("outside"));
+    std::fs::write(&outside, "theirs").unwrap();
+    assert!(root.symlink_now(link, Path::new("first")).unwrap());
+    assert!(!root.symlink_now(link, Path::new("first")).unwrap(), "it is there already");
+    assert!(root.symlink_now(link, &outside).unwrap());
+    assert_eq!(root.stat_now(link).unwrap().unwrap().kind, FileKind::Symlink(outside.clone()));
+    assert!(root.remove_now(link).unwrap());
+    assert!(!root.remove_now(link).unwrap());
+    assert_eq!(std::fs::read_to_string(&outside).unwrap(), "theirs");
+    root.install_now(link, b"mine", &FileAttributes::new()).unwrap();
+    assert!(root.symlink_now(link, Path::new("first")).unwrap(), "a link replaces a file");
+    for error in [root.symlink_now(Path::new("etc"), link).unwrap_err(), root.remove_now(Path::new("etc")).unwrap_err()]
+    {
+        let error = chain(error);
+        assert!(error.contains("it is a directory") && error.contains("help: "), "{error}");
+    }
+    for path in ["../x", "/x", "etc/../x"] {
+        assert!(
+            root.symlink_now(Path::new(path), link).is_err() && root.remove_now(Path::new(path)).is_err(),
+            "{path}"
+        );
+        assert!(root.stat_now(Path::new(path)).is_err(), "{path}");
+    }
+    let left: Vec<_> = std::fs::read_dir(place.path().join("root/etc")).unwrap().collect();
+    assert_eq!(left.len(), 1, "no draft is left: {left:?}");
 }

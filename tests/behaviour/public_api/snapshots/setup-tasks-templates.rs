@@ -1,15 +1,96 @@
 // setup_tasks_templates::template = setup_tasks_templates_macros::template
 
+// setup_tasks_templates::ExpectedFile
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExpectedFile {
+    pub path: PathBuf,
+    pub hash: Option<[u8; 32]>,
+}
+
+// setup_tasks_templates::FileAttributes
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileAttributes {
+    pub mode: Option<u32>,
+    pub owner: Option<String>,
+    pub group: Option<String>,
+}
+impl FileAttributes {
+    pub fn new() -> Self {}
+    #[must_use]
+    pub fn mode(mut self, mode: impl Into<Option<u32>>) -> Self {}
+    #[must_use]
+    pub fn owner(mut self, owner: impl Into<String>) -> Self {}
+    #[must_use]
+    pub fn group(mut self, group: impl Into<String>) -> Self {}
+}
+
+// setup_tasks_templates::FileKind
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    File,
+    Directory,
+    Symlink(PathBuf),
+    Other(String),
+}
+impl FileKind {
+    pub fn noun(&self) -> &str {}
+}
+
+// setup_tasks_templates::FileStat
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct FileStat {
+    pub kind: FileKind,
+    pub size: u64,
+    pub attributes: FileAttributes,
+}
+impl FileStat {
+    pub fn new(kind: FileKind, size: u64, attributes: FileAttributes) -> Self {}
+}
+
+// setup_tasks_templates::FileState
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FileState {
+    AsLeft,
+    Missing,
+    Present { stat: FileStat, hash: Option<[u8; 32]>, content: Option<Vec<u8>> },
+}
+
 // setup_tasks_templates::Filesystem
-pub trait Filesystem: Send + Sync {
+pub trait Filesystem: Send + Sync + 'static {
     const IS_CHEAP: bool = false;
-    fn read(&self, path: &Path) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
+    fn read(
+        &self,
+        cx: &TaskContext,
+        path: &Path,
+    ) -> impl Future<Output = Result<Option<Vec<u8>>>> + Send;
+    fn stat(
+        &self,
+        cx: &TaskContext,
+        path: &Path,
+    ) -> impl Future<Output = Result<Option<FileStat>>> + Send;
     fn install(
         &self,
+        cx: &TaskContext,
         path: &Path,
         content: &[u8],
-        mode: Option<u32>,
+        attributes: &FileAttributes,
     ) -> impl Future<Output = Result<bool>> + Send;
+    fn symlink(
+        &self,
+        cx: &TaskContext,
+        path: &Path,
+        target: &Path,
+    ) -> impl Future<Output = Result<bool>> + Send;
+    fn remove(
+        &self,
+        cx: &TaskContext,
+        path: &Path,
+    ) -> impl Future<Output = Result<bool>> + Send;
+    fn question(&self, _cx: &TaskContext, _files: &[ExpectedFile]) -> Option<Question> {}
     fn local(&self) -> Option<&RootedDirectory> {}
 }
 
@@ -28,6 +109,7 @@ pub trait FilesystemAccess: Sync {
 pub enum InstallError {
     Outside { path: PathBuf },
     InPlace { action: &'static str, path: PathBuf, root: PathBuf, kind: &'static str },
+    Unknown { what: &'static str, name: String, list: PathBuf },
     Io { action: &'static str, path: PathBuf, root: PathBuf, source: io::Error },
 }
 impl InstallError {
@@ -42,6 +124,8 @@ pub struct InstallTemplates<H, M: SetupTasks> {}
 impl<H, M: SetupTasks> InstallTemplates<H, M> {
     pub const fn of(of: fn(&H) -> Object<M>) -> Self {}
     pub const fn cross_dependency(mut self, cross_dependency: bool) -> Self {}
+    pub const fn owner(mut self, owner: &'static str) -> Self {}
+    pub const fn group(mut self, group: &'static str) -> Self {}
     pub const fn relationship_ready(mut self, relationship_ready: bool) -> Self {}
 }
 impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H>
@@ -62,8 +146,12 @@ impl RootedDirectory {
         &self,
         path: &Path,
         content: &[u8],
-        mode: Option<u32>,
+        attributes: &FileAttributes,
     ) -> Result<bool, InstallError> {}
+    pub fn path(&self) -> &Path {}
+    pub fn stat_now(&self, path: &Path) -> Result<Option<FileStat>, InstallError> {}
+    pub fn symlink_now(&self, path: &Path, target: &Path) -> Result<bool, InstallError> {}
+    pub fn remove_now(&self, path: &Path) -> Result<bool, InstallError> {}
 }
 
 // setup_tasks_templates::TEMPLATE_DIRECTORY
