@@ -8,8 +8,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, Uid, chmodat, chownat, fchmod, fchown, fsync, mkdirat, openat,
-    readlinkat, renameat, symlinkat, unlinkat,
+    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid, chmodat, chownat, fchmod, fchown, fsync, mkdirat,
+    openat, readlinkat, renameat, renameat_with, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -314,4 +314,19 @@ pub(super) fn remove_empty(place: &Place) -> io::Result<()> {
         Err(Errno::NOENT) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Writes into an existing file.
+pub(super) fn write_in_place(place: &Place, content: &[u8]) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    File::from(openat(place.dir(), &place.name, flags, Mode::empty())?).write_all(content)
+}
+
+/// Lets a file or directory take the place of another one, which gets its name.
+pub(super) fn exchange(new: &Place, place: &Place) -> io::Result<()> {
+    match renameat_with(new.dir(), &new.name, place.dir(), &place.name, RenameFlags::EXCHANGE) {
+        Err(Errno::NOENT) => renameat_with(new.dir(), &new.name, place.dir(), &place.name, RenameFlags::NOREPLACE)?,
+        done => done?,
+    }
+    sync_dir(place)
 }

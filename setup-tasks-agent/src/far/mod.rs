@@ -12,7 +12,7 @@ mod walk;
 mod tests;
 
 use std::any::{Any, TypeId};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::File;
 use std::io;
 use std::path::Path;
@@ -52,6 +52,7 @@ pub struct Far {
     cancel: Cancel,
     output: Option<OutputSink>,
     cache: HashMap<TypeId, Arc<dyn Any + Send + Sync>>,
+    announced: BTreeMap<&'static str, BTreeSet<String>>,
 }
 
 /// The parts of a machine that all calls share.
@@ -165,6 +166,16 @@ impl Far {
         Ok(value)
     }
 
+    /// Notes a name that an observation is going to need, such as a unit, so that one query can serve all of them.
+    pub fn announce(&mut self, kind: &'static str, name: &str) {
+        self.announced.entry(kind).or_default().insert(name.to_owned());
+    }
+
+    /// Returns the names that were [announced](Self::announce).
+    pub fn announced(&self, kind: &'static str) -> BTreeSet<String> {
+        self.announced.get(kind).cloned().unwrap_or_default()
+    }
+
     /// Drops the [shared](Self::shared) values, since the machine changed.
     pub fn forget_shared(&mut self) {
         self.cache.clear();
@@ -179,7 +190,7 @@ impl Far {
 impl Base {
     /// Returns the machine for a call.
     pub(crate) fn for_call(self: &Arc<Self>, cancel: Cancel, output: Option<OutputSink>) -> Far {
-        Far { base: self.clone(), cancel, output, cache: HashMap::new() }
+        Far { base: self.clone(), cancel, output, cache: HashMap::new(), announced: BTreeMap::new() }
     }
 
     pub(crate) fn facts(&self) -> &Facts {

@@ -196,6 +196,33 @@ impl Far {
         Ok(draft)
     }
 
+    /// Writes into an existing file of the kernel, such as one below `/proc/sys`. Other files are [written](Self::write) whole.
+    ///
+    /// # Errors
+    ///
+    /// The system's, such as that the kernel does not accept the value.
+    pub fn write_in_place(&self, path: impl AsRef<Path>, content: &[u8]) -> Result<()> {
+        let path = path.as_ref();
+        self.change(path, || format!("write `{}`", path.display()), |place| file::write_in_place(place, content))
+    }
+
+    /// Lets a directory take the place of another one. If there is another one, it gets the first path.
+    ///
+    /// # Errors
+    ///
+    /// The system's.
+    pub(crate) fn exchange(&self, new: &Path, path: &Path) -> Result<()> {
+        let tried = || format!("put `{}` into its place", path.display());
+        let new = self.base.root.place(new, Last::Keep).map_err(|error| Failure::new(tried(), error))?;
+        self.change(path, tried, |place| file::exchange(&new, place))
+    }
+
+    /// Returns a path of this machine for a path of the other one, for programs that read it.
+    pub(crate) fn real(&self, path: &Path) -> Result<PathBuf> {
+        let place = self.base.root.place(path, Last::Keep);
+        place.map(|place| place.path).map_err(|error| Failure::new(format!("look at `{}`", path.display()), error))
+    }
+
     /// Sets attributes of an existing file or directory. A symbolic link is not followed.
     ///
     /// # Errors

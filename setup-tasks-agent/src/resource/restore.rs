@@ -21,6 +21,13 @@ pub enum Restore {
         /// Its former state.
         state: KeptFile,
     },
+    /// A file of the kernel gets its former value.
+    InPlace {
+        /// Its path.
+        path: String,
+        /// Its former value.
+        content: String,
+    },
     /// A resource is applied, such as the former state of a service.
     Apply(ResourceData),
     /// A resource is applied after all other steps, such as a reload.
@@ -67,6 +74,7 @@ impl Restore {
         far.forget_shared();
         match self {
             Self::File { path, state } => state.put_back(far, path),
+            Self::InPlace { path, content } => far.write_in_place(path, content.as_bytes()),
             Self::Apply(data) | Self::Finally(data) => {
                 let resource = decode(data)?;
                 let differences = if resource.is_action() { Vec::new() } else { resource.observe(far)? };

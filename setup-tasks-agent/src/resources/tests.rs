@@ -1,1 +1,7 @@
+//! Tests of the resources, on machines in directories.
 
+mod accounts;
+mod edits;
+mod files;
+mod machine;
+mod trees;
