@@ -190,6 +190,7 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
         former: core.former().cloned(),
         readonly: Some(core.readonly() || C::READONLY == Some(true)),
         groups: Vec::new(),
+        is_retired: false,
         id,
     };
     Ok(Applied(Arc::new(Placed::new(ObjectCore::new(placing, &model), table_of::<C>()?, model))))

@@ -239,6 +239,17 @@ impl Paths {
         [&self.stamp, &self.state, &self.log].into_iter().try_for_each(LazyDir::check)
     }
 
+    /// Returns whether the stamp path holds more than the directories `keep`, which belong to other
+    /// objects and are relative to it.
+    pub(crate) fn has_cache(&self, keep: &[PathBuf]) -> Result<bool, PathError> {
+        let look = || -> io::Result<bool> {
+            let Some(cache) = PrivateDir::open(&self.stamp.root)? else { return Ok(false) };
+            let Some(directory) = cache.find(&*self.subdir)? else { return Ok(false) };
+            directory.has_own(&keep.iter().map(PathBuf::as_path).collect::<Vec<_>>())
+        };
+        look().map_err(|source| PathError::Io { action: "read the directory", path: self.stamp.path.clone(), source })
+    }
+
     /// Removes everything under the stamp path except the directories `keep`, which belong to other
     /// objects and are relative to it.
     pub(crate) fn clear(&self, keep: &[PathBuf]) -> Result<(), PathError> {

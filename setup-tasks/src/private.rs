@@ -14,7 +14,7 @@ pub use crate::error::{HelpOf, IntoHelp};
 pub use crate::event::EventKey;
 pub use crate::object::{HasBlock, NoBlock, Object, SetupTasks};
 pub use crate::stamp::PathPattern;
-pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
+pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoUndone, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};
 pub use crate::task::extract::{ExtractFor, IsContext};
 pub use crate::task::handle::TaskHandle;
@@ -96,6 +96,11 @@ pub fn valid(answer: impl IntoValid) -> Result<bool> {
 /// Converts the return value of a completion check.
 pub fn completion(answer: impl IntoCompletion) -> Result<Completion> {
     answer.into_completion()
+}
+
+/// Converts the return value of an undo.
+pub fn undone(answer: impl IntoUndone) -> Result<()> {
+    answer.into_undone()
 }
 
 /// Collects paths or dependencies.

@@ -86,6 +86,15 @@ pub const KEYS: &[Key<TaskArgs>] = &[
                   (`File::set_modified`): the file can otherwise seem older than a task that ran just before",
     },
     Key {
+        name: "undo",
+        form: Form::Value("a_method"),
+        places: &[Place::Task],
+        excludes: NOTHING,
+        read: |args, arg, errors| args.undo = arg.parse(errors),
+        meaning: "a method that undoes the task when its object is brought down (`()` or a `Result<()>`). It must be \
+                  idempotent, because an interrupted undo is repeated. An edit of it does not run the task",
+    },
+    Key {
         name: "inputs",
         form: Form::Value("[\"conf/{name}.toml\", \"keys/*.pub\"]"),
         places: &[Place::Task],
@@ -195,6 +204,7 @@ pub struct TaskArgs {
     pub invalidator: Option<Ident>,
     pub slow_invalidator: Option<Ident>,
     pub check_completed: Option<Ident>,
+    pub undo: Option<Ident>,
     pub inputs: Vec<Format>,
     pub outputs: Vec<Format>,
     /// The span of the key `restat`.
@@ -233,9 +243,8 @@ impl TaskArgs {
         args
     }
 
-    /// Returns the helper methods that the keys name, each with its role. Their order is that of the source fingerprint, which
-    /// must not change.
-    pub fn helpers(&self) -> impl Iterator<Item = (&'static str, &Ident)> {
+    /// Returns the helper methods of the source fingerprint, each with its role. Their order must not change.
+    pub fn fingerprinted(&self) -> impl Iterator<Item = (&'static str, &Ident)> {
         let helpers = [
             ("a hash function", &self.hash),
             ("an invalidator", &self.invalidator),
@@ -243,6 +252,11 @@ impl TaskArgs {
             ("a completion check", &self.check_completed),
         ];
         helpers.into_iter().filter_map(|(role, ident)| Some((role, ident.as_ref()?)))
+    }
+
+    /// Returns the helper methods that the keys name, each with its role.
+    pub fn helpers(&self) -> impl Iterator<Item = (&'static str, &Ident)> {
+        self.fingerprinted().chain(self.undo.as_ref().map(|undo| ("an undo", undo)))
     }
 }
 

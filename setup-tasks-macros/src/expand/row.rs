@@ -46,6 +46,7 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
         invalidator,
         slow_invalidator,
         check_completed,
+        undo,
         inputs,
         outputs,
         restat,
@@ -68,6 +69,7 @@ fn keys(task: &Task, block: &Block, places: bool, runtime: &Runtime) -> TokenStr
         helper("invalidator", "valid", invalidator.as_ref(), block, runtime),
         helper("slow_invalidator", "valid", slow_invalidator.as_ref(), block, runtime),
         helper("check_completed", "completion", check_completed.as_ref(), block, runtime),
+        helper("undo", "undone", undo.as_ref(), block, runtime),
         paths("inputs", inputs, runtime),
         paths("outputs", outputs, runtime),
         restat.map(|_| quote!(.restat())),
@@ -268,7 +270,7 @@ fn fingerprint(task: &Task, block: &Block) -> u64 {
             fingerprint.add(quote!(#ty = #expr));
         }
     }
-    for helper in task.args.helpers().filter_map(|(_, ident)| block.method(ident)) {
+    for helper in task.args.fingerprinted().filter_map(|(_, ident)| block.method(ident)) {
         helper.fingerprint(&mut fingerprint);
     }
     fingerprint.finish()

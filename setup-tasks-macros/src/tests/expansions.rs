@@ -52,9 +52,9 @@ block!(block_with_every_key, (),
     impl Client {
         #[setup_task("a", order = 150, check_completed = done, depend_on = [self.network.clone(), Power], dependencies_always)]
         fn a(&self) {}
-        #[setup_task("b", after = [a, DebianMachine::apt_update], slow_invalidator = valid, check_source = false)]
+        #[setup_task("b", after = [a, DebianMachine::apt_update], slow_invalidator = valid, check_source = false, undo = take_down)]
         fn b(&self) {}
-        #[setup_task("c", inputs = ["conf/{name}.toml", "keys/*.pub"], outputs = ["out/{net.id:04}"], timeout = "5m", retries = 3, tags = ["net"], formerly = "d")]
+        #[setup_task("c", inputs = ["conf/{name}.toml", "keys/*.pub"], outputs = ["out/{net.id:04}"], timeout = "5m", retries = 3, tags = ["net"], formerly = "d", undo = take_down_later)]
         async fn c(&self) {}
         #[setup_task("d", subscribe = [b, DebianMachine::apt_update], outputs = ["d"], restat, always)]
         async fn d(&self) -> Result<Outcome> {
@@ -69,6 +69,10 @@ block!(block_with_every_key, (),
         }
         fn valid(&self) -> bool {
             true
+        }
+        fn take_down(&self) {}
+        async fn take_down_later(&self, cx: &TaskContext) -> Result<()> {
+            cx.command("umount").run().await
         }
     }
 );

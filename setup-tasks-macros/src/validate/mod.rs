@@ -6,6 +6,7 @@ mod model;
 mod order;
 mod signature;
 mod tasks;
+mod undo;
 
 pub use mixins::mixins;
 pub use model::model;
@@ -21,7 +22,7 @@ pub fn block(block: &Block, errors: &Errors) -> Vec<bool> {
     tasks::outputs(block, errors);
     let mut valid: Vec<_> = block.tasks.iter().map(|task| signature::task(task, block, errors)).collect();
     for (task, valid) in block.tasks.iter().zip(&mut valid) {
-        *valid &= tasks::helpers(task, block, errors);
+        *valid &= tasks::helpers(task, block, errors) & undo::of_task(task, block, errors);
     }
     tasks::distinct(block, &mut valid, errors);
     order::targets(block, errors);

@@ -98,6 +98,11 @@ pub(super) fn of_every_kind(object: &str) -> Vec<Change> {
         },
         Change::Carry { task: task("five"), entry: Entry::completed(stamp(13)) },
         Change::Forget { task: task("four") },
+        begin("seven", 15),
+        Change::Fail { task: task("seven"), entry: failed(16), history: history("seven", 16, AttemptEnd::UndoFailed) },
+        Change::Undo { task: task("seven"), history: history("seven", 17, AttemptEnd::Undone) },
+        Change::Carry { task: task("eight"), entry: Entry::completed(stamp(13)) },
+        Change::Undo { task: task("eight"), history: history("eight", 18, AttemptEnd::Forgotten) },
         begin("six", 14),
     ]
 }

@@ -125,6 +125,33 @@ pub enum EventKind {
         #[serde(flatten)]
         undecided: Undecided,
     },
+    /// An attempt of the task's undo starts, because its object is brought down.
+    UndoStart {
+        /// The number of the attempt, from 1.
+        attempt: u32,
+    },
+    /// The task was undone. Its record is removed.
+    TaskUndone {
+        /// The duration of all attempts together.
+        #[serde(rename = "duration_us", serialize_with = "micros")]
+        duration: Duration,
+    },
+    /// The task lost its stamp, because its object is brought down. It has no undo.
+    TaskForgotten,
+    /// The undo of the task failed after its last attempt.
+    UndoFail {
+        /// The error, with its causes.
+        error: String,
+        /// The duration of all attempts together.
+        #[serde(rename = "duration_us", serialize_with = "micros")]
+        duration: Duration,
+        /// The log of the last attempt, if it wrote one.
+        log: Option<PathBuf>,
+    },
+    /// The task would be undone if this were not a dry run.
+    TaskWouldBeUndone,
+    /// The task has no undo, and would lose its stamp if this were not a dry run.
+    TaskWouldBeForgotten,
     /// The task's hash or inputs changed while it ran, so the next run runs it again.
     ChangedWhileRunning,
     /// The run waits for another process that is running the object.
@@ -134,7 +161,9 @@ pub enum EventKind {
     },
     /// The object is ready.
     ObjectReady,
-    /// The object could not be brought to ready.
+    /// The object is down: none of its tasks has a record.
+    ObjectDown,
+    /// The object could not be brought to ready, or could not be brought down.
     ObjectFailed {
         /// The error, with its causes.
         error: String,

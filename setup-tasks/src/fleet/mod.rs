@@ -1,5 +1,6 @@
 //! Fleets: runs that bring many objects to ready, dependencies first.
 
+mod down;
 mod name;
 mod orphans;
 mod path;
@@ -15,12 +16,14 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+pub use down::FleetDown;
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
 
 use crate::BoxFuture;
 use crate::error_help;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
+use crate::report::RunError;
 use crate::stamp::StampError;
 use crate::text::name_help;
 pub use crate::work::Stop;
@@ -109,6 +112,20 @@ pub enum FleetError {
     /// The stamps cannot be read.
     #[error(transparent)]
     Stamp(#[from] StampError),
+    /// An excluded object depends on an object that would be brought down.
+    #[error("`{object}` cannot be brought down, because `{dependent}` depends on it and is excluded")]
+    Excluded {
+        /// The id of the object.
+        object: String,
+        /// The id of the excluded object.
+        dependent: String,
+    },
+    /// The dependencies of an object are not known, so that nothing can be brought down before them.
+    #[error("nothing is brought down, because the dependencies between objects are not known")]
+    Dependencies {
+        /// The error of the object.
+        source: Box<RunError>,
+    },
     /// A filter selects nothing.
     #[error("no {what} `{wanted}`")]
     Nothing {
@@ -124,6 +141,10 @@ pub enum FleetError {
 error_help!(FleetError);
 
 impl FleetError {
+    fn relationship(error: RunError) -> Self {
+        Self::Dependencies { source: Box::new(error) }
+    }
+
     /// Returns advice for the user.
     pub fn help(&self) -> Option<Cow<'_, str>> {
         match self {
@@ -131,6 +152,10 @@ impl FleetError {
                 Some("`*` stands for any text, `?` for one character, `[ab]` for one of those".into())
             }
             Self::Stamp(error) => error.help(),
+            Self::Excluded { object, .. } => Some(format!("exclude `{object}` as well, or neither of them").into()),
+            Self::Dependencies { .. } => {
+                Some("correct the relationship, or remove the records of its object with `clear`".into())
+            }
             Self::Nothing { help, .. } => Some(help.into()),
         }
     }

@@ -5,8 +5,9 @@ use crate::layout::{Layout, Orphan};
 use crate::work::ObjectName;
 
 impl Layout {
-    /// Returns the [orphans](Self::orphans) that each name selects: the id of an orphan, or a
-    /// pattern over their ids (`*`, `?`, `[ab]`). Without names, returns all of them.
+    /// Returns the [orphans](Self::orphans) and the retired objects that are down, as far as something
+    /// of them is left. Each name selects one by its id, or all whose id matches a pattern (`*`, `?`,
+    /// `[ab]`). Without names, returns all of them.
     ///
     /// # Errors
     ///
@@ -14,6 +15,7 @@ impl Layout {
     /// be read.
     pub async fn orphans_named(&self, names: &[String]) -> Result<Vec<Orphan>, FleetError> {
         let mut orphans = self.orphans().await?;
+        orphans.extend(self.retired_left().await?);
         let mut selected = Vec::new();
         for name in names {
             let is_id = orphans.iter().any(|orphan| orphan.id() == name);
@@ -31,8 +33,13 @@ impl Layout {
 
     fn unknown_orphan(&self, name: &str, orphans: &[Orphan]) -> FleetError {
         const WHAT: &str = "object that has left the layout is";
-        if self.get(name).is_some() {
-            let help = "it is in the layout; take it out first".to_owned();
+        if let Some(object) = self.get(name) {
+            let help = if object.is_retired() {
+                "it is retired and still up, or nothing of it is left; a run brings it down"
+            } else {
+                "it is in the layout; take it out first"
+            };
+            let help = help.to_owned();
             return FleetError::Nothing { what: WHAT, wanted: name.to_owned(), help };
         }
         nothing(WHAT, name, "these have left it:", orphans.iter().map(Orphan::id))

@@ -37,6 +37,10 @@ fn as_run<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e RunError> {
 
 fn of_run(error: &RunError, path: &mut Vec<String>) {
     match error {
+        RunError::Needed { object, dependent, .. } => {
+            push(object, path);
+            push(dependent, path);
+        }
         RunError::Related { object, other, .. } => {
             push(object, path);
             push(other, path);
@@ -44,6 +48,7 @@ fn of_run(error: &RunError, path: &mut Vec<String>) {
         // The variant is transparent: the next error of the chain is the source of the inner one.
         RunError::Ready(error) => of_ready(error, path),
         RunError::Task { object, .. }
+        | RunError::Undo { object, .. }
         | RunError::Check { object, .. }
         | RunError::Context { object, .. }
         | RunError::System { object, .. }

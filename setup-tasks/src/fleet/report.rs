@@ -45,6 +45,8 @@ const VERSION: u32 = 2;
 pub struct FleetReport {
     /// Whether the fleet was a dry run.
     pub dry_run: bool,
+    /// Whether the fleet brought objects down; see [`Layout::down`](crate::Layout::down).
+    pub down: bool,
     /// Whether the fleet was stopped before its end; see [`FleetRun::stop_when`](super::FleetRun::stop_when).
     pub stopped: bool,
     /// The duration of the fleet.
@@ -108,6 +110,14 @@ pub enum ObjectStatus {
     /// The object is readonly. Its tasks were not considered. If the fleet verifies, the result
     /// contains those whose state differs from the desired one.
     Readonly,
+    /// The object was brought down: tasks were undone or lost their stamps.
+    BroughtDown,
+    /// In a dry run: the object would be brought down.
+    WouldBringDown,
+    /// The object was to be brought down, and was down already.
+    Down,
+    /// The object was to be brought down, and stays because an object that depends on it does.
+    DependentFailed,
     /// The object was not started because another one failed or the fleet was stopped.
     NotTried,
     /// The fleet was stopped before the object's last task.
@@ -122,6 +132,8 @@ impl ObjectResult {
             Some(TaskStatus::WouldRun) => ObjectStatus::WouldRun,
             Some(TaskStatus::Undecided) => ObjectStatus::Undecided,
             Some(TaskStatus::MayRun) => ObjectStatus::MayRun,
+            Some(TaskStatus::Undone | TaskStatus::Forgotten) => ObjectStatus::BroughtDown,
+            Some(TaskStatus::WouldUndo | TaskStatus::WouldForget) => ObjectStatus::WouldBringDown,
             Some(TaskStatus::Unchanged) => ObjectStatus::Unchanged,
             Some(TaskStatus::Skipped) => ObjectStatus::Skipped,
             Some(TaskStatus::Drifted | TaskStatus::UpToDate) | None => ObjectStatus::UpToDate,
@@ -152,8 +164,8 @@ impl ObjectResult {
     /// Returns whether the object was not completed: it or a dependency failed, or it was not tried
     /// or not finished.
     pub fn is_failure(&self) -> bool {
-        use ObjectStatus::{DependencyFailed, Failed, NotTried, Stopped};
-        matches!(self.outcome, Failed | DependencyFailed | NotTried | Stopped)
+        use ObjectStatus::{DependencyFailed, DependentFailed, Failed, NotTried, Stopped};
+        matches!(self.outcome, Failed | DependencyFailed | DependentFailed | NotTried | Stopped)
     }
 }
 
@@ -183,9 +195,12 @@ impl FleetReport {
 
     /// Returns a summary of all results on one line.
     pub fn summary(&self) -> String {
+        if self.down {
+            return super::down::summary(self);
+        }
         let of = |outcome| self.with(outcome).count();
-        let (failed, behind, not_tried) =
-            (of(ObjectStatus::Failed), of(ObjectStatus::DependencyFailed), of(ObjectStatus::NotTried));
+        let behind = of(ObjectStatus::DependencyFailed) + of(ObjectStatus::DependentFailed);
+        let (failed, not_tried) = (of(ObjectStatus::Failed), of(ObjectStatus::NotTried));
         let (ran, same, would) =
             (self.count(TaskStatus::Ran), self.count(TaskStatus::UpToDate), self.count(TaskStatus::WouldRun));
         let objects = counted(self.objects.len(), "object");
@@ -194,7 +209,9 @@ impl FleetReport {
         let is_stopped = !has_failed && self.stopped;
         let (undecided, may) = (self.count(TaskStatus::Undecided), self.count(TaskStatus::MayRun));
         let unchanged = self.count(TaskStatus::Unchanged);
-        let is_same = !has_failed && !is_stopped && would + may + ran + undecided + unchanged == 0;
+        let (down, would_down) = (of(ObjectStatus::BroughtDown), of(ObjectStatus::WouldBringDown));
+        let not_same = would + may + ran + undecided + unchanged + down + would_down;
+        let is_same = !has_failed && !is_stopped && not_same == 0;
         let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
         } else if is_stopped {
@@ -207,6 +224,8 @@ impl FleetReport {
             format!("undecided: {} on {}", counted(undecided, "task"), counted(of(ObjectStatus::Undecided), "object"))
         } else if may > 0 {
             format!("may run: {} on {}", counted(may, "task"), counted(of(ObjectStatus::MayRun), "object"))
+        } else if would_down > 0 {
+            format!("would bring down: {}", counted(would_down, "object"))
         } else {
             format!("done: {objects}")
         };
@@ -227,6 +246,8 @@ impl FleetReport {
         add(if is_same { 0 } else { same }, "up to date");
         add(self.count(TaskStatus::Skipped), "skipped");
         add(self.count(TaskStatus::Drifted), "drifted");
+        add(down, "brought down");
+        add(if line.starts_with("would bring down") { 0 } else { would_down }, "to bring down");
         add(of(ObjectStatus::Readonly), "readonly");
         if !parts.is_empty() {
             line.push_str("; ");
@@ -236,7 +257,8 @@ impl FleetReport {
     }
 }
 
-fn counted(n: usize, noun: &str) -> String {
+/// Returns a number with its noun.
+pub(super) fn counted(n: usize, noun: &str) -> String {
     format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
 }
 
@@ -252,6 +274,10 @@ impl fmt::Display for FleetReport {
                     TaskStatus::MayRun => "may run",
                     TaskStatus::Undecided => "undecided",
                     TaskStatus::Drifted => "drifted",
+                    TaskStatus::Undone => "undone",
+                    TaskStatus::Forgotten => "forgotten: it has no undo",
+                    TaskStatus::WouldUndo => "would be undone",
+                    TaskStatus::WouldForget => "would be forgotten: it has no undo",
                     TaskStatus::UpToDate => continue,
                 };
                 let undecided = task.undecided.as_ref().filter(|_| task.status == TaskStatus::Undecided);
@@ -268,6 +294,7 @@ impl fmt::Display for FleetReport {
                 ObjectStatus::DependencyFailed => {
                     writeln!(f, "{} depends on a failed object: {}", result.object, result.path.join(" -> "))?;
                 }
+                ObjectStatus::DependentFailed => writeln!(f, "{error}")?,
                 ObjectStatus::Readonly => writeln!(f, "{} is readonly", result.object)?,
                 ObjectStatus::NotTried => writeln!(f, "{} was not tried", result.object)?,
                 ObjectStatus::Stopped => writeln!(f, "{} was stopped before its end", result.object)?,
@@ -290,14 +317,15 @@ impl Serialize for FleetReport {
         struct Versioned<'r> {
             version: u32,
             dry_run: bool,
+            down: bool,
             stopped: bool,
             #[serde(rename = "duration_us", serialize_with = "micros")]
             duration: Duration,
             summary: String,
             objects: &'r [ObjectResult],
         }
-        let (dry_run, stopped, duration) = (self.dry_run, self.stopped, self.duration);
+        let &Self { dry_run, down, stopped, duration, .. } = self;
         let (summary, objects) = (self.summary(), &*self.objects);
-        Versioned { version: VERSION, dry_run, stopped, duration, summary, objects }.serialize(serializer)
+        Versioned { version: VERSION, dry_run, down, stopped, duration, summary, objects }.serialize(serializer)
     }
 }

@@ -13,12 +13,14 @@ use tokio::sync::Notify;
 use tokio::task::JoinSet;
 
 use super::FleetRun;
+use super::down::{Retired, bring_down_retired};
 use super::path::{is_stop, path_of};
 use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::rolling::Batch;
 use super::schedule::{FinishedObject, Next, Schedule, address};
 use crate::object::{AnyObject, RequestResults, set_inherited};
+use crate::report::RunError;
 use crate::work::{CachePadded, FleetOptions, Mode};
 use crate::work::{RequestId, SharedError, WorkContext, panicked};
 
@@ -31,14 +33,18 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let mode = fleet.mode();
     let (current, request) = (WorkContext::get(), RequestId::new());
     set_inherited(&objects);
+    let Retired { retired, others: objects } = Retired::of(objects);
+    let order = if retired.is_empty() { Vec::new() } else { fleet.layout.all() };
     options.prefetched = prefetch_stamps(fleet.layout.store_for(mode), &objects, request).await;
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);
+    let down = if retired.is_empty() { Vec::new() } else { bring_down_retired(fleet, retired, &options).await };
     if options.verifies() {
         let of_fleet = current.of_fleet(options.clone(), request);
         of_fleet.scope(crate::run::gather(&objects, &options, mode)).await;
     }
-    let workers = fleet.workers(objects.len());
+    let is_over = fleet.fail_fast && down.iter().any(ObjectResult::is_failure);
+    let workers = if is_over { 0 } else { fleet.workers(objects.len()) };
     let shared = Arc::new(FleetState {
         schedule: CachePadded(Mutex::new(Schedule::new(&objects, fleet.fail_fast, Batch::of(fleet)))),
         more: Notify::new(),
@@ -60,11 +66,16 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let ended = std::mem::take(&mut shared.schedule().finished);
     let chosen = shared.objects.iter().zip(ended);
     let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, request, mode)).collect();
+    if !down.is_empty() {
+        results.extend(down);
+        let place = |result: &ObjectResult| order.iter().position(|object| object.id() == result.object);
+        results.sort_by_cached_key(place);
+    }
     let stopped = shared.options.stop.is_requested() && results.iter().any(ObjectResult::is_failure);
     if results.len() < fleet.layout.len() {
         results.extend(pulled(fleet, &shared.objects, request, mode));
     }
-    FleetReport { dry_run: mode.is_plan(), stopped, duration: began.elapsed(), objects: results }
+    FleetReport { dry_run: mode.is_plan(), down: false, stopped, duration: began.elapsed(), objects: results }
 }
 
 /// The state that all workers of a fleet share. A worker writes to it once per object, so that a
@@ -171,10 +182,13 @@ fn result(object: &AnyObject, ended: Option<FinishedObject>, request: RequestId,
     result
 }
 
-fn fail(result: &mut ObjectResult, error: SharedError) {
+/// Records the error of an object.
+pub(super) fn fail(result: &mut ObjectResult, error: SharedError) {
     let path = path_of(&*error);
     result.outcome = if is_stop(&*error) { ObjectStatus::Stopped } else { ObjectStatus::Failed };
-    if path.len() > 1 && result.outcome == ObjectStatus::Failed {
+    if let Some(RunError::Needed { .. }) = error.downcast_ref() {
+        (result.outcome, result.path) = (ObjectStatus::DependentFailed, path);
+    } else if path.len() > 1 && result.outcome == ObjectStatus::Failed {
         (result.outcome, result.path) = (ObjectStatus::DependencyFailed, path);
     }
     result.error = Some(error);

@@ -111,6 +111,7 @@ struct Objects {
     by_subdir: HashMap<Arc<str>, usize>,
     /// The indices of the objects that had other names, by each of these names.
     former: HashMap<Arc<str>, usize>,
+    has_retired: bool,
 }
 
 impl Objects {
@@ -402,6 +403,11 @@ impl Layout {
         let inside = format!("{subdir}/");
         let objects = self.objects();
         objects.all.iter().filter_map(|other| other.stamp_subdir().strip_prefix(&*inside)).map(PathBuf::from).collect()
+    }
+
+    /// Returns the object of the layout with the subdir.
+    pub(crate) fn at_subdir(&self, subdir: &str) -> Option<AnyObject> {
+        self.objects().at(subdir).cloned()
     }
 
     /// Returns whether an object of the layout has the subdir.

@@ -71,6 +71,16 @@ pub enum AddError {
         /// The id of the object that has the name now.
         other: String,
     },
+    /// An object that is not retired depends on a [retired](ObjectBuilder::retired) one.
+    #[error("`{id}` depends on task `{other}/{task}`, but `{other}` is retired")]
+    DependsOnRetired {
+        /// The id of the object.
+        id: String,
+        /// The id of the retired object.
+        other: String,
+        /// The task that the object depends on.
+        task: String,
+    },
     /// Two objects have the same former name.
     #[error("`{first}` and `{second}` both were formerly `{former}`")]
     FormerTwice {
@@ -114,6 +124,9 @@ impl AddError {
             Self::FormerIsPresent { other, .. } => {
                 Some(format!("remove `formerly`, or take `{other}` out of the layout").into())
             }
+            Self::DependsOnRetired { id, .. } => {
+                Some(format!("retire `{id}` as well, or remove its dependency").into())
+            }
             Self::FormerTwice { former, .. } => {
                 Some(format!("keep `formerly` on the object that takes over what `{former}` left").into())
             }
@@ -147,6 +160,7 @@ pub struct ObjectBuilder<'l, T> {
     injector: Option<Injector>,
     dependencies: Vec<Dependency>,
     formerly: Vec<String>,
+    is_retired: bool,
 }
 
 impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {
@@ -237,7 +251,8 @@ impl Dependency {
 impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub(super) fn new(layout: &'l Layout, model: T) -> Self {
         let (dependencies, formerly, groups) = (Vec::new(), Vec::new(), Vec::new());
-        Self { layout, model, id: None, readonly: None, groups, injector: None, dependencies, formerly }
+        let (id, readonly, injector, is_retired) = (None, None, None, false);
+        Self { layout, model, id, readonly, groups, injector, dependencies, formerly, is_retired }
     }
 
     /// Sets an id in place of the model's own.
@@ -333,6 +348,44 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
         self
     }
 
+    /// Declares that the object is to be gone. A run of the layout brings it down and removes its
+    /// cache, as [`Layout::down`] does for other objects, and none of its tasks runs. Its state stays
+    /// until it is pruned. An object that is not retired cannot depend on it.
+    ///
+    /// ```
+    /// use setup_tasks::{Config, Layout, fleet::ObjectStatus, prelude::*};
+    ///
+    /// #[derive(SetupTasks)]
+    /// #[setup_tasks(subdir = "hosts/{name}")]
+    /// struct Host { name: &'static str }
+    ///
+    /// #[setup_tasks]
+    /// impl Host {
+    ///     #[setup_task("Announce it", undo = withdraw)]
+    ///     fn announce(&self) {}
+    ///     fn withdraw(&self) {}
+    /// }
+    ///
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// # let place = tempfile::tempdir()?;
+    /// # let config = Config::new(place.path());
+    /// let layout = Layout::new(config.clone());
+    /// layout.add(Host { name: "old" })?;
+    /// layout.run().await?;
+    /// # drop(layout);
+    ///
+    /// // A later version of the program:
+    /// let layout = Layout::new(config);
+    /// layout.object_builder(Host { name: "old" }).retired().add()?;
+    /// let report = layout.run().await?;
+    /// assert_eq!(report.object("hosts/old").unwrap().outcome, ObjectStatus::BroughtDown);
+    /// # Ok(()) }
+    /// ```
+    pub fn retired(mut self) -> Self {
+        self.is_retired = true;
+        self
+    }
+
     /// Adds the object to the layout.
     ///
     /// # Errors
@@ -367,11 +420,15 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             readonly: self.readonly,
             former: (!former.is_empty()).then(|| Arc::new(FormerObject::new(former.clone()))),
             groups: self.groups,
+            is_retired: self.is_retired,
         };
         let object = Object::new(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));
         self.dependencies.into_iter().try_for_each(|dependency| object.add_row(dependency.into_row()))?;
         check_names(object.as_dyn())?;
         let mut objects = self.layout.objects();
+        if objects.has_retired {
+            check_retired(object.as_dyn())?;
+        }
         if let Some(&first) = objects.by_id.get(&id) {
             let first = objects.all[first].type_name();
             return Err(AddError::Id { id: id.to_string(), first, second: T::NAME });
@@ -381,6 +438,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             return Err(AddError::Subdir { first, second: id.to_string(), subdir: subdir.to_string() });
         }
         check_former_names(&objects, &id, &subdir, &former)?;
+        objects.has_retired |= self.is_retired;
         let at = objects.all.len();
         objects.former.extend(former.into_iter().map(|name| (name, at)));
         if subdir != id {
@@ -443,6 +501,21 @@ fn check_names(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
                 let (task, known) = (to.task.to_owned(), other.0.known_tasks());
                 return Err(AddError::UnknownTask { id, other: other_id, task, known });
             }
+        }
+    }
+    Ok(())
+}
+
+/// Checks that an object that is not retired depends on no retired one, as far as the related objects
+/// are known.
+fn check_retired(object: &Arc<dyn DynObject>) -> Result<(), AddError> {
+    if object.core().is_retired() || !object.relates() {
+        return Ok(());
+    }
+    for row in object.order().iter() {
+        if let Some((other, to)) = object.needs_now(row).into_iter().find(|(other, _)| other.is_retired()) {
+            let (id, other, task) = (object.core().id.to_string(), other.id().to_owned(), to.task.to_owned());
+            return Err(AddError::DependsOnRetired { id, other, task });
         }
     }
     Ok(())

@@ -8,13 +8,14 @@ use std::sync::Arc;
 use super::Layout;
 use crate::error_help;
 use crate::lease::{HeldLease, LeaseError, acquire};
-use crate::object::nested;
+use crate::object::{AnyObject, nested};
 use crate::paths::{PathError, normal_subdir};
 use crate::private_dir::PrivateDir;
 use crate::stamp::{Change, StampError, StampStore, StoredObject};
 use crate::work::WorkContext;
 
-/// An object that the store knows and the layout no longer has: [`Layout::orphans`].
+/// An object that the store knows and the layout no longer has: [`Layout::orphans`]. A retired object
+/// that is down can be pruned in the same way: [`Layout::orphans_named`].
 #[derive(Clone, Debug)]
 pub struct Orphan {
     layout: Layout,
@@ -102,6 +103,21 @@ impl Layout {
         }
         orphans.sort_by(|a, b| (&a.id, &a.subdir).cmp(&(&b.id, &b.subdir)));
         Ok(orphans)
+    }
+
+    /// Returns the retired objects of the layout that are down and have left something, sorted by id.
+    pub(crate) async fn retired_left(&self) -> Result<Vec<Orphan>, StampError> {
+        let retired: Vec<_> = self.all().into_iter().filter(AnyObject::is_retired).collect();
+        let mut left = Vec::new();
+        for object in &retired {
+            let (subdir, id) = (object.stamp_subdir().to_owned(), object.id());
+            if self.store().load(&subdir).await?.is_empty() {
+                let stored = StoredObject::new(subdir).identified(id, object.type_name());
+                left.extend(self.orphan(&stored, &[]).await?);
+            }
+        }
+        left.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(left)
     }
 
     /// Returns whether an object of the layout takes over what the stored object has.
@@ -199,11 +215,15 @@ impl Orphan {
             return Err(PruneError::DryRun { object: self.id.to_string() });
         }
         let lease = self.lease().await?;
-        if layout.has_subdir(&self.subdir) {
+        let store = layout.store();
+        let is_gone = match layout.at_subdir(&self.subdir) {
+            None => true,
+            Some(object) => object.is_retired() && store.load(&self.subdir).await?.is_empty(),
+        };
+        if !is_gone {
             let (object, subdir) = (self.id.to_string(), self.subdir.to_string());
             return Err(PruneError::Present { object, subdir });
         }
-        let store = layout.store();
         if !store.load(&self.subdir).await?.is_empty() {
             store.write(&self.subdir, lease.fence(), vec![Change::Clear]).await?;
         }

@@ -41,8 +41,17 @@ pub struct TaskLog {
     object: AnyObject,
     task: &'static str,
     attempt: u32,
-    reason: Option<Reason>,
+    work: LoggedWork,
     state: Mutex<LogState>,
+}
+
+/// The work of an attempt, as the first line of its log names it.
+#[derive(Debug)]
+pub(crate) enum LoggedWork {
+    /// The task runs for this reason.
+    Run(Option<Reason>),
+    /// The task is undone.
+    Undo,
 }
 
 #[derive(Debug)]
@@ -54,8 +63,8 @@ enum LogState {
 }
 
 impl TaskLog {
-    pub(crate) fn new(object: AnyObject, task: &'static str, attempt: u32, reason: Option<Reason>) -> Self {
-        Self { object, task, attempt, reason, state: Mutex::new(LogState::NotCreated) }
+    pub(crate) fn new(object: AnyObject, task: &'static str, attempt: u32, work: LoggedWork) -> Self {
+        Self { object, task, attempt, work, state: Mutex::new(LogState::NotCreated) }
     }
 
     /// Returns the log of the attempt that the caller is a part of, or `None` outside of an attempt.
@@ -150,8 +159,11 @@ impl TaskLog {
 
     /// Returns the first line of a log: the attempt and the reason for it.
     pub(crate) fn title(&self) -> String {
-        let reason = self.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        one_line(&format!("{}/{}, attempt {}{reason}", self.object.id(), self.task, self.attempt)).into_owned()
+        let (what, reason) = match &self.work {
+            LoggedWork::Run(reason) => ("", reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default()),
+            LoggedWork::Undo => ("undo, ", String::new()),
+        };
+        one_line(&format!("{}/{}, {what}attempt {}{reason}", self.object.id(), self.task, self.attempt)).into_owned()
     }
 
     /// Returns the directory of the log files.

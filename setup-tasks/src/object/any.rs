@@ -47,6 +47,12 @@ impl AnyObject {
         self.0.core().type_name
     }
 
+    /// Returns whether the object is [retired](crate::layout::ObjectBuilder::retired): a run brings it
+    /// down.
+    pub fn is_retired(&self) -> bool {
+        self.0.core().is_retired()
+    }
+
     /// Returns the groups of the object, by which a fleet can select it
     /// ([`ObjectBuilder::group`](crate::layout::ObjectBuilder::group)).
     pub fn groups(&self) -> impl Iterator<Item = &str> {

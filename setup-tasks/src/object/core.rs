@@ -65,6 +65,8 @@ struct Uncommon {
     groups: Vec<Arc<str>>,
     /// The former names of the object, or of the host of a customization.
     former: Option<Arc<FormerObject>>,
+    /// Whether the object is to be gone.
+    is_retired: bool,
 }
 
 impl Uncommon {
@@ -73,9 +75,10 @@ impl Uncommon {
         event_keys: Vec<EventKey>,
         groups: Vec<Arc<str>>,
         former: Option<Arc<FormerObject>>,
+        is_retired: bool,
     ) -> Option<Box<Self>> {
-        let is_any = host.is_some() || !event_keys.is_empty() || !groups.is_empty() || former.is_some();
-        is_any.then(|| Box::new(Self { host, event_keys, groups, former }))
+        let is_any = host.is_some() || !event_keys.is_empty() || !groups.is_empty() || former.is_some() || is_retired;
+        is_any.then(|| Box::new(Self { host, event_keys, groups, former, is_retired }))
     }
 }
 
@@ -107,15 +110,17 @@ pub(crate) struct Placing {
     pub(crate) former: Option<Arc<FormerObject>>,
     /// The groups by which a fleet can select the object.
     pub(crate) groups: Vec<Arc<str>>,
+    /// Whether the object is to be gone.
+    pub(crate) is_retired: bool,
 }
 
 impl ObjectCore {
     pub(crate) fn new<T: super::SetupTasks>(placing: Placing, model: &T) -> Self {
-        let Placing { id, subdir, layout, parent, host, readonly, former, groups } = placing;
+        let Placing { id, subdir, layout, parent, host, readonly, former, groups, is_retired } = placing;
         Self {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
-            uncommon: Uncommon::new(host, model.event_keys(), groups, former),
+            uncommon: Uncommon::new(host, model.event_keys(), groups, former, is_retired),
             ready: SharedOnce::new(WorkKind::Ready, id.clone()),
             own_readonly: readonly,
             model_readonly: T::READONLY,
@@ -145,6 +150,11 @@ impl ObjectCore {
     /// Returns the groups by which a fleet can select the object.
     pub(crate) fn groups(&self) -> &[Arc<str>] {
         self.uncommon.as_ref().map_or(&[], |uncommon| &uncommon.groups)
+    }
+
+    /// Returns whether the object is to be gone.
+    pub(crate) fn is_retired(&self) -> bool {
+        self.uncommon.as_ref().is_some_and(|uncommon| uncommon.is_retired)
     }
 
     /// Returns the former names of the object, or of the host of a customization.

@@ -110,6 +110,10 @@ pub(crate) trait DynObject: Send + Sync {
     fn changes<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Vec<FileChange>>;
     fn would_change<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, Option<bool>>;
     fn check<'a>(&'a self, row: RowId, cx: &'a LazyContext<'a>) -> HelperAnswer<'a, ()>;
+    /// Returns whether the task has an undo.
+    fn has_undo(&self, row: RowId) -> bool;
+    /// Undoes a task. This needs a permit, which a plan never has.
+    fn undo<'a>(&'a self, permit: &Permit, row: RowId, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>>;
     fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
     fn outputs(&self, row: RowId) -> Option<Vec<PathPattern>>;
     fn related(&self, row: RowId) -> Option<RelatedTask>;

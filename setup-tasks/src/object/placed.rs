@@ -312,6 +312,33 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self.call_kind(&self.row(row), cx, |kind, model, cx| kind.check_dyn(model, cx), || ())
     }
 
+    fn has_undo(&self, row: RowId) -> bool {
+        let row = self.row(row);
+        let own = match &row {
+            Row::Table(task) => task.undo.is_some(),
+            Row::Added(row) => row.helpers.undo.is_some(),
+        };
+        own || row.with_kind(DynTaskKind::has_undo_dyn) == Some(true)
+    }
+
+    fn undo<'a>(&'a self, _permit: &Permit, row: RowId, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>> {
+        match self.row(row) {
+            Row::Table(task) => match (task.undo, task.action) {
+                (Some(HelperFn::Now(undo)), _) => Box::pin(std::future::ready(undo(self.model()))),
+                (Some(HelperFn::Later(undo)), _) => undo(self.model(), cx),
+                (None, Action::Value(kind)) => kind.undo_dyn(self.model(), cx),
+                (None, Action::Method(_) | Action::Relation(_)) => Box::pin(std::future::ready(Ok(()))),
+            },
+            Row::Added(row) => Box::pin(async move {
+                match (&row.helpers.undo, &row.action) {
+                    (Some(undo), _) => undo(cx.clone()).await,
+                    (None, AddedAction::Kind(kind)) => kind.undo_dyn(self.model(), cx).await,
+                    (None, AddedAction::Relation(..)) => Ok(()),
+                }
+            }),
+        }
+    }
+
     fn inputs(&self, row: RowId) -> Option<Vec<PathPattern>> {
         self.table.get(row.index())?.inputs.map(|paths| paths(self.model()))
     }

@@ -33,6 +33,44 @@ pub enum RunError {
         /// The task's error.
         source: SharedError,
     },
+    /// The undo of a task failed, panicked or took too long. The tasks before it stay as they are.
+    #[error("task `{object}/{task}` ({description}) cannot be undone")]
+    Undo {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: &'static str,
+        /// The task's description.
+        description: String,
+        /// The error of the undo.
+        source: SharedError,
+    },
+    /// The object is [retired](crate::layout::ObjectBuilder::retired).
+    #[error("`{object}` is retired: its tasks do not run")]
+    Retired {
+        /// The object's id.
+        object: String,
+    },
+    /// The object depends on a [retired](crate::layout::ObjectBuilder::retired) one.
+    #[error("`{object}` depends on task `{other}/{task}`, but `{other}` is retired")]
+    DependsOnRetired {
+        /// The object's id.
+        object: String,
+        /// The id of the retired object.
+        other: String,
+        /// The task that the object depends on.
+        task: &'static str,
+    },
+    /// The object cannot be brought down, because another one depends on it and stays.
+    #[error("`{object}` stays as it is, because `{dependent}` depends on it and {why}")]
+    Needed {
+        /// The object's id.
+        object: String,
+        /// The id of the object that depends on it.
+        dependent: String,
+        /// The reason why the dependent stays, as the rest of the sentence.
+        why: &'static str,
+    },
     /// A method that decides whether a task runs failed. The stamp is kept.
     #[error("the {what} of task `{object}/{task}` failed")]
     Check {
@@ -201,6 +239,14 @@ impl RunError {
         match self {
             Self::Readonly { .. } => Some("take the readonly flag or key away first".into()),
             Self::DryRun { .. } => Some(DRY_RUN_HELP.into()),
+            Self::Undo { .. } => Some("the tasks before it stay as they are; the next `down` continues here".into()),
+            Self::Retired { .. } => Some("`layout.run()` brings it down; remove `retired` to bring it up again".into()),
+            Self::DependsOnRetired { object, .. } => {
+                Some(format!("retire `{object}` as well, or remove its dependency").into())
+            }
+            Self::Needed { dependent, .. } => {
+                Some(format!("bring `{dependent}` down first, or remove its dependency").into())
+            }
             Self::Lease(error) => error.help(),
             Self::Stamp(error) => error.help(),
             Self::Path(error) => error.help(),

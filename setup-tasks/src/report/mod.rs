@@ -97,13 +97,32 @@ pub enum TaskStatus {
     /// A dry run cannot decide whether the task would run; see
     /// [`TaskReport::undecided`](field@TaskReport::undecided).
     Undecided,
+    /// The object was brought down, and the task was undone.
+    Undone,
+    /// The object was brought down, and the task lost its stamp. It has no undo.
+    Forgotten,
+    /// The task would be undone. This is the status in a dry run.
+    WouldUndo,
+    /// The task would lose its stamp. This is the status in a dry run.
+    WouldForget,
 }
 
 impl TaskStatus {
     /// The statuses of tasks that are not up to date, the most important first. The first one that a
     /// task of an object or of a customization has is the status of the whole.
-    pub(crate) const BY_WEIGHT: [Self; 7] =
-        [Self::Ran, Self::WouldRun, Self::Undecided, Self::MayRun, Self::Unchanged, Self::Skipped, Self::Drifted];
+    pub(crate) const BY_WEIGHT: [Self; 11] = [
+        Self::Ran,
+        Self::WouldRun,
+        Self::Undecided,
+        Self::MayRun,
+        Self::Undone,
+        Self::WouldUndo,
+        Self::Forgotten,
+        Self::WouldForget,
+        Self::Unchanged,
+        Self::Skipped,
+        Self::Drifted,
+    ];
 }
 
 impl ObjectReport {
@@ -213,6 +232,11 @@ impl TaskReport {
             undecided: None,
             last_change,
         }
+    }
+
+    /// Returns the report on a task that was or would be undone or forgotten.
+    pub(crate) fn taken_down(task: &'static str, description: Cow<'static, str>, status: TaskStatus) -> Self {
+        Self { status, ..Self::up_to_date(task, description, LastChange::default()) }
     }
 }
 

@@ -1,4 +1,5 @@
-//! Calls of a task's method. A panic or a timeout is a failure, and failures may be retried.
+//! Calls of a task's method or of its undo. A panic or a timeout is a failure, and failures may be
+//! retried.
 
 use std::panic::AssertUnwindSafe;
 use std::path::PathBuf;
@@ -17,7 +18,7 @@ use crate::Result;
 use crate::error::explain;
 use crate::error_help;
 use crate::event::EventKind;
-use crate::log::TaskLog;
+use crate::log::{LoggedWork, TaskLog};
 use crate::object::{DynObject, RowId};
 use crate::secret;
 use crate::stamp::first_missing;
@@ -34,8 +35,37 @@ pub(crate) struct FailedAttempt {
     pub(crate) log: Option<PathBuf>,
 }
 
+/// The called method of a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Method {
+    /// The method that does the work.
+    Task,
+    Undo,
+}
+
 /// Calls the method of a task until it succeeds or has no retries left.
 pub(crate) async fn run_task(
+    session: &Session,
+    object: &Arc<dyn DynObject>,
+    row: RowId,
+    cx: &TaskContext,
+) -> Result<Outcome, FailedAttempt> {
+    call_method(Method::Task, session, object, row, cx).await
+}
+
+/// Calls the undo of a task until it succeeds or has no retries left. The timeout and the retries
+/// are those of the task.
+pub(crate) async fn undo_task(
+    session: &Session,
+    object: &Arc<dyn DynObject>,
+    row: RowId,
+    cx: &TaskContext,
+) -> Result<(), FailedAttempt> {
+    call_method(Method::Undo, session, object, row, cx).await.map(drop)
+}
+
+async fn call_method(
+    method: Method,
     session: &Session,
     object: &Arc<dyn DynObject>,
     row: RowId,
@@ -48,18 +78,18 @@ pub(crate) async fn run_task(
         .with_jitter()
         .with_max_times(meta.retries as usize)
         .build();
-    let outputs = OutputsBefore::of(object, row);
+    let outputs = if method == Method::Task { OutputsBefore::of(object, row) } else { None };
     let mut attempt = 1;
     loop {
-        object.emit(row, || EventKind::TaskStart { attempt });
+        object.emit(row, || method.start(attempt));
         let began = Instant::now();
-        let log = Arc::new(TaskLog::new(cx.object().clone(), cx.task(), attempt, cx.reason().cloned()));
+        let log = Arc::new(TaskLog::new(cx.object().clone(), cx.task(), attempt, method.logged(cx)));
         let cx = cx.for_attempt(attempt, log.clone());
-        let ended = log.clone().scope(once(session, object, row, &cx, meta.timeout)).await;
+        let ended = log.clone().scope(once(method, session, object, row, &cx, meta.timeout)).await;
         let error = match ended {
-            Err(error) if error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
+            Err(error) if method == Method::Task && error.is::<SkipSetupTask>() => return Ok(Outcome::Skipped),
             Err(error) => error,
-            Ok(outcome) => match missing_output(object, row, outcome) {
+            Ok(outcome) => match method.missing_output(object, row, outcome) {
                 Some(error) => error,
                 None => {
                     log.end(None, began.elapsed());
@@ -86,7 +116,29 @@ pub(crate) async fn run_task(
     }
 }
 
+impl Method {
+    /// Returns the event at the start of an attempt.
+    fn start(self, attempt: u32) -> EventKind {
+        match self {
+            Self::Task => EventKind::TaskStart { attempt },
+            Self::Undo => EventKind::UndoStart { attempt },
+        }
+    }
+
+    fn logged(self, cx: &TaskContext) -> LoggedWork {
+        match self {
+            Self::Task => LoggedWork::Run(cx.reason().cloned()),
+            Self::Undo => LoggedWork::Undo,
+        }
+    }
+
+    fn missing_output(self, object: &Arc<dyn DynObject>, row: RowId, outcome: Outcome) -> Option<anyhow::Error> {
+        if self == Self::Task { missing_output(object, row, outcome) } else { None }
+    }
+}
+
 async fn once(
+    method: Method,
     session: &Session,
     object: &Arc<dyn DynObject>,
     row: RowId,
@@ -95,7 +147,12 @@ async fn once(
 ) -> Result<Outcome> {
     let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
     // The method may also panic before it returns a future.
-    let call = async { object.run(session.permit(), row, cx).await };
+    let call = async {
+        match method {
+            Method::Task => object.run(session.permit(), row, cx).await,
+            Method::Undo => object.undo(session.permit(), row, cx).await.map(|()| Outcome::Done),
+        }
+    };
     let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
     let ended = match timeout {
         None => call.await,

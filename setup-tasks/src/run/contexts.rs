@@ -30,6 +30,10 @@ impl ContextStack {
         self.slots.push(Slot { context, entered: None });
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
     /// Enters all contexts that are not entered yet, because a task runs.
     pub(super) async fn enter(&mut self, _session: &Session, object: &str) -> Result<(), RunError> {
         for slot in &mut self.slots {

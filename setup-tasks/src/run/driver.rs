@@ -39,6 +39,9 @@ pub(crate) async fn drive(
 ) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
     let core = object.core();
+    if core.is_retired() {
+        return Err(RunError::Retired { object: core.id.to_string() });
+    }
     if options.single_task.is_none() && core.readonly() {
         return report_readonly(&object, &options, &work).await;
     }

@@ -6,6 +6,7 @@ mod check;
 mod classify;
 mod contexts;
 mod customization;
+pub(crate) mod down;
 mod driver;
 mod execute;
 mod guard;

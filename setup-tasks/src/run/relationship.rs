@@ -93,6 +93,10 @@ pub(super) async fn check(
 ) -> Result<Changes, RunError> {
     let mut changes = Changes::default();
     for other in others {
+        if other.is_retired() {
+            let (object, other) = (object.core().id.to_string(), other.id().to_owned());
+            return Err(RunError::DependsOnRetired { object, other, task: related.task });
+        }
         let change = change_of(other, related, cx).await.map_err(|source| RunError::Related {
             object: object.core().id.to_string(),
             other: other.id().to_owned(),

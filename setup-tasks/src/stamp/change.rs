@@ -70,6 +70,14 @@ pub enum Change {
         /// The line of history.
         history: Box<HistoryEntry>,
     },
+    /// A task was undone, or lost its stamp because it has no undo. Its entry is removed, so that the
+    /// task counts as never run.
+    Undo {
+        /// The task.
+        task: String,
+        /// The line of history.
+        history: Box<HistoryEntry>,
+    },
     /// The entry of a task is removed, so that the task runs again.
     Forget {
         /// The task.
@@ -109,6 +117,7 @@ impl Change {
             | Self::Retime { task, .. }
             | Self::MarkDone { task, .. }
             | Self::Carry { task, .. }
+            | Self::Undo { task, .. }
             | Self::Forget { task } => Some(task),
             Self::Identify { .. } | Self::Clear | Self::Retire => None,
         }
@@ -124,7 +133,7 @@ impl Change {
             | Self::MarkDone { entry, .. }
             | Self::Carry { entry, .. } => Some(entry),
             Self::Withdraw { entry, .. } | Self::Skip { entry, .. } => entry.as_ref(),
-            Self::Forget { .. } | Self::Identify { .. } | Self::Clear | Self::Retire => None,
+            Self::Undo { .. } | Self::Forget { .. } | Self::Identify { .. } | Self::Clear | Self::Retire => None,
         }
     }
 
@@ -134,6 +143,7 @@ impl Change {
             Self::Complete { history, .. }
             | Self::Skip { history, .. }
             | Self::Fail { history, .. }
+            | Self::Undo { history, .. }
             | Self::MarkDone { history, .. } => Some(history),
             Self::Begin { .. }
             | Self::Withdraw { .. }
@@ -161,7 +171,7 @@ impl Change {
     pub fn revokes_stamp(&self) -> bool {
         match self {
             Self::Begin { entry, .. } => entry.stamp.is_some() || entry.changed.is_some(),
-            Self::Forget { .. } | Self::Clear | Self::Retire => true,
+            Self::Undo { .. } | Self::Forget { .. } | Self::Clear | Self::Retire => true,
             // A power loss leaves the mark of the attempt in place, and the task runs again.
             Self::Withdraw { .. }
             | Self::Complete { .. }
@@ -196,6 +206,8 @@ mod tests {
         let begin = |entry: &Entry| Change::Begin { task: task(), entry: entry.clone() }.revokes_stamp();
         assert_eq!([&first, &again, &checked].map(begin), [false, true, true]);
         assert!(Change::Forget { task: task() }.revokes_stamp() && Change::Clear.revokes_stamp());
+        let undone = Change::Undo { task: task(), history: Box::new(HistoryEntry::at(1)) };
+        assert!(undone.revokes_stamp() && undone.entry().is_none());
         assert!(!Change::Withdraw { task: task(), entry: None }.revokes_stamp());
     }
 }

@@ -22,6 +22,12 @@ pub enum AttemptEnd {
     Failed,
     /// A user declared the task done.
     Marked,
+    /// The undo of the task did its work.
+    Undone,
+    /// The undo of the task failed.
+    UndoFailed,
+    /// The object was brought down, and the task lost its stamp because it has no undo.
+    Forgotten,
 }
 
 /// An attempt that ended.
@@ -40,11 +46,11 @@ pub struct HistoryEntry {
     pub duration_us: u64,
     /// The result.
     pub ended: AttemptEnd,
-    /// The reason for the run, as text.
+    /// The reason for the run or the undo, as text.
     pub reason: String,
-    /// The error, if the attempt failed.
+    /// The error, if the attempt or the undo failed.
     pub error: Option<String>,
-    /// The reason for the run. It is `None` for a task that a user declared done, and for entries
+    /// The reason for the run. It is `None` for an undo, for a task that a user declared done, and for entries
     /// of an earlier version of the format that did not record the reason.
     #[serde(default)]
     pub why: Option<Reason>,

@@ -1,4 +1,5 @@
-//! The return types of a task's helper methods: hash functions, invalidators and completion checks.
+//! The return types of a task's helper methods: hash functions, invalidators, completion checks and
+//! undos.
 
 use std::time::SystemTime;
 
@@ -124,5 +125,31 @@ impl IntoCompletion for Option<SystemTime> {
 impl<A: IntoCompletion, E: IntoTaskError> IntoCompletion for Result<A, E> {
     fn into_completion(self) -> Result<Completion> {
         self.map_err(IntoTaskError::into_task_error)?.into_completion()
+    }
+}
+
+/// A return type of undos: `()` or a `Result<()>`.
+#[diagnostic::on_unimplemented(
+    message = "an undo returns `()` or `Result<()>`, not `{Self}`",
+    label = "returned by this undo"
+)]
+pub trait IntoUndone: Sealed {
+    /// Returns whether the undo did its work.
+    ///
+    /// # Errors
+    ///
+    /// Returns the error that the method returned.
+    fn into_undone(self) -> Result<()>;
+}
+
+impl IntoUndone for () {
+    fn into_undone(self) -> Result<()> {
+        Ok(())
+    }
+}
+
+impl<E: IntoTaskError> IntoUndone for Result<(), E> {
+    fn into_undone(self) -> Result<()> {
+        self.map_err(IntoTaskError::into_task_error)
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::added::NewTask;
-use super::answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
+use super::answer::{Completion, IntoCompletion, IntoHashText, IntoUndone, IntoValid};
 use crate::layout::Dependency;
 use crate::task::context::TaskContext;
 use crate::{BoxFuture, Result};
@@ -18,6 +18,7 @@ pub(crate) struct Helpers {
     pub(crate) hash: Option<HelperClosure<String>>,
     pub(crate) invalidator: Option<HelperClosure<bool>>,
     pub(crate) check_completed: Option<HelperClosure<Completion>>,
+    pub(crate) undo: Option<HelperClosure<()>>,
     pub(crate) dependencies: Vec<Dependency>,
 }
 
@@ -35,6 +36,7 @@ impl fmt::Debug for Helpers {
             .field("hash", &self.hash.is_some())
             .field("invalidator", &self.invalidator.is_some())
             .field("check_completed", &self.check_completed.is_some())
+            .field("undo", &self.undo.is_some())
             .field("dependencies", &self.dependencies)
             .finish()
     }
@@ -100,6 +102,33 @@ impl<K> NewTask<K> {
         A: Future<Output: IntoCompletion> + Send + 'static,
     {
         self.helpers.check_completed = Some(erase(check, IntoCompletion::into_completion));
+        self
+    }
+
+    /// Sets an undo, as `undo = f` does. The closure is called when the object is
+    /// [brought down](crate::AnyObject::down). It must be idempotent, because an interrupted undo is
+    /// repeated.
+    ///
+    /// ```
+    /// use setup_tasks::{NewTask, prelude::*};
+    ///
+    /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+    /// # #[setup_tasks] impl Door {}
+    /// # #[tokio::main] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// let door = layout.add(Door)?;
+    /// let lock = NewTask::new("lock", "Lock it", |cx: TaskContext| async move { cx.log("locked") });
+    /// door.add_setup_task(lock.undo(|cx| async move { cx.log("unlocked") }))?;
+    /// layout.run().await?;
+    /// assert_eq!(layout.down().await?.summary(), "brought down: 1 object; 1 task undone");
+    /// # Ok(()) }
+    /// ```
+    pub fn undo<F, A>(mut self, undo: F) -> Self
+    where
+        F: Fn(TaskContext) -> A + Send + Sync + 'static,
+        A: Future<Output: IntoUndone> + Send + 'static,
+    {
+        self.helpers.undo = Some(erase(undo, IntoUndone::into_undone));
         self
     }
 

@@ -119,6 +119,19 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         async { Ok(None) }
     }
 
+    /// Returns whether the value has an [`undo`](Self::undo). Without one, the task only loses its
+    /// stamp when its object is brought down.
+    fn has_undo(&self) -> bool {
+        false
+    }
+
+    /// Undoes the work when the object is brought down. The method must be idempotent, because an
+    /// interrupted undo is repeated. [`TaskContext::kept`] returns the bytes that the last completed
+    /// run kept. A method that the task's key `undo` names is called instead of this one.
+    fn undo(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<()>> + Send {
+        async { Ok(()) }
+    }
+
     /// Checks that the value makes sense with the model. Checks of a layout call this method; they
     /// run no tasks.
     fn check(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<()>> + Send {
@@ -162,6 +175,10 @@ pub trait DynTaskKind<T>: Send + Sync + 'static {
     -> Option<BoxFuture<'a, Result<Option<bool>>>>;
     #[doc(hidden)]
     fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>>;
+    #[doc(hidden)]
+    fn has_undo_dyn(&self) -> bool;
+    #[doc(hidden)]
+    fn undo_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>>;
     #[doc(hidden)]
     fn dependencies_dyn(&self, model: &T) -> Vec<Dependency>;
     #[doc(hidden)]
@@ -231,6 +248,14 @@ impl<T: 'static, K: TaskKind<T>> DynTaskKind<T> for ValueTask<T, K> {
 
     fn check_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> Option<BoxFuture<'a, Result<()>>> {
         Some(Box::pin(self.kind.check(model, cx)))
+    }
+
+    fn has_undo_dyn(&self) -> bool {
+        self.kind.has_undo()
+    }
+
+    fn undo_dyn<'a>(&'a self, model: &'a T, cx: &'a TaskContext) -> BoxFuture<'a, Result<()>> {
+        Box::pin(self.kind.undo(model, cx))
     }
 
     fn dependencies_dyn(&self, model: &T) -> Vec<Dependency> {

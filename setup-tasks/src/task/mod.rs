@@ -23,7 +23,7 @@ pub(crate) mod table;
 pub(crate) mod text;
 
 pub use added::{AddTaskError, ClosureTask};
-pub use answer::{Completion, IntoCompletion, IntoHashText, IntoValid};
+pub use answer::{Completion, IntoCompletion, IntoHashText, IntoUndone, IntoValid};
 pub use extract::Extract;
 pub use handle::TaskHandle;
 pub use kind::{TaskKind, ValueTask};

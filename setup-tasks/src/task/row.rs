@@ -27,7 +27,7 @@ pub type PathsFn<T> = fn(&T) -> Vec<PathPattern>;
 /// A function that returns the system dependencies of a task.
 pub type SystemFn<T> = fn(&T) -> Vec<Arc<dyn SystemDependency>>;
 
-/// A helper method: a hash function, an invalidator or a completion check.
+/// A helper method: a hash function, an invalidator, a completion check or an undo.
 pub(crate) enum HelperFn<T: 'static, A: 'static> {
     Now(AskNowFn<T, A>),
     Later(AskFn<T, A>),
@@ -104,6 +104,7 @@ pub struct TaskDef<T: 'static> {
     pub(crate) hash: Option<HelperFn<T, String>>,
     pub(crate) invalidator: Option<HelperFn<T, bool>>,
     pub(crate) check_completed: Option<HelperFn<T, Completion>>,
+    pub(crate) undo: Option<HelperFn<T, ()>>,
     pub(crate) inputs: Option<PathsFn<T>>,
     pub(crate) outputs: Option<PathsFn<T>>,
     pub(crate) depend_on: Option<SystemFn<T>>,
@@ -130,6 +131,7 @@ impl<T: 'static> TaskDef<T> {
             hash: None,
             invalidator: None,
             check_completed: None,
+            undo: None,
             inputs: None,
             outputs: None,
             depend_on: None,
@@ -382,6 +384,18 @@ impl<T: 'static> TaskDef<T> {
     /// Sets the key `check_completed`.
     pub const fn check_completed_now(mut self, ask: AskNowFn<T, Completion>) -> Self {
         self.check_completed = Some(HelperFn::Now(ask));
+        self
+    }
+
+    /// Sets the key `undo` to a method that is async or has extractors.
+    pub const fn undo(mut self, undo: AskFn<T, ()>) -> Self {
+        self.undo = Some(HelperFn::Later(undo));
+        self
+    }
+
+    /// Sets the key `undo`.
+    pub const fn undo_now(mut self, undo: AskNowFn<T, ()>) -> Self {
+        self.undo = Some(HelperFn::Now(undo));
         self
     }
 

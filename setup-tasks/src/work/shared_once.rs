@@ -70,6 +70,14 @@ impl<V: Clone + Send + Sync + 'static> SharedOnce<V> {
         }
     }
 
+    /// Forgets the result, so that the next caller runs the work again.
+    pub(crate) fn forget(&self) {
+        let mut state = lock(&self.state);
+        if let OnceState::Done(..) = *state {
+            *state = OnceState::Idle;
+        }
+    }
+
     /// Keeps a result that was created elsewhere, unless there is a result or the work is in
     /// progress. Returns the kept result, or the offered one if none is kept.
     pub(crate) fn offer(&self, value: V) -> V {

@@ -14,6 +14,10 @@ impl Client {
     fn valid(&self) -> bool {
         true
     }
+    fn take_down(&self) {}
+    async fn take_down_later(&self, cx: &TaskContext) -> Result<()> {
+        cx.command("umount").run().await
+    }
 }
 const _: () = {
     use ::setup_tasks::__private as rt;
@@ -45,9 +49,13 @@ const _: () = {
                 .source(405202886633272768),
             rt::task("b", "b")
                 .run(|this, _| rt::run_sync(Self::b(this)))
-                .slow_invalidator_now(|this| rt::valid(Self::valid(this))),
+                .slow_invalidator_now(|this| rt::valid(Self::valid(this)))
+                .undo_now(|this| rt::undone(Self::take_down(this))),
             rt::task("c", "c")
                 .run(|this, _| rt::run_async(Self::c(this)))
+                .undo(|this, cx| rt::boxed(async move {
+                    rt::undone(Self::take_down_later(this, rt::context(cx)).await)
+                }))
                 .inputs(|this| rt::list([
                     rt::PathPattern::new("conf/").value(&this.name).text(".toml"),
                     rt::PathPattern::new("keys/*.pub"),

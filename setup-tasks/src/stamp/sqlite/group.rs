@@ -114,6 +114,9 @@ fn ended_text(ended: AttemptEnd) -> &'static str {
         AttemptEnd::Failed => "failed",
         AttemptEnd::Marked => "marked",
         AttemptEnd::Unchanged => "unchanged",
+        AttemptEnd::Undone => "undone",
+        AttemptEnd::UndoFailed => "undo_failed",
+        AttemptEnd::Forgotten => "forgotten",
     }
 }
 

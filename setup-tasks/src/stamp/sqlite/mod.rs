@@ -288,6 +288,9 @@ fn history_row(row: &rusqlite::Row<'_>) -> rusqlite::Result<HistoryEntry> {
         "unchanged" => AttemptEnd::Unchanged,
         "skipped" => AttemptEnd::Skipped,
         "marked" => AttemptEnd::Marked,
+        "undone" => AttemptEnd::Undone,
+        "undo_failed" => AttemptEnd::UndoFailed,
+        "forgotten" => AttemptEnd::Forgotten,
         _ => AttemptEnd::Failed,
     };
     Ok(HistoryEntry {

@@ -18,8 +18,12 @@ impl AnyObject {
     pub async fn ready(&self) -> Result<(), ReadyError> {}
 }
 impl AnyObject {
+    pub fn down(&self) -> FleetDown {}
+}
+impl AnyObject {
     pub fn id(&self) -> &str {}
     pub fn type_name(&self) -> &'static str {}
+    pub fn is_retired(&self) -> bool {}
     pub fn groups(&self) -> impl Iterator<Item = &str> {}
     pub fn stamp_subdir(&self) -> &str {}
     pub fn task_names(&self) -> Vec<&'static str> {}
@@ -298,6 +302,9 @@ impl Layout {
     ) -> Result<Vec<HistoryEntry>, StampError> {}
 }
 impl Layout {
+    pub fn down(&self) -> FleetDown {}
+}
+impl Layout {
     pub fn publish_activities(&self) -> Result<Published, PublishError> {}
 }
 impl Layout {
@@ -333,6 +340,11 @@ impl<K> NewTask<K> {
     where
         F: Fn(TaskContext) -> A + Send + Sync + 'static,
         A: Future<Output: IntoCompletion> + Send + 'static,
+    {}
+    pub fn undo<F, A>(mut self, undo: F) -> Self
+    where
+        F: Fn(TaskContext) -> A + Send + Sync + 'static,
+        A: Future<Output: IntoUndone> + Send + 'static,
     {}
     pub fn depends_on(mut self, dependency: Dependency) -> Self {}
 }
@@ -446,6 +458,7 @@ pub type Result<T, E = anyhow::Error> = std::result::Result<T, E>;
 impl<A: IntoCompletion, E: IntoTaskError> IntoCompletion for Result<A, E> {}
 impl<A: IntoHashText, E: IntoTaskError> IntoHashText for Result<A, E> {}
 impl<A: IntoOutcome, E: IntoTaskError> IntoOutcome for Result<A, E> {}
+impl<E: IntoTaskError> IntoUndone for Result<(), E> {}
 impl<E: IntoTaskError> IntoValid for Result<bool, E> {}
 
 // setup_tasks::RunContext
@@ -949,9 +962,16 @@ pub enum EventKind {
     TaskDrifted { what: Vec<Difference> },
     TaskMayRun { reason: Reason },
     TaskUndecided { undecided: Undecided },
+    UndoStart { attempt: u32 },
+    TaskUndone { duration: Duration },
+    TaskForgotten,
+    UndoFail { error: String, duration: Duration, log: Option<PathBuf> },
+    TaskWouldBeUndone,
+    TaskWouldBeForgotten,
     ChangedWhileRunning,
     Waiting { holder: String },
     ObjectReady,
+    ObjectDown,
     ObjectFailed { error: String },
     CommandStart { command: String },
     CommandEnd { command: String, duration: Duration },
@@ -981,12 +1001,36 @@ impl Listening {
     pub async fn flush(&self) {}
 }
 
+// setup_tasks::fleet::FleetDown
+// with private fields
+#[derive(Debug)]
+#[must_use = "a run does nothing until it is awaited"]
+pub struct FleetDown;
+impl FleetDown {
+    pub fn jobs(self, jobs: usize) -> Self {}
+    pub fn fail_fast(self) -> Self {}
+    pub fn dry_run(self) -> Self {}
+    pub fn include(self, pattern: impl Into<String>) -> Self {}
+    pub fn exclude(self, pattern: impl Into<String>) -> Self {}
+    pub fn of_type<M: SetupTasks>(self) -> Self {}
+    pub fn of_type_named(self, name: impl Into<String>) -> Self {}
+    pub fn group(self, name: impl Into<String>) -> Self {}
+    pub fn stop_when(self, stop: Stop) -> Self {}
+    pub fn objects(&self) -> Result<Vec<AnyObject>, FleetError> {}
+}
+impl IntoFuture for FleetDown {
+    type Output = Result<FleetReport, FleetError>;
+    type IntoFuture = BoxFuture<'static, Self::Output>;
+}
+
 // setup_tasks::fleet::FleetError
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FleetError {
     Pattern { pattern: String, problem: String },
     Stamp(StampError),
+    Excluded { object: String, dependent: String },
+    Dependencies { source: Box<RunError> },
     Nothing { what: &'static str, wanted: String, help: String },
 }
 impl FleetError {
@@ -998,6 +1042,7 @@ impl FleetError {
 #[non_exhaustive]
 pub struct FleetReport {
     pub dry_run: bool,
+    pub down: bool,
     pub stopped: bool,
     pub duration: Duration,
     pub objects: Vec<ObjectResult>,
@@ -1079,6 +1124,10 @@ pub enum ObjectStatus {
     Failed,
     DependencyFailed,
     Readonly,
+    BroughtDown,
+    WouldBringDown,
+    Down,
+    DependentFailed,
     NotTried,
     Stopped,
 }
@@ -1193,6 +1242,7 @@ pub enum AddError {
     Path { id: String, source: PathError },
     Secret { type_name: &'static str, what: &'static str, shown: String },
     FormerIsPresent { id: String, former: String, other: String },
+    DependsOnRetired { id: String, other: String, task: String },
     FormerTwice { first: String, second: String, former: String },
     PlugIn(PlugInError),
     Dependency(AddTaskError),
@@ -1224,6 +1274,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub fn under(mut self, injector: &Injector) -> Self {}
     pub fn depends_on(mut self, dependency: Dependency) -> Self {}
     pub fn formerly(mut self, name: impl Into<String>) -> Self {}
+    pub fn retired(mut self) -> Self {}
     pub fn add(self) -> Result<Object<T>, AddError> {}
 }
 impl<T: SetupTasks> std::fmt::Debug for ObjectBuilder<'_, T> {}
@@ -1609,6 +1660,15 @@ pub enum RunError {
         reason: Box<Reason>,
         source: SharedError,
     },
+    Undo {
+        object: String,
+        task: &'static str,
+        description: String,
+        source: SharedError,
+    },
+    Retired { object: String },
+    DependsOnRetired { object: String, other: String, task: &'static str },
+    Needed { object: String, dependent: String, why: &'static str },
     Check {
         object: String,
         task: &'static str,
@@ -1683,6 +1743,10 @@ pub enum TaskStatus {
     WouldRun,
     MayRun,
     Undecided,
+    Undone,
+    Forgotten,
+    WouldUndo,
+    WouldForget,
 }
 
 // setup_tasks::run::Undecided
@@ -1723,6 +1787,9 @@ pub enum AttemptEnd {
     Skipped,
     Failed,
     Marked,
+    Undone,
+    UndoFailed,
+    Forgotten,
 }
 
 // setup_tasks::stamp::Change
@@ -1736,6 +1803,7 @@ pub enum Change {
     Fail { task: String, entry: Entry, history: Box<HistoryEntry> },
     Retime { task: String, entry: Entry },
     MarkDone { task: String, entry: Entry, history: Box<HistoryEntry> },
+    Undo { task: String, history: Box<HistoryEntry> },
     Forget { task: String },
     Carry { task: String, entry: Entry },
     Identify { id: String, type_name: String },
@@ -2091,6 +2159,12 @@ pub trait IntoTaskError {
 }
 impl<E: Into<anyhow::Error>> IntoTaskError for E {}
 
+// setup_tasks::task::IntoUndone
+pub trait IntoUndone: Sealed {
+    fn into_undone(self) -> Result<()>;
+}
+impl IntoUndone for () {}
+
 // setup_tasks::task::IntoValid
 pub trait IntoValid: Sealed {
     fn into_valid(self) -> Result<bool>;
@@ -2177,6 +2251,12 @@ pub trait TaskKind<T>: Send + Sync + 'static {
         _model: &T,
         _cx: &TaskContext,
     ) -> impl Future<Output = Result<Option<bool>>> + Send {}
+    fn has_undo(&self) -> bool {}
+    fn undo(
+        &self,
+        _model: &T,
+        _cx: &TaskContext,
+    ) -> impl Future<Output = Result<()>> + Send {}
     fn check(
         &self,
         _model: &T,
