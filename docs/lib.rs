@@ -31,6 +31,7 @@ pages! {
     diagrams = "how-to/diagrams.md";
     events = "how-to/events.md";
     inspecting = "how-to/inspecting.md";
+    taking_down = "how-to/taking-down.md";
     renaming = "how-to/renaming.md";
     upgrading = "how-to/upgrading.md";
     results = "how-to/results.md";
