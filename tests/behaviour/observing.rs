@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use setup_tasks::observer::{Answer, Answers, Observed, Observer, Question, QuestionData};
 use setup_tasks::prelude::*;
+use setup_tasks::run::FileChange;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{BoxFuture, Layout};
 
@@ -108,6 +109,18 @@ impl<T: OnMachine> TaskKind<T> for Package {
             later.answer(answers)?;
         }
         Ok(if before.as_deref() == Some(self.version) { Outcome::Unchanged } else { Outcome::Done })
+    }
+
+    async fn would_change(&self, model: &T, cx: &TaskContext) -> Result<Option<bool>> {
+        let compare = |answer| TaskKind::<T>::differences(self, model, cx, answer).map(|found| !found.is_empty());
+        cx.answer().map(compare).transpose()
+    }
+
+    async fn changes(&self, _model: &T, cx: &TaskContext) -> Result<Vec<FileChange>> {
+        let line = |version: &str| format!("{version}\n");
+        let Some(answer) = cx.answer() else { return Ok(Vec::new()) };
+        let before = answer.get::<Option<String>>()?.as_deref().map(line);
+        Ok(vec![FileChange::new(self.name, before, line(self.version))])
     }
 
     async fn question(&self, model: &T, _cx: &TaskContext) -> Result<Option<Question>> {
@@ -360,5 +373,151 @@ async fn verify_in_the_configuration_makes_every_run_verify() {
         assert!(web.run_setup_tasks().await.unwrap().is_up_to_date());
         assert!(layout.run().await.unwrap().is_success());
         assert_eq!(machine.requests(), [ALL, ALL]);
+    }
+}
+
+/// An object whose first task creates its machine.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "created")]
+struct Created {
+    machine: Arc<Machine>,
+    is_created: AtomicBool,
+}
+
+#[setup_tasks]
+impl Created {
+    #[setup_task("Create the machine", invalidator = is_created)]
+    fn create(&self) {
+        self.machine.is_missing.store(false, Ordering::Relaxed);
+        self.is_created.store(true, Ordering::Relaxed);
+    }
+
+    #[setup_task("Install curl", subscribe = [])]
+    const CURL: Package = Package::new("curl", "8.0");
+
+    #[setup_task("Restart", subscribe = [curl])]
+    fn restart(&self) {}
+
+    fn is_created(&self) -> bool {
+        self.is_created.load(Ordering::Relaxed)
+    }
+}
+
+impl OnMachine for Created {
+    fn machine(&self) -> &Arc<Machine> {
+        &self.machine
+    }
+}
+
+async fn created() -> (Arc<Machine>, Object<Created>) {
+    let machine = Machine::new("m1");
+    let created = Created { machine: machine.clone(), is_created: AtomicBool::new(true) };
+    let created = Layout::in_memory().unwrap().add(created).unwrap();
+    created.run_setup_tasks().await.unwrap();
+    machine.requests();
+    (machine, created)
+}
+
+#[tokio::test]
+async fn a_machine_that_an_earlier_task_creates_is_undecided_in_a_plan_and_observed_after_that_task() {
+    let (machine, created) = created().await;
+    machine.is_missing.store(true, Ordering::Relaxed);
+    created.is_created.store(false, Ordering::Relaxed);
+    machine.set("curl", "7.0");
+    let plan = lines(&created.run_setup_tasks().verify().dry_run().await.unwrap());
+    assert!(plan[0].starts_with("create would run"), "{plan:?}");
+    let error = "the observation of task `created/curl` failed: the state cannot be observed yet";
+    assert!(
+        plan[1].starts_with(&format!("curl undecided: decided once create has run; before that, {error}")),
+        "{plan:?}"
+    );
+    machine.requests();
+    let report = created.run_setup_tasks().verify().await.unwrap();
+    assert_eq!(report.ran().map(|task| task.task).collect::<Vec<_>>(), ["create", "curl", "restart"]);
+    assert_eq!(machine.requests(), ["observe curl", "apply curl;"]);
+}
+
+#[tokio::test]
+async fn an_observed_task_makes_a_plan_exact() {
+    let (machine, created) = created().await;
+    let forced = || created.run_setup_tasks().force(Created::CURL).dry_run();
+    let restart = |plan: Vec<String>| plan[2].clone();
+    assert_eq!(restart(lines(&forced().await.unwrap())), "restart may run, if curl changes something");
+    assert_eq!(restart(lines(&forced().verify().await.unwrap())), "restart up to date");
+    machine.set("curl", "7.0");
+    assert!(restart(lines(&forced().verify().await.unwrap())).starts_with("restart would run"));
+    let plan = lines(&created.run_setup_tasks().verify().dry_run().await.unwrap());
+    assert!(restart(plan).starts_with("restart would run"));
+}
+
+#[tokio::test]
+async fn a_plan_takes_its_changes_from_the_same_answer() {
+    let (machine, created) = created().await;
+    machine.set("curl", "7.0");
+    let plan = created.run_setup_tasks().verify().diff().await.unwrap();
+    let changes = plan.tasks.iter().flat_map(|task| &task.changes).map(FileChange::unified).collect::<Vec<_>>();
+    assert_eq!(changes, ["--- curl\n+++ curl\n@@ -1 +1 @@\n-7.0\n+8.0\n"]);
+    assert_eq!(machine.requests(), ["observe curl"]);
+}
+
+/// The owner of packages for which the observer gives a wrong number of answers, panics, or gives an
+/// answer of another type.
+struct Wrong(&'static str);
+
+impl Observer for Wrong {
+    fn key(&self) -> Cow<'_, str> {
+        self.0.into()
+    }
+
+    fn ask(&self, questions: Vec<QuestionData>) -> BoxFuture<'_, Result<Answers>> {
+        match self.0 {
+            "panics at once" => panic!("no machine"),
+            "too few" => Box::pin(async { Ok(Vec::new()) }),
+            "other type" => Box::pin(async move { Ok(questions.iter().map(|_| Ok(Answer::new(1_u8))).collect()) }),
+            _ => Box::pin(async { panic!("no link") }),
+        }
+    }
+}
+
+struct AskWrongly(&'static str);
+
+impl<T: Sync> TaskKind<T> for AskWrongly {
+    const OBSERVED: Observed = Observed::WhenVerified;
+
+    async fn run(&self, _model: &T, _cx: &TaskContext) -> Result<Outcome> {
+        Ok(Outcome::Done)
+    }
+
+    async fn question(&self, _model: &T, _cx: &TaskContext) -> Result<Option<Question>> {
+        Ok(Some(Question::new(Arc::new(Wrong(self.0)), ())))
+    }
+
+    fn differences(&self, _model: &T, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        answer.get::<String>()?;
+        Ok(Vec::new())
+    }
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "empty")]
+struct Empty;
+
+#[setup_tasks]
+impl Empty {}
+
+#[tokio::test]
+async fn a_wrong_observer_is_an_error_and_no_panic() {
+    for (wrong, expected) in [
+        ("panics at once", "cannot ask panics at once: panicked: no machine"),
+        ("panics later", "cannot ask panics later: panicked: no link"),
+        ("too few", "cannot ask too few: 0 answers were given to 1 questions"),
+        ("other type", "an answer has another type than `alloc::string::String`"),
+    ] {
+        let empty = Layout::in_memory().unwrap().add(Empty).unwrap();
+        empty.add_setup_task(setup_tasks::NewTask::value("asks", AskWrongly(wrong))).unwrap();
+        empty.run_setup_tasks().await.unwrap();
+        let error = chain(empty.run_setup_tasks().verify().await.unwrap_err());
+        assert!(error.contains(&format!("the observation of task `empty/asks` failed: {expected}")), "{error}");
+        assert!(empty.run_setup_tasks().await.unwrap().is_up_to_date(), "the stamp is kept");
     }
 }

@@ -2,15 +2,17 @@
 //! of the rules in docs/src/rules.md, which shares no code with the first, predicts the tasks that
 //! run.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use setup_tasks::fleet::{FleetReport, ObjectStatus};
+use setup_tasks::fleet::{FleetReport, FleetRun, ObjectStatus};
+use setup_tasks::observer::{Answer, Answers, Observed, Observer, Question, QuestionData};
 use setup_tasks::prelude::*;
 use setup_tasks::run::TaskStatus;
-use setup_tasks::task::Completion;
-use setup_tasks::{Customization, Layout, NewTask};
+use setup_tasks::task::{Completion, Difference, TaskKind};
+use setup_tasks::{BoxFuture, Customization, Layout, NewTask};
 
 use test_kit::{Numbers, Scratch};
 
@@ -19,7 +21,7 @@ const STEPS: usize = 100;
 const TASKS: [&str; 4] = ["t0", "t1", "t2", "t3"];
 
 /// The tasks that may report that they changed nothing.
-const IDLE: [&str; 6] = ["t0", "t1", "t2", "t3", "c.x", "added"];
+const IDLE: [&str; 7] = ["t0", "t1", "t2", "t3", "thing", "c.x", "added"];
 
 /// A task of an object.
 type Task = (usize, &'static str);
@@ -38,6 +40,8 @@ struct Facts {
     failing: HashSet<Task>,
     /// The tasks that skip themselves when they run.
     skipping: HashSet<Task>,
+    /// The objects whose `thing` differs from the desired state until the task runs.
+    drifted: HashSet<usize>,
     /// The tasks that report that they changed nothing.
     idle: HashSet<Task>,
     /// The tasks whose hash function fails.
@@ -60,6 +64,9 @@ impl World {
         }
         anyhow::ensure!(!facts.failing.contains(&task), "told to fail");
         facts.invalid.remove(&task);
+        if task.1 == "thing" {
+            facts.drifted.remove(&task.0);
+        }
         if task.1 == "t3" {
             facts.complete.insert(task.0, SystemTime::now());
         }
@@ -103,6 +110,10 @@ impl Part {
         self.world.run((self.number, "t3"))
     }
 
+    /// Create a thing
+    #[setup_task]
+    const THING: Thing = Thing;
+
     fn hash(&self) -> Result<u64> {
         self.world.hash((self.number, "t0"))
     }
@@ -118,6 +129,40 @@ impl Part {
             Some(_) if is_untimed(self.number) => Completion::Complete,
             Some(time) => Completion::At((*time).into()),
         }
+    }
+}
+
+/// A task that runs that verify observe.
+struct Thing;
+
+impl TaskKind<Part> for Thing {
+    const OBSERVED: Observed = Observed::WhenVerified;
+
+    async fn run(&self, part: &Part, _cx: &TaskContext) -> Result<Outcome> {
+        part.world.run((part.number, "thing"))
+    }
+
+    async fn question(&self, part: &Part, _cx: &TaskContext) -> Result<Option<Question>> {
+        Ok(Some(Question::new(Arc::new(part.world.clone()), part.number)))
+    }
+
+    fn differences(&self, _part: &Part, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        Ok(if *answer.get()? { vec![Difference::new("thing", "differs")] } else { Vec::new() })
+    }
+}
+
+impl Observer for World {
+    fn key(&self) -> Cow<'_, str> {
+        "the world".into()
+    }
+
+    fn ask(&self, questions: Vec<QuestionData>) -> BoxFuture<'_, Result<Answers>> {
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            let facts = self.facts();
+            let answer = |data: &QuestionData| Ok(Answer::new(facts.drifted.contains(data.get()?)));
+            Ok(questions.iter().map(answer).collect())
+        })
     }
 }
 
@@ -265,6 +310,7 @@ struct Naive {
     /// The tasks of a plan that run if an earlier task changes something.
     may_run: BTreeSet<Task>,
     is_plan: bool,
+    verifies: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -287,6 +333,7 @@ impl Naive {
                     rows.extend([Row::Task("c.x"), Row::Task("c.y")]);
                 }
             }
+            rows.push(Row::Task("thing"));
             rows
         };
         Self {
@@ -306,6 +353,7 @@ impl Naive {
             unchanged: BTreeSet::new(),
             may_run: BTreeSet::new(),
             is_plan: false,
+            verifies: false,
         }
     }
 
@@ -450,7 +498,10 @@ impl Naive {
                 None => true,
                 Some(stamp) if newest > Some(stamp.completed) => true,
                 Some(_) if has_hash && facts.broken_hashes.contains(&task) => return Err(Broken),
-                Some(stamp) => (has_hash && stamp.hash != hash) || facts.invalid.contains(&task),
+                Some(stamp) => {
+                    let has_drifted = task.1 == "thing" && self.verifies && facts.drifted.contains(&task.0);
+                    (has_hash && stamp.hash != hash) || has_drifted || facts.invalid.contains(&task)
+                }
             };
         if !must {
             let changed = self.stamps[&task].changed;
@@ -493,6 +544,9 @@ impl Naive {
             return Err(Broken);
         }
         facts.invalid.remove(&task);
+        if task.1 == "thing" {
+            facts.drifted.remove(&task.0);
+        }
         let had_failed = self.failed.remove(&task);
         let is_idle = facts.idle.contains(&task) && !had_failed && before.is_some();
         let changed = before.filter(|_| is_idle).unwrap_or(self.clock);
@@ -536,10 +590,12 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
         let (mut layout, mut parts) = self::layout(&place, &world, &edges);
         let mut sizes = Vec::new();
         for step in 0..STEPS {
-            let (kind, i) = (if step == 0 { 0 } else { next(15) }, next(OBJECTS));
+            let (kind, i) = (if step == 0 { 0 } else { next(16) }, next(OBJECTS));
             let task = (i, TASKS[next(3)]);
             let what = format!("seed {seed}, step {step}, kind {kind}, {task:?}");
-            let mut fleet = layout.run().jobs(1 + next(8));
+            naive.verifies = step % 3 == 1;
+            let jobs = 1 + next(8);
+            let mut fleet = run(&layout, &naive).jobs(jobs);
             let mut plans = true;
             (naive.forced, naive.excluded) = (HashSet::new(), HashSet::new());
             match kind {
@@ -576,7 +632,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     drop((layout, parts));
                     (layout, parts) = self::layout(&place, &world, &edges);
                     naive.ready.clear();
-                    fleet = layout.run();
+                    fleet = run(&layout, &naive);
                 }
                 11 => {
                     // One task runs by its handle, and then the fleet runs.
@@ -599,12 +655,19 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     world.facts().idle = (0..count).map(|_| (next(OBJECTS), IDLE[next(IDLE.len())])).collect();
                     plans = false;
                 }
+                14 => {
+                    // What has drifted stays so until a run verifies.
+                    let count = 1 + next(8);
+                    world.facts().drifted.extend((0..count).map(|_| next(OBJECTS)));
+                }
                 _ => {
                     // One object runs with its dependencies, and then the fleet runs.
                     *world.facts().hashes.entry((i / 2, "t0")).or_default() += 1;
                     let mut before = world.facts().clone();
                     let ran = parts[i].run_setup_tasks().await;
+                    let verifies = std::mem::take(&mut naive.verifies);
                     let (expected, failed) = naive.alone(i, &mut before);
+                    naive.verifies = verifies;
                     let mut facts = world.facts();
                     assert_eq!((std::mem::take(&mut facts.ran), ran.is_err()), (expected, failed), "{what}: alone");
                 }
@@ -655,8 +718,13 @@ fn compare(
     ran.len()
 }
 
+/// Returns a run that verifies if the naive implementation does.
+fn run(layout: &Layout, naive: &Naive) -> FleetRun {
+    if naive.verifies { layout.run().verify() } else { layout.run() }
+}
+
 async fn layout_plan(layout: &Layout, naive: &Naive) -> FleetReport {
-    let mut plan = layout.run().dry_run();
+    let mut plan = run(layout, naive).dry_run();
     for (i, task) in &naive.forced {
         plan = plan.force(format!("{i}/{task}"));
     }

@@ -54,7 +54,8 @@ impl LaterQuestions {
     }
 }
 
-/// The observation of a task whose method runs.
+/// The observation of a task whose method runs, or would run.
+#[derive(Clone)]
 pub(crate) struct ObservedTask {
     /// The answer to the task's question, if the run has one that is fresh.
     pub(crate) answer: Option<Answer>,

@@ -259,6 +259,25 @@ impl Driver<'_> {
         cx.with_observed(ObservedTask { answer, board: board.clone() })
     }
 
+    /// Observes a task that would run, if the run verifies, so that a plan knows what the task would
+    /// change.
+    pub(super) async fn observe_to_plan(
+        &mut self,
+        frame: &Frame,
+        row: RowId,
+    ) -> Result<Option<ObservedTask>, RunError> {
+        let has = frame.object.features(row);
+        let Some(observation) = self.observation(frame, row, &has).await else { return Ok(None) };
+        let core = self.scope.object.core();
+        let answer = observation.answer(core.layout.clock()).await.map_err(|source| RunError::Check {
+            object: core.id.to_string(),
+            task: has.stamp_name,
+            what: "observation",
+            source,
+        })?;
+        Ok(Some(ObservedTask { answer, board: self.board() }))
+    }
+
     /// Notes the end of a task that may have changed something, so that earlier observations are stale.
     pub(super) fn note_change(&self, end: &Result<ExecutionEnd, RunError>) {
         let core = self.scope.object.core();

@@ -14,6 +14,7 @@ use crate::earlier::LastChange;
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::RowId;
+use crate::observer::ObservedTask;
 use crate::report::{RunError, TaskReport, TaskStatus, Undecided};
 use crate::stamp::Timestamp;
 use crate::task::context::LazyContext;
@@ -80,13 +81,22 @@ impl Driver<'_> {
 
     /// Reports that a task would run.
     pub(super) async fn plan(&mut self, frame: &Frame, row: RowId, reason: Reason) -> Result<Considered, RunError> {
+        let observed = match Box::pin(self.observe_to_plan(frame, row)).await {
+            Ok(observed) => observed,
+            // What an earlier task creates cannot be observed yet.
+            Err(error) if self.undecided_by(None, &error).is_some() => None,
+            Err(error) => {
+                self.emit_failure(frame, row, &error);
+                return Err(error);
+            }
+        };
         self.emit(frame, row, || EventKind::TaskWouldRun { reason: reason.clone() });
-        let change = self.change_by_run(frame, row, &reason).await?;
+        let change = self.change_by_run(frame, row, &reason, observed.as_ref()).await?;
         let mut report = self.report_of(frame, row, TaskStatus::WouldRun, change);
         report.reason = Some(reason);
         if self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff) {
             let requested = self.requested_work();
-            match recording(self.scope.cx.work, requested.as_ref(), self.changes(frame, row)).await {
+            match recording(self.scope.cx.work, requested.as_ref(), self.changes(frame, row, observed.as_ref())).await {
                 Ok(changes) => report.changes = changes,
                 Err(error) => report.undecided = Some(self.undecided_by(requested.as_ref(), &error).ok_or(error)?),
             }
@@ -108,13 +118,19 @@ impl Driver<'_> {
     }
 
     /// Returns the last change of a task after the run that the plan expects.
-    async fn change_by_run(&self, frame: &Frame, row: RowId, reason: &Reason) -> Result<LastChange, RunError> {
+    async fn change_by_run(
+        &self,
+        frame: &Frame,
+        row: RowId,
+        reason: &Reason,
+        observed: Option<&ObservedTask>,
+    ) -> Result<LastChange, RunError> {
         let has = frame.object.features(row);
         let change = after_run(&frame.object.meta(row), reason, self.records.get(has.stamp_name), &has);
         if !change.may_change {
             return Ok(change);
         }
-        Ok(match self.would_change(frame, row).await {
+        Ok(match self.would_change(frame, row, observed).await {
             Some(true) => LastChange::CERTAIN,
             Some(false) if !self.is_behind_pending(frame, row).await? => change.time.into(),
             Some(false) | None => change,
@@ -123,8 +139,9 @@ impl Driver<'_> {
 
     /// Returns whether a task would change something in the present state, or `None` if its kind
     /// cannot compute it. An error is left to the run that would meet it.
-    async fn would_change(&self, frame: &Frame, row: RowId) -> Option<bool> {
-        let (object, requested, cx) = (&frame.object, self.requested_work(), self.context_to_plan(frame, row));
+    async fn would_change(&self, frame: &Frame, row: RowId, observed: Option<&ObservedTask>) -> Option<bool> {
+        let (object, requested) = (&frame.object, self.requested_work());
+        let cx = self.context_to_plan(frame, row, observed);
         let call = call_helper(|| object.would_change(row, &cx));
         let answer = recording(self.scope.cx.work, requested.as_ref(), call).await;
         // The answer does not hold if it relies on work that was only planned.
@@ -139,14 +156,23 @@ impl Driver<'_> {
     }
 
     /// Returns the context of the methods that look ahead at a run of a task.
-    fn context_to_plan<'f>(&'f self, frame: &'f Frame, row: RowId) -> LazyContext<'f> {
+    fn context_to_plan<'f>(&'f self, frame: &'f Frame, row: RowId, observed: Option<&ObservedTask>) -> LazyContext<'f> {
         let name = frame.object.stamp_name(row);
-        LazyContext::new(&frame.object, name, self.records.get(name), self.position.contexts.resources())
+        let cx = LazyContext::new(&frame.object, name, self.records.get(name), self.position.contexts.resources());
+        match observed {
+            Some(observed) => cx.with_observed(observed.clone()),
+            None => cx,
+        }
     }
 
     /// Returns the changes that a task would make to files.
-    async fn changes(&self, frame: &Frame, row: RowId) -> Result<Vec<FileChange>, RunError> {
-        let (object, cx) = (&frame.object, self.context_to_plan(frame, row));
+    async fn changes(
+        &self,
+        frame: &Frame,
+        row: RowId,
+        observed: Option<&ObservedTask>,
+    ) -> Result<Vec<FileChange>, RunError> {
+        let (object, cx) = (&frame.object, self.context_to_plan(frame, row, observed));
         let changes = call_helper(|| object.changes(row, &cx)).await;
         let failed = |source| RunError::check(&self.scope.object.core().id, cx.task, "preview", source);
         Ok(changes.map_err(failed)?.unwrap_or_default())

@@ -292,6 +292,13 @@ impl<'a> LazyContext<'a> {
         Self { object, task, entry, resources, made: OnceLock::new() }
     }
 
+    /// Adds the observation of the task.
+    pub(crate) fn with_observed(self, observed: ObservedTask) -> Self {
+        let cx = TaskContext::new(self.object, self.task, self.entry).with_resources(self.resources.clone());
+        let _ = self.made.set(cx.with_observed(observed));
+        self
+    }
+
     pub(crate) fn get(&self) -> &TaskContext {
         self.made
             .get_or_init(|| TaskContext::new(self.object, self.task, self.entry).with_resources(self.resources.clone()))

@@ -114,7 +114,9 @@ pub trait TaskKind<T>: Send + Sync + 'static {
 
     /// Returns whether the task would change something if it ran now, or `None` if only a run can
     /// determine it. Dry runs call this method for a task that would run, in order to decide about later
-    /// tasks. The method must change nothing, and must be cheap.
+    /// tasks. The method must change nothing, and must be cheap. A kind whose
+    /// [`differences`](Self::differences) are those from the desired state returns whether
+    /// [`TaskContext::answer`] has any, so that a plan that verifies is exact.
     fn would_change(&self, _model: &T, _cx: &TaskContext) -> impl Future<Output = Result<Option<bool>>> + Send {
         async { Ok(None) }
     }
