@@ -28,6 +28,7 @@ mod inspecting;
 mod installing;
 mod leasing;
 mod listening;
+mod may_run;
 mod mixins;
 mod observing;
 mod paths;
