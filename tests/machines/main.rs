@@ -4,6 +4,7 @@ mod commanding;
 mod connecting;
 mod mistrusting;
 mod netns;
+mod resources;
 
 use std::time::{Duration, Instant};
 

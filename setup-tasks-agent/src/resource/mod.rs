@@ -13,7 +13,8 @@ pub use restore::{KeptFile, Restore};
 
 use crate::Result;
 use crate::far::Far;
-use crate::protocol::{Cause, Difference, Failure, Hash, ResourceData};
+use crate::protocol::{Cause, Difference, Failure, ResourceData};
+use crate::resources::Blob;
 
 /// A thing of a machine with a state that can be observed and applied. It is plain data, which travels to the agent. The methods run
 /// there.
@@ -94,8 +95,8 @@ pub trait Resource: Serialize + DeserializeOwned + 'static {
     /// Announces the data that [`observe`](Self::observe) is going to need, so that one query can serve all resources of a request.
     fn prepare(&self, _far: &mut Far) {}
 
-    /// Returns the hashes of content that must be transferred before the resource is applied.
-    fn blobs(&self) -> Vec<Hash> {
+    /// Returns the content that must be transferred before the resource is applied. The controller calls this.
+    fn blobs(&self) -> Vec<Blob> {
         Vec::new()
     }
 

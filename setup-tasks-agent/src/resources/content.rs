@@ -1,10 +1,15 @@
 //! The content of files.
 
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
 
 use crate::Result;
-use crate::far::{Far, Source};
+use crate::far::{Far, Source, hash_of};
 use crate::protocol::{Cause, Difference, Failure, Hash, Text};
 
 /// The content of a file: in the resource itself if it is short, or by its hash. The controller
@@ -14,15 +19,55 @@ use crate::protocol::{Cause, Difference, Failure, Hash, Text};
 /// use setup_tasks_agent::resources::Content;
 ///
 /// assert!(Content::from("short").blob().is_none());
-/// assert!(Content::from(vec![0; 1 << 20]).blob().is_some());
+/// assert_eq!(Content::from(vec![0; 1 << 20]).blob().unwrap().size, 1 << 20);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Content {
     hash: Hash,
     size: u64,
     inline: Option<Inline>,
     secret: bool,
+    /// The content on the controller's side.
+    #[serde(skip)]
+    kept: Option<BlobSource>,
 }
+
+/// Content that is transferred before a resource is applied.
+#[derive(Clone, Debug)]
+pub struct Blob {
+    /// Its hash.
+    pub hash: Hash,
+    /// Its length in bytes.
+    pub size: u64,
+    /// Its place on the controller's side.
+    pub source: BlobSource,
+}
+
+/// The place of content on the controller's side.
+#[derive(Clone)]
+pub enum BlobSource {
+    /// In memory.
+    Bytes(Arc<[u8]>),
+    /// In a file, which must not change before it is transferred.
+    File(PathBuf),
+}
+
+impl std::fmt::Debug for BlobSource {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::File(path) => write!(f, "File({})", path.display()),
+        }
+    }
+}
+
+impl PartialEq for Content {
+    fn eq(&self, other: &Self) -> bool {
+        (self.hash, self.size, self.secret) == (other.hash, other.size, other.secret)
+    }
+}
+
+impl Eq for Content {}
 
 /// Bytes that `Debug` does not show.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,13 +87,28 @@ impl Content {
     pub fn new(bytes: impl Into<Vec<u8>>) -> Self {
         let bytes = bytes.into();
         let (hash, size) = (Hash::of(&bytes), bytes.len() as u64);
-        let inline = (bytes.len() <= Self::INLINE).then(|| Inline(ByteBuf::from(bytes)));
-        Self { hash, size, inline, secret: false }
+        let (inline, kept) = if bytes.len() <= Self::INLINE {
+            (Some(Inline(ByteBuf::from(bytes))), None)
+        } else {
+            (None, Some(BlobSource::Bytes(bytes.into())))
+        };
+        Self { hash, size, inline, secret: false, kept }
     }
 
-    /// Creates content that is transferred, from its hash and length.
-    pub fn transferred(hash: Hash, size: u64) -> Self {
-        Self { hash, size, inline: None, secret: false }
+    /// Creates content from a file of the controller. A long file is read here for its hash, and again for its transfer.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be read.
+    pub fn of_file(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let mut file = File::open(path)?;
+        let size = file.metadata()?.len();
+        if size <= Self::INLINE as u64 {
+            return Ok(Self::new(std::fs::read(path)?));
+        }
+        let hash = hash_of(&mut file)?;
+        Ok(Self { hash, size, inline: None, secret: false, kept: Some(BlobSource::File(path.to_owned())) })
     }
 
     /// Marks the content as a secret. Differences then only report that it differs.
@@ -63,9 +123,10 @@ impl Content {
         self.hash
     }
 
-    /// Returns the hash if the content must be transferred.
-    pub fn blob(&self) -> Option<Hash> {
-        self.inline.is_none().then_some(self.hash)
+    /// Returns the content that must be transferred, on the controller's side.
+    pub fn blob(&self) -> Option<Blob> {
+        let source = self.kept.clone()?;
+        Some(Blob { hash: self.hash, size: self.size, source })
     }
 
     /// Returns the difference of a file with other content, or with none.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
+use super::content::{Blob, Content};
 use super::ownership::{Ownership, ownership_methods};
 use crate::Result;
 use crate::far::{Far, Kind, Source, hash_of};
@@ -222,7 +222,7 @@ impl Resource for File {
         }
     }
 
-    fn blobs(&self) -> Vec<Hash> {
+    fn blobs(&self) -> Vec<Blob> {
         match &self.content {
             FileContent::Given(content) => content.blob().into_iter().collect(),
             _ => Vec::new(),

@@ -37,7 +37,7 @@ pub use archive::Archive;
 pub use authorized_keys::AuthorizedKeys;
 pub use block::Block;
 pub use command::Command;
-pub use content::Content;
+pub use content::{Blob, BlobSource, Content};
 pub use directory::Directory;
 pub use file::File;
 pub use git::Git;

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
+use super::content::{Blob, Content};
 use super::directory::Directory;
 use super::file::File;
 use super::ownership::Ownership;
 use crate::Result;
 use crate::far::{Far, Kind};
-use crate::protocol::{Cause, Difference, Failure, Hash};
+use crate::protocol::{Cause, Difference, Failure};
 use crate::resource::Resource;
 
 /// A directory with its files and directories, as a copy of another one. Other files in it stay, unless
@@ -195,7 +195,7 @@ impl Resource for Tree {
         })
     }
 
-    fn blobs(&self) -> Vec<Hash> {
+    fn blobs(&self) -> Vec<Blob> {
         let contents = self.entries.values().filter_map(|entry| match entry {
             Entry::File(content, _) => content.blob(),
             Entry::Directory(_) => None,

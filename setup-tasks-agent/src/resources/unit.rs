@@ -2,13 +2,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::Content;
+use super::content::{Blob, Content};
 use super::file::File;
 use super::ownership::Ownership;
 use super::systemd::{self, check_name, full_name};
 use crate::Result;
 use crate::far::Far;
-use crate::protocol::{Cause, Difference, Failure, Hash};
+use crate::protocol::{Cause, Difference, Failure};
 use crate::resource::{KeptFile, Resource};
 
 /// A unit file of systemd, which is read at once. If systemd cannot load the unit, the former file comes back.
@@ -138,7 +138,7 @@ impl Resource for Unit {
         systemd::reload(far)
     }
 
-    fn blobs(&self) -> Vec<Hash> {
+    fn blobs(&self) -> Vec<Blob> {
         self.content.blob().into_iter().collect()
     }
 }

@@ -212,3 +212,16 @@ fn absence_refuses_the_directories_of_the_system() {
     }
     assert!(machine.path("/etc").exists());
 }
+
+#[test]
+fn content_of_a_large_file_is_read_when_it_is_transferred() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("large");
+    fs::write(&path, vec![1; 1 << 20]).unwrap();
+    let content = Content::of_file(&path).unwrap();
+    assert_eq!(content, Content::new(vec![1; 1 << 20]));
+    assert!(matches!(content.blob().unwrap().source, crate::resources::BlobSource::File(file) if file == path));
+    fs::write(&path, "small").unwrap();
+    assert!(Content::of_file(&path).unwrap().blob().is_none());
+    assert!(Content::of_file(directory.path().join("missing")).is_err());
+}

@@ -32,7 +32,7 @@ impl Machine {
         fs::create_dir(root.path().join("etc")).unwrap();
         let passwd = "root:x:0:0:root:/root:/bin/sh\nada:x:1001:1001:Ada:/home/ada:/bin/bash\n";
         fs::write(root.path().join("etc/passwd"), passwd).unwrap();
-        fs::write(root.path().join("etc/group"), "root:x:0:\nada:x:1001:\nops:x:27:\n").unwrap();
+        fs::write(root.path().join("etc/group"), "root:x:0:\ndaemon:x:1:\nada:x:1001:\nops:x:27:\n").unwrap();
         let far = far(root.path());
         Self { root, far }
     }
