@@ -4,4 +4,6 @@ mod accounts;
 mod edits;
 mod files;
 mod machine;
+mod packages;
+mod programs;
 mod trees;
