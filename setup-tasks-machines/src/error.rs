@@ -147,6 +147,22 @@ pub enum MachineError {
         #[source]
         failure: Box<Failure>,
     },
+    /// A recipe made no resource although all earlier tasks have run.
+    #[error("the task `{task}` has no resource for the machine {machine}, although all earlier tasks have run")]
+    NotMade {
+        /// The machine.
+        machine: String,
+        /// The task.
+        task: String,
+    },
+    /// A resource has content that is too long to travel with it.
+    #[error("the {resource} for the machine {machine} has content that is too long")]
+    LongContent {
+        /// The machine.
+        machine: String,
+        /// The resource.
+        resource: String,
+    },
     /// A file does not exist on the machine.
     #[error("there is no file `{path}` on the machine {machine}")]
     NoFile {

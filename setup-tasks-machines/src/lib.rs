@@ -30,13 +30,17 @@
 mod agent;
 mod bootstrap;
 mod command;
+mod connection;
 mod error;
 mod files;
 mod machine;
+mod resource;
 mod session;
 mod transport;
 
 pub use command::MachineCommand;
 pub use error::MachineError;
 pub use machine::Machine;
+pub use resource::Ensure;
 pub use setup_tasks_agent::protocol::Facts;
+pub use setup_tasks_agent::resources;

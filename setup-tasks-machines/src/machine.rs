@@ -3,16 +3,15 @@
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use setup_tasks::{Secret, TaskContext};
 use setup_tasks_agent::protocol::{Begin, Facts};
-use tokio::sync::Mutex;
 
 use crate::agent::AgentBinary;
-use crate::bootstrap;
 use crate::command::MachineCommand;
+use crate::connection::Connection;
 use crate::error::MachineError;
 use crate::session::Session;
 use crate::transport::{Ssh, Transport};
@@ -30,28 +29,27 @@ pub struct Machine {
 
 struct Shared {
     settings: Settings,
-    connection: Mutex<Connection>,
-}
-
-/// The connection of a machine.
-#[derive(Default)]
-struct Connection {
-    session: Option<Session>,
-    /// The error of the last attempt.
-    error: Option<MachineError>,
+    /// The connection of the last use, which is kept open.
+    connection: Mutex<Option<Arc<Connection>>>,
 }
 
 /// The settings of a machine.
 #[derive(Clone)]
 pub(crate) struct Settings {
-    transport: Transport,
     name: String,
-    become_user: Option<String>,
+    route: Route,
     password: Option<Secret<String>>,
+    lock_wait: Duration,
+}
+
+/// The settings that decide where a connection leads, and how it behaves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Route {
+    transport: Transport,
+    become_user: Option<String>,
     agents: Vec<PathBuf>,
     connect_timeout: Duration,
     heartbeat: Duration,
-    lock_wait: Duration,
 }
 
 impl Machine {
@@ -77,16 +75,9 @@ impl Machine {
     }
 
     fn new(name: String, transport: Transport) -> Self {
-        let settings = Settings {
-            transport,
-            name,
-            become_user: None,
-            password: None,
-            agents: Vec::new(),
-            connect_timeout: Duration::from_secs(5),
-            heartbeat: Duration::from_secs(5),
-            lock_wait: Duration::from_mins(1),
-        };
+        let (connect_timeout, heartbeat) = (Duration::from_secs(5), Duration::from_secs(5));
+        let route = Route { transport, become_user: None, agents: Vec::new(), connect_timeout, heartbeat };
+        let settings = Settings { name, route, password: None, lock_wait: Duration::from_mins(1) };
         Self { shared: Arc::new(Shared { settings, connection: Mutex::default() }) }
     }
 
@@ -113,7 +104,7 @@ impl Machine {
 
     /// Becomes another user with sudo.
     pub fn become_user(self, user: impl Into<String>) -> Self {
-        self.with(|settings| settings.become_user = Some(user.into()))
+        self.with(|settings| settings.route.become_user = Some(user.into()))
     }
 
     /// Sets the password for sudo. It is sent only if sudo requests it.
@@ -123,14 +114,14 @@ impl Machine {
 
     /// Adds a binary of the agent, such as one for another architecture.
     pub fn agent(self, path: impl Into<PathBuf>) -> Self {
-        self.with(|settings| settings.agents.push(path.into()))
+        self.with(|settings| settings.route.agents.push(path.into()))
     }
 
     /// Sets the time after which a connection attempt fails, unless the configuration of `ssh` sets it. The default is 5 seconds.
     pub fn connect_timeout(self, limit: Duration) -> Self {
         self.with(|settings| {
-            settings.connect_timeout = limit;
-            if let Transport::Ssh(ssh) = &mut settings.transport {
+            settings.route.connect_timeout = limit;
+            if let Transport::Ssh(ssh) = &mut settings.route.transport {
                 ssh.timeout = limit;
             }
         })
@@ -138,12 +129,18 @@ impl Machine {
 
     /// Sets the interval of signs of life. A connection without one for two intervals is lost. The default is 5 seconds.
     pub fn heartbeat(self, interval: Duration) -> Self {
-        self.with(|settings| settings.heartbeat = interval)
+        self.with(|settings| settings.route.heartbeat = interval)
     }
 
     /// Returns the name for messages: the destination, or the command.
     pub fn name(&self) -> &str {
         self.shared.settings.name()
+    }
+
+    /// Returns a text that is equal for machines that reach the same host as the same user.
+    pub(crate) fn key(&self) -> String {
+        let Route { transport, become_user, .. } = &self.shared.settings.route;
+        format!("{} {transport:?} {become_user:?}", self.name())
     }
 
     /// Returns facts about the machine. They come with the connection.
@@ -156,34 +153,12 @@ impl Machine {
         MachineCommand::new(self.clone(), cx, program.as_ref())
     }
 
-    /// Returns the open connection, or opens one.
+    /// Returns the open session, or opens one.
     pub(crate) async fn session(&self) -> Result<Session, MachineError> {
-        let waited = self.shared.connection.try_lock().is_err();
-        let mut connection = self.shared.connection.lock().await;
-        if let Some(session) = connection.session.as_ref().filter(|session| session.is_open()) {
-            return Ok(session.clone());
-        }
-        // A caller that waited for the attempt of another one receives its error. It does not wait for a second attempt.
-        if waited && let Some(error) = &connection.error {
-            return Err(error.clone());
-        }
-        connection.error = None;
-        match self.connect().await {
-            Ok(session) => {
-                connection.session = Some(session.clone());
-                Ok(session)
-            }
-            Err(error) => {
-                connection.error = Some(error.clone());
-                Err(error)
-            }
-        }
-    }
-
-    async fn connect(&self) -> Result<Session, MachineError> {
         let settings = &self.shared.settings;
-        let greeted = bootstrap::start(settings).await?;
-        Session::begin(settings, greeted).await
+        let connection = Connection::of(&settings.route);
+        *self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
+        connection.session(settings).await
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -194,7 +169,7 @@ impl Machine {
 
     fn with_ssh(self, change: impl FnOnce(&mut Ssh)) -> Self {
         self.with(|settings| {
-            if let Transport::Ssh(ssh) = &mut settings.transport {
+            if let Transport::Ssh(ssh) = &mut settings.route.transport {
                 change(ssh);
             }
         })
@@ -206,7 +181,7 @@ impl fmt::Debug for Machine {
         let settings = &self.shared.settings;
         f.debug_struct("Machine")
             .field("name", &settings.name)
-            .field("user", &settings.become_user)
+            .field("user", &settings.route.become_user)
             .finish_non_exhaustive()
     }
 }
@@ -217,11 +192,11 @@ impl Settings {
     }
 
     pub(crate) fn transport(&self) -> &Transport {
-        &self.transport
+        &self.route.transport
     }
 
     pub(crate) fn become_user(&self) -> Option<&str> {
-        self.become_user.as_deref()
+        self.route.become_user.as_deref()
     }
 
     pub(crate) fn password(&self) -> Option<&Secret<String>> {
@@ -229,12 +204,12 @@ impl Settings {
     }
 
     pub(crate) fn connect_timeout(&self) -> Duration {
-        self.connect_timeout
+        self.route.connect_timeout
     }
 
     /// Returns the interval of signs of life, or `None` for connections that cannot be cut.
     pub(crate) fn heartbeat(&self) -> Option<Duration> {
-        self.transport.can_be_cut().then_some(self.heartbeat)
+        self.route.transport.can_be_cut().then_some(self.route.heartbeat)
     }
 
     /// Returns the settings that the agent receives.
@@ -253,7 +228,7 @@ impl Settings {
     /// Returns the binaries of the agent, the most likely one first.
     pub(crate) fn agents(&self) -> Result<Vec<AgentBinary>, MachineError> {
         let named = std::env::var_os(AGENT).map(PathBuf::from);
-        let mut paths: Vec<PathBuf> = self.agents.iter().cloned().chain(named).collect();
+        let mut paths: Vec<PathBuf> = self.route.agents.iter().cloned().chain(named).collect();
         if paths.is_empty() {
             paths.extend(std::env::current_exe());
         }
@@ -263,7 +238,7 @@ impl Settings {
     /// Checks the name of the other user.
     pub(crate) fn check(&self) -> Result<(), MachineError> {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-        match &self.become_user {
+        match &self.route.become_user {
             Some(user) if user.is_empty() || user.starts_with('-') || !user.chars().all(allowed) => {
                 Err(MachineError::User { machine: self.name.clone(), user: user.clone() })
             }

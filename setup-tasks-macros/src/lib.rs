@@ -19,7 +19,7 @@ mod tests;
 use proc_macro::TokenStream;
 
 #[expect(missing_docs, reason = "the docs of the export would end with them")]
-#[proc_macro_derive(SetupTasks, attributes(setup_tasks, depends_on))]
+#[proc_macro_derive(SetupTasks, attributes(setup_tasks, depends_on, machine))]
 pub fn derive_setup_tasks(item: TokenStream) -> TokenStream {
     expand::model::derive(item.into()).into()
 }

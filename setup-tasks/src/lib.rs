@@ -121,7 +121,7 @@ pub use decide::Reason;
 pub use depends::Deferred;
 pub use injector::{InjectionKey, Injector};
 pub use layout::Layout;
-pub use object::{AnyObject, Object, SetupTasks};
+pub use object::{AnyObject, HasMachine, Object, SetupTasks};
 pub use run::{RunContext, TaskContext};
 pub use secret::Secret;
 pub use task::added::NewTask;

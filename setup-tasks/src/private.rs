@@ -12,7 +12,7 @@ pub use std::{format, module_path};
 pub use crate::depends::{AnyModel, IntoRelatives, Related, Relatives, SystemDependency};
 pub use crate::error::{HelpOf, IntoHelp};
 pub use crate::event::EventKey;
-pub use crate::object::{HasBlock, NoBlock, Object, SetupTasks};
+pub use crate::object::{HasBlock, HasMachine, NoBlock, Object, SetupTasks};
 pub use crate::stamp::PathPattern;
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoUndone, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};

@@ -30,6 +30,7 @@ impl OpenCall {
             wire.calls.open().remove(&id);
             return Err(wire.calls.error(&wire.machine));
         }
+        tracing::debug!(target: "setup_tasks_machines::calls", machine = wire.machine, call = kind(&call));
         wire.send(&ToAgent::Call { id, call })?;
         Ok(open)
     }
@@ -89,5 +90,23 @@ impl Drop for OpenCall {
             // The place of the call stays taken until the agent has ended it.
             let _ = self.wire.send(&ToAgent::Cancel { id: self.id });
         }
+    }
+}
+
+/// Returns the name of a call for debug messages.
+fn kind(call: &Call) -> &'static str {
+    match call {
+        Call::Observe { .. } => "observe",
+        Call::Apply(_) => "apply",
+        Call::Confirm { .. } => "confirm",
+        Call::Run(_) => "run",
+        Call::PutBlob { .. } => "put a blob",
+        Call::Put(_) => "put",
+        Call::Get(_) => "get",
+        Call::Stat { .. } => "stat",
+        Call::List(_) => "list",
+        Call::Remove(_) => "remove",
+        Call::MakeDirectory { .. } => "make a directory",
+        Call::Symlink { .. } => "make a symlink",
     }
 }

@@ -9,7 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use setup_tasks::error::Excerpt;
 use setup_tasks_agent::agent::MAX_CALLS;
-use setup_tasks_agent::protocol::{Allowance, Call, CallId, Facts, ToAgent, ToController, encode};
+use setup_tasks_agent::protocol::{
+    Allowance, Call, CallId, Declared, Facts, Hash, ResourceData, ResourceId, ToAgent, ToController, encode,
+};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 pub(crate) use call::OpenCall;
@@ -17,6 +19,9 @@ pub(crate) use call::OpenCall;
 use crate::bootstrap::Greeted;
 use crate::error::MachineError;
 use crate::machine::Settings;
+
+/// The bytes of resources after which a message with their declarations is sent.
+const DECLARED_AT_ONCE: usize = 256 << 10;
 
 /// A connection to an agent. It ends when its last clone and the last of its calls are dropped.
 #[derive(Clone)]
@@ -31,6 +36,8 @@ pub(crate) struct Wire {
     outgoing: mpsc::UnboundedSender<Vec<u8>>,
     calls: Arc<Calls>,
     next: AtomicU32,
+    /// The resources that the agent knows, by kind and hash of their fields.
+    declared: Mutex<HashMap<(String, Hash), ResourceId>>,
     /// The number of further calls that the agent accepts.
     permits: Arc<Semaphore>,
 }
@@ -67,6 +74,7 @@ impl Session {
             outgoing,
             calls: calls.clone(),
             next: AtomicU32::new(1),
+            declared: Mutex::default(),
             permits: Arc::new(Semaphore::new(MAX_CALLS)),
         };
         wire.send(&ToAgent::Begin(settings.begin()))?;
@@ -80,6 +88,33 @@ impl Session {
 
     pub(crate) fn facts(&self) -> Arc<Facts> {
         self.facts.clone()
+    }
+
+    /// Declares resources that the agent does not know yet, and returns their ids.
+    pub(crate) fn declare<'a>(
+        &self,
+        resources: impl IntoIterator<Item = &'a ResourceData>,
+    ) -> Result<Vec<ResourceId>, MachineError> {
+        let mut declared = self.wire.declared.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut ids, mut new, mut size) = (Vec::new(), Vec::new(), 0);
+        for resource in resources {
+            let next = ResourceId(u32::try_from(declared.len()).unwrap_or(u32::MAX));
+            let key = (resource.kind.clone(), Hash::of(&resource.fields));
+            let id = *declared.entry(key).or_insert_with(|| {
+                size += resource.fields.len();
+                new.push(Declared { id: next, resource: resource.clone() });
+                next
+            });
+            ids.push(id);
+            if size > DECLARED_AT_ONCE {
+                size = 0;
+                self.wire.send(&ToAgent::Declare(std::mem::take(&mut new)))?;
+            }
+        }
+        if !new.is_empty() {
+            self.wire.send(&ToAgent::Declare(new))?;
+        }
+        Ok(ids)
     }
 
     /// Returns whether the connection has not ended.

@@ -3,7 +3,7 @@
 use proc_macro2::Span;
 use quote::{ToTokens, format_ident};
 use syn::spanned::Spanned;
-use syn::{Data, DeriveInput, Generics, Ident, Member, Type, Visibility};
+use syn::{Attribute, Data, DeriveInput, Generics, Ident, Member, Meta, Type, Visibility};
 
 use super::attribute::arguments;
 use crate::args::depends::DependsArgs;
@@ -19,6 +19,8 @@ pub struct Model {
     pub args: ModelArgs,
     pub fields: Vec<String>,
     pub relations: Vec<Relation>,
+    /// The field with `#[machine]`, and its type.
+    pub machine: Option<(Member, Type)>,
     /// The fields without an accessor, because another member has its name.
     pub without_accessor: Vec<Member>,
     pub is_struct: bool,
@@ -49,12 +51,16 @@ impl Model {
             generics: input.generics,
             fields: Vec::new(),
             relations: Vec::new(),
+            machine: None,
             without_accessor: Vec::new(),
             is_struct: matches!(input.data, Data::Struct(_)),
         };
         if let Data::Struct(data) = input.data {
             for (field, member) in data.fields.iter().zip(data.fields.members()) {
                 model.fields.push(member.to_token_stream().to_string().trim_start_matches("r#").to_owned());
+                for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("machine")) {
+                    model.read_machine(attr, (member.clone(), field.ty.clone()), errors);
+                }
                 for attr in field.attrs.iter().filter(|attr| attr.path().is_ident("depends_on")) {
                     let args = DependsArgs::parse(arguments(attr, errors), attr.path().span(), Place::Field, errors);
                     model.relations.extend(args.map(|args| Relation {
@@ -68,6 +74,20 @@ impl Model {
             }
         }
         model
+    }
+
+    /// Reads `#[machine]` on a field.
+    fn read_machine(&mut self, attr: &Attribute, field: (Member, Type), errors: &Errors) {
+        if !matches!(attr.meta, Meta::Path(_)) {
+            errors.add(attr.span(), "`#[machine]` takes no arguments", "write `#[machine]`");
+        }
+        if self.machine.replace(field).is_some() {
+            errors.add(
+                attr.span(),
+                "a model has one machine",
+                "remove this attribute; tasks reach the other machine through its field",
+            );
+        }
     }
 }
 

@@ -43,6 +43,7 @@ fn expand(model: &Model, user: &TokenStream) -> TokenStream {
     let implementation = implementation(model, &line, runtime);
     let lists = lists(&model.ident, &line, &model.args.mixins, runtime);
     let members = members(model, &line, runtime);
+    let machine = machine(model, &line, runtime);
     let checks = checks(model, runtime);
     let listing = listing(model, runtime);
     quote! {
@@ -51,6 +52,7 @@ fn expand(model: &Model, user: &TokenStream) -> TokenStream {
             #implementation
             #lists
             #members
+            #machine
             #listing
             #checks
         };
@@ -178,6 +180,26 @@ fn members(
         impl #impl_generics #ident #ty_generics #where_clause {
             #(#handles)*
             #(#accessors)*
+        }
+    })
+}
+
+/// Returns the implementation of `HasMachine` for a model with the attribute `#[machine]`.
+fn machine(
+    model: &Model,
+    (impl_generics, ty_generics, where_clause): &ImplLine<'_>,
+    runtime: &Runtime,
+) -> Option<TokenStream> {
+    let (member, ty) = model.machine.as_ref()?;
+    let (private, ident) = (runtime.private(), &model.ident);
+    Some(quote! {
+        #[automatically_derived]
+        impl #impl_generics #private::HasMachine for #ident #ty_generics #where_clause {
+            type Machine = #ty;
+
+            fn machine(&self) -> &#ty {
+                &self.#member
+            }
         }
     })
 }

@@ -1,0 +1,166 @@
+//! Tasks that are resources of the model's machine.
+
+use std::any::type_name;
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use setup_tasks::observer::{Answer, Observed, Question};
+use setup_tasks::run::FileChange;
+use setup_tasks::task::{Difference, TaskKind};
+use setup_tasks::{HasMachine, Outcome, Result, TaskContext};
+use setup_tasks_agent::protocol::Texts;
+use setup_tasks_agent::resource::Resource;
+
+use super::ResourceList;
+use super::observer::{Asked, Found};
+use crate::error::MachineError;
+use crate::machine::Machine;
+
+/// A task that brings resources of the model's machine into their state.
+///
+/// Its value is a recipe: it makes the resources from the model. The task runs if the recipe makes other resources than in the last
+/// run, and in runs that verify also if a resource differs on the machine. Such a run observes all resources of a machine by one
+/// request.
+///
+/// ```
+/// use setup_tasks::prelude::*;
+/// use setup_tasks_machines::resources::{Directory, File};
+/// use setup_tasks_machines::{Ensure, Machine};
+///
+/// #[derive(SetupTasks)]
+/// #[setup_tasks(subdir = "web/{domain}")]
+/// struct Web {
+///     domain: String,
+///     #[machine]
+///     machine: Machine,
+/// }
+///
+/// #[setup_tasks]
+/// impl Web {
+///     /// Create the directories
+///     #[setup_task]
+///     const DIRECTORIES: Ensure<Self, Directory> =
+///         Ensure::all(|_| ["/srv/www", "/srv/logs"].map(|path| Directory::at(path).mode(0o755)).into());
+///
+///     /// Name the site
+///     #[setup_task]
+///     const NAME: Ensure<Self, File> = Ensure::new(|web| File::at("/srv/www/name").content(&*web.domain));
+/// }
+/// ```
+#[must_use = "a task does nothing until it is a constant of a model"]
+pub struct Ensure<T, R>(Recipe<T, R>);
+
+enum Recipe<T, R> {
+    One(fn(&T) -> R),
+    All(fn(&T) -> Vec<R>),
+    Optional(fn(&T, &TaskContext) -> Result<Option<R>>),
+}
+
+impl<T, R: Resource> Ensure<T, R> {
+    /// Returns a task for one resource.
+    pub const fn new(recipe: fn(&T) -> R) -> Self {
+        Self(Recipe::One(recipe))
+    }
+
+    /// Returns a task for several resources, which are applied in their order.
+    pub const fn all(recipe: fn(&T) -> Vec<R>) -> Self {
+        Self(Recipe::All(recipe))
+    }
+
+    /// Returns a task for a resource that depends on the context. The recipe returns `None` if it needs something that an earlier task
+    /// creates. It is then called again after that task.
+    pub const fn with(recipe: fn(&T, &TaskContext) -> Result<Option<R>>) -> Self {
+        Self(Recipe::Optional(recipe))
+    }
+
+    /// Returns the resources, or `None` if they cannot be made yet.
+    fn list(&self, model: &T, cx: &TaskContext) -> Result<Option<ResourceList>>
+    where
+        T: HasMachine<Machine = Machine>,
+    {
+        let machine = model.machine().name();
+        let list = match self.0 {
+            Recipe::One(recipe) => ResourceList::of(machine, [recipe(model)])?,
+            Recipe::All(recipe) => ResourceList::of(machine, recipe(model))?,
+            Recipe::Optional(recipe) => match recipe(model, cx)? {
+                Some(resource) => ResourceList::of(machine, [resource])?,
+                None => return Ok(None),
+            },
+        };
+        Ok(Some(list))
+    }
+}
+
+impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T> for Ensure<T, R> {
+    const HAS_HASH: bool = true;
+    const OBSERVED: Observed = Observed::WhenVerified;
+
+    fn describe(&self) -> Cow<'static, str> {
+        let name = type_name::<R>();
+        Cow::Borrowed(name.rsplit("::").next().unwrap_or(name))
+    }
+
+    async fn hash(&self, model: &T, cx: &TaskContext) -> Result<String> {
+        // The resources may contain secrets.
+        let Some(list) = self.list(model, cx)? else { return Ok(String::new()) };
+        let hash = cx.keyed_hash(&list.fingerprint())?;
+        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+    }
+
+    async fn question(&self, model: &T, cx: &TaskContext) -> Result<Option<Question>> {
+        let Some(list) = self.list(model, cx)? else { return Ok(Some(Question::later())) };
+        let asked: Asked = list.observed();
+        Ok((!asked.is_empty()).then(|| Question::new(Arc::new(model.machine().clone()), asked)))
+    }
+
+    fn differences(&self, _model: &T, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        Ok(answer.get::<Found>()?.iter().map(difference).collect())
+    }
+
+    async fn changes(&self, _model: &T, cx: &TaskContext) -> Result<Vec<FileChange>> {
+        let Some(answer) = cx.answer().filter(|answer| !answer.is_later()) else { return Ok(Vec::new()) };
+        Ok(answer.get::<Found>()?.iter().filter_map(change).collect())
+    }
+
+    async fn run(&self, model: &T, cx: &TaskContext) -> Result<Outcome> {
+        let machine = model.machine();
+        let list = self
+            .list(model, cx)?
+            .ok_or_else(|| MachineError::NotMade { machine: machine.name().to_owned(), task: cx.task().to_owned() })?;
+        // A fresh observation without differences needs no request.
+        let is_right = cx.answer().filter(|answer| !answer.is_later()).map(|answer| answer.get::<Found>());
+        let has_actions = list.all().iter().any(|listed| listed.is_action);
+        if !has_actions
+            && let Some(found) = is_right
+            && found?.is_empty()
+        {
+            return Ok(Outcome::Unchanged);
+        }
+        machine.apply(cx, &list).await
+    }
+}
+
+impl<T, R> fmt::Debug for Ensure<T, R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Ensure").field(&type_name::<R>()).finish()
+    }
+}
+
+/// Returns a difference as the runtime knows it.
+fn difference(found: &setup_tasks_agent::protocol::Difference) -> Difference {
+    let difference = Difference::new(&found.what, &found.is);
+    match &found.should_be {
+        Some(should_be) => difference.instead_of(should_be),
+        None => difference,
+    }
+}
+
+/// Returns the change of a file, if the difference is one of its content.
+fn change(found: &setup_tasks_agent::protocol::Difference) -> Option<FileChange> {
+    if found.secret {
+        return Some(FileChange::of_secret(&found.what, Some("old"), "new"));
+    }
+    let Texts { old, new } = found.texts.clone()?;
+    Some(FileChange::new(&found.what, old, new.unwrap_or_default()))
+}

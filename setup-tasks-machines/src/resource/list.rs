@@ -1,0 +1,58 @@
+//! Resources without their types.
+
+use setup_tasks_agent::protocol::ResourceData;
+use setup_tasks_agent::resource::Resource;
+
+use crate::error::MachineError;
+
+/// Resources of a task, as data that travels.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ResourceList(Vec<Listed>);
+
+/// A resource of a task.
+#[derive(Clone, Debug)]
+pub(crate) struct Listed {
+    pub(crate) name: String,
+    pub(crate) data: ResourceData,
+    pub(crate) is_action: bool,
+}
+
+impl ResourceList {
+    /// Returns the list of these resources.
+    pub(crate) fn of<R: Resource>(machine: &str, resources: impl IntoIterator<Item = R>) -> Result<Self, MachineError> {
+        let listed = |resource: R| {
+            let name = resource.name();
+            if !resource.blobs().is_empty() {
+                return Err(MachineError::LongContent { machine: machine.to_owned(), resource: name });
+            }
+            Ok(Listed { data: ResourceData::of(&resource), is_action: resource.is_action(), name })
+        };
+        resources.into_iter().map(listed).collect::<Result<_, _>>().map(Self)
+    }
+
+    pub(crate) fn all(&self) -> &[Listed] {
+        &self.0
+    }
+
+    /// Returns the resources with a state that can be observed.
+    pub(crate) fn observed(&self) -> Vec<ResourceData> {
+        self.0.iter().filter(|listed| !listed.is_action).map(|listed| listed.data.clone()).collect()
+    }
+
+    /// Returns bytes that differ for different resources.
+    pub(crate) fn fingerprint(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for Listed { data, .. } in &self.0 {
+            for part in [data.kind.as_bytes(), &data.fields] {
+                bytes.extend_from_slice(&(part.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(part);
+            }
+        }
+        bytes
+    }
+
+    /// Returns the name of the resource at a position.
+    pub(crate) fn name(&self, position: usize) -> &str {
+        self.0.get(position).map_or("", |listed| &listed.name)
+    }
+}

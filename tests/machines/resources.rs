@@ -1,0 +1,272 @@
+//! Tests of resources as tasks: how often a machine is asked, drift, plans and repairs.
+
+use std::sync::{Arc, Mutex};
+
+use setup_tasks::error::explain;
+use setup_tasks::fleet::ObjectStatus;
+use setup_tasks::run::ObjectReport;
+use setup_tasks::{Layout, Object, prelude::*};
+use setup_tasks_machines::resources::{Directory, File, Line, Symlink};
+use setup_tasks_machines::{Ensure, Machine};
+use setup_tasks_test::{NetnsMachine, TestNetwork};
+use test_kit::lines;
+use tracing::field::{Field, Visit};
+use tracing::subscriber::DefaultGuard;
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+
+use crate::machine;
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "web/{name}")]
+struct Web {
+    name: String,
+    greeting: Arc<Mutex<String>>,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Web {
+    /// Create the directories
+    #[setup_task]
+    const DIRECTORIES: Ensure<Self, Directory> = Ensure::all(|web| {
+        ["www", "logs"].map(|last| Directory::at(format!("/srv/{}/{last}", web.name)).mode(0o750)).into()
+    });
+
+    /// Write the greeting
+    #[setup_task(subscribe = [])]
+    const GREETING: Ensure<Self, File> = Ensure::new(|web| {
+        File::at(format!("/srv/{}/www/index", web.name)).content(&**web.greeting.lock().unwrap()).mode(0o640)
+    });
+
+    /// Point to it
+    #[setup_task(subscribe = [])]
+    const LINK: Ensure<Self, Symlink> =
+        Ensure::new(|web| Symlink::at(format!("/srv/{}/current", web.name)).to(format!("/srv/{}/www", web.name)));
+
+    /// Note it
+    #[setup_task(subscribe = [])]
+    const NOTE: Ensure<Self, Line> = Ensure::new(|web| Line::in_file("/etc/sites", format!("site {}", web.name)));
+}
+
+/// Returns a network with one machine, and a layout with a site on it.
+fn one_site() -> Option<(TestNetwork, NetnsMachine, Layout, Object<Web>)> {
+    let network = TestNetwork::start_or_skip()?;
+    let host = network.machine("web").boot().unwrap();
+    let layout = Layout::in_memory().unwrap();
+    let site = layout.add(site("shop", &machine(&network, "web"))).unwrap();
+    Some((network, host, layout, site))
+}
+
+fn site(name: &str, machine: &Machine) -> Web {
+    let greeting = Arc::new(Mutex::new("Welcome\n".to_owned()));
+    Web { name: name.to_owned(), greeting, machine: machine.clone() }
+}
+
+async fn run(site: &Object<Web>) -> ObjectReport {
+    site.run_setup_tasks().await.unwrap()
+}
+
+async fn verify(site: &Object<Web>) -> ObjectReport {
+    site.run_setup_tasks().verify().await.unwrap()
+}
+
+async fn plan_verified(site: &Object<Web>) -> ObjectReport {
+    site.run_setup_tasks().diff().verify().await.unwrap()
+}
+
+/// The calls to agents in this thread.
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<Vec<String>>>);
+
+impl Calls {
+    fn count() -> (Self, DefaultGuard) {
+        let calls = Self::default();
+        let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(calls.clone()));
+        (calls, guard)
+    }
+
+    /// Returns the calls since the last time.
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+impl<S: tracing::Subscriber> Layer<S> for Calls {
+    fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
+        if event.metadata().target() == "setup_tasks_machines::calls" {
+            event.record(&mut self.clone());
+        }
+    }
+}
+
+impl Visit for Calls {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        if field.name() == "call" {
+            self.0.lock().unwrap().push(value.to_owned());
+        }
+    }
+
+    fn record_debug(&mut self, _: &Field, _: &dyn std::fmt::Debug) {}
+}
+
+#[tokio::test]
+async fn resources_are_applied_once_and_then_no_packet_is_sent() {
+    let Some((_network, host, _layout, site)) = one_site() else { return };
+    let (calls, _guard) = Calls::count();
+    let report = run(&site).await;
+    assert_eq!(
+        lines(&report),
+        ["directories ran: never ran", "greeting ran: never ran", "link ran: never ran", "note ran: never ran"]
+    );
+    assert_eq!(calls.take(), ["apply"; 4]);
+    let state = "cat /etc/sites /srv/shop/current/index; stat -c '%a %n' /srv/shop/* /srv/shop/www/index";
+    let expected =
+        "site shop\nWelcome\n777 /srv/shop/current\n750 /srv/shop/logs\n750 /srv/shop/www\n640 /srv/shop/www/index\n";
+    assert_eq!(host.run(state).unwrap(), expected);
+    let log = &setup_tasks::log::logs_of(site.as_any(), Some("directories")).unwrap()[0];
+    let log = std::fs::read_to_string(&log.path).unwrap();
+    assert!(log.contains("/srv/shop/www: was absent\n/srv/shop/logs: was absent\n"), "{log}");
+
+    host.power_off();
+    assert!(run(&site).await.is_up_to_date());
+    assert_eq!(calls.take(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_run_that_verifies_asks_once_and_repairs_only_what_differs() {
+    let Some((_network, host, _layout, site)) = one_site() else { return };
+    run(&site).await;
+    let (calls, _guard) = Calls::count();
+    assert!(verify(&site).await.is_up_to_date());
+    assert_eq!(calls.take(), ["observe"]);
+
+    host.run("echo edited >/srv/shop/www/index; chmod 700 /srv/shop/logs").unwrap();
+    assert!(run(&site).await.is_up_to_date(), "stamps are trusted");
+    assert_eq!(calls.take(), [""; 0]);
+    let drifted = [
+        "directories would run: /srv/shop/logs: mode 0700 instead of 0750",
+        "greeting would run: /srv/shop/www/index: content differs",
+        "link up to date",
+        "note up to date",
+    ];
+    let plan = plan_verified(&site).await;
+    assert_eq!(lines(&plan), drifted);
+    assert_eq!(calls.take(), ["observe"]);
+    let changes = &plan.task("greeting").unwrap().changes;
+    let diff = "--- /srv/shop/www/index\n+++ /srv/shop/www/index\n@@ -1 +1 @@\n-edited\n+Welcome\n";
+    assert_eq!(changes.iter().map(setup_tasks::run::FileChange::unified).collect::<Vec<_>>(), [diff]);
+
+    let repaired = drifted.map(|line| line.replace("would run", "ran"));
+    assert_eq!(lines(&verify(&site).await), repaired);
+    // Each change brings fresh observations of the rest.
+    assert_eq!(calls.take(), ["observe", "apply", "apply"]);
+    assert_eq!(host.run("cat /srv/shop/www/index; stat -c %a /srv/shop/logs").unwrap(), "Welcome\n750\n");
+    assert!(verify(&site).await.is_up_to_date());
+}
+
+#[tokio::test]
+async fn another_value_in_the_model_is_applied_without_an_observation() {
+    let Some((_network, host, _layout, site)) = one_site() else { return };
+    run(&site).await;
+    let (calls, _guard) = Calls::count();
+    *site.greeting.lock().unwrap() = "Come in\n".to_owned();
+    let report = run(&site).await;
+    let changed: Vec<_> = report.ran().map(|task| task.task).collect();
+    assert_eq!(changed, ["greeting"]);
+    assert_eq!(calls.take(), ["apply"]);
+    assert_eq!(host.run("cat /srv/shop/www/index").unwrap(), "Come in\n");
+    // Nothing differs any longer when the run comes to the task.
+    *site.greeting.lock().unwrap() = "Hello\n".to_owned();
+    host.run("echo Hello >/srv/shop/www/index").unwrap();
+    let report = verify(&site).await;
+    assert!(lines(&report)[1].starts_with("greeting unchanged: "), "{:?}", lines(&report));
+    assert_eq!(calls.take(), ["observe"]);
+}
+
+#[tokio::test]
+async fn all_objects_of_a_machine_share_one_request() {
+    let Some((network, _host, layout, _)) = one_site() else { return };
+    let other = network.machine("other").boot().unwrap();
+    let (web, other) = (machine(&network, "web"), machine(&network, other.name()));
+    for i in 0..5 {
+        layout.add(site(&format!("shop{i}"), &web)).unwrap();
+        layout.add(site(&format!("blog{i}"), &other)).unwrap();
+    }
+    layout.run().await.unwrap();
+    let (calls, _guard) = Calls::count();
+    let report = layout.run().verify().await.unwrap();
+    assert!(report.objects.iter().all(|object| object.outcome == ObjectStatus::UpToDate), "{}", report.summary());
+    assert_eq!(calls.take(), ["observe"; 2]);
+}
+
+#[tokio::test]
+async fn a_failure_names_resource_machine_and_reason() {
+    let Some((_network, host, _layout, site)) = one_site() else { return };
+    host.run("mkdir -p /srv/shop; echo a file >/srv/shop/www").unwrap();
+    let error = explain(&site.run_setup_tasks().await.unwrap_err());
+    assert!(
+        error.contains("the machine web: directory /srv/shop/www: cannot create the directory `/srv/shop/www`: "),
+        "{error}"
+    );
+    let error = explain(&site.run_setup_tasks().verify().await.unwrap_err());
+    assert!(error.contains("directory /srv/shop/www"), "{error}");
+}
+
+#[tokio::test]
+async fn a_machine_that_cannot_be_reached_fails_its_own_objects_only() {
+    let Some((network, host, layout, _)) = one_site() else { return };
+    let other = network.machine("other").boot().unwrap();
+    layout.add(site("blog", &machine(&network, "other"))).unwrap();
+    layout.run().await.unwrap();
+    host.power_off();
+    let report = layout.run().verify().await.unwrap();
+    let failed: Vec<_> = report
+        .objects
+        .iter()
+        .filter(|object| object.outcome != ObjectStatus::UpToDate)
+        .map(|object| &*object.object)
+        .collect();
+    assert_eq!(failed, ["web/shop"]);
+    drop(other);
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "users")]
+struct Created {
+    name: Arc<Mutex<Option<String>>>,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Created {
+    #[setup_task("Choose a name")]
+    fn choose(&self) {
+        *self.name.lock().unwrap() = Some("chosen".to_owned());
+    }
+
+    /// Create the directory of that name
+    #[setup_task]
+    const DIRECTORY: Ensure<Self, Directory> = Ensure::with(|created, _| {
+        let name = created.name.lock().unwrap();
+        Ok(name.as_ref().map(|name| Directory::at(format!("/srv/{name}"))))
+    });
+
+    #[setup_task("Create another one")]
+    async fn another(&self, cx: &TaskContext) -> Result<Outcome> {
+        self.machine.ensure(cx, [Directory::at("/srv/another")]).await
+    }
+}
+
+#[tokio::test]
+async fn a_recipe_can_wait_for_an_earlier_task_and_a_method_can_apply_resources() {
+    let Some((network, host, layout, _)) = one_site() else { return };
+    let created = layout.add(Created { name: Arc::default(), machine: machine(&network, "web") }).unwrap();
+    let plan = created.run_setup_tasks().dry_run().verify().await.unwrap();
+    assert_eq!(plan.task("directory").unwrap().task, "directory");
+    assert_eq!(created.run_setup_tasks().verify().await.unwrap().ran().count(), 3);
+    assert_eq!(host.run("ls -d /srv/chosen /srv/another").unwrap(), "/srv/another\n/srv/chosen\n");
+    let again = created.run_setup_tasks().force_all().await.unwrap();
+    assert_eq!(lines(&again), ["choose ran: forced", "directory unchanged: forced", "another unchanged: forced"]);
+}
