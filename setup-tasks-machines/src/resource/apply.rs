@@ -71,7 +71,7 @@ impl Reply<'_> {
                 return bytes.len();
             }
             ToController::Waiting { holder, .. } => {
-                self.cx.log(format!("waits for {holder}, which changes the machine"))
+                self.cx.log(format!("waits for {holder}, which changes the machine"));
             }
             ToController::Observed { resource, observation, .. } => {
                 self.observations.insert(resource, observation);

@@ -123,6 +123,12 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
         Ok(answer.get::<Found>()?.iter().filter_map(change).collect())
     }
 
+    async fn would_change(&self, model: &T, cx: &TaskContext) -> Result<Option<bool>> {
+        let Some(answer) = cx.answer().filter(|answer| !answer.is_later()) else { return Ok(None) };
+        let has_actions = self.list(model, cx)?.is_none_or(|list| list.has_actions());
+        Ok(if has_actions { Some(true) } else { Some(!answer.get::<Found>()?.is_empty()) })
+    }
+
     async fn run(&self, model: &T, cx: &TaskContext) -> Result<Outcome> {
         let machine = model.machine();
         let list = self
@@ -130,8 +136,7 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
             .ok_or_else(|| MachineError::NotMade { machine: machine.name().to_owned(), task: cx.task().to_owned() })?;
         // A fresh observation without differences needs no request.
         let is_right = cx.answer().filter(|answer| !answer.is_later()).map(|answer| answer.get::<Found>());
-        let has_actions = list.all().iter().any(|listed| listed.is_action);
-        if !has_actions
+        if !list.has_actions()
             && let Some(found) = is_right
             && found?.is_empty()
         {

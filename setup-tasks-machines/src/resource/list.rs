@@ -34,6 +34,11 @@ impl ResourceList {
         &self.0
     }
 
+    /// Returns whether a resource is an action, which has no state.
+    pub(crate) fn has_actions(&self) -> bool {
+        self.0.iter().any(|listed| listed.is_action)
+    }
+
     /// Returns the resources with a state that can be observed.
     pub(crate) fn observed(&self) -> Vec<ResourceData> {
         self.0.iter().filter(|listed| !listed.is_action).map(|listed| listed.data.clone()).collect()
