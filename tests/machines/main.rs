@@ -2,9 +2,9 @@
 
 mod commanding;
 mod connecting;
+mod ensuring;
 mod mistrusting;
 mod netns;
-mod resources;
 
 use std::time::{Duration, Instant};
 
