@@ -129,6 +129,12 @@ impl<M: SetupTasks> Deferred<M> {
 }
 impl<M: SetupTasks> fmt::Debug for Deferred<M> {}
 
+// setup_tasks::HasMachine
+pub trait HasMachine {
+    type Machine;
+    fn machine(&self) -> &Self::Machine;
+}
+
 // setup_tasks::HostObject
 #[derive(Clone, Debug)]
 pub struct HostObject<M: SetupTasks>(pub Object<M>);
