@@ -5,6 +5,7 @@ mod connecting;
 mod ensuring;
 mod mistrusting;
 mod netns;
+mod resources;
 
 use std::time::{Duration, Instant};
 
