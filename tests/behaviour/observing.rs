@@ -354,7 +354,7 @@ async fn a_readonly_object_reports_its_drift_and_is_left_alone() {
     for fleet in [layout.run().verify(), layout.run().verify().dry_run()] {
         let report = fleet.await.unwrap();
         let expected = expected.map(|line| format!("web/{line}")).join("\n");
-        let summary = "up to date: 1 object, 0 tasks, nothing to do; 2 drifted, 1 readonly";
+        let summary = "drifted: 2 tasks on 1 readonly object; 1 readonly";
         assert_eq!(report.to_string(), format!("{expected}\nweb is readonly\n{summary}"));
         assert_eq!(machine.requests(), [ALL]);
     }

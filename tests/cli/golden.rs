@@ -240,3 +240,45 @@ fn a_reader_that_closes_the_output_is_not_a_failure() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(place.good(&["plan"]).starts_with("up to date"), "all of it ran");
 }
+
+#[test]
+fn a_run_that_verifies_finds_what_drifted_and_puts_it_right() {
+    let place = Project::new();
+    place.write("appliance", "");
+    place.write("machine.txt", "nginx 1.24\n");
+    place.good(&["up", "appliance"]);
+    place.write("machine.txt", "curl 7.0\nnginx 1.22\n");
+    let drifted = session(
+        &place,
+        &[
+            &["plan", "appliance"],
+            &["plan", "appliance", "--verify", "--exit-code"],
+            &["plan", "appliance", "--verify", "--diff"],
+            &["why", "appliance", "--verify"],
+        ],
+    );
+    let right = session(
+        &place,
+        &[&["up", "appliance", "--verify"], &["plan", "appliance", "--verify"], &["why", "appliance/curl", "--verify"]],
+    );
+    place.write("stopped", "");
+    let stopped = session(&place, &[&["plan", "appliance"], &["plan", "appliance", "--verify"]]);
+    golden!("verify.txt", [drifted, right, stopped].join("\n"));
+}
+
+#[test]
+fn a_readonly_object_reports_its_drift_and_a_failing_observer_is_an_error() {
+    let place = Project::new();
+    place.write("appliance", "frozen");
+    place.write("machine.txt", "curl 7.0\nnginx 1.24\n");
+    let verify = &["up", "appliance", "--verify"];
+    let frozen = session(
+        &place,
+        &[&["up", "appliance"], verify, &["plan", "appliance", "--verify"], &["why", "appliance", "--verify"]],
+    );
+    assert_eq!(std::fs::read_to_string(place.path().join("machine.txt")).unwrap(), "curl 7.0\nnginx 1.24\n");
+    place.write("appliance", "");
+    place.good(&["up", "appliance"]);
+    place.remove("machine.txt");
+    golden!("readonly.txt", [frozen, session(&place, &[verify, &["plan", "appliance", "--verify"]])].join("\n"));
+}

@@ -50,6 +50,30 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
 }
 
 #[test]
+fn differences_are_json_in_plans_events_and_history() {
+    let place = Project::new();
+    place.write("appliance", "");
+    place.write("machine.txt", "");
+    place.good(&["up", "appliance"]);
+    place.write("machine.txt", "curl 8.0\nnginx 1.22\nnginx-module 1.24\n");
+    let what = serde_json::json!([{ "what": "nginx", "is": "1.22", "should_be": "1.24" }]);
+    let reason = serde_json::json!({ "reason": "drifted", "what": what });
+    let plan = &lines(&place.good(&["plan", "appliance", "--verify", "--json"]))[0];
+    assert_eq!(plan["objects"][0]["tasks"][0]["reason"], reason);
+    place.write("appliance", "frozen");
+    let events = lines(&place.good(&["up", "appliance", "--verify", "--json"]));
+    let drifted = events.iter().find(|event| event["event"] == "task_drifted").unwrap();
+    assert!(drifted["task"] == "nginx" && drifted["what"] == what, "{drifted}");
+    let object = &events.last().unwrap()["report"]["objects"][0];
+    assert_eq!((&object["outcome"], &object["tasks"][0]["status"]), (&"readonly".into(), &"drifted".into()));
+    assert_eq!(object["tasks"][0]["reason"], reason);
+    place.write("appliance", "");
+    place.good(&["up", "appliance", "--verify"]);
+    let history = lines(&place.good(&["history", "--json", "appliance/nginx"]));
+    assert_eq!(history[0]["why"], reason);
+}
+
+#[test]
 fn plan_and_why_show_how_a_file_drifted() {
     let place = Project::new();
     place.good(&["up"]);

@@ -1,6 +1,8 @@
 //! The binary of the tests of the command line. It has a file server, its clients, and other
 //! objects whose tasks follow files in the working directory.
 
+mod appliance;
+
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -308,6 +310,9 @@ fn build_layout() -> Result<Layout> {
     }
     if std::fs::exists("flaky")? {
         layout.add(Flaky)?;
+    }
+    if let Ok(text) = std::fs::read_to_string("appliance") {
+        layout.object_builder(appliance::Appliance).readonly(text == "frozen").add()?;
     }
     if std::fs::exists("script")? {
         layout.add(Scripted)?;

@@ -25,6 +25,9 @@ pub(crate) async fn why(layout: &Layout, name: &str, verify: bool) -> Result<Exi
         said = true;
     }
     for task in tasks(object, &plan) {
+        if object.readonly() && task.report.is_none() {
+            continue;
+        }
         if target.task.as_ref().is_none_or(|wanted| *wanted == task.name) {
             tell(layout, &plan, object, &task).await?;
             said = true;

@@ -210,7 +210,8 @@ impl FleetReport {
         let (undecided, may) = (self.count(TaskStatus::Undecided), self.count(TaskStatus::MayRun));
         let unchanged = self.count(TaskStatus::Unchanged);
         let (down, would_down) = (of(ObjectStatus::BroughtDown), of(ObjectStatus::WouldBringDown));
-        let not_same = would + may + ran + undecided + unchanged + down + would_down;
+        let drifted = self.count(TaskStatus::Drifted);
+        let not_same = would + may + ran + undecided + unchanged + down + would_down + drifted;
         let is_same = !has_failed && !is_stopped && not_same == 0;
         let mut line = if has_failed {
             format!("failed: {failed} of {objects}")
@@ -226,9 +227,13 @@ impl FleetReport {
             format!("may run: {} on {}", counted(may, "task"), counted(of(ObjectStatus::MayRun), "object"))
         } else if would_down > 0 {
             format!("would bring down: {}", counted(would_down, "object"))
+        } else if drifted > 0 && ran + unchanged + down == 0 {
+            let objects = self.objects.iter().filter(|object| object.with(TaskStatus::Drifted).next().is_some());
+            format!("drifted: {} on {}", counted(drifted, "task"), counted(objects.count(), "readonly object"))
         } else {
             format!("done: {objects}")
         };
+        let is_drifted = line.starts_with("drifted: ");
         let mut parts = Vec::new();
         let mut add = |count: usize, what: &str| {
             if count > 0 {
@@ -245,7 +250,7 @@ impl FleetReport {
         add(unchanged, "unchanged");
         add(if is_same { 0 } else { same }, "up to date");
         add(self.count(TaskStatus::Skipped), "skipped");
-        add(self.count(TaskStatus::Drifted), "drifted");
+        add(if is_drifted { 0 } else { drifted }, "drifted");
         add(down, "brought down");
         add(if line.starts_with("would bring down") { 0 } else { would_down }, "to bring down");
         add(of(ObjectStatus::Readonly), "readonly");

@@ -133,6 +133,8 @@ impl Driver<'_> {
         Ok(match self.would_change(frame, row, observed).await {
             Some(true) => LastChange::CERTAIN,
             Some(false) if !self.is_behind_pending(frame, row).await? => change.time.into(),
+            // A difference between the observed and the desired state is a change.
+            None if matches!(reason, Reason::Drifted { .. }) => LastChange::CERTAIN,
             Some(false) | None => change,
         })
     }
