@@ -1,7 +1,9 @@
 //! An open call, as the threads that work on it see it.
 
+use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
@@ -9,9 +11,10 @@ use serde_bytes::ByteBuf;
 use super::data::{CallData, InputStop};
 use super::lock::Lock;
 use super::outbox::Outbox;
+use crate::Result;
 use crate::far::{Base, Far, OutputSink};
 use crate::process::Cancel;
-use crate::protocol::{CHUNK, CallId, Stream, ToController};
+use crate::protocol::{CHUNK, CallId, FileTarget, Stream, ToController};
 
 /// An open call.
 #[derive(Clone)]
@@ -48,10 +51,10 @@ impl OpenCall {
         debug_assert!(sent.is_ok(), "{sent:?}");
     }
 
-    /// Sends output of a program, as far as the controller gives credit.
-    pub(super) fn send_output(&self, stream: Stream, bytes: &[u8]) {
+    /// Sends output of a program, as far as the controller gives credit. Returns false once nobody wants more.
+    pub(super) fn send_output(&self, stream: Stream, bytes: &[u8]) -> bool {
         let id = self.id;
-        self.send_chunks(bytes, |bytes| ToController::Output { id, stream, bytes });
+        self.send_chunks(bytes, |bytes| ToController::Output { id, stream, bytes })
     }
 
     /// Sends content of a file, as far as the controller gives credit. Returns whether all of it was sent.
@@ -68,6 +71,7 @@ impl OpenCall {
             }
             let (chunk, rest) = bytes.split_at(credit);
             self.send(&message(ByteBuf::from(chunk)));
+            self.data.sent();
             bytes = rest;
         }
         true
@@ -93,13 +97,12 @@ impl OpenCall {
     }
 
     pub(super) fn give_credit(&self, credit: Option<u32>) {
-        credit.into_iter().for_each(|bytes| self.send(&ToController::Credit { id: self.id, bytes }));
+        credit.into_iter().for_each(|bytes| self.outbox.send_at_once(&ToController::Credit { id: self.id, bytes }));
     }
 
     /// Returns the machine with a directory as root, if there is one, and the path in it.
-    pub(super) fn locate(&self, target: &crate::protocol::FileTarget) -> crate::Result<(Far, std::path::PathBuf)> {
-        use std::os::unix::ffi::OsStrExt;
-        let path = |bytes: &ByteBuf| Path::new(std::ffi::OsStr::from_bytes(bytes)).to_owned();
+    pub(super) fn locate(&self, target: &FileTarget) -> Result<(Far, PathBuf)> {
+        let path = |bytes: &ByteBuf| PathBuf::from(OsStr::from_bytes(bytes));
         let far = self.far();
         match &target.root {
             Some(root) => Ok((far.rooted(&path(root))?, path(&target.path))),

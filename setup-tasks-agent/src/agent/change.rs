@@ -68,14 +68,18 @@ pub(super) fn apply(work: &Work, open: &OpenCall, apply: &Apply) -> Result<Answe
 }
 
 fn locked_change(work: &Work, open: &OpenCall, apply: &Apply) -> Result<()> {
-    let _one = work.changes.lock().unwrap_or_else(PoisonError::into_inner);
+    let cancelled = || Failure::new("begin the change", Cause::Cancelled);
+    let _turn = work.turn.take(&open.cancel).ok_or_else(cancelled)?;
     open.lock.acquire(open)?;
     let mut far = open.far();
     far.check_cancelled("begin the change")?;
     let resources = apply.resources.iter().map(|id| Ok((*id, decode(&*declared(work, *id)?)?)));
     let resources = resources.collect::<Result<Vec<_>>>()?;
     let guarded = match &apply.guard {
-        Some(guard) => Some(Guarded::begin(guard, work.guardian.as_ref(), &resources, &mut far)?),
+        Some(guard) => {
+            work.guards.lock().unwrap_or_else(PoisonError::into_inner).insert(guard.id.clone());
+            Some(Guarded::begin(guard, work.guardian.as_ref(), &resources, &mut far)?)
+        }
         None => None,
     };
     let changed =

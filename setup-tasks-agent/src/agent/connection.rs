@@ -1,6 +1,6 @@
 //! The loop that reads messages and starts calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -11,6 +11,7 @@ use super::call::OpenCall;
 use super::guard::Guardian;
 use super::lock::Lock;
 use super::outbox::Outbox;
+use super::turn::Turn;
 use super::{change, files, guard, panics, run};
 use crate::Result;
 use crate::far::Base;
@@ -23,6 +24,10 @@ use crate::protocol::{
 pub const MAX_CALLS: usize = 64;
 /// The greatest length of all declared resources, in bytes.
 const MAX_DECLARED: usize = 64 << 20;
+/// The time for the first message.
+const FIRST_PATIENCE: Duration = Duration::from_mins(2);
+/// The time for the calls to end after the connection. Keepers end the programs of those that take longer.
+const LAST_CALLS: Duration = Duration::from_secs(30);
 /// The time for the last messages when the agent ends a connection.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -60,7 +65,9 @@ pub(super) struct Connection {
     calls: Arc<Mutex<BTreeMap<CallId, OpenCall>>>,
     threads: Vec<JoinHandle<()>>,
     begun: Option<(Begin, Arc<Lock>)>,
-    changes: Arc<Mutex<()>>,
+    turn: Arc<Turn>,
+    /// The guards of this connection, which it cannot confirm itself.
+    guards: Arc<Mutex<BTreeSet<String>>>,
 }
 
 /// Serves a connection until its input ends.
@@ -80,11 +87,12 @@ pub(super) fn serve(
         calls: Arc::default(),
         threads: Vec::new(),
         begun: None,
-        changes: Arc::default(),
+        turn: Arc::default(),
+        guards: Arc::default(),
     };
     let ended = connection.read_all(input);
     if let Err(reason) = &ended {
-        let _ = connection.outbox.send(&ToController::Bye(reason.clone()));
+        connection.outbox.send_at_once(&ToController::Bye(reason.clone()));
         connection.outbox.flush(LAST_WORDS);
     }
     connection.end();
@@ -126,7 +134,7 @@ impl Connection {
 
     /// Returns the time within which something must arrive.
     fn patience(&self) -> Option<Duration> {
-        let (begin, _) = self.begun.as_ref()?;
+        let Some((begin, _)) = &self.begun else { return Some(FIRST_PATIENCE) };
         (begin.heartbeat > 0).then(|| 2 * Duration::from_millis(begin.heartbeat.into()))
     }
 
@@ -178,13 +186,18 @@ impl Connection {
             calls.insert(id, open.clone());
         }
         self.threads.retain(|thread| !thread.is_finished());
-        let work =
-            Work { declared: self.declared.clone(), changes: self.changes.clone(), guardian: self.guardian.clone() };
+        let work = Work {
+            declared: self.declared.clone(),
+            turn: self.turn.clone(),
+            guardian: self.guardian.clone(),
+            guards: self.guards.clone(),
+        };
         let calls = self.calls.clone();
         self.threads.push(thread::spawn(move || {
             let answer =
                 panics::caught("complete the call", || work.execute(&open, call)).unwrap_or_else(Answer::Failed);
             open.refuse_input();
+            open.data.close();
             calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             open.send(&ToController::Answer { id, answer });
         }));
@@ -192,11 +205,14 @@ impl Connection {
     }
 
     /// Cancels all calls and waits for them.
-    fn end(mut self) {
+    fn end(self) {
         self.outbox.close();
         let calls: Vec<_> = self.calls.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
         calls.iter().for_each(OpenCall::cancel);
-        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+        let deadline = Instant::now() + LAST_CALLS;
+        while self.threads.iter().any(|thread| !thread.is_finished()) && Instant::now() < deadline {
+            thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 
@@ -204,8 +220,9 @@ impl Connection {
 pub(super) struct Work {
     pub(super) declared: Arc<Mutex<Declarations>>,
     /// One change is made at a time.
-    pub(super) changes: Arc<Mutex<()>>,
+    pub(super) turn: Arc<Turn>,
     pub(super) guardian: Option<Guardian>,
+    pub(super) guards: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Work {
@@ -213,7 +230,7 @@ impl Work {
         match call {
             Call::Observe { resources } => change::observe(self, open, &resources),
             Call::Apply(apply) => change::apply(self, open, &apply),
-            Call::Confirm { guard } => guard::confirm(open, &guard),
+            Call::Confirm { guard } => guard::confirm(self, open, &guard),
             Call::Run(spec) => run::run(open, spec),
             Call::PutBlob { hash, size } => files::put_blob(open, hash, size),
             Call::Put(put) => files::put(open, &put),

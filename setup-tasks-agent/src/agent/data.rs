@@ -19,6 +19,10 @@ struct State {
     input: InputEnd,
     credit: Credit,
     stopped: bool,
+    /// Whether the call has its answer, after which nothing is sent.
+    closed: bool,
+    /// The number of chunks between their credit and the outbox.
+    sending: u32,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -73,6 +77,7 @@ impl CallData {
     pub(super) fn refuse_input(&self) -> Option<u32> {
         let mut state = self.state();
         state.input = InputEnd::Unwanted;
+        self.changed.notify_all();
         let dropped = state.chunks.drain(..).map(|chunk| chunk.len()).sum();
         state.allowance.consume(dropped)
     }
@@ -101,14 +106,35 @@ impl CallData {
         self.changed.notify_all();
     }
 
-    /// Waits for credit for up to `bytes` of output. Returns 0 if the call was cancelled and there is none.
+    /// Waits for credit for up to `bytes` of output. Returns 0 if the call was cancelled and has no credit, or has ended. Otherwise,
+    /// [`sent`](Self::sent) follows.
     pub(super) fn spend(&self, bytes: usize) -> usize {
         let mut state = self.state();
         loop {
+            if state.closed {
+                return 0;
+            }
             let spent = state.credit.spend(bytes);
             if spent > 0 || state.stopped {
+                state.sending += u32::from(spent > 0);
                 return spent;
             }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// Notes that a chunk is in the outbox.
+    pub(super) fn sent(&self) {
+        self.state().sending -= 1;
+        self.changed.notify_all();
+    }
+
+    /// Lets nothing be sent from now on, since the answer follows. Waits for chunks that are on their way to the outbox.
+    pub(super) fn close(&self) {
+        let mut state = self.state();
+        state.closed = true;
+        self.changed.notify_all();
+        while state.sending > 0 {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
     }

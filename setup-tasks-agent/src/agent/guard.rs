@@ -11,12 +11,14 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::PoisonError;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
 use super::call::OpenCall;
+use super::connection::Work;
 use crate::Result;
 use crate::far::Far;
 use crate::protocol::{Answer, Cause, Failure, Guard, ResourceId};
@@ -195,8 +197,12 @@ fn restore(kept: &Kept) -> String {
 }
 
 /// Confirms a guarded change.
-pub(super) fn confirm(open: &OpenCall, id: &str) -> Result<Answer> {
+pub(super) fn confirm(work: &Work, open: &OpenCall, id: &str) -> Result<Answer> {
     let tried = format!("confirm the guarded change `{id}`");
+    if work.guards.lock().unwrap_or_else(PoisonError::into_inner).contains(id) {
+        let reason = "the connection that made it cannot confirm it".to_owned();
+        return Err(Failure::new(tried, Cause::Refused(reason)));
+    }
     let directory = directory_of(open.base.root(), id).map_err(|error| Failure::new(&*tried, error))?;
     match fs::rename(directory.join(PENDING), directory.join(CONFIRMED)) {
         Ok(()) => return Ok(Answer::Done),

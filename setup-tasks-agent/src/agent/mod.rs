@@ -13,6 +13,7 @@ mod lock;
 mod outbox;
 mod panics;
 mod run;
+mod turn;
 
 #[cfg(test)]
 mod tests;

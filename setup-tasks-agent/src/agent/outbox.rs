@@ -52,12 +52,24 @@ impl Outbox {
         while state.bytes > MAX_WAITING && !state.closed {
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        self.add(state, bytes);
+        Ok(())
+    }
+
+    /// Sends a short message without waiting, for the thread that reads.
+    pub(super) fn send_at_once(&self, message: &ToController) {
+        let mut bytes = Vec::new();
+        if encode(message, &mut bytes).is_ok() {
+            self.add(self.state(), bytes);
+        }
+    }
+
+    fn add(&self, mut state: MutexGuard<'_, State>, bytes: Vec<u8>) {
         if !state.closed {
             state.bytes += bytes.len();
             state.waiting.push_back(bytes);
             self.0.changed.notify_all();
         }
-        Ok(())
     }
 
     /// Answers a ping. It never waits.

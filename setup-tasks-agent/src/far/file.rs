@@ -215,11 +215,25 @@ fn sync_dir(place: &Place) -> io::Result<()> {
 }
 
 pub(super) fn set(place: &Place, attributes: Attributes) -> io::Result<()> {
+    refuse_planted(place)?;
     if attributes.uid.is_some() || attributes.gid.is_some() {
         let (uid, gid) = (attributes.uid.map(Uid::from_raw), attributes.gid.map(Gid::from_raw));
         chownat(place.dir(), &place.name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
     }
     attributes.mode.iter().try_for_each(|mode| set_mode(place, Mode::from_raw_mode(*mode)))
+}
+
+/// Refuses a file with several names in a directory of another user, who could have given a second name to any file.
+fn refuse_planted(place: &Place) -> io::Result<()> {
+    let Some(found) = stat(place)? else { return Ok(()) };
+    let owner = rustix::fs::fstat(place.dir())?.st_uid;
+    let trusted = owner == 0 || owner == rustix::process::geteuid().as_raw();
+    let is_file = FileType::from_raw_mode(found.st_mode) == FileType::RegularFile;
+    if trusted || !is_file || found.st_nlink == 1 {
+        return Ok(());
+    }
+    let message = format!("it has {} names, and its directory belongs to the user {owner}", found.st_nlink);
+    Err(io::Error::new(io::ErrorKind::PermissionDenied, message))
 }
 
 /// Sets the permissions of a file, and never those of a link's target.

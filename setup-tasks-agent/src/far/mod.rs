@@ -32,7 +32,7 @@ use crate::process::Cancel;
 use crate::protocol::{Cause, Facts, Failure, Hash, Stream};
 
 /// A function that receives the output of programs.
-pub(crate) type OutputSink = Arc<dyn Fn(Stream, &[u8]) + Send + Sync>;
+pub(crate) type OutputSink = Arc<dyn Fn(Stream, &[u8]) -> bool + Send + Sync>;
 
 /// The machine, as a resource sees it. Paths are paths of the machine, also where its root is a directory of another one.
 ///
@@ -149,6 +149,13 @@ impl Far {
     /// The call was cancelled.
     pub fn check_cancelled(&self, tried: &str) -> Result<()> {
         if self.cancel.is_cancelled() { Err(Failure::new(tried, Cause::Cancelled)) } else { Ok(()) }
+    }
+
+    /// Writes a line to the log of the task.
+    pub fn note(&self, line: &str) {
+        if let Some(output) = &self.output {
+            output(Stream::Output, line.as_bytes());
+        }
     }
 
     /// Returns a value that several resources of a call share, such as the list of installed packages. It is made once, and again after a

@@ -146,12 +146,16 @@ impl Programs for SystemPrograms {
             // A program that does not read its input closes it.
             move |mut stdin| drop(stdin.write_all(&input)),
             move |stream, bytes: &[u8]| {
-                sink.iter().for_each(|sink| sink(stream, bytes));
+                // The output is kept also if nobody wants to see it.
+                if let Some(sink) = &sink {
+                    sink(stream, bytes);
+                }
                 let mut kept = keep.lock().unwrap_or_else(PoisonError::into_inner);
                 let buffer = if stream == Stream::Output { &mut kept.0 } else { &mut kept.1 };
                 buffer.extend_from_slice(bytes);
                 let surplus = buffer.len().saturating_sub(MAX_OUTPUT);
                 buffer.drain(..surplus);
+                true
             },
         )?;
         let (output, error) = std::mem::take(&mut *kept.lock().unwrap_or_else(PoisonError::into_inner));

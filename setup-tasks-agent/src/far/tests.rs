@@ -57,6 +57,29 @@ fn a_planted_link_of_another_user_is_not_followed() {
 }
 
 #[test]
+fn a_planted_hard_link_gets_no_other_owner() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("home")).unwrap();
+    lchown(root.path().join("home"), Some(1234), None).unwrap();
+    fs::write(root.path().join("shadow"), "x").unwrap();
+    fs::hard_link(root.path().join("shadow"), root.path().join("home/f")).unwrap();
+    let far = far_in(root.path());
+    let failure = far.set("/home/f", Attributes { uid: Some(1234), ..Attributes::default() }).unwrap_err();
+    assert!(failure.to_string().ends_with("it has 2 names, and its directory belongs to the user 1234"), "{failure}");
+    far.write("/home/f", b"new", Attributes { uid: Some(1234), ..Attributes::default() }).unwrap();
+    assert_eq!(
+        (
+            fs::metadata(root.path().join("shadow")).unwrap().uid(),
+            fs::read_to_string(root.path().join("shadow")).unwrap()
+        ),
+        (0, "x".into())
+    );
+}
+
+#[test]
 fn a_link_at_the_end_of_a_path_is_replaced_and_its_target_stays() {
     let root = tempfile::tempdir().unwrap();
     fs::write(root.path().join("target"), "old").unwrap();

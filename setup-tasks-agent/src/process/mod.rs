@@ -38,14 +38,14 @@ enum Event {
     OutputEnded,
 }
 
-/// Runs a program to its end. `input` receives its standard input in a thread of its own, and `output` receives chunks of its output, from two
-/// threads. They may block.
+/// Runs a program to its end. `input` receives its standard input in a thread of its own, and `output` receives chunks of its output,
+/// from two threads. They may block. The output is closed when `output` returns false.
 pub(crate) fn run<I, O>(mut command: Command, limits: &Limits, input: I, output: O) -> io::Result<Ended>
 where
     I: FnOnce(std::process::ChildStdin) + Send + 'static,
-    O: Fn(Stream, &[u8]) + Send + Clone + 'static,
+    O: Fn(Stream, &[u8]) -> bool + Send + Clone + 'static,
 {
-    let group = Group::new()?;
+    let group = Group::new().map_err(|error| io::Error::other(format!("/bin/sh does not start: {error}")))?;
     group.adopt(&mut command);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     let (events, received) = mpsc::channel();

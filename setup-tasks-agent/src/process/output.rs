@@ -10,14 +10,16 @@ use crate::protocol::CHUNK;
 /// The time after which the beginning of a line is passed on.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 200_000_000 };
 
-/// Passes the bytes of a pipe to `chunk` until its end. Each chunk ends at the end of a line, unless the line is longer than a
+/// Passes the bytes of a pipe to `chunk` until its end, or until `chunk` returns false. Each chunk ends at the end of a line, unless the line is longer than a
 /// chunk or the pipe is quiet for a while.
-pub(super) fn copy(pipe: &OwnedFd, mut chunk: impl FnMut(&[u8])) {
+pub(super) fn copy(pipe: &OwnedFd, mut chunk: impl FnMut(&[u8]) -> bool) {
     let mut buffer = vec![0; CHUNK];
     let mut held = 0;
     loop {
         if held > 0 && is_quiet(pipe) {
-            chunk(&buffer[..held]);
+            if !chunk(&buffer[..held]) {
+                return;
+            }
             held = 0;
         }
         let count = match read(pipe, &mut buffer[held..]) {
@@ -33,7 +35,9 @@ pub(super) fn copy(pipe: &OwnedFd, mut chunk: impl FnMut(&[u8])) {
             None => 0,
         };
         if end > 0 {
-            chunk(&buffer[..end]);
+            if !chunk(&buffer[..end]) {
+                return;
+            }
             buffer.copy_within(end..all, 0);
         }
         held = all - end;

@@ -88,18 +88,18 @@ impl Resource for Block {
     }
 
     fn observe(&self, far: &mut Far) -> Result<Vec<Difference>> {
-        let edit = Edit::of(far, &self.path)?;
+        let edit = Edit::of(far, &self.path, self.text.is_secret())?;
         let new = self.edited(edit.text(), true)?;
-        Ok(edit.difference(&self.path, &format!("block {} differs", self.name), &new, self.text.is_secret()))
+        Ok(edit.difference(&self.path, &format!("block {} differs", self.name), &new))
     }
 
     fn apply(&self, far: &mut Far, _: &[Difference]) -> Result<()> {
-        let edit = Edit::of(far, &self.path)?;
+        let edit = Edit::of(far, &self.path, self.text.is_secret())?;
         edit.write(far, &self.edited(edit.text(), true)?)
     }
 
     fn undo(&self, far: &mut Far) -> Result<()> {
-        let edit = Edit::of(far, &self.path)?;
+        let edit = Edit::of(far, &self.path, self.text.is_secret())?;
         edit.write_if_different(far, &self.edited(edit.text(), false)?)
     }
 

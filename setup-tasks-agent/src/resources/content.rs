@@ -118,6 +118,11 @@ impl Content {
         self
     }
 
+    /// Returns whether the content is a secret.
+    pub fn is_secret(&self) -> bool {
+        self.secret
+    }
+
     /// Returns the hash.
     pub fn hash(&self) -> Hash {
         self.hash

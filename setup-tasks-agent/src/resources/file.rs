@@ -51,7 +51,7 @@ impl File {
         Self { path, content: FileContent::Given(content), ownership, validate: None }
     }
 
-    /// Sets the content.
+    /// Sets the content. Unless [`mode`](Self::mode) is given, only the owner can read a secret.
     #[must_use]
     pub fn content(mut self, content: impl Into<Content>) -> Self {
         self.content = FileContent::Given(content.into());
@@ -74,6 +74,12 @@ impl File {
         self
     }
 
+    /// Returns permissions and owner. Without other permissions, only the owner can read a secret.
+    fn wanted(&self) -> Ownership {
+        let is_secret = matches!(&self.content, FileContent::Given(content) if content.is_secret());
+        Ownership { mode: self.ownership.mode.or(is_secret.then_some(0o600)), ..self.ownership.clone() }
+    }
+
     fn content_difference(&self, far: &Far, size: u64) -> Result<Option<Difference>> {
         let path = &*self.path;
         match &self.content {
@@ -92,7 +98,7 @@ impl File {
     }
 
     fn write(&self, far: &mut Far, source: Source<'_>) -> Result<()> {
-        let attributes = self.ownership.attributes(far)?;
+        let attributes = self.wanted().attributes(far)?;
         let path = &*self.path;
         let far = &*far;
         match &self.validate {
@@ -193,7 +199,7 @@ impl Resource for File {
                 return Err(Failure::new(format!("write `{path}`"), Cause::Refused(format!("it is {}", kind.words()))));
             }
         }
-        self.ownership.differences(far, path, &stat, &mut differences)?;
+        self.wanted().differences(far, path, &stat, &mut differences)?;
         Ok(differences)
     }
 
@@ -204,7 +210,7 @@ impl Resource for File {
             None => false,
         };
         if keeps_content {
-            let attributes = self.ownership.attributes(far)?;
+            let attributes = self.wanted().attributes(far)?;
             return far.set(&self.path, attributes);
         }
         match &self.content {

@@ -97,19 +97,19 @@ impl Resource for Line {
     }
 
     fn observe(&self, far: &mut Far) -> Result<Vec<Difference>> {
-        let edit = Edit::of(far, &self.path)?;
+        let edit = Edit::of(far, &self.path, self.text.is_secret())?;
         let new = self.edited(edit.text(), self.present)?;
         let is = if self.present { "lacks the line" } else { "has the line" };
-        Ok(edit.difference(&self.path, is, &new, self.text.is_secret()))
+        Ok(edit.difference(&self.path, is, &new))
     }
 
     fn apply(&self, far: &mut Far, _: &[Difference]) -> Result<()> {
-        let edit = Edit::of(far, &self.path)?;
+        let edit = Edit::of(far, &self.path, self.text.is_secret())?;
         edit.write(far, &self.edited(edit.text(), self.present)?)
     }
 
     fn undo(&self, far: &mut Far) -> Result<()> {
-        let edit = Edit::of(far, &self.path)?;
+        let edit = Edit::of(far, &self.path, self.text.is_secret())?;
         let without = Self { matching: None, ..self.clone() };
         if self.present { edit.write_if_different(far, &without.edited(edit.text(), false)?) } else { Ok(()) }
     }

@@ -117,9 +117,9 @@ impl Resource for Mount {
 
     fn observe(&self, far: &mut Far) -> Result<Vec<Difference>> {
         self.check()?;
-        let edit = Edit::of(far, FSTAB)?;
+        let edit = Edit::of(far, FSTAB, false)?;
         let mut differences =
-            edit.difference(FSTAB, &format!("line of {} differs", self.path), &self.edited(edit.text(), true), false);
+            edit.difference(FSTAB, &format!("line of {} differs", self.path), &self.edited(edit.text(), true));
         if far.is_whole() && !self.is_mounted(far)? {
             differences.push(Difference::new(&self.path, "not mounted"));
         }
@@ -132,7 +132,7 @@ impl Resource for Mount {
         if !directory.observe(far)?.is_empty() {
             directory.apply(far, &[])?;
         }
-        let edit = Edit::of(far, FSTAB)?;
+        let edit = Edit::of(far, FSTAB, false)?;
         let was_mounted = self.is_mounted(far)?;
         edit.write_if_different(far, &self.edited(edit.text(), true))?;
         let args: &[&str] = if was_mounted { &["-o", "remount", &self.path] } else { &[&self.path] };
@@ -149,7 +149,7 @@ impl Resource for Mount {
         if self.is_mounted(far)? {
             far.command("umount").arg(&*self.path).output("unmount it")?;
         }
-        let edit = Edit::of(far, FSTAB)?;
+        let edit = Edit::of(far, FSTAB, false)?;
         edit.write_if_different(far, &self.edited(edit.text(), false))
     }
 }

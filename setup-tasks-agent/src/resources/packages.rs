@@ -11,7 +11,7 @@ use super::presence::Presence;
 use crate::Result;
 use crate::far::Far;
 use crate::protocol::{Cause, Difference, Failure, PackageManager};
-use crate::resource::Resource;
+use crate::resource::{Resource, no_undo};
 
 /// Packages of the system, which are installed or removed in one transaction. Debian and its derivatives are supported.
 ///
@@ -138,10 +138,9 @@ impl Resource for Packages {
     }
 
     fn undo(&self, far: &mut Far) -> Result<()> {
-        let opposite = match self.presence {
-            Presence::Present => Self { presence: Presence::Absent, ..self.clone() },
-            Presence::Absent => Self { presence: Presence::Present, ..self.clone() },
-        };
-        opposite.apply(far, &[])
+        match self.presence {
+            Presence::Present => Self { presence: Presence::Absent, ..self.clone() }.apply(far, &[]),
+            Presence::Absent => Err(no_undo("the packages that were there are not known")),
+        }
     }
 }

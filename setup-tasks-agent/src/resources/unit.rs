@@ -59,7 +59,8 @@ impl Unit {
     }
 
     fn file(&self) -> File {
-        File::with(self.path(), self.content.clone(), Ownership { mode: Some(0o644), ..Ownership::default() })
+        let mode = if self.content.is_secret() { 0o600 } else { 0o644 };
+        File::with(self.path(), self.content.clone(), Ownership { mode: Some(mode), ..Ownership::default() })
     }
 
     /// Lets systemd read the unit, and checks that it could.

@@ -79,6 +79,35 @@ impl Agent {
         }
     }
 
+    /// Makes a call for resources, and returns its answer.
+    pub(super) fn ask(
+        &mut self,
+        resources: &[ResourceData],
+        call: impl FnOnce(Vec<ResourceId>) -> Call,
+    ) -> Result<(), String> {
+        self.next += 1;
+        let (id, mut names) = (CallId(self.next), Vec::new());
+        for resource in resources {
+            self.next += 1;
+            names.push(ResourceId(self.next));
+            self.send(&ToAgent::Declare(vec![Declared { id: ResourceId(self.next), resource: resource.clone() }]));
+        }
+        self.send(&ToAgent::Call { id, call: call(names) });
+        loop {
+            if let ToController::Answer { answer, .. } = self.output.receive().unwrap().expect("an answer") {
+                return match answer {
+                    Answer::Failed(failure) => Err(failure.to_string()),
+                    _ => Ok(()),
+                };
+            }
+        }
+    }
+
+    /// Kills the agent, and leaves its guardian alone.
+    pub(super) fn kill(self, machine: &NetnsMachine) {
+        machine.run("pkill -KILL -f 'test-agent [s]erve'").unwrap();
+    }
+
     /// Returns what differs, or the failure, as text.
     pub(super) fn observe(&mut self, resource: &impl Resource) -> Result<Vec<String>, String> {
         match self.call(resource, |id| Call::Observe { resources: vec![id] }) {

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod client;
+mod guards;
 mod packages;
 mod system;
 mod units;

@@ -150,6 +150,8 @@ fn an_unknown_kind_and_malformed_fields_are_failures_of_the_resource() {
 enum Odd {
     PanicsWithSecret,
     NeverDone,
+    /// Waits for its cancellation.
+    Waits,
 }
 
 impl Resource for Odd {
@@ -162,11 +164,18 @@ impl Resource for Odd {
     fn observe(&self, _: &mut Far) -> Result<Vec<Difference>> {
         match self {
             Self::PanicsWithSecret => panic!("the password is hunter2"),
-            Self::NeverDone => Ok(vec![Difference::new("odd", "as before")]),
+            Self::NeverDone | Self::Waits => Ok(vec![Difference::new("odd", "as before")]),
         }
     }
 
-    fn apply(&self, _: &mut Far, _: &[Difference]) -> Result<()> {
+    fn apply(&self, far: &mut Far, _: &[Difference]) -> Result<()> {
+        if matches!(self, Self::Waits) {
+            far.note("waits\n");
+            loop {
+                far.check_cancelled("wait")?;
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+        }
         Ok(())
     }
 
@@ -228,6 +237,21 @@ fn a_second_controller_is_told_who_holds_the_lock() {
     assert!(matches!(third.receive(), Some(ToController::Waiting { holder, .. }) if holder.starts_with("ada@laptop")));
     first.hang_up().unwrap();
     assert_eq!(third.end(call).applied(), [(0, Ok(Outcome::Unchanged))]);
+}
+
+#[test]
+fn a_change_that_waits_for_its_turn_can_be_cancelled() {
+    let root = tempfile::tempdir().unwrap();
+    let mut client = Client::in_directory(root.path());
+    let (slow, file) = (client.declare(0, &Odd::Waits), client.declare(1, &File::at("/f").content("x")));
+    let first = client.call(Call::Apply(apply(&[slow])));
+    assert!(matches!(client.receive(), Some(ToController::Output { .. })));
+    let second = client.call(Call::Apply(apply(&[file])));
+    client.send(&ToAgent::Cancel { id: second });
+    assert!(client.end(second).failure().ends_with("cancelled"));
+    client.send(&ToAgent::Cancel { id: first });
+    assert!(client.end(first).failure().contains("odd thing: cannot wait: cancelled"));
+    assert!(!root.path().join("f").exists());
 }
 
 #[test]

@@ -24,6 +24,8 @@ fn a_confirmed_change_stays() {
     let mut client = Client::in_directory(root.path());
     let file = client.declare(0, &File::at("/sshd_config").content("new"));
     assert_eq!(client.ask(guarded(&[file], "g1", 2)), Answer::Done);
+    let call = client.call(Call::Confirm { guard: "g1".into() });
+    assert!(client.end(call).failure().ends_with("the connection that made it cannot confirm it"));
     assert_eq!(confirm(root.path(), "g1"), Answer::Done);
     wait_until("the guardian has ended", || {
         fs::read_dir(root.path().join(".setup-tasks-guards")).unwrap().next().is_none()

@@ -173,6 +173,17 @@ fn a_process_in_the_background_does_not_hold_its_command() {
 }
 
 #[test]
+fn nothing_is_sent_about_a_call_after_its_answer() {
+    let mut client = Client::on_this_machine();
+    let call = client.call(Call::Run(shell("(while echo late; do sleep 0.01; done) & echo done")));
+    let ended = client.end(call);
+    assert!(ended.output(Stream::Output).contains("done"));
+    // The process in the background meets a closed pipe, and ends.
+    let call = client.call(Call::Run(shell("sleep 0.5")));
+    assert!(client.end(call).messages.is_empty());
+}
+
+#[test]
 fn a_missing_program_or_directory_is_named() {
     let mut client = Client::on_this_machine();
     let call =

@@ -101,6 +101,13 @@ fn a_broken_block_is_refused_and_left_alone() {
 }
 
 #[test]
+fn only_the_owner_can_read_a_new_file_with_a_secret_line() {
+    let mut machine = Machine::new();
+    machine.apply(&Line::secret_in_file("/f", "hunter2")).unwrap();
+    assert_eq!(machine.far.stat("/f").unwrap().unwrap().mode, 0o600);
+}
+
+#[test]
 fn secret_texts_are_not_shown() {
     let mut machine = Machine::new();
     machine.write("/f", "a\n");

@@ -116,6 +116,17 @@ fn an_undone_file_is_gone() {
 }
 
 #[test]
+fn only_the_owner_can_read_a_secret_unless_a_mode_is_given() {
+    let mut machine = Machine::new();
+    let token = || File::at("/token").content(Text::secret("hunter2"));
+    machine.brings(&token(), &["/token: absent"]);
+    assert_eq!(machine.far.stat("/token").unwrap().unwrap().mode, 0o600);
+    machine.chmod("/token", 0o644);
+    machine.brings(&token(), &["/token: mode 0644 instead of 0600"]);
+    machine.brings(&token().mode(0o640), &["/token: mode 0600 instead of 0640"]);
+}
+
+#[test]
 fn a_mode_that_is_none_is_refused() {
     let mut machine = Machine::new();
     let failure = machine.apply(&File::at("/f").content("x").mode(0o100_644)).unwrap_err();
