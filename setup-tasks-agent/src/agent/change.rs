@@ -84,8 +84,11 @@ fn locked_change(work: &Work, open: &OpenCall, apply: &Apply) -> Result<()> {
     };
     let changed =
         resources.iter().try_for_each(|(id, resource)| change_one(open, &mut far, *id, &**resource, apply.change));
-    // The time for the confirmation begins now, also after a failure.
-    drop(guarded);
+    match guarded {
+        Some(guarded) if changed.is_err() => guarded.fail(),
+        // The time for the confirmation begins now.
+        guarded => drop(guarded),
+    }
     changed
 }
 

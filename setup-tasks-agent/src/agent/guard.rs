@@ -54,9 +54,12 @@ struct Kept {
 
 /// A change under guard. When this is dropped, the time begins to count.
 pub(super) struct Guarded {
-    /// The guardian waits for the end of this.
-    _until: Box<dyn Write>,
+    /// The input of the guardian, which waits for its end.
+    guardian: Box<dyn Write>,
 }
+
+/// The word by which the guardian knows that the change failed.
+const FAILED: &[u8] = b"failed";
 
 impl Guardian {
     /// Creates a guardian from a program that calls [`main`](super::main) for these arguments.
@@ -123,7 +126,13 @@ impl Guarded {
             write_private(&directory.join(PENDING), b"")?;
             guardian.start(&directory).inspect_err(|_| drop(fs::remove_dir_all(&directory)))
         };
-        Ok(Self { _until: start().map_err(|error| Failure::new(tried, error))? })
+        Ok(Self { guardian: start().map_err(|error| Failure::new(tried, error))? })
+    }
+
+    /// Lets the guardian take the change back at once, since a part of it failed.
+    pub(super) fn fail(mut self) {
+        // Without the word, it takes the change back after the time.
+        let _ = self.guardian.write_all(FAILED);
     }
 }
 
@@ -166,8 +175,10 @@ fn watch(directory: &Path, mut until: impl Read, mut ready: impl Write) -> io::R
     ready.flush()?;
     drop(ready);
     // The end of the change, or of the agent.
-    let _ = io::copy(&mut until, &mut io::sink());
-    let deadline = Instant::now() + Duration::from_secs(kept.seconds.into());
+    let mut word = Vec::new();
+    let _ = until.read_to_end(&mut word);
+    let seconds = if word == FAILED { 0 } else { kept.seconds };
+    let deadline = Instant::now() + Duration::from_secs(seconds.into());
     while Instant::now() < deadline {
         if directory.join(CONFIRMED).exists() {
             return fs::remove_dir_all(directory);

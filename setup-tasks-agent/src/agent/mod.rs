@@ -68,6 +68,9 @@ pub fn main(prefix: &[&str], args: impl IntoIterator<Item = OsString>) -> ExitCo
 }
 
 fn serve_standard_streams(nonce: Nonce, prefix: &[&str]) -> io::Result<()> {
+    // Secrets do not get into a core file, and other processes of the user cannot read the memory. A system without this is served, too.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let program = std::env::current_exe()?;
     // The file is read through this link, since the program can have been replaced in the meantime.
     let hash = File::open("/proc/self/exe").or_else(|_| File::open(&program)).and_then(hash_of)?;

@@ -122,6 +122,15 @@ impl Far {
         Ok(base.for_call(self.cancel.clone(), self.output.clone()))
     }
 
+    /// Replaces the facts about the machine, for tests.
+    #[must_use]
+    pub fn with_facts(self, facts: Facts) -> Self {
+        let Base { root, owners, programs, blobs, .. } = &*self.base;
+        let (root, owners, programs, blobs) = (root.clone(), owners.clone(), programs.clone(), blobs.clone());
+        let base = Arc::new(Base { root, owners, programs, blobs, facts });
+        Self { base, ..self }
+    }
+
     /// Returns the facts about the machine.
     pub fn facts(&self) -> &Facts {
         &self.base.facts

@@ -110,6 +110,18 @@ pub struct Running {
     pub(crate) timeout: Option<Duration>,
 }
 
+impl Running {
+    /// Returns whether the call was cancelled. Then the program should end.
+    pub fn is_cancelled(&self) -> bool {
+        self.cancel.is_cancelled()
+    }
+
+    /// Returns the time after which the program should end.
+    pub fn timeout(&self) -> Option<Duration> {
+        self.timeout
+    }
+}
+
 /// The programs of this machine.
 #[derive(Debug)]
 pub(crate) struct SystemPrograms;

@@ -6,4 +6,5 @@ mod files;
 mod machine;
 mod packages;
 mod programs;
+mod rebooting;
 mod trees;

@@ -1,6 +1,6 @@
-//! Settings of the kernel, the host name, mounts, restarts and guarded changes.
+//! Settings of the kernel, the host name, mounts and full disks.
 
-use setup_tasks_agent::resources::{Hostname, Mount, Sysctl};
+use setup_tasks_agent::resources::{File, Hostname, Mount, Sysctl};
 use setup_tasks_test::TestNetwork;
 
 use super::client::Agent;
@@ -61,4 +61,17 @@ fn a_mount_is_brought_now_and_for_the_next_start_and_a_bad_one_is_taken_back() {
     assert!(!machine.run("cat /etc/fstab").unwrap().contains("/bad"));
     agent.undo(&data("2m"));
     assert_eq!(machine.run(mounted).unwrap(), "# kept\nfree\n");
+}
+
+#[test]
+fn a_full_disk_is_named_and_the_old_file_stays() {
+    let Some(network) = TestNetwork::start_or_skip() else { return };
+    let machine = network.machine("full").boot().unwrap();
+    let mut agent = Agent::start(&machine);
+    agent.apply(&Mount::at("/small").source("tmpfs").kind("tmpfs").options("size=64k")).unwrap();
+    agent.apply(&File::at("/small/f").content("old")).unwrap();
+    machine.run("head -c 56K /dev/zero > /small/fill").unwrap();
+    let failure = agent.apply(&File::at("/small/f").content("x".repeat(16_000))).unwrap_err();
+    assert_eq!(failure, "file /small/f: cannot write `/small/f`: No space left on device");
+    assert_eq!(machine.run("cat /small/f; echo; ls -A /small").unwrap(), "old\nf\nfill\n");
 }

@@ -56,6 +56,20 @@ fn a_change_without_confirmation_is_taken_back_although_its_connection_was_cut()
 }
 
 #[test]
+fn a_guarded_change_that_fails_is_taken_back_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("dir")).unwrap();
+    let mut client = Client::in_directory(root.path());
+    let good = client.declare(0, &File::at("/created").content("x"));
+    let bad = client.declare(1, &Line::in_file("/dir/no/such", "x"));
+    let began = Instant::now();
+    let call = client.call(guarded(&[good, bad], "g4", 600));
+    assert!(client.end(call).failure().starts_with("line in /dir/no/such: cannot write `/dir/no/such`"));
+    wait_until("it is taken back", || !root.path().join("created").exists());
+    assert!(began.elapsed() < Duration::from_mins(1));
+}
+
+#[test]
 fn what_cannot_be_guarded_or_confirmed_is_named() {
     let root = tempfile::tempdir().unwrap();
     let mut client = Client::in_directory(root.path());
