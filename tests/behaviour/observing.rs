@@ -237,6 +237,16 @@ async fn a_change_by_another_kind_of_task_costs_one_further_request() {
 }
 
 #[tokio::test]
+async fn answers_of_a_task_that_changed_nothing_are_stale_after_the_next_change() {
+    let (machine, web) = set_up().await;
+    machine.observes_after_changes.store(true, Ordering::Relaxed);
+    web.changes.store(true, Ordering::Relaxed);
+    let report = web.run_setup_tasks().force(Web::NGINX).verify().await.unwrap();
+    assert_eq!(report.unchanged().map(|task| task.task).collect::<Vec<_>>(), ["nginx"]);
+    assert_eq!(machine.requests(), ["apply nginx; curl vim", "observe curl vim"]);
+}
+
+#[tokio::test]
 async fn a_change_without_fresh_answers_costs_one_further_request() {
     let (machine, web) = set_up().await;
     machine.set("curl", "7.0");

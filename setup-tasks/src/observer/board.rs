@@ -40,6 +40,16 @@ pub(crate) enum Gathered {
     Cheap(Question),
 }
 
+/// The end of a task, as far as it makes observations stale.
+#[derive(Clone, Copy)]
+pub(crate) enum TaskEnd {
+    Unchanged,
+    /// The task changed something. Its stamp has this time.
+    Changed(Timestamp),
+    /// The task failed at this time, and may have changed something.
+    Failed(Timestamp),
+}
+
 /// An observer with its questions in a run or a fleet.
 pub(crate) struct Asking {
     key: Box<str>,
@@ -53,9 +63,8 @@ struct AskingState {
     slots: Vec<Slot>,
     /// The time of the last change by an object that has questions for the observer.
     changed: Timestamp,
-    /// The time of the questions that a task answered together with its own change, until the change
-    /// is noted.
-    put_back: Option<Timestamp>,
+    /// The running tasks that have answered the questions of others, with the time of these questions.
+    put_back: Vec<(Place, Timestamp)>,
 }
 
 /// Open questions of tasks.
@@ -132,29 +141,31 @@ impl Board {
         }
     }
 
-    /// Notes that a task of an object has changed something. All observations by its observers are
-    /// stale from now on, except those that the task itself has put back.
-    pub(crate) fn note_change(&self, object: &str, at: Timestamp) {
+    /// Notes the end of a task. If it has changed something, all observations by the observers of its
+    /// object are stale from now on, except those that a task which succeeded has put back.
+    pub(crate) fn note_end(&self, place: &Place, end: TaskEnd) {
         let mut fresh = Vec::new();
         for asking in lock(&self.askings).values() {
             let mut state = lock(&asking.state);
-            if state.slots.iter().any(|slot| &*slot.place.object == object) {
-                state.note_change(at, &mut fresh);
+            if state.slots.iter().any(|slot| slot.place.object == place.object) {
+                state.note_end(place, end, &mut fresh);
             }
         }
         let mut gathered = lock(&self.gathered);
-        for place in fresh {
-            gathered.entry(place).and_modify(|(gathered_at, _)| *gathered_at = at);
+        if let TaskEnd::Changed(at) = end {
+            for place in fresh {
+                gathered.entry(place).and_modify(|(gathered_at, _)| *gathered_at = at);
+            }
         }
     }
 
-    /// Returns the open questions for an observer.
-    pub(crate) fn later_questions(&self, key: &str, at: Timestamp) -> LaterQuestions {
+    /// Returns the open questions for an observer, which a running task can answer.
+    pub(crate) fn later_questions(&self, place: &Place, key: &str, at: Timestamp) -> LaterQuestions {
         let asking = lock(&self.askings).get(key).cloned();
         asking.map_or_else(LaterQuestions::none, |asking| {
             let open =
                 lock(&asking.state).slots.iter().filter(|slot| !slot.is_considered).map(Slot::question).collect();
-            LaterQuestions::new(asking, open, at)
+            LaterQuestions::new(asking, place.clone(), open, at)
         })
     }
 }
@@ -219,12 +230,12 @@ impl Asking {
         answer.unwrap_or_else(|| Ok(Answer::later()))
     }
 
-    /// Keeps answers to questions that were open at a time, until the change that they belong to is
-    /// noted.
-    pub(super) fn put_back(&self, places: Vec<Place>, answers: Answers, at: Timestamp) {
+    /// Keeps the answers of a running task to questions that were open at a time.
+    pub(super) fn put_back(&self, by: Place, places: Vec<Place>, answers: Answers, at: Timestamp) {
         let mut state = lock(&self.state);
         state.keep(places.into_iter().zip(answers), at);
-        state.put_back = Some(at);
+        state.put_back.retain(|(place, _)| *place != by);
+        state.put_back.push((by, at));
     }
 }
 
@@ -259,13 +270,23 @@ impl AskingState {
         }
     }
 
-    fn note_change(&mut self, at: Timestamp, fresh: &mut Vec<Place>) {
-        if let Some(put_back) = self.put_back.take().filter(|put_back| self.changed <= *put_back) {
-            for slot in self.slots.iter_mut().filter(|slot| slot.answer.is_some() && slot.asked == put_back) {
-                slot.asked = at;
-                fresh.push(slot.place.clone());
+    fn note_end(&mut self, place: &Place, end: TaskEnd, fresh: &mut Vec<Place>) {
+        let own = self.put_back.iter().position(|(by, _)| by == place);
+        let own = own.map(|own| self.put_back.swap_remove(own).1);
+        let at = match end {
+            TaskEnd::Unchanged => return,
+            TaskEnd::Changed(at) => {
+                // Another change in the meantime makes these answers stale, too.
+                let put_back = own.filter(|put_back| self.changed <= *put_back);
+                let slots = self.slots.iter_mut().filter(|slot| put_back.is_some_and(|at| slot.asked == at));
+                for slot in slots.filter(|slot| slot.answer.is_some()) {
+                    slot.asked = at;
+                    fresh.push(slot.place.clone());
+                }
+                at
             }
-        }
+            TaskEnd::Failed(at) => at,
+        };
         self.changed = self.changed.max(at);
     }
 }

@@ -14,7 +14,8 @@ use crate::stamp::Timestamp;
 #[derive(Debug)]
 #[must_use = "the questions are open until they are answered"]
 pub struct LaterQuestions {
-    asking: Option<Arc<Asking>>,
+    /// The observer with its questions, and the task that can answer them.
+    asking: Option<(Arc<Asking>, Place)>,
     places: Vec<Place>,
     questions: Vec<QuestionData>,
     at: Timestamp,
@@ -26,9 +27,9 @@ impl LaterQuestions {
         Self { asking: None, places: Vec::new(), questions: Vec::new(), at: Timestamp::default() }
     }
 
-    pub(super) fn new(asking: Arc<Asking>, open: Vec<(Place, QuestionData)>, at: Timestamp) -> Self {
+    pub(super) fn new(asking: Arc<Asking>, by: Place, open: Vec<(Place, QuestionData)>, at: Timestamp) -> Self {
         let (places, questions) = open.into_iter().unzip();
-        Self { asking: Some(asking), places, questions, at }
+        Self { asking: Some((asking, by)), places, questions, at }
     }
 
     /// Returns the data of the questions.
@@ -47,8 +48,8 @@ impl LaterQuestions {
         if questions.len() != answers.len() {
             return Err(ObserveError::Count { questions: questions.len(), answers: answers.len() });
         }
-        if let Some(asking) = asking {
-            asking.put_back(places, answers, at);
+        if let Some((asking, by)) = asking {
+            asking.put_back(by, places, answers, at);
         }
         Ok(())
     }
@@ -61,4 +62,5 @@ pub(crate) struct ObservedTask {
     pub(crate) answer: Option<Answer>,
     /// The questions of the tasks after it.
     pub(crate) board: Arc<Board>,
+    pub(crate) place: Place,
 }

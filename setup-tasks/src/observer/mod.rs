@@ -85,7 +85,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use futures_util::FutureExt;
 
-pub(crate) use board::{Board, Gathered, Place};
+pub(crate) use board::{Board, Gathered, Place, TaskEnd};
 pub use later::LaterQuestions;
 pub(crate) use later::ObservedTask;
 

@@ -125,7 +125,7 @@ impl Driver<'_> {
         let end = self.execute_guarded(session, due, &cx, active, started).await;
         node.step(None);
         if self.board.is_some() {
-            self.note_change(&end);
+            self.note_end(task, &end);
         }
         let executed = Executed { end: end?, duration: started.elapsed() };
         self.emit(frame, *row, || executed.event());

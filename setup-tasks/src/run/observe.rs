@@ -16,7 +16,7 @@ use crate::drift::Difference;
 use crate::earlier::LastChange;
 use crate::event::EventKind;
 use crate::object::{AnyObject, DynObject, Features, RowId};
-use crate::observer::{Answer, Board, Gathered, ObserveError, Observed, ObservedTask, Place, Question};
+use crate::observer::{Answer, Board, Gathered, ObserveError, Observed, ObservedTask, Place, Question, TaskEnd};
 use crate::report::{RunError, TaskReport, TaskStatus};
 use crate::stamp::{Clock, Records, Timestamp};
 use crate::task::category::TaskCategory;
@@ -256,7 +256,7 @@ impl Driver<'_> {
         };
         board.consider(&place);
         let answer = answer.filter(|answer| !answer.is_later());
-        cx.with_observed(ObservedTask { answer, board: board.clone() })
+        cx.with_observed(ObservedTask { answer, board: board.clone(), place })
     }
 
     /// Observes a task that would run, if the run verifies, so that a plan knows what the task would
@@ -275,18 +275,21 @@ impl Driver<'_> {
             what: "observation",
             source,
         })?;
-        Ok(Some(ObservedTask { answer, board: self.board() }))
+        let place = Place { object: core.id.clone(), task: has.stamp_name };
+        let board = self.board.clone().unwrap_or_default();
+        Ok(Some(ObservedTask { answer, board, place }))
     }
 
-    /// Notes the end of a task that may have changed something, so that earlier observations are stale.
-    pub(super) fn note_change(&self, end: &Result<ExecutionEnd, RunError>) {
+    /// Notes the end of a task, which may have made earlier observations stale.
+    pub(super) fn note_end(&self, task: &'static str, end: &Result<ExecutionEnd, RunError>) {
+        let Some(board) = &self.board else { return };
         let core = self.scope.object.core();
-        let at = match end {
-            Ok(ExecutionEnd::Completed(at)) => *at,
-            Ok(ExecutionEnd::Unchanged(_) | ExecutionEnd::Skipped) => return,
-            Ok(ExecutionEnd::Failed(_)) | Err(_) => core.layout.clock().now(),
+        let end = match end {
+            Ok(ExecutionEnd::Completed(at)) => TaskEnd::Changed(*at),
+            Ok(ExecutionEnd::Unchanged(_) | ExecutionEnd::Skipped) => TaskEnd::Unchanged,
+            Ok(ExecutionEnd::Failed(_)) | Err(_) => TaskEnd::Failed(core.layout.clock().now()),
         };
-        self.board.iter().for_each(|board| board.note_change(&core.id, at));
+        board.note_end(&Place { object: core.id.clone(), task }, end);
     }
 
     /// Marks a task as considered, so that its question is asked no more.

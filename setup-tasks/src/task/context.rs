@@ -181,7 +181,7 @@ impl TaskContext {
     /// not ask again.
     pub fn later_questions(&self, observer: &dyn Observer) -> LaterQuestions {
         match self.shared.observed.get() {
-            Some(own) => own.board.later_questions(&observer.key(), self.layout().clock().now()),
+            Some(own) => own.board.later_questions(&own.place, &observer.key(), self.layout().clock().now()),
             None => LaterQuestions::none(),
         }
     }
