@@ -3,6 +3,7 @@
 mod changes;
 mod client;
 mod files;
+mod fuzzed;
 mod guards;
 mod process;
 mod programs;

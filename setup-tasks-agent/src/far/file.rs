@@ -294,6 +294,9 @@ fn names_in(dir: &OwnedFd) -> io::Result<Vec<OsString>> {
 
 /// Removes a file, a link, or a directory with its content. Returns whether there was anything.
 pub(super) fn remove(place: &Place) -> io::Result<bool> {
+    if place.name == "." {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is the root directory"));
+    }
     if !remove_at(place.dir(), &place.name)? {
         return Ok(false);
     }

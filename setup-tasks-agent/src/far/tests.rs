@@ -118,6 +118,17 @@ fn writing_keeps_attributes_that_are_not_given() {
 }
 
 #[test]
+fn the_root_directory_is_never_removed() {
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("a")).unwrap();
+    let far = far_in(root.path());
+    for path in ["/", "", "/a/..", "/../..", "."] {
+        assert!(far.remove(path).unwrap_err().to_string().ends_with("it is the root directory"), "{path}");
+    }
+    assert!(root.path().join("a").exists());
+}
+
+#[test]
 fn a_removal_follows_no_link_in_a_directory() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir_all(root.path().join("a/b/c")).unwrap();

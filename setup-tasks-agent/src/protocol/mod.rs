@@ -60,6 +60,9 @@ mod text;
 #[cfg(test)]
 mod tests;
 
+#[cfg(test)]
+pub(crate) use tests::messages_to_agent;
+
 pub use call::{
     Answer, Apply, Call, Change, CommandInput, CommandSpec, End, Ended, FileKind, FileStat, FileTarget, Guard, Outcome,
     PutFile, Stream,

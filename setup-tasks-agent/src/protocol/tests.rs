@@ -3,6 +3,8 @@
 mod hostile;
 mod messages;
 
+pub(crate) use messages::to_agent as messages_to_agent;
+
 use proptest::prelude::*;
 
 use super::*;

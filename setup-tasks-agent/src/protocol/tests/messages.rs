@@ -141,7 +141,7 @@ fn answer() -> impl Strategy<Value = Answer> {
     ]
 }
 
-pub(super) fn to_agent() -> impl Strategy<Value = ToAgent> {
+pub(crate) fn to_agent() -> impl Strategy<Value = ToAgent> {
     let declared = (any::<u32>(), text(), bytes())
         .prop_map(|(id, kind, fields)| Declared { id: ResourceId(id), resource: ResourceData { kind, fields } });
     prop_oneof![
