@@ -291,6 +291,7 @@ impl<O: Args + 'static> App<O> {
         Ok(match Command::from_arg_matches(matches)? {
             Command::Up { args } => commands::up::up(&open(args.dry_run)?, &args).await?,
             Command::Plan { args, exit_code } => commands::plan::plan(&look()?, &args, exit_code).await?,
+            Command::Down(args) => commands::down::down(&open(args.plan)?, &args).await?,
             Command::Why { target, verify } => commands::why::why(&look()?, &target, verify).await?,
             Command::List { json } => commands::list::list(&look()?, json)?,
             Command::Types { json } => commands::types::types(json)?,
@@ -325,7 +326,10 @@ fn written(code: ExitCode) -> ExitCode {
 /// Returns whether the error is a mistake in the command line.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<UsageError>()
-        || matches!(error.downcast_ref(), Some(FleetError::Pattern { .. } | FleetError::Nothing { .. }))
+        || matches!(
+            error.downcast_ref(),
+            Some(FleetError::Pattern { .. } | FleetError::Nothing { .. } | FleetError::Excluded { .. })
+        )
         || matches!(error.downcast_ref(), Some(RunError::UnknownTask { .. } | RunError::NoStamp { .. }))
 }
 

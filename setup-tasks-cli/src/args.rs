@@ -8,6 +8,7 @@ use clap_complete::{ArgValueCompleter, Shell};
 use setup_tasks::fleet::FleetRun;
 use setup_tasks::{AnyObject, Layout, Result};
 
+use crate::commands::down::DownArgs;
 use crate::commands::prune::PruneArgs;
 use crate::commands::target;
 use crate::complete;
@@ -28,6 +29,8 @@ pub(crate) enum Command {
         #[arg(long)]
         exit_code: bool,
     },
+    /// Undo the tasks of objects in reverse order, dependents first
+    Down(DownArgs),
     /// Show why tasks would run, or why they last ran, with the chain of causes
     Why {
         /// An object or one of its tasks

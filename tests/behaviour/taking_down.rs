@@ -176,7 +176,7 @@ async fn a_second_way_down_does_nothing_and_takes_no_lease() {
     let layout = place.layout();
     let share = layout.add(Share::new("music")).unwrap();
     let report = layout.down().await.unwrap();
-    assert_eq!(report.summary(), "down: 1 object, nothing to do");
+    assert_eq!(report.summary(), "nothing to bring down: 1 object");
     assert_eq!((share.log.take(), outcomes(&report)), (vec![], vec![("music", ObjectStatus::Down)]));
     drop((share, layout));
     assert_eq!(place.tree(), before);
@@ -402,7 +402,10 @@ async fn a_readonly_object_and_what_it_needs_are_left_alone_and_reported_also_wh
     let untouched = layout.object_builder(Share::on("guest", &[&server])).readonly(true).add().unwrap();
     let report = layout.down().include("client").await.unwrap();
     assert_eq!(outcomes(&report), [("client", ObjectStatus::Readonly)]);
-    assert_eq!((report.is_success(), report.summary()), (true, "down: 1 object, nothing to do; 1 readonly".to_owned()));
+    assert_eq!(
+        (report.is_success(), report.summary()),
+        (true, "nothing to bring down: 1 object; 1 readonly".to_owned())
+    );
     let report = layout.down().await.unwrap();
     let error = failure(&report, "server");
     assert_eq!(error, "`server` stays as it is, because `client` depends on it and is readonly");

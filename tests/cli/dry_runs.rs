@@ -19,6 +19,8 @@ const LOOKS: &[&[&str]] = &[
     &["up", "--dry-run"],
     &["up", "--dry-run", "--json"],
     &["up", "--force", "moody", "--dry-run"],
+    &["down", "--plan"],
+    &["down", "--plan", "--json"],
     &["why", "ada"],
     &["why", "moody/act"],
     &["why", "ada", "--verify"],

@@ -16,6 +16,7 @@ mod project;
 mod retiring;
 mod shown;
 mod signals;
+mod taking_down;
 mod terminal;
 mod unwritten;
 mod watch;

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::project::Project;
 
 /// All commands that print something about objects and tasks.
-const COMMANDS: [&[&str]; 22] = [
+const COMMANDS: [&[&str]; 27] = [
     &["list"],
     &["list", "--json"],
     &["plan", "--diff"],
@@ -29,6 +29,11 @@ const COMMANDS: [&[&str]; 22] = [
     &["clear", "*", "--yes"],
     &["ps"],
     &["up", "--dry-run"],
+    &["down", "--plan"],
+    &["down", "--yes"],
+    &["up"],
+    &["down", "--yes", "--json"],
+    &["prune", "--yes"],
 ];
 
 /// Runs commands, and returns each command with its output.

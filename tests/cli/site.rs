@@ -47,8 +47,10 @@ struct Client {
 
 #[setup_tasks]
 impl Client {
-    #[setup_task("Mount the share", hash = options)]
+    #[setup_task("Mount the share", hash = options, undo = unmount)]
     fn mount(&self) {}
+
+    fn unmount(&self) {}
 
     fn options(&self, cx: &TaskContext) -> String {
         std::fs::read_to_string(cx.layout().config().base_dir.join("options")).unwrap_or_else(|_| "ro".to_owned())
@@ -84,11 +86,16 @@ impl Moody {
         Ok(())
     }
 
-    #[setup_task("Do what may fail")]
+    #[setup_task("Do what may fail", undo = take_back)]
     async fn act(&self, cx: &TaskContext) -> Result<()> {
         tracing::info!(answer = 42, "thinking");
         assert!(!std::fs::exists("panic")?, "the act panics");
         cx.command("sh").args(["-c", "echo one >&2; echo two >&2; test ! -e fail"]).run().await?;
+        Ok(())
+    }
+
+    async fn take_back(&self, cx: &TaskContext) -> Result<()> {
+        cx.command("sh").args(["-c", "echo taking it back; test ! -e busy"]).run().await?;
         Ok(())
     }
 
@@ -143,6 +150,11 @@ impl Sleeper {
         nap(cx, "task").await
     }
 
+    async fn dream_away(&self, cx: &TaskContext) -> Result<()> {
+        nap(cx, "undo").await?;
+        Ok(setup_tasks::fs::found(std::fs::remove_file(cx.state_path()?.join("awake"))).map(drop)?)
+    }
+
     async fn dream(&self, cx: &TaskContext) -> Result<String> {
         nap(cx, "hash").await?;
         Ok("a dream".to_owned())
@@ -153,7 +165,7 @@ impl Sleeper {
         Ok(true)
     }
 
-    #[setup_task("Wake up", check_completed = is_awake)]
+    #[setup_task("Wake up", check_completed = is_awake, undo = dream_away)]
     async fn wake(&self, cx: &TaskContext) -> Result<()> {
         std::fs::write(cx.state_path()?.join("awake"), "")?;
         Ok(())
@@ -286,6 +298,7 @@ fn build_layout() -> Result<Layout> {
         layout.add_source("site.txt");
     }
     let names = std::fs::read_to_string("site.txt").unwrap_or_else(|_| "ada\ngrace\n".to_owned());
+    let retired = std::fs::read_to_string("retired.txt").unwrap_or_default();
     let renamed = std::fs::read_to_string("renamed.txt").unwrap_or_default();
     let words = vec!["good".to_owned(), "morning".to_owned()];
     let server = layout.add(FileServer { name: "main".into(), words })?;
@@ -293,6 +306,7 @@ fn build_layout() -> Result<Layout> {
         anyhow::ensure!(name.chars().all(char::is_alphanumeric), "site.txt: {name:?} is no name of a client");
         let client = layout.object_builder(Client { name: name.into(), server: server.clone() });
         let client = client.readonly(name == "frozen").group("clients");
+        let client = if retired.lines().any(|retired| retired == name) { client.retired() } else { client };
         match renamed.split_once(' ').filter(|(new, _)| *new == name) {
             Some((_, old)) => client.formerly(format!("clients/{old}")).add()?,
             None => client.add()?,

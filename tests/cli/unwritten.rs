@@ -49,6 +49,9 @@ pub const COMMANDS: &[&[&str]] = &[
     &["-q", "list"],
     &["prune"],
     &["clear", "g*", "--yes"],
+    &["down", "--plan"],
+    &["down", "--yes", "moody"],
+    &["down", "--yes", "--json"],
 ];
 
 fn full() -> File {

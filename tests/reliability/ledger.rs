@@ -1,7 +1,7 @@
 //! The process that the tests kill. Each task records its beginning in a ledger, does its work, and
-//! records its end.
+//! records its end. So does its undo.
 //!
-//! The arguments are `ledger DIRECTORY run|plan|look`, and environment variables contain the
+//! The arguments are `ledger DIRECTORY run|plan|look|down|records`, and environment variables contain the
 //! settings. The file `DIRECTORY/generations/OBJECT` contains the desired generation of an object.
 //! The work of a task is to write this generation into the file `effects/OBJECT.TASK`.
 #![expect(clippy::print_stdout, reason = "a binary of tests")]
@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use setup_tasks::error::explain;
+use setup_tasks::fleet::Stop;
 use setup_tasks::fs::WholeFile;
 use setup_tasks::prelude::*;
 use setup_tasks::run::TaskStatus;
@@ -37,19 +38,32 @@ struct Keeper {
 
 #[setup_tasks]
 impl Keeper {
-    #[setup_task("Do the first", hash = generation)]
+    #[setup_task("Do the first", hash = generation, undo = take_back)]
     async fn first(&self, cx: &TaskContext) -> Result<()> {
         self.work(cx).await
     }
 
-    #[setup_task("Do the second", hash = generation)]
+    #[setup_task("Do the second", hash = generation, undo = take_back)]
     async fn second(&self, cx: &TaskContext) -> Result<()> {
         self.work(cx).await
     }
 
-    #[setup_task("Do the third", hash = generation)]
+    #[setup_task("Do the third", hash = generation, undo = take_back)]
     async fn third(&self, cx: &TaskContext) -> Result<()> {
         self.work(cx).await
+    }
+
+    async fn take_back(&self, cx: &TaskContext) -> Result<()> {
+        let (base, task) = (cx.layout().config().base_dir.clone(), format!("{}.{}", self.name, cx.task()));
+        note(&base, &task, &format!("undo {}", std::process::id()))?;
+        tokio::time::sleep(pause()).await;
+        let effects = base.join("effects");
+        setup_tasks::fs::found(fs::remove_file(effects.join(&task)))?;
+        if setting("SYNC", 1) == 1 {
+            sync(Some(&effects))?;
+        }
+        tokio::time::sleep(pause()).await;
+        note(&base, &task, &format!("undone {}", std::process::id()))
     }
 
     fn generation(&self, cx: &TaskContext) -> String {
@@ -146,6 +160,13 @@ fn build(base: &Path) -> Result<Layout> {
     Ok(layout)
 }
 
+/// Lets the running undo finish after a SIGINT, as the command line does.
+async fn stop_on_interrupt(stop: Stop) {
+    if tokio::signal::ctrl_c().await.is_ok() {
+        stop.request();
+    }
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     match run().await {
@@ -200,6 +221,21 @@ async fn run() -> Result<()> {
                 }
             }
             anyhow::ensure!(report.is_success(), "{report}");
+        }
+        "down" => {
+            drop(out);
+            tokio::spawn(stop_on_interrupt(layout.stop().clone()));
+            let report = layout.down().jobs(usize::try_from(setting("JOBS", 4))?).await?;
+            println!("{report}");
+            anyhow::ensure!(report.is_success() || report.stopped, "{report}");
+        }
+        // Prints the tasks with a record, one per line.
+        "records" => {
+            for object in layout.all() {
+                for (task, _) in layout.store().load(object.stamp_subdir()).await?.iter() {
+                    writeln!(out, "{}.{task}", object.id())?;
+                }
+            }
         }
         // Prints the stamps, one per line, with their text and time.
         "look" => {

@@ -8,4 +8,5 @@ mod faults;
 mod power;
 mod processes;
 mod sources;
+mod taking_down;
 mod trial;

@@ -18,6 +18,8 @@ pub struct Trial {
 pub struct Account {
     pub begun: Vec<String>,
     pub ended: Vec<String>,
+    /// The numbers of undos that began and that ended.
+    pub undos: (usize, usize),
     /// Whether the last entry records a beginning.
     pub is_open: bool,
 }
@@ -77,6 +79,11 @@ impl Trial {
         lines.lines().map(parse).collect()
     }
 
+    /// Returns the tasks with a record.
+    pub fn records(&self) -> BTreeSet<String> {
+        self.good("records").lines().map(str::to_owned).collect()
+    }
+
     /// Returns the tasks that would run.
     pub fn plan(&self) -> BTreeSet<String> {
         self.good("plan").lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect()
@@ -89,8 +96,17 @@ impl Trial {
             for line in fs::read_to_string(path).unwrap().lines() {
                 let mut words = line.split(' ');
                 let (word, generation) = (words.next().unwrap(), words.next().unwrap_or_default().to_owned());
-                account.is_open = word == "begin";
+                account.is_open = word == "begin" || word == "undo";
                 let list = match word {
+                    "undo" => {
+                        account.undos.0 += 1;
+                        continue;
+                    }
+                    "undone" => {
+                        account.undos.1 += 1;
+                        account.ended.push("undone".to_owned());
+                        continue;
+                    }
                     "begin" => &mut account.begun,
                     "end" => &mut account.ended,
                     _ => panic!("`{line}` in {} is half a line", path.display()),

@@ -58,6 +58,9 @@ fn row(entry: &HistoryEntry, object: &str) -> [Cell; 5] {
         AttemptEnd::Skipped => (FAINT, "skipped"),
         AttemptEnd::Failed => (BAD, "failed"),
         AttemptEnd::Marked => (WOULD, "marked"),
+        AttemptEnd::Undone => (WOULD, "undone"),
+        AttemptEnd::UndoFailed => (BAD, "undo failed"),
+        AttemptEnd::Forgotten => (FAINT, "forgotten"),
         _ => (FAINT, "ended"),
     };
     let error = entry.error.as_ref().map(|error| redact(error));

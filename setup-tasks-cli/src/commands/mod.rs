@@ -2,6 +2,7 @@
 
 pub(crate) mod check;
 pub(crate) mod clear;
+pub(crate) mod down;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;

@@ -49,13 +49,13 @@ pub(crate) async fn plan(layout: &Layout, args: &RunArgs, exit_code: bool) -> Re
 fn would_change(task: &TaskReport) -> bool {
     match task.status {
         TaskStatus::WouldRun => task.reason != Some(Reason::Always),
-        TaskStatus::MayRun | TaskStatus::Undecided => true,
+        TaskStatus::MayRun | TaskStatus::Undecided | TaskStatus::WouldUndo | TaskStatus::WouldForget => true,
         _ => false,
     }
 }
 
 /// Prints every task that would run, and the reason. With `with_texts`, prints the changes of hash texts, too.
-async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result<()> {
+pub(super) async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result<()> {
     let columns = Columns::of(&layout.all());
     let causes = Causes { layout, plan: Some(report) };
     // Objects that were not selected run first, because the others depend on them.
@@ -90,6 +90,12 @@ async fn tell(layout: &Layout, report: &FleetReport, with_texts: bool) -> Result
                 TaskStatus::MayRun => {
                     let condition = task.reason.as_ref().map(Reason::condition).unwrap_or_default();
                     line(columns.text(&result.object, &task.description, WOULD, "may run,", &condition));
+                }
+                TaskStatus::WouldUndo => {
+                    line(columns.text(&result.object, &task.description, WOULD, "would be undone", ""));
+                }
+                TaskStatus::WouldForget => {
+                    line(columns.text(&result.object, &task.description, FAINT, "has no undo", ""));
                 }
                 TaskStatus::Undecided => {
                     line(columns.text(&result.object, &task.description, WOULD, "undecided:", &why));

@@ -44,8 +44,11 @@ pub(crate) async fn status(layout: &Layout, patterns: &[String], as_json: bool) 
     }
     for (object, holder) in held {
         let holder = holder.map_or_else(String::new, |holder| format!(", {WOULD}{}{WOULD:#}", held_by(holder)));
-        line(format!("{NAME}{}{NAME:#} {FAINT}{}{FAINT:#}{holder}", printable(object.id()), object.type_name()));
-        table(&leaves(object).await?.iter().map(task_row).collect::<Vec<_>>());
+        let retired = if object.is_retired() { format!(", {WOULD}retired{WOULD:#}") } else { String::new() };
+        let (id, type_name) = (printable(object.id()), object.type_name());
+        line(format!("{NAME}{id}{NAME:#} {FAINT}{type_name}{FAINT:#}{retired}{holder}"));
+        let row = if object.is_retired() { retired_row } else { task_row };
+        table(&leaves(object).await?.iter().map(row).collect::<Vec<_>>());
     }
     Ok(Exit::Done)
 }
@@ -109,10 +112,13 @@ async fn summary(object: &AnyObject, holder: Option<&Holder>) -> Result<[Cell; 3
         .collect();
     let failed = runs.iter().find(|(_, reason)| matches!(reason, Reason::Failed { .. } | Reason::Interrupted));
     let last = tasks.iter().filter_map(|peeked| peeked.last_run.as_ref()).map(|stamp| stamp.time).max();
+    let is_down = last.is_none() && failed.is_none();
     let ran = last.map(|last| format!("ran {}", ago(last)));
     let last = ran.as_ref().map(|ran| format!("; last {ran}")).unwrap_or_default();
     let (style, what) = match (failed, runs.first()) {
         _ if object.readonly() => (FAINT, "readonly".to_owned()),
+        _ if object.is_retired() && is_down => (FAINT, "retired, and down".to_owned()),
+        _ if object.is_retired() => (WOULD, format!("retired: a run brings it down{last}")),
         (Some((task, reason)), _) => (BAD, format!("{task}: {reason}")),
         (None, Some((task, reason))) => {
             let more = if runs.len() > 1 { format!(" and {} more", runs.len() - 1) } else { String::new() };
@@ -126,6 +132,18 @@ async fn summary(object: &AnyObject, holder: Option<&Holder>) -> Result<[Cell; 3
         None => (style, what),
     };
     Ok([Cell::styled(NAME, object.id()), Cell::new(object.type_name()), Cell::styled(style, what)])
+}
+
+/// Returns the row of a task whose object is to be gone.
+fn retired_row(peeked: &PeekedTask) -> [Cell; 3] {
+    let (style, what) = match (outlook(peeked), last_run(peeked)) {
+        (Outlook::Runs(reason @ (Reason::Failed { .. } | Reason::Interrupted)), _) => (BAD, reason.to_string()),
+        (_, Some(last)) => (WOULD, format!("to be undone; last ran {last}")),
+        (Outlook::Asks, None) => (FAINT, CHECK_DECIDES.to_owned()),
+        (_, None) => (FAINT, "down".to_owned()),
+    };
+    let task = &peeked.task;
+    [Cell::new(format!("  {}", task.stamp_name())), Cell::new(task.description()), Cell::styled(style, what)]
 }
 
 fn task_row(peeked: &PeekedTask) -> [Cell; 3] {
@@ -161,7 +179,8 @@ async fn as_value(object: &AnyObject, holder: Option<&Holder>) -> Result<serde_j
     let tasks: Vec<_> = leaves(object).await?.iter().map(value).collect();
     let holder = holder.map(|holder| json!({ "name": holder.name, "doing": holder.doing }));
     Ok(json!({
-        "object": object.id(), "type": object.type_name(), "readonly": object.readonly(), "holder": holder,
+        "object": object.id(), "type": object.type_name(), "readonly": object.readonly(), "retired": object.is_retired(),
+        "holder": holder,
         "tasks": tasks,
     }))
 }

@@ -1,6 +1,6 @@
 //! The command `up`, which runs what must run.
 
-use setup_tasks::fleet::{FleetReport, FleetRun, ObjectStatus};
+use setup_tasks::fleet::{FleetError, FleetReport, FleetRun, ObjectStatus};
 use setup_tasks::text::duration;
 use setup_tasks::{Layout, Result};
 
@@ -25,13 +25,23 @@ pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
 /// Runs a fleet and reports its progress.
 pub(crate) async fn run(layout: &Layout, fleet: FleetRun, args: &RunArgs) -> Result<Exit> {
     let progress = Progress::begin(layout, &fleet, args).await?;
+    carry_out(layout, fleet.into_future(), progress, args).await
+}
+
+/// Waits for a run whose progress is reported, and reports its end.
+pub(super) async fn carry_out(
+    layout: &Layout,
+    run: impl Future<Output = Result<FleetReport, FleetError>>,
+    progress: Progress,
+    args: &RunArgs,
+) -> Result<Exit> {
     // A run continues without a socket if none can be created. A dry run creates none.
     #[cfg(unix)]
     let _published = (!args.dry_run && !layout.is_dry_run())
         .then(|| layout.publish_activities().inspect_err(|error| tracing::debug!("{error}")).ok());
     let _guard = interrupt::stop_run_on_interrupt(layout.stop());
     let report = tokio::select! {
-        report = fleet.into_future() => Some(report?),
+        report = run => Some(report?),
         () = interrupt::run_ended() => None,
     };
     progress.end(report.as_ref()).await?;
@@ -55,7 +65,12 @@ pub(super) fn tell(report: &FleetReport) {
     for result in &report.objects {
         let name = printable(&result.object);
         match (result.outcome, &result.error) {
-            (ObjectStatus::Failed, Some(failure)) => error(failure.get()),
+            (ObjectStatus::Failed | ObjectStatus::DependentFailed, Some(failure)) => error(failure.get()),
+            // Only the cache of a retired object was left.
+            (ObjectStatus::BroughtDown | ObjectStatus::WouldBringDown, None) if result.tasks.is_empty() => {
+                let what = if report.dry_run { "its cache would be removed" } else { "its cache was removed" };
+                output::report(format!("{NAME}{name}{NAME:#} {WOULD}is retired{WOULD:#}: {what}"));
+            }
             (ObjectStatus::DependencyFailed, _) => {
                 note(format!(
                     "{BAD}error{BAD:#}: {name} depends on a failed object: {}",

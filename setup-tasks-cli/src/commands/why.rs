@@ -20,6 +20,15 @@ pub(crate) async fn why(layout: &Layout, name: &str, verify: bool) -> Result<Exi
     let plan = layout.run().include(object.id()).dry_run();
     let plan = if verify { plan.verify() } else { plan }.await?;
     let mut said = false;
+    if object.is_retired() {
+        line(format!(
+            "{NAME}{}{NAME:#} is retired: a run brings it down, and no task runs on it",
+            printable(object.id())
+        ));
+        plan::tell(layout, &plan, false).await?;
+        up::tell(&plan);
+        return Ok(up::exit(&plan));
+    }
     if object.readonly() {
         line(format!("{NAME}{}{NAME:#} is readonly: no task runs on it", printable(object.id())));
         said = true;

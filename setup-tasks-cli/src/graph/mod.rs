@@ -163,7 +163,8 @@ impl Node {
         let result = plan.object(object.id());
         let error =
             result.and_then(|result| result.error.as_ref()).map(|error| printable(&explain(&**error)).into_owned());
-        let looked_at = result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectStatus::Readonly);
+        let looked_at = result.is_some_and(|result| result.error.is_none() && result.outcome != ObjectStatus::Readonly)
+            && !object.is_retired();
         let would: Vec<&TaskReport> = result.into_iter().flat_map(setup_tasks::fleet::ObjectResult::leaves).collect();
         let mut own = Vec::new();
         for task in tasks {

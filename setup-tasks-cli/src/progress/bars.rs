@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use indicatif::style::ProgressTracker;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use setup_tasks::event::{Event, EventKind, Listening};
+use setup_tasks::fleet::FleetReport;
 use setup_tasks::text::duration;
 use setup_tasks::{AnyObject, Layout};
 
@@ -40,7 +41,17 @@ struct Running {
 impl Bars {
     pub(super) async fn new(layout: &Layout, objects: &[AnyObject], args: &RunArgs) -> Self {
         let jobs = args.exec.jobs.map_or(usize::MAX, std::num::NonZero::get);
-        let estimate = Arc::new(Mutex::new(Estimate::new(layout, objects, &args.filter.tags, jobs).await));
+        Self::with(Estimate::new(layout, objects, &args.filter.tags, jobs).await)
+    }
+
+    /// Returns the bars of a run that brings objects down.
+    pub(super) async fn of_plan(layout: &Layout, planned: &FleetReport, args: &RunArgs) -> Self {
+        let jobs = args.exec.jobs.map_or(usize::MAX, std::num::NonZero::get);
+        Self::with(Estimate::of_plan(layout, planned, jobs).await)
+    }
+
+    fn with(estimate: Estimate) -> Self {
+        let estimate = Arc::new(Mutex::new(estimate));
         let total = estimate.lock().unwrap_or_else(PoisonError::into_inner).total;
         let all = output::bars().add(ProgressBar::new(total as u64));
         let template = "{spinner:.cyan} [{bar:28.cyan/blue}] {pos}/{len} tasks{left} {wide_msg:.dim}";
@@ -72,7 +83,8 @@ impl Bars {
         // The estimate is not locked here, because drawing a bar reads it.
         self.0.all.set_position(done as u64);
         match &event.kind {
-            &EventKind::TaskStart { attempt } => self.start(event, attempt),
+            &EventKind::TaskStart { attempt } => self.start(event, "", attempt),
+            &EventKind::UndoStart { attempt } => self.start(event, "undo: ", attempt),
             EventKind::CommandStart { command } => self.commands(event, |commands| commands.push(command.clone())),
             EventKind::CommandEnd { command, .. } => self.commands(event, |commands| {
                 if let Some(at) = commands.iter().position(|running| running == command) {
@@ -82,15 +94,17 @@ impl Bars {
             EventKind::TaskRan { .. }
             | EventKind::TaskUnchanged { .. }
             | EventKind::TaskSkipped
-            | EventKind::TaskFail { .. } => self.end(event),
+            | EventKind::TaskFail { .. }
+            | EventKind::TaskUndone { .. }
+            | EventKind::UndoFail { .. } => self.end(event),
             _ => {}
         }
     }
 
-    fn start(&self, event: &Event, attempt: u32) {
+    fn start(&self, event: &Event, what: &str, attempt: u32) {
         let mut running = self.running();
         let again = if attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
-        let text = format!("{}  {}{again}", printable(&event.object), printable(&event.description));
+        let text = format!("{}  {what}{}{again}", printable(&event.object), printable(&event.description));
         let (object, task, began) = (event.object.clone(), event.task, Instant::now());
         running.retain(|other| !other.is_of(event));
         running.push(Running { object, task, bar: None, text, commands: Vec::new(), began });

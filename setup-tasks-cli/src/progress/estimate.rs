@@ -4,8 +4,9 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use setup_tasks::event::{Event, EventKind};
+use setup_tasks::fleet::FleetReport;
 use setup_tasks::inspect::{ObjectTaskInspector, TaskCategory};
-use setup_tasks::run::Decision;
+use setup_tasks::run::{Decision, TaskStatus};
 use setup_tasks::stamp::{AttemptEnd, HistoryFilter};
 use setup_tasks::{AnyObject, Layout};
 
@@ -41,9 +42,9 @@ enum TodoState {
 impl Estimate {
     /// Builds the estimate from stamps and history, without calling methods of models. Records that cannot be read are left out.
     pub(super) async fn new(layout: &Layout, objects: &[AnyObject], tags: &[String], jobs: usize) -> Self {
-        let took = durations(layout).await;
+        let took = durations(layout, |ended| matches!(ended, AttemptEnd::Ran | AttemptEnd::Unchanged)).await;
         let mut estimate = Self { objects: HashMap::new(), jobs, total: 0, done: 0 };
-        for object in objects.iter().filter(|object| !object.readonly()) {
+        for object in objects.iter().filter(|object| !object.readonly() && !object.is_retired()) {
             let mut todo = Vec::new();
             for task in object.inspect().into_iter().flat_map(ObjectTaskInspector::into_leaves) {
                 let is_chosen =
@@ -63,10 +64,30 @@ impl Estimate {
         estimate
     }
 
+    /// Builds the estimate of a run that brings objects down, from its plan and from the durations of earlier undos.
+    pub(super) async fn of_plan(layout: &Layout, planned: &FleetReport, jobs: usize) -> Self {
+        let took = durations(layout, |ended| ended == AttemptEnd::Undone).await;
+        let mut estimate = Self { objects: HashMap::new(), jobs, total: 0, done: 0 };
+        for result in &planned.objects {
+            let Some(object) = layout.get(&result.object) else { continue };
+            let undos = result.leaves().map(|task| {
+                let took = match task.status {
+                    TaskStatus::WouldForget => Some(Duration::ZERO),
+                    _ => took.get(&(object.stamp_subdir().to_owned(), task.task.to_owned())).copied(),
+                };
+                Todo { task: task.task.to_owned(), took, state: TodoState::Expected }
+            });
+            let undos: Vec<_> = undos.collect();
+            estimate.total += undos.len();
+            estimate.objects.insert(result.object.clone(), undos);
+        }
+        estimate
+    }
+
     /// Updates the estimate with an event.
     pub(super) fn record(&mut self, event: &Event) {
         let Some(todo) = self.objects.get_mut(&*event.object) else { return };
-        if matches!(event.kind, EventKind::ObjectReady | EventKind::ObjectFailed { .. }) {
+        if matches!(event.kind, EventKind::ObjectReady | EventKind::ObjectDown | EventKind::ObjectFailed { .. }) {
             for task in todo.iter_mut().filter(|task| task.state != TodoState::Done) {
                 (task.state, self.done) = (TodoState::Done, self.done + 1);
             }
@@ -74,7 +95,9 @@ impl Estimate {
         }
         let Some(at) = todo.iter().position(|task| task.task == event.task) else { return };
         match event.kind {
-            EventKind::TaskStart { .. } => todo[at].state = TodoState::Running(Instant::now()),
+            EventKind::TaskStart { .. } | EventKind::UndoStart { .. } => {
+                todo[at].state = TodoState::Running(Instant::now());
+            }
             EventKind::TaskRan { .. } => {
                 // Later tasks of the object run, too.
                 todo[at + 1..].iter_mut().filter(|task| task.state == TodoState::Perhaps).for_each(|task| {
@@ -85,7 +108,10 @@ impl Estimate {
             EventKind::TaskAlreadyRun
             | EventKind::TaskUnchanged { .. }
             | EventKind::TaskSkipped
-            | EventKind::TaskFail { .. } => {
+            | EventKind::TaskFail { .. }
+            | EventKind::TaskUndone { .. }
+            | EventKind::TaskForgotten
+            | EventKind::UndoFail { .. } => {
                 self.end(&event.object, at);
             }
             _ => {}
@@ -121,12 +147,12 @@ impl Estimate {
     }
 }
 
-/// Returns the duration of each task's last run, by subdir and name.
-async fn durations(layout: &Layout) -> HashMap<(String, String), Duration> {
+/// Returns the duration of each task's last attempt with an end that counts, by subdir and name.
+async fn durations(layout: &Layout, counts: fn(AttemptEnd) -> bool) -> HashMap<(String, String), Duration> {
     let filter = HistoryFilter::new().limit(HISTORY);
     let mut took = HashMap::new();
     for entry in layout.history(&filter).await.unwrap_or_default() {
-        if matches!(entry.ended, AttemptEnd::Ran | AttemptEnd::Unchanged) {
+        if counts(entry.ended) {
             took.entry((entry.object, entry.task)).or_insert(Duration::from_micros(entry.duration_us));
         }
     }

@@ -36,8 +36,11 @@ fn print(event: &Event, columns: Columns, has_output: bool) {
             say(WOULD, "drifted:", Reason::Drifted { what: what.clone() }.to_string());
         }
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
-        EventKind::TaskFail { duration, log, .. } => {
-            say(BAD, "failed", format!("after {}", text::duration(*duration)));
+        EventKind::TaskUndone { duration } => say(GOOD, "undone", format!("in {}", text::duration(*duration))),
+        EventKind::TaskForgotten => say(FAINT, "has no undo", String::new()),
+        EventKind::TaskFail { duration, log, .. } | EventKind::UndoFail { duration, log, .. } => {
+            let what = if let EventKind::UndoFail { .. } = &event.kind { "undo failed" } else { "failed" };
+            say(BAD, what, format!("after {}", text::duration(*duration)));
             match log {
                 Some(log) if has_output => log_path(log),
                 Some(log) => failure(log),

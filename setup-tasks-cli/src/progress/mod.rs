@@ -30,12 +30,22 @@ impl Progress {
     /// Starts to report the progress of a fleet.
     pub(crate) async fn begin(layout: &Layout, fleet: &FleetRun, args: &RunArgs) -> Result<Self> {
         let objects = fleet.objects()?;
+        let bars = if has_bars(layout, args) { Some(bars::Bars::new(layout, &objects, args).await) } else { None };
+        Self::with_bars(layout, &objects, bars, args)
+    }
+
+    /// Starts to report the progress of a run that brings objects down.
+    pub(crate) async fn begin_down(layout: &Layout, planned: &FleetReport, args: &RunArgs) -> Result<Self> {
+        let objects: Vec<_> = planned.objects.iter().filter_map(|result| layout.get(&result.object)).collect();
+        let bars = if has_bars(layout, args) { Some(bars::Bars::of_plan(layout, planned, args).await) } else { None };
+        Self::with_bars(layout, &objects, bars, args)
+    }
+
+    fn with_bars(layout: &Layout, objects: &[AnyObject], bars: Option<bars::Bars>, args: &RunArgs) -> Result<Self> {
         if args.exec.json {
             return Ok(Self { listeners: vec![stream::begin(layout, objects.len())?], bars: None, json: true });
         }
-        let has_none = args.dry_run || layout.is_dry_run() || verbosity() == Verbosity::Quiet || !is_terminal();
-        let bars = if has_none { None } else { Some(bars::Bars::new(layout, &objects, args).await) };
-        let mut listeners = vec![lines::follow(layout, Columns::of(&objects))];
+        let mut listeners = vec![lines::follow(layout, Columns::of(objects))];
         listeners.extend(bars.as_ref().map(|bars| bars.follow(layout)));
         Ok(Self { listeners, bars, json: false })
     }
@@ -57,6 +67,12 @@ impl Progress {
         }
         Ok(())
     }
+}
+
+/// Returns whether a run has bars.
+fn has_bars(layout: &Layout, args: &RunArgs) -> bool {
+    let is_silent = args.exec.json || args.dry_run || layout.is_dry_run();
+    !is_silent && verbosity() != Verbosity::Quiet && is_terminal()
 }
 
 /// Returns whether the standard error can show bars.

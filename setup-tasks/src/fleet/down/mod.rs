@@ -16,7 +16,7 @@ pub(super) use summary::summary;
 /// A run that brings objects down. [`Layout::down`] creates it, and awaiting it starts it.
 ///
 /// Every task that has a record is undone, also one that failed or was interrupted, and every task
-/// whose completion check reports it as complete. Tasks are undone in reverse order, and the objects
+/// with an undo whose completion check reports it as complete. Tasks are undone in reverse order, and the objects
 /// that depend on the selected ones come before them. `#[setup_task("…", undo = method)]` names the
 /// method that undoes a task. A task without one only loses its stamp, in its turn. All tasks of the
 /// objects run in the next run of the layout.

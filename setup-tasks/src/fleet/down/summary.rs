@@ -22,7 +22,7 @@ pub(in super::super) fn summary(report: &FleetReport) -> String {
     } else if brought > 0 {
         format!("brought down: {}", counted(brought, "object"))
     } else {
-        format!("down: {objects}, nothing to do")
+        format!("nothing to bring down: {objects}")
     };
     let mut parts = Vec::new();
     let mut add = |count: usize, what: &str| {

@@ -215,7 +215,8 @@ async fn is_taken(member: &Member, step: &Step) -> Result<Taken, RunError> {
     if entry.is_some() {
         return Ok(Taken::Yes);
     }
-    if !frame.features(step.row).completion {
+    // Without an undo, the task would only lose its record.
+    if !frame.features(step.row).completion || !frame.has_undo(step.row) {
         return Ok(Taken::No);
     }
     let cx = LazyContext::new(frame, name, None, member.contexts.resources());
