@@ -85,7 +85,7 @@ fn lock_of_machine() -> PathBuf {
 /// Opens the file, unless it belongs to somebody else.
 fn open_lock(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let file = rustix::fs::open(path, flags, Mode::from_raw_mode(0o600))?;
+    let file = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?;
     if fstat(&file)?.st_uid != rustix::process::geteuid().as_raw() {
         return Err(io::Error::new(io::ErrorKind::PermissionDenied, "the file belongs to another user"));
     }

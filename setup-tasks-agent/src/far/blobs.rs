@@ -6,8 +6,11 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, unlinkat};
+use rustix::fs::{AtFlags, CWD, OFlags, openat, unlinkat};
+#[cfg(any(target_os = "linux", target_os = "android"))]
 use rustix::io::Errno;
+
+use super::file::mode_of;
 
 use crate::protocol::Hash;
 
@@ -74,15 +77,16 @@ fn nameless() -> io::Result<File> {
 }
 
 fn nameless_in(directory: &Path) -> io::Result<File> {
-    let private = Mode::from_raw_mode(0o600);
-    match openat(CWD, directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, private) {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    match openat(CWD, directory, OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC, mode_of(0o600)) {
         Ok(file) => return Ok(file.into()),
         // The file system cannot create files without a name.
         Err(Errno::OPNOTSUPP | Errno::ISDIR | Errno::INVAL) => {}
         Err(error) => return Err(error.into()),
     }
     let name = directory.join(format!(".setup-tasks-{}", std::process::id()));
-    let file = openat(CWD, &name, OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC, private)?;
+    let flags = OFlags::CREATE | OFlags::EXCL | OFlags::RDWR | OFlags::CLOEXEC;
+    let file = openat(CWD, &name, flags, mode_of(0o600))?;
     unlinkat(CWD, &name, AtFlags::empty())?;
     Ok(file.into())
 }

@@ -8,8 +8,8 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{
-    AtFlags, CWD, Dir, FileType, Gid, Mode, OFlags, RenameFlags, Uid, chmodat, chownat, fchmod, fchown, fsync, mkdirat,
-    openat, readlinkat, renameat, renameat_with, symlinkat, unlinkat,
+    AtFlags, Dir, FileType, Gid, Mode, OFlags, RawMode, RenameFlags, Uid, chmodat, chownat, fchmod, fchown, fsync,
+    mkdirat, openat, readlinkat, renameat, renameat_with, symlinkat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -45,6 +45,12 @@ pub enum Kind {
     Symlink,
     /// A device, a socket or a pipe.
     Other,
+}
+
+/// Returns permissions in the type of the system.
+#[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation)]
+pub(super) fn mode_of(bits: u32) -> Mode {
+    Mode::from_raw_mode(bits as RawMode)
 }
 
 /// The attributes that a file gets. `None` leaves an existing file's as they are.
@@ -152,7 +158,7 @@ impl<'a> Draft<'a> {
     pub(crate) fn new(place: &'a Place) -> io::Result<Self> {
         let name = draft_name(&place.name);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let create = || openat(place.dir(), &name, flags, Mode::from_raw_mode(0o600));
+        let create = || openat(place.dir(), &name, flags, mode_of(0o600));
         let file = match create() {
             Err(Errno::EXIST) => {
                 unlinkat(place.dir(), &name, AtFlags::empty())?;
@@ -176,7 +182,7 @@ impl<'a> Draft<'a> {
         if attributes.uid.is_some() || attributes.gid.is_some() {
             fchown(&self.file, attributes.uid.map(Uid::from_raw), attributes.gid.map(Gid::from_raw))?;
         }
-        attributes.mode.iter().try_for_each(|mode| fchmod(&self.file, Mode::from_raw_mode(*mode)))?;
+        attributes.mode.iter().try_for_each(|mode| fchmod(&self.file, mode_of(*mode)))?;
         Ok(())
     }
 
@@ -220,7 +226,7 @@ pub(super) fn set(place: &Place, attributes: Attributes) -> io::Result<()> {
         let (uid, gid) = (attributes.uid.map(Uid::from_raw), attributes.gid.map(Gid::from_raw));
         chownat(place.dir(), &place.name, uid, gid, AtFlags::SYMLINK_NOFOLLOW)?;
     }
-    attributes.mode.iter().try_for_each(|mode| set_mode(place, Mode::from_raw_mode(*mode)))
+    attributes.mode.iter().try_for_each(|mode| set_mode(place, mode_of(*mode)))
 }
 
 /// Refuses a file with several names in a directory of another user, who could have given a second name to any file.
@@ -241,17 +247,26 @@ fn set_mode(place: &Place, mode: Mode) -> io::Result<()> {
     let flags = OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     match openat(place.dir(), &place.name, OFlags::RDONLY | flags, Mode::empty()) {
         Ok(file) => Ok(fchmod(&file, mode)?),
-        Err(Errno::ACCESS | Errno::NXIO) => {
-            let file: OwnedFd = openat(place.dir(), &place.name, OFlags::PATH | flags, Mode::empty())?;
-            let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
-            Ok(chmodat(CWD, path, mode, AtFlags::empty())?)
-        }
+        Err(Errno::ACCESS | Errno::NXIO) => set_mode_unread(place, mode),
         Err(error) => Err(error.into()),
     }
 }
 
+/// Sets the permissions of a file that this process cannot read.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn set_mode_unread(place: &Place, mode: Mode) -> io::Result<()> {
+    let file = openat(place.dir(), &place.name, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file));
+    Ok(chmodat(rustix::fs::CWD, path, mode, AtFlags::empty())?)
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn set_mode_unread(place: &Place, mode: Mode) -> io::Result<()> {
+    Ok(chmodat(place.dir(), &place.name, mode, AtFlags::SYMLINK_NOFOLLOW)?)
+}
+
 pub(super) fn make_dir(place: &Place, mode: u32) -> io::Result<()> {
-    mkdirat(place.dir(), &place.name, Mode::from_raw_mode(mode))?;
+    mkdirat(place.dir(), &place.name, mode_of(mode))?;
     sync_dir(place)
 }
 

@@ -376,7 +376,7 @@ impl Far {
 }
 
 // The types of these fields differ between systems.
-#[allow(clippy::unnecessary_cast, clippy::useless_conversion)]
+#[allow(clippy::unnecessary_cast, clippy::useless_conversion, clippy::cast_sign_loss)]
 fn inode_of(file: &File) -> io::Result<(u64, u64)> {
     let stat = rustix::fs::fstat(file)?;
     Ok((stat.st_dev as u64, stat.st_ino as u64))

@@ -1,7 +1,7 @@
 //! The walk from a root to the directory of a file, component by component.
 
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CString, OsStr, OsString};
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -13,6 +13,17 @@ use rustix::io::Errno;
 
 /// The greatest number of symbolic links on a path, as in the kernel.
 const MAX_LINKS: u32 = 40;
+
+/// The flags that open a file of any kind, or a symbolic link itself, without access to its content.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const LOOK: OFlags = OFlags::PATH.union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const LOOK: OFlags = OFlags::SYMLINK.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+/// The flags that open a directory for a walk.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+const HOLD: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+const HOLD: OFlags = OFlags::DIRECTORY.union(OFlags::CLOEXEC);
 
 /// A directory that paths begin in. No path leads out of it.
 #[derive(Clone, Debug)]
@@ -56,19 +67,14 @@ impl Place {
 impl Root {
     /// Opens the root of a machine.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let dir = rustix::fs::open(path, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+        let dir = rustix::fs::open(path, HOLD, Mode::empty())?;
         Ok(Self { dir: Arc::new(dir), path: path.to_owned(), bounds: Bounds::Machine })
     }
 
     /// Returns a directory of this root as a root that no link leads out of.
     pub(crate) fn directory(&self, path: &Path) -> io::Result<Self> {
         let place = self.place(path, Last::Follow)?;
-        let dir = openat(
-            place.dir(),
-            &place.name,
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
+        let dir = openat(place.dir(), &place.name, HOLD | OFlags::NOFOLLOW, Mode::empty())?;
         Ok(Self { dir: Arc::new(dir), path: place.path, bounds: Bounds::Directory })
     }
 
@@ -108,8 +114,7 @@ impl Walk<'_> {
             if is_last && last == Last::Keep {
                 return Ok(self.place(name));
             }
-            let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let file = match openat(self.dir(), &name, flags, Mode::empty()) {
+            let file = match openat(self.dir(), &name, LOOK, Mode::empty()) {
                 Ok(file) => file,
                 Err(Errno::NOENT) if is_last => return Ok(self.place(name)),
                 Err(error) => return Err(error.into()),
@@ -139,8 +144,21 @@ impl Walk<'_> {
             let message = format!("`{}` is a symbolic link of the user {owner}, and is not followed", path.display());
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
         }
-        let target = readlinkat(link, c"", Vec::new())?;
+        let target = self.read_link(link, name)?;
         self.prepend(Path::new(OsStr::from_bytes(target.as_bytes())))
+    }
+
+    /// Reads the link that was looked at, also if another one has its name by now.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[expect(clippy::unused_self, reason = "other systems need the directory")]
+    fn read_link(&self, link: &OwnedFd, _: &OsStr) -> io::Result<CString> {
+        Ok(readlinkat(link, c"", Vec::new())?)
+    }
+
+    /// Reads the link with this name. These systems cannot read an open link.
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    fn read_link(&self, _: &OwnedFd, name: &OsStr) -> io::Result<CString> {
+        Ok(readlinkat(self.dir(), name, Vec::new())?)
     }
 
     fn leads_out(&self) -> io::Error {

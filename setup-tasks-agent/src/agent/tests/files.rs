@@ -142,7 +142,7 @@ fn no_link_leads_out_of_a_given_root() {
 fn pipes_and_directories_are_not_read() {
     let root = tempfile::tempdir().unwrap();
     let path = root.path().join("pipe");
-    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RUSR, 0).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
     fs::create_dir(root.path().join("dir")).unwrap();
     let mut client = Client::in_directory(root.path());
     for (path, kind) in [("/pipe", "a device, a socket or a pipe"), ("/dir", "a directory")] {

@@ -28,7 +28,7 @@ fn messages_of(bytes: &[u8]) -> Vec<ToController> {
     // An agent that ended the connection reads no more.
     let _ = to_agent.write_all(bytes);
     drop(to_agent);
-    end.recv_timeout(Duration::from_secs(60)).expect("the agent ends with its input");
+    end.recv_timeout(Duration::from_mins(1)).expect("the agent ends with its input");
     let output = reader.join().unwrap();
     let (mut rest, mut decoder, mut messages) = (&output[..], Decoder::new(), Vec::new());
     HelloScanner::new(NONCE).decode(&mut rest).unwrap().expect("a hello");
