@@ -186,6 +186,9 @@ impl<O: Args + 'static> App<O> {
     /// Runs the command of this command line, as [`run`](Self::run) does. Its first word is the binary's name.
     pub fn run_with(self, line: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> ExitCode {
         let line: Vec<OsString> = line.into_iter().map(Into::into).collect();
+        if let Some(code) = setup_tasks::__private::Role::play(&line) {
+            return code;
+        }
         if let Some(request) = complete::Request::received(&line) {
             return self.complete(request, line.first());
         }

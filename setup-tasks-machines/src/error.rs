@@ -100,6 +100,12 @@ pub enum MachineError {
         /// The system and the architecture, such as `Linux aarch64`.
         system: String,
     },
+    /// No binary can be the agent.
+    #[error("this program has no agent for the machine {machine}")]
+    NoBinary {
+        /// The machine.
+        machine: String,
+    },
     /// The binary of the agent cannot be read.
     #[error("cannot read the agent `{}`", path.display())]
     AgentFile {
@@ -155,13 +161,21 @@ pub enum MachineError {
         /// The task.
         task: String,
     },
-    /// A resource has content that is too long to travel with it.
-    #[error("the {resource} for the machine {machine} has content that is too long")]
-    LongContent {
+    /// A local file with content for a machine cannot be opened.
+    #[error("cannot open `{}`", path.display())]
+    OpenFile {
+        /// The path.
+        path: PathBuf,
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// Content for a machine cannot be read.
+    #[error("cannot read the content for the machine {machine}")]
+    ReadFile {
         /// The machine.
         machine: String,
-        /// The resource.
-        resource: String,
+        /// The error of the system.
+        source: Arc<io::Error>,
     },
     /// A file does not exist on the machine.
     #[error("there is no file `{path}` on the machine {machine}")]
@@ -192,7 +206,13 @@ impl MachineError {
             Self::NoPassword { .. } => "pass it with `sudo_password`, or allow sudo without a password on the machine",
             Self::WrongPassword { .. } => "check the value that is passed to `sudo_password`",
             Self::NoPlace { .. } => "free some space, or mount one of these directories without `noexec`",
-            Self::NoAgent { .. } => "build one with the command `agents build`, or name a binary with `Machine::agent`",
+            Self::NoAgent { .. } => {
+                "build the program `setup-tasks-agent` for that system, and name it with `Machine::agent`"
+            }
+            Self::NoBinary { .. } => {
+                "call `setup_tasks_machines::serve_as_agent` first in `main`, use `setup_tasks_cli::main`, or name the program \
+                 `setup-tasks-agent` with `Machine::agent`"
+            }
             Self::Agent { output: Some(output), .. } if output.as_str().contains("GLIBC") => {
                 "the binary needs a newer C library than the machine has; build it with \
                  `RUSTFLAGS=-Ctarget-feature=+crt-static` or for a musl target"

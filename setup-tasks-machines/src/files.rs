@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
-use setup_tasks_agent::protocol::{Answer, Call, FileTarget, ToController};
+use setup_tasks_agent::protocol::{Answer, Call, FileTarget};
 
 use crate::error::MachineError;
 use crate::machine::Machine;
@@ -42,21 +42,12 @@ impl Machine {
     ) -> Result<(), MachineError> {
         let target = FileTarget { root: None, path: ByteBuf::from(path.as_os_str().as_bytes()) };
         let mut call = self.session().await?.call(Call::Get(target)).await?;
-        loop {
-            match call.next().await? {
-                ToController::Data { bytes, .. } => {
-                    put(&bytes)?;
-                    call.consumed(bytes.len())?;
-                }
-                ToController::Answer { answer: Answer::Stat(None), .. } => {
-                    return Err(MachineError::NoFile {
-                        machine: call.machine().to_owned(),
-                        path: path.display().to_string(),
-                    });
-                }
-                ToController::Answer { .. } => return Ok(()),
-                _ => {}
+        match call.receive(&mut put).await? {
+            Answer::Stat(None) => {
+                let (machine, path) = (self.name().to_owned(), path.display().to_string());
+                Err(MachineError::NoFile { machine, path })
             }
+            _ => Ok(()),
         }
     }
 }

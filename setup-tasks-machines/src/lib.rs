@@ -33,11 +33,14 @@ mod command;
 mod connection;
 mod error;
 mod files;
+#[cfg(feature = "templates")]
+mod filesystem;
 mod machine;
 mod resource;
 mod session;
 mod transport;
 
+pub use agent::serve_as_agent;
 pub use command::MachineCommand;
 pub use error::MachineError;
 pub use machine::Machine;

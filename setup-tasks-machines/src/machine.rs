@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -228,11 +228,8 @@ impl Settings {
     /// Returns the binaries of the agent, the most likely one first.
     pub(crate) fn agents(&self) -> Result<Vec<AgentBinary>, MachineError> {
         let named = std::env::var_os(AGENT).map(PathBuf::from);
-        let mut paths: Vec<PathBuf> = self.route.agents.iter().cloned().chain(named).collect();
-        if paths.is_empty() {
-            paths.extend(std::env::current_exe());
-        }
-        paths.iter().map(|path| AgentBinary::read(Path::new(path))).collect()
+        let named = self.route.agents.iter().cloned().chain(named).map(|path| AgentBinary::read(&path));
+        named.chain(AgentBinary::own()).collect()
     }
 
     /// Checks the name of the other user.

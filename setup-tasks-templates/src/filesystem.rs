@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use setup_tasks::observer::Question;
 use setup_tasks::run::FileChange;
-use setup_tasks::{Result, TaskContext, error_help};
+use setup_tasks::{HasMachine, Result, TaskContext, error_help};
 
 use crate::rooted_directory::RootedDirectory;
 use crate::task::Rendered;
@@ -22,6 +22,19 @@ pub trait FilesystemAccess: Sync {
 
     /// Opens the filesystem, for example by mounting it or by connecting to it. With [`Filesystem::IS_CHEAP`], every run opens it.
     fn filesystem(&self, cx: &TaskContext) -> impl Future<Output = Result<Self::Filesystem>> + Send;
+}
+
+/// A model with the attribute `#[machine]`, whose machine is a filesystem, needs no implementation of its own.
+impl<T> FilesystemAccess for T
+where
+    T: HasMachine + Sync,
+    T::Machine: Filesystem + Clone,
+{
+    type Filesystem = T::Machine;
+
+    async fn filesystem(&self, _cx: &TaskContext) -> Result<T::Machine> {
+        Ok(self.machine().clone())
+    }
 }
 
 /// A filesystem that files can be installed into. [`RootedDirectory`] is one for a directory of this machine.

@@ -94,6 +94,7 @@ pub mod paths;
 mod private_dir;
 pub mod ready;
 mod report;
+mod role;
 pub mod run;
 mod sealed;
 pub mod secret;

@@ -13,6 +13,7 @@ pub use crate::depends::{AnyModel, IntoRelatives, Related, Relatives, SystemDepe
 pub use crate::error::{HelpOf, IntoHelp};
 pub use crate::event::EventKey;
 pub use crate::object::{HasBlock, HasMachine, NoBlock, Object, SetupTasks};
+pub use crate::role::Role;
 pub use crate::stamp::PathPattern;
 pub use crate::task::answer::{Completion, IntoCompletion, IntoHashText, IntoUndone, IntoValid};
 pub use crate::task::check::{require_in_block, require_task};

@@ -155,7 +155,7 @@ async fn a_command_ends_when_the_controller_is_killed() {
     let Some((network, host)) = one_machine() else { return };
     let mut controller = Command::new(env!("CARGO_BIN_EXE_runner"))
         .arg(network.ssh_program())
-        .args(["web", env!("CARGO_BIN_EXE_machine-agent"), "touch /tmp/begun; sleep 6666"])
+        .args(["web", "touch /tmp/begun; sleep 6666"])
         .stderr(Stdio::null())
         .spawn()
         .unwrap();

@@ -126,7 +126,7 @@ async fn an_unreachable_host_fails_in_time_and_others_go_on() {
     );
     host.restore().unwrap();
     assert_eq!(user(&lost).await.unwrap(), "root");
-    drop(other);
+    drop((other, fine));
     let error = failure(&machine(&network, "other")).await;
     assert!(error.starts_with("cannot connect to the machine other: ssh: connect to host 10.77.2.2"), "{error}");
     assert!(failure(&machine(&network, "no-such-host")).await.contains("Could not resolve hostname no-such-host"));
@@ -188,6 +188,28 @@ async fn the_agent_finds_a_place_where_programs_run() {
     );
     assert!(error.starts_with(&expected), "{error}");
     assert_eq!(left, "");
+}
+
+#[tokio::test]
+async fn a_program_without_an_agent_has_advice() {
+    let Some((network, host)) = one_machine() else { return };
+    let web = Machine::ssh("web").ssh_program(network.ssh_program().display().to_string());
+    let error = failure(&web).await;
+    assert!(
+        error.starts_with(
+            "this program has no agent for the machine web\nhelp: call `setup_tasks_machines::serve_as_agent`"
+        ),
+        "{error}"
+    );
+    // A program for another architecture.
+    let other = tempfile::NamedTempFile::new().unwrap();
+    let mut header = vec![0; 64];
+    header[..4].copy_from_slice(b"\x7fELF");
+    header[18] = 0xb7;
+    std::fs::write(other.path(), header).unwrap();
+    let error = failure(&web.agent(other.path())).await;
+    assert!(error.starts_with("there is no agent for the machine web, a system of type Linux "), "{error}");
+    assert_eq!(host.run("ls .cache/setup-tasks-agent").unwrap(), "");
 }
 
 #[tokio::test]

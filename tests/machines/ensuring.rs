@@ -270,3 +270,35 @@ async fn a_recipe_can_wait_for_an_earlier_task_and_a_method_can_apply_resources(
     let again = created.run_setup_tasks().force_all().await.unwrap();
     assert_eq!(lines(&again), ["choose ran: forced", "directory unchanged: forced", "another unchanged: forced"]);
 }
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "large")]
+struct Large {
+    content: Vec<u8>,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Large {
+    /// Write a large file
+    #[setup_task]
+    const FILE: Ensure<Self, File> = Ensure::new(|large| File::at("/srv/large").content(large.content.clone()));
+}
+
+#[tokio::test]
+async fn large_content_is_transferred_only_where_it_differs() {
+    let Some((network, host, layout, _)) = one_site() else { return };
+    let content: Vec<u8> = (0..5_000_000_u32).map(|i| (i % 251) as u8).collect();
+    let large = layout.add(Large { content: content.clone(), machine: machine(&network, "web") }).unwrap();
+    let (calls, _guard) = Calls::count();
+    large.run_setup_tasks().await.unwrap();
+    assert_eq!(calls.take(), ["observe", "put a blob", "apply"]);
+    assert!(std::fs::read(host.root().join("srv/large")).unwrap() == content);
+    let again = large.run_setup_tasks().force_all().await.unwrap();
+    assert_eq!(lines(&again), ["file unchanged: forced"]);
+    assert_eq!(calls.take(), ["observe", "apply"]);
+    host.run("truncate -s 1000000 /srv/large").unwrap();
+    large.run_setup_tasks().verify().await.unwrap();
+    assert!(std::fs::read(host.root().join("srv/large")).unwrap() == content);
+}

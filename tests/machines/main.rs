@@ -3,6 +3,7 @@
 mod commanding;
 mod connecting;
 mod ensuring;
+mod installing;
 mod mistrusting;
 mod netns;
 mod resources;

@@ -1,5 +1,5 @@
 # Starts the agent on a machine, which is copied to it first if necessary. The controller removes the comments, joins the lines, and
-# sets n (the nonce), h (the hash of the agent), s (its size), k (the number of places to leave out) and r (1: replace the agent).
+# sets n (the nonce), h (the hash of the agent), s (its size), c (its role), k (the number of places to leave out) and r (1: replace the agent).
 # A login shell passes the script on in single quotes, so it contains no single quote and no backslash.
 m=$(umask);
 umask 077;
@@ -22,7 +22,7 @@ drwx------*) [ "$3" = "$(id -u)" ] || { say skipped $i $d belongs to another use
 *) say skipped $i $d is not a directory that only this user can enter; continue;;
 esac;
 a=$d/agent-$h;
-if [ $r = 0 ] && [ -x "$a" ]; then umask $m; exec "$a" serve $n; fi;
+if [ $r = 0 ] && [ -x "$a" ]; then umask $m; exec "$a" $c serve $n; fi;
 f=$d/draft-$n;
 # A file of two lines shows whether programs run here.
 { echo "#!/bin/sh"; echo "exit 0"; } 2>/dev/null >"$f" || { rm -f "$f"; say skipped $i $d cannot be written; continue; };
@@ -35,6 +35,6 @@ chmod 500 "$f"; mv -f "$f" "$a" || { rm -f "$f"; say short $i $d cannot be writt
 # What other versions and broken copies left is removed after a while.
 find "$d" -name "agent-*" -mtime +30 -exec rm -f {} + 2>/dev/null;
 find "$d" -name "draft-*" -mtime +1 -exec rm -f {} + 2>/dev/null;
-umask $m; exec "$a" serve $n;
+umask $m; exec "$a" $c serve $n;
 done;
 say nowhere; exit 3

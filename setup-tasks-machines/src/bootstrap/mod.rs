@@ -14,7 +14,6 @@ use sudo::Sudo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
-use crate::agent::AgentBinary;
 use crate::error::MachineError;
 use crate::machine::Settings;
 use crate::transport::{Channel, Sharing};
@@ -47,15 +46,16 @@ enum Attempt {
 pub(crate) async fn start(settings: &Settings) -> Result<Greeted, MachineError> {
     settings.check()?;
     let agents = settings.agents()?;
-    let mut binary = agents.first().expect("there is at least the path of this program");
+    let no_binary = || MachineError::NoBinary { machine: settings.name().to_owned() };
+    let mut binary = agents.first().ok_or_else(no_binary)?;
     let mut sharing = Sharing::Shared;
     let (mut skip, mut replace) = (0, false);
     let mut skipped = Vec::new();
     let mut copies = 0;
     loop {
-        let start = Start { nonce: nonce(), hash: binary.hash, size: binary.bytes.len(), skip, replace };
+        let start = Start { nonce: nonce(), binary, skip, replace };
         let mut greeting = Greeting::open(settings, start, sharing).await?;
-        match greeting.run(binary, &mut skipped).await {
+        match greeting.run(&mut skipped).await {
             Ok(Attempt::Greeted(greeted)) => return Ok(*greeted),
             Ok(Attempt::Short(place)) if copies < COPIES => skip = place,
             Ok(Attempt::Stale) if copies < COPIES && !replace => replace = true,
@@ -90,7 +90,7 @@ struct Greeting<'a> {
     settings: &'a Settings,
     channel: Option<Channel>,
     channel_was_reused: bool,
-    start: Start,
+    start: Start<'a>,
     scanner: Scanner,
     sudo: Option<Sudo<'a>>,
     /// The time for the next step.
@@ -99,7 +99,7 @@ struct Greeting<'a> {
 }
 
 impl<'a> Greeting<'a> {
-    async fn open(settings: &'a Settings, start: Start, sharing: Sharing) -> Result<Self, MachineError> {
+    async fn open(settings: &'a Settings, start: Start<'a>, sharing: Sharing) -> Result<Self, MachineError> {
         let sudo = settings.become_user().map(|user| Sudo::new(user, settings.password(), start.nonce));
         let argv = start.argv(settings.become_user(), sudo.as_ref().and_then(Sudo::prompt));
         let channel = settings.transport().open(settings.name(), &argv, sharing).await?;
@@ -118,7 +118,7 @@ impl<'a> Greeting<'a> {
     }
 
     /// Follows the steps of the script until the agent runs.
-    async fn run(&mut self, binary: &AgentBinary, skipped: &mut Vec<String>) -> Result<Attempt, MachineError> {
+    async fn run(&mut self, skipped: &mut Vec<String>) -> Result<Attempt, MachineError> {
         let mut part = vec![0; 16 << 10];
         loop {
             let count = self.read(&mut part).await?;
@@ -129,14 +129,16 @@ impl<'a> Greeting<'a> {
             while let Some(stage) = self.scanner.next(&mut input).map_err(|error| self.unreadable(&error))? {
                 match stage {
                     Stage::Skipped(reason) => skipped.push(reason),
-                    Stage::Need { system, .. } if !binary.runs_on(&system) => return Ok(Attempt::OtherSystem(system)),
-                    Stage::Need { .. } => self.send(&binary.bytes).await,
+                    Stage::Need { system, .. } if !self.start.binary.runs_on(&system) => {
+                        return Ok(Attempt::OtherSystem(system));
+                    }
+                    Stage::Need { .. } => self.send().await,
                     Stage::Short { place, reason } => {
                         skipped.push(reason);
                         return Ok(Attempt::Short(place));
                     }
                     Stage::Nowhere => return Err(self.nowhere(skipped)),
-                    Stage::Hello(hello) if hello.version != VERSION || hello.hash != self.start.hash => {
+                    Stage::Hello(hello) if hello.version != VERSION || hello.hash != self.start.binary.hash => {
                         return Ok(Attempt::Stale);
                     }
                     Stage::Hello(_) => {
@@ -176,12 +178,12 @@ impl<'a> Greeting<'a> {
     }
 
     /// Sends the binary.
-    async fn send(&mut self, binary: &[u8]) {
-        let nonce = self.start.nonce;
+    async fn send(&mut self) {
+        let Start { nonce, binary, .. } = self.start;
         let channel = self.channel.as_mut().expect("it is taken at the end");
         let sent = async {
             channel.stdin.write_all(format!("{nonce}\n").as_bytes()).await?;
-            for part in binary.chunks(256 << 10) {
+            for part in binary.bytes.chunks(256 << 10) {
                 channel.stdin.write_all(part).await?;
                 (self.began, self.patience) = (Instant::now(), PATIENCE);
             }

@@ -1,12 +1,11 @@
 //! Changes of a machine, with fresh observations for later tasks.
 
-use setup_tasks::observer::LaterQuestions;
 use setup_tasks::{Outcome, Result, TaskContext};
 use setup_tasks_agent::protocol::{self, Apply, Call, Change, Difference, ResourceId, ToController};
 use setup_tasks_agent::resource::Resource;
 
-use super::ResourceList;
-use super::observer::{Observations, answers, resources_of, unique};
+use super::observer::{Asking, Observations};
+use super::{ResourceList, content};
 use crate::machine::Machine;
 
 impl Machine {
@@ -19,20 +18,19 @@ impl Machine {
         cx: &TaskContext,
         resources: impl IntoIterator<Item = R>,
     ) -> Result<Outcome> {
-        let list = ResourceList::of(self.name(), resources)?;
+        let list = ResourceList::of(resources);
         self.apply(cx, &list).await
     }
 
     /// Applies resources, and answers the questions of later tasks with the same reply.
     pub(crate) async fn apply(&self, cx: &TaskContext, list: &ResourceList) -> Result<Outcome> {
         let session = self.session().await?;
+        content::transfer(&session, list.all()).await?;
         let ids = session.declare(list.all().iter().map(|listed| &listed.data))?;
         let later = cx.later_questions(self);
-        let later_ids = resources_of(later.questions())?
-            .into_iter()
-            .map(|resources| session.declare(resources))
-            .collect::<Result<Vec<_>, _>>()?;
-        let then_observe = unique(&later_ids);
+        let questions = later.questions().to_vec();
+        let asking = Asking::declare(&session, &questions)?;
+        let then_observe = asking.resources();
         let apply = Apply { resources: ids.clone(), change: Change::Apply, then_observe, guard: None };
         let mut call = session.call(Call::Apply(apply)).await?;
         let mut reply = Reply { cx, list, ids, observations: Observations::new(), has_changed: false };
@@ -46,7 +44,8 @@ impl Machine {
                 Err(error) => return Err(error.into()),
             }
         }
-        reply.answer(self.name(), later, &later_ids)?;
+        let files = asking.files(&session).await;
+        later.answer(asking.answers(self.name(), &reply.observations, files))?;
         Ok(if reply.has_changed { Outcome::Done } else { Outcome::Unchanged })
     }
 }
@@ -95,11 +94,6 @@ impl Reply<'_> {
                 self.cx.log(self.list.name(position));
             }
         }
-    }
-
-    /// Answers the questions of later tasks, unless an observation is missing.
-    fn answer(&self, machine: &str, later: LaterQuestions, ids: &[Vec<ResourceId>]) -> Result<()> {
-        Ok(later.answer(answers(machine, ids, &self.observations))?)
     }
 }
 

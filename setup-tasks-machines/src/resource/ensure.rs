@@ -75,20 +75,12 @@ impl<T, R: Resource> Ensure<T, R> {
     }
 
     /// Returns the resources, or `None` if they cannot be made yet.
-    fn list(&self, model: &T, cx: &TaskContext) -> Result<Option<ResourceList>>
-    where
-        T: HasMachine<Machine = Machine>,
-    {
-        let machine = model.machine().name();
-        let list = match self.0 {
-            Recipe::One(recipe) => ResourceList::of(machine, [recipe(model)])?,
-            Recipe::All(recipe) => ResourceList::of(machine, recipe(model))?,
-            Recipe::Optional(recipe) => match recipe(model, cx)? {
-                Some(resource) => ResourceList::of(machine, [resource])?,
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(list))
+    fn list(&self, model: &T, cx: &TaskContext) -> Result<Option<ResourceList>> {
+        Ok(match self.0 {
+            Recipe::One(recipe) => Some(ResourceList::of([recipe(model)])),
+            Recipe::All(recipe) => Some(ResourceList::of(recipe(model))),
+            Recipe::Optional(recipe) => recipe(model, cx)?.map(|resource| ResourceList::of([resource])),
+        })
     }
 }
 
@@ -110,8 +102,9 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
 
     async fn question(&self, model: &T, cx: &TaskContext) -> Result<Option<Question>> {
         let Some(list) = self.list(model, cx)? else { return Ok(Some(Question::later())) };
-        let asked: Asked = list.observed();
-        Ok((!asked.is_empty()).then(|| Question::new(Arc::new(model.machine().clone()), asked)))
+        let resources = list.observed();
+        let observer = || Arc::new(model.machine().clone());
+        Ok((!resources.is_empty()).then(|| Question::new(observer(), Asked::Resources(resources))))
     }
 
     fn differences(&self, _model: &T, _cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {

@@ -2,8 +2,7 @@
 
 use setup_tasks_agent::protocol::ResourceData;
 use setup_tasks_agent::resource::Resource;
-
-use crate::error::MachineError;
+use setup_tasks_agent::resources::Blob;
 
 /// Resources of a task, as data that travels.
 #[derive(Clone, Debug, Default)]
@@ -15,19 +14,20 @@ pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) data: ResourceData,
     pub(crate) is_action: bool,
+    /// The content that is transferred before the resource is applied.
+    pub(crate) blobs: Vec<Blob>,
 }
 
 impl ResourceList {
     /// Returns the list of these resources.
-    pub(crate) fn of<R: Resource>(machine: &str, resources: impl IntoIterator<Item = R>) -> Result<Self, MachineError> {
-        let listed = |resource: R| {
-            let name = resource.name();
-            if !resource.blobs().is_empty() {
-                return Err(MachineError::LongContent { machine: machine.to_owned(), resource: name });
-            }
-            Ok(Listed { data: ResourceData::of(&resource), is_action: resource.is_action(), name })
+    pub(crate) fn of<R: Resource>(resources: impl IntoIterator<Item = R>) -> Self {
+        let listed = |resource: R| Listed {
+            name: resource.name(),
+            data: ResourceData::of(&resource),
+            is_action: resource.is_action(),
+            blobs: resource.blobs(),
         };
-        resources.into_iter().map(listed).collect::<Result<_, _>>().map(Self)
+        Self(resources.into_iter().map(listed).collect())
     }
 
     pub(crate) fn all(&self) -> &[Listed] {

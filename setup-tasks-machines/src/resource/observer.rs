@@ -1,7 +1,7 @@
 //! The machine as an observer: the questions of all tasks and objects are one request.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use setup_tasks::observer::{Answer, Answers, Observer, QuestionData};
 use setup_tasks::{BoxFuture, Result};
@@ -9,9 +9,17 @@ use setup_tasks_agent::protocol::{Call, Difference, Failure, ResourceData, Resou
 
 use crate::error::MachineError;
 use crate::machine::Machine;
+use crate::session::Session;
 
-/// The data of a question: the resources to observe.
-pub(super) type Asked = Vec<ResourceData>;
+/// The data of a question.
+pub(crate) enum Asked {
+    /// Resources, whose differences are the answer.
+    Resources(Vec<ResourceData>),
+    /// Files, whose states are the answer.
+    #[cfg(feature = "templates")]
+    Files(Vec<setup_tasks_templates::ExpectedFile>),
+}
+
 /// The data of an answer: the differences of all resources of the question.
 pub(super) type Found = Vec<Difference>;
 
@@ -26,37 +34,81 @@ impl Observer for Machine {
     fn ask(&self, questions: Vec<QuestionData>) -> BoxFuture<'_, Result<Answers>> {
         Box::pin(async move {
             let session = self.session().await?;
-            let asked = resources_of(&questions)?;
-            let ids = asked.iter().map(|resources| session.declare(*resources)).collect::<Result<Vec<_>, _>>()?;
-            let mut call = session.call(Call::Observe { resources: unique(&ids) }).await?;
-            let mut observations = Observations::new();
-            loop {
-                match call.next().await? {
-                    ToController::Observed { resource, observation, .. } => {
-                        observations.insert(resource, observation);
-                    }
-                    ToController::Answer { .. } => return Ok(answers(self.name(), &ids, &observations)),
-                    _ => {}
+            let asking = Asking::declare(&session, &questions)?;
+            // The answers to all questions are under way at the same time.
+            let observe = async {
+                match asking.resources() {
+                    resources if resources.is_empty() => Ok(Observations::new()),
+                    resources => observe(&session, resources).await,
                 }
-            }
+            };
+            let (observations, files) = tokio::join!(observe, asking.files(&session));
+            Ok(asking.answers(self.name(), &observations?, files))
         })
     }
 }
 
-/// Returns the resources of each question.
-pub(super) fn resources_of(questions: &[QuestionData]) -> Result<Vec<&Asked>> {
-    questions.iter().map(|data| Ok(data.get::<Asked>()?)).collect()
+/// Observes resources.
+pub(super) async fn observe(session: &Session, resources: Vec<ResourceId>) -> Result<Observations, MachineError> {
+    let mut call = session.call(Call::Observe { resources }).await?;
+    let mut observations = Observations::new();
+    loop {
+        match call.next().await? {
+            ToController::Observed { resource, observation, .. } => {
+                observations.insert(resource, observation);
+            }
+            ToController::Answer { .. } => return Ok(observations),
+            _ => {}
+        }
+    }
 }
 
-/// Returns each id once, in order.
-pub(super) fn unique(ids: &[Vec<ResourceId>]) -> Vec<ResourceId> {
-    let mut seen = std::collections::HashSet::new();
-    ids.iter().flatten().copied().filter(|id| seen.insert(*id)).collect()
+/// Questions whose resources the agent knows.
+pub(super) struct Asking<'q> {
+    questions: Vec<(&'q Asked, Vec<ResourceId>)>,
 }
 
-/// Returns the answers to questions about these resources.
-pub(super) fn answers(machine: &str, ids: &[Vec<ResourceId>], observations: &Observations) -> Answers {
-    ids.iter().map(|ids| answer(machine, ids, observations)).collect()
+impl<'q> Asking<'q> {
+    /// Declares the resources of questions.
+    pub(super) fn declare(session: &Session, questions: &'q [QuestionData]) -> Result<Self> {
+        let declared = |data: &'q QuestionData| {
+            let asked = data.get::<Asked>()?;
+            let ids = match asked {
+                Asked::Resources(resources) => session.declare(resources)?,
+                #[cfg(feature = "templates")]
+                Asked::Files(_) => Vec::new(),
+            };
+            Ok((asked, ids))
+        };
+        Ok(Self { questions: questions.iter().map(declared).collect::<Result<_>>()? })
+    }
+
+    /// Returns each resource once.
+    pub(super) fn resources(&self) -> Vec<ResourceId> {
+        let mut seen = HashSet::new();
+        self.questions.iter().flat_map(|(_, ids)| ids).copied().filter(|id| seen.insert(*id)).collect()
+    }
+
+    /// Examines the files of the questions, and returns the answers in their order.
+    pub(super) async fn files(&self, session: &Session) -> Answers {
+        let examined = self.questions.iter().filter_map(|(asked, _)| match asked {
+            Asked::Resources(_) => None,
+            #[cfg(feature = "templates")]
+            Asked::Files(files) => Some(crate::filesystem::states(session, files)),
+        });
+        futures_util::future::join_all(examined).await
+    }
+
+    /// Returns the answers from the observations, and from the answers to questions about files.
+    pub(super) fn answers(self, machine: &str, observations: &Observations, files: Answers) -> Answers {
+        let mut files = files.into_iter();
+        let answer = |(asked, ids): (&Asked, Vec<ResourceId>)| match asked {
+            Asked::Resources(_) => answer(machine, &ids, observations),
+            #[cfg(feature = "templates")]
+            Asked::Files(_) => files.next().unwrap_or_else(|| Ok(Answer::later())),
+        };
+        self.questions.into_iter().map(answer).collect()
+    }
 }
 
 fn answer(machine: &str, ids: &[ResourceId], observations: &Observations) -> Result<Answer> {

@@ -1,5 +1,6 @@
 //! An open call of a connection.
 
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use serde_bytes::ByteBuf;
@@ -54,6 +55,63 @@ impl OpenCall {
         }
     }
 
+    /// Waits for the answer, and leaves out all other messages.
+    pub(crate) async fn answer(&mut self) -> Result<Answer, MachineError> {
+        loop {
+            if let ToController::Answer { answer, .. } = self.next().await? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Receives data up to the answer.
+    pub(crate) async fn receive(
+        &mut self,
+        mut put: impl FnMut(&[u8]) -> Result<(), MachineError>,
+    ) -> Result<Answer, MachineError> {
+        loop {
+            match self.next().await? {
+                ToController::Data { bytes, .. } => {
+                    put(&bytes)?;
+                    self.consumed(bytes.len())?;
+                }
+                ToController::Answer { answer, .. } => return Ok(answer),
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends data within the credit, and waits for the answer. The agent can answer before it has all data.
+    pub(crate) async fn transfer(&mut self, data: &mut (dyn Read + Send)) -> Result<Answer, MachineError> {
+        let mut part = vec![0; CHUNK];
+        let (mut from, mut to, mut has_ended) = (0, 0, false);
+        loop {
+            while !has_ended {
+                if from == to {
+                    (from, to) = (0, data.read(&mut part).map_err(|source| self.unread(source))?);
+                    has_ended = to == 0;
+                    if has_ended {
+                        self.send_end()?;
+                        break;
+                    }
+                }
+                let sendable = self.sendable(to - from);
+                if sendable == 0 {
+                    break;
+                }
+                self.send(&part[from..from + sendable])?;
+                from += sendable;
+            }
+            if let ToController::Answer { answer, .. } = self.next().await? {
+                return Ok(answer);
+            }
+        }
+    }
+
+    fn unread(&self, source: io::Error) -> MachineError {
+        MachineError::ReadFile { machine: self.wire.machine.clone(), source: Arc::new(source) }
+    }
+
     /// Returns the number of bytes that can be sent now, at most one chunk.
     pub(crate) fn sendable(&mut self, bytes: usize) -> usize {
         self.credit.spend(bytes.min(CHUNK))
@@ -76,11 +134,6 @@ impl OpenCall {
             Some(bytes) => self.wire.send(&ToAgent::Credit { id: self.id, bytes }),
             None => Ok(()),
         }
-    }
-
-    /// Returns the name of the machine.
-    pub(crate) fn machine(&self) -> &str {
-        &self.wire.machine
     }
 }
 
