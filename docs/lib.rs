@@ -22,6 +22,7 @@ pages! {
     injection = "how-to/injection.md";
     templates = "how-to/templates.md";
     commands = "how-to/commands.md";
+    machines = "how-to/machines.md";
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";

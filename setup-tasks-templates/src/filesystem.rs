@@ -14,7 +14,7 @@ use crate::task::Rendered;
 /// A machine that files can be installed on. See [`InstallTemplates`](crate::InstallTemplates) for an example.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a machine on which templates can be installed",
-    label = "implement `setup_tasks_templates::FilesystemAccess` for `{Self}`"
+    label = "implement `setup_tasks_templates::FilesystemAccess` for `{Self}`, or mark a field with a machine by `#[machine]`"
 )]
 pub trait FilesystemAccess: Sync {
     /// The type of its filesystem.
@@ -25,6 +25,7 @@ pub trait FilesystemAccess: Sync {
 }
 
 /// A model with the attribute `#[machine]`, whose machine is a filesystem, needs no implementation of its own.
+#[diagnostic::do_not_recommend]
 impl<T> FilesystemAccess for T
 where
     T: HasMachine + Sync,

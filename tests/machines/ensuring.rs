@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use setup_tasks::error::explain;
+use setup_tasks::event::EventKind;
 use setup_tasks::fleet::ObjectStatus;
 use setup_tasks::run::ObjectReport;
 use setup_tasks::{Layout, Object, prelude::*};
@@ -46,7 +47,8 @@ impl Web {
 
     /// Note it
     #[setup_task(subscribe = [])]
-    const NOTE: Ensure<Self, Line> = Ensure::new(|web| Line::in_file("/etc/sites", format!("site {}", web.name)));
+    const NOTE: Ensure<Self, Line> =
+        Ensure::new(|web: &Self| Line::in_file("/etc/sites", format!("site {}", web.name))).undone();
 }
 
 /// Returns a network with one machine, and a layout with a site on it.
@@ -301,4 +303,47 @@ async fn large_content_is_transferred_only_where_it_differs() {
     host.run("truncate -s 1000000 /srv/large").unwrap();
     large.run_setup_tasks().verify().await.unwrap();
     assert!(std::fs::read(host.root().join("srv/large")).unwrap() == content);
+}
+
+#[tokio::test]
+async fn a_second_controller_waits_for_the_first_and_names_it() {
+    let Some((network, host, layout, site)) = one_site() else { return };
+    // Another process that has changed something holds the lock until its connection ends.
+    let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_runner"))
+        .arg(network.ssh_program())
+        .args(["web", "hold"])
+        .spawn()
+        .unwrap();
+    while !host.root().join("srv/held").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    let mut events = layout.events();
+    let running = tokio::spawn({
+        let site = site.clone();
+        async move { run(&site).await }
+    });
+    let waits = async {
+        loop {
+            let event = events.next().await.expect("an event comes");
+            if let EventKind::LogLine { line } = &event.kind {
+                return line.clone();
+            }
+        }
+    };
+    let line = waits.await;
+    assert!(line.starts_with("waits for ") && line.contains(&format!("process {}", first.id())), "{line}");
+    first.kill().unwrap();
+    first.wait().unwrap();
+    assert_eq!(running.await.unwrap().ran().count(), 4);
+}
+
+#[tokio::test]
+async fn bringing_an_object_down_takes_away_only_what_is_undone() {
+    let Some((_network, host, layout, site)) = one_site() else { return };
+    host.run("echo other >/etc/sites").unwrap();
+    run(&site).await;
+    assert_eq!(host.run("cat /etc/sites").unwrap(), "other\nsite shop\n");
+    layout.down().await.unwrap();
+    assert_eq!(host.run("cat /etc/sites /srv/shop/www/index").unwrap(), "other\nWelcome\n");
+    assert_eq!(site.check_stamp("note").await.unwrap(), None);
 }

@@ -53,7 +53,7 @@ async fn templates_are_installed_on_a_machine_and_drift_there() {
     mail.run_setup_tasks().await.unwrap();
     assert_eq!(installed(), "Welcome to the mail server.\n644\n");
 
-    // A link that leads out of the way is refused, and what it leads to stays.
+    // A planted link is replaced, and the file behind it stays.
     host.run("rm /srv/motd; mkdir /srv/real; ln -s /etc/passwd /srv/motd").unwrap();
     mail.run_setup_tasks().verify().await.unwrap();
     assert_eq!(installed(), "Welcome to the mail server.\n644\n");

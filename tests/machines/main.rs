@@ -4,9 +4,11 @@ mod commanding;
 mod connecting;
 mod ensuring;
 mod installing;
+mod killing;
 mod mistrusting;
 mod netns;
 mod resources;
+mod serving;
 
 use std::time::{Duration, Instant};
 

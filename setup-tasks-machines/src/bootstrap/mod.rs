@@ -93,6 +93,8 @@ struct Greeting<'a> {
     start: Start<'a>,
     scanner: Scanner,
     sudo: Option<Sudo<'a>>,
+    /// Whether the script has begun on the machine.
+    has_begun: bool,
     /// The time for the next step.
     patience: Duration,
     began: Instant,
@@ -112,6 +114,7 @@ impl<'a> Greeting<'a> {
             start,
             scanner: Scanner::new(start.nonce),
             sudo,
+            has_begun: false,
             patience,
             began: Instant::now(),
         })
@@ -127,6 +130,7 @@ impl<'a> Greeting<'a> {
             }
             let mut input = &part[..count];
             while let Some(stage) = self.scanner.next(&mut input).map_err(|error| self.unreadable(&error))? {
+                self.has_begun = true;
                 match stage {
                     Stage::Skipped(reason) => skipped.push(reason),
                     Stage::Need { system, .. } if !self.start.binary.runs_on(&system) => {
@@ -203,8 +207,7 @@ impl<'a> Greeting<'a> {
             return error;
         }
         let code = status.ok().and_then(Result::ok).and_then(|status| status.code());
-        // OpenSSH ends with this code if it is the cause.
-        let is_connection = code == Some(255) || matches!(code, Some(125..=127));
+        let is_connection = !self.has_begun && self.settings.transport().failed_with(code);
         let output = errors.or_else(|| Excerpt::new(setup_tasks::secret::redact(&self.scanner.noise()).into_owned()));
         if is_connection {
             return MachineError::Connect { machine, output };

@@ -4,7 +4,7 @@ use setup_tasks::{Outcome, Result, TaskContext};
 use setup_tasks_agent::protocol::{self, Apply, Call, Change, Difference, ResourceId, ToController};
 use setup_tasks_agent::resource::Resource;
 
-use super::observer::{Asking, Observations};
+use super::observer::{Asking, Observations, RESOURCES_AT_ONCE};
 use super::{ResourceList, content};
 use crate::machine::Machine;
 
@@ -19,33 +19,41 @@ impl Machine {
         resources: impl IntoIterator<Item = R>,
     ) -> Result<Outcome> {
         let list = ResourceList::of(resources);
-        self.apply(cx, &list).await
+        self.apply(cx, &list, Change::Apply).await
     }
 
     /// Applies resources, and answers the questions of later tasks with the same reply.
-    pub(crate) async fn apply(&self, cx: &TaskContext, list: &ResourceList) -> Result<Outcome> {
+    pub(crate) async fn apply(&self, cx: &TaskContext, list: &ResourceList, change: Change) -> Result<Outcome> {
         let session = self.session().await?;
-        content::transfer(&session, list.all()).await?;
+        if change == Change::Apply {
+            content::transfer(&session, list.all()).await?;
+        }
         let ids = session.declare(list.all().iter().map(|listed| &listed.data))?;
         let later = cx.later_questions(self);
         let questions = later.questions().to_vec();
         let asking = Asking::declare(&session, &questions)?;
-        let then_observe = asking.resources();
-        let apply = Apply { resources: ids.clone(), change: Change::Apply, then_observe, guard: None };
-        let mut call = session.call(Call::Apply(apply)).await?;
-        let mut reply = Reply { cx, list, ids, observations: Observations::new(), has_changed: false };
-        loop {
-            match call.next().await {
-                Ok(ToController::Answer { .. }) => break,
-                Ok(message) => {
-                    let consumed = reply.receive(message);
-                    call.consumed(consumed)?;
+        let mut reply = Reply { cx, list, ids: ids.clone(), observations: Observations::new(), has_changed: false };
+        let mut parts = ids.chunks(RESOURCES_AT_ONCE).peekable();
+        // The observations come with the last part, unless there are too many for one reply.
+        let observable = Some(asking.resources()).filter(|resources| resources.len() <= RESOURCES_AT_ONCE);
+        while let Some(part) = parts.next() {
+            let then_observe = observable.clone().filter(|_| parts.peek().is_none()).unwrap_or_default();
+            let apply = Apply { resources: part.to_vec(), change, then_observe, guard: None };
+            let mut call = session.call(Call::Apply(apply)).await?;
+            loop {
+                match call.next().await? {
+                    ToController::Answer { .. } => break,
+                    message => {
+                        let consumed = reply.receive(message);
+                        call.consumed(consumed)?;
+                    }
                 }
-                Err(error) => return Err(error.into()),
             }
         }
-        let files = asking.files(&session).await;
-        later.answer(asking.answers(self.name(), &reply.observations, files))?;
+        if observable.is_some() && !ids.is_empty() {
+            let files = asking.files(&session).await;
+            later.answer(asking.answers(self.name(), &reply.observations, files))?;
+        }
         Ok(if reply.has_changed { Outcome::Done } else { Outcome::Unchanged })
     }
 }

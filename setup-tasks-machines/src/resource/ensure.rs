@@ -9,7 +9,7 @@ use setup_tasks::observer::{Answer, Observed, Question};
 use setup_tasks::run::FileChange;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{HasMachine, Outcome, Result, TaskContext};
-use setup_tasks_agent::protocol::Texts;
+use setup_tasks_agent::protocol::{Change, Texts};
 use setup_tasks_agent::resource::Resource;
 
 use super::ResourceList;
@@ -49,7 +49,10 @@ use crate::machine::Machine;
 /// }
 /// ```
 #[must_use = "a task does nothing until it is a constant of a model"]
-pub struct Ensure<T, R>(Recipe<T, R>);
+pub struct Ensure<T, R> {
+    recipe: Recipe<T, R>,
+    is_undone: bool,
+}
 
 enum Recipe<T, R> {
     One(fn(&T) -> R),
@@ -60,23 +63,29 @@ enum Recipe<T, R> {
 impl<T, R: Resource> Ensure<T, R> {
     /// Returns a task for one resource.
     pub const fn new(recipe: fn(&T) -> R) -> Self {
-        Self(Recipe::One(recipe))
+        Self { recipe: Recipe::One(recipe), is_undone: false }
     }
 
     /// Returns a task for several resources, which are applied in their order.
     pub const fn all(recipe: fn(&T) -> Vec<R>) -> Self {
-        Self(Recipe::All(recipe))
+        Self { recipe: Recipe::All(recipe), is_undone: false }
     }
 
     /// Returns a task for a resource that depends on the context. The recipe returns `None` if it needs something that an earlier task
     /// creates. It is then called again after that task.
     pub const fn with(recipe: fn(&T, &TaskContext) -> Result<Option<R>>) -> Self {
-        Self(Recipe::Optional(recipe))
+        Self { recipe: Recipe::Optional(recipe), is_undone: false }
+    }
+
+    /// Takes the resources away again when the object is brought down. Otherwise they stay. The recipe then needs the type of its
+    /// parameter: `Ensure::new(|web: &Self| …).undone()`.
+    pub const fn undone(self) -> Self {
+        Self { is_undone: true, ..self }
     }
 
     /// Returns the resources, or `None` if they cannot be made yet.
     fn list(&self, model: &T, cx: &TaskContext) -> Result<Option<ResourceList>> {
-        Ok(match self.0 {
+        Ok(match self.recipe {
             Recipe::One(recipe) => Some(ResourceList::of([recipe(model)])),
             Recipe::All(recipe) => Some(ResourceList::of(recipe(model))),
             Recipe::Optional(recipe) => recipe(model, cx)?.map(|resource| ResourceList::of([resource])),
@@ -135,7 +144,17 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
         {
             return Ok(Outcome::Unchanged);
         }
-        machine.apply(cx, &list).await
+        machine.apply(cx, &list, Change::Apply).await
+    }
+
+    fn has_undo(&self) -> bool {
+        self.is_undone
+    }
+
+    async fn undo(&self, model: &T, cx: &TaskContext) -> Result<()> {
+        // A resource that could not be made was not applied either.
+        let Some(list) = self.list(model, cx)? else { return Ok(()) };
+        model.machine().apply(cx, &list.reversed(), Change::Undo).await.map(drop)
     }
 }
 

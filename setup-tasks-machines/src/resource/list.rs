@@ -34,6 +34,11 @@ impl ResourceList {
         &self.0
     }
 
+    /// Returns the list from its end to its beginning.
+    pub(crate) fn reversed(self) -> Self {
+        Self(self.0.into_iter().rev().collect())
+    }
+
     /// Returns whether a resource is an action, which has no state.
     pub(crate) fn has_actions(&self) -> bool {
         self.0.iter().any(|listed| listed.is_action)

@@ -23,6 +23,9 @@ pub(crate) enum Asked {
 /// The data of an answer: the differences of all resources of the question.
 pub(super) type Found = Vec<Difference>;
 
+/// The greatest number of resources of one call. The agent accepts lists of twice this length.
+pub(super) const RESOURCES_AT_ONCE: usize = 8 << 10;
+
 /// The observations of a call, by resource.
 pub(super) type Observations = HashMap<ResourceId, Result<Found, Failure>>;
 
@@ -50,17 +53,20 @@ impl Observer for Machine {
 
 /// Observes resources.
 pub(super) async fn observe(session: &Session, resources: Vec<ResourceId>) -> Result<Observations, MachineError> {
-    let mut call = session.call(Call::Observe { resources }).await?;
     let mut observations = Observations::new();
-    loop {
-        match call.next().await? {
-            ToController::Observed { resource, observation, .. } => {
-                observations.insert(resource, observation);
+    for resources in resources.chunks(RESOURCES_AT_ONCE) {
+        let mut call = session.call(Call::Observe { resources: resources.to_vec() }).await?;
+        loop {
+            match call.next().await? {
+                ToController::Observed { resource, observation, .. } => {
+                    observations.insert(resource, observation);
+                }
+                ToController::Answer { .. } => break,
+                _ => {}
             }
-            ToController::Answer { .. } => return Ok(observations),
-            _ => {}
         }
     }
+    Ok(observations)
 }
 
 /// Questions whose resources the agent knows.

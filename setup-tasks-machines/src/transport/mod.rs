@@ -72,6 +72,16 @@ impl Transport {
         })
     }
 
+    /// Returns whether an exit code is that of the way itself, and not of the program on the machine.
+    pub(crate) fn failed_with(&self, code: Option<i32>) -> bool {
+        match self {
+            Self::Ssh(_) => code == Some(255),
+            Self::Local => matches!(code, Some(126 | 127)),
+            // These are the codes of env, nsenter, chroot and docker.
+            Self::Exec(_) => matches!(code, Some(1 | 125..=127 | 255)),
+        }
+    }
+
     /// Returns whether the connection can be cut while both ends run.
     pub(crate) fn can_be_cut(&self) -> bool {
         !matches!(self, Self::Local)

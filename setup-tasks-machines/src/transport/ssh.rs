@@ -61,7 +61,8 @@ impl Ssh {
             let socket = runtime_dir()?.join(self.socket_name(&config));
             is_reused = socket.exists();
             command.args(["-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o"]);
-            command.arg(format!("ControlPath={}", socket.display()));
+            // A percent sign would begin a token of the configuration.
+            command.arg(format!("ControlPath={}", socket.display().to_string().replace('%', "%%")));
         }
         command.arg("--").arg(destination).arg(format!("exec {}", quote_all(argv)));
         Ok((command, is_reused))

@@ -102,6 +102,13 @@ pub trait FilesystemAccess: Sync {
         cx: &TaskContext,
     ) -> impl Future<Output = Result<Self::Filesystem>> + Send;
 }
+impl<T> FilesystemAccess for T
+where
+    T: HasMachine + Sync,
+    T::Machine: Filesystem + Clone,
+{
+    type Filesystem = T::Machine;
+}
 
 // setup_tasks_templates::InstallError
 #[derive(Debug, thiserror::Error)]
