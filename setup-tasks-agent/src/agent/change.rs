@@ -14,6 +14,9 @@ use crate::protocol::{
 };
 use crate::resource::{AnyResource, decode};
 
+/// The greatest number of differences in a message.
+const MAX_DIFFERENCES: usize = 5_000;
+
 /// Observes resources, and sends one message per resource.
 pub(super) fn observe(work: &Work, open: &OpenCall, resources: &[ResourceId]) -> Result<Answer> {
     let mut far = open.far();
@@ -42,7 +45,17 @@ fn observe_one(resource: &dyn AnyResource, far: &mut Far) -> Result<Vec<Differen
     if resource.is_action() {
         return Ok(Vec::new());
     }
-    caught("observe it", || resource.observe(far)).map_err(|failure| named(resource, failure))
+    caught("observe it", || resource.observe(far)).map(limited).map_err(|failure| named(resource, failure))
+}
+
+/// Replaces the end of a long list by its length.
+fn limited(mut differences: Vec<Difference>) -> Vec<Difference> {
+    let surplus = differences.len().saturating_sub(MAX_DIFFERENCES);
+    if surplus > 0 {
+        differences.truncate(MAX_DIFFERENCES);
+        differences.push(Difference::new("further differences", surplus.to_string()));
+    }
+    differences
 }
 
 /// Sends an observation. If it is too long, its texts are left out.
@@ -51,8 +64,12 @@ fn send_observed(open: &OpenCall, resource: ResourceId, observation: Result<Vec<
     let Err(FrameError::TooLong) = open.outbox.send(&message(observation.clone())) else { return };
     let shortened = observation.map(without_texts);
     if open.outbox.send(&message(shortened)).is_err() {
-        open.send(&message(Err(Failure::new("observe it", Cause::Refused("it has too many differences".into())))));
+        open.send(&message(Err(too_long("observe it"))));
     }
+}
+
+fn too_long(tried: &str) -> Failure {
+    Failure::new(tried, Cause::Refused("its texts are too long for a message".into()))
 }
 
 fn without_texts(mut differences: Vec<Difference>) -> Vec<Difference> {
@@ -115,7 +132,9 @@ fn change_one(
             Outcome::Changed(differences) => Outcome::Changed(without_texts(differences)),
             other => other,
         });
-        open.send(&message(shortened));
+        if open.outbox.send(&message(shortened)).is_err() {
+            open.send(&message(Err(too_long("report the change"))));
+        }
     }
     failed.map_or(Ok(()), Err)
 }
@@ -130,9 +149,9 @@ fn bring(resource: &dyn AnyResource, far: &mut Far) -> Result<Outcome> {
     far.forget_shared();
     let after = resource.observe(far)?;
     if after.is_empty() {
-        return Ok(Outcome::Changed(before));
+        return Ok(Outcome::Changed(limited(before)));
     }
-    Err(Failure::new("bring it into its state", Cause::StillDiffers(without_texts(after))))
+    Err(Failure::new("bring it into its state", Cause::StillDiffers(without_texts(limited(after)))))
 }
 
 fn named(resource: &dyn AnyResource, failure: Failure) -> Failure {

@@ -199,7 +199,10 @@ impl Connection {
             open.refuse_input();
             open.data.close();
             calls.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
-            open.send(&ToController::Answer { id, answer });
+            if open.outbox.send(&ToController::Answer { id, answer }).is_err() {
+                let failure = Failure::new("answer the call", Cause::Protocol("the answer is too long".into()));
+                open.send(&ToController::Answer { id, answer: Answer::Failed(failure) });
+            }
         }));
         Ok(())
     }

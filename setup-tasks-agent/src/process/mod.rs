@@ -6,6 +6,7 @@ mod output;
 
 use std::io;
 use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::thread;
@@ -47,7 +48,8 @@ where
 {
     let group = Group::new().map_err(|error| io::Error::other(format!("/bin/sh does not start: {error}")))?;
     group.adopt(&mut command);
-    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+    let mut child = child.map_err(|error| missing_or(error, &command))?;
     let (events, received) = mpsc::channel();
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     if let Some(stdin) = stdin {
@@ -67,6 +69,19 @@ where
     let _registered = limits.cancel.on_cancel(move || drop(events.send(Event::Cancelled)));
     Watch { group, limits, received, deadline: limits.timeout.map(|timeout| Instant::now() + timeout), outputs: 2 }
         .wait()
+}
+
+/// Returns that a program is missing, instead of the error of a directory in `PATH` that this user cannot read.
+fn missing_or(error: io::Error, command: &Command) -> io::Error {
+    let program = Path::new(command.get_program());
+    let path = command.get_envs().find(|(name, _)| *name == "PATH").and_then(|(_, path)| path.map(ToOwned::to_owned));
+    let is_searched = program.components().count() == 1 && !program.is_absolute();
+    let is_found =
+        || std::env::split_paths(&path.unwrap_or_default()).any(|directory| directory.join(program).exists());
+    if error.kind() == io::ErrorKind::PermissionDenied && is_searched && !is_found() {
+        return io::ErrorKind::NotFound.into();
+    }
+    error
 }
 
 /// The wait for the end of a program.

@@ -145,6 +145,21 @@ fn an_unknown_kind_and_malformed_fields_are_failures_of_the_resource() {
     assert_eq!(observed[2].1, Err("cannot find a resource: the resource 2 was not declared".into()));
 }
 
+#[test]
+fn a_long_list_of_differences_is_cut_and_a_long_failure_replaced() {
+    let root = tempfile::tempdir().unwrap();
+    let mut client = Client::in_directory(root.path());
+    let tree = (0..6_000).fold(crate::resources::Tree::at("/t"), |tree, name| tree.file(name.to_string(), "", 0o644));
+    let (tree, odd) = (client.declare(0, &tree), client.declare(1, &Odd::LongFailure));
+    let call = client.call(Call::Observe { resources: vec![tree, odd] });
+    let observed = client.end(call).observed();
+    let differences = observed[0].1.as_ref().unwrap();
+    assert_eq!((differences.len(), &*differences[5_000]), (5_001, "further differences: 1001"));
+    assert_eq!(observed[1].1, Err("cannot observe it: its texts are too long for a message".into()));
+    let call = client.call(Call::Apply(apply(&[odd])));
+    assert_eq!(client.end(call).failure(), "cannot answer the call: the answer is too long");
+}
+
 /// A resource that misbehaves.
 #[derive(Serialize, Deserialize)]
 enum Odd {
@@ -152,6 +167,7 @@ enum Odd {
     NeverDone,
     /// Waits for its cancellation.
     Waits,
+    LongFailure,
 }
 
 impl Resource for Odd {
@@ -164,6 +180,7 @@ impl Resource for Odd {
     fn observe(&self, _: &mut Far) -> Result<Vec<Difference>> {
         match self {
             Self::PanicsWithSecret => panic!("the password is hunter2"),
+            Self::LongFailure => Err(Failure::new("x".repeat(5 << 20), Cause::Cancelled)),
             Self::NeverDone | Self::Waits => Ok(vec![Difference::new("odd", "as before")]),
         }
     }
