@@ -23,6 +23,7 @@ pages! {
     templates = "how-to/templates.md";
     commands = "how-to/commands.md";
     machines = "how-to/machines.md";
+    resources = "how-to/resources.md";
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";

@@ -181,18 +181,21 @@ impl Far {
         let old = old.filter(|old| old.kind == Kind::File);
         let mut draft = Draft::new(place)?;
         source.copy_to(draft.file())?;
-        let attributes = Attributes {
-            mode: attributes.mode.or(old.as_ref().map(|old| old.mode)).or(Some(NEW_FILE)),
-            uid: attributes.uid.or(old.as_ref().map(|old| old.uid)),
-            gid: attributes.gid.or(old.as_ref().map(|old| old.gid)),
-        };
+        let kept =
+            Attributes { mode: None, uid: old.as_ref().map(|old| old.uid), gid: old.as_ref().map(|old| old.gid) };
+        let mode = attributes.mode.or(old.map(|old| old.mode)).or(Some(NEW_FILE));
         if self.base.owners.is_some() {
-            draft.set(Attributes { mode: attributes.mode, ..Attributes::default() })?;
+            draft.set(Attributes { mode, ..Attributes::default() })?;
             let inode = inode_of(draft.file())?;
-            self.remember(inode, attributes, (0, 0));
-        } else {
-            draft.set(attributes)?;
+            self.remember(inode, attributes, (kept.uid.unwrap_or(0), kept.gid.unwrap_or(0)));
+            return Ok(draft);
         }
+        match draft.set(kept) {
+            // An ordinary user cannot give the file back to its former owner, and nobody requested it.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {}
+            done => done?,
+        }
+        draft.set(Attributes { mode, ..attributes })?;
         Ok(draft)
     }
 
