@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::config::{Config, ConfigError};
 use crate::error_help;
@@ -110,42 +110,65 @@ fn is_normal(subdir: &str) -> bool {
 /// The directories of one object, which are created on first use.
 #[derive(Debug)]
 pub(crate) struct Paths {
+    config: Arc<Config>,
     stamp: LazyDir,
     state: LazyDir,
     log: LazyDir,
-    subdir: Box<str>,
     /// The error of the object's own configuration, if it cannot be used.
     config_error: Option<ConfigError>,
 }
 
-/// A directory that is created on first use.
+/// A directory that is created on first use. Its path is computed on first use, too: most objects use one of their three
+/// directories. The figure is under "Measured changes" in `docs/src/internals/performance.md`.
 #[derive(Debug)]
 struct LazyDir {
-    /// The configured directory.
-    root: PathBuf,
-    path: PathBuf,
+    /// Returns the configured directory, as it is configured.
+    configured: fn(&Config) -> &Path,
+    subdir: Arc<str>,
+    path: OnceLock<PathBuf>,
     /// The identity of the configured directory, once the object's directory was created in this
     /// process.
     identity: OnceLock<Identity>,
 }
 
 impl LazyDir {
-    fn new(root: PathBuf, subdir: &str) -> Self {
-        Self { path: root.join(subdir), root, identity: OnceLock::new() }
+    fn new(configured: fn(&Config) -> &Path, subdir: Arc<str>) -> Self {
+        Self { configured, subdir, path: OnceLock::new(), identity: OnceLock::new() }
+    }
+
+    /// Returns the configured directory.
+    fn root(&self, config: &Config) -> PathBuf {
+        config.base_dir.join((self.configured)(config))
+    }
+
+    fn path(&self, config: &Config) -> &Path {
+        self.path.get_or_init(|| {
+            let parts = [&config.base_dir, (self.configured)(config), Path::new(&*self.subdir)];
+            let mut path = PathBuf::with_capacity(parts.iter().map(|part| part.as_os_str().len() + 1).sum());
+            parts.iter().for_each(|part| path.push(part));
+            path
+        })
     }
 
     /// Creates the directory unless it exists, and records that it is used.
-    fn make(&self, subdir: &str, roots: &Roots) -> Result<(), PathError> {
-        let identity = roots.make_closed(&self.root, subdir).map_err(|source| self.not_created(source))?;
-        self.note_use(identity);
+    fn make(&self, config: &Config, roots: &Roots) -> Result<(), PathError> {
+        let made = roots.make_closed(&self.root(config), &self.subdir);
+        self.note_use(made.map_err(|source| self.not_created(config, source))?);
         Ok(())
     }
 
     /// Opens the directory, creates it if it is missing, and records that it is used.
-    fn open(&self, subdir: &str, roots: &Roots) -> Result<PrivateDir, PathError> {
-        let (directory, identity) = roots.make(&self.root, subdir).map_err(|source| self.not_created(source))?;
+    fn open(&self, config: &Config, roots: &Roots) -> Result<PrivateDir, PathError> {
+        let made = roots.make(&self.root(config), &self.subdir);
+        let (directory, identity) = made.map_err(|source| self.not_created(config, source))?;
         self.note_use(identity);
         Ok(directory)
+    }
+
+    /// Opens the directory if it exists.
+    fn find(&self, config: &Config) -> io::Result<Option<PrivateDir>> {
+        let root = PrivateDir::open(&self.root(config))?;
+        root.map_or(Ok(None), |root| root.find(&*self.subdir))
     }
 
     fn note_use(&self, root: Identity) {
@@ -153,49 +176,47 @@ impl LazyDir {
         let _ = self.identity.set(root);
     }
 
-    fn not_created(&self, source: io::Error) -> PathError {
-        PathError::Io { action: "create the directory", path: self.path.clone(), source }
+    fn not_created(&self, config: &Config, source: io::Error) -> PathError {
+        PathError::Io { action: "create the directory", path: self.path(config).to_owned(), source }
     }
 
-    fn check(&self) -> Result<(), PathError> {
-        match self.identity.get() {
-            Some(identity) if !is_in_place(&self.root, *identity) => Err(PathError::Moved { path: self.root.clone() }),
-            _ => Ok(()),
-        }
+    fn check(&self, config: &Config) -> Result<(), PathError> {
+        let Some(identity) = self.identity.get() else { return Ok(()) };
+        let path = self.root(config);
+        if is_in_place(&path, *identity) { Ok(()) } else { Err(PathError::Moved { path }) }
     }
 }
 
 impl Paths {
     /// Returns the directories of an object, which are created on first use. `is_checked` is true
     /// for a configuration that was validated when it was loaded.
-    pub(crate) fn new(config: &Config, subdir: &str, is_checked: bool) -> Self {
-        let under = |root: PathBuf| LazyDir::new(root, subdir);
-        let config_error = if is_checked { None } else { config.clone().validated().err() };
-        let (stamp, state, log) = (under(config.cache_dir()), under(config.state_dir()), under(config.log_dir()));
-        Self { stamp, state, log, subdir: subdir.into(), config_error }
+    pub(crate) fn new(config: Arc<Config>, subdir: &Arc<str>, is_checked: bool) -> Self {
+        let config_error = if is_checked { None } else { (*config).clone().validated().err() };
+        Self { config_error, ..Self::at(config, [subdir, subdir, subdir].map(Arc::clone)) }
     }
 
     /// Returns directories that a plan reads, each at a subdir of its own: those for the cache, for
     /// the state and for logs.
-    pub(crate) fn at(config: &Config, [stamp, state, log]: [&str; 3]) -> Self {
-        let under = LazyDir::new;
-        let (stamp, state) = (under(config.cache_dir(), stamp), under(config.state_dir(), state));
-        Self { stamp, state, log: under(config.log_dir(), log), subdir: log.into(), config_error: None }
+    pub(crate) fn at(config: Arc<Config>, [stamp, state, log]: [Arc<str>; 3]) -> Self {
+        let stamp = LazyDir::new(|config| &config.cache_dir, stamp);
+        let state = LazyDir::new(|config| &config.state_dir, state);
+        let log = LazyDir::new(|config| &config.log_dir, log);
+        Self { config, stamp, state, log, config_error: None }
     }
 
     /// Returns the stamp path without creating it.
     pub(crate) fn stamp_path(&self) -> &Path {
-        &self.stamp.path
+        self.stamp.path(&self.config)
     }
 
     /// Returns the state path without creating it.
     pub(crate) fn state_path(&self) -> &Path {
-        &self.state.path
+        self.state.path(&self.config)
     }
 
     /// Returns the log path without creating it.
     pub(crate) fn log_path(&self) -> &Path {
-        &self.log.path
+        self.log.path(&self.config)
     }
 
     pub(crate) fn stamp(&self, roots: &Roots) -> Result<&Path, PathError> {
@@ -213,21 +234,20 @@ impl Paths {
     /// Opens the log directory, and creates it if it is missing.
     pub(crate) fn open_log(&self, roots: &Roots) -> Result<PrivateDir, PathError> {
         self.check_config()?;
-        self.log.open(&self.subdir, roots)
+        self.log.open(&self.config, roots)
     }
 
     /// Opens the log directory if it exists.
     pub(crate) fn find_log(&self) -> io::Result<Option<PrivateDir>> {
-        let root = PrivateDir::open(&self.log.root)?;
-        root.map_or(Ok(None), |root| root.find(&*self.subdir))
+        self.log.find(&self.config)
     }
 
-    fn get<'p>(&self, lazy: &'p LazyDir, roots: &Roots) -> Result<&'p Path, PathError> {
+    fn get<'p>(&'p self, lazy: &'p LazyDir, roots: &Roots) -> Result<&'p Path, PathError> {
         if lazy.identity.get().is_none() {
             self.check_config()?;
-            lazy.make(&self.subdir, roots)?;
+            lazy.make(&self.config, roots)?;
         }
-        Ok(&lazy.path)
+        Ok(lazy.path(&self.config))
     }
 
     fn check_config(&self) -> Result<(), PathError> {
@@ -236,18 +256,21 @@ impl Paths {
 
     /// Returns an error if a directory that was used is no longer in its place.
     pub(crate) fn check(&self) -> Result<(), PathError> {
-        [&self.stamp, &self.state, &self.log].into_iter().try_for_each(LazyDir::check)
+        [&self.stamp, &self.state, &self.log].into_iter().try_for_each(|lazy| lazy.check(&self.config))
     }
 
     /// Returns whether the stamp path holds more than the directories `keep`, which belong to other
     /// objects and are relative to it.
     pub(crate) fn has_cache(&self, keep: &[PathBuf]) -> Result<bool, PathError> {
         let look = || -> io::Result<bool> {
-            let Some(cache) = PrivateDir::open(&self.stamp.root)? else { return Ok(false) };
-            let Some(directory) = cache.find(&*self.subdir)? else { return Ok(false) };
+            let Some(directory) = self.stamp.find(&self.config)? else { return Ok(false) };
             directory.has_own(&keep.iter().map(PathBuf::as_path).collect::<Vec<_>>())
         };
-        look().map_err(|source| PathError::Io { action: "read the directory", path: self.stamp.path.clone(), source })
+        look().map_err(|source| PathError::Io {
+            action: "read the directory",
+            path: self.stamp_path().to_owned(),
+            source,
+        })
     }
 
     /// Removes everything under the stamp path except the directories `keep`, which belong to other
@@ -255,11 +278,10 @@ impl Paths {
     pub(crate) fn clear(&self, keep: &[PathBuf]) -> Result<(), PathError> {
         self.check_config()?;
         let clear = || -> io::Result<()> {
-            let Some(cache) = PrivateDir::open(&self.stamp.root)? else { return Ok(()) };
-            let Some(directory) = cache.find(&*self.subdir)? else { return Ok(()) };
+            let Some(directory) = self.stamp.find(&self.config)? else { return Ok(()) };
             directory.clear(&keep.iter().map(PathBuf::as_path).collect::<Vec<_>>())
         };
-        clear().map_err(|source| PathError::Io { action: "clear", path: self.stamp.path.clone(), source })
+        clear().map_err(|source| PathError::Io { action: "clear", path: self.stamp_path().to_owned(), source })
     }
 }
 

@@ -184,7 +184,7 @@ impl ObjectCore {
     }
 
     /// Returns the configuration of the nearest injector. It is looked up once.
-    pub(crate) fn config(&self) -> &Config {
+    pub(crate) fn config(&self) -> &Arc<Config> {
         self.config.get_or_init(|| match self.injector.nearest().get_now(&InjectionKey::<Config>::of()) {
             Ok(Some(config)) => absolute(config),
             Ok(None) => self.layout.shared_config(),
@@ -228,8 +228,8 @@ impl ObjectCore {
         }
         self.paths.get_or_init(|| {
             let config = self.config();
-            let is_layouts = std::ptr::eq(config, self.layout.config());
-            Box::new(Paths::new(config, &self.subdir, is_layouts))
+            let is_layouts = std::ptr::eq(Arc::as_ptr(config), self.layout.config());
+            Box::new(Paths::new(config.clone(), &self.subdir, is_layouts))
         })
     }
 

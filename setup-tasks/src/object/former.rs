@@ -253,8 +253,8 @@ impl ObjectCore {
 impl Paths {
     /// Returns the directories of an object whose move from another subdir is not complete. Each is
     /// the old one if it still has files besides the directories `keep`.
-    fn before(config: &Config, subdir: &str, from: &str, keep: &[PathBuf]) -> Self {
-        let place = |root: PathBuf| if has_own(&root, from, keep) { from } else { subdir };
-        Self::at(config, [config.cache_dir(), config.state_dir(), config.log_dir()].map(place))
+    fn before(config: &Arc<Config>, subdir: &Arc<str>, from: &Arc<str>, keep: &[PathBuf]) -> Self {
+        let place = |root: PathBuf| if has_own(&root, from, keep) { from.clone() } else { subdir.clone() };
+        Self::at(config.clone(), [config.cache_dir(), config.state_dir(), config.log_dir()].map(place))
     }
 }
