@@ -13,7 +13,7 @@ use setup_tasks::fleet::FleetError;
 use setup_tasks::run::RunError;
 use setup_tasks::{Layout, Result};
 
-use crate::args::{Command, RunArgs};
+use crate::args::{Command, ReviewArgs, RunArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
@@ -120,7 +120,7 @@ impl<O> Session<O> {
     ///
     /// If the run cannot start. A failure within the run is printed and shows in the exit code.
     pub async fn up(&self) -> Result<ExitCode> {
-        Ok(commands::up::up(&self.layout, &self.args).await?.into())
+        Ok(commands::up::up(&self.layout, &self.args, &ReviewArgs::default()).await?.into())
     }
 }
 
@@ -292,8 +292,10 @@ impl<O: Args + 'static> App<O> {
         let look = || Layout::open_to_plan(build);
         let open = |dry_run| if dry_run { look() } else { build() };
         Ok(match Command::from_arg_matches(matches)? {
-            Command::Up { args } => commands::up::up(&open(args.dry_run)?, &args).await?,
-            Command::Plan { args, exit_code } => commands::plan::plan(&look()?, &args, exit_code).await?,
+            Command::Up { args, review } => commands::up::up(&open(args.dry_run)?, &args, &review).await?,
+            Command::Plan { args, exit_code, output } => {
+                commands::plan::plan(&look()?, &args, exit_code, output.as_deref()).await?
+            }
             Command::Down(args) => commands::down::down(&open(args.plan)?, &args).await?,
             Command::Why { target, verify } => commands::why::why(&look()?, &target, verify).await?,
             Command::List { json } => commands::list::list(&look()?, json)?,

@@ -20,14 +20,19 @@ pub(crate) enum Command {
     Up {
         #[command(flatten)]
         args: RunArgs,
+        #[command(flatten)]
+        review: ReviewArgs,
     },
     /// Show which tasks would run and why, and change nothing
     Plan {
         #[command(flatten)]
         args: RunArgs,
-        /// Exit with code 3 if a task would run
+        /// Exit with code 3 if a task would or may run
         #[arg(long)]
         exit_code: bool,
+        /// Save the plan in this file, for `up --plan FILE`
+        #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
     },
     /// Undo the tasks of objects in reverse order, dependents first
     Down(DownArgs),
@@ -152,6 +157,24 @@ pub(crate) struct RunArgs {
     pub(crate) filter: FilterArgs,
 }
 
+/// The review of a run before it begins.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct ReviewArgs {
+    /// Show the plan, and ask before anything runs
+    #[arg(long, conflicts_with_all = ["json", "dry_run"])]
+    pub(crate) ask: bool,
+    /// Run exactly what a plan contains that `plan -o FILE` saved
+    #[arg(
+        long,
+        value_name = "FILE",
+        value_hint = ValueHint::FilePath,
+        conflicts_with_all = [
+            "objects", "dry_run", "verify", "force", "exclude", "types", "groups", "tags", "include",
+        ]
+    )]
+    pub(crate) plan: Option<PathBuf>,
+}
+
 /// How tasks are executed and how progress is reported.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct ExecArgs {
@@ -263,6 +286,22 @@ pub(crate) enum GraphFormat {
     Svg,
 }
 
+impl ExecArgs {
+    /// Sets the way in which a fleet is executed.
+    pub(crate) fn apply(&self, mut fleet: FleetRun) -> FleetRun {
+        if let Some(jobs) = self.jobs {
+            fleet = fleet.jobs(jobs.get());
+        }
+        if self.fail_fast {
+            fleet = fleet.fail_fast();
+        }
+        if let Some(size) = self.batch {
+            fleet = fleet.batch(size.get()).max_failures(self.max_failures.unwrap_or_default());
+        }
+        fleet
+    }
+}
+
 impl RunArgs {
     /// Returns the selected fleet.
     ///
@@ -276,15 +315,7 @@ impl RunArgs {
         if *verify {
             fleet = fleet.verify();
         }
-        if let Some(jobs) = exec.jobs {
-            fleet = fleet.jobs(jobs.get());
-        }
-        if exec.fail_fast {
-            fleet = fleet.fail_fast();
-        }
-        if let Some(size) = exec.batch {
-            fleet = fleet.batch(size.get()).max_failures(exec.max_failures.unwrap_or_default());
-        }
+        fleet = exec.apply(fleet);
         fleet = filter.exclude.iter().fold(fleet, FleetRun::exclude);
         fleet = filter.types.iter().fold(fleet, FleetRun::of_type_named);
         fleet = filter.groups.iter().fold(fleet, FleetRun::group);
@@ -297,8 +328,9 @@ impl RunArgs {
             objects.iter().fold(fleet, FleetRun::include)
         };
         if *diff {
-            fleet = fleet.diff();
-        } else if *dry_run {
+            fleet = fleet.show_changes();
+        }
+        if *dry_run {
             fleet = fleet.dry_run();
         }
         Ok(fleet)

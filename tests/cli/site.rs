@@ -218,6 +218,26 @@ impl Scripted {
     }
 }
 
+/// A model whose first task depends on the file `mess`, and changes nothing if a file `same` exists.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "floor")]
+struct Floor;
+
+#[setup_tasks]
+impl Floor {
+    #[setup_task("Sweep the floor", hash = mess)]
+    fn sweep(&self) -> Result<Outcome> {
+        Ok(if std::fs::exists("same")? { Outcome::Unchanged } else { Outcome::Done })
+    }
+
+    #[setup_task("Wax the floor")]
+    fn wax(&self) {}
+
+    fn mess(&self) -> String {
+        std::fs::read_to_string("mess").unwrap_or_default()
+    }
+}
+
 /// A model whose task fails in each of its attempts.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "flaky")]
@@ -321,6 +341,9 @@ fn build_layout() -> Result<Layout> {
     }
     if let Ok(text) = std::fs::read_to_string("leak") {
         layout.add(Leaky { _password: Secret::new(std::fs::read_to_string("password")?), text })?;
+    }
+    if std::fs::exists("mess")? {
+        layout.add(Floor)?;
     }
     if std::fs::exists("flaky")? {
         layout.add(Flaky)?;

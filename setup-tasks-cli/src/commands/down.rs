@@ -84,7 +84,7 @@ pub(crate) async fn down(layout: &Layout, args: &DownArgs) -> Result<Exit> {
         return show(layout, &planned, args).await;
     }
     if is_needed && !args.yes {
-        plan::tell(layout, &planned, false).await?;
+        plan::show(layout, &planned, false, &[]).await?;
         if !confirm(&question(&planned)).await? {
             note("nothing was brought down");
             return Ok(Exit::Failed);
@@ -99,7 +99,7 @@ async fn show(layout: &Layout, planned: &FleetReport, args: &DownArgs) -> Result
     if args.json {
         json(planned)?;
     } else {
-        plan::tell(layout, planned, false).await?;
+        plan::show(layout, planned, false, &[]).await?;
         up::tell(planned);
     }
     Ok(up::exit(planned))

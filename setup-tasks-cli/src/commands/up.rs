@@ -1,25 +1,50 @@
 //! The command `up`, which runs what must run.
 
-use setup_tasks::fleet::{FleetError, FleetReport, FleetRun, ObjectStatus};
+use setup_tasks::fleet::{FleetError, FleetPlan, FleetReport, FleetRun, ObjectResult, ObjectStatus};
+use setup_tasks::run::{TaskReport, TaskStatus};
 use setup_tasks::text::duration;
 use setup_tasks::{Layout, Result};
 
 use super::plan;
-use crate::args::RunArgs;
-use crate::exit::{Exit, UsageError};
+use crate::args::{ReviewArgs, RunArgs};
+use crate::exit::Exit;
 use crate::interrupt;
 use crate::output::{self, BAD, FAINT, GOOD, NAME, WOULD, error, note, printable};
 use crate::progress::Progress;
 
 /// Runs what must run. Failures are printed and show in the exit code.
-pub(crate) async fn up(layout: &Layout, args: &RunArgs) -> Result<Exit> {
-    if args.diff && !args.dry_run {
-        return Err(UsageError::new("a run shows no changes of files", "`plan --diff` shows what would change").into());
+pub(crate) async fn up(layout: &Layout, args: &RunArgs, review: &ReviewArgs) -> Result<Exit> {
+    if review.ask {
+        output::require_terminal("run the plan", "review it with `plan -o FILE`, and run it with `up --plan FILE`")?;
+    }
+    if let Some(file) = &review.plan {
+        return apply(layout, &FleetPlan::read(layout, file).await?, args, review.ask).await;
     }
     if !args.exec.json && (args.dry_run || layout.is_dry_run()) {
-        return plan::plan(layout, args, false).await;
+        return plan::plan(layout, args, false, None).await;
     }
-    run(layout, args.fleet(layout)?, args).await
+    let fleet = args.fleet(layout)?;
+    if review.ask { apply(layout, &fleet.plan().await?, args, true).await } else { run(layout, fleet, args).await }
+}
+
+/// Runs exactly the tasks of a plan. With `ask`, shows the plan and asks first.
+async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool) -> Result<Exit> {
+    let report = plan.report();
+    if ask || layout.is_dry_run() {
+        plan::show(layout, report, plan::with_texts(args), &[]).await?;
+        tell(report);
+        let is_work = |task: &TaskReport| !matches!(task.status, TaskStatus::UpToDate | TaskStatus::Drifted);
+        let has_work = report.objects.iter().flat_map(ObjectResult::leaves).any(is_work);
+        if layout.is_dry_run() || !report.is_success() || !has_work {
+            return Ok(exit(report));
+        }
+        if !output::confirm("run these tasks").await? {
+            note("nothing was run");
+            return Ok(Exit::Failed);
+        }
+    }
+    let fleet = args.exec.apply(plan.run());
+    run(layout, if args.diff { fleet.show_changes() } else { fleet }, args).await
 }
 
 /// Runs a fleet and reports its progress.

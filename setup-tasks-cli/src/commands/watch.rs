@@ -13,7 +13,7 @@ use setup_tasks::{Layout, Result, error_help};
 use tokio::sync::mpsc;
 
 use super::up;
-use crate::args::RunArgs;
+use crate::args::{ReviewArgs, RunArgs};
 use crate::exit::Exit;
 use crate::global::{Verbosity, verbosity};
 use crate::interrupt;
@@ -37,7 +37,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) ->
     };
     loop {
         // The watch starts before the run, so that no change during the run is missed.
-        if up::up(&layout, args).await? == Exit::Interrupted {
+        if up::up(&layout, args, &ReviewArgs::default()).await? == Exit::Interrupted {
             return Ok(Exit::Interrupted);
         }
         say(format!("{FAINT}watching {} for changes; Ctrl-C ends{FAINT:#}", watched.describe()));

@@ -10,7 +10,7 @@ use setup_tasks::{AnyObject, Layout, Reason, Result};
 use super::{plan, target, up};
 use crate::causes::{Cause, Causes, Certainty, When, clause, words};
 use crate::exit::Exit;
-use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, error, line, printable};
+use crate::output::{FAINT, GOOD, NAME, WOULD, ago, clock, diff, error, line, printable};
 
 /// Prints why tasks would run, or why they last ran.
 pub(crate) async fn why(layout: &Layout, name: &str, verify: bool) -> Result<Exit> {
@@ -25,7 +25,7 @@ pub(crate) async fn why(layout: &Layout, name: &str, verify: bool) -> Result<Exi
             "{NAME}{}{NAME:#} is retired: a run brings it down, and no task runs on it",
             printable(object.id())
         ));
-        plan::tell(layout, &plan, false).await?;
+        plan::show(layout, &plan, false, &[]).await?;
         up::tell(&plan);
         return Ok(up::exit(&plan));
     }
@@ -115,7 +115,7 @@ async fn tell(layout: &Layout, planned: &FleetReport, object: &AnyObject, task: 
         let because = reason.map(|reason| clause(reason, behind.first(), Tense::Present)).unwrap_or_default();
         line(format!("  {WOULD}would run{WOULD:#} because {}", printable(&because)));
         plan::differences(report);
-        reason.and_then(Reason::diff).iter().for_each(|text| plan::diff(text));
+        reason.and_then(Reason::diff).iter().for_each(|text| diff(text));
         chain(&behind);
         return Ok(());
     }

@@ -1,5 +1,6 @@
 //! Output for a person. Lines are printed above the progress bars.
 
+mod diff;
 mod error;
 mod handover;
 mod question;
@@ -20,10 +21,11 @@ use setup_tasks::text::printable_json;
 
 use crate::global::{Verbosity, verbosity};
 
+pub(crate) use diff::diff;
 pub(crate) use error::{error, failure, log_path};
 use handover::Held;
 pub(crate) use handover::follow_terminal;
-pub(crate) use question::confirm;
+pub(crate) use question::{confirm, require_terminal};
 pub(crate) use table::{Cell, hang, table, terminal_width};
 pub(crate) use text::{ago, clock, clock_time, near, printable, shown, time_of};
 

@@ -7,16 +7,21 @@ use tokio::sync::oneshot;
 
 use crate::exit::UsageError;
 
+/// Returns an error with this help if there is no terminal to ask at whether to do `what`.
+pub(crate) fn require_terminal(what: &str, help: &str) -> Result<()> {
+    if std::io::stdin().is_terminal() && std::io::stderr().is_terminal() {
+        return Ok(());
+    }
+    Err(UsageError::new(format!("cannot ask whether to {what}: there is no terminal"), help).into())
+}
+
 /// Asks whether to do `what`. Every answer other than `y` or `yes` is a no.
 ///
 /// # Errors
 ///
 /// If there is no terminal to ask at.
 pub(crate) async fn confirm(what: &str) -> Result<bool> {
-    if !std::io::stdin().is_terminal() || !std::io::stderr().is_terminal() {
-        let text = format!("cannot ask whether to {what}: there is no terminal");
-        return Err(UsageError::new(text, "add `--yes`").into());
-    }
+    require_terminal(what, "add `--yes`")?;
     // The error means that the question cannot be shown, and no answer comes.
     let _ = write!(anstream::stderr().lock(), "{what}? [y/N] ");
     let (answered, answer) = oneshot::channel();

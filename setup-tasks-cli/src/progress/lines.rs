@@ -9,7 +9,7 @@ use super::Columns;
 use super::outputs::Outputs;
 use crate::global::{Verbosity, verbosity};
 use crate::output::{
-    BAD, FAINT, GOOD, NAME, WOULD, failure, hang, line, log_path, note, printable, report, terminal_width,
+    BAD, diff, FAINT, GOOD, NAME, WOULD, failure, hang, line, log_path, note, printable, report, terminal_width,
 };
 
 /// Starts to print one line per event.
@@ -34,6 +34,10 @@ fn print(event: &Event, columns: Columns, has_output: bool) {
         }
         EventKind::TaskDrifted { what } => {
             say(WOULD, "drifted:", Reason::Drifted { what: what.clone() }.to_string());
+        }
+        EventKind::FileChanges { changes } => {
+            line(columns.line(event, WOULD, "changes files:", ""));
+            changes.iter().for_each(|change| diff(&change.unified()));
         }
         EventKind::TaskSkipped => say(FAINT, "skipped", String::new()),
         EventKind::TaskUndone { duration } => say(GOOD, "undone", format!("in {}", text::duration(*duration))),

@@ -20,6 +20,7 @@ pub use listen::{EventStream, Listening};
 use crate::decide::Reason;
 use crate::drift::Difference;
 use crate::report::{Undecided, micros};
+use crate::task::file_change::FileChange;
 use crate::stamp::Timestamp;
 
 /// An event of a task or an object.
@@ -152,6 +153,12 @@ pub enum EventKind {
     TaskWouldBeUndone,
     /// The task has no undo, and would lose its stamp if this were not a dry run.
     TaskWouldBeForgotten,
+    /// The task is about to change files, and the run
+    /// [shows changes](crate::fleet::FleetRun::show_changes).
+    FileChanges {
+        /// The changes, as far as the kind of the task can compute them.
+        changes: Vec<FileChange>,
+    },
     /// The task's hash or inputs changed while it ran, so the next run runs it again.
     ChangedWhileRunning,
     /// The run waits for another process that is running the object.

@@ -4,6 +4,7 @@ mod down;
 mod name;
 mod orphans;
 mod path;
+mod plan;
 mod prefetch;
 mod report;
 mod rolling;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 pub use down::FleetDown;
+pub use plan::{FleetPlan, PlanError};
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
 
 use crate::BoxFuture;
@@ -27,7 +29,7 @@ use crate::report::RunError;
 use crate::stamp::StampError;
 use crate::text::name_help;
 pub use crate::work::Stop;
-use crate::work::{CachePadded, FleetOptions, Mode, ObjectName, Stops, TaskName};
+use crate::work::{Approved, CachePadded, FleetOptions, Mode, ObjectName, Stops, TaskName};
 
 /// The default number of objects per processor that run at the same time.
 const OBJECTS_PER_PROCESSOR: usize = 8;
@@ -89,6 +91,10 @@ pub struct FleetRun {
     force_all: bool,
     only_forced: bool,
     stop: Option<Stop>,
+    /// Whether the reports of a dry run have digests of what the tasks depend on.
+    digests: bool,
+    /// The plan that the fleet applies.
+    approved: Option<Arc<Approved>>,
 }
 
 #[derive(Debug)]
@@ -189,6 +195,8 @@ impl FleetRun {
             force_all: false,
             only_forced: false,
             stop: None,
+            digests: false,
+            approved: None,
         }
     }
 
@@ -237,9 +245,15 @@ impl FleetRun {
 
     /// Runs no tasks, as [`dry_run`](Self::dry_run) does. The report also contains the changes that
     /// these tasks would make to files.
-    pub fn diff(mut self) -> Self {
+    pub fn diff(self) -> Self {
+        self.show_changes().dry_run()
+    }
+
+    /// Adds to the report the changes that tasks make to files, as far as their kinds can compute them
+    /// before they run. Each is an event, too, just before the task runs.
+    pub fn show_changes(mut self) -> Self {
         self.diff = true;
-        self.dry_run()
+        self
     }
 
     /// Verifies the results of tasks that are up to date otherwise: asks observers that are not
@@ -380,6 +394,8 @@ impl FleetRun {
             force,
             force_all: self.force_all,
             diff: self.diff,
+            digests: self.digests,
+            approved: self.approved.clone(),
             board: (self.verify || self.layout.config().verify).then(Arc::default),
             stop: Stops::new(self.layout.stop(), self.stop.clone()),
             since: SystemTime::now(),

@@ -383,6 +383,11 @@ impl ObjectCore {
         Ok(self.seen(self.stored(mode).await?))
     }
 
+    /// Returns a digest of records of the object under the private key.
+    pub(crate) fn records_digest(&self, records: &Records) -> Result<String, StampError> {
+        self.layout.texts().digest(records, false)
+    }
+
     /// Like [`load`](Self::load), for the holder of the object's lease, which may have read
     /// already. Also advances the clock to the latest time in the store, so that later stamps have
     /// later times than all existing ones.

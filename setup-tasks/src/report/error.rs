@@ -151,6 +151,22 @@ pub enum RunError {
         /// The reason.
         undecided: super::Undecided,
     },
+    /// A fleet applies a plan that does not contain the task.
+    #[error("task `{object}/{task}` must run now, and the plan does not contain it: {reason}")]
+    NotPlanned {
+        /// The object's id.
+        object: String,
+        /// The task's name.
+        task: &'static str,
+        /// The reason for which the task would run.
+        reason: Box<Reason>,
+    },
+    /// A fleet applies a plan, and the records of the object have changed since it was made.
+    #[error("the records of `{object}` have changed since the plan was made")]
+    NotAsPlanned {
+        /// The object's id.
+        object: String,
+    },
     /// A related object cannot be brought to ready.
     #[error(transparent)]
     Ready(#[from] crate::object::ReadyError),
@@ -239,6 +255,9 @@ impl RunError {
         match self {
             Self::Readonly { .. } => Some("take the readonly flag or key away first".into()),
             Self::DryRun { .. } => Some(DRY_RUN_HELP.into()),
+            Self::NotPlanned { .. } | Self::NotAsPlanned { .. } => {
+                Some("something changed after the plan was made; make a new plan, and review it".into())
+            }
             Self::Undo { .. } => Some("the tasks before it stay as they are; the next `down` continues here".into()),
             Self::Retired { .. } => Some("`layout.run()` brings it down; remove `retired` to bring it up again".into()),
             Self::DependsOnRetired { object, .. } => {

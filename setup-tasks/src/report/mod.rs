@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::task::file_change::FileChange;
 pub use error::{RelatedError, RunError};
@@ -69,13 +69,16 @@ pub struct TaskReport {
     /// task that would run.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub undecided: Option<Undecided>,
+    /// The digest of the texts and files that the task depends on, if the fleet requested it.
+    #[serde(skip)]
+    pub(crate) digest: Option<String>,
     /// The last change of the task, with which later tasks compare.
     #[serde(skip)]
     pub(crate) last_change: LastChange,
 }
 
 /// The status of a task in a report.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum TaskStatus {
@@ -230,6 +233,7 @@ impl TaskReport {
             subtasks: Vec::new(),
             changes: Vec::new(),
             undecided: None,
+            digest: None,
             last_change,
         }
     }

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use super::driver::Driver;
+use super::execute::DueTask;
 use super::lease_wait::{LeasePurpose, LeaseWaits};
 use super::rows::Frame;
 use super::scope::RunScope;
 use super::session::{Session, SessionStart};
-use crate::object::Permit;
+use crate::object::{DynObject, Permit};
 use crate::report::RunError;
+use crate::stamp::Records;
+use crate::work::FleetOptions;
 
 /// The rights of a run. Code that calls a task's method or writes a stamp needs a session, which a
 /// plan cannot have.
@@ -54,7 +57,38 @@ impl Access {
     }
 }
 
+/// Fails if the fleet applies a plan that was made with other records of the object.
+fn check_records(
+    object: &Arc<dyn DynObject>,
+    fleet: Option<&FleetOptions>,
+    records: &Records,
+) -> Result<(), RunError> {
+    let core = object.core();
+    match fleet.and_then(|fleet| fleet.approved.as_ref()?.records_at_begin(&core.id)) {
+        Some(planned) if core.records_digest(records)? != planned => {
+            Err(RunError::NotAsPlanned { object: core.id.to_string() })
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
 impl Driver<'_> {
+    /// Fails if the fleet applies a plan that does not contain the task. A task that another one runs
+    /// through its handle is a part of that one.
+    pub(super) fn check_approved(&self, due: &DueTask<'_>) -> Result<(), RunError> {
+        let RunScope { object, cx, caller, .. } = &self.scope;
+        let approved = cx.fleet.and_then(|fleet| fleet.approved.as_ref());
+        let Some(approved) = approved.filter(|_| caller.is_none() && !cx.mode.is_plan()) else { return Ok(()) };
+        let id = &object.core().id;
+        if approved.allows(id, due.name()) {
+            return Ok(());
+        }
+        let reason = Box::new(due.reason.clone());
+        let error = RunError::NotPlanned { object: id.to_string(), task: due.name(), reason };
+        self.emit_failure(due.frame, due.row, &error);
+        Err(error)
+    }
+
     /// Acquires the right to change the object for a task that must run. Requests a new walk if
     /// another process changed the records while this one waited.
     pub(super) async fn authorize(&mut self, frame: &Frame, task: &'static str) -> Result<Authorization, RunError> {
@@ -68,6 +102,7 @@ impl Driver<'_> {
         let RunScope { object, cx, .. } = &self.scope;
         match Box::pin(Session::begin_if_needed(object, permit, cx, purpose, waits)).await? {
             SessionStart::Session(begun, records) => {
+                check_records(object, cx.fleet, &records)?;
                 let begun = Arc::new(begun);
                 *session = Some(begun.clone());
                 if records == self.records.all {

@@ -318,11 +318,13 @@ impl Driver<'_> {
         if may_stop && self.scope.is_stop_requested() {
             return Err(RunError::Stopped { object: self.scope.object.core().id.to_string() });
         }
+        self.check_approved(&due)?;
         let session = match self.authorize(frame, due.name()).await? {
             Authorization::PlanOnly => return self.plan(frame, row, due.reason).await,
             Authorization::Restart => return Ok(Considered::Restart),
             Authorization::Session(session) => session,
         };
+        let changes = Box::pin(self.shown_changes(frame, row)).await;
         let Executed { end, duration } = self.execute(&session, &due).await?;
         let (status, time) = end.result(self.scope.object, &due)?;
         self.report_nested(frame);
@@ -330,7 +332,7 @@ impl Driver<'_> {
         self.pass_on(frame, row, change, || Cow::Borrowed(due.name()));
         let (name, description) = (due.name(), frame.object.describe(row));
         let report = TaskReport::up_to_date(name, description, change);
-        self.results.tasks.push(TaskReport { status, duration, reason: Some(due.reason), ..report });
+        self.results.tasks.push(TaskReport { status, duration, changes, reason: Some(due.reason), ..report });
         Ok(Considered::At(change))
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use super::driver::{Driver, Position};
 use super::helper_call::call_helper;
 use super::last_change::after_run;
+use super::probe::TaskProbe;
 use super::rows::Frame;
 use super::walk::Considered;
 use crate::decide::Reason;
@@ -16,7 +17,7 @@ use crate::event::EventKind;
 use crate::object::RowId;
 use crate::observer::ObservedTask;
 use crate::report::{RunError, TaskReport, TaskStatus, Undecided};
-use crate::stamp::Timestamp;
+use crate::stamp::{InputStamp, Timestamp};
 use crate::task::context::LazyContext;
 use crate::task::file_change::FileChange;
 use crate::work::{RequestedWork, WorkContext};
@@ -94,14 +95,33 @@ impl Driver<'_> {
         let change = self.change_by_run(frame, row, &reason, observed.as_ref()).await?;
         let mut report = self.report_of(frame, row, TaskStatus::WouldRun, change);
         report.reason = Some(reason);
-        if self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff) {
+        if self.shows_changes() {
             let requested = self.requested_work();
             match recording(self.scope.cx.work, requested.as_ref(), self.changes(frame, row, observed.as_ref())).await {
                 Ok(changes) => report.changes = changes,
                 Err(error) => report.undecided = Some(self.undecided_by(requested.as_ref(), &error).ok_or(error)?),
             }
         }
+        if self.scope.cx.fleet.is_some_and(|fleet| fleet.digests) {
+            report.digest = self.digest(frame, row).await?;
+        }
         Ok(self.add_report(frame, row, report))
+    }
+
+    /// Returns a digest of the hash text and the input files of a task that would run. A text that
+    /// cannot be known in advance counts as missing.
+    async fn digest(&self, frame: &Frame, row: RowId) -> Result<Option<String>, RunError> {
+        let (object, has) = (&frame.object, frame.object.features(row));
+        if has.completion || !(has.hash || has.inputs) {
+            return Ok(None);
+        }
+        let (entry, resources) = (self.records.get(has.stamp_name), self.position.contexts.resources());
+        let mode = self.scope.cx.mode;
+        let probe = TaskProbe { object, row, entry, resources, observation: None, mode };
+        let hash = recording(self.scope.cx.work, self.requested_work().as_ref(), probe.hash()).await.ok().flatten();
+        let inputs = probe.record_inputs().unwrap_or_default();
+        let inputs: Vec<_> = inputs.iter().map(InputStamp::content).collect();
+        Ok(Some(object.core().layout.texts().digest(&(hash, inputs), false)?))
     }
 
     fn report_of(&self, frame: &Frame, row: RowId, status: TaskStatus, change: LastChange) -> TaskReport {
@@ -165,6 +185,24 @@ impl Driver<'_> {
             Some(observed) => cx.with_observed(observed.clone()),
             None => cx,
         }
+    }
+
+    /// Returns whether the reports of the run contain changes to files.
+    fn shows_changes(&self) -> bool {
+        self.scope.options.diff || self.scope.cx.fleet.is_some_and(|fleet| fleet.diff)
+    }
+
+    /// Returns the changes that a task is about to make to files, if the run shows them. An error is
+    /// left to the task, which meets it, too.
+    pub(super) async fn shown_changes(&self, frame: &Frame, row: RowId) -> Vec<FileChange> {
+        if !self.shows_changes() {
+            return Vec::new();
+        }
+        let changes = self.changes(frame, row, None).await.unwrap_or_default();
+        if !changes.is_empty() {
+            self.emit(frame, row, || EventKind::FileChanges { changes: changes.clone() });
+        }
+        changes
     }
 
     /// Returns the changes that a task would make to files.

@@ -31,6 +31,11 @@ impl InputStamp {
         PathBuf::from(self.name().into_owned())
     }
 
+    /// Returns the path in its kept form, and the digest of the content.
+    pub(crate) fn content(&self) -> (&str, &[u8; 32]) {
+        (&self.path, &self.digest)
+    }
+
     pub(super) fn name(&self) -> Cow<'_, OsStr> {
         named(&self.path)
     }

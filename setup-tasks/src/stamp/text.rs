@@ -6,6 +6,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
+use serde::Serialize;
+
 use super::StampError;
 use super::contents::KEYED;
 use crate::fs::WholeFile;
@@ -42,6 +44,14 @@ impl Texts {
         let path = self.state_dir.join(RESERVED).join(NAME);
         let key = self.key(may_write).map_err(|error| StampError::io("read or make the key", path, error))?;
         Ok(*blake3::keyed_hash(&key, content).as_bytes())
+    }
+
+    /// Returns a digest of a value under the private key, as hexadecimal text. If `may_write` is false, a
+    /// missing key is not created, and the digest equals no other.
+    pub(crate) fn digest(&self, value: &impl Serialize, may_write: bool) -> Result<String, StampError> {
+        // The types of this crate that are digested have no maps with keys other than texts.
+        let bytes = serde_json::to_vec(value).unwrap_or_default();
+        Ok(blake3::Hash::from(self.keyed_hash(&bytes, may_write)?).to_hex().to_string())
     }
 
     fn key(&self, may_write: bool) -> io::Result<Key> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::time::SystemTime;
 
+use super::approved::Approved;
 use super::fleet_names::{ObjectName, TaskName};
 use super::stop::Stops;
 use crate::observer::Board;
@@ -15,6 +16,10 @@ pub(crate) struct FleetOptions {
     pub(crate) force: Vec<TaskName>,
     pub(crate) force_all: bool,
     pub(crate) diff: bool,
+    /// Whether the reports of a dry run have digests of what the tasks depend on.
+    pub(crate) digests: bool,
+    /// The plan that the fleet applies, or `None` if any task may run.
+    pub(crate) approved: Option<Arc<Approved>>,
     /// The questions of the fleet's tasks, or `None` if the fleet does not verify.
     pub(crate) board: Option<Arc<Board>>,
     pub(crate) stop: Stops,

@@ -1,5 +1,6 @@
 //! Work on behalf of a request: its context, shared results, and shared errors.
 
+mod approved;
 mod context;
 mod fleet_names;
 mod fleet_options;
@@ -12,6 +13,7 @@ mod shared_once;
 mod shuttle_tests;
 mod stop;
 
+pub(crate) use approved::Approved;
 pub(crate) use context::{RequestId, WorkContext};
 pub(crate) use fleet_names::{ObjectName, TaskName};
 pub(crate) use fleet_options::{CachePadded, FleetOptions};
