@@ -18,7 +18,7 @@ use setup_tasks_templates::{
     RootedDirectory, TemplateTask, template,
 };
 
-use test_kit::{Scratch, chain, lines};
+use test_kit::{Scratch, chain, events, lines};
 
 #[derive(SetupTasks, Serialize)]
 #[setup_tasks(subdir = "models/{name}", id = "model")]
@@ -116,6 +116,23 @@ async fn files_are_installed_again_after_rendering_and_only_different_ones_are_r
     assert_eq!(report.object("m").unwrap().with(TaskStatus::Unchanged).count(), 1, "{report}");
     assert_eq!(installed(&place, "etc/header"), before, "the same file, not another one with the same text");
     assert!(machine.run_setup_tasks().await.unwrap().is_up_to_date());
+}
+
+#[tokio::test]
+async fn a_run_shows_the_changes_of_files_before_it_makes_them() {
+    let place = Scratch::new();
+    let (layout, ..) = site(&place, "lan");
+    let mut events = events(&layout);
+    let report = layout.run().show_changes().await.unwrap();
+    let new = "--- /dev/null\n+++ etc/header\n@@ -0,0 +1 @@\n+; for lan\n";
+    assert_eq!(report.object("m").unwrap().tasks[0].changes[0].unified(), new);
+    assert_eq!(installed(&place, "etc/header").0, "; for lan\n");
+    let told = events.take();
+    let place_of = |text: &str| told.iter().position(|event| event == text).unwrap();
+    assert!(place_of("model/header changes 1 files") < place_of("model/header ran"), "{told:?}");
+    assert!(place_of("m/install changes 2 files") < place_of("m/install ran"), "{told:?}");
+    let report = layout.run().show_changes().force("m/install").await.unwrap();
+    assert!(report.object("m").unwrap().tasks[0].changes.is_empty(), "nothing changes");
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ mod renaming;
 mod rendering;
 mod retired;
 mod retiring;
+mod reviewing;
 mod rolling;
 mod running;
 mod secrets;

@@ -9,7 +9,7 @@ use super::Columns;
 use super::outputs::Outputs;
 use crate::global::{Verbosity, verbosity};
 use crate::output::{
-    BAD, diff, FAINT, GOOD, NAME, WOULD, failure, hang, line, log_path, note, printable, report, terminal_width,
+    BAD, FAINT, GOOD, NAME, WOULD, diff, failure, hang, line, log_path, note, printable, report, terminal_width,
 };
 
 /// Starts to print one line per event.

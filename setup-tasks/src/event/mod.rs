@@ -20,8 +20,8 @@ pub use listen::{EventStream, Listening};
 use crate::decide::Reason;
 use crate::drift::Difference;
 use crate::report::{Undecided, micros};
-use crate::task::file_change::FileChange;
 use crate::stamp::Timestamp;
+use crate::task::file_change::FileChange;
 
 /// An event of a task or an object.
 #[derive(Clone, Debug, Serialize)]

@@ -58,11 +58,7 @@ impl Access {
 }
 
 /// Fails if the fleet applies a plan that was made with other records of the object.
-fn check_records(
-    object: &Arc<dyn DynObject>,
-    fleet: Option<&FleetOptions>,
-    records: &Records,
-) -> Result<(), RunError> {
+fn check_records(object: &Arc<dyn DynObject>, fleet: Option<&FleetOptions>, records: &Records) -> Result<(), RunError> {
     let core = object.core();
     match fleet.and_then(|fleet| fleet.approved.as_ref()?.records_at_begin(&core.id)) {
         Some(planned) if core.records_digest(records)? != planned => {

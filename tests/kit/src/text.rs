@@ -73,6 +73,7 @@ fn line(event: &Event) -> String {
         EventKind::TaskWouldBeUndone => "would be undone".to_owned(),
         EventKind::TaskWouldBeForgotten => "would be forgotten".to_owned(),
         EventKind::ObjectDown => "is down".to_owned(),
+        EventKind::FileChanges { changes } => format!("changes {} files", changes.len()),
         EventKind::ChangedWhileRunning => "changed while running".to_owned(),
         EventKind::Waiting { holder } => format!("waiting for {holder}"),
         EventKind::ObjectReady => "is ready".to_owned(),

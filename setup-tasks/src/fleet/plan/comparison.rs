@@ -4,16 +4,22 @@ use std::collections::HashMap;
 
 use super::file::{Contents, PlannedObject, PlannedTask};
 use crate::report::TaskStatus;
+use crate::text::list;
 
 /// Returns a description of each difference between a saved plan and the present one.
 pub(super) fn differences(planned: &Contents, now: &Contents) -> Vec<String> {
-    let mut found = Vec::new();
+    let (mut found, mut changed) = (Vec::new(), Vec::new());
     let mut new: HashMap<_, _> = now.objects.iter().map(|object| (&*object.object, object)).collect();
     for before in &planned.objects {
         match new.remove(&*before.object) {
+            // Other records explain every other difference.
+            Some(now) if before.records != now.records => changed.push(&*before.object),
             Some(now) => compare_objects(before, now, &mut found),
             None => found.push(format!("the layout selects `{}` no longer", before.object)),
         }
+    }
+    if !changed.is_empty() {
+        found.insert(0, format!("the records of {} have changed", list(changed)));
     }
     let new = now.objects.iter().filter(|object| new.contains_key(&*object.object));
     found.extend(new.map(|object| format!("the layout selects `{}`, too", object.object)));
@@ -22,10 +28,6 @@ pub(super) fn differences(planned: &Contents, now: &Contents) -> Vec<String> {
 
 fn compare_objects(planned: &PlannedObject, now: &PlannedObject, found: &mut Vec<String>) {
     let id = &planned.object;
-    // Other records explain every other difference.
-    if planned.records != now.records {
-        return found.push(format!("the records of `{id}` have changed"));
-    }
     if planned.type_name != now.type_name {
         return found.push(format!("`{id}` is a {} instead of a {}", now.type_name, planned.type_name));
     }
