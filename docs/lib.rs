@@ -28,6 +28,7 @@ pages! {
     rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";
     explaining = "how-to/explaining.md";
+    reviewing = "how-to/reviewing.md";
     drift = "how-to/drift.md";
     project = "how-to/project.md";
     completion = "how-to/completion.md";

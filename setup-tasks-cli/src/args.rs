@@ -19,9 +19,9 @@ pub(crate) enum Command {
     /// Run the tasks that are not up to date, on many objects at once
     Up {
         #[command(flatten)]
-        args: RunArgs,
-        #[command(flatten)]
         review: ReviewArgs,
+        #[command(flatten)]
+        args: RunArgs,
     },
     /// Show which tasks would run and why, and change nothing
     Plan {

@@ -139,6 +139,12 @@ fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() 
         assert!(output.status.success() && said.contains(text), "{args:?}: {said}");
         assert!(tree(place.path()) == before, "{args:?} changed something");
     }
+    place.write("site.txt", "grace\n");
+    let before = tree(place.path());
+    let output = place.command(&["prune", "--yes"]).env("SITE_DRY_RUN", "true").output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && said.contains("would prune: ada Client: stamps, cache and logs"), "{said}");
+    assert!(tree(place.path()) == before, "`prune` changed something");
 }
 
 #[test]

@@ -48,13 +48,46 @@ fn plan_reports_what_would_run_and_the_chain_of_reasons() {
     place.good(UP);
     place.write("wanted.txt", "bread\nbutter\n");
     place.write("options", "rw");
-    golden!("plan.txt", session(&place, &[&["plan"], &["plan", "--exit-code", "ada"], &["up", "--dry-run", "grace"]]));
+    golden!(
+        "plan.txt",
+        session(
+            &place,
+            &[&["plan"], &["plan", "--exit-code", "ada"], &["plan", "-v", "ada"], &["up", "--dry-run", "grace"]]
+        )
+    );
+}
+
+#[test]
+fn a_saved_plan_runs_once_and_what_may_run_can_stay_out() {
+    let place = Project::new();
+    place.write("mess", "dirt");
+    place.good(UP);
+    place.write("mess", "sand");
+    let lines: &[&[&str]] = &[
+        &["plan", "-v", "floor"],
+        &["plan", "floor", "--exit-code"],
+        &["why", "floor/wax"],
+        &["graph", "floor"],
+        &["plan", "floor", "-o", "floor.plan"],
+    ];
+    let planned = session(&place, lines);
+    place.write("same", "");
+    let lines: &[&[&str]] = &[
+        &["up", "--plan", "floor.plan"],
+        &["up", "--plan", "floor.plan"],
+        &["up", "--plan", "floor.plan", "ada"],
+        &["up", "--plan", "missing.plan"],
+        &["up", "--plan", "mess"],
+        &["up", "--ask"],
+        &["up", "--ask", "--json"],
+    ];
+    golden!("review.txt", format!("{planned}\n{}", session(&place, lines)));
 }
 
 #[test]
 fn a_plan_with_a_diff_shows_what_would_change_in_files() {
     let place = Project::new();
-    golden!("diff.txt", session(&place, &[&["plan", "--diff", "files/*"], &["up", "--diff"]]));
+    golden!("diff.txt", session(&place, &[&["plan", "--diff", "files/*"], &["up", "--diff", "files/*"]]));
 }
 
 #[test]

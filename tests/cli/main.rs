@@ -14,6 +14,7 @@ mod peers;
 mod private;
 mod project;
 mod retiring;
+mod reviewing;
 mod shown;
 mod signals;
 mod taking_down;

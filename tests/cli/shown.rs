@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::project::Project;
 
 /// All commands that print something about objects and tasks.
-const COMMANDS: [&[&str]; 27] = [
+const COMMANDS: [&[&str]; 30] = [
     &["list"],
     &["list", "--json"],
     &["plan", "--diff"],
@@ -15,6 +15,9 @@ const COMMANDS: [&[&str]; 27] = [
     &["check", "--json"],
     &["up"],
     &["up", "--json"],
+    &["plan", "-v"],
+    &["plan", "--force", "-o", ".setup-tasks/saved.plan"],
+    &["up", "--plan", ".setup-tasks/saved.plan"],
     &["status"],
     &["status", "*"],
     &["status", "--json"],
@@ -75,6 +78,13 @@ fn no_command_prints_control_sequences() {
         let found = said.find(steers).map(|at| said[..at].chars().rev().take(60).collect::<String>());
         assert!(found.is_none(), "{command}: {found:?} in {said:?}");
     }
+    let names = std::fs::read_to_string(place.file("odd.txt")).unwrap();
+    place.write("odd.txt", "");
+    for (command, said) in said(&place, &[&["plan"], &["status"], &["prune", "no\x1b[2J"], &["prune", "--yes"]]) {
+        assert!(!said.contains(steers), "{command}: {said:?}");
+        assert!(command != "prune --yes" || said.contains("pruned: c\\u{9b}31md Odd"), "{said}");
+    }
+    place.write("odd.txt", names);
     assert!(place.good(&["list"]).contains("c\\u{9b}31md"), "it is spelled out");
     place.good(&["up"]);
     let log = std::fs::read_to_string(first_log(&place.file(".setup-tasks/log/odd/0"))).unwrap();
@@ -125,7 +135,7 @@ fn no_command_and_no_file_shows_a_secret_in_any_spelling() {
             &["up", "-vv", "--force", "leaky"],
             &["plan", "-v", "--force", "leaky"],
         ];
-        let mut said = self::said(&place, &COMMANDS[..19]);
+        let mut said = self::said(&place, &COMMANDS[..22]);
         said.extend(self::said(&place, &named));
         place.write("leak.check", "");
         said.extend(self::said(&place, &[&["plan"], &["check"], &["up"], &["why", "leaky"], &["graph"]]));

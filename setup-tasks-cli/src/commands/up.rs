@@ -30,11 +30,12 @@ pub(crate) async fn up(layout: &Layout, args: &RunArgs, review: &ReviewArgs) -> 
 /// Runs exactly the tasks of a plan. With `ask`, shows the plan and asks first.
 async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool) -> Result<Exit> {
     let report = plan.report();
-    if ask || layout.is_dry_run() {
+    if ask || (layout.is_dry_run() && !args.exec.json) {
         plan::show(layout, report, plan::with_texts(args), &[]).await?;
         tell(report);
         let is_work = |task: &TaskReport| !matches!(task.status, TaskStatus::UpToDate | TaskStatus::Drifted);
-        let has_work = report.objects.iter().flat_map(ObjectResult::leaves).any(is_work);
+        let is_retired = |result: &ObjectResult| result.outcome == ObjectStatus::WouldBringDown;
+        let has_work = report.objects.iter().any(|result| is_retired(result) || result.leaves().any(is_work));
         if layout.is_dry_run() || !report.is_success() || !has_work {
             return Ok(exit(report));
         }
