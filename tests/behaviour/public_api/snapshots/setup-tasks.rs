@@ -974,6 +974,7 @@ pub enum EventKind {
     UndoFail { error: String, duration: Duration, log: Option<PathBuf> },
     TaskWouldBeUndone,
     TaskWouldBeForgotten,
+    FileChanges { changes: Vec<FileChange> },
     ChangedWhileRunning,
     Waiting { holder: String },
     ObjectReady,
@@ -1043,6 +1044,21 @@ impl FleetError {
     pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
+// setup_tasks::fleet::FleetPlan
+// with private fields
+#[derive(Debug)]
+#[must_use = "a plan runs nothing"]
+pub struct FleetPlan {}
+impl FleetPlan {
+    pub fn report(&self) -> &FleetReport {}
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), PlanError> {}
+    pub async fn read(
+        layout: &Layout,
+        path: impl AsRef<Path>,
+    ) -> Result<Self, PlanError> {}
+    pub fn run(&self) -> FleetRun {}
+}
+
 // setup_tasks::fleet::FleetReport
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -1069,6 +1085,9 @@ impl fmt::Display for FleetReport {}
 #[must_use = "a fleet does nothing until it is awaited"]
 pub struct FleetRun {}
 impl FleetRun {
+    pub async fn plan(self) -> Result<FleetPlan, PlanError> {}
+}
+impl FleetRun {
     pub fn batch(mut self, size: usize) -> Self {}
     pub fn max_failures(mut self, count: usize) -> Self {}
 }
@@ -1077,7 +1096,8 @@ impl FleetRun {
     pub fn fail_fast(mut self) -> Self {}
     pub fn keep_going(mut self) -> Self {}
     pub fn dry_run(mut self) -> Self {}
-    pub fn diff(mut self) -> Self {}
+    pub fn diff(self) -> Self {}
+    pub fn show_changes(mut self) -> Self {}
     pub fn verify(mut self) -> Self {}
     pub fn include(mut self, pattern: impl Into<String>) -> Self {}
     pub fn exclude(mut self, pattern: impl Into<String>) -> Self {}
@@ -1117,7 +1137,7 @@ impl ObjectResult {
 }
 
 // setup_tasks::fleet::ObjectStatus
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum ObjectStatus {
     Ran,
@@ -1136,6 +1156,27 @@ pub enum ObjectStatus {
     DependentFailed,
     NotTried,
     Stopped,
+}
+
+// setup_tasks::fleet::PlanError
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlanError {
+    Fleet(FleetError),
+    Stamp(StampError),
+    Binary { source: io::Error },
+    Failed,
+    Write { path: PathBuf, source: io::Error },
+    Read { path: PathBuf, source: io::Error },
+    NoPlan { path: PathBuf, source: serde_json::Error },
+    Newer { path: PathBuf, version: u32 },
+    Edited { path: PathBuf },
+    OtherDirectory { planned: String, here: String },
+    OtherBinary { program: String },
+    Differs { differences: Vec<String> },
+}
+impl PlanError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::fleet::Stop
@@ -1693,6 +1734,8 @@ pub enum RunError {
     Readonly { object: String },
     DryRun { object: String, what: &'static str },
     Undecided { object: String, task: String, undecided: super::Undecided },
+    NotPlanned { object: String, task: &'static str, reason: Box<Reason> },
+    NotAsPlanned { object: String },
     Ready(crate::object::ReadyError),
     Stopped { object: String },
     NoStamp { object: String, task: String, what: &'static str },
@@ -1738,7 +1781,7 @@ pub struct TaskSnapshot {
 }
 
 // setup_tasks::run::TaskStatus
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum TaskStatus {
     UpToDate,
