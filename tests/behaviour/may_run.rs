@@ -95,8 +95,8 @@ fn text(knobs: &Knobs, knob: &str) -> String {
 #[setup_tasks]
 impl Shop {
     #[setup_task("A", hash = hash_of_a)]
-    fn a(&self) -> Result<Outcome> {
-        Ok(Outcome::Unchanged)
+    fn a(&self) -> Outcome {
+        Outcome::Unchanged
     }
 
     #[setup_task("B", subscribe = [], hash = hash_of_b)]
@@ -344,8 +344,8 @@ impl Checked {
     fn work(&self) {}
 
     #[setup_task("Tidy", always)]
-    fn tidy(&self) -> Result<Outcome> {
-        Ok(Outcome::Unchanged)
+    fn tidy(&self) -> Outcome {
+        Outcome::Unchanged
     }
 
     #[setup_task("Follow")]

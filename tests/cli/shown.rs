@@ -78,13 +78,13 @@ fn no_command_prints_control_sequences() {
         let found = said.find(steers).map(|at| said[..at].chars().rev().take(60).collect::<String>());
         assert!(found.is_none(), "{command}: {found:?} in {said:?}");
     }
-    let names = std::fs::read_to_string(place.file("odd.txt")).unwrap();
+    let ids = std::fs::read_to_string(place.file("odd.txt")).unwrap();
     place.write("odd.txt", "");
     for (command, said) in said(&place, &[&["plan"], &["status"], &["prune", "no\x1b[2J"], &["prune", "--yes"]]) {
         assert!(!said.contains(steers), "{command}: {said:?}");
         assert!(command != "prune --yes" || said.contains("pruned: c\\u{9b}31md Odd"), "{said}");
     }
-    place.write("odd.txt", names);
+    place.write("odd.txt", ids);
     assert!(place.good(&["list"]).contains("c\\u{9b}31md"), "it is spelled out");
     place.good(&["up"]);
     let log = std::fs::read_to_string(first_log(&place.file(".setup-tasks/log/odd/0"))).unwrap();
