@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::secret::redact;
+
 /// A difference between the state that a task created and the current state.
 ///
 /// ```
@@ -26,9 +28,17 @@ pub struct Difference {
 }
 
 impl Difference {
-    /// Creates a difference of a thing with its current state. The texts must not contain secrets.
+    /// Creates a difference of a thing with its current state. Reports show the texts without known
+    /// secrets.
     pub fn new(what: impl Into<String>, is: impl Into<String>) -> Self {
         Self { what: what.into(), is: is.into(), should_be: None }
+    }
+
+    /// Returns the difference without secrets.
+    pub(crate) fn redacted(self) -> Self {
+        let redact = |text: String| redact(&text).into_owned();
+        let Self { what, is, should_be } = self;
+        Self { what: redact(what), is: redact(is), should_be: should_be.map(redact) }
     }
 
     /// Adds the state that the thing should have.

@@ -531,3 +531,66 @@ async fn a_wrong_observer_is_an_error_and_no_panic() {
         assert!(empty.run_setup_tasks().await.unwrap().is_up_to_date(), "the stamp is kept");
     }
 }
+
+#[tokio::test]
+async fn a_secret_in_a_difference_is_hidden() {
+    let (machine, web) = set_up().await;
+    let secret = setup_tasks::Secret::new("the version that nobody may know".to_owned());
+    machine.set("curl", secret.expose());
+    let plan = web.run_setup_tasks().verify().dry_run().await.unwrap();
+    let text = format!("{plan:?} {}", serde_json::to_string(&plan.tasks).unwrap());
+    assert!(lines(&plan)[2].starts_with("curl would run: curl: ") && !text.contains(secret.expose()), "{text}");
+}
+
+/// A customization with packages.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "tools")]
+struct Tools(Arc<Machine>);
+
+#[setup_tasks]
+impl Tools {
+    #[setup_task("Install make")]
+    const MAKE: Package = Package::new("make", "4.3");
+
+    #[setup_task("Install git")]
+    const GIT: Package = Package::new("git", "2.39");
+}
+
+impl OnMachine for Tools {
+    fn machine(&self) -> &Arc<Machine> {
+        &self.0
+    }
+}
+
+#[tokio::test]
+async fn the_tasks_of_a_customization_are_observed_together() {
+    let (machine, web) = set_up().await;
+    let tools = setup_tasks::Customization::with_model(Tools(machine.clone()));
+    web.add_setup_task(setup_tasks::NewTask::value("tools", tools)).unwrap();
+    web.run_setup_tasks().await.unwrap();
+    machine.requests();
+    assert!(web.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+    assert_eq!(machine.requests(), [ALL, "observe make git"]);
+    machine.set("git", "2.1");
+    let plan = web.run_setup_tasks().verify().dry_run().await.unwrap();
+    let reason = plan.task("tools").unwrap().reason.as_ref().unwrap().to_string();
+    assert_eq!(reason, "git: 2.1 instead of 2.39");
+}
+
+#[tokio::test]
+async fn a_task_that_its_handle_runs_leaves_the_questions_of_its_object_joined() {
+    let machine = Machine::new("m1");
+    let layout = Layout::in_memory().unwrap();
+    let (first, other) = (web(&layout, "a", &machine), web(&layout, "b", &machine));
+    let run_other = setup_tasks::NewTask::new("other", "Run another", move |_| {
+        let other = other.clone();
+        async move { Web::CURL.handle().run(&other).await.map(drop) }
+    });
+    first.add_setup_task(run_other.before("nginx")).unwrap();
+    layout.run().await.unwrap();
+    machine.requests();
+    let report = layout.run().jobs(1).force("a/other").verify().await.unwrap();
+    assert!(report.is_success());
+    let requests = machine.requests();
+    assert_eq!(requests.iter().filter(|request| request.starts_with("observe")).count(), 1, "{requests:?}");
+}

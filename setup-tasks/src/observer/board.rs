@@ -6,7 +6,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use foldhash::HashMap;
+use foldhash::{HashMap, HashSet};
 
 use super::{Answer, Answers, LaterQuestions, Observer, Question, QuestionData, ask};
 use crate::Result;
@@ -61,6 +61,10 @@ pub(crate) struct Asking {
 #[derive(Default)]
 struct AskingState {
     slots: Vec<Slot>,
+    /// The positions of the tasks' slots.
+    positions: HashMap<Place, usize>,
+    /// The objects that have questions.
+    objects: HashSet<Arc<str>>,
     /// The time of the last change by an object that has questions for the observer.
     changed: Timestamp,
     /// The running tasks that have answered the questions of others, with the time of these questions.
@@ -93,6 +97,11 @@ impl Board {
         gathered.get(place).filter(|(at, _)| *at >= since).map(|(_, gathered)| gathered.clone())
     }
 
+    /// Returns whether a task has no question that is asked together with others.
+    pub(crate) fn asks_alone(&self, place: &Place) -> bool {
+        matches!(lock(&self.gathered).get(place), Some((_, Gathered::Cheap(_) | Gathered::Nothing)))
+    }
+
     /// Adds the question of a task. It replaces an earlier one.
     pub(crate) fn put(&self, place: &Place, at: Timestamp, question: Option<Question>) -> Gathered {
         let new = match question {
@@ -107,7 +116,7 @@ impl Board {
         if let Some((_, Gathered::Shared(old))) = old
             && !matches!(&new, Gathered::Shared(new) if Arc::ptr_eq(new, &old))
         {
-            lock(&old.state).slots.retain(|slot| slot.place != *place);
+            lock(&old.state).remove(place);
         }
         new
     }
@@ -147,7 +156,7 @@ impl Board {
         let mut fresh = Vec::new();
         for asking in lock(&self.askings).values() {
             let mut state = lock(&asking.state);
-            if state.slots.iter().any(|slot| slot.place.object == place.object) {
+            if state.objects.contains(&place.object) {
                 state.note_end(place, end, &mut fresh);
             }
         }
@@ -179,10 +188,9 @@ impl Asking {
         let (place, observer, data) = (place.clone(), observer.clone(), data.clone());
         let slot = Slot { place, observer, data, answer: None, asked: Timestamp::default(), is_considered: false };
         let mut state = lock(&self.state);
-        let at = state.slots.iter().position(|old| old.place == slot.place);
-        match at {
+        match state.positions.get(&slot.place).copied() {
             Some(at) => state.slots[at] = slot,
-            None => state.slots.push(slot),
+            None => state.add(slot),
         }
     }
 
@@ -240,14 +248,27 @@ impl Asking {
 }
 
 impl AskingState {
+    fn add(&mut self, slot: Slot) {
+        self.positions.insert(slot.place.clone(), self.slots.len());
+        self.objects.insert(slot.place.object.clone());
+        self.slots.push(slot);
+    }
+
+    fn remove(&mut self, place: &Place) {
+        let slots = std::mem::take(&mut self.slots);
+        self.positions.clear();
+        self.objects.clear();
+        slots.into_iter().filter(|slot| slot.place != *place).for_each(|slot| self.add(slot));
+    }
+
     fn of(&mut self, place: &Place) -> Option<&mut Slot> {
-        self.slots.iter_mut().find(|slot| slot.place == *place)
+        self.positions.get(place).map(|at| &mut self.slots[*at])
     }
 
     /// Returns an observer with the questions to ask on behalf of a task: its own, the stale ones of
     /// its object, and those of other objects without an answer that is still valid for them.
     fn open_for(&self, place: &Place, since: Timestamp) -> Option<(Arc<dyn Observer>, Open)> {
-        let own = self.slots.iter().find(|slot| slot.place == *place)?;
+        let own = self.positions.get(place).map(|at| &self.slots[*at])?;
         let is_stale = |slot: &&Slot| {
             let since = if slot.place.object == place.object { since.max(self.changed) } else { self.changed };
             !slot.is_considered && (slot.answer.is_none() || slot.asked < since)

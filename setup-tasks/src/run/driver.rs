@@ -81,6 +81,7 @@ async fn report_readonly(
     let mut driver = Driver::new(scope, Access::Plan, records, ContextStack::default());
     let found: BoxFuture<'_, _> = Box::pin(driver.find_drift(&frame));
     let result = work.clone().scope(found).await;
+    driver.end_observations();
     let report = ObjectReport { readonly: true, ..driver.report() };
     if work.fleet().is_some() {
         let mode = if options.dry_run { Mode::Plan } else { core.mode_for(work.mode()) };
@@ -139,7 +140,7 @@ pub(super) async fn drive_locked(
         Err(error) => Err(error),
     };
     object.core().set_current_row(None);
-    if result.is_err() || options.stop_after.is_none() {
+    if options.single_task.is_none() && (result.is_err() || options.stop_after.is_none()) {
         driver.end_observations();
     }
     let report = driver.report();

@@ -119,7 +119,7 @@ impl Driver<'_> {
         Box::pin(self.gather_for(frame, *row)).await;
         let mut cx = self.prepare(session, frame, *row, Some(reason)).await?;
         if self.board.is_some() {
-            cx = self.with_observation(cx, &frame.object.features(*row));
+            cx = self.with_observation(cx, &frame.object.features(*row), reason);
         }
         let started = Instant::now();
         let end = self.execute_guarded(session, due, &cx, active, started).await;

@@ -101,6 +101,7 @@ impl Gathering<'_> {
         if has.observed == Observed::Never
             || has.category != TaskCategory::Task
             || self.board.gathered(&place, since).is_some()
+            || self.board.asks_alone(&place)
         {
             return;
         }
@@ -246,15 +247,17 @@ impl Driver<'_> {
     }
 
     /// Adds the observation of a task to its context, for a method that can use it.
-    pub(super) fn with_observation(&self, cx: TaskContext, has: &Features) -> TaskContext {
+    pub(super) fn with_observation(&self, cx: TaskContext, has: &Features, reason: &Reason) -> TaskContext {
         let Some(board) = self.board.as_ref().filter(|_| has.observed != Observed::Never) else { return cx };
         let place = Place { object: self.scope.object.core().id.clone(), task: has.stamp_name };
         let since = self.last_change();
+        // A dependency of the task's own kind is not among the earlier tasks.
+        let is_behind_other = matches!(reason, Reason::DependencyNewer { which } if which.contains('/'));
         let answer = match board.gathered(&place, since) {
-            Some(Gathered::Shared(asking)) => asking.fresh(&place, since).and_then(Result::ok),
+            Some(Gathered::Shared(asking)) if !is_behind_other => asking.fresh(&place, since).and_then(Result::ok),
             _ => None,
         };
-        board.consider(&place);
+        self.observed(has);
         let answer = answer.filter(|answer| !answer.is_later());
         cx.with_observed(ObservedTask { answer, board: board.clone(), place })
     }
@@ -292,9 +295,10 @@ impl Driver<'_> {
         board.note_end(&Place { object: core.id.clone(), task }, end);
     }
 
-    /// Marks a task as considered, so that its question is asked no more.
+    /// Marks a task as considered, so that its question is asked no more. A handle that runs a single
+    /// task leaves the question to the run of the object.
     pub(super) fn observed(&self, has: &Features) {
-        if let Some(board) = &self.board {
+        if let Some(board) = self.board.as_ref().filter(|_| !self.scope.is_single_task()) {
             board.consider(&Place { object: self.scope.object.core().id.clone(), task: has.stamp_name });
         }
     }

@@ -122,7 +122,8 @@ impl TaskProbe<'_> {
         };
         let Some(answer) = answer.map_err(failed)? else { return Ok(Vec::new()) };
         let differences = call_helper_now(|| HelperAnswer::Now(self.object.differences(self.row, cx.get(), &answer)));
-        Ok(differences.map_err(|error| failed(error.into()))?.unwrap_or_default())
+        let differences = differences.map_err(|error| failed(error.into()))?.unwrap_or_default();
+        Ok(differences.into_iter().map(Difference::redacted).collect())
     }
 
     /// Calls the hash function, and returns its text.

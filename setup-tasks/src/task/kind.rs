@@ -101,7 +101,7 @@ pub trait TaskKind<T>: Send + Sync + 'static {
 
     /// Compares the answer to the question with the desired state, or with the state that the last
     /// run recorded with [`TaskContext::keep`], and returns the differences. The task runs if there
-    /// are any. They must not contain secrets.
+    /// are any. Reports show their texts without known secrets.
     fn differences(&self, _model: &T, _cx: &TaskContext, _answer: &Answer) -> Result<Vec<Difference>> {
         Ok(Vec::new())
     }
