@@ -1,7 +1,7 @@
 //! A model with accounts, packages and services on a machine with systemd: a second run, one more user, and repairs.
 
-use setup_tasks::{Layout, Object, prelude::*};
-use setup_tasks_machines::resources::{AuthorizedKeys, Command, File, Packages, Service, User};
+use setup_tasks::{Layout, Object, Secret, prelude::*};
+use setup_tasks_machines::resources::{AuthorizedKeys, Command, Content, File, Packages, Service, User};
 use setup_tasks_machines::{Ensure, Machine};
 use setup_tasks_test::{NetnsMachine, TestNetwork};
 use test_kit::lines;
@@ -106,4 +106,63 @@ async fn what_somebody_changed_by_hand_is_found_and_put_right() {
     let state = "systemctl is-active tiny-daemon; cat /usr/share/tiny-hello/version /etc/tiny.conf; getent passwd ada | cut -d: -f7";
     assert_eq!(host.run(state).unwrap(), "active\n1.0-1\ncolour = green\n/bin/bash\n");
     assert!(server.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+}
+
+/// A text that nothing but its file may contain.
+const KEY: &str = "correct-horse-battery-staple";
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "keeper")]
+struct Keeper {
+    key: Secret<String>,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Keeper {
+    /// Write the key
+    #[setup_task]
+    const KEY: Ensure<Self, File> = Ensure::new(|keeper| {
+        File::at("/etc/key").content(Content::new(keeper.key.expose().as_str()).secret()).mode(0o600)
+    });
+
+    #[setup_task("Use the key")]
+    async fn use_it(&self, cx: &TaskContext) -> Result<()> {
+        let script =
+            "read -r key; tr '\\0' '\\n' </proc/self/cmdline; echo \"received $key\"; touch /srv/used; sleep 1";
+        self.machine.command(cx, "sh").args(["-c", script]).stdin(format!("{}\n", self.key.expose())).run().await
+    }
+}
+
+#[tokio::test]
+async fn a_secret_is_in_its_file_and_nowhere_else() {
+    let Some(network) = TestNetwork::start_or_skip() else { return };
+    let host = network.machine("keeper").boot().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let layout = Layout::new(setup_tasks::Config::new(directory.path()));
+    let machine = machine(&network, "keeper");
+    let keeper = layout.add(Keeper { key: Secret::new(KEY.to_owned()), machine }).unwrap();
+    let running = tokio::spawn({
+        let keeper = keeper.clone();
+        async move { keeper.run_setup_tasks().await.map(drop) }
+    });
+    while !host.root().join("srv/used").exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    // While the command runs: no argument, no environment and no other file of the machine has it.
+    // The word comes from a file, so that the search does not find itself.
+    std::fs::write(host.root().join("dev/word"), KEY).unwrap();
+    let search = "grep -laFf /dev/word /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null || true; \
+                  grep -rlFf /dev/word /etc /root /run /srv /tmp /var /dev/shm 2>/dev/null || true";
+    assert_eq!(host.run(search).unwrap(), "/etc/key\n");
+    running.await.unwrap().unwrap();
+
+    // On this side: neither logs nor stamps nor differences have it.
+    host.run("echo edited >/etc/key").unwrap();
+    let plan = keeper.run_setup_tasks().diff().verify().await.unwrap();
+    let change = &plan.task("key").unwrap().changes[0];
+    assert!(!change.unified().contains(KEY) && !change.unified().contains("edited"), "{}", change.unified());
+    let kept = std::process::Command::new("grep").args(["-rlaF", KEY]).arg(directory.path()).output().unwrap();
+    assert_eq!(String::from_utf8(kept.stdout).unwrap(), "");
 }
