@@ -8,7 +8,6 @@ use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::PoisonError;
@@ -77,7 +76,7 @@ impl Guardian {
         let (ready, input): (Box<dyn Read>, Box<dyn Write>) = match &self.0 {
             Start::Program(program, prefix) => {
                 let mut command = Command::new(program);
-                command.args(prefix).arg("guard").arg(directory).current_dir("/").process_group(0);
+                command.args(prefix).arg("guard").arg(directory).current_dir("/");
                 let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
                 match (child.stdout.take(), child.stdin.take()) {
                     (Some(output), Some(input)) => (Box::new(output), Box::new(input)),
@@ -166,6 +165,8 @@ fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Guards the change of a directory, as the program `guard`.
 pub(super) fn keep_watch(directory: PathBuf) -> io::Result<()> {
     super::panics::install();
+    // The end of the agent's session must not end this process. An error means that it leads a session already.
+    let _ = rustix::process::setsid();
     watch(&directory, io::stdin(), io::stdout())
 }
 

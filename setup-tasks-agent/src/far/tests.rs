@@ -122,10 +122,17 @@ fn the_root_directory_is_never_removed() {
     let root = tempfile::tempdir().unwrap();
     fs::create_dir(root.path().join("a")).unwrap();
     let far = far_in(root.path());
-    for path in ["/", "", "/a/..", "/../..", "."] {
+    for path in ["/", "/a/..", "/../..", "/."] {
         assert!(far.remove(path).unwrap_err().to_string().ends_with("it is the root directory"), "{path}");
     }
     assert!(root.path().join("a").exists());
+}
+
+#[test]
+fn a_relative_path_is_refused() {
+    let root = tempfile::tempdir().unwrap();
+    let failure = far_in(root.path()).write("etc/motd", b"x", Attributes::default()).unwrap_err();
+    assert_eq!(failure.to_string(), "cannot write `etc/motd`: the path `etc/motd` is not absolute");
 }
 
 #[test]

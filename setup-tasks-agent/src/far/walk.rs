@@ -82,11 +82,15 @@ impl Root {
         &self.path
     }
 
-    /// Returns the place of a path below the root. A path that begins with `/` begins at the root, and `..` does not leave it.
+    /// Returns the place of a path below the root. In a machine, the path is absolute, and `..` does not leave the root.
     ///
     /// A symbolic link is followed only if it belongs to root or to the user of this process. A link of another user, in a directory
     /// that this user can write to, could lead a privileged process to any file.
     pub(crate) fn place(&self, path: &Path, last: Last) -> io::Result<Place> {
+        if self.bounds == Bounds::Machine && !path.is_absolute() {
+            let message = format!("the path `{}` is not absolute", path.display());
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, message));
+        }
         let mut walk = Walk { root: self, dirs: Vec::new(), pending: VecDeque::new(), links: 0 };
         walk.prepend(path.strip_prefix("/").unwrap_or(path))?;
         walk.run(last)

@@ -44,9 +44,9 @@ pub(super) fn install(far: &Far, packages: &[String], recommends: bool) -> Resul
     if !has_lists {
         update(far)?;
     }
-    let recommends = if recommends { "--install-recommends" } else { "--no-install-recommends" };
+    let recommends = (!recommends).then_some("--no-install-recommends");
     let install = || {
-        let command = apt_get(far).args([recommends, "--allow-downgrades", "install"]);
+        let command = apt_get(far).args(recommends).args(["--allow-downgrades", "install"]);
         command.args(packages).output("install the packages").map(drop)
     };
     match install() {
