@@ -6,7 +6,8 @@ use setup_tasks::layout::{AddError, Orphan};
 use setup_tasks::log::logs_of;
 use setup_tasks::prelude::*;
 use setup_tasks::stamp::{Attempt, Change, Clock, Entry, HistoryFilter, MemoryStore, Stamp, Timestamp};
-use setup_tasks::{Customization, Layout};
+use setup_tasks::task::AddTaskError;
+use setup_tasks::{Customization, Layout, NewTask};
 
 use test_kit::{Open, Scratch, lines};
 
@@ -481,4 +482,91 @@ async fn a_move_follows_no_link() {
     assert!(tenant.run_setup_tasks().await.unwrap().is_up_to_date());
     assert_eq!(std::fs::read_link(cache.join("new/link")).unwrap(), outside.path());
     assert!(outside.path().join("precious").exists());
+}
+
+/// A mixin whose task has a former name.
+#[setup_tasks]
+trait Lit {
+    #[setup_task("Light it", formerly = "candle")]
+    fn lamp(&self) {}
+}
+
+/// A mixin that replaces the task of the other one, and adds a former name.
+#[setup_tasks(mixins(Lit))]
+trait Neon: Lit {
+    #[setup_task("Light it brightly", formerly = "gas")]
+    fn lamp(&self) {}
+}
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "room", mixins(Lit, Neon))]
+struct Room;
+
+impl Lit for Room {}
+impl Neon for Room {}
+
+#[setup_tasks]
+impl Room {
+    #[setup_task("Light it dimly", check_source = false)]
+    fn lamp(&self) {}
+}
+
+#[tokio::test]
+async fn a_task_inherits_the_former_names_of_the_tasks_that_it_replaces() {
+    for former in ["candle", "gas"] {
+        let layout = Layout::in_memory().unwrap();
+        let room = layout.add(Room).unwrap();
+        room.create_stamp(former, "").await.unwrap();
+        assert!(room.run_setup_tasks().await.unwrap().is_up_to_date(), "{former}");
+        let names = room.as_any().history_names("lamp");
+        assert_eq!(names, ["lamp", "candle", "gas"].map(|task| ("room".to_owned(), task.to_owned())));
+    }
+}
+
+#[tokio::test]
+async fn an_added_task_takes_over_the_records_of_its_former_name() {
+    let place = Scratch::new();
+    for (store, open) in layouts(&place) {
+        {
+            let layout = open();
+            let room = layout.add(Room).unwrap();
+            room.add_setup_task(NewTask::new("varnish", "Varnish it", |_| async {})).unwrap();
+            room.run_setup_tasks().await.unwrap();
+        }
+        {
+            let layout = open();
+            let room = layout.add(Room).unwrap();
+            // The first change of the process comes before the task is added.
+            room.create_stamp("guest", "").await.unwrap();
+            let polish = NewTask::new("polish", "Polish it", |_| async {}).formerly("wax").formerly("varnish");
+            room.add_setup_task(polish).unwrap();
+            assert!(room.run_setup_tasks().await.unwrap().is_up_to_date(), "{store}");
+            room.delete_stamp("guest").await.unwrap();
+        }
+        let layout = open();
+        let records = layout.store().load("room").await.unwrap();
+        let mut tasks: Vec<_> = records.iter().map(|(task, _)| task).collect();
+        tasks.sort_unstable();
+        assert_eq!(tasks, ["lamp", "polish"], "{store}");
+    }
+}
+
+#[test]
+fn a_former_name_of_an_added_task_that_another_one_has_or_had_is_an_error() {
+    let layout = Layout::in_memory().unwrap();
+    let room = layout.add(Room).unwrap();
+    let add = |name: &str, former: &str| {
+        let task = NewTask::new(name, "Added", |_| async {});
+        room.add_setup_task(if former.is_empty() { task } else { task.formerly(former) }).map(drop)
+    };
+    let text = |added: Result<(), AddTaskError>| added.unwrap_err().to_string();
+    let wrong = "`a` of `room` cannot be added: `lamp`, a former name of `a`, is a name of `lamp`";
+    assert_eq!(text(add("a", "lamp")), wrong);
+    assert!(text(add("a", "candle")).ends_with("`candle`, a former name of `a`, is a name of `lamp`"));
+    assert!(text(add("a", "a")).ends_with("`a`, a former name of `a`, is a name of `a`"));
+    assert!(text(add("gas", "")).ends_with("`gas`, a former name of `lamp`, is a name of `gas`"));
+    add("a", "b").unwrap();
+    assert!(text(add("b", "")).ends_with("`b`, a former name of `a`, is a name of `b`"));
+    let error = add("c", "b").unwrap_err();
+    assert_eq!(error.help().unwrap(), "give the added task another name, or remove one of the former names");
 }

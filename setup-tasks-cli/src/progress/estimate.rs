@@ -55,7 +55,7 @@ impl Estimate {
                 let runs = matches!(task.peek().await, Ok(Some(Decision::Run(_))));
                 let state = if runs { TodoState::Expected } else { TodoState::Perhaps };
                 let name = task.stamp_name().to_owned();
-                let took = took.get(&(object.stamp_subdir().to_owned(), name.clone())).copied();
+                let took = last_duration(&took, object, &name);
                 todo.push(Todo { task: name, took, state });
             }
             estimate.total += todo.len();
@@ -73,7 +73,7 @@ impl Estimate {
             let undos = result.leaves().map(|task| {
                 let took = match task.status {
                     TaskStatus::WouldForget => Some(Duration::ZERO),
-                    _ => took.get(&(object.stamp_subdir().to_owned(), task.task.to_owned())).copied(),
+                    _ => last_duration(&took, &object, task.task),
                 };
                 Todo { task: task.task.to_owned(), took, state: TodoState::Expected }
             });
@@ -145,6 +145,11 @@ impl Estimate {
         let beside = u32::try_from(self.jobs.min(each.len()).max(1)).unwrap_or(u32::MAX);
         Some(longest.max(each.iter().sum::<Duration>() / beside))
     }
+}
+
+/// Returns the duration of a task, also if the history has it under a former name of the task or the object.
+fn last_duration(took: &HashMap<(String, String), Duration>, object: &AnyObject, task: &str) -> Option<Duration> {
+    object.history_names(task).iter().find_map(|names| took.get(names)).copied()
 }
 
 /// Returns the duration of each task's last attempt with an end that counts, by subdir and name.

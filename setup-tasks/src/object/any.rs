@@ -59,6 +59,18 @@ impl AnyObject {
         self.0.core().groups().iter().map(|group| &**group)
     }
 
+    /// Returns the subdirs and the task names under which the history can have lines about a task: the
+    /// present ones first, and then the former ones.
+    #[doc(hidden)]
+    pub fn history_names(&self, task: &str) -> Vec<(String, String)> {
+        let core = self.0.core();
+        let former = core.former().map_or(&[][..], |former| &former.names);
+        let subdirs = std::iter::once(&core.subdir).chain(former);
+        let mut tasks = vec![task.to_owned()];
+        tasks.extend(core.former_names.of_task(task));
+        subdirs.flat_map(|subdir| tasks.iter().map(move |task| (subdir.to_string(), task.clone()))).collect()
+    }
+
     /// Returns the object's own part of its paths, which is also its name in the stamp store.
     pub fn stamp_subdir(&self) -> &str {
         &self.0.core().subdir

@@ -21,6 +21,7 @@ use crate::log;
 use crate::paths::{PathError, Paths};
 use crate::stamp::{Change, Entry, Fence, Records, Stamp, StampError, TaskRename, Timestamp};
 use crate::task::former_names::FormerNames;
+use crate::task::name::with_stem;
 use crate::wait::WorkKind;
 use crate::work::{Mode, RequestCx, RequestId, SharedOnce, WorkContext};
 
@@ -310,6 +311,20 @@ impl ObjectCore {
             self.is_identified.store(true, Ordering::Relaxed);
         }
         Ok(())
+    }
+
+    /// Adds the former names of a task that was added at run time. The next change writes the present
+    /// names again. Those of a customization's task belong to its host.
+    pub(super) fn add_former_names(&self, task: &'static str, formerly: &[&'static str]) {
+        if formerly.is_empty() {
+            return;
+        }
+        if let (Some(host), Some(own)) = (self.host(), self.own_host()) {
+            let formerly: Vec<_> = formerly.iter().map(|name| with_stem(own.stem, name)).collect();
+            return host.0.core().add_former_names(with_stem(own.stem, task), &formerly);
+        }
+        self.former_names.add_task(task, formerly);
+        self.is_identified.store(false, Ordering::Relaxed);
     }
 
     /// Returns the change by which the store knows the object's id and type.

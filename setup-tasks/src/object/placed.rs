@@ -79,10 +79,11 @@ impl<T: SetupTasks> Placed<T> {
     pub(crate) fn add(&self, row: AddedRow<T>) -> Result<(), AddTaskError> {
         let mut added = self.extra().added.write().unwrap_or_else(PoisonError::into_inner);
         added.add(self.table, &self.core.id, row)?;
-        if let Some(row) = added.rows.last()
-            && let AddedAction::Kind(kind) = &row.action
-        {
-            self.core.former_names.add_kind(row.name(), &**kind);
+        if let Some(row) = added.rows.last() {
+            self.core.add_former_names(row.name(), row.formerly());
+            if let AddedAction::Kind(kind) = &row.action {
+                self.core.former_names.add_kind(row.name(), &**kind);
+            }
         }
         Ok(())
     }

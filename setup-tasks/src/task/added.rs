@@ -53,6 +53,7 @@ pub(crate) struct NewPosition {
     before: Vec<&'static str>,
     after: Vec<&'static str>,
     tags: Vec<&'static str>,
+    formerly: Vec<&'static str>,
     timeout: Option<Duration>,
     retries: u32,
     /// Whether the task can report that it changed nothing.
@@ -67,6 +68,7 @@ impl NewPosition {
             before: Vec::new(),
             after: Vec::new(),
             tags: Vec::new(),
+            formerly: Vec::new(),
             timeout: None,
             retries: 0,
             reports: true,
@@ -158,6 +160,27 @@ impl<K> NewTask<K> {
         self
     }
 
+    /// Names the task as it was called before, as the key `formerly` does. It takes over the records
+    /// and the logs of that name. Several calls name several old names.
+    ///
+    /// ```
+    /// use setup_tasks::{NewTask, prelude::*};
+    ///
+    /// # #[derive(SetupTasks)] #[setup_tasks(subdir = "door")] struct Door;
+    /// # #[setup_tasks] impl Door {}
+    /// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<()> {
+    /// let layout = setup_tasks::Layout::in_memory()?;
+    /// let door = layout.add(Door)?;
+    /// door.create_stamp("varnish", "").await?; // as an earlier version of the program did
+    /// door.add_setup_task(NewTask::new("polish", "Polish it", |_| async {}).formerly("varnish"))?;
+    /// assert!(door.run_setup_tasks().await?.is_up_to_date());
+    /// # Ok(()) }
+    /// ```
+    pub fn formerly(mut self, name: &str) -> Self {
+        self.place.formerly.push(intern(name));
+        self
+    }
+
     /// Sets the time limit of each attempt. A longer attempt is cancelled and fails. The default
     /// is an unlimited time.
     pub fn timeout(mut self, timeout: Duration) -> Self {
@@ -199,6 +222,22 @@ pub enum AddTaskError {
         object: String,
         /// The name.
         task: String,
+    },
+    /// The former name of a task is the name of another task, now or formerly.
+    #[error(
+        "`{task}` of `{object}` cannot be added: `{former}`, a former name of `{claimant}`, is a name of `{owner}`"
+    )]
+    FormerName {
+        /// The object's id.
+        object: String,
+        /// The task to add.
+        task: String,
+        /// The former name.
+        former: String,
+        /// The task that had the name.
+        claimant: String,
+        /// The task that has the name now, or that had it, too.
+        owner: String,
     },
     /// The task is placed before or after a task that the object does not have.
     #[error("`{task}` cannot be placed beside `{target}`: `{object}` has no such setup task; it has {known}")]
@@ -278,6 +317,9 @@ impl AddTaskError {
     pub fn help(&self) -> Option<Cow<'_, str>> {
         match self {
             Self::Exists { .. } => Some("give this one another name".into()),
+            Self::FormerName { .. } => {
+                Some("give the added task another name, or remove one of the former names".into())
+            }
             Self::TwoPlaces { .. } => Some("use only one of the two".into()),
             Self::TwoChecks { .. } => {
                 Some("leave one of them out; a completion check decides alone and keeps no stamp".into())
@@ -350,6 +392,10 @@ impl<T: 'static> Added<T> {
         if known(&places, row.name()) {
             return Err(AddTaskError::Exists { object, task });
         }
+        if let Some((former, claimant, owner)) = self.wrong_former_name(table, &places, &row) {
+            let (former, claimant, owner) = (former.to_owned(), claimant.to_owned(), owner.to_owned());
+            return Err(AddTaskError::FormerName { object, task, former, claimant, owner });
+        }
         if row.helpers.exclude_each_other() {
             return Err(AddTaskError::TwoChecks { object, task });
         }
@@ -394,7 +440,36 @@ impl<T: 'static> Added<T> {
     }
 }
 
+impl<T: 'static> Added<T> {
+    /// Returns a former name that two tasks have, with the task that had it and the other one.
+    fn wrong_former_name<'r>(
+        &'r self,
+        table: &TaskTable<T>,
+        places: &[TaskPosition<'r>],
+        row: &'r AddedRow<T>,
+    ) -> Option<(&'r str, &'r str, &'r str)> {
+        let of_table = table.iter().map(|task| (task.name(), table.former_names(task)));
+        let added = self.rows.iter().map(|row| (row.name(), row.place.formerly.clone()));
+        let others: Vec<_> = of_table.chain(added).collect();
+        for &former in &row.place.formerly {
+            let present = places.iter().map(|place| place.name).find(|name| *name == former);
+            let claimed = || others.iter().find(|(_, names)| names.contains(&former)).map(|(name, _)| *name);
+            let own = || (former == row.name()).then(|| row.name());
+            if let Some(owner) = present.or_else(claimed).or_else(own) {
+                return Some((former, row.name(), owner));
+            }
+        }
+        let (claimant, _) = others.iter().find(|(_, names)| names.contains(&row.name()))?;
+        Some((row.name(), claimant, row.name()))
+    }
+}
+
 impl<T: 'static> AddedRow<T> {
+    /// Returns the former names of the task.
+    pub(crate) fn formerly(&self) -> &[&'static str] {
+        &self.place.formerly
+    }
+
     fn order_place(&self) -> TaskPosition<'_> {
         let NewPosition { name, order, before, after, .. } = &self.place;
         TaskPosition { name, order: *order, before, after }

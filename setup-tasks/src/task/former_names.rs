@@ -31,6 +31,21 @@ impl FormerNames {
         }
     }
 
+    /// Adds the former names of a task that was added at run time.
+    pub(crate) fn add_task(&self, task: &str, formerly: &[&str]) {
+        self.add(formerly.iter().map(|&from| TaskRename { from: from.into(), to: task.into() }).collect());
+    }
+
+    /// Returns the former names of a task, and of the customizations that it belongs to.
+    pub(crate) fn of_task(&self, task: &str) -> Vec<String> {
+        let renames = self.renames().unwrap_or_default();
+        let former = |rename: &TaskRename| {
+            let rest = task.strip_prefix(&*rename.to)?;
+            (rest.is_empty() || rest.starts_with('.')).then(|| format!("{}{rest}", rename.from))
+        };
+        renames.iter().filter_map(former).collect()
+    }
+
     /// Adds the former names of the tasks of a customization that was added at run time.
     pub(crate) fn add_kind<T: 'static>(&self, task: &str, kind: &dyn DynTaskKind<T>) {
         let mut renames = Vec::new();
@@ -84,7 +99,7 @@ pub(crate) fn add_former_names<T: 'static>(table: &TaskTable<T>, stem: Option<&s
     let full = |name: &str| stem.map_or_else(|| name.to_owned(), |stem| format!("{stem}.{name}"));
     for task in table.iter() {
         let name = full(task.name());
-        let former = task.meta.formerly.iter();
+        let former = table.former_names(task).into_iter();
         to.extend(former.map(|former| TaskRename { from: full(former).into(), to: name.as_str().into() }));
         if let Action::Value(kind) = task.action
             && let Some(customization) = kind.customization_dyn()

@@ -56,6 +56,15 @@ impl<T: 'static> Block<T> {
         own.filter(|task| !matches!(task.action, Action::Relation(_))).map(TaskDef::name).next()
     }
 
+    /// Adds the former names of all rows with a name, those of mixins included.
+    fn add_former_names(&self, task: &str, to: &mut Vec<&'static str>) {
+        for row in self.rows.iter().flat_map(|rows| rows.iter()).filter(|row| row.name() == task) {
+            let new: Vec<_> = row.meta.formerly.iter().filter(|name| !to.contains(name)).collect();
+            to.extend(new);
+        }
+        self.mixins.iter().for_each(|mixin| mixin.block.add_former_names(task, to));
+    }
+
     const fn is(&self, other: &Self) -> bool {
         same(self.name, other.name) && same(self.module, other.module)
     }
@@ -95,6 +104,8 @@ pub(crate) struct Slot<T: 'static> {
     def: &'static TaskDef<T>,
     place: &'static TaskDef<T>,
     owner: &'static Block<T>,
+    /// The former names of the row that this one replaces.
+    inherited: &'static [&'static str],
 }
 
 impl<T: 'static> Clone for Slot<T> {
@@ -125,12 +136,14 @@ struct List<T: 'static> {
     len: usize,
     /// The number of tasks beyond the capacity.
     left_over: usize,
+    /// Whether a row replaces one with former names.
+    inherits_names: bool,
 }
 
 impl<T: 'static> List<T> {
     /// Returns the rows of a block and its mixins, in the order of declaration.
     const fn of(block: &'static Block<T>) -> Self {
-        let mut list = Self { slots: [None; CAPACITY], len: 0, left_over: 0 };
+        let mut list = Self { slots: [None; CAPACITY], len: 0, left_over: 0, inherits_names: false };
         list.collect(block, &Skips { names: &[], outer: None });
         list
     }
@@ -163,7 +176,7 @@ impl<T: 'static> List<T> {
     /// first `known` slots: the names within one list of rows differ, and each step of const
     /// evaluation costs compile time.
     const fn add(&mut self, def: &'static TaskDef<T>, owner: &'static Block<T>, known: usize) {
-        let mut i = 0;
+        let (mut i, mut inherited): (usize, &'static [&'static str]) = (0, &[]);
         while i < known {
             if let Some(old) = self.slots[i]
                 && same(old.def.meta.place.name, def.meta.place.name)
@@ -171,8 +184,10 @@ impl<T: 'static> List<T> {
                 if !owner.includes(old.owner) {
                     return;
                 }
+                inherited = if old.def.meta.formerly.is_empty() { old.inherited } else { old.def.meta.formerly };
+                self.inherits_names = self.inherits_names || !inherited.is_empty();
                 if !def.meta.place.is_placed() {
-                    self.slots[i] = Some(Slot { def, place: old.place, owner });
+                    self.slots[i] = Some(Slot { def, place: old.place, owner, inherited });
                     return;
                 }
                 while i + 1 < self.len {
@@ -188,7 +203,7 @@ impl<T: 'static> List<T> {
             self.left_over += 1;
             return;
         }
-        self.slots[self.len] = Some(Slot { def, place: def, owner });
+        self.slots[self.len] = Some(Slot { def, place: def, owner, inherited });
         self.len += 1;
     }
 }
@@ -199,10 +214,11 @@ impl<T: 'static> List<T> {
         let mut i = 0;
         while i < self.len {
             if let Some(slot) = self.slots[i] {
-                let (task, formerly) = (slot.def.meta.place.name, slot.def.meta.formerly);
+                let (task, own) = (slot.def.meta.place.name, slot.def.meta.formerly);
                 let mut f = 0;
-                while f < formerly.len() {
-                    if let Some(error) = self.other_claim(formerly[f], task, i) {
+                while f < own.len() + slot.inherited.len() {
+                    let former = if f < own.len() { own[f] } else { slot.inherited[f - own.len()] };
+                    if let Some(error) = self.other_claim(former, task, i) {
                         return Some(error);
                     }
                     f += 1;
@@ -221,7 +237,7 @@ impl<T: 'static> List<T> {
                 if same(other.def.meta.place.name, former) {
                     return Some(OrderError::FormerName { former, task, other: None });
                 }
-                if j != at && holds(other.def.meta.formerly, former) {
+                if j != at && (holds(other.def.meta.formerly, former) || holds(other.inherited, former)) {
                     let other = Some(other.def.meta.place.name);
                     return Some(OrderError::FormerName { former, task, other });
                 }
@@ -261,6 +277,8 @@ pub struct TaskTable<T: 'static> {
     relates: bool,
     /// Whether a task, or a task of a customization, may have former names.
     may_have_former_names: bool,
+    /// Whether a task replaces one with former names.
+    inherits_names: bool,
     /// Whether a task has the key `subscribe`.
     subscribes: bool,
     /// Whether the stamps alone can prove that the tasks are up to date.
@@ -317,7 +335,7 @@ impl<T: 'static> TaskTable<T> {
             return Err(error);
         }
         let (mut tasks, mut relates, mut may_have_former_names, mut subscribes, mut by_stamps) =
-            ([None; CAPACITY], false, false, false, true);
+            ([None; CAPACITY], false, list.inherits_names, false, true);
         i = 0;
         while i < list.len {
             if let Some(slot) = list.slots[sorted[i] as usize] {
@@ -331,7 +349,8 @@ impl<T: 'static> TaskTable<T> {
             }
             i += 1;
         }
-        let table = Self { block, tasks, len: list.len, relates, may_have_former_names, subscribes, by_stamps };
+        let (len, inherits_names) = (list.len, list.inherits_names);
+        let table = Self { block, tasks, len, relates, may_have_former_names, inherits_names, subscribes, by_stamps };
         match table.later_subscription() {
             Some(error) => Err(error),
             None => Ok(table),
@@ -389,6 +408,15 @@ impl<T: 'static> TaskTable<T> {
     /// Returns whether the stamps alone can prove that the tasks are up to date, without a call of a helper method.
     pub(crate) fn is_by_stamps(&self) -> bool {
         self.by_stamps
+    }
+
+    /// Returns the former names of a task: its own, and those of the tasks that it replaces.
+    pub(crate) fn former_names(&self, task: &TaskDef<T>) -> Vec<&'static str> {
+        let mut names = task.meta.formerly.to_vec();
+        if self.inherits_names {
+            self.block.add_former_names(task.name(), &mut names);
+        }
+        names
     }
 
     /// Returns whether a task runs only for changes of the tasks that it names.

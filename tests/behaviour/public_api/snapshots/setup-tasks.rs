@@ -361,6 +361,7 @@ impl<K> NewTask<K> {
     pub fn before(mut self, task: &str) -> Self {}
     pub fn after(mut self, task: &str) -> Self {}
     pub fn tag(mut self, tag: &str) -> Self {}
+    pub fn formerly(mut self, name: &str) -> Self {}
     pub fn timeout(mut self, timeout: Duration) -> Self {}
     pub fn retries(mut self, retries: u32) -> Self {}
 }
@@ -2120,6 +2121,13 @@ impl From<SystemTime> for Timestamp {}
 #[non_exhaustive]
 pub enum AddTaskError {
     Exists { object: String, task: String },
+    FormerName {
+        object: String,
+        task: String,
+        former: String,
+        claimant: String,
+        owner: String,
+    },
     UnknownTarget { object: String, task: String, target: String, known: String },
     TwoPlaces { object: String, task: String },
     Cycle { object: String, task: String, cycle: String },
