@@ -223,21 +223,17 @@ pub enum AddTaskError {
         /// The name.
         task: String,
     },
-    /// The former name of a task is the name of another task, now or formerly.
-    #[error(
-        "`{task}` of `{object}` cannot be added: `{former}`, a former name of `{claimant}`, is a name of `{owner}`"
-    )]
+    /// The name or a former name of the task is a name of another task, now or formerly.
+    #[error("`{task}` of `{object}` cannot be added: `{other}` has or had the name `{name}`, too")]
     FormerName {
         /// The object's id.
         object: String,
         /// The task to add.
         task: String,
-        /// The former name.
-        former: String,
-        /// The task that had the name.
-        claimant: String,
-        /// The task that has the name now, or that had it, too.
-        owner: String,
+        /// The name.
+        name: String,
+        /// The other task.
+        other: String,
     },
     /// The task is placed before or after a task that the object does not have.
     #[error("`{task}` cannot be placed beside `{target}`: `{object}` has no such setup task; it has {known}")]
@@ -392,9 +388,9 @@ impl<T: 'static> Added<T> {
         if known(&places, row.name()) {
             return Err(AddTaskError::Exists { object, task });
         }
-        if let Some((former, claimant, owner)) = self.wrong_former_name(table, &places, &row) {
-            let (former, claimant, owner) = (former.to_owned(), claimant.to_owned(), owner.to_owned());
-            return Err(AddTaskError::FormerName { object, task, former, claimant, owner });
+        if let Some((name, other)) = self.wrong_former_name(table, &places, &row) {
+            let (name, other) = (name.to_owned(), other.to_owned());
+            return Err(AddTaskError::FormerName { object, task, name, other });
         }
         if row.helpers.exclude_each_other() {
             return Err(AddTaskError::TwoChecks { object, task });
@@ -441,13 +437,13 @@ impl<T: 'static> Added<T> {
 }
 
 impl<T: 'static> Added<T> {
-    /// Returns a former name that two tasks have, with the task that had it and the other one.
+    /// Returns a name that another task has or had, and that task.
     fn wrong_former_name<'r>(
         &'r self,
         table: &TaskTable<T>,
         places: &[TaskPosition<'r>],
         row: &'r AddedRow<T>,
-    ) -> Option<(&'r str, &'r str, &'r str)> {
+    ) -> Option<(&'r str, &'r str)> {
         let of_table = table.iter().map(|task| (task.name(), table.former_names(task)));
         let added = self.rows.iter().map(|row| (row.name(), row.place.formerly.clone()));
         let others: Vec<_> = of_table.chain(added).collect();
@@ -455,12 +451,12 @@ impl<T: 'static> Added<T> {
             let present = places.iter().map(|place| place.name).find(|name| *name == former);
             let claimed = || others.iter().find(|(_, names)| names.contains(&former)).map(|(name, _)| *name);
             let own = || (former == row.name()).then(|| row.name());
-            if let Some(owner) = present.or_else(claimed).or_else(own) {
-                return Some((former, row.name(), owner));
+            if let Some(other) = present.or_else(claimed).or_else(own) {
+                return Some((former, other));
             }
         }
-        let (claimant, _) = others.iter().find(|(_, names)| names.contains(&row.name()))?;
-        Some((row.name(), claimant, row.name()))
+        let (other, _) = others.iter().find(|(_, names)| names.contains(&row.name()))?;
+        Some((row.name(), other))
     }
 }
 

@@ -2121,13 +2121,7 @@ impl From<SystemTime> for Timestamp {}
 #[non_exhaustive]
 pub enum AddTaskError {
     Exists { object: String, task: String },
-    FormerName {
-        object: String,
-        task: String,
-        former: String,
-        claimant: String,
-        owner: String,
-    },
+    FormerName { object: String, task: String, name: String, other: String },
     UnknownTarget { object: String, task: String, target: String, known: String },
     TwoPlaces { object: String, task: String },
     Cycle { object: String, task: String, cycle: String },
