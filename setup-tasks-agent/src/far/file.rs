@@ -357,8 +357,46 @@ pub(super) fn write_in_place(place: &Place, content: &[u8]) -> io::Result<()> {
 /// Lets a file or directory take the place of another one, which gets its name.
 pub(super) fn exchange(new: &Place, place: &Place) -> io::Result<()> {
     match renameat_with(new.dir(), &new.name, place.dir(), &place.name, RenameFlags::EXCHANGE) {
-        Err(Errno::NOENT) => renameat_with(new.dir(), &new.name, place.dir(), &place.name, RenameFlags::NOREPLACE)?,
+        Err(Errno::NOENT) => renameat(new.dir(), &new.name, place.dir(), &place.name)?,
+        Err(Errno::INVAL | Errno::NOSYS | Errno::NOTSUP) => exchange_in_steps(new, place)?,
         done => done?,
     }
     sync_dir(place)
+}
+
+/// Exchanges two names on a file system that cannot do so at once, such as NFS.
+fn exchange_in_steps(new: &Place, place: &Place) -> io::Result<()> {
+    let between = draft_name(&place.name);
+    renameat(place.dir(), &place.name, place.dir(), &between)?;
+    if let Err(error) = renameat(new.dir(), &new.name, place.dir(), &place.name) {
+        renameat(place.dir(), &between, place.dir(), &place.name)?;
+        return Err(error.into());
+    }
+    Ok(renameat(place.dir(), &between, new.dir(), &new.name)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::super::walk::{Last, Root};
+    use super::*;
+
+    #[test]
+    fn directories_are_exchanged_at_once_and_in_steps() {
+        for exchange in [exchange, exchange_in_steps] {
+            let directory = tempfile::tempdir().unwrap();
+            for name in ["a", "b"] {
+                fs::create_dir(directory.path().join(name)).unwrap();
+                fs::write(directory.path().join(name).join("f"), name).unwrap();
+            }
+            let root = Root::open(directory.path()).unwrap();
+            let place = |name: &str| root.place(Path::new(name), Last::Keep).unwrap();
+            exchange(&place("/a"), &place("/b")).unwrap();
+            let text = |name: &str| fs::read_to_string(directory.path().join(name)).unwrap();
+            assert_eq!((text("a/f"), text("b/f")), ("b".into(), "a".into()));
+            assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 2);
+        }
+    }
 }
