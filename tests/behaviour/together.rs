@@ -655,7 +655,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     world.facts().idle = (0..count).map(|_| (next(OBJECTS), IDLE[next(IDLE.len())])).collect();
                     plans = false;
                 }
-                // What has drifted stays so until a run verifies.
+                // Drift stays until a run verifies.
                 14 => world.facts().drifted.extend([i, OBJECTS - 1 - i, i / 2]),
                 _ => {
                     // One object runs with its dependencies, and then the fleet runs.
