@@ -39,7 +39,7 @@ fn down_shows_its_plan_undoes_dependents_first_and_reports_it() {
         &["down", "files/main", "--yes"],
     ];
     let shown = session(&place, lines);
-    let history = place.show(&["history", "--limit", "7"]);
+    let history = place.show(&["history", "--limit", "6"]);
     let history: String = history
         .lines()
         .map(|line| {
@@ -54,7 +54,12 @@ fn down_shows_its_plan_undoes_dependents_first_and_reports_it() {
 fn a_failed_undo_stops_its_object_and_the_next_down_continues() {
     let place = up();
     place.write("busy", "");
-    let failed = session(&place, &[&["down", "moody", "--yes"], &["why", "moody/act"], &["logs", "moody/act"]]);
+    let failed = session(&place, &[&["down", "moody", "--yes"], &["why", "moody/act"]]);
+    let logs = place.good(&["logs", "moody/act"]);
+    assert!(
+        logs.contains("# moody/act, undo, attempt 1\n") && logs.contains("taking it back\n# failed after "),
+        "{logs}"
+    );
     place.remove("busy");
     golden!("down_failed.txt", format!("{failed}\n{}", place.show(&["down", "moody", "--yes"])));
 }
