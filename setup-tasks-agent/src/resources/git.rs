@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
-use crate::far::{Far, FarCommand, Kind};
+use crate::far::{Attributes, Far, FarCommand, Kind};
 use crate::protocol::{Cause, Difference, Failure};
 use crate::resource::Resource;
 
@@ -69,19 +69,27 @@ impl Git {
         if self.path.starts_with('/') { Ok(()) } else { Err(Self::refused("its directory is not an absolute path")) }
     }
 
-    /// Prepares Git, which asks no questions.
+    /// Prepares Git, which asks no questions. It refuses a working copy of another user, whose configuration could name programs to run.
     fn git<'f>(&self, command: impl Fn(&str) -> FarCommand<'f>) -> FarCommand<'f> {
         let command = match &self.user {
             Some(user) => command("runuser").args(["--user", user, "--", "git"]),
             None => command("git"),
         };
-        let safe = format!("safe.directory={}", self.path);
-        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes").args(["-c", &safe])
+        command.env("GIT_TERMINAL_PROMPT", "0").env("GIT_SSH_COMMAND", "ssh -o BatchMode=yes")
     }
 
     fn query(&self, far: &Far, args: &[&str], tried: &str) -> Result<String> {
         let git = self.git(|program| far.query(program)).args(["-C", &self.path]).args(args.iter().copied());
         Ok(git.output(tried)?.text().trim_end().to_owned())
+    }
+
+    /// Creates the directory for the user that Git runs as, who may not be able to.
+    fn make_directory(&self, far: &mut Far) -> Result<()> {
+        let Some(user) = self.user.as_ref().filter(|_| far.stat(&self.path).is_ok_and(|stat| stat.is_none())) else {
+            return Ok(());
+        };
+        let account = far.account(user)?.ok_or_else(|| Self::refused(format!("the machine has no user `{user}`")))?;
+        far.make_directory(&self.path, Attributes { mode: None, uid: Some(account.uid), gid: Some(account.gid) })
     }
 
     /// Returns the id of the wanted commit.
@@ -162,12 +170,16 @@ impl Resource for Git {
 
     fn apply(&self, far: &mut Far, _: &[Difference]) -> Result<()> {
         self.check()?;
+        let is_cloned = self.is_cloned(far)?;
+        if !is_cloned {
+            far.make_parents(&self.path)?;
+            self.make_directory(far)?;
+        }
         let run = |args: &[&str], tried: &str| {
             let git = self.git(|program| far.command(program)).args(args.iter().copied());
             git.output(tried).map(drop)
         };
-        if !self.is_cloned(far)? {
-            far.make_parents(&self.path)?;
+        if !is_cloned {
             run(&["init", "--quiet", "--", &self.path], "create the working copy")?;
         }
         let wanted = self.wanted(far)?;

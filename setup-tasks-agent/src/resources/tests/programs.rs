@@ -1,6 +1,7 @@
 //! Resources that run programs of this machine, in temporary directories.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command as Program;
 use std::time::Duration;
@@ -188,6 +189,24 @@ fn a_working_copy_is_brought_to_a_tag_a_branch_and_a_commit() {
     assert_eq!(apply(&at("no-such")).unwrap_err(), "cannot use the repository: it has no branch or tag `no-such`");
     undo(&at("main"));
     assert!(!Path::new(&path).exists());
+}
+
+#[test]
+fn git_runs_as_a_user_and_refuses_the_working_copy_of_another() {
+    if !rustix::process::geteuid().is_root() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (url, path) = (repository(directory.path()), text(&directory.path().join("copy")));
+    run(directory.path(), "chown", &["-R", "nobody", &url]);
+    let copy = Git::clone_of(&*url).to(&*path).revision("main");
+    brings(&copy.clone().user("nobody"), &[&format!("{path}: absent instead of main")]);
+    assert_eq!(run(directory.path(), "stat", &["-c", "%U", &path, &format!("{path}/f")]), "nobody\nnobody");
+    fs::write(format!("{path}/.git/config"), format!("[core]\n\tfsmonitor = touch {path}/trap\n")).unwrap();
+    let failure = copy.observe(&mut Far::machine().unwrap()).unwrap_err().to_string();
+    assert!(failure.contains("dubious ownership"), "{failure}");
+    assert!(!Path::new(&format!("{path}/trap")).exists());
 }
 
 #[test]
