@@ -16,6 +16,9 @@ pub(crate) struct GlobalArgs {
     /// Work in this directory, and do not search the directories above it
     #[arg(short = 'C', value_name = "DIR", global = true, value_hint = ValueHint::DirPath)]
     directory: Option<PathBuf>,
+    /// Use the shared store with this address, such as `postgres://site@db/site`
+    #[arg(long, value_name = "STORE", global = true, value_hint = ValueHint::Url)]
+    on: Option<String>,
     /// Print only errors, warnings and results
     #[arg(long, short, global = true, conflicts_with = "verbose")]
     quiet: bool,
@@ -67,6 +70,9 @@ impl GlobalArgs {
         self.apply_color();
         // A second command line of the same process keeps the verbosity of the first.
         VERBOSITY.get_or_init(|| self.verbosity());
+        if let Some(address) = &self.on {
+            setup_tasks::config::use_store(address);
+        }
         self.enter_directory()
     }
 

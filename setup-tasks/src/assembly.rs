@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::layout::{Hooks, Layout, Scratch};
 use crate::lease::Leases;
+#[cfg(feature = "sqlite")]
+use crate::stamp::SharedStore;
 use crate::stamp::{Clock, MemoryStore, StampStore};
 use crate::work::WorkContext;
 
@@ -19,9 +21,22 @@ impl Layout {
     /// ([`SqliteStore`](crate::stamp::SqliteStore)), within the cache directory. The first change
     /// creates the database. If the configuration cannot be used, [`add`](Self::add) returns an
     /// error.
+    ///
+    /// If the key `store` of the configuration or the option `--on` of the command line names a shared store, the layout uses that one.
     #[cfg(feature = "sqlite")]
     pub fn new(config: Config) -> Self {
         let config = crate::layout::absolute(config);
+        match config.open_shared_store() {
+            Ok(None) => {}
+            Ok(Some(SharedStore { stamps, leases })) => {
+                return Self::build((config, None), stamps, Clock::system(), Some(leases), None, &HOOKS);
+            }
+            Err(error) => {
+                // No object can be added to the layout.
+                let store = Arc::new(MemoryStore::new());
+                return Self::build((config, Some(error)), store, Clock::system(), None, None, &HOOKS);
+            }
+        }
         let path = config.cache_dir().join(crate::private_dir::RESERVED).join("stamps.sqlite");
         let store = crate::stamp::SqliteStore::new(path);
         let store = if config.durable_stamps { store.durable() } else { store };
@@ -58,13 +73,15 @@ impl Layout {
     /// # let _ = layout;
     /// ```
     pub fn with_store_and_leases(config: Config, store: impl StampStore, leases: impl Leases) -> Self {
-        Self::build(config, Arc::new(store), Clock::system(), Some(Arc::new(leases)), None, &HOOKS)
+        let error = config.refuse_shared_store();
+        Self::build((config, error), Arc::new(store), Clock::system(), Some(Arc::new(leases)), None, &HOOKS)
     }
 
     /// Creates a layout with the given stamp store and clock.
     #[doc(hidden)]
     pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
-        Self::build(config, store, clock, None, None, &HOOKS)
+        let error = config.refuse_shared_store();
+        Self::build((config, error), store, clock, None, None, &HOOKS)
     }
 
     /// Creates a layout with its stamps in memory, for tests and examples. Its directories are
@@ -76,6 +93,7 @@ impl Layout {
     pub fn in_memory() -> std::io::Result<Self> {
         let scratch = Scratch::new()?;
         let config = Config { base_dir: scratch.path().to_owned(), ..Config::default() };
-        Ok(Self::build(config, Arc::new(MemoryStore::new()), Clock::system(), None, Some(scratch), &HOOKS))
+        let error = config.refuse_shared_store();
+        Ok(Self::build((config, error), Arc::new(MemoryStore::new()), Clock::system(), None, Some(scratch), &HOOKS))
     }
 }

@@ -3,12 +3,14 @@
 mod directories;
 mod discovery;
 mod environment;
+mod store;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use discovery::work_in;
+pub use store::use_store;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Excerpt;
@@ -56,6 +58,10 @@ pub struct Config {
     pub state_dir: PathBuf,
     /// The directory for logs. Default: `.setup-tasks/log`.
     pub log_dir: PathBuf,
+    /// The address of a store that several operators or hosts share, such as `postgres://site@db/site`. Default: empty, for the
+    /// embedded store in the cache directory. A crate adds the addresses with a scheme to a program; see
+    /// [`StoreScheme`](crate::stamp::StoreScheme).
+    pub store: String,
     /// Whether every run is a dry run. Default: no.
     pub dry_run: bool,
     /// Whether every run verifies: asks observers that are not cheap, such as machines, and calls slow
@@ -82,6 +88,7 @@ impl Default for Config {
             cache_dir: ".setup-tasks/cache".into(),
             state_dir: ".setup-tasks/state".into(),
             log_dir: ".setup-tasks/log".into(),
+            store: String::new(),
             dry_run: false,
             verify: false,
             durable_stamps: false,
@@ -203,6 +210,11 @@ impl ConfigError {
         let keys: Vec<_> = defaults().keys().cloned().collect();
         let help = format!("the keys are {}", keys.join(", "));
         Self { origin: origin.into(), problem: problem.into(), help, report: None }
+    }
+
+    /// Creates an error about the store.
+    pub(crate) fn of_store(problem: impl Into<String>, help: impl Into<String>) -> Self {
+        Self { origin: "configuration".to_owned(), problem: problem.into(), help: help.into(), report: None }
     }
 
     /// Creates an error about the directories.

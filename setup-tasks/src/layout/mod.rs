@@ -123,9 +123,9 @@ impl Objects {
 }
 
 impl Layout {
-    /// Creates a layout. The hooks are the entry points of the higher floors.
+    /// Creates a layout. The hooks are the entry points of the higher floors. `store_error` is the reason why the store cannot be used.
     pub(crate) fn build(
-        config: Config,
+        (config, store_error): (Config, Option<ConfigError>),
         store: Arc<dyn StampStore>,
         clock: Clock,
         leases: Option<Arc<dyn Leases>>,
@@ -134,7 +134,7 @@ impl Layout {
     ) -> Self {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let config = absolute(config);
-        let config_error = config.clone().validated().err();
+        let config_error = config.clone().validated().err().or(store_error);
         let injector = Injector::root("the layout");
         let leases = leases.unwrap_or_else(|| Arc::new(FileLeases::new(config.cache_dir())));
         let texts = Texts::new(config.state_dir());

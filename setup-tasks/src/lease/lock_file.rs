@@ -47,10 +47,10 @@ impl LockFile {
     }
 
     fn write_record(&self) -> io::Result<()> {
-        let text = ProcessRecord::here_as_json()?;
+        let text = ProcessRecord::here().to_json();
         (&self.file).rewind()?;
         self.file.set_len(0)?;
-        (&self.file).write_all(&text)
+        (&self.file).write_all(text.as_bytes())
     }
 
     pub(super) fn holder(&self) -> io::Result<ProcessRecord> {

@@ -27,7 +27,8 @@ pub use crate::wait::ProcessWaits;
 pub use error::LeaseError;
 pub use files::FileLeases;
 pub(crate) use held::{HeldLease, acquire};
-pub(crate) use process::this_process;
+pub use process::{Life, ProcessRecord};
+pub(crate) use process::{shared_clock_id, this_process};
 pub(crate) use renewal::Renewals;
 
 /// The answer of leases, which may be ready at once.

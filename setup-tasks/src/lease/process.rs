@@ -8,9 +8,11 @@ use serde::{Deserialize, Serialize};
 
 const VERSION: u32 = 2;
 
-/// A process, or `None` if it has locked the file and not written its record yet.
+/// The identity of a process, by which other processes name it and find out whether it has ended.
+///
+/// The record of a process that has not written it, or that is damaged, names "another process".
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ProcessRecord(Option<Record>);
+pub struct ProcessRecord(Option<Record>);
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Record {
@@ -32,7 +34,8 @@ struct Record {
 
 /// The state of a process, as far as this process can see it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Life {
+#[non_exhaustive]
+pub enum Life {
     /// The process runs.
     Alive,
     /// The process has ended.
@@ -43,25 +46,39 @@ pub(super) enum Life {
 }
 
 impl ProcessRecord {
-    pub(super) fn parse(text: &[u8]) -> Self {
+    /// Reads the result of [`to_json`](Self::to_json).
+    pub fn parse(text: &[u8]) -> Self {
         Self(serde_json::from_slice(text).ok())
     }
 
     /// Returns the record of this process.
-    pub(super) fn here() -> Self {
+    pub fn here() -> Self {
         let Machine { host, boot, pid_namespace } = machine();
         let pid = std::process::id();
         let (host, boot, pid_namespace) = (host.clone(), boot.clone(), pid_namespace.clone());
         Self(Some(Record { version: VERSION, pid, host, boot, pid_namespace, started: system::started(pid) }))
     }
 
-    /// Returns the record of this process as JSON.
-    pub(super) fn here_as_json() -> std::io::Result<Vec<u8>> {
-        Ok(serde_json::to_vec(&Self::here().0)?)
+    /// Sets the name of the host. Two processes with such a name do not see whether the other one has ended, because the name may
+    /// stand for a container.
+    #[must_use]
+    pub fn on_host(mut self, name: &str) -> Self {
+        if let Some(record) = &mut self.0 {
+            let boot = record.boot.as_deref().unwrap_or_default();
+            record.boot = Some(format!("{boot} {name}"));
+            name.clone_into(&mut record.host);
+        }
+        self
+    }
+
+    /// Returns the record as JSON.
+    pub fn to_json(&self) -> String {
+        // A record consists of strings and numbers, so its serialization does not fail.
+        serde_json::to_string(&self.0).unwrap_or_default()
     }
 
     /// Returns the state of the process, as far as this process can see it.
-    pub(super) fn life(&self) -> Life {
+    pub fn life(&self) -> Life {
         let Some(record) = &self.0 else { return Life::Unknown };
         let here = machine();
         let shares_numbers = record.boot.is_some() && record.boot == here.boot && record.pid_namespace.is_some();
@@ -77,7 +94,7 @@ impl ProcessRecord {
 
     /// Returns whether the process runs on the named machine, and not in a container on this
     /// machine.
-    pub(super) fn is_elsewhere_on(&self, host: &str) -> bool {
+    pub fn is_elsewhere_on(&self, host: &str) -> bool {
         self.0.as_ref().is_some_and(|record| {
             let is_this_kernel = match &record.boot {
                 Some(boot) => machine().boot.as_ref() == Some(boot),
@@ -88,9 +105,14 @@ impl ProcessRecord {
     }
 
     /// Returns the name of the process's machine, if the process has written its record.
-    pub(super) fn host(&self) -> Option<&str> {
+    pub fn host(&self) -> Option<&str> {
         self.0.as_ref().map(|record| &*record.host)
     }
+}
+
+/// Returns the identity of the clock that all processes of this machine share, or an empty text if it is unknown.
+pub(crate) fn shared_clock_id() -> &'static str {
+    machine().boot.as_deref().unwrap_or_default()
 }
 
 /// Returns the name of this process in errors.

@@ -70,7 +70,7 @@ impl RangeLockFile {
     }
 
     fn claim_slot(file: File, path: PathBuf, slot: u16) -> io::Result<Self> {
-        let mut record = ProcessRecord::here_as_json()?;
+        let mut record = ProcessRecord::here().to_json().into_bytes();
         record.resize(RECORD - 1, b' ');
         record.push(b'\n');
         file.write_all_at(&record, offset(slot))?;

@@ -107,7 +107,7 @@ async fn a_lock_of_another_machine_is_broken_if_it_is_said_to_be_gone() {
 async fn a_lock_of_a_process_that_has_ended_is_broken() {
     let mut child = std::process::Command::new("true").spawn().unwrap();
     child.wait().unwrap();
-    let own = String::from_utf8(ProcessRecord::here_as_json().unwrap()).unwrap();
+    let own = ProcessRecord::here().to_json();
     let (mine, its) = (format!("\"pid\":{}", std::process::id()), format!("\"pid\":{}", child.id()));
     let shown = ProcessRecord::here().to_string().replace(&std::process::id().to_string(), &child.id().to_string());
     a_lock_is_broken(None, own.replace(&mine, &its), &shown).await;

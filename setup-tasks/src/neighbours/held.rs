@@ -123,7 +123,8 @@ impl Layout {
         drop(holdings);
         let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
         let held = held.iter().map(|(session, object, passed)| describe(*session, object, passed)).collect();
-        ProcessWaits { version: ProcessWaits::VERSION, process, run, held }
+        let clock = crate::lease::shared_clock_id().to_owned();
+        ProcessWaits { version: ProcessWaits::VERSION, process, run, clock, held }
     }
 }
 

@@ -58,6 +58,6 @@ impl Layout {
 
     pub(crate) fn process_waits(&self) -> ProcessWaits {
         let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
-        ProcessWaits { version: ProcessWaits::VERSION, process, run, held: Vec::new() }
+        ProcessWaits { process, run, ..ProcessWaits::none() }
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::{Either, select};
 
 use crate::event::EventKind;
-use crate::lease::{HeldLease, Holder, LeaseError, acquire};
+use crate::lease::{HeldLease, Holder, LeaseError, ProcessWaits, acquire, shared_clock_id};
 use crate::neighbours::{Followed, News, shared_clock};
 use crate::object::DynObject;
 use crate::object::{ObjectProgress, ProgressQuery, RowId};
@@ -140,7 +140,7 @@ impl LeaseWait<'_> {
         let mut may_come_further = false;
         for process in &news.others {
             let Some(held) = process.holds(&core.subdir) else { continue };
-            may_come_further |= self.record_considered(&process.run, held);
+            may_come_further |= self.record_considered(process, held);
         }
         if let Some(circle) = self.circle(&news) {
             // A circle counts when two queries have found it. The processes are queried one after
@@ -162,9 +162,12 @@ impl LeaseWait<'_> {
     /// Records the tasks that the holder has considered since this process began to wait. These
     /// results are as good as own ones. Returns whether the task that must run may now be up to
     /// date, which is the case each time that a holder has considered it.
-    fn record_considered(&mut self, run: &str, held: &HeldObject) -> bool {
-        let since = self.waits.since.map_or(u64::MAX, |(_, since)| since);
-        let known = self.waits.known_considered.entry((run.to_owned(), held.session)).or_default();
+    fn record_considered(&mut self, process: &ProcessWaits, held: &HeldObject) -> bool {
+        // The times of another machine cannot be compared with those of this one.
+        let is_comparable = !process.clock.is_empty() && process.clock == shared_clock_id();
+        let since = self.waits.since.filter(|_| is_comparable).map_or(u64::MAX, |(_, since)| since);
+        let run = &process.run;
+        let known = self.waits.known_considered.entry((run.clone(), held.session)).or_default();
         let due = self.purpose.task.map(|(task, _)| task);
         let mut may_come_further = false;
         for passed in &held.passed {

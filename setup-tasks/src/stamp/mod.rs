@@ -15,6 +15,7 @@ mod maybe_ready;
 mod memory;
 mod pattern;
 mod renaming;
+mod scheme;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 mod store;
@@ -45,6 +46,8 @@ pub use pattern::PathPattern;
 pub(crate) use renaming::{Renamed, TaskRename, present_name};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteStore;
+pub(crate) use scheme::open_shared;
+pub use scheme::{SharedStore, StoreScheme};
 pub use store::{Answer, StampStore, StoredObject};
 pub use timestamp::Timestamp;
 

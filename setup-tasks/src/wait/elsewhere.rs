@@ -16,6 +16,9 @@ pub struct ProcessWaits {
     pub(crate) process: String,
     /// The identity of this run of the process.
     pub(crate) run: String,
+    /// The identity of the clock of [`PassedTask::at`], which the processes of one machine share.
+    #[serde(default)]
+    pub(crate) clock: String,
     /// The objects whose leases it holds.
     pub(crate) held: Vec<HeldObject>,
 }
@@ -71,7 +74,13 @@ impl ProcessWaits {
 
     /// Returns the statement of a process that holds nothing.
     pub(crate) fn none() -> Self {
-        Self { version: Self::VERSION, process: String::new(), run: String::new(), held: Vec::new() }
+        Self {
+            version: Self::VERSION,
+            process: String::new(),
+            run: String::new(),
+            clock: String::new(),
+            held: Vec::new(),
+        }
     }
 
     pub(crate) fn holds(&self, subdir: &str) -> Option<&HeldObject> {
@@ -137,7 +146,7 @@ mod tests {
 
     fn process(number: u32, held: &[HeldObject]) -> ProcessWaits {
         let (process, run) = (format!("process {number}"), number.to_string());
-        ProcessWaits { version: 1, process, run, held: held.to_vec() }
+        ProcessWaits { version: 1, process, run, clock: String::new(), held: held.to_vec() }
     }
 
     /// Returns the circle that the first wait of the first object of the first process closes.

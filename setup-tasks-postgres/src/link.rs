@@ -1,0 +1,276 @@
+//! A connection that is established anew when it is lost.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex as AsyncMutex;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, NoTls, Row, Statement};
+
+use crate::address::Address;
+use crate::error::{PostgresError, is_transient};
+use crate::process::Process;
+use crate::schema::{self, Tables};
+use crate::tls;
+
+/// The time for which a lost connection is tried again.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The pauses between two attempts.
+const FIRST_PAUSE: Duration = Duration::from_millis(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The time for which the server works on a statement, and waits for a lock. A process that is stopped in the middle of a
+/// transaction does not hold up the others for longer.
+const SETTINGS: &str = "SET statement_timeout = '60s'; SET lock_timeout = '4s'; SET client_min_messages = warning; ";
+
+/// The purpose of a connection. Reading creates nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Read,
+    Write,
+}
+
+/// A connection to the database, which is established when it is first used.
+pub(crate) struct Link {
+    address: Arc<Address>,
+    process: Arc<Process>,
+    state: AsyncMutex<LinkState>,
+    /// The time for which the server may take for an answer.
+    pub(crate) answer: Duration,
+}
+
+#[derive(Default)]
+struct LinkState {
+    connected: Option<Arc<Connected>>,
+    /// Whether a connection was established before. A lost one is tried again; the first one fails at once.
+    was_connected: bool,
+}
+
+/// An established connection.
+pub(crate) struct Connected {
+    client: Client,
+    statements: Mutex<HashMap<&'static str, Statement>>,
+    /// Whether the tables exist.
+    tables: Tables,
+    /// Whether this process is registered as a writer.
+    is_writer: bool,
+}
+
+/// The reason why a statement has no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Trouble {
+    #[error(transparent)]
+    Statement(tokio_postgres::Error),
+    #[error("the server did not answer within {} s", .0.as_secs_f32())]
+    Silence(Duration),
+}
+
+impl Trouble {
+    /// Returns whether no other statement can succeed on the connection.
+    pub(crate) fn ends_connection(&self) -> bool {
+        match self {
+            Self::Statement(error) => error.as_db_error().is_none(),
+            Self::Silence(_) => true,
+        }
+    }
+}
+
+/// The attempts of one operation.
+pub(crate) struct Attempts {
+    since: Instant,
+    pause: Duration,
+    action: &'static str,
+}
+
+impl Attempts {
+    pub(crate) fn new(action: &'static str) -> Self {
+        Self { since: Instant::now(), pause: FIRST_PAUSE, action }
+    }
+
+    /// Waits before the next attempt. Returns the error if the time is over, or if another attempt is of no use.
+    pub(crate) async fn again(&mut self, place: &str, error: Trouble) -> Result<(), PostgresError> {
+        if let Trouble::Statement(error) = &error
+            && !is_transient(error)
+        {
+            return Err(PostgresError::of_statement(place, self.action, error));
+        }
+        let waited = self.since.elapsed();
+        if waited >= PATIENCE {
+            let (place, source) = (place.to_owned(), Arc::new(error));
+            return Err(PostgresError::Away { place, action: self.action, waited, source });
+        }
+        tracing::debug!("{place} is tried again: {error}");
+        tokio::time::sleep(self.pause).await;
+        self.pause = (self.pause * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}
+
+impl Link {
+    pub(crate) fn new(address: Arc<Address>, process: Arc<Process>, answer: Duration) -> Self {
+        Self { address, process, state: AsyncMutex::default(), answer }
+    }
+
+    pub(crate) fn place(&self) -> &str {
+        &self.address.place
+    }
+
+    /// Returns the connection, which is established if there is none.
+    pub(crate) async fn get(
+        &self,
+        purpose: Purpose,
+        attempts: &mut Attempts,
+    ) -> Result<Arc<Connected>, PostgresError> {
+        loop {
+            let mut state = self.state.lock().await;
+            if let Some(connected) = state.connected.as_ref().filter(|connected| connected.serves(purpose)) {
+                return Ok(connected.clone());
+            }
+            state.connected = None;
+            match self.connect(purpose).await {
+                Ok(connected) => {
+                    let connected = Arc::new(connected);
+                    (state.connected, state.was_connected) = (Some(connected.clone()), true);
+                    return Ok(connected);
+                }
+                Err(Failed::Refused(error)) => return Err(error),
+                Err(Failed::Connecting(error)) => {
+                    let is_starting = error.as_db_error().is_some() && is_transient(&error);
+                    let is_known = state.was_connected;
+                    drop(state);
+                    if !is_starting && !is_known {
+                        return Err(PostgresError::of_connection(self.place(), self.address.user(), error));
+                    }
+                    attempts.again(self.place(), Trouble::Statement(error)).await?;
+                }
+            }
+        }
+    }
+
+    /// Calls `ask` with the connection, again if the connection is lost meanwhile.
+    pub(crate) async fn ask<T, F>(
+        &self,
+        (purpose, action): (Purpose, &'static str),
+        ask: impl Fn(Arc<Connected>) -> F,
+    ) -> Result<T, PostgresError>
+    where
+        F: Future<Output = Result<T, tokio_postgres::Error>>,
+    {
+        let mut attempts = Attempts::new(action);
+        loop {
+            let connected = self.get(purpose, &mut attempts).await?;
+            let trouble = match tokio::time::timeout(self.answer, ask(connected.clone())).await {
+                Ok(Ok(answer)) => return Ok(answer),
+                Ok(Err(error)) => Trouble::Statement(error),
+                // The server is cut off, and the system has not noticed it yet.
+                Err(_) => Trouble::Silence(self.answer),
+            };
+            if trouble.ends_connection() {
+                self.forget(&connected).await;
+            }
+            attempts.again(self.place(), trouble).await?;
+        }
+    }
+
+    /// Forgets a connection that does not answer.
+    pub(crate) async fn forget(&self, silent: &Arc<Connected>) {
+        let mut state = self.state.lock().await;
+        if state.connected.as_ref().is_some_and(|connected| Arc::ptr_eq(connected, silent)) {
+            state.connected = None;
+        }
+    }
+
+    async fn connect(&self, purpose: Purpose) -> Result<Connected, Failed> {
+        let mut client = self.open().await?;
+        let schema = &self.address.schema;
+        client.batch_execute(&format!("{SETTINGS}SET search_path = \"{schema}\"")).await?;
+        let found = schema::find(&client).await;
+        let refuse = |error: tokio_postgres::Error| {
+            if is_transient(&error) {
+                return Failed::Connecting(error);
+            }
+            Failed::Refused(PostgresError::of_statement(self.place(), "prepare the tables", &error))
+        };
+        let mut tables = found.map_err(refuse)?;
+        if let Tables::Version(found) = tables
+            && found > schema::VERSION
+        {
+            let (place, known) = (self.place().to_owned(), schema::VERSION);
+            return Err(Failed::Refused(PostgresError::Newer { place, found, known }));
+        }
+        if purpose == Purpose::Write {
+            if tables != Tables::Version(schema::VERSION) {
+                tables = schema::prepare(&mut client, schema).await.map_err(refuse)?;
+            }
+            self.process.register(&client, self.address.ttl).await.map_err(refuse)?;
+        }
+        let is_writer = purpose == Purpose::Write;
+        Ok(Connected { client, statements: Mutex::default(), tables, is_writer })
+    }
+
+    async fn open(&self) -> Result<Client, Failed> {
+        let config = &self.address.config;
+        let Some(roots) = &self.address.tls else {
+            let (client, connection) = config.connect(NoTls).await?;
+            tokio::spawn(connection);
+            return Ok(client);
+        };
+        let tls = tls::connector(roots).map_err(|detail| {
+            Failed::Refused(PostgresError::Refused { place: self.place().to_owned(), action: "use TLS", detail })
+        })?;
+        let (client, connection) = config.connect(tls).await?;
+        tokio::spawn(connection);
+        Ok(client)
+    }
+}
+
+/// The failure of an attempt to connect.
+enum Failed {
+    /// The server was not reached, or is not ready.
+    Connecting(tokio_postgres::Error),
+    /// The server was reached, and another attempt is of no use.
+    Refused(PostgresError),
+}
+
+impl From<tokio_postgres::Error> for Failed {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Connecting(error)
+    }
+}
+
+impl Connected {
+    /// Returns whether the connection is open and can be used for the purpose.
+    fn serves(&self, purpose: Purpose) -> bool {
+        let has_tables = self.tables != Tables::Missing;
+        !self.client.is_closed() && (self.is_writer || (purpose == Purpose::Read && has_tables))
+    }
+
+    pub(crate) fn has_tables(&self) -> bool {
+        self.tables != Tables::Missing
+    }
+
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// Returns a prepared statement, which the connection prepares once.
+    pub(crate) async fn statement(&self, sql: &'static str) -> Result<Statement, tokio_postgres::Error> {
+        let known = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql).cloned();
+        if let Some(statement) = known {
+            return Ok(statement);
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements.lock().unwrap_or_else(PoisonError::into_inner).insert(sql, statement.clone());
+        Ok(statement)
+    }
+
+    pub(crate) async fn query(
+        &self,
+        sql: &'static str,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, tokio_postgres::Error> {
+        self.client.query(&self.statement(sql).await?, values).await
+    }
+}

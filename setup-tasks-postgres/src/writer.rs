@@ -1,0 +1,503 @@
+//! The task that writes: changes, acquisitions and releases, in groups.
+//!
+//! While one group is on its way, further jobs gather for the next one. The statements of a group are sent together, so a group
+//! takes one round trip. Groups have increasing numbers, and the database applies each number once. So a group whose answer was lost
+//! is sent again, and one that arrives late has no effect.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use setup_tasks::stamp::{Fence, Records, StampError, Timestamp};
+use tokio::sync::{mpsc, oneshot};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Row, Statement};
+
+use crate::core::Core;
+use crate::error::{PostgresError, is_transient};
+use crate::group::{Columns, Group, Write, signed};
+use crate::link::{Attempts, Connected, Purpose, Trouble};
+use crate::process::millis;
+use crate::reads;
+
+/// A job of the writer.
+#[derive(Debug)]
+pub(crate) enum Job {
+    Write(Write),
+    Acquire(Acquire),
+    Release(Release),
+}
+
+/// An attempt to take the lease of an object.
+#[derive(Debug)]
+pub(crate) struct Acquire {
+    pub(crate) object: String,
+    pub(crate) answer: oneshot::Sender<Result<Taken, PostgresError>>,
+}
+
+/// The result of an attempt to take a lease.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    Lease { fence: Fence, records: Result<Records, StampError>, latest: Option<Timestamp> },
+    Held(Other),
+}
+
+/// Another process that holds a lease.
+#[derive(Debug)]
+pub(crate) struct Other {
+    pub(crate) id: i64,
+    pub(crate) fence: i64,
+    pub(crate) name: String,
+    pub(crate) task: Option<String>,
+    /// The record of the process, if its row exists.
+    pub(crate) record: Option<String>,
+}
+
+/// The end of a lease.
+#[derive(Debug)]
+pub(crate) struct Release {
+    pub(crate) object: String,
+    /// The fence of the lease, or `None` for every lease of this process.
+    pub(crate) fence: Option<Fence>,
+}
+
+/// The jobs of one round trip.
+#[derive(Default)]
+struct Batch {
+    writes: Group,
+    acquires: Vec<Acquire>,
+    releases: Vec<Release>,
+}
+
+macro_rules! write_sql {
+    ($removal:literal) => {
+        concat!(
+            "WITH gate AS (
+                UPDATE writers SET number = $2 WHERE process = $1 AND number < $2 RETURNING 1
+            ), job AS (
+                SELECT j.* FROM gate,
+                    unnest($3::text[], $4::bigint[], $5::text[], $6::text[], $7::boolean[])
+                    AS j (object, fence, id, type_name, gone)
+            ), accepted AS (
+                INSERT INTO objects AS o (subdir, fence, id, type_name, gone)
+                SELECT object, fence, id, type_name, gone FROM job ORDER BY object
+                ON CONFLICT (subdir) DO UPDATE SET
+                    fence = greatest(o.fence, excluded.fence),
+                    id = CASE WHEN excluded.gone IS NULL THEN o.id ELSE excluded.id END,
+                    type_name = CASE WHEN excluded.gone IS NULL THEN o.type_name ELSE excluded.type_name END,
+                    gone = coalesce(excluded.gone, o.gone)
+                WHERE excluded.fence < 0
+                    OR (excluded.fence >= o.fence AND (o.holder IS NULL OR o.holder = $1))
+                RETURNING subdir
+            ), put AS (
+                INSERT INTO entries (object, task, entry)
+                SELECT e.object, e.task, e.entry
+                FROM unnest($8::text[], $9::text[], $10::bytea[]) AS e (object, task, entry)
+                JOIN accepted ON subdir = e.object
+                ON CONFLICT (object, task) DO UPDATE SET entry = excluded.entry
+            ), line AS (
+                INSERT INTO history (object, task, time, line)
+                SELECT l.object, l.task, l.time, l.line
+                FROM unnest($11::text[], $12::text[], $13::bigint[], $14::text[])
+                    WITH ORDINALITY AS l (object, task, time, line, n)
+                JOIN accepted ON subdir = l.object
+                ORDER BY l.n
+            )",
+            $removal,
+            " SELECT (SELECT count(*) FROM gate), (SELECT array_agg(subdir) FROM accepted)"
+        )
+    };
+}
+
+/// The statement that writes a group. Its snapshot is as old as its start, so it reads nothing that another process changes: the
+/// conditions on `objects` and on `writers` are evaluated for the latest rows.
+const WRITE: &str = write_sql!("");
+
+/// The statement that writes a group which also removes entries.
+const WRITE_AND_REMOVE: &str = write_sql!(
+    ", removed AS (
+        DELETE FROM entries e USING accepted a WHERE e.object = a.subdir AND (
+            e.object = ANY ($15::text[]) AND NOT EXISTS (
+                SELECT FROM unnest($8::text[], $9::text[]) AS k (object, task)
+                WHERE k.object = e.object AND k.task = e.task)
+            OR EXISTS (
+                SELECT FROM unnest($16::text[], $17::text[]) AS r (object, task)
+                WHERE r.object = e.object AND r.task = e.task))
+    )"
+);
+
+/// Takes leases that are free, or whose holder has sent no beat for its time to live. A row that names this process is left over
+/// from an attempt whose answer was lost, because a lease that this process holds is not requested again.
+///
+/// A process whose lease is new counts as alive.
+const ACQUIRE: &str = "WITH gate AS (UPDATE writers SET number = $2 WHERE process = $1 AND number < $2 RETURNING 1),
+    beat AS (UPDATE processes SET beat = clock_timestamp() WHERE id = $1)
+    INSERT INTO objects AS o (subdir, fence, holder)
+    SELECT s, 1, $1 FROM gate, unnest($3::text[]) AS s ORDER BY s
+    ON CONFLICT (subdir) DO UPDATE SET fence = greatest(o.fence, 0) + 1, holder = $1, task = NULL
+    WHERE o.holder IS NULL OR o.holder = $1
+        OR (NOT EXISTS (SELECT FROM processes p WHERE p.id = o.holder AND p.beat + p.ttl > clock_timestamp())
+            AND (SELECT server_seen + $4 * interval '1 millisecond' < clock_timestamp() FROM setup))";
+
+/// Reads the result of an acquisition. It also returns what an attempt took whose answer was lost.
+const HOLDERS: &str = "SELECT o.subdir, o.fence, o.holder = $2, p.name, o.task, p.process, o.holder
+    FROM objects o LEFT JOIN processes p ON p.id = o.holder
+    WHERE o.subdir = ANY ($1::text[]) AND o.holder IS NOT NULL";
+
+const RELEASE: &str = "WITH mine AS (
+        SELECT o.subdir FROM objects o JOIN unnest($2::text[], $3::bigint[]) AS r (subdir, fence) ON r.subdir = o.subdir
+        WHERE o.holder = $1 AND (r.fence < 0 OR o.fence = r.fence)
+        ORDER BY o.subdir FOR NO KEY UPDATE OF o
+    )
+    UPDATE objects o SET holder = NULL, task = NULL FROM mine WHERE o.subdir = mine.subdir AND o.holder = $1";
+
+const FENCES: &str = "SELECT subdir, fence FROM objects WHERE subdir = ANY ($1::text[])";
+const NUMBER: &str = "SELECT number FROM writers WHERE process = $1";
+
+/// The task that writes.
+pub(crate) struct Writer {
+    core: Arc<Core>,
+    jobs: mpsc::UnboundedReceiver<Job>,
+    /// The number of the last statement.
+    number: i64,
+    /// The objects whose leases this process may have without knowing it, because an acquisition failed.
+    doubtful: Vec<String>,
+}
+
+type Answer<T> = Option<Result<T, tokio_postgres::Error>>;
+
+/// The answers to the statements of one round trip, each if it was sent.
+#[derive(Default)]
+struct Answers {
+    written: Answer<Vec<Row>>,
+    released: Answer<u64>,
+    acquired: Answer<Acquired>,
+}
+
+/// The rows after an acquisition.
+struct Acquired {
+    holders: Vec<Row>,
+    entries: Vec<Row>,
+    latest: Option<Timestamp>,
+    sent: Instant,
+}
+
+/// The numbers of the statements of a batch.
+#[derive(Clone, Copy)]
+struct Numbers {
+    write: i64,
+    acquire: i64,
+}
+
+impl Other {
+    /// Returns the holder in a row of [`HOLDERS`].
+    pub(crate) fn of(row: &Row) -> Self {
+        let name: Option<String> = row.get(3);
+        let name = name.unwrap_or_else(|| "a process that is unknown".to_owned());
+        Self { id: row.get(6), fence: row.get(1), name, task: row.get(4), record: row.get(5) }
+    }
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.acquires.is_empty() && self.releases.is_empty()
+    }
+
+    /// Adds a job. Returns it if it needs another batch.
+    fn add(&mut self, job: Job) -> Option<Job> {
+        match job {
+            Job::Write(write) => return self.writes.add(write).map(Job::Write),
+            Job::Acquire(acquire) => {
+                if self.acquires.iter().any(|other| other.object == acquire.object) {
+                    return Some(Job::Acquire(acquire));
+                }
+                self.acquires.push(acquire);
+            }
+            Job::Release(release) => self.releases.push(release),
+        }
+        None
+    }
+
+    fn fail(self, error: &PostgresError) {
+        self.writes.answer(|_| Err(error.clone().into()));
+        for acquire in self.acquires {
+            let _ = acquire.answer.send(Err(error.clone()));
+        }
+        if !self.releases.is_empty() {
+            tracing::warn!("{} leases were not released, and end with their time to live: {error}", self.releases.len());
+        }
+    }
+}
+
+impl Writer {
+    pub(crate) fn new(core: Arc<Core>, jobs: mpsc::UnboundedReceiver<Job>) -> Self {
+        Self { core, jobs, number: 0, doubtful: Vec::new() }
+    }
+
+    /// Works until all senders of jobs are dropped and no job is left.
+    pub(crate) async fn run(mut self) {
+        let mut next = None;
+        loop {
+            let first = match next.take() {
+                Some(job) => job,
+                None => match self.jobs.recv().await {
+                    Some(job) => job,
+                    None => return,
+                },
+            };
+            // Neighbours that are about to write join the group.
+            tokio::task::yield_now().await;
+            let mut batch = Batch::default();
+            next = batch.add(first);
+            while next.is_none()
+                && let Ok(job) = self.jobs.try_recv()
+            {
+                next = batch.add(job);
+            }
+            if !batch.is_empty() {
+                self.send(batch).await;
+            }
+        }
+    }
+
+    /// Sends a batch until each of its statements has an answer.
+    async fn send(&mut self, mut batch: Batch) {
+        self.number += 2;
+        let numbers = Numbers { write: self.number - 1, acquire: self.number };
+        let doubtful = std::mem::take(&mut self.doubtful);
+        batch.releases.extend(doubtful.into_iter().map(|object| Release { object, fence: None }));
+        let core = self.core.clone();
+        let mut attempts = Attempts::new("write stamps and leases");
+        while !batch.is_empty() {
+            let connected = match core.work.get(Purpose::Write, &mut attempts).await {
+                Ok(connected) => connected,
+                Err(error) => return self.give_up(batch, &error),
+            };
+            let answers = tokio::time::timeout(core.work.answer, self.round_trip(&connected, &batch, numbers)).await;
+            let trouble = match answers {
+                Ok(Ok(answers)) => self.settle(&connected, &mut batch, numbers, answers).await,
+                Ok(Err(error)) => Some(Trouble::Statement(error)),
+                Err(_) => Some(Trouble::Silence(core.work.answer)),
+            };
+            let Some(trouble) = trouble else { continue };
+            if trouble.ends_connection() {
+                core.work.forget(&connected).await;
+            }
+            if let Err(error) = attempts.again(core.work.place(), trouble).await {
+                return self.give_up(batch, &error);
+            }
+        }
+    }
+
+    fn give_up(&mut self, batch: Batch, error: &PostgresError) {
+        self.doubtful.extend(batch.acquires.iter().map(|acquire| acquire.object.clone()));
+        batch.fail(error);
+    }
+
+    /// Sends all statements of a batch at once.
+    async fn round_trip(
+        &self,
+        connected: &Connected,
+        batch: &Batch,
+        numbers: Numbers,
+    ) -> Result<Answers, tokio_postgres::Error> {
+        // Statements are prepared first, so that nothing interrupts their order.
+        let columns = batch.writes.columns();
+        let removes = !columns.cleared.is_empty() || !columns.removed.0.is_empty();
+        let write = connected.statement(if removes { WRITE_AND_REMOVE } else { WRITE }).await?;
+        let release = connected.statement(RELEASE).await?;
+        let acquire = [ACQUIRE, HOLDERS, reads::ENTRIES, reads::LATEST].map(|sql| connected.statement(sql));
+        let acquire = futures_util::future::try_join_all(acquire).await?;
+        let written = self.write(connected, &write, &columns, numbers.write);
+        let released = self.release(connected, &release, &batch.releases);
+        let acquired = self.acquire(connected, &acquire, &batch.acquires, numbers.acquire);
+        let (written, released, acquired) = tokio::join!(biased; written, released, acquired);
+        Ok(Answers { written, released, acquired })
+    }
+
+    async fn write(
+        &self,
+        connected: &Connected,
+        statement: &Statement,
+        columns: &Columns<'_>,
+        number: i64,
+    ) -> Answer<Vec<Row>> {
+        if columns.objects.is_empty() {
+            return None;
+        }
+        let Columns { objects, fences, ids, types, gone, cleared, put, removed, lines } = columns;
+        let process = self.core.process.id;
+        let common: [&(dyn ToSql + Sync); 14] = [
+            &process, &number, objects, fences, ids, types, gone, &put.0, &put.1, &put.2, &lines.0, &lines.1, &lines.2,
+            &lines.3,
+        ];
+        let removal: [&(dyn ToSql + Sync); 3] = [cleared, &removed.0, &removed.1];
+        let values = common.into_iter().chain(removal).take(statement.params().len()).collect::<Vec<_>>();
+        Some(connected.client().query(statement, &values).await)
+    }
+
+    async fn release(&self, connected: &Connected, statement: &Statement, releases: &[Release]) -> Answer<u64> {
+        if releases.is_empty() {
+            return None;
+        }
+        let objects: Vec<_> = releases.iter().map(|release| release.object.as_str()).collect();
+        let fences: Vec<_> = releases.iter().map(|release| release.fence.map_or(-1, signed)).collect();
+        Some(connected.client().execute(statement, &[&self.core.process.id, &objects, &fences]).await)
+    }
+
+    async fn acquire(
+        &self,
+        connected: &Connected,
+        statements: &[Statement],
+        acquires: &[Acquire],
+        number: i64,
+    ) -> Answer<Acquired> {
+        if acquires.is_empty() {
+            return None;
+        }
+        let sent = Instant::now();
+        let objects: Vec<_> = acquires.iter().map(|acquire| acquire.object.as_str()).collect();
+        let (client, process, ttl) = (connected.client(), self.core.process.id, millis(self.core.address.ttl));
+        let (values, holders_of): ([&(dyn ToSql + Sync); 4], [&(dyn ToSql + Sync); 2]) =
+            ([&process, &number, &objects, &ttl], [&objects, &process]);
+        let entries_of: [&(dyn ToSql + Sync); 1] = [&objects];
+        // Each statement has a snapshot of its own. So the entries are at least as new as the lease.
+        let acquired = tokio::join!(
+            biased;
+            client.execute(&statements[0], &values),
+            client.query(&statements[1], &holders_of),
+            client.query(&statements[2], &entries_of),
+            client.query(&statements[3], &[]),
+        );
+        Some(match acquired {
+            (Ok(_), Ok(holders), Ok(entries), Ok(latest)) => {
+                Ok(Acquired { holders, entries, latest: reads::latest(&latest), sent })
+            }
+            (Err(error), ..) | (_, Err(error), ..) | (_, _, Err(error), _) | (.., Err(error)) => Err(error),
+        })
+    }
+
+    /// Answers the jobs whose statements have an answer, and removes them from the batch. Returns the reason why others must be sent
+    /// again.
+    async fn settle(
+        &mut self,
+        connected: &Connected,
+        batch: &mut Batch,
+        numbers: Numbers,
+        answers: Answers,
+    ) -> Option<Trouble> {
+        let place = self.core.work.place().to_owned();
+        let mut trouble = None;
+        let mut refused = |action, error: tokio_postgres::Error| {
+            if is_transient(&error) {
+                trouble = Some(Trouble::Statement(error));
+                return None;
+            }
+            Some(PostgresError::of_statement(&place, action, &error))
+        };
+        if let Some(released) = answers.released {
+            match released.map_err(|error| refused("release leases", error)) {
+                Ok(_) => batch.releases.clear(),
+                Err(None) => {}
+                Err(Some(error)) => {
+                    batch.releases.clear();
+                    tracing::warn!("leases were not released, and end with their time to live: {error}");
+                }
+            }
+        }
+        if let Some(acquired) = answers.acquired {
+            match acquired.map_err(|error| refused("take a lease", error)) {
+                Ok(acquired) => self.grant(batch, &acquired),
+                Err(None) => {}
+                Err(Some(error)) => {
+                    for acquire in std::mem::take(&mut batch.acquires) {
+                        let _ = acquire.answer.send(Err(error.clone()));
+                    }
+                }
+            }
+        }
+        if let Some(written) = answers.written {
+            let written = match written {
+                Ok(rows) => self.written(connected, &batch.writes, numbers.write, &rows).await,
+                Err(error) => Err(error),
+            };
+            match written.map_err(|error| refused("write stamps", error)) {
+                Ok(Some(seen)) => answer_writes(std::mem::take(&mut batch.writes), &seen),
+                // The row of this process was missing.
+                Ok(None) | Err(None) => {}
+                Err(Some(error)) => std::mem::take(&mut batch.writes).answer(|_| Err(error.clone().into())),
+            }
+        }
+        trouble
+    }
+
+    /// Returns the higher fences that the store has seen for objects of the group. Returns `None` if the group must be sent again.
+    async fn written(
+        &self,
+        connected: &Connected,
+        group: &Group,
+        number: i64,
+        rows: &[Row],
+    ) -> Result<Option<HashMap<String, Fence>>, tokio_postgres::Error> {
+        let is_new = rows.iter().any(|row| row.get::<_, i64>(0) > 0);
+        let accepted: Vec<String> = rows.iter().filter_map(|row| row.get::<_, Option<Vec<String>>>(1)).flatten().collect();
+        if is_new && accepted.len() == group.fenced().count() {
+            return Ok(Some(HashMap::new()));
+        }
+        if !is_new {
+            let last = connected.query(NUMBER, &[&self.core.process.id]).await?;
+            if last.first().is_none_or(|row| row.get::<_, i64>(0) < number) {
+                self.core.process.register(connected.client(), self.core.address.ttl).await?;
+                return Ok(None);
+            }
+        }
+        let objects: Vec<_> = group.fenced().map(|(object, _)| object).collect();
+        let found = connected.query(FENCES, &[&objects]).await?;
+        let found: HashMap<String, i64> = found.iter().map(|row| (row.get(0), row.get(1))).collect();
+        let mut seen = HashMap::new();
+        for (object, fence) in group.fenced() {
+            let (Some(fence), Some(last)) = (fence, found.get(object)) else { continue };
+            // A group that was sent again was accepted the first time, unless the fence is higher now.
+            let is_refused = if is_new { !accepted.iter().any(|accepted| accepted == object) } else { *last > signed(fence) };
+            if is_refused {
+                seen.insert(object.to_owned(), Fence(last.unsigned_abs()));
+            }
+        }
+        Ok(Some(seen))
+    }
+
+    /// Answers acquisitions. Those whose lease became free in the meantime are tried again.
+    fn grant(&self, batch: &mut Batch, acquired: &Acquired) {
+        let mut again = Vec::new();
+        for acquire in std::mem::take(&mut batch.acquires) {
+            let holder = acquired.holders.iter().find(|row| row.get::<_, &str>(0) == acquire.object);
+            let Some(row) = holder else {
+                again.push(acquire);
+                continue;
+            };
+            let taken = if row.get(2) {
+                self.core.note_beat(acquired.sent);
+                let records = reads::records(&acquire.object, &acquired.entries);
+                let fence = Fence(row.get::<_, i64>(1).unsigned_abs());
+                Taken::Lease { fence, records, latest: acquired.latest }
+            } else {
+                Taken::Held(Other::of(row))
+            };
+            let object = acquire.object;
+            if let Err(Ok(Taken::Lease { fence, .. })) = acquire.answer.send(Ok(taken)) {
+                // Nobody waits for the lease any more.
+                batch.releases.push(Release { object, fence: Some(fence) });
+            }
+        }
+        batch.acquires = again;
+    }
+}
+
+fn answer_writes(group: Group, seen: &HashMap<String, Fence>) {
+    let fences: HashMap<String, Option<Fence>> =
+        group.fenced().map(|(object, fence)| (object.to_owned(), fence)).collect();
+    group.answer(|object| match (seen.get(object), fences.get(object).copied().flatten()) {
+        (Some(seen), Some(fence)) => Err(StampError::Fenced { object: object.to_owned(), fence, seen: *seen }),
+        _ => Ok(()),
+    });
+}

@@ -1,0 +1,5 @@
+//! Tests of several hosts that share a PostgreSQL database. Each test is skipped with a line on the standard error where PostgreSQL is
+//! not installed.
+
+mod keeping;
+mod server;
