@@ -30,7 +30,8 @@ pub(crate) struct Renewal {
 }
 
 const BEAT: &str = "UPDATE processes SET beat = clock_timestamp() WHERE id = $1";
-const NOTE: &str = "UPDATE objects o SET task = n.task FROM unnest($2::text[], $3::bigint[], $4::text[]) AS n (subdir, fence, task)
+const NOTE: &str =
+    "UPDATE objects o SET task = n.task FROM unnest($2::text[], $3::bigint[], $4::text[]) AS n (subdir, fence, task)
     WHERE o.subdir = n.subdir AND o.fence = n.fence AND o.holder = $1 AND o.task IS DISTINCT FROM n.task";
 const HELD: &str = "SELECT subdir, fence FROM objects WHERE subdir = ANY ($2::text[]) AND holder = $1";
 

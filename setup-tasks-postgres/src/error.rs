@@ -125,9 +125,11 @@ impl PostgresError {
             Self::Newer { .. } => {
                 "update this program, or use tables of its own with `?schema=NAME` in the address".into()
             }
-            Self::Denied { .. } => "use a role that may write; `plan`, `status` and `history` need only a role that may \
+            Self::Denied { .. } => {
+                "use a role that may write; `plan`, `status` and `history` need only a role that may \
                                     read"
-                .into(),
+                    .into()
+            }
             Self::Full { .. } => "make room on the server and run again; no stamp was lost".into(),
             Self::Away { .. } => "see whether the server runs, and run again; no stamp was lost".into(),
             Self::Name { .. } | Self::Refused { .. } => return None,

@@ -23,7 +23,8 @@ const ALIVE: &str = "SELECT o.subdir, p.name, o.task FROM objects o JOIN process
     WHERE o.subdir = ANY ($1::text[]) AND p.beat + p.ttl > clock_timestamp()";
 
 /// Reads the holder of a lease, also of one that has expired.
-const HOLDER: &str = "SELECT o.subdir, o.fence, coalesce(p.beat + p.ttl > clock_timestamp(), false), p.name, o.task, p.process,
+const HOLDER: &str =
+    "SELECT o.subdir, o.fence, coalesce(p.beat + p.ttl > clock_timestamp(), false), p.name, o.task, p.process,
         o.holder
     FROM objects o LEFT JOIN processes p ON p.id = o.holder WHERE o.subdir = $1 AND o.holder IS NOT NULL";
 
@@ -132,12 +133,12 @@ impl Postgres {
     }
 
     fn help_about(&self, record: &ProcessRecord) -> String {
-        let ends = format!(
-            "its lease ends by itself {} s after its last sign of life",
-            self.0.core.address.ttl.as_secs()
-        );
+        let ends =
+            format!("its lease ends by itself {} s after its last sign of life", self.0.core.address.ttl.as_secs());
         match record.host().filter(|host| record.is_elsewhere_on(host)) {
-            Some(host) => format!("{ends}; if you know that {host} is gone for good, say so with `unlock --gone {host}`"),
+            Some(host) => {
+                format!("{ends}; if you know that {host} is gone for good, say so with `unlock --gone {host}`")
+            }
             None => ends,
         }
     }
@@ -244,7 +245,9 @@ impl Lease for PostgresLease {
             });
             match answered.await? {
                 Ok(Ok(Ok(true))) => Ok(()),
-                Ok(Ok(Ok(false))) => Err(self.lost("another process has taken it over, or a user has broken it".to_owned())),
+                Ok(Ok(Ok(false))) => {
+                    Err(self.lost("another process has taken it over, or a user has broken it".to_owned()))
+                }
                 Ok(Ok(Err(error))) => Err(error.into()),
                 Ok(Err(_)) => Err(store.ended().into()),
                 Err(_) => Err(self.lost_by_silence()),
@@ -271,4 +274,3 @@ impl Drop for PostgresLease {
         self.release();
     }
 }
-

@@ -118,11 +118,7 @@ impl Link {
     }
 
     /// Returns the connection, which is established if there is none.
-    pub(crate) async fn get(
-        &self,
-        purpose: Purpose,
-        attempts: &mut Attempts,
-    ) -> Result<Arc<Connected>, PostgresError> {
+    pub(crate) async fn get(&self, purpose: Purpose, attempts: &mut Attempts) -> Result<Arc<Connected>, PostgresError> {
         loop {
             let mut state = self.state.lock().await;
             if let Some(connected) = state.connected.as_ref().filter(|connected| connected.serves(purpose)) {

@@ -38,7 +38,8 @@ impl Process {
         const REGISTER: &str = "INSERT INTO processes (id, name, host, process, ttl)
             VALUES ($1, $2, $3, $4, $5 * interval '1 millisecond') ON CONFLICT (id) DO NOTHING";
         const WRITES: &str = "INSERT INTO writers (process) VALUES ($1) ON CONFLICT (process) DO NOTHING";
-        const SERVER: &str = "UPDATE setup SET server_started = pg_postmaster_start_time(), server_seen = clock_timestamp()
+        const SERVER: &str =
+            "UPDATE setup SET server_started = pg_postmaster_start_time(), server_seen = clock_timestamp()
             WHERE server_started IS DISTINCT FROM pg_postmaster_start_time()";
         client.execute(SERVER, &[]).await?;
         let ttl = millis(ttl);

@@ -17,7 +17,8 @@ pub(crate) const LATEST: &str = "SELECT max(time) FROM history";
 pub(crate) const OBJECTS: &str = "SELECT subdir, id, type_name FROM objects o
     WHERE id IS NOT NULL OR EXISTS (SELECT FROM entries e WHERE e.object = o.subdir)";
 
-pub(crate) const HISTORY: &str = "SELECT line FROM history WHERE $1::text IS NULL OR task = $1 ORDER BY seq DESC LIMIT $2";
+pub(crate) const HISTORY: &str =
+    "SELECT line FROM history WHERE $1::text IS NULL OR task = $1 ORDER BY seq DESC LIMIT $2";
 
 pub(crate) const HISTORY_OF_OBJECT: &str = "SELECT line FROM history
     WHERE object = $3 AND ($1::text IS NULL OR task = $1) ORDER BY seq DESC LIMIT $2";

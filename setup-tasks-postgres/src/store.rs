@@ -70,11 +70,7 @@ impl StampStore for Postgres {
         })
     }
 
-    fn load_many<'a>(
-        &'a self,
-        _: &'a [&'a str],
-        each: &'a mut (dyn FnMut(&str, &[u8]) + Send),
-    ) -> Answer<'a, bool> {
+    fn load_many<'a>(&'a self, _: &'a [&'a str], each: &'a mut (dyn FnMut(&str, &[u8]) + Send)) -> Answer<'a, bool> {
         MaybeReady::pending(async move {
             let scanned = self.on_service::<_, StampError, _>(|core| async move {
                 Ok(core.work.ask((Purpose::Read, "read all stamps"), scan).await?)

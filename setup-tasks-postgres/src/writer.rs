@@ -224,7 +224,10 @@ impl Batch {
             let _ = acquire.answer.send(Err(error.clone()));
         }
         if !self.releases.is_empty() {
-            tracing::warn!("{} leases were not released, and end with their time to live: {error}", self.releases.len());
+            tracing::warn!(
+                "{} leases were not released, and end with their time to live: {error}",
+                self.releases.len()
+            );
         }
     }
 }
@@ -440,7 +443,8 @@ impl Writer {
         rows: &[Row],
     ) -> Result<Option<HashMap<String, Fence>>, tokio_postgres::Error> {
         let is_new = rows.iter().any(|row| row.get::<_, i64>(0) > 0);
-        let accepted: Vec<String> = rows.iter().filter_map(|row| row.get::<_, Option<Vec<String>>>(1)).flatten().collect();
+        let accepted: Vec<String> =
+            rows.iter().filter_map(|row| row.get::<_, Option<Vec<String>>>(1)).flatten().collect();
         if is_new && accepted.len() == group.fenced().count() {
             return Ok(Some(HashMap::new()));
         }
@@ -458,7 +462,8 @@ impl Writer {
         for (object, fence) in group.fenced() {
             let (Some(fence), Some(last)) = (fence, found.get(object)) else { continue };
             // A group that was sent again was accepted the first time, unless the fence is higher now.
-            let is_refused = if is_new { !accepted.iter().any(|accepted| accepted == object) } else { *last > signed(fence) };
+            let is_refused =
+                if is_new { !accepted.iter().any(|accepted| accepted == object) } else { *last > signed(fence) };
             if is_refused {
                 seen.insert(object.to_owned(), Fence(last.unsigned_abs()));
             }

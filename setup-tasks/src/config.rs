@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use discovery::work_in;
-pub use store::use_store;
 use serde::{Deserialize, Serialize};
+pub use store::use_store;
 
 use crate::error::Excerpt;
 use crate::error_help;

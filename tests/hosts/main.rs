@@ -2,4 +2,6 @@
 //! not installed.
 
 mod keeping;
+mod operators;
 mod server;
+mod sharing;

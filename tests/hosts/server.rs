@@ -57,7 +57,8 @@ impl Server {
         }
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Self { place, programs, port };
-        let made = server.program("initdb").arg("-D").arg(&data).args(["-U", OWNER, "-A", "trust", "--no-sync"]).output();
+        let made =
+            server.program("initdb").arg("-D").arg(&data).args(["-U", OWNER, "-A", "trust", "--no-sync"]).output();
         let made = made.unwrap();
         assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
         let settings = format!(
@@ -98,7 +99,8 @@ impl Server {
         // The server receives a signal when the thread ends that has started it.
         std::thread::spawn(move || postgres.spawn().unwrap().wait());
         test_kit::until("the server accepts connections", || {
-            let ready = self.program("pg_isready").args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status();
+            let ready =
+                self.program("pg_isready").args(["-q", "-h", "127.0.0.1", "-p", &self.port.to_string()]).status();
             ready.unwrap().success()
         });
     }
@@ -154,4 +156,3 @@ fn ordinary_user() -> Option<(u32, u32)> {
     };
     ids("postgres").or_else(|| ids("nobody"))
 }
-

@@ -44,10 +44,10 @@ pub use maybe_ready::MaybeReady;
 pub use memory::MemoryStore;
 pub use pattern::PathPattern;
 pub(crate) use renaming::{Renamed, TaskRename, present_name};
-#[cfg(feature = "sqlite")]
-pub use sqlite::SqliteStore;
 pub(crate) use scheme::open_shared;
 pub use scheme::{SharedStore, StoreScheme};
+#[cfg(feature = "sqlite")]
+pub use sqlite::SqliteStore;
 pub use store::{Answer, StampStore, StoredObject};
 pub use timestamp::Timestamp;
 

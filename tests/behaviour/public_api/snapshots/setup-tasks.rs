@@ -78,6 +78,7 @@ pub struct Config {
     pub cache_dir: PathBuf,
     pub state_dir: PathBuf,
     pub log_dir: PathBuf,
+    pub store: String,
     pub dry_run: bool,
     pub verify: bool,
     pub durable_stamps: bool,
@@ -808,6 +809,9 @@ impl ConfigError {
     pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
+// setup_tasks::config::use_store
+pub fn use_store(address: impl Into<String>) {}
+
 // setup_tasks::config::work_in
 pub fn work_in(directory: impl AsRef<Path>) -> io::Result<()> {}
 
@@ -1440,6 +1444,31 @@ pub trait Leases: Send + Sync + 'static {
     ) -> Option<Answer<'a, Vec<ProcessWaits>>> {}
 }
 
+// setup_tasks::lease::Life
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Life {
+    Alive,
+    Dead,
+    Unknown,
+}
+
+// setup_tasks::lease::ProcessRecord
+// with private fields
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProcessRecord;
+impl ProcessRecord {
+    pub fn parse(text: &[u8]) -> Self {}
+    pub fn here() -> Self {}
+    #[must_use]
+    pub fn on_host(mut self, name: &str) -> Self {}
+    pub fn to_json(&self) -> String {}
+    pub fn life(&self) -> Life {}
+    pub fn is_elsewhere_on(&self, host: &str) -> bool {}
+    pub fn host(&self) -> Option<&str> {}
+}
+impl fmt::Display for ProcessRecord {}
+
 // setup_tasks::lease::ProcessWaits
 // with private fields
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -2000,6 +2029,15 @@ impl Records {
 pub struct RunId {}
 impl std::fmt::Display for RunId {}
 
+// setup_tasks::stamp::SharedStore
+// with private fields
+#[derive(Clone)]
+pub struct SharedStore {}
+impl SharedStore {
+    pub fn new(stamps: impl StampStore, leases: impl Leases) -> Self {}
+}
+impl fmt::Debug for SharedStore {}
+
 // setup_tasks::stamp::SqliteStore
 // with private fields
 pub struct SqliteStore {}
@@ -2081,6 +2119,14 @@ pub trait StampStore: Send + Sync + 'static {
     fn history<'a>(&'a self, filter: &'a HistoryFilter) -> Answer<'a, Vec<HistoryEntry>>;
 }
 
+// setup_tasks::stamp::StoreScheme
+// with private fields
+#[derive(Debug)]
+pub struct StoreScheme {}
+impl StoreScheme {
+    pub const fn new(schemes: &'static [&'static str], open: Open) -> Self {}
+}
+
 // setup_tasks::stamp::StoredObject
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
@@ -2115,6 +2161,11 @@ impl StoredObject {
 )]
 pub struct Timestamp(pub u64);
 impl From<SystemTime> for Timestamp {}
+
+// setup_tasks::store_scheme
+macro_rules! store_scheme {
+    () => {};
+}
 
 // setup_tasks::task::AddTaskError
 #[derive(Debug, thiserror::Error)]

@@ -1,0 +1,162 @@
+//! Several operators share stamps, history and leases.
+
+use std::time::{Duration, Instant};
+
+use crate::operators::{Site, failed, succeeded};
+use crate::server::shared;
+
+#[test]
+fn what_one_operator_has_done_is_up_to_date_for_another() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 30);
+    site.run("north", &["up"]);
+    site.run("south", &["up"]);
+    site.expect_each_once(2);
+    let history = site.run("south", &["history"]);
+    assert_eq!(history.matches("h1").count(), 3, "{history}");
+    assert!(site.run("south", &["plan"]).contains("nothing"), "{}", site.run("south", &["plan"]));
+    let why = site.run("south", &["why", "h0/second"]);
+    assert!(why.contains("up to date"), "{why}");
+    assert!(!site.base("south").join(".setup-tasks/cache/.setup-tasks/stamps.sqlite").exists());
+}
+
+#[test]
+fn the_option_on_chooses_the_store() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 30);
+    let mut command = site.operator("north", &["up", "--on", &site.address]);
+    succeeded(command.env("OPERATOR_STORE", "").output().unwrap());
+    site.run("south", &["up"]);
+    site.expect_each_once(2);
+}
+
+#[test]
+fn commands_that_change_stamps_work_for_all_operators() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 30);
+    site.run("north", &["mark-done", "h0/first"]);
+    site.run("south", &["up"]);
+    assert_eq!(site.times("end h0/first"), 0, "{:?}", site.ledger());
+    site.run("south", &["clear", "h1", "--yes"]);
+    site.run("north", &["up"]);
+    assert_eq!(site.times("end h1/third"), 2, "{:?}", site.ledger());
+    // An object that has left the layout is known to all.
+    let one = |args: &[&str]| succeeded(site.operator("south", args).env("COUNT", "1").output().unwrap());
+    let plan = one(&["plan"]);
+    assert!(plan.contains("h1"), "{plan}");
+    one(&["prune", "--yes"]);
+    let plan = one(&["plan"]);
+    assert!(!plan.contains("h1"), "{plan}");
+}
+
+#[test]
+fn an_object_is_run_by_one_operator_at_a_time() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 30);
+    let pause = [("PAUSE_MS", "20"), ("COUNT", "6")];
+    let operators = ["north", "south", "east", "west"].map(|host| site.start(host, &["up"], &pause));
+    for operator in operators {
+        succeeded(operator.wait_with_output().unwrap());
+    }
+    site.expect_each_once(6);
+}
+
+#[test]
+fn a_waiting_operator_names_the_holder_and_its_task() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 6);
+    site.instruct("north", "h0/second", Some("hold"));
+    let north = site.start("north", &["up"], &[]);
+    test_kit::until("the task begins", || site.times("begin h0/second") == 1);
+    let text = failed(site.operator("south", &["up"]).env("OPERATOR_LEASE_TIMEOUT_SECS", "3").output().unwrap());
+    assert!(text.contains("held by process") && text.contains("on north"), "{text}");
+    assert!(text.contains("it runs `second`"), "{text}");
+    let status = site.run("south", &["status"]);
+    assert!(status.contains("on north"), "{status}");
+    let text = failed(site.operator("south", &["unlock", "h0"]).output().unwrap());
+    assert!(text.contains("unlock --gone north"), "{text}");
+    site.instruct("north", "h0/second", None);
+    succeeded(north.wait_with_output().unwrap());
+    site.run("south", &["up"]);
+    site.expect_each_once(2);
+}
+
+#[test]
+fn the_work_of_a_killed_operator_goes_on_within_the_time_of_its_lease() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 3);
+    site.instruct("north", "h0/second", Some("hold"));
+    let mut north = site.start("north", &["up"], &[]);
+    test_kit::until("the task begins", || site.times("begin h0/second") == 1);
+    test_kit::until("the other object ends", || site.times("end h1/third") == 1);
+    north.kill().unwrap();
+    let since = Instant::now();
+    north.wait().unwrap();
+    site.run("south", &["up"]);
+    assert!(since.elapsed() < Duration::from_secs(3 + 1), "{:?}", since.elapsed());
+    site.expect_each_once(2);
+    assert_eq!(site.times("begin h0/second"), 2);
+}
+
+#[test]
+fn the_work_of_a_killed_operator_on_the_same_host_goes_on_at_once() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 30);
+    site.instruct("north", "h0/second", Some("hold"));
+    let mut here = site.operator_at(&site.address, "north", &["up"]);
+    let mut north = here.spawn().unwrap();
+    test_kit::until("the task begins", || site.times("begin h0/second") == 1);
+    test_kit::until("the other object ends", || site.times("end h1/third") == 1);
+    north.kill().unwrap();
+    north.wait().unwrap();
+    let since = Instant::now();
+    succeeded(site.operator_at(&site.address, "south", &["up"]).output().unwrap());
+    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    site.expect_each_once(2);
+}
+
+#[test]
+fn an_operator_that_is_stopped_for_too_long_writes_no_stamp() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 2);
+    site.instruct("north", "h0/second", Some("hold"));
+    let north = site.start("north", &["up"], &[("COUNT", "1")]);
+    test_kit::until("the task begins", || site.times("begin h0/second") == 1);
+    signal("STOP", north.id());
+    succeeded(site.operator("south", &["up"]).env("COUNT", "1").output().unwrap());
+    // The stamps are now those of the other operator.
+    let before = site.run("south", &["history"]);
+    site.instruct("north", "h0/second", None);
+    signal("CONT", north.id());
+    let text = failed(north.wait_with_output().unwrap());
+    assert!(text.contains("lost") || text.contains("taken over"), "{text}");
+    assert_eq!(site.run("south", &["history"]), before);
+}
+
+#[test]
+fn a_circle_over_two_hosts_is_found_within_a_second() {
+    let Some(server) = shared() else { return };
+    let site = Site::new(server, 30);
+    site.instruct("north", "h0/second", Some("hold"));
+    site.instruct("south", "h1/second", Some("hold"));
+    let north = site.start("north", &["up", "h0"], &[]);
+    let south = site.start("south", &["up", "h1"], &[]);
+    let begun = || site.times("begin h0/second") + site.times("begin h1/second") == 2;
+    test_kit::until("both tasks begin", begun);
+    site.instruct("north", "h0/second", Some("ready h1"));
+    let since = Instant::now();
+    site.instruct("south", "h1/second", Some("ready h0"));
+    let outputs = [north, south].map(|operator| operator.wait_with_output().unwrap());
+    // The other operator goes on when the first has given up, so only one fails for certain.
+    let texts = outputs
+        .map(|output| String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout));
+    assert!(texts.iter().any(|text| text.contains("waiting would never end")), "{texts:?}");
+    assert!(texts.iter().any(|text| text.contains("`h0`") && text.contains("on north") || text.contains("on south")));
+    let took = since.elapsed();
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+fn signal(name: &str, pid: u32) {
+    let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
+    assert!(sent.unwrap().success());
+}
