@@ -131,9 +131,8 @@ fn tls(config: &Config, own: &mut HashMap<String, String>) -> Result<Option<Root
     let roots = || roots.clone().filter(|path| path != "system").map_or(Roots::System, |path| Roots::File(path.into()));
     let is_here = config.get_hosts().iter().all(is_this_host) && config.get_hostaddrs().iter().all(IpAddr::is_loopback);
     match mode.as_deref() {
-        None if is_here => Ok(None),
+        None | Some("disable" | "allow" | "prefer") if is_here => Ok(None),
         None | Some("require" | "verify-ca" | "verify-full") => Ok(Some(roots())),
-        Some("disable" | "allow" | "prefer") if is_here => Ok(None),
         Some(mode @ ("disable" | "allow" | "prefer")) => Err((
             format!("`sslmode={mode}` permits a connection without TLS, and the host is not this machine"),
             "leave `sslmode` out; `sslrootcert=FILE` names the certificate of your own authority",

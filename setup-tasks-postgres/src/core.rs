@@ -14,7 +14,7 @@ use crate::process::Process;
 use crate::writer::{Job, Writer};
 
 /// The time for which a read or a write may take.
-const ANSWER: Duration = Duration::from_secs(60);
+const ANSWER: Duration = Duration::from_mins(1);
 
 /// The time for which the end of the store waits for its last releases.
 const LAST_JOBS: Duration = Duration::from_secs(2);
@@ -35,8 +35,9 @@ impl Core {
     pub(crate) fn new(address: Address) -> Self {
         let process = Arc::new(Process::new(address.host.as_deref()));
         let address = Arc::new(address);
-        let work = Link::new(address.clone(), process.clone(), ANSWER);
-        let beats = Link::new(address.clone(), process.clone(), address.ttl / 6);
+        let was_reached = Arc::default();
+        let work = Link::new(address.clone(), process.clone(), Arc::clone(&was_reached), ANSWER);
+        let beats = Link::new(address.clone(), process.clone(), was_reached, address.ttl / 6);
         Self { address, process, work, beats, last_beat: Mutex::default() }
     }
 

@@ -85,7 +85,7 @@ pub enum PostgresError {
         /// The last error.
         source: Arc<dyn Error + Send + Sync>,
     },
-    /// A name contains a character that PostgreSQL cannot store.
+    /// A name contains a character that `PostgreSQL` cannot store.
     #[error("the name {name:?} cannot be stored in PostgreSQL: it contains a NUL")]
     Name {
         /// The name.
@@ -161,7 +161,7 @@ impl PostgresError {
                 Self::Login { place, user: user.to_owned(), detail: describe(found) }
             }
             Some(found) => Self::Refused { place, action: "connect", detail: describe(found) },
-            None if error.to_string().contains("password") => {
+            None if chain(&error).contains("password") => {
                 Self::Login { place, user: user.to_owned(), detail: chain(&error) }
             }
             None => Self::Connect { place, source: Arc::new(error) },
@@ -199,7 +199,7 @@ pub(crate) fn is_transient(error: &tokio_postgres::Error) -> bool {
             retried.contains(code) || code.code().starts_with("08")
         }
         // The connection was closed, or the answer was cut off.
-        None => error.is_closed() || error.source().is_some_and(|source| source.is::<std::io::Error>()),
+        None => error.is_closed() || error.source().is_some_and(<dyn Error>::is::<std::io::Error>),
     }
 }
 

@@ -212,7 +212,7 @@ fn encode(object: &str, task: &str, entry: &Entry) -> Result<Vec<u8>, String> {
     records.encode(object)
 }
 
-/// Returns an error if PostgreSQL cannot store a name.
+/// Returns an error if `PostgreSQL` cannot store a name.
 fn check_names(object: &str, changes: &[Change]) -> Result<(), PostgresError> {
     let of_change = |change: &Change| match change {
         Change::Identify { id, type_name } => vec![id.clone(), type_name.clone()],

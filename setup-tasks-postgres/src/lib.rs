@@ -1,4 +1,4 @@
-//! Stamps, history and leases of [setup-tasks](setup_tasks) in PostgreSQL, so that several operators and hosts share one layout.
+//! Stamps, history and leases of [setup-tasks](setup_tasks) in `PostgreSQL`, so that several operators and hosts share one layout.
 //!
 //! A program gets the store with one line, and the configuration or the command line chooses it:
 //!
@@ -74,7 +74,7 @@ setup_tasks::store_scheme!(StoreScheme::new(&["postgres", "postgresql"], |url| {
     Ok(SharedStore::new(store.clone(), store))
 }));
 
-/// A store and leases in a PostgreSQL database. Clones share their connections.
+/// A store and leases in a `PostgreSQL` database. Clones share their connections.
 ///
 /// Opening connects to nothing. The first read or write does.
 #[derive(Clone)]

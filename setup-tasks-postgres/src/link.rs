@@ -1,6 +1,7 @@
 //! A connection that is established anew when it is lost.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -15,7 +16,13 @@ use crate::schema::{self, Tables};
 use crate::tls;
 
 /// The time for which a lost connection is tried again.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// The time for which the first connection is tried again, if the server accepts connections and then closes them.
+const FIRST_PATIENCE: Duration = Duration::from_secs(10);
+
+/// The time within which a connection must be established.
+const CONNECT: Duration = Duration::from_secs(10);
 
 /// The pauses between two attempts.
 const FIRST_PAUSE: Duration = Duration::from_millis(20);
@@ -36,16 +43,12 @@ pub(crate) enum Purpose {
 pub(crate) struct Link {
     address: Arc<Address>,
     process: Arc<Process>,
-    state: AsyncMutex<LinkState>,
+    state: AsyncMutex<Option<Arc<Connected>>>,
+    /// Whether this process has reached the server before, on this connection or another one. A lost server is tried again for longer;
+    /// a server that was never reached fails at once.
+    was_reached: Arc<AtomicBool>,
     /// The time for which the server may take for an answer.
     pub(crate) answer: Duration,
-}
-
-#[derive(Default)]
-struct LinkState {
-    connected: Option<Arc<Connected>>,
-    /// Whether a connection was established before. A lost one is tried again; the first one fails at once.
-    was_connected: bool,
 }
 
 /// An established connection.
@@ -73,6 +76,22 @@ impl Trouble {
         match self {
             Self::Statement(error) => error.as_db_error().is_none(),
             Self::Silence(_) => true,
+        }
+    }
+
+    /// Returns whether a server has accepted the connection that failed.
+    fn is_there(&self) -> bool {
+        match self {
+            Self::Statement(error) => error.is_closed() || (error.as_db_error().is_some() && is_transient(error)),
+            Self::Silence(_) => false,
+        }
+    }
+
+    /// Converts the error of a server that was never reached.
+    fn of_connection(self, place: &str, user: &str) -> PostgresError {
+        match self {
+            Self::Statement(error) => PostgresError::of_connection(place, user, error),
+            Self::Silence(_) => PostgresError::Connect { place: place.to_owned(), source: Arc::new(self) },
         }
     }
 }
@@ -109,8 +128,13 @@ impl Attempts {
 }
 
 impl Link {
-    pub(crate) fn new(address: Arc<Address>, process: Arc<Process>, answer: Duration) -> Self {
-        Self { address, process, state: AsyncMutex::default(), answer }
+    pub(crate) fn new(
+        address: Arc<Address>,
+        process: Arc<Process>,
+        was_reached: Arc<AtomicBool>,
+        answer: Duration,
+    ) -> Self {
+        Self { address, process, state: AsyncMutex::default(), was_reached, answer }
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -121,25 +145,26 @@ impl Link {
     pub(crate) async fn get(&self, purpose: Purpose, attempts: &mut Attempts) -> Result<Arc<Connected>, PostgresError> {
         loop {
             let mut state = self.state.lock().await;
-            if let Some(connected) = state.connected.as_ref().filter(|connected| connected.serves(purpose)) {
+            if let Some(connected) = state.as_ref().filter(|connected| connected.serves(purpose)) {
                 return Ok(connected.clone());
             }
-            state.connected = None;
-            match self.connect(purpose).await {
+            *state = None;
+            let connected = tokio::time::timeout(CONNECT, self.connect(purpose)).await;
+            match connected.unwrap_or(Err(Failed::Connecting(Trouble::Silence(CONNECT)))) {
                 Ok(connected) => {
                     let connected = Arc::new(connected);
-                    (state.connected, state.was_connected) = (Some(connected.clone()), true);
+                    *state = Some(connected.clone());
+                    self.was_reached.store(true, Ordering::Relaxed);
                     return Ok(connected);
                 }
                 Err(Failed::Refused(error)) => return Err(error),
                 Err(Failed::Connecting(error)) => {
-                    let is_starting = error.as_db_error().is_some() && is_transient(&error);
-                    let is_known = state.was_connected;
                     drop(state);
-                    if !is_starting && !is_known {
-                        return Err(PostgresError::of_connection(self.place(), self.address.user(), error));
+                    let is_hopeless = !error.is_there() || attempts.since.elapsed() > FIRST_PATIENCE;
+                    if is_hopeless && !self.was_reached.load(Ordering::Relaxed) {
+                        return Err(error.of_connection(self.place(), self.address.user()));
                     }
-                    attempts.again(self.place(), Trouble::Statement(error)).await?;
+                    attempts.again(self.place(), error).await?;
                 }
             }
         }
@@ -173,8 +198,8 @@ impl Link {
     /// Forgets a connection that does not answer.
     pub(crate) async fn forget(&self, silent: &Arc<Connected>) {
         let mut state = self.state.lock().await;
-        if state.connected.as_ref().is_some_and(|connected| Arc::ptr_eq(connected, silent)) {
-            state.connected = None;
+        if state.as_ref().is_some_and(|connected| Arc::ptr_eq(connected, silent)) {
+            *state = None;
         }
     }
 
@@ -185,7 +210,7 @@ impl Link {
         let found = schema::find(&client).await;
         let refuse = |error: tokio_postgres::Error| {
             if is_transient(&error) {
-                return Failed::Connecting(error);
+                return error.into();
             }
             Failed::Refused(PostgresError::of_statement(self.place(), "prepare the tables", &error))
         };
@@ -225,14 +250,14 @@ impl Link {
 /// The failure of an attempt to connect.
 enum Failed {
     /// The server was not reached, or is not ready.
-    Connecting(tokio_postgres::Error),
+    Connecting(Trouble),
     /// The server was reached, and another attempt is of no use.
     Refused(PostgresError),
 }
 
 impl From<tokio_postgres::Error> for Failed {
     fn from(error: tokio_postgres::Error) -> Self {
-        Self::Connecting(error)
+        Self::Connecting(Trouble::Statement(error))
     }
 }
 

@@ -61,12 +61,12 @@ async fn forget_old(client: &Client) -> Result<(), tokio_postgres::Error> {
     client.execute(WRITERS, &[]).await.map(drop)
 }
 
-/// Returns a duration as PostgreSQL takes it.
+/// Returns a duration as `PostgreSQL` takes it.
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1000.0
 }
 
-/// Returns a text without NUL, which PostgreSQL cannot store.
+/// Returns a text without NUL, which `PostgreSQL` cannot store.
 pub(crate) fn plain(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
 }

@@ -8,7 +8,7 @@ pub(crate) const VERSION: i32 = 1;
 
 /// The migrations. The first one creates version 1.
 ///
-/// `objects.fence` is -1 as long as no lease and no fence is known. `history.line` is JSON, because a text of PostgreSQL cannot
+/// `objects.fence` is -1 as long as no lease and no fence is known. `history.line` is JSON, because a text of `PostgreSQL` cannot
 /// contain a NUL.
 const MIGRATIONS: [&str; VERSION as usize] = ["
     CREATE TABLE setup (
@@ -29,8 +29,12 @@ const MIGRATIONS: [&str; VERSION as usize] = ["
         waits_number bigint NOT NULL DEFAULT 0,
         waits_at timestamptz
     );
-    -- The number of the last group of changes that a process wrote.
-    CREATE TABLE writers (process bigint PRIMARY KEY, number bigint NOT NULL DEFAULT 0) WITH (fillfactor = 50);
+    -- The numbers of the last group of changes and of the last acquisition of a process.
+    CREATE TABLE writers (
+        process bigint PRIMARY KEY,
+        number bigint NOT NULL DEFAULT 0,
+        acquired bigint NOT NULL DEFAULT 0
+    ) WITH (fillfactor = 50);
     CREATE TABLE objects (
         subdir text COLLATE \"C\" PRIMARY KEY,
         id text,

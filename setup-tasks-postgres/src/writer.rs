@@ -1,8 +1,8 @@
 //! The task that writes: changes, acquisitions and releases, in groups.
 //!
 //! While one group is on its way, further jobs gather for the next one. The statements of a group are sent together, so a group
-//! takes one round trip. Groups have increasing numbers, and the database applies each number once. So a group whose answer was lost
-//! is sent again, and one that arrives late has no effect.
+//! takes one round trip. Groups have increasing numbers, and the database applies each number once. A group whose answer was lost is
+//! sent again with its number. A group that arrives late has no effect. Acquisitions have numbers of their own, a new one per attempt.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -130,7 +130,8 @@ const WRITE_AND_REMOVE: &str = write_sql!(
 /// from an attempt whose answer was lost, because a lease that this process holds is not requested again.
 ///
 /// A process whose lease is new counts as alive.
-const ACQUIRE: &str = "WITH gate AS (UPDATE writers SET number = $2 WHERE process = $1 AND number < $2 RETURNING 1),
+const ACQUIRE: &str =
+    "WITH gate AS (UPDATE writers SET acquired = $2 WHERE process = $1 AND acquired < $2 RETURNING 1),
     beat AS (UPDATE processes SET beat = clock_timestamp() WHERE id = $1)
     INSERT INTO objects AS o (subdir, fence, holder)
     SELECT s, 1, $1 FROM gate, unnest($3::text[]) AS s ORDER BY s
@@ -158,8 +159,8 @@ const NUMBER: &str = "SELECT number FROM writers WHERE process = $1";
 pub(crate) struct Writer {
     core: Arc<Core>,
     jobs: mpsc::UnboundedReceiver<Job>,
-    /// The number of the last statement.
-    number: i64,
+    /// The numbers of the last group of changes and of the last acquisition.
+    numbers: Numbers,
     /// The objects whose leases this process may have without knowing it, because an acquisition failed.
     doubtful: Vec<String>,
 }
@@ -182,8 +183,8 @@ struct Acquired {
     sent: Instant,
 }
 
-/// The numbers of the statements of a batch.
-#[derive(Clone, Copy)]
+/// The numbers of statements.
+#[derive(Clone, Copy, Default)]
 struct Numbers {
     write: i64,
     acquire: i64,
@@ -234,7 +235,7 @@ impl Batch {
 
 impl Writer {
     pub(crate) fn new(core: Arc<Core>, jobs: mpsc::UnboundedReceiver<Job>) -> Self {
-        Self { core, jobs, number: 0, doubtful: Vec::new() }
+        Self { core, jobs, numbers: Numbers::default(), doubtful: Vec::new() }
     }
 
     /// Works until all senders of jobs are dropped and no job is left.
@@ -265,8 +266,7 @@ impl Writer {
 
     /// Sends a batch until each of its statements has an answer.
     async fn send(&mut self, mut batch: Batch) {
-        self.number += 2;
-        let numbers = Numbers { write: self.number - 1, acquire: self.number };
+        self.numbers.write += 1;
         let doubtful = std::mem::take(&mut self.doubtful);
         batch.releases.extend(doubtful.into_iter().map(|object| Release { object, fence: None }));
         let core = self.core.clone();
@@ -276,9 +276,10 @@ impl Writer {
                 Ok(connected) => connected,
                 Err(error) => return self.give_up(batch, &error),
             };
-            let answers = tokio::time::timeout(core.work.answer, self.round_trip(&connected, &batch, numbers)).await;
+            self.numbers.acquire += 1;
+            let answers = tokio::time::timeout(core.work.answer, self.round_trip(&connected, &batch)).await;
             let trouble = match answers {
-                Ok(Ok(answers)) => self.settle(&connected, &mut batch, numbers, answers).await,
+                Ok(Ok(answers)) => self.settle(&connected, &mut batch, answers).await,
                 Ok(Err(error)) => Some(Trouble::Statement(error)),
                 Err(_) => Some(Trouble::Silence(core.work.answer)),
             };
@@ -298,12 +299,7 @@ impl Writer {
     }
 
     /// Sends all statements of a batch at once.
-    async fn round_trip(
-        &self,
-        connected: &Connected,
-        batch: &Batch,
-        numbers: Numbers,
-    ) -> Result<Answers, tokio_postgres::Error> {
+    async fn round_trip(&self, connected: &Connected, batch: &Batch) -> Result<Answers, tokio_postgres::Error> {
         // Statements are prepared first, so that nothing interrupts their order.
         let columns = batch.writes.columns();
         let removes = !columns.cleared.is_empty() || !columns.removed.0.is_empty();
@@ -311,9 +307,9 @@ impl Writer {
         let release = connected.statement(RELEASE).await?;
         let acquire = [ACQUIRE, HOLDERS, reads::ENTRIES, reads::LATEST].map(|sql| connected.statement(sql));
         let acquire = futures_util::future::try_join_all(acquire).await?;
-        let written = self.write(connected, &write, &columns, numbers.write);
+        let written = self.write(connected, &write, &columns, self.numbers.write);
         let released = self.release(connected, &release, &batch.releases);
-        let acquired = self.acquire(connected, &acquire, &batch.acquires, numbers.acquire);
+        let acquired = self.acquire(connected, &acquire, &batch.acquires, self.numbers.acquire);
         let (written, released, acquired) = tokio::join!(biased; written, released, acquired);
         Ok(Answers { written, released, acquired })
     }
@@ -352,14 +348,14 @@ impl Writer {
         &self,
         connected: &Connected,
         statements: &[Statement],
-        acquires: &[Acquire],
+        wanted: &[Acquire],
         number: i64,
     ) -> Answer<Acquired> {
-        if acquires.is_empty() {
+        if wanted.is_empty() {
             return None;
         }
         let sent = Instant::now();
-        let objects: Vec<_> = acquires.iter().map(|acquire| acquire.object.as_str()).collect();
+        let objects: Vec<_> = wanted.iter().map(|acquire| acquire.object.as_str()).collect();
         let (client, process, ttl) = (connected.client(), self.core.process.id, millis(self.core.address.ttl));
         let (values, holders_of): ([&(dyn ToSql + Sync); 4], [&(dyn ToSql + Sync); 2]) =
             ([&process, &number, &objects, &ttl], [&objects, &process]);
@@ -382,13 +378,7 @@ impl Writer {
 
     /// Answers the jobs whose statements have an answer, and removes them from the batch. Returns the reason why others must be sent
     /// again.
-    async fn settle(
-        &mut self,
-        connected: &Connected,
-        batch: &mut Batch,
-        numbers: Numbers,
-        answers: Answers,
-    ) -> Option<Trouble> {
+    async fn settle(&mut self, connected: &Connected, batch: &mut Batch, answers: Answers) -> Option<Trouble> {
         let place = self.core.work.place().to_owned();
         let mut trouble = None;
         let mut refused = |action, error: tokio_postgres::Error| {
@@ -421,7 +411,7 @@ impl Writer {
         }
         if let Some(written) = answers.written {
             let written = match written {
-                Ok(rows) => self.written(connected, &batch.writes, numbers.write, &rows).await,
+                Ok(rows) => self.written(connected, &batch.writes, self.numbers.write, &rows).await,
                 Err(error) => Err(error),
             };
             match written.map_err(|error| refused("write stamps", error)) {

@@ -1,7 +1,11 @@
-//! Tests of several hosts that share a PostgreSQL database. Each test is skipped with a line on the standard error where PostgreSQL is
+//! Tests of several hosts that share a `PostgreSQL` database. Each test is skipped with a line on the standard error where `PostgreSQL` is
 //! not installed.
 
+mod cutting;
 mod keeping;
 mod operators;
+mod proxy;
+mod restarting;
 mod server;
 mod sharing;
+mod troubles;

@@ -1,4 +1,4 @@
-//! PostgreSQL servers in temporary directories, which the tests start and stop.
+//! `PostgreSQL` servers in temporary directories, which the tests start and stop.
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -20,7 +20,7 @@ pub struct Server {
     port: u16,
 }
 
-/// Returns the server that tests share which do not restart it, or `None` with a line on the standard error if PostgreSQL is not
+/// Returns the server that tests share which do not restart it, or `None` with a line on the standard error if `PostgreSQL` is not
 /// installed.
 pub fn shared() -> Option<&'static Server> {
     static SHARED: OnceLock<Option<Server>> = OnceLock::new();
@@ -66,6 +66,10 @@ impl Server {
              shared_buffers = '32MB'\n{settings}\n",
             socket.display()
         );
+        // One user needs a password.
+        let path = data.join("pg_hba.conf");
+        let rules = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("host all guarded 127.0.0.1/32 scram-sha-256\n{rules}")).unwrap();
         let path = data.join("postgresql.conf");
         let all = fs::read_to_string(&path).unwrap() + &settings;
         fs::write(&path, all).unwrap();
