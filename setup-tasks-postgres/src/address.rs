@@ -40,9 +40,9 @@ pub(crate) struct Address {
 /// The root certificates with which the certificate of the server is checked.
 #[derive(Clone, Debug)]
 pub(crate) enum Roots {
-    /// Those of the operating system.
+    /// The certificates of the operating system.
     System,
-    /// Those in a file.
+    /// The certificates in a file.
     File(PathBuf),
 }
 

@@ -47,7 +47,7 @@ impl Core {
         *last = (*last).max(Some(sent));
     }
 
-    /// Returns the time of the last beat, or now if there was none.
+    /// Returns the time of the last beat, or now before the first one.
     pub(crate) fn last_beat(&self) -> Instant {
         self.last_beat.lock().unwrap_or_else(PoisonError::into_inner).unwrap_or_else(Instant::now)
     }

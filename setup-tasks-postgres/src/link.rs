@@ -141,7 +141,7 @@ impl Link {
         &self.address.place
     }
 
-    /// Returns the connection, which is established if there is none.
+    /// Returns the connection. The first call, and the first one after a loss, establishes it.
     pub(crate) async fn get(&self, purpose: Purpose, attempts: &mut Attempts) -> Result<Arc<Connected>, PostgresError> {
         loop {
             let mut state = self.state.lock().await;

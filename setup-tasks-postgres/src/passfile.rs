@@ -13,6 +13,9 @@ pub(crate) fn password(config: &Config) -> Option<String> {
     }
     let path = std::env::var_os("PGPASSFILE").map(PathBuf::from);
     let path = path.or_else(|| Some(std::env::home_dir()?.join(".pgpass")))?;
+    if !path.is_file() {
+        return None;
+    }
     let text = fs::read_to_string(&path).ok()?;
     if is_open_to_others(&path) {
         tracing::warn!("the password file `{}` is not used, because others may read it", path.display());

@@ -30,8 +30,8 @@ impl StampStore for Postgres {
         })
     }
 
-    /// Writes durably: a write that has returned survives a power loss of the server, as far as its setting
-    /// `synchronous_commit` says.
+    /// Writes durably: a write that has returned survives a power loss of the server, unless the setting `synchronous_commit` of the
+    /// server permits a loss.
     fn write<'a>(
         &'a self,
         object: &'a str,
@@ -119,7 +119,7 @@ impl Postgres {
     }
 }
 
-/// Reads rows. There are none if the tables do not exist yet.
+/// Reads rows. Returns none before the tables exist.
 pub(crate) async fn read(
     core: &Core,
     action: &'static str,

@@ -461,7 +461,7 @@ impl Writer {
         Ok(Some(seen))
     }
 
-    /// Answers acquisitions. Those whose lease became free in the meantime are tried again.
+    /// Answers acquisitions. An acquisition whose lease became free in the meantime is tried again.
     fn grant(&self, batch: &mut Batch, acquired: &Acquired) {
         let mut again = Vec::new();
         for acquire in std::mem::take(&mut batch.acquires) {

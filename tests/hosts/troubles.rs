@@ -1,4 +1,4 @@
-//! What is wrong with a database is reported with what, where and what to do, and loses nothing.
+//! Troubles with a database are reported with the place, the reason and advice, and lose nothing.
 
 use setup_tasks::prelude::*;
 use setup_tasks::secret::Secret;
@@ -158,12 +158,13 @@ async fn hostile_names_and_texts_are_data_and_no_secret_is_in_any_row() {
     assert!(again.run().await.unwrap().is_success());
     let history = again.history(&HistoryFilter::new()).await.unwrap();
     assert_eq!(history.len(), 2 * names.len());
-    let failed = history.iter().filter_map(|line| line.error.as_deref()).next().unwrap();
+    let failed = history.iter().find_map(|line| line.error.as_deref()).unwrap();
     assert!(failed.contains("\0 '; DROP TABLE entries; -- [secret]"), "{failed}");
     let mut stored: Vec<_> =
         again.store().objects().await.unwrap().into_iter().filter_map(|object| object.id).collect();
     let mut expected: Vec<_> = names.map(str::to_owned).into();
-    (stored.sort(), expected.sort());
+    stored.sort();
+    expected.sort();
     assert_eq!(stored, expected);
     // No row contains the secret, in whatever encoding of a column.
     let (client, schema) = (server.client().await, address.split_once("schema=").unwrap().1);

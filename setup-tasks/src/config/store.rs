@@ -8,7 +8,7 @@ use crate::stamp::{SharedStore, open_shared};
 
 static CHOSEN: OnceLock<RwLock<String>> = OnceLock::new();
 
-/// Chooses the shared store for all layouts that this process creates later, whatever their configurations say. This is the effect
+/// Chooses the shared store for all layouts that this process creates later. It takes precedence over their configurations. This is the effect
 /// of the option `--on` of a command line. A layout that has a store of its own then reports an error.
 pub fn use_store(address: impl Into<String>) {
     *CHOSEN.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner) = address.into();
