@@ -60,8 +60,8 @@ pub(crate) async fn start(settings: &Settings) -> Result<Greeted, MachineError> 
             Ok(Attempt::Short(place)) if copies < COPIES => skip = place,
             Ok(Attempt::Stale) if copies < COPIES && !replace => replace = true,
             Ok(Attempt::OtherSystem(system)) => match agents.iter().find(|agent| agent.runs_on(&system)) {
-                Some(other) => binary = other,
-                None => return Err(MachineError::NoAgent { machine: settings.name().to_owned(), system }),
+                Some(other) if copies < COPIES => binary = other,
+                _ => return Err(MachineError::NoAgent { machine: settings.name().to_owned(), system }),
             },
             Ok(_) => return Err(greeting.broken("its copy is another binary each time".to_owned()).await),
             // A shared connection can be broken, or the server can accept no further session of it.
@@ -83,6 +83,11 @@ fn nonce() -> Nonce {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).expect("the system has random numbers");
     Nonce(bytes)
+}
+
+/// Returns the text of another program without secrets.
+fn excerpt(text: &str) -> Option<Excerpt> {
+    Excerpt::new(setup_tasks::secret::redact(text))
 }
 
 /// An attempt to start the agent.
@@ -174,7 +179,7 @@ impl<'a> Greeting<'a> {
                 }
                 () = tokio::time::sleep_until(*began + *patience) => {
                     let limit = *patience;
-                    let output = Excerpt::new(channel.errors.text());
+                    let output = excerpt(&channel.errors.text());
                     return Err(MachineError::NoAnswer { machine: settings.name().to_owned(), limit, output });
                 }
             }
@@ -208,7 +213,7 @@ impl<'a> Greeting<'a> {
         }
         let code = status.ok().and_then(Result::ok).and_then(|status| status.code());
         let is_connection = !self.has_begun && self.settings.transport().failed_with(code);
-        let output = errors.or_else(|| Excerpt::new(setup_tasks::secret::redact(&self.scanner.noise()).into_owned()));
+        let output = errors.or_else(|| excerpt(&self.scanner.noise()));
         if is_connection {
             return MachineError::Connect { machine, output };
         }
@@ -228,7 +233,7 @@ impl<'a> Greeting<'a> {
     }
 
     fn unreadable(&self, error: &HelloError) -> MachineError {
-        let output = Excerpt::new(setup_tasks::secret::redact(&self.scanner.noise()).into_owned());
+        let output = excerpt(&self.scanner.noise());
         MachineError::Agent { machine: self.settings.name().to_owned(), problem: error.to_string(), output }
     }
 
