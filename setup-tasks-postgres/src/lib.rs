@@ -55,6 +55,7 @@ mod passfile;
 mod process;
 mod reads;
 mod schema;
+mod statements;
 mod store;
 mod tls;
 mod writer;

@@ -1,6 +1,7 @@
 //! Tests of several hosts that share a `PostgreSQL` database. Each test is skipped with a line on the standard error where `PostgreSQL` is
 //! not installed.
 
+mod clocks;
 mod cutting;
 mod keeping;
 mod operators;
@@ -9,3 +10,4 @@ mod restarting;
 mod server;
 mod sharing;
 mod troubles;
+mod trusting;

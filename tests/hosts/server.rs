@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -36,11 +36,12 @@ pub fn address_in(server: &Server) -> String {
 impl Server {
     /// Creates and starts a server.
     pub fn start() -> Option<Self> {
-        Self::start_with("")
+        Self::start_with("", "", |_| ())
     }
 
-    /// Creates and starts a server with more lines in its configuration.
-    pub fn start_with(settings: &str) -> Option<Self> {
+    /// Creates and starts a server with more lines in its configuration and in its list of connections. `prepare` adds files to the
+    /// directory of its data.
+    pub fn start_with(settings: &str, connections: &str, prepare: impl FnOnce(&Path)) -> Option<Self> {
         let Some(programs) = programs() else {
             test_kit::skip("PostgreSQL is not installed (on Debian: apt-get install postgresql)");
             return None;
@@ -69,7 +70,8 @@ impl Server {
         // One user needs a password.
         let path = data.join("pg_hba.conf");
         let rules = fs::read_to_string(&path).unwrap();
-        fs::write(&path, format!("host all guarded 127.0.0.1/32 scram-sha-256\n{rules}")).unwrap();
+        fs::write(&path, format!("host all guarded 127.0.0.1/32 scram-sha-256\n{connections}\n{rules}")).unwrap();
+        prepare(&data);
         let path = data.join("postgresql.conf");
         let all = fs::read_to_string(&path).unwrap() + &settings;
         fs::write(&path, all).unwrap();
@@ -145,6 +147,15 @@ fn programs() -> Option<PathBuf> {
     let of_debian = versions.map(|version| version.path().join("bin"));
     let paths = std::env::var_os("PATH").unwrap_or_default();
     of_debian.chain(std::env::split_paths(&paths)).find(|path| path.join("initdb").exists())
+}
+
+/// Writes a file that only the server may read.
+pub fn write_private(path: &Path, text: &str) {
+    fs::write(path, text).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    if let Some((user, group)) = ordinary_user() {
+        chown(path, Some(user), Some(group)).unwrap();
+    }
 }
 
 /// Returns the ids of a user who is not root, if this process is root. `initdb` refuses to run as root.
