@@ -3,12 +3,11 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use lab_authority::{Authority, authority, certificate, whole_file};
 use serde::Serialize;
 use setup_tasks::prelude::*;
 
-use crate::authority::{self, Authority};
 use crate::site::{CertificateSpec, HostSpec, Name};
-use crate::{certificate, whole_file};
 
 /// The interval at which the lab checks whether it may touch a host.
 const LOOK_AGAIN: Duration = Duration::from_millis(50);

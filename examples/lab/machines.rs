@@ -3,15 +3,14 @@
 use std::path::Path;
 
 use anyhow::Context;
+use lab_authority::{Authority, whole_file};
 use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
 use setup_tasks_templates::{FilesystemAccess, InstallTemplates, RootedDirectory, TemplateTask, template};
 
-use crate::authority::Authority;
 use crate::host::{Host, HostPlan};
 use crate::site::{DhcpSpec, HostSpec, ShareSpec, Site};
-use crate::whole_file;
 
 /// The gateway, which also resolves the names of all hosts.
 #[derive(SetupTasks, Serialize)]

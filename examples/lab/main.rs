@@ -1,22 +1,19 @@
 //! The lab: a small site with a certificate authority, a gateway, a file server and clients. A file
 //! describes the site, and the program sets it up under a directory. `cargo run --bin lab -- up`
 
-mod authority;
-mod certificate;
 mod host;
 mod machines;
 mod site;
-mod whole_file;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
+use lab_authority::{Authority, authority};
 use setup_tasks::{Layout, Result};
 use setup_tasks_cli::{App, Session};
 
-use crate::authority::Authority;
 use crate::site::Site;
 
 #[derive(Args)]

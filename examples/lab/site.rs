@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use lab_authority::AuthoritySpec;
 use serde::{Deserialize, Serialize};
 
 /// The whole site.
@@ -22,14 +23,6 @@ pub struct Site {
     pub share: ShareSpec,
     #[serde(default, rename = "client")]
     pub clients: Vec<HostSpec>,
-}
-
-/// The certificate authority.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AuthoritySpec {
-    pub name: String,
-    pub valid_days: u16,
 }
 
 /// The certificates of hosts.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use setup_tasks_test::{NetnsError, NetnsMachine, TestNetwork};
+use setup_tasks_test::{NetnsError, TestNetwork};
 
 use crate::wait_until;
 
@@ -193,10 +193,30 @@ fn nothing_stays_after_a_panic() {
 #[test]
 fn names_are_host_names_and_belong_to_one_machine() {
     let Some(network) = TestNetwork::start_or_skip() else { return };
-    let boot = |name: &str| network.machine(name).boot().map(|machine: NetnsMachine| machine.name().to_owned());
+    let boot = |name: &str| network.machine(name).boot();
     for name in ["", "-web", "Web", "web.example", "a-name-too-long"] {
         assert!(matches!(boot(name), Err(NetnsError::Name { .. })), "{name}");
     }
-    assert_eq!(boot("web").unwrap(), "web");
+    let web = boot("web").unwrap();
     assert!(matches!(boot("web"), Err(NetnsError::Duplicate { .. })));
+    let address = web.address();
+    web.run("touch /etc/marked").unwrap();
+    web.power_off();
+    // The next machine of the name has its address, and an empty disk.
+    let again = boot("web").unwrap();
+    assert_eq!(again.address(), address);
+    assert_eq!(answer(&network, &["web", "ls /etc/marked 2>/dev/null || echo empty"]), "empty\n");
+}
+
+#[test]
+fn this_process_can_offer_a_machine_a_service_on_its_loopback_interface() {
+    let Some(network) = TestNetwork::start_or_skip() else { return };
+    let [web, other] = network.machines(["web", "other"]).unwrap().try_into().ok().unwrap();
+    let listener = web.listen(8080).unwrap();
+    let script = "exec 3<>/dev/tcp/127.0.0.1/8080 && cat <&3";
+    let reader = std::thread::spawn(move || web.run(&format!("bash -c '{script}'")));
+    std::io::Write::write_all(&mut listener.accept().unwrap().0, b"an offer\n").unwrap();
+    assert_eq!(reader.join().unwrap().unwrap(), "an offer\n");
+    // Only that machine has it.
+    assert!(other.run(&format!("bash -c '{script}'")).is_err());
 }

@@ -4,6 +4,8 @@ set -eu
 name=$1 machines=$2 key=$3 init=$4
 # The mount of /proc is still that of the client, so this is the process id that the client sees.
 read -r pid _ </proc/self/stat
+# An earlier machine of this name has lost its disk.
+rm -rf "${machines:?}/$name"
 mkdir -p "$machines/$name/upper" "$machines/$name/work" "$machines/$name/root"
 root=$machines/$name/root
 mount -t overlay overlay -o "lowerdir=$machines/base,upperdir=$machines/$name/upper,workdir=$machines/$name/work" "$root"

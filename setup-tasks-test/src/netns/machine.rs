@@ -2,10 +2,14 @@
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
-use std::os::fd::OwnedFd;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+#[cfg(target_os = "linux")]
+use rustix::thread::LinkNameSpaceType;
 
 use super::error::{AtPath, NetnsError, Result};
 use super::network::TestNetwork;
@@ -60,8 +64,8 @@ impl NetnsMachineBuilder {
             return Err(NetnsError::Name { name: self.name });
         }
         let number = self.network.shared.reserve(&self.name)?;
-        let (child, pid) = self.start()?;
-        let first = open_process(pid).at(format!("/proc/{pid}"))?;
+        let started = self.start().and_then(|(child, pid)| Ok((child, pid, open_process(pid).at(format!("/proc/{pid}"))?)));
+        let (child, pid, first) = started.inspect_err(|_| self.network.shared.release(&self.name))?;
         let machine = NetnsMachine {
             parent: self.bastion.as_ref().map_or(self.network.shared.keeper.pid(), |(pid, _)| *pid),
             jump: self.bastion.map(|(_, name)| name),
@@ -176,6 +180,21 @@ impl NetnsMachine {
         nsenter
     }
 
+    /// Returns a listener on a port of the machine's loopback interface. This process accepts its connections, so that it can offer
+    /// the machine something that is not in its network.
+    #[cfg(target_os = "linux")]
+    pub fn listen(&self, port: u16) -> Result<TcpListener> {
+        let path = format!("/proc/{}/ns/net", self.pid);
+        let namespace = fs::File::open(&path).at(&path)?;
+        // A socket belongs to the namespace of the thread that creates it. The thread ends afterwards.
+        let listen = || {
+            rustix::thread::move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))?;
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        };
+        let listener = std::thread::scope(|scope| scope.spawn(listen).join());
+        listener.unwrap_or_else(|panic| std::panic::resume_unwind(panic)).at(format!("port {port} of {}", self.name))
+    }
+
     /// Cuts the cable: packets in both directions get lost from now on, without an error for anybody.
     pub fn cut(&self) -> Result<()> {
         // Packets to a hardware address that nobody has are dropped by the receiver.
@@ -232,7 +251,7 @@ impl NetnsMachine {
         let (name, pid, gateway, address) = (&self.name, self.pid, self.gateway(), self.address());
         self.cables(
             &format!(
-                "ip link add to-{name} type veth peer name eth0 netns {pid}; ip address add {gateway}/30 dev to-{name}; ip link set up dev"
+                "ip link delete to-{name} 2>/dev/null || true; ip link add to-{name} type veth peer name eth0 netns {pid}; ip address add {gateway}/30 dev to-{name}; ip link set up dev"
             ),
             &format!("ip address add {address}/30 dev eth0; ip link set eth0 up; ip route add default via {gateway} dev"),
         )
@@ -274,6 +293,7 @@ impl Drop for NetnsMachine {
         #[cfg(target_os = "linux")]
         let _ = rustix::process::pidfd_send_signal(&self.first, rustix::process::Signal::KILL);
         let _ = self.child.wait();
+        self.network.shared.release(&self.name);
     }
 }
 

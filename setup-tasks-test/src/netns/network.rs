@@ -1,6 +1,6 @@
 //! A network of test machines, and what a client needs to reach them.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
@@ -32,10 +32,27 @@ pub(super) struct Shared {
     /// The owner of the namespaces. It is the first field, so that it ends before its directory goes.
     pub(super) keeper: Keeper,
     directory: TempDir,
-    names: Mutex<BTreeSet<String>>,
+    names: Mutex<BTreeMap<String, Name>>,
+}
+
+/// The name of a machine, which stays in the files of the client when the machine is gone.
+struct Name {
+    number: usize,
+    is_used: bool,
 }
 
 impl TestNetwork {
+    /// Makes the Debian root of all machines, unless an earlier network has. [`start`](Self::start) does this by itself.
+    pub fn prepare() -> Result<()> {
+        requirements::check()?;
+        image::root(&image::cache_directory()).map(drop)
+    }
+
+    /// Returns the directory that keeps the Debian root. Tests can keep other things there that are slow to make.
+    pub fn cache_directory() -> PathBuf {
+        image::cache_directory()
+    }
+
     /// Starts a network without machines.
     pub fn start() -> Result<Self> {
         requirements::check()?;
@@ -151,13 +168,23 @@ impl Shared {
         self.directory().join(file)
     }
 
-    /// Reserves the name of a machine and returns its number, from 1.
+    /// Reserves the name of a machine and returns its number, from 1. A name that was used before keeps its number, and so its address.
     pub(super) fn reserve(&self, name: &str) -> Result<usize> {
         let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
-        if !names.insert(name.to_owned()) {
+        let next = names.len() + 1;
+        let known = names.entry(name.to_owned()).or_insert(Name { number: next, is_used: false });
+        if std::mem::replace(&mut known.is_used, true) {
             return Err(NetnsError::Duplicate { name: name.to_owned() });
         }
-        Ok(names.len())
+        Ok(known.number)
+    }
+
+    /// Frees the name of a machine that is gone.
+    pub(super) fn release(&self, name: &str) {
+        let mut names = self.names.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get_mut(name) {
+            known.is_used = false;
+        }
     }
 
     /// Appends text to a file of the client in one write.

@@ -4,19 +4,30 @@ use std::path::PathBuf;
 use std::time::SystemTime;
 
 use anyhow::Context;
+use serde::Deserialize;
 use setup_tasks::paths::PathError;
 use setup_tasks::prelude::*;
 use time::OffsetDateTime;
 use time::macros::format_description;
 
-use crate::site::AuthoritySpec;
 use crate::{certificate, whole_file};
+
+/// The desired state of the certificate authority.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AuthoritySpec {
+    /// Its name in its certificate.
+    pub name: String,
+    /// The time for which its certificate is valid.
+    pub valid_days: u16,
+}
 
 /// Signs the certificates of the hosts. Its key and certificate are state: clearing the cache does
 /// not touch them.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "authority")]
 pub struct Authority {
+    /// Its desired state.
     pub spec: AuthoritySpec,
 }
 
