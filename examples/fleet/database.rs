@@ -44,7 +44,7 @@ impl Database {
     /// Keep it running
     #[setup_task(subscribe = [PACKAGES])]
     const RUNNING: Ensure<Self, Service> =
-        Ensure::all(|database| database.host.on_machine([Service::enabled("postgresql")]));
+        Ensure::all(|database| database.host.on_machine([Service::running("postgresql@15-main")]));
 
     #[setup_task("Choose a password for the owner", check_completed = has_password)]
     fn password(&self, cx: &TaskContext) -> Result<()> {
@@ -132,7 +132,8 @@ impl Database {
     #[setup_task("Back up once", subscribe = [tables, PASSWORD_FILE, BACKUPS, SCRIPT, TIMER])]
     pub async fn backup(&self, cx: &TaskContext) -> Result<()> {
         if self.host.is_machine() {
-            self.machine.command(cx, "systemctl").args(["start", "fleet-backup.service"]).run().await?;
+            let backup = self.machine.command(cx, "runuser").args(["-u", &self.spec.name, "--", "/usr/local/bin/fleet-backup"]);
+            backup.directory("/").run().await?;
         }
         Ok(())
     }
