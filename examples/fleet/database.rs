@@ -72,7 +72,11 @@ impl Database {
 
     /// Returns the owner and the password. A stamp only has a hash of it.
     fn owner(&self, cx: &TaskContext) -> Result<String> {
-        Ok(if self.has_password(cx)? { format!("{} {}", self.spec.name, read_password(cx)?.expose()) } else { String::new() })
+        Ok(if self.has_password(cx)? {
+            format!("{} {}", self.spec.name, read_password(cx)?.expose())
+        } else {
+            String::new()
+        })
     }
 
     #[setup_task("Create the tables", subscribe = [create])]
@@ -88,7 +92,9 @@ impl Database {
     /// Create the owner's account
     #[setup_task(subscribe = [Self::host_packages])]
     const ACCOUNT: Ensure<Self, User> = Ensure::all(|database| {
-        database.host.on_machine([User::named(&database.spec.name).system().home("/var/lib/fleet").shell("/usr/sbin/nologin")])
+        database
+            .host
+            .on_machine([User::named(&database.spec.name).system().home("/var/lib/fleet").shell("/usr/sbin/nologin")])
     });
 
     /// Give the password to the owner
@@ -99,7 +105,8 @@ impl Database {
         }
         let name = &database.spec.name;
         let line = format!("localhost:5432:{name}:{name}:{}\n", read_password(cx)?.expose());
-        let file = File::at(database.host.path("/var/lib/fleet/.pgpass")).content(Content::from(line).secret()).mode(0o600);
+        let file =
+            File::at(database.host.path("/var/lib/fleet/.pgpass")).content(Content::from(line).secret()).mode(0o600);
         Ok(Some(if database.host.is_machine() { file.owner(name) } else { file }))
     });
 
@@ -132,7 +139,8 @@ impl Database {
     #[setup_task("Back up once", subscribe = [tables, PASSWORD_FILE, BACKUPS, SCRIPT, TIMER])]
     pub async fn backup(&self, cx: &TaskContext) -> Result<()> {
         if self.host.is_machine() {
-            let backup = self.machine.command(cx, "runuser").args(["-u", &self.spec.name, "--", "/usr/local/bin/fleet-backup"]);
+            let backup =
+                self.machine.command(cx, "runuser").args(["-u", &self.spec.name, "--", "/usr/local/bin/fleet-backup"]);
             backup.directory("/").run().await?;
         }
         Ok(())
@@ -145,7 +153,8 @@ impl Database {
         if !self.host.is_machine() {
             return Ok(Outcome::Unchanged);
         }
-        let psql = self.machine.command(cx, "runuser").args(["-u", "postgres", "--", "psql", "-qtA", "-v", "ON_ERROR_STOP=1"]);
+        let psql =
+            self.machine.command(cx, "runuser").args(["-u", "postgres", "--", "psql", "-qtA", "-v", "ON_ERROR_STOP=1"]);
         psql.arg(database).directory("/").stdin(statements).run().await?;
         Ok(Outcome::Done)
     }

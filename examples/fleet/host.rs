@@ -23,40 +23,65 @@ pub struct Host {
     pub place: Place,
     #[machine]
     pub machine: Machine,
-    #[depends_on(Network::start)]
-    pub network: Option<Object<Network>>,
     #[depends_on(Host::boot)]
     pub bastion: Option<Object<Host>>,
 }
 
 /// The place of a machine.
 pub enum Place {
-    /// A machine of its own.
-    Machine,
+    /// A machine of its own, in a network.
+    Machine(Object<Network>),
     /// A directory, which has only the files of the machine.
     Directory(PathBuf),
 }
 
+/// The directories of a new Debian that files of this example go into.
+const DIRECTORIES: &[&str] = &[
+    "etc/apt/apt.conf.d",
+    "etc/nginx/conf.d",
+    "etc/postgresql/15/main/conf.d",
+    "srv",
+    "usr/local/bin",
+    "var/backups",
+    "var/lib/fleet",
+];
+
 #[setup_tasks]
 impl Host {
-    #[setup_task("Boot it", check_completed = is_running, undo = power_off)]
-    pub async fn boot(&self) -> Result<()> {
-        let Some(network) = &self.network else { return Ok(()) };
-        let behind = self.spec.behind.as_deref().unwrap_or_default();
-        network.request(&format!("boot {} {behind}", self.spec.name)).await
-    }
-
-    async fn is_running(&self) -> bool {
-        match &self.network {
-            Some(network) => network.request(&format!("status {}", self.spec.name)).await.is_ok(),
-            None => true,
+    #[depends_on(Network::start)]
+    fn network(&self) -> Option<Object<Network>> {
+        match &self.place {
+            Place::Machine(network) => Some(network.clone()),
+            Place::Directory(_) => None,
         }
     }
 
+    #[setup_task("Boot it", check_completed = is_running, undo = power_off)]
+    pub async fn boot(&self) -> Result<()> {
+        match &self.place {
+            Place::Machine(network) => {
+                let behind = self.spec.behind.as_deref().unwrap_or_default();
+                network.request(format!("boot {} {behind}", self.spec.name)).await
+            }
+            Place::Directory(root) => {
+                Ok(DIRECTORIES.iter().try_for_each(|directory| std::fs::create_dir_all(root.join(directory)))?)
+            }
+        }
+    }
+
+    async fn is_running(&self) -> bool {
+        match &self.place {
+            Place::Machine(network) => network.request(format!("status {}", self.spec.name)).await.is_ok(),
+            Place::Directory(root) => DIRECTORIES.iter().all(|directory| root.join(directory).is_dir()),
+        }
+    }
+
+    /// Ends the machine. Its disk is lost.
     async fn power_off(&self) -> Result<()> {
-        match &self.network {
-            Some(network) if self.is_running().await => network.request(&format!("off {}", self.spec.name)).await,
-            _ => Ok(()),
+        match &self.place {
+            _ if !self.is_running().await => Ok(()),
+            Place::Machine(network) => network.request(format!("off {}", self.spec.name)).await,
+            Place::Directory(root) => Ok(std::fs::remove_dir_all(root)?),
         }
     }
 
@@ -117,14 +142,14 @@ impl Host {
     /// Returns the path of a file of the machine, as the machine that writes it sees it.
     pub fn path(&self, path: &str) -> String {
         match &self.place {
-            Place::Machine => path.to_owned(),
+            Place::Machine(_) => path.to_owned(),
             Place::Directory(root) => root.join(path.trim_start_matches('/')).display().to_string(),
         }
     }
 
     /// Returns whether this is a machine, and not only its files.
     pub fn is_machine(&self) -> bool {
-        matches!(self.place, Place::Machine)
+        matches!(self.place, Place::Machine(_))
     }
 
     /// Returns resources that only a machine can have. A directory has none of them.

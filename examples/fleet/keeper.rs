@@ -3,7 +3,7 @@
 //! All machines end with it, so nothing stays when it is killed. It also ends when the link to its directory is removed.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
@@ -50,6 +50,19 @@ pub fn main() -> Option<ExitCode> {
         },
         |()| ExitCode::SUCCESS,
     ))
+}
+
+/// Sends a request to the keeper of the network that is at a link.
+pub fn request(link: &Path, request: &str) -> Result<()> {
+    let socket = std::fs::read_link(link).context("there is no network")?.join(SOCKET);
+    let mut stream = UnixStream::connect(socket).context("the network is gone")?;
+    writeln!(stream, "{request}")?;
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply)?;
+    match reply.as_str() {
+        "ok" => Ok(()),
+        error => bail!("the keeper of the network: {error}"),
+    }
 }
 
 /// Returns the reason for which this system cannot have such machines.

@@ -35,18 +35,18 @@ pub fn layout(inventory: &Inventory, out: &Path, files_only: bool) -> Result<Lay
     let network = if files_only { None } else { Some(layout.add(Network { link: link.clone() })?) };
     let mut hosts: BTreeMap<&str, Object<Host>> = BTreeMap::new();
     for spec in &inventory.hosts {
+        let (place, machine) = match &network {
+            Some(network) => (Place::Machine(network.clone()), Network::machine(&link, &spec.name)),
+            None => (Place::Directory(out.join("files").join(&spec.name)), Machine::local()),
+        };
         let host = Host {
             spec: spec.clone(),
             domain: inventory.domain.clone(),
             users: inventory.users.clone(),
             sysctl: inventory.sysctl.clone(),
             packages: inventory.packages.clone(),
-            place: if files_only { Place::Directory(out.join("files").join(&spec.name)) } else { Place::Machine },
-            machine: match files_only {
-                true => Machine::local(),
-                false => Machine::ssh(&spec.name).ssh_program(Network::ssh(&link)),
-            },
-            network: network.clone(),
+            place,
+            machine,
             bastion: spec.behind.as_deref().and_then(|name| hosts.get(name)).cloned(),
         };
         hosts.insert(&spec.name, layout.add(host)?);

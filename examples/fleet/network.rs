@@ -1,12 +1,11 @@
 //! The network of the machines, as an object of the layout.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use setup_tasks::prelude::*;
+use setup_tasks_machines::Machine;
 
 use crate::keeper;
 
@@ -42,34 +41,25 @@ impl Network {
 
     /// Returns whether the keeper answers.
     async fn is_running(&self) -> bool {
-        self.request("ping").await.is_ok()
+        self.request("ping".to_owned()).await.is_ok()
     }
 
     async fn stop(&self) -> Result<()> {
-        if self.is_running().await { self.request("stop").await } else { Ok(()) }
+        if self.is_running().await { self.request("stop".to_owned()).await } else { Ok(()) }
     }
 }
 
 impl Network {
-    /// Sends a request to the keeper, which the reply ends.
-    pub async fn request(&self, request: &str) -> Result<()> {
-        let socket = std::fs::read_link(&self.link).context("there is no network")?.join(keeper::SOCKET);
-        let request = format!("{request}\n");
-        let exchange = move || -> std::io::Result<String> {
-            let mut stream = UnixStream::connect(socket)?;
-            stream.write_all(request.as_bytes())?;
-            let mut reply = String::new();
-            stream.read_to_string(&mut reply)?;
-            Ok(reply)
-        };
-        match tokio::task::spawn_blocking(exchange).await?.context("the network is gone")?.as_str() {
-            "ok" => Ok(()),
-            error => bail!("the keeper of the network: {error}"),
-        }
+    /// Sends a request to the keeper, and waits until it is done.
+    pub async fn request(&self, request: String) -> Result<()> {
+        let link = self.link.clone();
+        tokio::task::spawn_blocking(move || keeper::request(&link, &request)).await?
     }
 
-    /// Returns the program that runs `ssh` within the network.
-    pub fn ssh(link: &Path) -> String {
-        link.join("ssh").display().to_string()
+    /// Returns a connection to a machine of the network that is at a link.
+    pub fn machine(link: &Path, name: &str) -> Machine {
+        let machine = Machine::ssh(name).ssh_program(link.join("ssh").display().to_string());
+        let (link, status) = (link.to_owned(), format!("status {name}"));
+        machine.exists_when(move || keeper::request(&link, &status).is_ok())
     }
 }

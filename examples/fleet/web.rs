@@ -84,13 +84,16 @@ impl Web {
         }
         let tls = Tree::at(web.host.path("/etc/nginx/tls"));
         let tls = tls.file("site.key", Content::of_file(key)?.secret(), 0o600);
-        Ok(Some(tls.file("site.pem", Content::of_file(pem)?, 0o644).file("authority.pem", Content::of_file(authority)?, 0o644)))
+        Ok(Some(tls.file("site.pem", Content::of_file(pem)?, 0o644).file(
+            "authority.pem",
+            Content::of_file(authority)?,
+            0o644,
+        )))
     });
 
     /// Make a place for the pages
     #[setup_task(subscribe = [Self::host_packages])]
-    const PAGES: Ensure<Self, Directory> =
-        Ensure::new(|web| Directory::at(web.host.path(&web.pages)).mode(0o755));
+    const PAGES: Ensure<Self, Directory> = Ensure::new(|web| Directory::at(web.host.path(&web.pages)).mode(0o755));
 
     /// Remove the welcome page
     #[setup_task(subscribe = [PACKAGES])]
@@ -108,7 +111,8 @@ impl Web {
         if !rendered.exists() {
             return Ok(None);
         }
-        let site = File::at(web.host.path("/etc/nginx/conf.d/site.conf")).content(Content::of_file(rendered)?).mode(0o644);
+        let site =
+            File::at(web.host.path("/etc/nginx/conf.d/site.conf")).content(Content::of_file(rendered)?).mode(0o644);
         Ok(Some(if web.host.is_machine() { site.validate("nginx -t") } else { site }))
     });
 

@@ -153,6 +153,12 @@ pub enum MachineError {
         #[source]
         failure: Box<Failure>,
     },
+    /// The machine does not exist, as its check reports.
+    #[error("the machine {machine} does not exist yet")]
+    NotThere {
+        /// The machine.
+        machine: String,
+    },
     /// A recipe made no resource although all earlier tasks have run.
     #[error("the task `{task}` has no resource for the machine {machine}, although all earlier tasks have run")]
     NotMade {
@@ -216,6 +222,9 @@ impl MachineError {
             Self::Agent { output: Some(output), .. } if output.as_str().contains("GLIBC") => {
                 "the binary needs a newer C library than the machine has; build it with \
                  `RUSTFLAGS=-Ctarget-feature=+crt-static` or for a musl target"
+            }
+            Self::NotThere { .. } => {
+                "let the object depend on the task that creates the machine, with `#[depends_on(…)]`"
             }
             Self::NoAnswer { .. } => "check that the machine is not overloaded, or raise `Machine::connect_timeout`",
             _ => return None,

@@ -40,7 +40,12 @@ pub(crate) struct Settings {
     route: Route,
     password: Option<Secret<String>>,
     lock_wait: Duration,
+    /// A check whether the machine exists.
+    exists: Option<Exists>,
 }
+
+/// A check whether a machine exists.
+type Exists = Arc<dyn Fn() -> bool + Send + Sync>;
 
 /// The settings that decide where a connection leads, and how it behaves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,7 +82,7 @@ impl Machine {
     fn new(name: String, transport: Transport) -> Self {
         let (connect_timeout, heartbeat) = (Duration::from_secs(5), Duration::from_secs(5));
         let route = Route { transport, become_user: None, agents: Vec::new(), connect_timeout, heartbeat };
-        let settings = Settings { name, route, password: None, lock_wait: Duration::from_mins(1) };
+        let settings = Settings { name, route, password: None, lock_wait: Duration::from_mins(1), exists: None };
         Self { shared: Arc::new(Shared { settings, connection: Mutex::default() }) }
     }
 
@@ -112,6 +117,19 @@ impl Machine {
         self.with(|settings| settings.password = Some(password))
     }
 
+    /// Sets a check whether the machine exists, for a machine that an earlier task creates. The check is quick and changes nothing.
+    ///
+    /// While the machine does not exist, nothing connects to it. A plan then reports that the state of everything on it is undecided.
+    ///
+    /// ```
+    /// use setup_tasks_machines::Machine;
+    ///
+    /// let machine = Machine::ssh("web1").exists_when(|| std::path::Path::new("/run/machines/web1").exists());
+    /// ```
+    pub fn exists_when(self, exists: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.exists = Some(Arc::new(exists)))
+    }
+
     /// Adds a binary of the agent, such as one for another architecture.
     pub fn agent(self, path: impl Into<PathBuf>) -> Self {
         self.with(|settings| settings.route.agents.push(path.into()))
@@ -137,10 +155,16 @@ impl Machine {
         self.shared.settings.name()
     }
 
-    /// Returns a text that is equal for machines that reach the same host as the same user.
+    /// Returns a text that is equal for machines that reach the same host as the same user. Errors contain it.
     pub(crate) fn key(&self) -> String {
         let Route { transport, become_user, .. } = &self.shared.settings.route;
-        format!("{} {transport:?} {become_user:?}", self.name())
+        let route = blake3::hash(format!("{transport:?} {become_user:?}").as_bytes()).to_hex();
+        format!("the machine {} (by route {})", self.name(), &route[..8])
+    }
+
+    /// Returns whether the machine exists, as far as is known without a connection.
+    pub(crate) fn exists(&self) -> bool {
+        self.shared.settings.exists.as_ref().is_none_or(|exists| exists())
     }
 
     /// Returns facts about the machine. They come with the connection.
@@ -156,6 +180,9 @@ impl Machine {
     /// Returns the open session, or opens one.
     pub(crate) async fn session(&self) -> Result<Session, MachineError> {
         let settings = &self.shared.settings;
+        if !self.exists() {
+            return Err(MachineError::NotThere { machine: self.name().to_owned() });
+        }
         let connection = Connection::of(&settings.route);
         *self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
         connection.session(settings).await

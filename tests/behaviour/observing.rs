@@ -436,11 +436,7 @@ async fn a_machine_that_an_earlier_task_creates_is_undecided_in_a_plan_and_obser
     machine.set("curl", "7.0");
     let plan = lines(&created.run_setup_tasks().verify().dry_run().await.unwrap());
     assert!(plan[0].starts_with("create would run"), "{plan:?}");
-    let error = "the observation of task `created/curl` failed: the state cannot be observed yet";
-    assert!(
-        plan[1].starts_with(&format!("curl undecided: decided once create has run; before that, {error}")),
-        "{plan:?}"
-    );
+    assert_eq!(plan[1], "curl undecided: decided once create has run; before that, its state cannot be observed");
     machine.requests();
     let report = created.run_setup_tasks().verify().await.unwrap();
     assert_eq!(report.ran().map(|task| task.task).collect::<Vec<_>>(), ["create", "curl", "restart"]);

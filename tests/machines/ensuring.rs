@@ -347,3 +347,46 @@ async fn bringing_an_object_down_takes_away_only_what_is_undone() {
     assert_eq!(host.run("cat /etc/sites /srv/shop/www/index").unwrap(), "other\nWelcome\n");
     assert_eq!(site.check_stamp("note").await.unwrap(), None);
 }
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "booted")]
+struct Booted {
+    network: TestNetwork,
+    host: Arc<Mutex<Option<NetnsMachine>>>,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Booted {
+    #[setup_task("Boot it", check_completed = is_running)]
+    fn boot(&self) -> Result<()> {
+        *self.host.lock().unwrap() = Some(self.network.machine("later").boot()?);
+        Ok(())
+    }
+
+    fn is_running(&self) -> bool {
+        self.host.lock().unwrap().is_some()
+    }
+
+    /// Greet
+    #[setup_task(subscribe = [])]
+    const GREETING: Ensure<Self, File> = Ensure::new(|_| File::at("/etc/motd").content("Welcome\n"));
+}
+
+#[tokio::test]
+async fn a_machine_that_an_earlier_task_boots_is_undecided_until_then() {
+    let Some(network) = TestNetwork::start_or_skip() else { return };
+    let (host, layout) = (Arc::<Mutex<Option<NetnsMachine>>>::default(), Layout::in_memory().unwrap());
+    let exists = host.clone();
+    let later = machine(&network, "later").exists_when(move || exists.lock().unwrap().is_some());
+    let booted = layout.add(Booted { network, host: host.clone(), machine: later }).unwrap();
+    let first = booted.run_setup_tasks().verify().await.unwrap();
+    assert_eq!(first.ran().map(|task| task.task).collect::<Vec<_>>(), ["boot", "greeting"]);
+    assert!(booted.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+    let lost = host.lock().unwrap().take().unwrap();
+    lost.power_off();
+    let plan = lines(&booted.run_setup_tasks().dry_run().verify().await.unwrap());
+    let undecided = "greeting undecided: decided once boot has run; before that, its state cannot be observed";
+    assert_eq!(plan[1], undecided, "{plan:?}");
+}

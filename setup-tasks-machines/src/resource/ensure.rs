@@ -106,7 +106,8 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
         // The resources may contain secrets.
         let Some(list) = self.list(model, cx)? else { return Ok(String::new()) };
         let hash = cx.keyed_hash(&list.fingerprint())?;
-        Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect())
+        // With this prefix, reasons contain only the first digits.
+        Ok(format!("blake3-keyed:{}", hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
     }
 
     async fn question(&self, model: &T, cx: &TaskContext) -> Result<Option<Question>> {

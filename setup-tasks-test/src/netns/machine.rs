@@ -64,7 +64,8 @@ impl NetnsMachineBuilder {
             return Err(NetnsError::Name { name: self.name });
         }
         let number = self.network.shared.reserve(&self.name)?;
-        let started = self.start().and_then(|(child, pid)| Ok((child, pid, open_process(pid).at(format!("/proc/{pid}"))?)));
+        let started =
+            self.start().and_then(|(child, pid)| Ok((child, pid, open_process(pid).at(format!("/proc/{pid}"))?)));
         let (child, pid, first) = started.inspect_err(|_| self.network.shared.release(&self.name))?;
         let machine = NetnsMachine {
             parent: self.bastion.as_ref().map_or(self.network.shared.keeper.pid(), |(pid, _)| *pid),

@@ -15,7 +15,7 @@ use crate::earlier::LastChange;
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::RowId;
-use crate::observer::ObservedTask;
+use crate::observer::{ObserveError, ObservedTask};
 use crate::report::{RunError, TaskReport, TaskStatus, Undecided};
 use crate::stamp::{InputStamp, Timestamp};
 use crate::task::context::LazyContext;
@@ -55,7 +55,11 @@ impl Driver<'_> {
         let earlier = self.pending().filter(|_| self.scope.is_plan()).map(|which| which.clone().into_owned());
         let by_request = || requested.and_then(|requested| requested.would_run().map(str::to_owned));
         let until = earlier.or_else(by_request)?;
-        Some(Undecided { until, error: explain(error) })
+        // This error does not contain anything else that a reader needs.
+        let is_too_early = matches!(error, RunError::Check { source, .. }
+            if matches!(source.get().downcast_ref(), Some(ObserveError::TooEarly)));
+        let error = if is_too_early { "its state cannot be observed".to_owned() } else { explain(error) };
+        Some(Undecided { until, error })
     }
 
     /// Reports a task as undecided. Later tasks run if it changes something.

@@ -12,7 +12,7 @@ use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
 
 const HOSTS: [&str; 5] = ["gateway", "files", "ada", "grace", "edsger"];
-const SITE: &str = include_str!("../lab/site.toml");
+const SITE: &str = include_str!("../../lab/site.toml");
 
 struct Lab(tempfile::TempDir);
 

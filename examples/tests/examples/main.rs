@@ -1,0 +1,4 @@
+//! Tests of the examples as a user runs them.
+
+mod fleet;
+mod lab;
