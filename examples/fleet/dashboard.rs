@@ -42,7 +42,7 @@ impl Dashboard {
             let count = self.database.machine.command(cx, "runuser");
             let count = count.args(["-u", "postgres", "--", "psql", "-qtA", "-c", "SELECT count(*) FROM products"]);
             let count = count.arg(&self.database.spec.name).directory("/").output().await?;
-            let _ = write!(page, "<p>{} products, {} backups</p>\n", count.trim(), list.lines().count());
+            let _ = writeln!(page, "<p>{} products, {} backups</p>", count.trim(), list.lines().count());
         }
         whole_file::write(&cx.stamp_path()?.join("survey.html"), &page, 0o644)
     }

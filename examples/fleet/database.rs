@@ -11,7 +11,7 @@ use setup_tasks_machines::{Ensure, Machine};
 use crate::host::Host;
 use crate::inventory::DatabaseSpec;
 
-/// PostgreSQL on a machine, with one database. Its owner is a role and an account of the same name.
+/// A database server on a machine, with one database. Its owner is a role and an account of the same name.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "database")]
 pub struct Database {
@@ -24,7 +24,7 @@ pub struct Database {
 
 #[setup_tasks]
 impl Database {
-    /// Install PostgreSQL
+    /// Install the database server
     #[setup_task(subscribe = [Self::host_packages])]
     const PACKAGES: Ensure<Self, Packages> =
         Ensure::all(|database| database.host.on_machine([Packages::installed(["postgresql"]).without_recommends()]));

@@ -1,5 +1,6 @@
 //! The fleet: three Debian machines that the example makes for itself, and a site on them. A file describes all of it.
 //! `cargo run --bin fleet -- up`
+#![expect(clippy::print_stderr, reason = "the keeper has no other place for its errors")]
 
 mod dashboard;
 mod database;
