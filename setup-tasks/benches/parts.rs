@@ -80,6 +80,7 @@ fn decision(bencher: Bencher<'_, '_>, hash: Fact<String>) {
         completion: Fact::Absent,
         entry: Some(&entry),
         newest: Some(&newest),
+        possible: None,
         hash,
         source: Some(7),
         input_change: Fact::Absent,
