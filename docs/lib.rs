@@ -37,6 +37,7 @@ pages! {
     inspecting = "how-to/inspecting.md";
     taking_down = "how-to/taking-down.md";
     renaming = "how-to/renaming.md";
+    operators = "how-to/operators.md";
     upgrading = "how-to/upgrading.md";
     results = "how-to/results.md";
     contexts = "how-to/contexts.md";
