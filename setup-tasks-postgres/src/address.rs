@@ -226,7 +226,7 @@ mod tests {
         }
         let address = Address::parse("postgres://me:hunter3@localhost/site").unwrap();
         assert_eq!(address.place, "the database `site` on localhost, port 5432");
-        assert_eq!(setup_tasks::secret::redact("is it hunter3?"), "is it ***?");
+        assert_eq!(setup_tasks::secret::redact("is it hunter3?"), "is it [secret]?");
     }
 
     #[test]
