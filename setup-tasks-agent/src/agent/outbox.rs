@@ -25,8 +25,10 @@ struct Shared {
 struct State {
     waiting: VecDeque<Vec<u8>>,
     bytes: usize,
-    /// The last ping. It goes before all other messages, and never waits.
+    /// The last ping. Its answer goes before all other messages except the first, and never waits.
     pong: Option<u64>,
+    /// Whether the first message was taken. It contains the facts, by which the connection begins.
+    has_begun: bool,
     writing: bool,
     closed: bool,
 }
@@ -112,14 +114,16 @@ impl Outbox {
         let mut state = self.state();
         state.writing = false;
         self.0.changed.notify_all();
-        while state.waiting.is_empty() && state.pong.is_none() {
+        while state.waiting.is_empty() && (state.pong.is_none() || !state.has_begun) {
             if state.closed {
                 return None;
             }
             state = self.0.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let mut bytes = Vec::new();
-        if let Some(number) = state.pong.take() {
+        if state.has_begun
+            && let Some(number) = state.pong.take()
+        {
             let _ = encode(&ToController::Pong(number), &mut bytes);
         }
         while let Some(next) =
@@ -128,6 +132,7 @@ impl Outbox {
             state.bytes -= next.len();
             bytes.extend_from_slice(&next);
         }
+        state.has_begun = true;
         state.writing = true;
         self.0.changed.notify_all();
         Some(bytes)
@@ -135,5 +140,29 @@ impl Outbox {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, pipe};
+
+    use super::*;
+    use crate::protocol::Decoder;
+
+    #[test]
+    fn the_first_message_goes_before_the_answer_to_a_ping() {
+        let (mut output, written) = pipe().unwrap();
+        let outbox = Outbox::new(written);
+        outbox.pong(7);
+        outbox.send(&ToController::Bye("first".into())).unwrap();
+        outbox.flush(Duration::from_mins(1));
+        outbox.close();
+        drop(outbox);
+        let mut bytes = Vec::new();
+        output.read_to_end(&mut bytes).unwrap();
+        let (mut rest, mut decoder) = (&bytes[..], Decoder::<ToController>::new());
+        assert_eq!(decoder.decode(&mut rest).unwrap(), Some(ToController::Bye("first".into())));
+        assert_eq!(decoder.decode(&mut rest).unwrap(), Some(ToController::Pong(7)));
     }
 }
