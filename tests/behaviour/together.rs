@@ -49,6 +49,8 @@ struct Facts {
     /// The time since which `t3` has been complete, per object.
     complete: HashMap<usize, SystemTime>,
     ran: BTreeSet<Task>,
+    /// The objects whose `t1` was undone, in this order.
+    undone: Vec<usize>,
 }
 
 impl World {
@@ -94,7 +96,7 @@ impl Part {
         self.world.run((self.number, "t0"))
     }
 
-    #[setup_task("Task 1", invalidator = is_valid)]
+    #[setup_task("Task 1", invalidator = is_valid, undo = undo)]
     async fn t1(&self) -> Result<Outcome> {
         tokio::task::yield_now().await;
         self.world.run((self.number, "t1"))
@@ -116,6 +118,10 @@ impl Part {
 
     fn hash(&self) -> Result<u64> {
         self.world.hash((self.number, "t0"))
+    }
+
+    fn undo(&self) {
+        self.world.facts().undone.push(self.number);
     }
 
     async fn is_valid(&self) -> bool {
@@ -391,6 +397,31 @@ impl Naive {
         (std::mem::take(&mut self.ran), failed)
     }
 
+    /// Brings an object down with all that depend on it. Returns the objects with an undo to call.
+    fn down(&mut self, i: usize) -> BTreeSet<usize> {
+        let mut members = BTreeSet::from([i]);
+        for other in i + 1..OBJECTS {
+            if self.needs(other).any(|needed| members.contains(&needed)) {
+                members.insert(other);
+            }
+        }
+        let has_record = |&i: &usize| self.stamps.contains_key(&(i, "t1")) || self.failed.contains(&(i, "t1"));
+        let undone = members.iter().copied().filter(has_record).collect();
+        self.stamps.retain(|(i, _), _| !members.contains(i));
+        self.failed.retain(|(i, _)| !members.contains(i));
+        self.changed.retain(|i, _| !members.contains(i));
+        self.ready.retain(|i| !members.contains(i));
+        undone
+    }
+
+    /// Returns the objects on which an object depends.
+    fn needs(&self, i: usize) -> impl Iterator<Item = usize> {
+        self.rows[i].iter().filter_map(|row| match row {
+            Row::Relation(edge) => Some(edge.other),
+            Row::Task(_) => None,
+        })
+    }
+
     /// Considers the remaining rows of an object, up to a task.
     fn walk(&mut self, i: usize, up_to: Option<&str>, facts: &mut Facts) -> Result<(), Broken> {
         for row in self.rows[i].clone() {
@@ -590,7 +621,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
         let (mut layout, mut parts) = self::layout(&place, &world, &edges);
         let mut sizes = Vec::new();
         for step in 0..STEPS {
-            let (kind, i) = (if step == 0 { 0 } else { next(16) }, next(OBJECTS));
+            let (kind, i) = (if step == 0 { 0 } else { next(17) }, next(OBJECTS));
             let task = (i, TASKS[next(3)]);
             let what = format!("seed {seed}, step {step}, kind {kind}, {task:?}");
             naive.verifies = step % 3 == 1;
@@ -655,8 +686,26 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     world.facts().idle = (0..count).map(|_| (next(OBJECTS), IDLE[next(IDLE.len())])).collect();
                     plans = false;
                 }
+                14 => {
+                    let report = layout.down().include(i.to_string()).jobs(jobs).await.unwrap();
+                    assert!(report.is_success(), "{what}: {report}");
+                    let undone = std::mem::take(&mut world.facts().undone);
+                    let place = |i: usize| undone.iter().position(|other| *other == i);
+                    for &member in &undone {
+                        let is_first = |needed: usize| place(needed) < place(member);
+                        let needed_first =
+                            naive.needs(member).find(|&needed| place(needed).is_some() && is_first(needed));
+                        assert_eq!(needed_first, None, "{what}: {member} comes down before what it needs");
+                    }
+                    let expected = naive.down(i);
+                    assert_eq!(
+                        (undone.len(), undone.into_iter().collect()),
+                        (expected.len(), expected),
+                        "{what}: down"
+                    );
+                }
                 // Drift stays until a run verifies.
-                14 => world.facts().drifted.extend([i, OBJECTS - 1 - i, i / 2]),
+                15 => world.facts().drifted.extend([i, OBJECTS - 1 - i, i / 2]),
                 _ => {
                     // One object runs with its dependencies, and then the fleet runs.
                     *world.facts().hashes.entry((i / 2, "t0")).or_default() += 1;
