@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::SystemTime;
 
-use setup_tasks::fleet::{FleetReport, FleetRun, ObjectStatus};
+use setup_tasks::fleet::{FleetDown, FleetReport, FleetRun, ObjectStatus};
 use setup_tasks::observer::{Answer, Answers, Observed, Observer, Question, QuestionData};
 use setup_tasks::prelude::*;
 use setup_tasks::run::TaskStatus;
@@ -686,24 +686,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                     world.facts().idle = (0..count).map(|_| (next(OBJECTS), IDLE[next(IDLE.len())])).collect();
                     plans = false;
                 }
-                14 => {
-                    let report = layout.down().include(i.to_string()).jobs(jobs).await.unwrap();
-                    assert!(report.is_success(), "{what}: {report}");
-                    let undone = std::mem::take(&mut world.facts().undone);
-                    let place = |i: usize| undone.iter().position(|other| *other == i);
-                    for &member in &undone {
-                        let is_first = |needed: usize| place(needed) < place(member);
-                        let needed_first =
-                            naive.needs(member).find(|&needed| place(needed).is_some() && is_first(needed));
-                        assert_eq!(needed_first, None, "{what}: {member} comes down before what it needs");
-                    }
-                    let expected = naive.down(i);
-                    assert_eq!(
-                        (undone.len(), undone.into_iter().collect()),
-                        (expected.len(), expected),
-                        "{what}: down"
-                    );
-                }
+                14 => bring_down(layout.down().jobs(jobs), i, &world, &mut naive, &what).await,
                 // Drift stays until a run verifies.
                 15 => world.facts().drifted.extend([i, OBJECTS - 1 - i, i / 2]),
                 _ => {
@@ -719,14 +702,7 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
                 }
             }
             if plans {
-                let report = layout_plan(&layout, &naive).await;
-                let mut plan = naive.clone();
-                plan.is_plan = true;
-                let (expected, failures) = plan.fleet(&mut world.facts().clone());
-                assert_eq!(told(&report, TaskStatus::WouldRun), expected, "{what}: plan");
-                assert_eq!(told(&report, TaskStatus::MayRun), plan.may_run, "{what}: plan");
-                assert_eq!(failed(&report), failures, "{what}: plan");
-                assert!(world.facts().ran.is_empty(), "{what}: a plan runs nothing");
+                compare_plan(&layout, &world, &naive, &what).await;
             }
             let mut before = world.facts().clone();
             let report = fleet.await.unwrap();
@@ -736,6 +712,36 @@ async fn the_runtime_runs_the_tasks_that_a_naive_model_predicts() {
         sizes.sort_unstable();
         assert!(sizes[0] == 0 && sizes[STEPS / 2] > 0, "neither nothing nor all runs at every step: {sizes:?}");
     }
+}
+
+/// Compares a plan of all objects with the tasks that the naive implementation expects in it.
+async fn compare_plan(layout: &Layout, world: &World, naive: &Naive, what: &str) {
+    let report = layout_plan(layout, naive).await;
+    let mut plan = naive.clone();
+    plan.is_plan = true;
+    let (expected, failures) = plan.fleet(&mut world.facts().clone());
+    assert_eq!(told(&report, TaskStatus::WouldRun), expected, "{what}: plan");
+    assert_eq!(told(&report, TaskStatus::MayRun), plan.may_run, "{what}: plan");
+    assert_eq!(failed(&report), failures, "{what}: plan");
+    assert!(world.facts().ran.is_empty(), "{what}: a plan runs nothing");
+}
+
+/// Brings an object down in both implementations, with all that depend on it.
+async fn bring_down(down: FleetDown, i: usize, world: &World, naive: &mut Naive, what: &str) {
+    let report = down.include(i.to_string()).await.unwrap();
+    assert!(report.is_success(), "{what}: {report}");
+    let undone = std::mem::take(&mut world.facts().undone);
+    let place = |i: usize| undone.iter().position(|other| *other == i);
+    for &member in &undone {
+        let comes_first = |needed: &usize| place(*needed).is_some_and(|needed| Some(needed) < place(member));
+        assert_eq!(
+            naive.needs(member).find(comes_first),
+            None,
+            "{what}: it comes down before {member}, which needs it"
+        );
+    }
+    let expected = naive.down(i);
+    assert_eq!((undone.len(), undone.into_iter().collect()), (expected.len(), expected), "{what}: down");
 }
 
 /// Compares a report and the world with the expected tasks and failures. Returns the number of tasks
