@@ -31,7 +31,7 @@ use crate::work::{Approved, Mode};
 /// # #[setup_tasks] impl Door { #[setup_task("Paint it")] fn paint(&self) {} }
 /// # #[tokio::main] async fn main() -> Result<()> {
 /// # let place = tempfile::tempdir()?;
-/// # let layout = setup_tasks::Layout::new(setup_tasks::Config::builder().base_dir(place.path()).load()?);
+/// # let layout = setup_tasks::Layout::new(setup_tasks::Config::new(place.path()));
 /// # layout.add(Door)?;
 /// let file = layout.config().base_dir.join("door.plan");
 /// let plan = layout.run().plan().await?;
