@@ -211,14 +211,19 @@ impl<H: SetupTasks + FilesystemAccess, M: SetupTasks + Serialize> TaskKind<H> fo
         }
         let filesystem = model.filesystem(cx).await.context(NO_FILESYSTEM)?;
         Ok(Some(match filesystem.local() {
-            Some(root) => local_question(root.clone(), &files),
+            Some(root) => local_question(root.clone(), files),
             None => remote_question(filesystem, files.iter().map(FileRecord::expected).collect(), cx),
         }))
     }
 
     fn differences(&self, _model: &H, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
+        let states = answer.get::<Vec<FileState>>()?;
+        // The records are decoded only if a file is not as it was left.
+        if states.iter().all(|state| matches!(state, FileState::AsLeft)) {
+            return Ok(Vec::new());
+        }
         let mut found = Vec::new();
-        for (file, state) in installed_files(cx)?.iter().zip(answer.get::<Vec<FileState>>()?) {
+        for (file, state) in installed_files(cx)?.iter().zip(states) {
             found.extend(differences(file, &self.attributes(file.mode), state, cx)?);
         }
         Ok(found)

@@ -187,14 +187,17 @@ impl<M: Serialize + Sync> TaskKind<M> for TemplateTask {
         if cx.last_run().0.is_none() {
             return Ok(None);
         }
-        Ok(Some(local_question(self.place(cx)?.0, &[self.rendered_file(cx)?])))
+        Ok(Some(local_question(self.place(cx)?.0, [self.rendered_file(cx)?])))
     }
 
     fn differences(&self, _model: &M, cx: &TaskContext, answer: &Answer) -> Result<Vec<Difference>> {
-        let file = self.rendered_file(cx)?;
-        let wanted = FileAttributes::new().mode(self.mode.or(file.mode));
         let states = answer.get::<Vec<FileState>>()?;
-        states.first().map_or_else(|| Ok(Vec::new()), |state| differences(&file, &wanted, state, cx))
+        // The record is decoded only for a file that is not as it was left.
+        let Some(state) = states.first().filter(|state| !matches!(state, FileState::AsLeft)) else {
+            return Ok(Vec::new());
+        };
+        let file = self.rendered_file(cx)?;
+        differences(&file, &FileAttributes::new().mode(self.mode.or(file.mode)), state, cx)
     }
 
     async fn changes(&self, model: &M, cx: &TaskContext) -> Result<Vec<FileChange>> {

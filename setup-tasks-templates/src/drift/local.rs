@@ -22,8 +22,8 @@ struct LocalQuestion {
 struct LocalFiles;
 
 /// Returns the question about the state of files of this machine.
-pub(crate) fn local_question(root: RootedDirectory, files: &[FileRecord]) -> Question {
-    let files = files.iter().map(|file| (file.path.clone().into(), file.stamp.clone())).collect();
+pub(crate) fn local_question(root: RootedDirectory, files: impl IntoIterator<Item = FileRecord>) -> Question {
+    let files = files.into_iter().map(|file| (file.path.into(), file.stamp)).collect();
     Question::new(Arc::new(LocalFiles), LocalQuestion { root, files })
 }
 
