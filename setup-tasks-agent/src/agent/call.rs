@@ -45,7 +45,7 @@ impl OpenCall {
         self.base.for_call(self.cancel.clone(), Some(output))
     }
 
-    /// Sends a message that is short enough. One that is not would be a mistake of this program, and is dropped.
+    /// Sends a message. A message that is too long would be a mistake of this program, and is dropped.
     pub(super) fn send(&self, message: &ToController) {
         let sent = self.outbox.send(message);
         debug_assert!(sent.is_ok(), "{sent:?}");
