@@ -59,14 +59,14 @@ fn steps(page: &str) -> Vec<Step> {
 
 /// A directory with the equivalent of a fresh checkout, and projects beside it, as a reader has
 /// them. All runs use the same directory, so that they can reuse what was built.
-struct Shelf {
-    path: PathBuf,
+pub(crate) struct Shelf {
+    pub(crate) path: PathBuf,
     /// The lock that allows one run at a time.
     _lock: File,
 }
 
 impl Shelf {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let name = format!("setup-tasks-book-{:x}", BuildHasherDefault::<DefaultHasher>::default().hash_one(root()));
         let path = std::env::temp_dir().join(name);
         std::fs::create_dir_all(path.join(".cargo")).unwrap();
@@ -83,7 +83,7 @@ impl Shelf {
     }
 
     /// Creates an empty folder for a project with the dependency versions of this workspace.
-    fn folder(&self, name: &str) -> PathBuf {
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
         let folder = self.path.join(name);
         if folder.exists() {
             std::fs::remove_dir_all(&folder).unwrap();
@@ -108,7 +108,7 @@ impl Shelf {
 }
 
 /// Runs a command as written. Returns whether it succeeded, and its output.
-fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool, String) {
+pub(crate) fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool, String) {
     let mut shell = Command::new("bash");
     let shell = shell.args(["-c", &format!("{command} 2>&1")]).current_dir(folder).envs(envs.iter().copied());
     let output = shell.env("NO_COLOR", "1").env("TZ", "UTC").env_remove("RUST_LOG").output().unwrap();
@@ -119,8 +119,16 @@ fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool, String) {
 fn walk(folder: &Path, page: &str) {
     let path = root().join("docs/src").join(page);
     let before = std::fs::read_to_string(&path).unwrap();
-    let mut text = before.clone();
-    for step in steps(&before) {
+    let text = follow(folder, page, &before);
+    if text != before {
+        std::fs::write(path, text).unwrap();
+    }
+}
+
+/// Follows the text of a page, and returns it with the present outputs.
+pub(crate) fn follow(folder: &Path, page: &str, before: &str) -> String {
+    let mut text = before.to_owned();
+    for step in steps(before) {
         match step {
             Step::Write { file, text } => {
                 let path = folder.join(file);
@@ -146,13 +154,11 @@ fn walk(folder: &Path, page: &str) {
             }
         }
     }
-    if text != before {
-        std::fs::write(path, text).unwrap();
-    }
+    text
 }
 
 /// Returns the root directory of the workspace.
-fn root() -> &'static Path {
+pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap()
 }
 

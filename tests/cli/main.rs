@@ -10,6 +10,7 @@ mod json;
 mod limits;
 mod logs;
 mod names;
+mod packages;
 mod peers;
 mod private;
 mod project;
