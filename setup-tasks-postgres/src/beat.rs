@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use setup_tasks::lease::ProcessWaits;
 use setup_tasks::stamp::Fence;
@@ -13,10 +13,8 @@ use crate::error::PostgresError;
 use crate::group::signed;
 use crate::link::{Connected, Purpose};
 
-/// The time for which the statement of a process counts, and for which an exchange waits for new ones.
-const STATED: Duration = Duration::from_secs(2);
-const EXCHANGE: Duration = Duration::from_millis(400);
-const EXCHANGE_PAUSE: Duration = Duration::from_millis(15);
+/// The time for which the statement of a process is read. A process that waits states so four times a second.
+const STATED: &str = "10s";
 
 /// A lease that is to be renewed.
 #[derive(Debug)]
@@ -35,10 +33,9 @@ const NOTE: &str =
     WHERE o.subdir = n.subdir AND o.fence = n.fence AND o.holder = $1 AND o.task IS DISTINCT FROM n.task";
 const HELD: &str = "SELECT subdir, fence FROM objects WHERE subdir = ANY ($2::text[]) AND holder = $1";
 
-const PUBLISH: &str = "UPDATE processes SET waits = $2, waits_number = waits_number + 1, waits_at = clock_timestamp()
-    WHERE id = $1";
-const STATEMENTS: &str = "SELECT id, waits_number, waits FROM processes
-    WHERE id <> $1 AND waits IS NOT NULL AND waits_at + $2 * interval '1 millisecond' > clock_timestamp()";
+/// Publishes the statement of a process, and reads those of the others. All are read at one moment.
+const EXCHANGE: &str = "WITH own AS (UPDATE processes SET waits = $2, waits_at = clock_timestamp() WHERE id = $1)
+    SELECT waits FROM processes WHERE id <> $1 AND waits_at + $3::text::interval > clock_timestamp() ORDER BY id";
 
 /// The task that renews leases.
 pub(crate) struct Beats {
@@ -98,34 +95,13 @@ async fn renew(
     Ok(held.iter().map(|row| (row.get(0), row.get(1))).collect())
 }
 
-/// Publishes the statement of this process, and returns those of the others. Each of them is newer than the call, so a wait that has
-/// ended before is in none of them. A process that waits states so again and again; one that does not is on no circle.
+/// Publishes the statement of this process, and returns the latest ones of the others.
 pub(crate) async fn exchange(core: Arc<Core>, own: String) -> Result<Vec<ProcessWaits>, PostgresError> {
     let publish = |connected: Arc<Connected>| {
         let (process, own) = (core.process.id, &own);
-        async move { connected.query(PUBLISH, &[&process, own]).await }
+        async move { connected.query(EXCHANGE, &[&process, own, &STATED]).await }
     };
-    core.beats.ask((Purpose::Write, "publish waits"), publish).await?;
-    let (mut before, mut fresh): (Option<HashMap<i64, i64>>, HashMap<i64, String>) = (None, HashMap::new());
-    let since = Instant::now();
-    loop {
-        let read = |connected: Arc<Connected>| {
-            let (process, stated) = (core.process.id, STATED.as_secs_f64() * 1000.0);
-            async move { connected.query(STATEMENTS, &[&process, &stated]).await }
-        };
-        let rows = core.beats.ask((Purpose::Write, "read waits"), read).await?;
-        let first = before.get_or_insert_with(|| rows.iter().map(|row| (row.get(0), row.get(1))).collect());
-        for row in &rows {
-            let (id, number): (i64, i64) = (row.get(0), row.get(1));
-            if first.get(&id) != Some(&number) {
-                fresh.insert(id, row.get(2));
-            }
-        }
-        if first.keys().all(|id| fresh.contains_key(id)) || since.elapsed() >= EXCHANGE {
-            break;
-        }
-        tokio::time::sleep(EXCHANGE_PAUSE).await;
-    }
+    let rows = core.beats.ask((Purpose::Write, "exchange waits"), publish).await?;
     // A statement of another version is of no use.
-    Ok(fresh.values().filter_map(|waits| serde_json::from_str(waits).ok()).collect())
+    Ok(rows.iter().filter_map(|row| serde_json::from_str(row.get(0)).ok()).collect())
 }

@@ -103,9 +103,9 @@ impl Leases for Postgres {
         Some(self.0.core.address.ttl / 6)
     }
 
-    fn exchange<'a>(&'a self, own: &dyn Fn() -> ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
+    fn exchange<'a>(&'a self, own: &ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
         // The other process does not know the secrets of this one. A statement consists of texts and numbers.
-        let own = redact_json(&serde_json::to_string(&own()).unwrap_or_default()).into_owned();
+        let own = redact_json(&serde_json::to_string(own).unwrap_or_default()).into_owned();
         Some(self.on_service(|core| async move { Ok(exchange(core, own).await?) }))
     }
 }

@@ -26,7 +26,6 @@ const MIGRATIONS: [&str; VERSION as usize] = ["
         ttl interval NOT NULL,
         beat timestamptz NOT NULL DEFAULT clock_timestamp(),
         waits text,
-        waits_number bigint NOT NULL DEFAULT 0,
         waits_at timestamptz
     );
     -- The numbers of the last group of changes and of the last acquisition of a process.

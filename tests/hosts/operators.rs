@@ -65,7 +65,12 @@ impl Site {
         fs::create_dir_all(self.base(host)).unwrap();
         let path = self.base(host).join(task.replace('/', "."));
         match instruction {
-            Some(text) => fs::write(path, text).unwrap(),
+            // A task reads the old instruction or the new one, and no part of it.
+            Some(text) => {
+                let new = path.with_extension("new");
+                fs::write(&new, text).unwrap();
+                fs::rename(new, path).unwrap();
+            }
             None => fs::remove_file(path).unwrap(),
         }
     }

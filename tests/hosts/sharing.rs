@@ -1,9 +1,10 @@
 //! Several operators share stamps, history and leases.
 
+use std::fs::{self, File};
 use std::time::{Duration, Instant};
 
 use crate::operators::{Site, failed, succeeded};
-use crate::server::shared;
+use crate::server::{Server, shared};
 
 #[test]
 fn what_one_operator_has_done_is_up_to_date_for_another() {
@@ -132,26 +133,44 @@ fn an_operator_that_is_stopped_for_too_long_writes_no_stamp() {
 }
 
 #[test]
-fn a_circle_over_two_hosts_is_found_within_a_second() {
+fn a_circle_over_two_hosts_is_found_soon() {
     let Some(server) = shared() else { return };
+    let rounds = test_kit::setting("CIRCLES", 3);
+    let mut times: Vec<_> = (0..rounds).map(|_| time_until_a_circle_is_found(server)).collect();
+    times.sort();
+    let last = times[times.len() - 1];
+    let median = times[times.len() / 2];
+    test_kit::figure(&format!("{rounds} circles over two hosts: found within {median:?} (median), {last:?} (slowest)"));
+    assert!(last < Duration::from_secs(10), "{times:?}");
+}
+
+fn time_until_a_circle_is_found(server: &Server) -> Duration {
     let site = Site::new(server, 30);
     site.instruct("north", "h0/second", Some("hold"));
     site.instruct("south", "h1/second", Some("hold"));
-    let north = site.start("north", &["up", "h0"], &[]);
-    let south = site.start("south", &["up", "h1"], &[]);
+    let output = site.base("north").join("output");
+    let file = File::options().create(true).append(true).open(&output).unwrap();
+    let operators = [("north", "h0"), ("south", "h1")].map(|(host, object)| {
+        let mut operator = site.operator(host, &["up", object]);
+        let operator = operator.stdout(file.try_clone().unwrap()).stderr(file.try_clone().unwrap()).spawn().unwrap();
+        test_kit::guard(&operator);
+        operator
+    });
     let begun = || site.times("begin h0/second") + site.times("begin h1/second") == 2;
     test_kit::until("both tasks begin", begun);
     site.instruct("north", "h0/second", Some("ready h1"));
     site.instruct("south", "h1/second", Some("ready h0"));
     let since = Instant::now();
-    let outputs = [north, south].map(|operator| operator.wait_with_output().unwrap());
-    // The other operator goes on when the first has given up, so only one fails for certain.
-    let texts = outputs
-        .map(|output| String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout));
-    assert!(texts.iter().any(|text| text.contains("waiting would never end")), "{texts:?}");
-    assert!(texts.iter().any(|text| text.contains("`h0`") && text.contains("on north") || text.contains("on south")));
+    let text = || fs::read_to_string(&output).unwrap();
+    test_kit::until("the circle is reported", || text().contains("waiting would never end"));
     let took = since.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}");
+    // The other operator goes on when the first has given up, so only one fails for certain.
+    let succeeded =
+        operators.into_iter().filter_map(|mut operator| operator.wait().unwrap().success().then_some(())).count();
+    assert!(succeeded < 2, "{}", text());
+    let names_both = |text: &str| text.contains("`h0`") && text.contains("on north") || text.contains("on south");
+    assert!(names_both(&text()), "{}", text());
+    took
 }
 
 fn signal(name: &str, pid: u32) {

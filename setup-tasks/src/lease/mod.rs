@@ -79,7 +79,7 @@ pub trait Leases: Send + Sync + 'static {
     ///
     /// `None`, the default, leaves the exchange to sockets under the cache directory, which connect
     /// the processes of one machine.
-    fn exchange<'a>(&'a self, _own: &dyn Fn() -> ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
+    fn exchange<'a>(&'a self, _own: &ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
         None
     }
 }

@@ -228,7 +228,7 @@ impl Client {
                 self.respond((layout.hooks().snapshot_as_json)(&layout).ok());
             }
             Ok(QueryLine { version: VERSION, query: Query::Waits }) => {
-                self.respond(serde_json::to_string(&layout.process_waits()).ok());
+                self.respond(serde_json::to_string(&layout.answered_waits()).ok());
             }
             Ok(QueryLine { version: VERSION, query: Query::Watch { object } }) => {
                 layout.neighbours().holdings.watch(object, self.stream);

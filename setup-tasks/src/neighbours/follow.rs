@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
 use tokio::sync::watch;
@@ -24,6 +24,9 @@ const ANSWER_TIMEOUT: Duration = Duration::from_millis(150);
 
 /// The intervals at which other processes are queried without a notification. A wait that closes a
 /// cycle within a process, and a process that has just locked an object, send no notification.
+///
+/// The short one is also the shortest: a wait that is about to be proven as part of a circle asks
+/// again at once.
 const SHORT_PAUSE: Duration = Duration::from_millis(10);
 const LONG_PAUSE: Duration = Duration::from_millis(250);
 
@@ -32,6 +35,8 @@ const LONG_PAUSE: Duration = Duration::from_millis(250);
 pub(crate) struct News {
     /// The number of the query, which increases.
     pub(crate) number: u64,
+    /// The statement of this process before the query.
+    pub(crate) own: Option<ProcessWaits>,
     pub(crate) others: Vec<ProcessWaits>,
     pub(crate) silent: Vec<SilentProcess>,
 }
@@ -140,14 +145,14 @@ fn start(layout: &Layout, shared: &Arc<FollowShared>) -> std::io::Result<UnixStr
     let is_other = layout.is_other_socket();
     let (leases, layout) = (layout.shared_leases(), layout.downgrade());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let ask = move || {
-        let own = || layout.upgrade().map_or_else(ProcessWaits::none, |layout| layout.process_waits());
-        let others = leases.exchange(&own).map(|answer| runtime.block_on(answer));
+    let state = move |number| layout.upgrade().map_or_else(ProcessWaits::none, |layout| layout.process_waits(number));
+    let exchange = move |own: &ProcessWaits| {
+        let others = leases.exchange(own).map(|answer| runtime.block_on(answer));
         others.map(|others| others.map_err(|error| error.to_string()))
     };
     let thread = std::thread::Builder::new().name("setup-tasks follow".to_owned());
     let follower = Follower { shared, directory, woken, watched: Vec::new(), pause: SHORT_PAUSE };
-    thread.spawn(move || follower.run(is_other, ask))?;
+    thread.spawn(move || follower.run(is_other, state, exchange))?;
     Ok(wake)
 }
 
@@ -173,11 +178,13 @@ impl Follower {
     fn run(
         mut self,
         is_other: impl Fn(&Path) -> bool,
-        query_leases: impl Fn() -> Option<Result<Vec<ProcessWaits>, String>>,
+        state: impl Fn(u64) -> ProcessWaits,
+        exchange: impl Fn(&ProcessWaits) -> Option<Result<Vec<ProcessWaits>, String>>,
     ) {
-        let mut number = 0;
+        let (mut number, mut stated) = (0, 1);
         while let Some(wanted) = self.wanted() {
-            let answers = match query_leases() {
+            let (began, own) = (Instant::now(), state(stated));
+            let answers = match exchange(&own) {
                 // An answer through the leases has no socket.
                 Some(answers) => {
                     answers.map(|all| (all.into_iter().map(|one| (PathBuf::new(), one)).collect(), Vec::new()))
@@ -185,6 +192,8 @@ impl Follower {
                 None => query_all(&self.directory, &is_other, &Query::Waits, ANSWER_TIMEOUT)
                     .map_err(|error| error.to_string()),
             };
+            // A statement that may not have arrived does not count.
+            stated += u64::from(answers.is_ok());
             let (others, silent) = answers.unwrap_or_else(|error| {
                 tracing::debug!("other processes cannot be queried: {error}");
                 Default::default()
@@ -192,8 +201,9 @@ impl Follower {
             self.watch(&wanted, &others);
             number += 1;
             let others = others.into_iter().map(|(_, waits)| waits).collect();
-            self.shared.news.send_replace(Arc::new(News { number, others, silent }));
+            self.shared.news.send_replace(Arc::new(News { number, own: Some(own), others, silent }));
             self.wait_for_notification();
+            std::thread::sleep(SHORT_PAUSE.saturating_sub(began.elapsed()));
         }
     }
 

@@ -19,6 +19,8 @@ pub(crate) struct Holdings {
     watchers: Mutex<Vec<Watcher>>,
     /// The number of watchers. It is usually 0, and then a notification costs one atomic load.
     watched: AtomicUsize,
+    /// The number of statements that were answers.
+    answered: AtomicU64,
 }
 
 struct Held {
@@ -115,8 +117,9 @@ impl Holdings {
 }
 
 impl Layout {
-    /// Returns the objects that this process holds, with the waits of their runs.
-    pub(crate) fn process_waits(&self) -> ProcessWaits {
+    /// Returns the objects that this process holds, with the waits of their runs, as the
+    /// statement with a number.
+    pub(crate) fn process_waits(&self, number: u64) -> ProcessWaits {
         let holdings = self.neighbours().holdings.held();
         let held: Vec<_> =
             holdings.iter().map(|held| (held.session, held.object.clone(), held.passed.clone())).collect();
@@ -124,7 +127,13 @@ impl Layout {
         let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
         let held = held.iter().map(|(session, object, passed)| describe(*session, object, passed)).collect();
         let clock = crate::lease::shared_clock_id().to_owned();
-        ProcessWaits { version: ProcessWaits::VERSION, process, run, clock, held }
+        ProcessWaits { version: ProcessWaits::VERSION, process, run, clock, number, held }
+    }
+
+    /// Returns the statement that answers a query.
+    pub(super) fn answered_waits(&self) -> ProcessWaits {
+        let number = self.neighbours().holdings.answered.fetch_add(1, Ordering::SeqCst) + 1;
+        self.process_waits(number)
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) struct Neighbours;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct News {
     pub(crate) number: u64,
+    pub(crate) own: Option<ProcessWaits>,
     pub(crate) others: Vec<ProcessWaits>,
     pub(crate) silent: Vec<SilentProcess>,
 }
@@ -54,10 +55,5 @@ impl Layout {
 
     pub(crate) fn follow(&self, _: &Arc<str>) -> Followed {
         Followed
-    }
-
-    pub(crate) fn process_waits(&self) -> ProcessWaits {
-        let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
-        ProcessWaits { process, run, ..ProcessWaits::none() }
     }
 }

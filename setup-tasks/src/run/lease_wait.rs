@@ -16,7 +16,7 @@ use crate::object::DynObject;
 use crate::object::{ObjectProgress, ProgressQuery, RowId};
 use crate::report::RunError;
 use crate::stamp::{Entry, Records};
-use crate::wait::{Circle, HeldElsewhere, HeldObject, find_circle};
+use crate::wait::{HeldElsewhere, HeldObject, StatedCircle, find_circle};
 use crate::work::Mode;
 
 /// The first pause between two looks at the lease and the stamps. The pause doubles up to
@@ -65,8 +65,8 @@ pub(super) struct LeaseWait<'w> {
     pub(super) purpose: LeasePurpose<'w>,
     pub(super) waits: &'w mut LeaseWaits,
     pub(super) holder: Holder,
-    /// A circle that one query has found.
-    pub(super) suspected: Option<Circle>,
+    /// A circle that is not proven yet.
+    pub(super) suspected: Option<StatedCircle>,
 }
 
 impl LeaseWait<'_> {
@@ -142,16 +142,15 @@ impl LeaseWait<'_> {
             let Some(held) = process.holds(&core.subdir) else { continue };
             may_come_further |= self.record_considered(process, held);
         }
-        if let Some(circle) = self.circle(&news) {
-            // A circle counts when two queries have found it. The processes are queried one after
-            // another, so a wait may have ended in between.
-            if self.suspected.as_ref() == Some(&circle) {
-                return Err(RunError::circle(&core.id, circle));
+        match (self.circle(&news), self.suspected.take()) {
+            (Some(found), Some(earlier)) if found.is_proven_by(&earlier) => {
+                return Err(RunError::circle(&core.id, found.circle));
             }
-            self.suspected = Some(circle);
-            followed.ask_again();
-        } else {
-            self.suspected = None;
+            (Some(found), earlier) => {
+                self.suspected = Some(earlier.filter(|earlier| found.is_same(earlier)).unwrap_or(found));
+                followed.ask_again();
+            }
+            (None, _) => {}
         }
         if self.purpose.query.is_some_and(|(query, row)| self.progress().result(query, row).is_some()) {
             return Ok(Some(LeaseWaitEnd::ResultKnown));
@@ -186,17 +185,17 @@ impl LeaseWait<'_> {
 
     /// Returns a circle that contains this wait. A result that the holder recorded before this
     /// process began to wait is accepted if the wait for a newer one would close a circle.
-    fn circle(&self, news: &News) -> Option<Circle> {
+    fn circle(&self, news: &News) -> Option<StatedCircle> {
         let core = self.object.core();
         let holders = || news.others.iter().filter_map(|process| process.holds(&core.subdir));
         if holders().all(|held| held.waits.is_empty()) {
             return None;
         }
-        let own = core.layout.process_waits();
+        let own = news.own.as_ref()?;
         let mut found = None;
         for held in &own.held {
             for wait in held.waits.iter().filter(|wait| *wait.subdir == *core.subdir) {
-                let Some(circle) = find_circle(&own, held, wait, &news.others) else { continue };
+                let Some(circle) = find_circle(own, held, wait, &news.others) else { continue };
                 let task = wait.task.as_deref();
                 let passed = task.and_then(|task| holders().find_map(|held| held.passed(task)));
                 match passed.and_then(|passed| Some((self.object.row(&passed.task)?, passed.time))) {

@@ -19,6 +19,9 @@ pub struct ProcessWaits {
     /// The identity of the clock of [`PassedTask::at`], which the processes of one machine share.
     #[serde(default)]
     pub(crate) clock: String,
+    /// The number of the statement. The process makes the next one when this one was received.
+    #[serde(default)]
+    pub(crate) number: u64,
     /// The objects whose leases it holds.
     pub(crate) held: Vec<HeldObject>,
 }
@@ -60,6 +63,43 @@ pub(crate) struct WaitElsewhere {
     /// The path to the wait: the held object first, then the objects and factories of the same
     /// process through which it leads.
     pub(crate) through: Vec<String>,
+    /// The identities of the waits on that path. The process gives each of them to one wait only.
+    #[serde(default)]
+    pub(crate) path: Vec<u64>,
+}
+
+/// A circle that the statements of several processes show. They may be of different times, so one
+/// of its waits may have ended before another one began.
+#[derive(Clone, Debug)]
+pub(crate) struct StatedCircle {
+    pub(crate) circle: Circle,
+    waits: Vec<StatedWait>,
+}
+
+/// A wait on a circle, as a process has stated it.
+#[derive(Clone, Debug)]
+struct StatedWait {
+    run: String,
+    session: u64,
+    path: Vec<u64>,
+    /// The number of the statement.
+    number: u64,
+}
+
+impl StatedCircle {
+    /// Returns whether the circle consists of the same waits as another one.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        let identity = |wait: &StatedWait| (wait.run.clone(), wait.session, wait.path.clone());
+        self.waits.iter().map(identity).eq(other.waits.iter().map(identity))
+    }
+
+    /// Returns whether all waits were in progress when the statements of an earlier circle had been
+    /// read. Each process must have stated the same wait in two statements since: the first one may
+    /// have been under way, and the second one was made later.
+    pub(crate) fn is_proven_by(&self, earlier: &Self) -> bool {
+        let pairs = || self.waits.iter().zip(&earlier.waits);
+        self.is_same(earlier) && pairs().all(|(now, before)| now.number >= before.number + 2)
+    }
 }
 
 impl HeldObject {
@@ -79,6 +119,7 @@ impl ProcessWaits {
             process: String::new(),
             run: String::new(),
             clock: String::new(),
+            number: 0,
             held: Vec::new(),
         }
     }
@@ -91,27 +132,31 @@ impl ProcessWaits {
 /// Returns the circle that a wait of an object of `own` closes, if it closes one.
 ///
 /// The first wait counts as in progress; the caller checks whether it is over. A later wait is over
-/// if its task was considered. The statements may be of different times. A circle of them is a true
-/// one nevertheless: each wait on it ends only after the next wait has ended, and no wait had ended
-/// when its process stated it.
+/// if its task was considered.
 pub(crate) fn find_circle(
     own: &ProcessWaits,
     from: &HeldObject,
     wait: &WaitElsewhere,
     others: &[ProcessWaits],
-) -> Option<Circle> {
+) -> Option<StatedCircle> {
+    let stated = |process: &ProcessWaits, from: &HeldObject, wait: &WaitElsewhere| StatedWait {
+        run: process.run.clone(),
+        session: from.session,
+        path: wait.path.clone(),
+        number: process.number,
+    };
     let mut seen: Vec<&str> = Vec::new();
-    let mut open = vec![(wait, wait.through.clone(), true)];
-    while let Some((wait, path, is_first)) = open.pop() {
+    let mut open = vec![(wait, wait.through.clone(), vec![stated(own, from, wait)])];
+    while let Some((wait, path, waits)) = open.pop() {
         for process in others.iter().chain([own]) {
             let is_other = !std::ptr::eq(process, own);
             let Some(target) = process.holds(&wait.subdir) else { continue };
             let is_over = wait.task.as_deref().is_some_and(|task| target.passed(task).is_some());
-            if is_over && !is_first {
+            if is_over && waits.len() > 1 {
                 continue;
             }
             if !is_other && target.subdir == from.subdir {
-                return Some(Circle::of_names(path));
+                return Some(StatedCircle { circle: Circle::of_names(path), waits });
             }
             if seen.contains(&target.subdir.as_str()) {
                 continue;
@@ -122,7 +167,8 @@ pub(crate) fn find_circle(
                 if let Some(name) = names.first_mut().filter(|_| is_other) {
                     *name = format!("{name} (in {})", process.process);
                 }
-                open.push((next, path.iter().cloned().chain(names).collect(), false));
+                let waits = waits.iter().cloned().chain([stated(process, target, next)]).collect();
+                open.push((next, path.iter().cloned().chain(names).collect(), waits));
             }
         }
     }
@@ -135,7 +181,8 @@ mod tests {
 
     fn wait(subdir: &str, task: &str, through: &[&str]) -> WaitElsewhere {
         let task = (!task.is_empty()).then(|| task.to_owned());
-        WaitElsewhere { subdir: subdir.to_owned(), task, through: through.iter().map(ToString::to_string).collect() }
+        let through = through.iter().map(ToString::to_string).collect();
+        WaitElsewhere { subdir: subdir.to_owned(), task, through, path: vec![1] }
     }
 
     fn held(subdir: &str, passed: &[&str], waits: &[WaitElsewhere]) -> HeldObject {
@@ -146,13 +193,17 @@ mod tests {
 
     fn process(number: u32, held: &[HeldObject]) -> ProcessWaits {
         let (process, run) = (format!("process {number}"), number.to_string());
-        ProcessWaits { version: 1, process, run, clock: String::new(), held: held.to_vec() }
+        ProcessWaits { version: 1, process, run, clock: String::new(), number: 1, held: held.to_vec() }
+    }
+
+    fn circle_of(own: &ProcessWaits, others: &[ProcessWaits]) -> Option<StatedCircle> {
+        find_circle(own, &own.held[0], &own.held[0].waits[0], others)
     }
 
     /// Returns the circle that the first wait of the first object of the first process closes.
     fn found(processes: &[ProcessWaits]) -> Option<String> {
         let [own, others @ ..] = processes else { return None };
-        find_circle(own, &own.held[0], &own.held[0].waits[0], others).map(|circle| circle.to_string())
+        circle_of(own, others).map(|found| found.circle.to_string())
     }
 
     #[test]
@@ -178,6 +229,28 @@ mod tests {
         let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`"])])]);
         let b = process(2, &[held("b", &["t"], &[wait("a", "s", &["`b`"])])]);
         assert!(found(&[a, b]).is_some());
+    }
+
+    #[test]
+    fn a_circle_is_proven_if_each_process_has_stated_its_wait_twice_more() {
+        let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`"])])]);
+        let b = process(2, &[held("b", &[], &[wait("a", "s", &["`b`"])])]);
+        let later = |process: &ProcessWaits, number| ProcessWaits { number, ..process.clone() };
+        let first = circle_of(&a, &[b.clone()]).unwrap();
+        let proven =
+            |own: &ProcessWaits, other: &ProcessWaits| circle_of(own, &[other.clone()]).unwrap().is_proven_by(&first);
+        assert!(proven(&later(&a, 3), &later(&b, 3)));
+        assert!(!proven(&later(&a, 3), &later(&b, 2)) && !proven(&later(&a, 2), &later(&b, 3)));
+        assert!(!proven(&a, &b));
+        // The same task is awaited again, and the first wait for it has ended.
+        let mut other = later(&b, 9);
+        other.held[0].waits[0].path = vec![2];
+        assert!(!proven(&later(&a, 9), &other));
+        let mut other = later(&b, 9);
+        other.held[0].session = 2;
+        assert!(!proven(&later(&a, 9), &other));
+        let other = ProcessWaits { run: "new".to_owned(), ..later(&b, 9) };
+        assert!(!proven(&later(&a, 9), &other));
     }
 
     #[test]

@@ -13,8 +13,9 @@
 //!    whole has no lock.
 //! 3. An edge ends with the [`Wait`] that entered it. Its [`WaitCondition`] can end it earlier: the
 //!    search ignores an edge whose condition holds, even if the waiter has not been polled since.
-//! 4. A circle of statements of several processes is a true one, even if the statements are of
-//!    different times: a wait on the circle ends only after the next wait on it has ended.
+//! 4. A circle of statements of several processes is a true one if each process states its wait
+//!    again after all statements were read: all waits were then in progress at that moment. Each
+//!    wait has an identity, so that a later wait for the same task is not taken for it.
 //! 5. Work outside of all nodes waits without an edge, since nothing can wait for it in turn.
 
 mod circle;
@@ -24,6 +25,6 @@ pub(crate) mod sync;
 
 pub use circle::Circle;
 pub use elsewhere::ProcessWaits;
-pub(crate) use elsewhere::{HeldObject, PassedTask, find_circle};
+pub(crate) use elsewhere::{HeldObject, PassedTask, StatedCircle, find_circle};
 pub use node::WorkKind;
 pub(crate) use node::{ActiveTask, CommandAtWork, HeldElsewhere, Wait, WaitCondition, WaitNode, Work};

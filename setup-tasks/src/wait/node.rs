@@ -59,10 +59,14 @@ struct NodeState {
     work: Option<Work>,
     /// One edge per wait. The work of a node may wait in several places at once.
     waits: Vec<Edge>,
-    /// The number of waits so far. It provides the ids of the edges.
-    waited: u64,
     /// The object's lease, while the node waits for it.
-    lease: Option<HeldElsewhere>,
+    lease: Option<AwaitedLease>,
+}
+
+/// The wait of a node for a lease, with its identity.
+struct AwaitedLease {
+    id: u64,
+    held: HeldElsewhere,
 }
 
 /// The work of a node while it is in progress.
@@ -103,9 +107,9 @@ struct Edge {
 
 impl NodeState {
     fn push(&mut self, to: WaitNode, until: Option<Weak<dyn WaitCondition>>) -> u64 {
-        self.waited += 1;
-        self.waits.push(Edge { id: self.waited, to, since: SystemTime::now(), until });
-        self.waited
+        let id = next_id();
+        self.waits.push(Edge { id, to, since: SystemTime::now(), until });
+        id
     }
 
     /// Removes a part of the state, and drops the state if nothing is left of it.
@@ -187,34 +191,40 @@ impl WaitNode {
 
     /// Enters a wait for the object's lease. The wait lasts until the returned guard is dropped.
     pub(crate) fn wait_for_lease(&self, held: HeldElsewhere) -> WaitForLease<'_> {
-        self.state().get_or_insert_default().lease = Some(held);
+        self.state().get_or_insert_default().lease = Some(AwaitedLease { id: next_id(), held });
         WaitForLease(self)
     }
 
     /// Returns the lease for which the node waits, if it waits for one.
     pub(crate) fn awaited_lease(&self) -> Option<HeldElsewhere> {
-        self.state().as_ref().and_then(|state| state.lease.clone())
+        self.state().as_ref().and_then(|state| Some(state.lease.as_ref()?.held.clone()))
+    }
+
+    fn lease_wait(&self) -> Option<(u64, Arc<str>)> {
+        self.state().as_ref().and_then(|state| state.lease.as_ref().map(|wait| (wait.id, wait.held.subdir.clone())))
     }
 
     /// Returns all leases of other processes for which this node waits, directly or through other
-    /// nodes. Each wait contains the lease, the awaited task, and the names of the nodes on the path
-    /// to it.
+    /// nodes. Each wait contains the lease, the awaited task, and the names and waits on the path to
+    /// it.
     pub(crate) fn waits_elsewhere(&self) -> Vec<WaitElsewhere> {
         let (mut found, mut seen) = (Vec::new(), HashSet::from([self.id()]));
-        let mut open = vec![(self.clone(), vec![self.title()])];
-        while let Some((node, through)) = open.pop() {
+        let mut open = vec![(self.clone(), vec![self.title()], Vec::new())];
+        while let Some((node, through, path)) = open.pop() {
             for edge in node.edges() {
-                if let Some(held) = edge.to.awaited_lease() {
+                let path: Vec<u64> = path.iter().copied().chain([edge.id]).collect();
+                if let Some((id, subdir)) = edge.to.lease_wait() {
+                    let path = path.iter().copied().chain([id]).collect();
                     let task = edge.until.as_ref().and_then(Weak::upgrade).and_then(|until| until.task());
-                    let (subdir, task) = (held.subdir.to_string(), task.map(ToOwned::to_owned));
-                    found.push(WaitElsewhere { subdir, task, through: through.clone() });
+                    let (subdir, task) = (subdir.to_string(), task.map(ToOwned::to_owned));
+                    found.push(WaitElsewhere { subdir, task, through: through.clone(), path });
                 }
                 if seen.insert(edge.to.id()) {
                     let mut through = through.clone();
                     if through.last() != Some(&edge.to.title()) {
                         through.push(edge.to.title());
                     }
-                    open.push((edge.to, through));
+                    open.push((edge.to, through, path));
                 }
             }
         }
@@ -291,7 +301,7 @@ impl WaitForLease<'_> {
     /// Sets the process that currently holds the lease.
     pub(crate) fn is_held_by(&self, holder: &str) {
         if let Some(held) = self.0.state().as_mut().and_then(|state| state.lease.as_mut()) {
-            holder.clone_into(&mut held.holder);
+            holder.clone_into(&mut held.held.holder);
         }
     }
 }

@@ -11,7 +11,7 @@ mod scratch;
 mod text;
 mod wait;
 
-pub use environment::{setting, skip};
+pub use environment::{figure, setting, skip};
 pub use log::Log;
 pub use machine::{Gate, Knobs, Machine};
 pub use numbers::Numbers;

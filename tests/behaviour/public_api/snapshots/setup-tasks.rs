@@ -1440,7 +1440,7 @@ pub trait Leases: Send + Sync + 'static {
     fn renew_every(&self) -> Option<Duration> {}
     fn exchange<'a>(
         &'a self,
-        _own: &dyn Fn() -> ProcessWaits,
+        _own: &ProcessWaits,
     ) -> Option<Answer<'a, Vec<ProcessWaits>>> {}
 }
 
