@@ -34,6 +34,7 @@ pages! {
     completion = "how-to/completion.md";
     diagrams = "how-to/diagrams.md";
     events = "how-to/events.md";
+    telemetry = "how-to/telemetry.md";
     inspecting = "how-to/inspecting.md";
     taking_down = "how-to/taking-down.md";
     renaming = "how-to/renaming.md";

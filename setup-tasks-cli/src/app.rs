@@ -12,12 +12,14 @@ use clap::{ArgMatches, Args, CommandFactory as _, FromArgMatches, Parser};
 use setup_tasks::fleet::FleetError;
 use setup_tasks::run::RunError;
 use setup_tasks::{Layout, Result};
+use setup_tasks_telemetry::notify::NotifyError;
 
 use crate::args::{Command, ReviewArgs, RunArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
-use crate::{complete, former, global, interrupt, logging, output, start};
+use crate::notifying::NotifyArgs;
+use crate::{complete, former, global, interrupt, logging, output, start, telemetry};
 
 /// The description of a binary that has none of its own.
 const ABOUT: &str =
@@ -120,7 +122,7 @@ impl<O> Session<O> {
     ///
     /// If the run cannot start. A failure within the run is printed and shows in the exit code.
     pub async fn up(&self) -> Result<ExitCode> {
-        Ok(commands::up::up(&self.layout, &self.args, &ReviewArgs::default()).await?.into())
+        Ok(commands::up::up(&self.layout, &self.args, &ReviewArgs::default(), &NotifyArgs::default()).await?.into())
     }
 }
 
@@ -226,6 +228,7 @@ impl<O: Args + 'static> App<O> {
         });
         // A task that blocks its thread is abandoned. It runs again next time.
         runtime.shutdown_timeout(SHUTDOWN);
+        telemetry::finish();
         interrupt::finish().unwrap_or_else(|| written(code))
     }
 
@@ -292,7 +295,9 @@ impl<O: Args + 'static> App<O> {
         let look = || Layout::open_to_plan(build);
         let open = |dry_run| if dry_run { look() } else { build() };
         Ok(match Command::from_arg_matches(matches)? {
-            Command::Up { args, review } => commands::up::up(&open(args.dry_run)?, &args, &review).await?,
+            Command::Up { args, review, notify } => {
+                commands::up::up(&open(args.dry_run)?, &args, &review, &notify).await?
+            }
             Command::Plan { args, exit_code, output } => {
                 commands::plan::plan(&look()?, &args, exit_code, output.as_deref()).await?
             }
@@ -310,7 +315,7 @@ impl<O: Args + 'static> App<O> {
             Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref()).await?,
             #[cfg(unix)]
             Command::Ps { json } => commands::ps::ps(&look()?, json)?,
-            Command::Watch { args } => commands::watch::watch(&|| open(args.dry_run), &args).await?,
+            Command::Watch { args, notify } => commands::watch::watch(&|| open(args.dry_run), &args, &notify).await?,
             Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => {
                 output::write(&complete::script(shell, name, Path::new(program))?);
@@ -331,6 +336,7 @@ fn written(code: ExitCode) -> ExitCode {
 /// Returns whether the error is a mistake in the command line.
 fn is_usage(error: &anyhow::Error) -> bool {
     error.is::<UsageError>()
+        || error.is::<NotifyError>()
         || matches!(
             error.downcast_ref(),
             Some(FleetError::Pattern { .. } | FleetError::Nothing { .. } | FleetError::Excluded { .. })

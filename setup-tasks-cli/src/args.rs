@@ -13,6 +13,7 @@ use crate::commands::prune::PruneArgs;
 use crate::commands::target;
 use crate::complete;
 use crate::former;
+use crate::notifying::NotifyArgs;
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Up {
         #[command(flatten)]
         review: ReviewArgs,
+        #[command(flatten)]
+        notify: NotifyArgs,
         #[command(flatten)]
         args: RunArgs,
     },
@@ -109,6 +112,8 @@ pub(crate) enum Command {
     },
     /// Run tasks again whenever an input changes
     Watch {
+        #[command(flatten)]
+        notify: NotifyArgs,
         #[command(flatten)]
         args: RunArgs,
     },

@@ -62,9 +62,11 @@ mod graph;
 mod interrupt;
 mod log_reader;
 mod logging;
+mod notifying;
 mod output;
 mod progress;
 mod start;
+mod telemetry;
 
 pub use app::{App, NoOptions, Session};
 pub use logging::TaskLogs;

@@ -9,13 +9,14 @@ use setup_tasks::secret::redact;
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id};
 use tracing::{Event, Level, Subscriber};
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::global::{Verbosity, verbosity};
 use crate::output::{BAD, FAINT, WOULD, alarm, note, printable, time_of};
+use crate::telemetry;
 
 /// A layer of [`tracing_subscriber`] that writes messages of a task to the [log](setup_tasks::log) of its attempt. Spawned work
 /// counts as part of the task if it runs in the task's span. [`main`](crate::main) installs the layer. A binary that installs
@@ -40,9 +41,11 @@ struct Log(Arc<TaskLog>);
 pub(crate) fn install() {
     let wanted = std::env::var("RUST_LOG").ok().and_then(|wanted| wanted.parse().ok());
     let level = if verbosity() == Verbosity::Debug { Level::DEBUG } else { Level::INFO };
-    let targets: Targets = wanted.unwrap_or_else(|| Targets::new().with_default(level));
+    // The spans of telemetry have no text for a log.
+    let targets = || Targets::new().with_default(level).with_target(setup_tasks::span::TARGET, LevelFilter::OFF);
+    let logs = TaskLogs { prints: true }.with_filter(wanted.unwrap_or_else(targets));
     // The error means that the binary has installed one.
-    let _ = tracing_subscriber::registry().with(TaskLogs { prints: true }.with_filter(targets)).try_init();
+    let _ = tracing_subscriber::registry().with(telemetry::layer()).with(logs).try_init();
 }
 
 /// Installs a panic hook. A panic within a task is reported as the task's failure, so its location goes to the task's log. Other

@@ -186,7 +186,13 @@ async fn exchange(
                         let stderr = log.last_errors();
                         Err(CommandError::TimedOut { command: command.to_owned(), limit, stderr }.into())
                     }
-                    _ => Ok(ended.exit),
+                    _ => {
+                        match ended.exit {
+                            Exit::Code(code) => log.exited(format_args!("exit status: {code}")),
+                            Exit::Signal(signal) => log.exited(format_args!("signal: {signal}")),
+                        }
+                        Ok(ended.exit)
+                    }
                 };
             }
             _ => {}

@@ -79,6 +79,9 @@ pub struct Config {
     /// The maximum size of a command's captured output, in KiB. A command that writes more fails. 0
     /// means no limit. Default: 16384.
     pub output_limit_kib: u64,
+    /// The commands and web addresses that the command line notifies at the end of a run that failed or changed something. Default:
+    /// none. An environment variable contains one per line.
+    pub notify: Vec<String>,
 }
 
 impl Default for Config {
@@ -95,6 +98,7 @@ impl Default for Config {
             lease_timeout_secs: 600,
             log_limit_kib: 16 * 1024,
             output_limit_kib: 16 * 1024,
+            notify: Vec::new(),
         }
     }
 }

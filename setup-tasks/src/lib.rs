@@ -98,6 +98,7 @@ mod role;
 pub mod run;
 mod sealed;
 pub mod secret;
+pub mod span;
 pub mod stamp;
 pub mod task;
 #[doc(hidden)]

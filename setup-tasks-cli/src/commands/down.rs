@@ -11,6 +11,7 @@ use super::{plan, target, up};
 use crate::args::{ExecArgs, RunArgs};
 use crate::complete;
 use crate::exit::{Exit, UsageError};
+use crate::notifying::NotifyArgs;
 use crate::output::{confirm, json, note};
 use crate::progress::Progress;
 
@@ -45,6 +46,8 @@ pub(crate) struct DownArgs {
     /// Report progress as JSON, one event per line
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    notify: NotifyArgs,
 }
 
 impl DownArgs {
@@ -90,8 +93,9 @@ pub(crate) async fn down(layout: &Layout, args: &DownArgs) -> Result<Exit> {
             return Ok(Exit::Failed);
         }
     }
+    let notifier = args.notify.notifier(layout)?;
     let progress = Progress::begin_down(layout, &planned, &args.as_run()).await?;
-    up::carry_out(layout, args.fleet(layout)?.into_future(), progress, &args.as_run()).await
+    up::carry_out(layout, args.fleet(layout)?.into_future(), progress, &args.as_run(), &notifier).await
 }
 
 /// Shows a plan.

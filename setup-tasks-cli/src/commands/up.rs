@@ -9,26 +9,32 @@ use super::plan;
 use crate::args::{ReviewArgs, RunArgs};
 use crate::exit::Exit;
 use crate::interrupt;
+use crate::notifying::{Notifier, NotifyArgs};
 use crate::output::{self, BAD, FAINT, GOOD, NAME, WOULD, error, note, printable};
 use crate::progress::Progress;
+use crate::telemetry;
 
 /// Runs what must run. Failures are printed and show in the exit code.
-pub(crate) async fn up(layout: &Layout, args: &RunArgs, review: &ReviewArgs) -> Result<Exit> {
+pub(crate) async fn up(layout: &Layout, args: &RunArgs, review: &ReviewArgs, notify: &NotifyArgs) -> Result<Exit> {
+    let notifier = notify.notifier(layout)?;
     if review.ask {
         output::require_terminal("run the plan", "review it with `plan -o FILE`, and run it with `up --plan FILE`")?;
     }
     if let Some(file) = &review.plan {
-        return apply(layout, &FleetPlan::read(layout, file).await?, args, review.ask).await;
+        return apply(layout, &FleetPlan::read(layout, file).await?, args, review.ask, &notifier).await;
     }
     if !args.exec.json && (args.dry_run || layout.is_dry_run()) {
         return plan::plan(layout, args, false, None).await;
     }
     let fleet = args.fleet(layout)?;
-    if review.ask { apply(layout, &fleet.plan().await?, args, true).await } else { run(layout, fleet, args).await }
+    if review.ask {
+        return apply(layout, &fleet.plan().await?, args, true, &notifier).await;
+    }
+    run(layout, fleet, args, &notifier).await
 }
 
 /// Runs exactly the tasks of a plan. With `ask`, shows the plan and asks first.
-async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool) -> Result<Exit> {
+async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool, notifier: &Notifier) -> Result<Exit> {
     let report = plan.report();
     if ask || (layout.is_dry_run() && !args.exec.json) {
         plan::show(layout, report, plan::with_texts(args), &[]).await?;
@@ -45,13 +51,13 @@ async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool) -> 
         }
     }
     let fleet = args.exec.apply(plan.run());
-    run(layout, if args.diff { fleet.show_changes() } else { fleet }, args).await
+    run(layout, if args.diff { fleet.show_changes() } else { fleet }, args, notifier).await
 }
 
 /// Runs a fleet and reports its progress.
-pub(crate) async fn run(layout: &Layout, fleet: FleetRun, args: &RunArgs) -> Result<Exit> {
+async fn run(layout: &Layout, fleet: FleetRun, args: &RunArgs, notifier: &Notifier) -> Result<Exit> {
     let progress = Progress::begin(layout, &fleet, args).await?;
-    carry_out(layout, fleet.into_future(), progress, args).await
+    carry_out(layout, fleet.into_future(), progress, args, notifier).await
 }
 
 /// Waits for a run whose progress is reported, and reports its end.
@@ -60,21 +66,33 @@ pub(super) async fn carry_out(
     run: impl Future<Output = Result<FleetReport, FleetError>>,
     progress: Progress,
     args: &RunArgs,
+    notifier: &Notifier,
 ) -> Result<Exit> {
+    let measuring = telemetry::measure(layout).filter(|_| !args.dry_run && !layout.is_dry_run());
     // A run continues without a socket if none can be created. A dry run creates none.
     #[cfg(unix)]
     let _published = (!args.dry_run && !layout.is_dry_run())
         .then(|| layout.publish_activities().inspect_err(|error| tracing::debug!("{error}")).ok());
     let _guard = interrupt::stop_run_on_interrupt(layout.stop());
-    let report = tokio::select! {
-        report = run => Some(report?),
+    let ended = tokio::select! {
+        ended = run => Some(ended),
         () = interrupt::run_ended() => None,
     };
-    progress.end(report.as_ref()).await?;
-    let Some(report) = report else { return Ok(Exit::Interrupted) };
-    if !args.exec.json {
-        tell(&report);
+    let report = ended.as_ref().and_then(|ended| ended.as_ref().ok());
+    if let Some(report) = report {
+        progress.end(Some(report)).await?;
+    } else if ended.is_none() {
+        progress.end(None).await?;
     }
+    if let (Some(measuring), Some(report)) = (measuring, report) {
+        measuring.ended(layout, report).await;
+    }
+    let Some(ended) = ended else { return Ok(Exit::Interrupted) };
+    if let (Ok(report), false) = (&ended, args.exec.json) {
+        tell(report);
+    }
+    notifier.tell(layout, &ended).await?;
+    let report = ended?;
     Ok(exit(&report))
 }
 

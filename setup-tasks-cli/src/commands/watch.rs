@@ -17,13 +17,14 @@ use crate::args::{ReviewArgs, RunArgs};
 use crate::exit::Exit;
 use crate::global::{Verbosity, verbosity};
 use crate::interrupt;
+use crate::notifying::NotifyArgs;
 use crate::output::{self, FAINT, note, printable, report};
 
 /// The time that inputs must stay unchanged before a run. Writing a file takes several steps.
 const QUIET: Duration = Duration::from_millis(200);
 
 /// Runs whenever an input changes, until Ctrl-C. If the layout cannot be built, prints the error and waits for the next change.
-pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) -> Result<Exit> {
+pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs, notify: &NotifyArgs) -> Result<Exit> {
     let mut layout = build()?;
     let mut watched = Watched::of(&layout)?;
     // The stop covers runs and waits, so a Ctrl-C between a run and a wait counts, too.
@@ -37,7 +38,7 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs) ->
     };
     loop {
         // The watch starts before the run, so that no change during the run is missed.
-        if up::up(&layout, args, &ReviewArgs::default()).await? == Exit::Interrupted {
+        if up::up(&layout, args, &ReviewArgs::default(), notify).await? == Exit::Interrupted {
             return Ok(Exit::Interrupted);
         }
         say(format!("{FAINT}watching {} for changes; Ctrl-C ends{FAINT:#}", watched.describe()));

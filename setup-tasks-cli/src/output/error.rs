@@ -5,7 +5,7 @@ use std::path::Path;
 use setup_tasks::error::{Excerpt, help_of};
 use setup_tasks::secret::redact;
 
-use super::{BAD, FAINT, note, printable, shown};
+use super::{BAD, FAINT, WOULD, note, printable, shown};
 
 /// The number of lines of a log that are shown.
 const LINES: usize = 10;
@@ -17,16 +17,27 @@ pub(crate) fn error(error: &anyhow::Error) {
     }
 }
 
+/// Prints an error with all its causes as a warning.
+pub(crate) fn warning(error: &anyhow::Error) {
+    for line in lines_of(&format!("{WOULD}warning{WOULD:#}: "), error) {
+        note(line);
+    }
+}
+
 /// Returns `error: …`, then `because …` for each cause. Further lines of a message, the last output
 /// of a command, and the help of an error stand below it.
 pub(super) fn lines(error: &anyhow::Error) -> Vec<String> {
+    lines_of(&format!("{BAD}error{BAD:#}: "), error)
+}
+
+/// Returns the lines of [`lines`] with another head.
+fn lines_of(head: &str, error: &anyhow::Error) -> Vec<String> {
     let mut lines = Vec::new();
     for (i, cause) in error.chain().enumerate() {
         if i > 0 && cause.is::<Excerpt>() {
             continue;
         }
-        let (head, indent) =
-            if i == 0 { (format!("{BAD}error{BAD:#}: "), "  ") } else { ("  because ".to_owned(), "          ") };
+        let (head, indent) = if i == 0 { (head.to_owned(), "  ") } else { ("  because ".to_owned(), "          ") };
         push(&mut lines, &head, indent, &cause.to_string());
         if let Some(excerpt) = cause.source().and_then(|source| source.downcast_ref::<Excerpt>()) {
             let head = format!("{indent}{FAINT}|{FAINT:#} ");

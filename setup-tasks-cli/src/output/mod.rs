@@ -22,7 +22,7 @@ use setup_tasks::text::printable_json;
 use crate::global::{Verbosity, verbosity};
 
 pub(crate) use diff::diff;
-pub(crate) use error::{error, failure, log_path};
+pub(crate) use error::{error, failure, log_path, warning};
 use handover::Held;
 pub(crate) use handover::follow_terminal;
 pub(crate) use question::{confirm, require_terminal};

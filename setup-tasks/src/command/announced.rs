@@ -1,13 +1,15 @@
 //! The announcement of a running command: a line in the log, events, and an entry in the activity.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::TaskCommand;
 use super::running::is_closed;
+use super::{CommandError, TaskCommand};
 use crate::event::EventKind;
 use crate::log::TaskLog;
 use crate::object::AnyObject;
+use crate::span::WorkSpan;
 use crate::task::context::TaskContext;
 use crate::wait::CommandAtWork;
 use crate::work::WorkContext;
@@ -25,6 +27,7 @@ pub(super) struct Announced {
     caller: Caller,
     text: Arc<str>,
     since: Instant,
+    span: WorkSpan,
     _at_work: Option<CommandAtWork>,
 }
 
@@ -49,9 +52,22 @@ impl Caller {
             log.line(&format!("$ {text}"));
         }
         self.object.0.core().emit(self.task, || EventKind::CommandStart { command: text.to_owned() });
+        let span = WorkSpan::of_command(self.object.id(), self.task, text);
         let text: Arc<str> = text.into();
         let at_work = WorkContext::worker().map(|node| node.begin_command(text.clone()));
-        Announced { caller: self.clone(), text, since: Instant::now(), _at_work: at_work }
+        Announced { caller: self.clone(), text, since: Instant::now(), span, _at_work: at_work }
+    }
+}
+
+impl Announced {
+    /// Records the exit status in the span of the command.
+    pub(super) fn exited(&self, status: impl Display) {
+        self.span.exited(status);
+    }
+
+    /// Records a failure in the span of the command.
+    pub(super) fn failed(&self, error: &CommandError) {
+        self.span.failed(error);
     }
 }
 

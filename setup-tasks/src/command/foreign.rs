@@ -16,7 +16,7 @@ use crate::task::context::TaskContext;
 /// [`TaskCommand`](super::TaskCommand) does: without secrets, with control characters escaped, and limited in size.
 pub struct ForeignCommand {
     text: String,
-    _announced: Announced,
+    announced: Announced,
     stdout: LogStream,
     stderr: LogStream,
     /// The captured output and the greatest number of its bytes.
@@ -32,7 +32,7 @@ impl ForeignCommand {
         let text = format!("{place}: {}", Line(words.into_iter().collect()));
         let limit = cx.layout().config().output_limit().unwrap_or(usize::MAX);
         Self {
-            _announced: caller.announce(&text),
+            announced: caller.announce(&text),
             stdout: LogStream::new(caller.log().cloned()),
             stderr: LogStream::new(caller.log().cloned()),
             text,
@@ -76,6 +76,11 @@ impl ForeignCommand {
         self.stdout.finish(&mut |_| ());
         let Self { stderr, last, .. } = self;
         stderr.finish(&mut |bytes| last.push(bytes));
+    }
+
+    /// Records the exit status in the [span](crate::span) of the command.
+    pub fn exited(&self, status: impl fmt::Display) {
+        self.announced.exited(status);
     }
 
     /// Returns the captured output and leaves none.

@@ -95,9 +95,19 @@ impl TaskCommand {
         Ok(unless_ending(self.finish(Some(limit))).await?.output)
     }
 
-    async fn finish(mut self, capture: Option<usize>) -> Result<Ended, CommandError> {
-        let (text, timeout) = (self.text(), self.timeout);
-        let _announced = self.announce(&text);
+    async fn finish(self, capture: Option<usize>) -> Result<Ended, CommandError> {
+        let text = self.text();
+        let announced = self.announce(&text);
+        let ended = self.carry_out(text, capture).await;
+        match &ended {
+            Ok(ended) => announced.exited(ended.output.status),
+            Err(error) => announced.failed(error),
+        }
+        ended
+    }
+
+    async fn carry_out(mut self, text: String, capture: Option<usize>) -> Result<Ended, CommandError> {
+        let timeout = self.timeout;
         let (start, log) = (self.text_of_start(), self.caller.log().cloned());
         let (stdin, feed) = std::mem::take(&mut self.stdin).open(&text)?;
         let mut child = self

@@ -1,5 +1,5 @@
-//! Configuration from environment variables. Only the values of numeric and boolean keys are
-//! parsed.
+//! Configuration from environment variables. Only the values of numeric and boolean keys and
+//! of lists are parsed.
 
 use std::ffi::OsString;
 
@@ -46,6 +46,10 @@ fn parse(default: &Value, text: &str) -> Result<Value, &'static str> {
             Ok(number) if number >= 0 => Ok(Value::Integer(number)),
             _ => Err("a whole number"),
         },
+        Value::Array(_) => {
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+            Ok(Value::Array(lines.map(|line| Value::String(line.to_owned())).collect()))
+        }
         _ => Ok(Value::String(text.to_owned())),
     }
 }

@@ -17,6 +17,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use tracing::Instrument;
+
 pub use down::FleetDown;
 pub use plan::{FleetPlan, PlanError};
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
@@ -26,6 +28,7 @@ use crate::error_help;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
 use crate::report::RunError;
+use crate::span::WorkSpan;
 use crate::stamp::StampError;
 use crate::text::name_help;
 pub use crate::work::Stop;
@@ -416,7 +419,11 @@ impl IntoFuture for FleetRun {
             let (objects, options) = self.choose()?;
             // A store that cannot be read is one error of the fleet instead of one error per object.
             self.layout.observe_store(self.mode()).await?;
-            Ok(runner::run(&self, objects, options).await)
+            let run = self.layout.run_id();
+            let span = WorkSpan::of_run(run, "run", self.mode().is_plan(), objects.len());
+            let report = runner::run(&self, objects, options).instrument(span.span()).await;
+            report.record(&span);
+            Ok(report)
         })
     }
 }

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use crate::error::explain;
 use crate::object::AnyObject;
 use crate::report::{TaskReport, TaskStatus, leaves, micros, with_status};
+use crate::span::WorkSpan;
 use crate::work::SharedError;
 
 /// The version of the report's JSON form.
@@ -183,6 +184,30 @@ impl FleetReport {
     /// Returns whether no result is a [failure](ObjectResult::is_failure).
     pub fn is_success(&self) -> bool {
         !self.objects.iter().any(ObjectResult::is_failure)
+    }
+
+    /// Returns whether something was changed: a task ran and may have changed something, or an object was brought down. A
+    /// dry run changes nothing.
+    pub fn has_changes(&self) -> bool {
+        let is_change =
+            |task: &TaskReport| matches!(task.status, TaskStatus::Ran | TaskStatus::Undone | TaskStatus::Forgotten);
+        let is_down = |result: &ObjectResult| result.outcome == ObjectStatus::BroughtDown;
+        !self.dry_run && self.objects.iter().any(|result| is_down(result) || result.leaves().any(is_change))
+    }
+
+    /// Records the results in the span of the run.
+    pub(super) fn record(&self, span: &WorkSpan) {
+        let outcome = match (self.is_success(), self.stopped, self.has_changes()) {
+            (true, _, true) => "changed",
+            (true, _, false) => "unchanged",
+            (false, true, _) => "stopped",
+            (false, false, _) => "failed",
+        };
+        let counted = [TaskStatus::Ran, TaskStatus::Unchanged, TaskStatus::UpToDate];
+        counted.into_iter().for_each(|status| span.count(status.name(), self.count(status)));
+        let failed = self.objects.iter().filter(|result| result.is_failure()).count();
+        span.count("failed", failed);
+        if outcome == "failed" { span.failed_with(outcome, || self.summary()) } else { span.ended(outcome) }
     }
 
     /// Returns the number of tasks with a status.

@@ -11,6 +11,7 @@ use foldhash::HashSet;
 use futures_util::FutureExt;
 use tokio::sync::Notify;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::FleetRun;
 use super::down::{Retired, bring_down_retired};
@@ -55,7 +56,7 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let mut running = JoinSet::new();
     for _ in 0..workers {
         let of_fleet = current.of_fleet(shared.options.clone(), request);
-        running.spawn(of_fleet.clone().scope(run_objects(shared.clone(), of_fleet)));
+        running.spawn(of_fleet.clone().scope(run_objects(shared.clone(), of_fleet)).in_current_span());
     }
     while let Some(ended) = running.join_next().await {
         if let Err(error) = ended {

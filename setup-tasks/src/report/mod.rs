@@ -126,6 +126,24 @@ impl TaskStatus {
         Self::Skipped,
         Self::Drifted,
     ];
+
+    /// Returns the name of the status in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::UpToDate => "up_to_date",
+            Self::Ran => "ran",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+            Self::Drifted => "drifted",
+            Self::WouldRun => "would_run",
+            Self::MayRun => "may_run",
+            Self::Undecided => "undecided",
+            Self::Undone => "undone",
+            Self::Forgotten => "forgotten",
+            Self::WouldUndo => "would_undo",
+            Self::WouldForget => "would_forget",
+        }
+    }
 }
 
 impl ObjectReport {

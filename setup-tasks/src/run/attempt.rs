@@ -21,6 +21,7 @@ use crate::event::EventKind;
 use crate::log::{LoggedWork, TaskLog};
 use crate::object::{DynObject, RowId};
 use crate::secret;
+use crate::span::WorkSpan;
 use crate::stamp::first_missing;
 use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
@@ -145,7 +146,7 @@ async fn once(
     cx: &TaskContext,
     timeout: Option<Duration>,
 ) -> Result<Outcome> {
-    let span = tracing::info_span!("setup_task", object = %object.core().id, task = cx.task(), attempt = cx.attempt());
+    let span = WorkSpan::of_attempt(&object.core().id, cx.task(), cx.attempt());
     // The method may also panic before it returns a future.
     let call = async {
         match method {
@@ -153,12 +154,18 @@ async fn once(
             Method::Undo => object.undo(session.permit(), row, cx).await.map(|()| Outcome::Done),
         }
     };
-    let call = AssertUnwindSafe(call).catch_unwind().instrument(span);
+    let call = AssertUnwindSafe(call).catch_unwind().instrument(span.span());
     let ended = match timeout {
-        None => call.await,
-        Some(limit) => within(limit, call).await?,
+        None => Ok(call.await),
+        Some(limit) => within(limit, call).await,
     };
-    ended.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(secret::clean)
+    let ended = ended.and_then(|ended| ended.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(secret::clean));
+    match &ended {
+        Ok(outcome) => span.ended(outcome.name()),
+        Err(error) if error.is::<SkipSetupTask>() => span.ended(Outcome::Skipped.name()),
+        Err(error) => span.failed(error.as_ref()),
+    }
+    ended
 }
 
 /// Returns the error of a task that succeeded without creating one of its declared outputs.

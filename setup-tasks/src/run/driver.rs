@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tracing::Instrument;
+
 use super::access::{Access, Authorization};
 use super::classify::KnownFacts;
 use super::contexts::ContextStack;
@@ -26,6 +28,7 @@ use crate::event::EventKind;
 use crate::object::{DynObject, Features, ObjectCore, Permit, ResumePoint, RowId, RunGuard};
 use crate::observer::{Board, Observed};
 use crate::report::{ObjectReport, RunError, TaskReport};
+use crate::span::WorkSpan;
 use crate::stamp::{Records, Timestamp};
 use crate::task::context::TaskContext;
 use crate::task::run_context::ContextExit;
@@ -119,6 +122,7 @@ pub(super) async fn drive_locked(
     let scope = RunScope { object, options, progress: recorded, resume, cx, caller: None };
     // The context of the walk lives as long as the driver, which refers to it.
     let of_walk;
+    let mut of_object = None;
     let mut driver = Driver::new(scope, Access::of(permit), records, ContextStack::default());
     let mut rows = Rows::new(&driver.scope);
     // Most runs of a fleet end here. This saves a third of their time, since they need no future,
@@ -133,8 +137,11 @@ pub(super) async fn drive_locked(
             of_walk = work.of_node(node, request);
             driver.scope.cx = RequestCx::of(&of_walk, mode);
             let _at_work = node.begin(work.node.clone());
-            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&mut rows));
-            of_walk.clone().scope(walk).await
+            let span = WorkSpan::of_object(&object.core().id, object.core().type_name);
+            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&mut rows).instrument(span.span()));
+            let walked = of_walk.clone().scope(walk).await;
+            of_object = Some(span);
+            walked
         }
         Ok(Passed::All) => Ok(()),
         Err(error) => Err(error),
@@ -144,6 +151,9 @@ pub(super) async fn drive_locked(
         driver.end_observations();
     }
     let report = driver.report();
+    if let Some(span) = of_object {
+        span.object_ended(&report, result.as_ref().err());
+    }
     if cx.fleet.is_some() {
         progress.keep_for_fleet(request, &report);
     }

@@ -1,9 +1,12 @@
 //! The execution of one task: calls its method under a guard, writes its stamp and emits its
 //! events.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
+
+use tracing::Instrument;
 
 use super::attempt::{FailedAttempt, run_task};
 use super::driver::Driver;
@@ -17,6 +20,7 @@ use crate::error::explain;
 use crate::event::EventKind;
 use crate::object::{DynObject, RowId};
 use crate::report::{RunError, TaskStatus};
+use crate::span::WorkSpan;
 use crate::stamp::Timestamp;
 use crate::task::context::TaskContext;
 use crate::task::outcome::Outcome;
@@ -76,6 +80,16 @@ impl Executed {
 }
 
 impl ExecutionEnd {
+    /// Records the outcome in the span of the task.
+    fn record(&self, span: &WorkSpan) {
+        match self {
+            Self::Completed(_) => span.ended(TaskStatus::Ran.name()),
+            Self::Unchanged(_) => span.ended(TaskStatus::Unchanged.name()),
+            Self::Skipped => span.ended(TaskStatus::Skipped.name()),
+            Self::Failed(FailedAttempt { error, .. }) => span.failed(error.as_ref()),
+        }
+    }
+
     /// Returns the status of the task for the report and its time.
     ///
     /// # Errors
@@ -108,12 +122,28 @@ impl Driver<'_> {
     ///
     /// Returns an error if the run cannot go on, apart from a failure of the task itself.
     pub(super) async fn execute(&mut self, session: &Arc<Session>, due: &DueTask<'_>) -> Result<Executed, RunError> {
+        let (id, description) = (&self.scope.object.core().id, due.frame.object.describe(due.row));
+        let span = WorkSpan::of_task(id, due.name(), &description, Some(&due.reason));
+        let executed = self.execute_now(session, due, description).instrument(span.span()).await;
+        match &executed {
+            Ok(executed) => executed.end.record(&span),
+            Err(error) => span.failed(error),
+        }
+        executed
+    }
+
+    async fn execute_now(
+        &mut self,
+        session: &Arc<Session>,
+        due: &DueTask<'_>,
+        description: Cow<'static, str>,
+    ) -> Result<Executed, RunError> {
         let DueTask { frame, row, reason, .. } = due;
         let (core, task) = (self.scope.object.core(), due.name());
         self.emit(frame, *row, || EventKind::TaskShouldRun { reason: reason.clone() });
         tracing::debug!(object = %core.id, task, %reason, "running");
         let node = &core.progress(Mode::Apply).node;
-        let (description, since) = (frame.object.describe(*row), SystemTime::now());
+        let since = SystemTime::now();
         let active = ActiveTask { task, description, reason: Some(reason.clone()), since };
         node.step(Some(active.clone()));
         Box::pin(self.gather_for(frame, *row)).await;

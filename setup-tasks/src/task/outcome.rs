@@ -43,6 +43,17 @@ pub enum Outcome {
     Skipped,
 }
 
+impl Outcome {
+    /// Returns the name of the outcome, which is that of the task's status in JSON.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Done => "ran",
+            Self::Unchanged => "unchanged",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
 /// An error that skips the task, as [`Outcome::Skipped`] does. It can be returned from any function
 /// inside the task.
 ///

@@ -5,10 +5,13 @@ mod retired;
 mod runner;
 mod summary;
 
+use tracing::Instrument;
+
 use super::{FleetError, FleetReport, FleetRun, Stop};
 use crate::BoxFuture;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
+use crate::span::WorkSpan;
 
 pub(super) use retired::{Retired, bring_down_retired};
 pub(super) use summary::summary;
@@ -145,7 +148,14 @@ impl IntoFuture for FleetDown {
             let Self(fleet) = self;
             let (chosen, options) = fleet.choose()?;
             fleet.layout.observe_store(fleet.mode()).await?;
-            runner::run(&fleet, &chosen, options).await
+            let run = fleet.layout.run_id();
+            let span = WorkSpan::of_run(run, "down", fleet.mode().is_plan(), chosen.len());
+            let report = runner::run(&fleet, &chosen, options).instrument(span.span()).await;
+            match &report {
+                Ok(report) => report.record(&span),
+                Err(error) => span.failed(error),
+            }
+            report
         })
     }
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use foldhash::HashSet;
 use futures_util::FutureExt;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 use super::super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::super::runner::fail;
@@ -128,7 +129,7 @@ impl<'f> Down<'f> {
         let handles: Vec<_> = component.members.iter().map(|&i| self.graph.objects[i].clone()).collect();
         let work = WorkContext::get().of_fleet(self.options.clone(), self.request);
         let mode = self.mode;
-        running.spawn(work.clone().scope(async move {
+        let down = work.clone().scope(async move {
             let began = Instant::now();
             let down = AssertUnwindSafe(bring_down(objects, mode, work)).catch_unwind().await;
             let results = down.unwrap_or_else(|panic| {
@@ -143,7 +144,8 @@ impl<'f> Down<'f> {
                 handles.iter().map(result).collect()
             });
             Ended { component: at, results, duration: began.elapsed() }
-        }));
+        });
+        running.spawn(down.in_current_span());
     }
 
     /// Keeps the results of a component. Returns whether one of its objects failed.

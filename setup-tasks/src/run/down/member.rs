@@ -12,6 +12,7 @@ use crate::event::EventKind;
 use crate::object::{DynObject, Permit, RunStart};
 use crate::paths::PathError;
 use crate::report::{ObjectReport, RunError, TaskReport, TaskStatus};
+use crate::span::WorkSpan;
 use crate::stamp::Records;
 use crate::task::name::intern;
 use crate::task::run_context::ContextExit;
@@ -36,6 +37,7 @@ pub(super) struct Member {
     pub(super) work: WorkContext,
     /// Whether the cache of a retired object was or would be removed.
     pub(super) prunes: bool,
+    pub(super) span: WorkSpan,
     has_ended: bool,
 }
 
@@ -59,6 +61,7 @@ impl Member {
             positions(&steps, wait.row).for_each(|at| waiting[at].push((wait.dependent, wait.at)));
         }
         let remaining = steps.len();
+        let span = WorkSpan::of_object(&core.id, core.type_name);
         let (contexts, tasks) = (ContextStack::default(), Vec::new());
         let (session, waits, prunes, has_ended) = (None, waiting, false, false);
         Ok(Self {
@@ -73,6 +76,7 @@ impl Member {
             tasks,
             work,
             prunes,
+            span,
             has_ended,
         })
     }
@@ -168,6 +172,7 @@ impl Member {
 
     pub(super) fn into_result(self, error: Option<RunError>) -> DownResult {
         let report = ObjectReport { tasks: self.tasks, ..ObjectReport::new(&self.object.core().id) };
+        self.span.object_ended(&report, error.as_ref());
         DownResult { report, error, prunes: self.prunes }
     }
 }

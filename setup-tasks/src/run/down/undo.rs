@@ -1,8 +1,11 @@
 //! The undo of one task. Its mark revokes the stamp before the undo begins, and its record is removed
 //! when the undo has succeeded.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::time::{Duration, Instant, SystemTime};
+
+use tracing::Instrument;
 
 use super::super::attempt::{FailedAttempt, undo_task};
 use super::super::session::Session;
@@ -11,6 +14,7 @@ use super::steps::Step;
 use crate::error::explain;
 use crate::event::EventKind;
 use crate::report::{RunError, TaskStatus};
+use crate::span::WorkSpan;
 use crate::stamp::{Attempt, AttemptEnd, Change, Entry, HistoryEntry, StampError, micros};
 use crate::task::context::TaskContext;
 use crate::wait::ActiveTask;
@@ -19,11 +23,21 @@ impl Member {
     /// Undoes a task. After an interruption, its record remains, and the next way down repeats the
     /// undo.
     pub(super) async fn undo(&mut self, step: &Step) -> Result<(), RunError> {
+        let description = step.frame.describe(step.row);
+        let span = self.span.within(|| WorkSpan::of_task(self.id(), step.name(), &description, None));
+        let undone = self.undo_now(step, description).instrument(span.span()).await;
+        match &undone {
+            Ok(()) => span.ended(TaskStatus::Undone.name()),
+            Err(error) => span.failed(error),
+        }
+        undone
+    }
+
+    async fn undo_now(&mut self, step: &Step, description: Cow<'static, str>) -> Result<(), RunError> {
         let Step { frame, row, .. } = step;
         let (row, name) = (*row, step.name());
         let Some(session) = self.session.clone() else { return Ok(()) };
         let node = self.object.core().progress(self.mode()).node.clone();
-        let description = frame.describe(row);
         let doing = format!("undo: {description}").into();
         node.step(Some(ActiveTask { task: name, description: doing, reason: None, since: SystemTime::now() }));
         self.contexts.enter(&session, &self.object.core().id).await?;

@@ -85,6 +85,7 @@ pub struct Config {
     pub lease_timeout_secs: u64,
     pub log_limit_kib: u64,
     pub output_limit_kib: u64,
+    pub notify: Vec<String>,
 }
 impl Config {
     pub fn new(base_dir: impl Into<PathBuf>) -> Self {}
@@ -712,6 +713,7 @@ impl ForeignCommand {
     pub fn push_output(&mut self, bytes: &[u8]) -> Result<(), CommandError> {}
     pub fn push_error(&mut self, bytes: &[u8]) {}
     pub fn finish(&mut self) {}
+    pub fn exited(&self, status: impl fmt::Display) {}
     pub fn captured(&mut self) -> Vec<u8> {}
     pub fn last_errors(&self) -> Option<Excerpt> {}
 }
@@ -1078,6 +1080,7 @@ impl FleetReport {
     pub fn object(&self, id: &str) -> Option<&ObjectResult> {}
     pub fn with(&self, outcome: ObjectStatus) -> impl Iterator<Item = &ObjectResult> {}
     pub fn is_success(&self) -> bool {}
+    pub fn has_changes(&self) -> bool {}
     pub fn count(&self, status: TaskStatus) -> usize {}
     pub fn summary(&self) -> String {}
 }
@@ -1845,6 +1848,9 @@ pub fn redact(text: &str) -> Cow<'_, str> {}
 
 // setup_tasks::secret::redact_json
 pub fn redact_json(json: &str) -> Cow<'_, str> {}
+
+// setup_tasks::span::TARGET
+pub const TARGET: &str = ..;
 
 // setup_tasks::stamp::Answer
 pub type Answer<'a, T> = MaybeReady<'a, Result<T, StampError>>;
