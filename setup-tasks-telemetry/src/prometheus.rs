@@ -9,7 +9,7 @@
 //! | `setup_tasks_last_completion_timestamp_seconds` | gauge | | the time when a task last completed, absent if none did |
 //! | `setup_tasks_task_last_duration_seconds` | gauge | `type`, `task` | the longest last duration of a task among the objects of a type |
 //! | `setup_tasks_task_results_total` | counter | `type`, `outcome` | the results of tasks in the runs of this process |
-//! | `setup_tasks_task_duration_seconds` | histogram | `type` | the durations of tasks in the runs of this process |
+//! | `setup_tasks_task_duration_seconds` | histogram | `type`, `task` | the durations of tasks in the runs of this process |
 //!
 //! No value contains the text of a [secret](setup_tasks::Secret).
 
@@ -80,14 +80,15 @@ impl Page {
             self.line(name, &[("type", of_type), ("outcome", outcome)], count);
         }
         self.head("task_duration_seconds", "histogram", "Durations of tasks in the runs of this process.");
-        for (of_type, durations) in &counted.durations {
+        for ((of_type, task), durations) in &counted.durations {
+            let labels = [("type", *of_type), ("task", *task)];
             let bucket = "task_duration_seconds_bucket";
             for (count, bound) in durations.buckets.iter().zip(BUCKETS) {
-                self.line(bucket, &[("type", of_type), ("le", &bound.to_string())], count);
+                self.line(bucket, &[labels[0], labels[1], ("le", &bound.to_string())], count);
             }
-            self.line(bucket, &[("type", of_type), ("le", "+Inf")], durations.count);
-            self.line("task_duration_seconds_sum", &[("type", of_type)], durations.seconds);
-            self.line("task_duration_seconds_count", &[("type", of_type)], durations.count);
+            self.line(bucket, &[labels[0], labels[1], ("le", "+Inf")], durations.count);
+            self.line("task_duration_seconds_sum", &labels, durations.seconds);
+            self.line("task_duration_seconds_count", &labels, durations.count);
         }
     }
 

@@ -15,10 +15,10 @@ const UNKNOWN: &str = "unknown";
 
 /// A result of a task.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct TaskResult<'e> {
+pub(crate) struct TaskResult {
     /// The name of the type of the object.
     pub(crate) type_name: &'static str,
-    pub(crate) task: &'e str,
+    pub(crate) task: &'static str,
     pub(crate) outcome: &'static str,
     /// The duration of the task's method, or `None` if it was not called.
     pub(crate) duration: Option<Duration>,
@@ -53,8 +53,8 @@ pub struct Results(Arc<Mutex<Counted>>);
 pub(crate) struct Counted {
     /// The number of results by type and outcome.
     pub(crate) outcomes: BTreeMap<(&'static str, &'static str), u64>,
-    /// The durations by type.
-    pub(crate) durations: BTreeMap<&'static str, Durations>,
+    /// The durations by type and task.
+    pub(crate) durations: BTreeMap<(&'static str, &'static str), Durations>,
 }
 
 /// The distribution of durations.
@@ -90,16 +90,16 @@ impl Results {
 }
 
 impl Counted {
-    fn add(&mut self, result: &TaskResult<'_>) {
+    fn add(&mut self, result: &TaskResult) {
         *self.outcomes.entry((result.type_name, result.outcome)).or_default() += 1;
         if let Some(duration) = result.duration {
-            self.durations.entry(result.type_name).or_default().add(duration);
+            self.durations.entry((result.type_name, result.task)).or_default().add(duration);
         }
     }
 }
 
 /// Calls a function with each later result of a task.
-pub(crate) fn listen(layout: &Layout, listener: impl Fn(TaskResult<'_>) + Send + 'static) -> Listening {
+pub(crate) fn listen(layout: &Layout, listener: impl Fn(TaskResult) + Send + 'static) -> Listening {
     let types: HashMap<_, _> =
         layout.all().into_iter().map(|object| (object.id().to_owned(), object.type_name())).collect();
     layout.on_event(move |event| {

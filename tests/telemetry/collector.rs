@@ -19,7 +19,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use prost::Message;
 use tempfile::TempDir;
 
-/// What a collector has received.
+/// The requests that a collector has received.
 #[derive(Default)]
 pub(crate) struct Received {
     pub(crate) traces: Vec<ExportTraceServiceRequest>,

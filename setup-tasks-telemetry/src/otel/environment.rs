@@ -70,9 +70,9 @@ pub(super) fn keep_headers_secret() {
     for headers in names.into_iter().filter_map(|name| var(name).ok()) {
         let values = headers.split(',').filter_map(|header| header.split_once('='));
         // A short value, such as a number of a tenant, is a part of too many other texts.
-        values
-            .filter(|(_, value)| value.trim().len() >= 8)
-            .for_each(|(_, value)| drop(Secret::new(value.trim().to_owned())));
+        for (_, value) in values.filter(|(_, value)| value.trim().len() >= 8) {
+            let _ = Secret::new(value.trim());
+        }
     }
 }
 

@@ -54,11 +54,11 @@ impl Instruments {
     }
 
     /// Records the result of a task.
-    pub(super) fn add(&self, result: &TaskResult<'_>) {
+    pub(super) fn add(&self, result: &TaskResult) {
         let of_type = KeyValue::new("type", result.type_name);
         let outcome = KeyValue::new("outcome", result.outcome);
         if let Some(duration) = result.duration {
-            let task = KeyValue::new("task", result.task.to_owned());
+            let task = KeyValue::new("task", result.task);
             self.durations.record(duration.as_secs_f64(), &[of_type.clone(), task, outcome.clone()]);
         }
         self.tasks.add(1, &[of_type, outcome]);
