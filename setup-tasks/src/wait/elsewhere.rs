@@ -236,9 +236,10 @@ mod tests {
         let a = process(1, &[held("a", &[], &[wait("b", "t", &["`a`"])])]);
         let b = process(2, &[held("b", &[], &[wait("a", "s", &["`b`"])])]);
         let later = |process: &ProcessWaits, number| ProcessWaits { number, ..process.clone() };
-        let first = circle_of(&a, &[b.clone()]).unwrap();
-        let proven =
-            |own: &ProcessWaits, other: &ProcessWaits| circle_of(own, &[other.clone()]).unwrap().is_proven_by(&first);
+        let first = circle_of(&a, std::slice::from_ref(&b)).unwrap();
+        let proven = |own: &ProcessWaits, other: &ProcessWaits| {
+            circle_of(own, std::slice::from_ref(other)).unwrap().is_proven_by(&first)
+        };
         assert!(proven(&later(&a, 3), &later(&b, 3)));
         assert!(!proven(&later(&a, 3), &later(&b, 2)) && !proven(&later(&a, 2), &later(&b, 3)));
         assert!(!proven(&a, &b));
