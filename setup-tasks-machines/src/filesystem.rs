@@ -18,7 +18,7 @@ use crate::session::Session;
 /// The largest content that an answer contains, in bytes.
 const MAX_CONTENT: u64 = 1 << 20;
 
-/// The root of a machine. No symbolic link leads out of it. The owner and the group of an existing file are not reported.
+/// The root of a machine. No symbolic link leads out of it.
 impl Filesystem for Machine {
     async fn read(&self, _cx: &TaskContext, path: &Path) -> Result<Option<Vec<u8>>> {
         read(&self.session().await?, &target(path)?).await
@@ -117,5 +117,6 @@ fn described(stat: &protocol::FileStat) -> FileStat {
         protocol::FileKind::Symlink(to) => FileKind::Symlink(PathBuf::from(OsStr::from_bytes(to))),
         protocol::FileKind::Other => FileKind::Other("a device, a socket or a pipe".to_owned()),
     };
-    FileStat::new(kind, stat.size, FileAttributes::new().mode(stat.mode))
+    let attributes = FileAttributes::new().mode(stat.mode).owner(&*stat.owner).group(&*stat.group);
+    FileStat::new(kind, stat.size, attributes).numbers(stat.uid, stat.gid)
 }

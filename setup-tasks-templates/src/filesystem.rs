@@ -167,12 +167,21 @@ pub struct FileStat {
     pub size: u64,
     /// The mode, the owner and the group, as far as the system has them.
     pub attributes: FileAttributes,
+    /// The numbers of the owner and the group, as far as the system has them. A name and its number are the same owner.
+    pub numbers: Option<(u32, u32)>,
 }
 
 impl FileStat {
     /// Creates a description of what is at a path.
     pub fn new(kind: FileKind, size: u64, attributes: FileAttributes) -> Self {
-        Self { kind, size, attributes }
+        Self { kind, size, attributes, numbers: None }
+    }
+
+    /// Sets the numbers of the owner and the group.
+    #[must_use]
+    pub fn numbers(mut self, owner: u32, group: u32) -> Self {
+        self.numbers = Some((owner, group));
+        self
     }
 }
 

@@ -207,12 +207,10 @@ impl RootedDirectory {
             kind if kind.is_symlink() => FileKind::Symlink(fs::read_link(self.root.join(path)).unwrap_or_default()),
             kind => FileKind::Other(kind_of(kind).to_owned()),
         };
-        let mut attributes = FileAttributes::new().mode(mode_of(meta));
-        if let Some((owner, group)) = owners_of(meta) {
-            attributes.owner = Some(OwnerList::Users.name(self, owner));
-            attributes.group = Some(OwnerList::Groups.name(self, group));
-        }
-        FileStat::new(kind, meta.len(), attributes)
+        let attributes = FileAttributes::new().mode(mode_of(meta));
+        let Some((owner, group)) = owners_of(meta) else { return FileStat::new(kind, meta.len(), attributes) };
+        let (owner_name, group_name) = (OwnerList::Users.name(self, owner), OwnerList::Groups.name(self, group));
+        FileStat::new(kind, meta.len(), attributes.owner(owner_name).group(group_name)).numbers(owner, group)
     }
 
     /// Creates a symbolic link as [`Filesystem::symlink`] does, without a future. The target may lie anywhere, but no file is

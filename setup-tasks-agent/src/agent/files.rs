@@ -66,6 +66,7 @@ pub(super) fn put(open: &OpenCall, put: &PutFile) -> Result<Answer> {
 pub(super) fn get(open: &OpenCall, target: &FileTarget) -> Result<Answer> {
     let (far, path) = open.locate(target)?;
     let Some(stat) = far.stat(&path)? else { return Ok(Answer::Stat(None)) };
+    let described = describe(open, &far, &path, &stat)?;
     let Some(mut file) = far.open(&path)? else { return Ok(Answer::Stat(None)) };
     let (mut buffer, mut hasher, mut size) = (vec![0; CHUNK], blake3::Hasher::new(), 0);
     loop {
@@ -80,17 +81,17 @@ pub(super) fn get(open: &OpenCall, target: &FileTarget) -> Result<Answer> {
         }
     }
     let hash = Some(Hash(*hasher.finalize().as_bytes()));
-    Ok(Answer::Stat(Some(FileStat { size, hash, ..describe(&far, &path, &stat)? })))
+    Ok(Answer::Stat(Some(FileStat { size, hash, ..described })))
 }
 
 pub(super) fn stat(open: &OpenCall, target: &FileTarget, hash: bool) -> Result<Answer> {
     let (far, path) = open.locate(target)?;
     let Some(stat) = far.stat(&path)? else { return Ok(Answer::Stat(None)) };
     let hash = if hash && stat.kind == Kind::File { far.hash(&path)? } else { None };
-    Ok(Answer::Stat(Some(FileStat { hash, ..describe(&far, &path, &stat)? })))
+    Ok(Answer::Stat(Some(FileStat { hash, ..describe(open, &far, &path, &stat)? })))
 }
 
-fn describe(far: &Far, path: &Path, stat: &Stat) -> Result<FileStat> {
+fn describe(open: &OpenCall, far: &Far, path: &Path, stat: &Stat) -> Result<FileStat> {
     let kind = match stat.kind {
         Kind::File => FileKind::File,
         Kind::Directory => FileKind::Directory,
@@ -98,7 +99,9 @@ fn describe(far: &Far, path: &Path, stat: &Stat) -> Result<FileStat> {
         Kind::Other => FileKind::Other,
     };
     let Stat { mode, uid, gid, size, modified, .. } = *stat;
-    Ok(FileStat { kind, mode, uid, gid, size, modified, hash: None })
+    let mut machine = open.far();
+    let (owner, group) = (machine.user_name(uid)?, machine.group_name(gid)?);
+    Ok(FileStat { kind, mode, uid, gid, owner, group, size, modified, hash: None })
 }
 
 pub(super) fn list(open: &OpenCall, target: &FileTarget) -> Result<Answer> {

@@ -98,26 +98,34 @@ impl Far {
         Ok(with.map(|group| group.name.clone()).collect())
     }
 
-    /// Returns the name of the account with this number, or the number.
+    /// Returns the name of the account with this number, or the number. Accounts of other sources than `/etc/passwd` are found
+    /// through `getent`.
     ///
     /// # Errors
     ///
     /// The accounts cannot be read.
     pub fn user_name(&mut self, uid: u32) -> Result<String> {
         let accounts = self.local_accounts()?;
-        let account = accounts.0.values().find(|account| account.uid == uid);
-        Ok(account.map_or_else(|| uid.to_string(), |account| account.name.clone()))
+        if let Some(account) = accounts.0.values().find(|account| account.uid == uid) {
+            return Ok(account.name.clone());
+        }
+        let found = self.getent("passwd", &uid.to_string())?.and_then(|line| Account::parse(&line));
+        Ok(found.map_or_else(|| uid.to_string(), |account| account.name))
     }
 
-    /// Returns the name of the group with this number, or the number.
+    /// Returns the name of the group with this number, or the number. Groups of other sources than `/etc/group` are found through
+    /// `getent`.
     ///
     /// # Errors
     ///
     /// The groups cannot be read.
     pub fn group_name(&mut self, gid: u32) -> Result<String> {
         let groups = self.local_groups()?;
-        let group = groups.0.values().find(|group| group.gid == gid);
-        Ok(group.map_or_else(|| gid.to_string(), |group| group.name.clone()))
+        if let Some(group) = groups.0.values().find(|group| group.gid == gid) {
+            return Ok(group.name.clone());
+        }
+        let found = self.getent("group", &gid.to_string())?.and_then(|line| AccountGroup::parse(&line));
+        Ok(found.map_or_else(|| gid.to_string(), |group| group.name))
     }
 
     /// Returns the number of an account, by its name or in digits, or `None` if there is no such account.

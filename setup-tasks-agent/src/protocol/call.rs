@@ -220,6 +220,10 @@ pub struct FileStat {
     pub uid: u32,
     /// The number of the group.
     pub gid: u32,
+    /// The name of the owner, or its number in digits if the machine has no name for it.
+    pub owner: String,
+    /// The name of the group, or its number in digits if the machine has no name for it.
+    pub group: String,
     /// The length in bytes.
     pub size: u64,
     /// The time of modification, in nanoseconds since 1970.

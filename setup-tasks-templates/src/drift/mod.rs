@@ -37,14 +37,16 @@ pub(crate) fn differences(
     }
     let is = &stat.attributes;
     let octal = |mode: Option<u32>| mode.map(|mode| format!("{mode:04o}"));
+    let (owner, group) = stat.numbers.unzip();
     let attributes = [
-        ("mode", octal(is.mode), octal(wanted.mode)),
-        ("owner", is.owner.clone(), wanted.owner.clone()),
-        ("group", is.group.clone(), wanted.group.clone()),
+        ("mode", octal(is.mode), None, octal(wanted.mode)),
+        ("owner", is.owner.clone(), owner, wanted.owner.clone()),
+        ("group", is.group.clone(), group, wanted.group.clone()),
     ];
-    for (name, is, should_be) in attributes {
+    for (name, is, number, should_be) in attributes {
         if let (Some(is), Some(should_be)) = (is, should_be)
             && is != should_be
+            && !(number.is_some() && number == should_be.parse().ok())
         {
             differences.push(Difference::new(&file.path, format!("{name} {is}")).instead_of(should_be));
         }

@@ -124,8 +124,19 @@ fn stat() -> impl Strategy<Value = FileStat> {
         bytes().prop_map(FileKind::Symlink),
         Just(FileKind::Other)
     ];
-    (kind, any::<(u32, u32, u32, u64, i64)>(), option::of(hash())).prop_map(
-        |(kind, (mode, uid, gid, size, modified), hash)| FileStat { kind, mode, uid, gid, size, modified, hash },
+    let numbers = any::<(u32, u32, u32, u64, i64)>();
+    (kind, numbers, (text(), text()), option::of(hash())).prop_map(
+        |(kind, (mode, uid, gid, size, modified), (owner, group), hash)| FileStat {
+            kind,
+            mode,
+            uid,
+            gid,
+            owner,
+            group,
+            size,
+            modified,
+            hash,
+        },
     )
 }
 

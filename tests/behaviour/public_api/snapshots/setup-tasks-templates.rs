@@ -46,9 +46,12 @@ pub struct FileStat {
     pub kind: FileKind,
     pub size: u64,
     pub attributes: FileAttributes,
+    pub numbers: Option<(u32, u32)>,
 }
 impl FileStat {
     pub fn new(kind: FileKind, size: u64, attributes: FileAttributes) -> Self {}
+    #[must_use]
+    pub fn numbers(mut self, owner: u32, group: u32) -> Self {}
 }
 
 // setup_tasks_templates::FileState
