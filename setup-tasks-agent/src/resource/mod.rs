@@ -63,6 +63,10 @@ pub trait Resource: Serialize + DeserializeOwned + 'static {
     /// Whether it has no state to observe, such as a restart. It is then applied without an observation.
     const ACTION: bool = false;
 
+    /// Whether [`undo`](Self::undo) can take it away again. A task with a resource of a type without an undo cannot be declared as
+    /// undone.
+    const HAS_UNDO: bool = true;
+
     /// Returns whether this one is an action. The default is [`ACTION`](Self::ACTION).
     fn is_action(&self) -> bool {
         Self::ACTION

@@ -56,6 +56,7 @@ impl Absent {
 
 impl Resource for Absent {
     const KIND: &str = "absent";
+    const HAS_UNDO: bool = false;
 
     fn name(&self) -> String {
         format!("absence of {}", self.path)

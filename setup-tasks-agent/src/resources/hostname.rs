@@ -49,6 +49,7 @@ impl Hostname {
 
 impl Resource for Hostname {
     const KIND: &str = "hostname";
+    const HAS_UNDO: bool = false;
 
     fn name(&self) -> String {
         "hostname".into()

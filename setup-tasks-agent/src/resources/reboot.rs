@@ -38,6 +38,7 @@ impl Reboot {
 
 impl Resource for Reboot {
     const KIND: &str = "reboot";
+    const HAS_UNDO: bool = false;
     const ACTION: bool = true;
 
     fn name(&self) -> String {

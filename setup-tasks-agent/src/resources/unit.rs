@@ -136,6 +136,12 @@ impl Resource for Unit {
             disable.output("stop the unit")?;
         }
         far.remove(self.path())?;
+        // The directory of the settings stays if it has others.
+        if let (Some(_), Some((directory, _))) = (&self.drop_in, self.path().rsplit_once('/'))
+            && far.list(directory)?.is_empty()
+        {
+            far.remove_empty_directory(directory)?;
+        }
         systemd::reload(far)
     }
 

@@ -100,14 +100,14 @@ impl User {
         self
     }
 
-    /// Sets the home directory. The content of an existing one is moved.
+    /// Sets the home directory. The content of an existing one is moved, unless [`no_home`](Self::no_home) is set.
     #[must_use]
     pub fn home(mut self, home: impl Into<String>) -> Self {
         self.home = Some(home.into());
         self
     }
 
-    /// Creates no home directory.
+    /// Neither creates nor moves a home directory.
     #[must_use]
     pub fn no_home(mut self) -> Self {
         self.home_directory = HomeDirectory::LeftAlone;
@@ -244,7 +244,7 @@ impl User {
         let gid = self.group.as_ref().map(|group| far.gid(group)).transpose()?;
         set("--gid", gid.filter(|gid| *gid != account.gid).map(|gid| gid.to_string()));
         set("--groups", self.group_difference(far)?.map(|(_, should_be)| list(&should_be)));
-        if args.iter().any(|arg| arg == "--home") {
+        if args.iter().any(|arg| arg == "--home") && self.home_directory != HomeDirectory::LeftAlone {
             args.push("--move-home".into());
         }
         if !args.is_empty() {

@@ -79,7 +79,16 @@ impl<T, R: Resource> Ensure<T, R> {
 
     /// Takes the resources away again when the object is brought down. Otherwise they stay. The recipe then needs the type of its
     /// parameter: `Ensure::new(|web: &Self| …).undone()`.
+    ///
+    /// A type of resources that cannot be taken away does not compile:
+    ///
+    /// ```compile_fail,E0080
+    /// # use setup_tasks_machines::{Ensure, resources::Hostname};
+    /// const NAME: Ensure<(), Hostname> = Ensure::new(|_: &()| Hostname::set("web1")).undone();
+    /// # fn main() { let _ = NAME; }
+    /// ```
     pub const fn undone(self) -> Self {
+        const { assert!(R::HAS_UNDO, "a resource of this type cannot be taken away again") };
         Self { is_undone: true, ..self }
     }
 
