@@ -302,6 +302,7 @@ impl<O: Args + 'static> App<O> {
                 commands::plan::plan(&look()?, &args, exit_code, output.as_deref()).await?
             }
             Command::Down(args) => commands::down::down(&open(args.plan)?, &args).await?,
+            Command::Exec(args) => commands::exec::exec(&build()?, &args).await?,
             Command::Why { target, verify } => commands::why::why(&look()?, &target, verify).await?,
             Command::List { json } => commands::list::list(&look()?, json)?,
             Command::Types { json } => commands::types::types(json)?,

@@ -9,6 +9,7 @@ use setup_tasks::fleet::FleetRun;
 use setup_tasks::{AnyObject, Layout, Result};
 
 use crate::commands::down::DownArgs;
+use crate::commands::exec::OneOffArgs;
 use crate::commands::prune::PruneArgs;
 use crate::commands::target;
 use crate::complete;
@@ -39,6 +40,8 @@ pub(crate) enum Command {
     },
     /// Undo the tasks of objects in reverse order, dependents first
     Down(DownArgs),
+    /// Run a command on the machines of objects, on each machine once
+    Exec(OneOffArgs),
     /// Show why tasks would run, or why they last ran, with the chain of causes
     Why {
         /// An object or one of its tasks

@@ -3,7 +3,9 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use serde_bytes::ByteBuf;
@@ -15,7 +17,7 @@ use crate::machine::Machine;
 use crate::session::OpenCall;
 
 /// The time between the signals TERM and KILL for a command that is ended.
-const GRACE: Duration = Duration::from_secs(2);
+pub(crate) const GRACE: Duration = Duration::from_secs(2);
 
 /// A command on a machine, which runs as a part of a task: [`Machine::command`].
 ///
@@ -203,15 +205,20 @@ async fn exchange(
 impl Ran {
     /// Returns the captured output, or the error for an exit status other than 0.
     fn success(mut self) -> setup_tasks::Result<Vec<u8>> {
-        use std::os::unix::process::ExitStatusExt;
-        let raw = match self.exit {
-            Exit::Code(0) => return Ok(self.log.captured()),
-            Exit::Code(code) => (code & 0xff) << 8,
-            Exit::Signal(signal) => signal & 0x7f,
-        };
-        let status = std::process::ExitStatus::from_raw(raw);
+        let status = status(self.exit);
+        if status.success() {
+            return Ok(self.log.captured());
+        }
         Err(CommandError::Failed { command: self.command, status, stderr: self.log.last_errors() }.into())
     }
+}
+
+/// Returns an exit code or a signal as a status of this system.
+pub(crate) fn status(exit: Exit) -> ExitStatus {
+    ExitStatus::from_raw(match exit {
+        Exit::Code(code) => (code & 0xff) << 8,
+        Exit::Signal(signal) => signal & 0x7f,
+    })
 }
 
 impl fmt::Debug for MachineCommand {

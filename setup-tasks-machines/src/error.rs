@@ -10,6 +10,10 @@ use setup_tasks::error::Excerpt;
 use setup_tasks::error_help;
 use setup_tasks_agent::protocol::Failure;
 
+/// A part of the agent's message if /proc is not mounted.
+const NO_PROC: &str = "/proc/self/exe";
+const MOUNT_PROC: &str = "mount /proc in the root directory of the machine";
+
 /// An error of a machine. Several users of one connection receive the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -159,6 +163,12 @@ pub enum MachineError {
         /// The machine.
         machine: String,
     },
+    /// A command was stopped before it began.
+    #[error("the command on the machine {machine} was stopped before it began")]
+    Stopped {
+        /// The machine.
+        machine: String,
+    },
     /// A recipe made no resource although all earlier tasks have run.
     #[error("the task `{task}` has no resource for the machine {machine}, although all earlier tasks have run")]
     NotMade {
@@ -208,6 +218,9 @@ impl MachineError {
     pub fn help(&self) -> Option<Cow<'_, str>> {
         let help = match self {
             Self::Connect { machine, output } => return connect_help(machine, output.as_ref()?.as_str()),
+            Self::Become { output: Some(output), .. } if output.as_str().contains("No such file") => {
+                "install sudo on the machine, or connect as that user"
+            }
             Self::Become { .. } => "allow it in /etc/sudoers on the machine, or connect as that user",
             Self::NoPassword { .. } => "pass it with `sudo_password`, or allow sudo without a password on the machine",
             Self::WrongPassword { .. } => "check the value that is passed to `sudo_password`",
@@ -223,6 +236,7 @@ impl MachineError {
                 "the binary needs a newer C library than the machine has; build it with \
                  `RUSTFLAGS=-Ctarget-feature=+crt-static` or for a musl target"
             }
+            Self::Agent { output: Some(output), .. } if output.as_str().contains(NO_PROC) => MOUNT_PROC,
             Self::NotThere { .. } => {
                 "let the object depend on the task that creates the machine, with `#[depends_on(…)]`"
             }
@@ -242,6 +256,8 @@ impl MachineError {
 fn connect_help<'a>(machine: &str, output: &str) -> Option<Cow<'a, str>> {
     let help = if output.contains("REMOTE HOST IDENTIFICATION HAS CHANGED") {
         "if the machine was set up anew, remove its old key with `ssh-keygen -R`; otherwise somebody may be in between"
+    } else if output.contains(NO_PROC) {
+        MOUNT_PROC
     } else if output.contains("Host key verification failed") {
         return Some(format!("connect once with `ssh {machine}`, and compare the key of the machine").into());
     } else if output.contains("Permission denied") {

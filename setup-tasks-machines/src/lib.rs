@@ -36,6 +36,7 @@ mod files;
 #[cfg(feature = "templates")]
 mod filesystem;
 mod machine;
+mod one_off;
 mod resource;
 mod session;
 mod transport;

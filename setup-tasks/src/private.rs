@@ -2,13 +2,16 @@
 
 pub use ::inventory;
 pub use setup_tasks_macros::{__Configured, __discard};
+pub use std::any::Any;
 pub use std::borrow::ToOwned;
+pub use std::marker::{Send, Sync};
 pub use std::option::Option;
 pub use std::primitive::{bool, str};
 pub use std::string::String;
 pub use std::vec::Vec;
 pub use std::{format, module_path};
 
+pub use crate::command::RunnerType;
 pub use crate::depends::{AnyModel, IntoRelatives, Related, Relatives, SystemDependency};
 pub use crate::error::{HelpOf, IntoHelp};
 pub use crate::event::EventKey;

@@ -2,9 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use setup_tasks::BoxFuture;
+use setup_tasks::command::{CommandRunner, OneOffCommand, OutputStream};
 use setup_tasks::observer::{Answer, Answers, Observed, Observer, Question, QuestionData};
 use setup_tasks::prelude::*;
 use setup_tasks::run::FileChange;
@@ -12,7 +14,10 @@ use setup_tasks::task::{Difference, TaskKind};
 
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "appliance")]
-pub struct Appliance;
+pub struct Appliance {
+    #[machine]
+    pub machine: Machine,
+}
 
 #[setup_tasks]
 impl Appliance {
@@ -43,7 +48,30 @@ fn installed() -> Result<Versions> {
     Ok(text.lines().filter_map(entry).collect())
 }
 
-struct Machine;
+/// The machine. Its commands run on this one.
+pub struct Machine;
+
+setup_tasks::command_runner!(Machine);
+
+impl CommandRunner for Machine {
+    fn name(&self) -> Cow<'_, str> {
+        "the machine".into()
+    }
+
+    fn key(&self) -> Cow<'_, str> {
+        "the machine".into()
+    }
+
+    fn run_one_off(&self, mut command: OneOffCommand) -> BoxFuture<'_, Result<ExitStatus>> {
+        Box::pin(async move {
+            let program = command.words.remove(0);
+            let run = std::process::Command::new(program).args(command.words).stdin(Stdio::null()).output()?;
+            (command.output)(OutputStream::Stdout, &run.stdout);
+            (command.output)(OutputStream::Stderr, &run.stderr);
+            Ok(run.status)
+        })
+    }
+}
 
 impl Observer for Machine {
     fn key(&self) -> Cow<'_, str> {

@@ -126,9 +126,11 @@ fn commands_that_only_look_leave_no_trace_beside_a_run_and_after_a_killed_one() 
 fn with_dry_run_in_the_configuration_nothing_changes_and_each_command_says_so() {
     let place = Project::new();
     place.good(&["up"]);
+    place.write("appliance", "");
     let before = tree(place.path());
     for (args, text) in [
-        (&["up"][..], "up to date: "),
+        (&["exec", "appliance", "--", "touch", "a b"][..], "would run: touch 'a b' on the machine (for `appliance`)"),
+        (&["up", "ada"], "up to date: "),
         (&["up", "--force", "moody"], "would run: "),
         (&["mark-done", "moody/act", "ada/mount"], "would mark as done: ada/mount; this is a dry run"),
         (&["clear", "*"], "would clear: moody; this is a dry run"),

@@ -230,6 +230,9 @@ fn an_unknown_name_is_an_error_of_the_command_line_that_lists_the_known_ones() {
         &["up", "--keep-going"],
         &["force", "ada/mount"],
         &["up", "--jobs", "0"],
+        &["exec", "ada", "--", "true"],
+        &["exec", "--", "true"],
+        &["exec", "ada", "true"],
         &["upp"],
         &["ps"],
         &["history"],
@@ -240,7 +243,10 @@ fn an_unknown_name_is_an_error_of_the_command_line_that_lists_the_known_ones() {
 #[test]
 fn the_help_is_complete() {
     let place = Project::new();
-    golden!("help.txt", session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"], &["sleep", "--help"]]));
+    golden!(
+        "help.txt",
+        session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"], &["exec", "--help"], &["sleep", "--help"]])
+    );
 }
 
 #[test]
@@ -250,6 +256,20 @@ fn a_layout_that_cannot_be_made_is_an_error() {
     let (shown, output) = (place.show(UP), place.run(UP));
     assert_eq!(shown, "$ site up --jobs 1\n2> error: site.txt: \"a/b\" is no name of a client\n[ends with 1]\n");
     assert_eq!(output.status.code(), Some(1));
+}
+
+#[test]
+fn a_command_runs_on_the_machines_of_objects() {
+    let place = Project::new();
+    place.write("appliance", "");
+    let lines: &[&[&str]] = &[
+        &["exec", "appliance", "--", "sh", "-c", "echo one; echo two"],
+        &["exec", "*", "--", "sh", "-c", "echo careful >&2; exit 3"],
+        &["exec", "appliance", "--json", "--", "echo", "hi"],
+        &["exec", "appliance", "--", "df -h"],
+        &["exec", "ada", "appliance", "--", "true"],
+    ];
+    golden!("exec.txt", session(&place, lines));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::project::Project;
 
 /// All commands that print something about objects and tasks.
-const COMMANDS: [&[&str]; 30] = [
+const COMMANDS: [&[&str]; 31] = [
     &["list"],
     &["list", "--json"],
     &["plan", "--diff"],
@@ -32,6 +32,7 @@ const COMMANDS: [&[&str]; 30] = [
     &["clear", "*", "--yes"],
     &["ps"],
     &["up", "--dry-run"],
+    &["exec", "*", "--", "true"],
     &["down", "--plan"],
     &["down", "--yes"],
     &["up"],

@@ -20,7 +20,7 @@ const fn case(args: &'static [&'static str], nap: &'static str, is_run: bool) ->
     Case { args, nap, is_run }
 }
 
-const CASES: [Case; 23] = [
+const CASES: [Case; 24] = [
     case(&["up", "sleeper"], "task", true),
     case(&["up", "sleeper"], "hash", true),
     case(&["up", "sleeper", "--json"], "completion", true),
@@ -43,6 +43,7 @@ const CASES: [Case; 23] = [
     case(&["logs", "sleeper"], "build", false),
     case(&["unlock", "sleeper"], "build", false),
     case(&["ps"], "build", false),
+    case(&["exec", "sleeper", "--", "true"], "build", false),
     case(&["prune"], "build", false),
 ];
 

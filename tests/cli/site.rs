@@ -349,7 +349,8 @@ fn build_layout() -> Result<Layout> {
         layout.add(Flaky)?;
     }
     if let Ok(text) = std::fs::read_to_string("appliance") {
-        layout.object_builder(appliance::Appliance).readonly(text == "frozen").add()?;
+        let machine = appliance::Machine;
+        layout.object_builder(appliance::Appliance { machine }).readonly(text == "frozen").add()?;
     }
     if std::fs::exists("script")? {
         layout.add(Scripted)?;

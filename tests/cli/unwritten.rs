@@ -49,6 +49,8 @@ pub const COMMANDS: &[&[&str]] = &[
     &["-q", "list"],
     &["prune"],
     &["clear", "g*", "--yes"],
+    &["-q", "exec", "appliance", "--", "echo", "hi"],
+    &["exec", "appliance", "--json", "--", "echo", "hi"],
     &["down", "--plan"],
     &["down", "--yes", "moody"],
     &["down", "--yes", "--json"],
@@ -61,6 +63,8 @@ fn full() -> File {
 fn place() -> Project {
     let place = Project::new();
     place.write("sleeper", "");
+    place.write("appliance", "");
+    place.write("machine.txt", "");
     place.good(&["up"]);
     place
 }

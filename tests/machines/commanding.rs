@@ -14,12 +14,12 @@ use crate::{machine, wait_until};
 /// A model whose task runs a script on a machine.
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "scripts")]
-struct Script {
-    machine: Machine,
-    text: String,
-    input: Option<Vec<u8>>,
-    timeout: Option<Duration>,
-    output: Arc<Mutex<String>>,
+pub(crate) struct Script {
+    pub(crate) machine: Machine,
+    pub(crate) text: String,
+    pub(crate) input: Option<Vec<u8>>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) output: Arc<Mutex<String>>,
 }
 
 #[setup_tasks]
@@ -39,19 +39,19 @@ impl Script {
 }
 
 /// Returns a script with a machine.
-fn script(machine: &Machine, script: &str) -> Script {
+pub(crate) fn script(machine: &Machine, script: &str) -> Script {
     Script { machine: machine.clone(), text: script.to_owned(), input: None, timeout: None, output: Arc::default() }
 }
 
 /// Adds a script to a layout of its own.
-fn place(script: Script) -> (Layout, Object<Script>) {
+pub(crate) fn place(script: Script) -> (Layout, Object<Script>) {
     let layout = Layout::in_memory().unwrap();
     let object = layout.add(script).unwrap();
     (layout, object)
 }
 
 /// Runs a script and returns its output.
-async fn run(model: Script) -> Result<String, String> {
+pub(crate) async fn run(model: Script) -> Result<String, String> {
     let (_layout, object) = place(model);
     object.run_setup_tasks().await.map_err(|error| explain(&error))?;
     Ok(object.output.lock().unwrap().clone())
@@ -174,12 +174,12 @@ async fn a_command_that_writes_much_is_bounded_and_can_be_cancelled() {
     assert!(error.contains("wrote more output than its limit of"), "{error}");
     wait(&host, "it ends", |host| !runs(host, "yes 0123")).await;
     // A file is copied in parts.
-    host.run("head -c 300000000 /dev/zero >/tmp/zeros").unwrap();
+    host.run("head -c 1000000000 /dev/zero >/tmp/zeros").unwrap();
     let directory = tempfile::tempdir().unwrap();
     let copy = directory.path().join("zeros");
     let before = peak_memory();
     web.fetch_to("/tmp/zeros", &copy).await.unwrap();
-    assert_eq!(std::fs::metadata(&copy).unwrap().len(), 300_000_000);
+    assert_eq!(std::fs::metadata(&copy).unwrap().len(), 1_000_000_000);
     assert!(peak_memory() < before + 100_000, "{before} KiB and then {} KiB", peak_memory());
 }
 

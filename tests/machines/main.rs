@@ -3,11 +3,15 @@
 mod commanding;
 mod connecting;
 mod ensuring;
+mod everything;
+mod executing;
 mod installing;
 mod killing;
 mod mistrusting;
 mod netns;
+mod reaching;
 mod resources;
+mod rolling;
 mod serving;
 
 use std::time::{Duration, Instant};

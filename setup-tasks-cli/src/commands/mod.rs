@@ -3,6 +3,7 @@
 pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod down;
+pub(crate) mod exec;
 pub(crate) mod graph;
 pub(crate) mod history;
 pub(crate) mod list;

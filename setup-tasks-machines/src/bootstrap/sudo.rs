@@ -48,7 +48,9 @@ impl<'a> Sudo<'a> {
         let user = self.user.to_owned();
         let text = errors?.as_str().replace(&self.prompt, "");
         let own = |line: &&str| {
-            line.starts_with("sudo: ") || line.contains("is not in the sudoers") || line.contains("is not allowed to ")
+            let is_missing = line.contains("sudo") && (line.contains("No such file") || line.contains("not found"));
+            let is_refused = line.contains("is not in the sudoers") || line.contains("is not allowed to ");
+            line.starts_with("sudo: ") || is_missing || is_refused
         };
         let own: Vec<&str> = text.lines().map(str::trim).filter(own).collect();
         if self.is_answered && own.iter().any(|line| line.contains("incorrect password")) {

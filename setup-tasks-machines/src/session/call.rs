@@ -122,6 +122,11 @@ impl OpenCall {
         self.wire.send(&ToAgent::Data { id: self.id, bytes: ByteBuf::from(bytes) })
     }
 
+    /// Requests the end of the call. Its answer still comes.
+    pub(crate) fn cancel(&self) -> Result<(), MachineError> {
+        self.wire.send(&ToAgent::Cancel { id: self.id })
+    }
+
     /// Sends the end of the data.
     pub(crate) fn send_end(&self) -> Result<(), MachineError> {
         self.wire.send(&ToAgent::End { id: self.id })

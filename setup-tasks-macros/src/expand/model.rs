@@ -139,6 +139,13 @@ fn methods(model: &Model, runtime: &Runtime) -> TokenStream {
             }
         }
     });
+    let machine = model.machine.as_ref().map(|(member, _)| {
+        quote! {
+            fn any_machine(&self) -> #private::Option<&(dyn #private::Any + #private::Send + #private::Sync)> {
+                #private::Option::Some(&self.#member)
+            }
+        }
+    });
     quote! {
         fn stamp_subdir(&self) -> #private::String {
             #subdir
@@ -146,6 +153,7 @@ fn methods(model: &Model, runtime: &Runtime) -> TokenStream {
         #id
         #ready
         #event_keys
+        #machine
     }
 }
 

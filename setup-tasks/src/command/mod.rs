@@ -6,6 +6,7 @@ mod child;
 mod detached;
 mod error;
 mod foreign;
+mod one_off;
 mod output;
 mod quote;
 pub mod running;
@@ -25,6 +26,9 @@ use announced::{Announced, Caller};
 pub use detached::{Detached, DetachedCommand};
 pub use error::CommandError;
 pub use foreign::ForeignCommand;
+#[doc(hidden)]
+pub use one_off::RunnerType;
+pub use one_off::{CommandRunner, OneOffCommand, OutputSink, OutputStream};
 pub use output::CommandOutput;
 pub use quote::{QuoteError, quote, quote_all};
 use stdin::Stdin;

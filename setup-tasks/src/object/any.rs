@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::dyn_object::DynObject;
 use super::{Object, SetupTasks};
 use crate::Result;
+use crate::command::{CommandRunner, RunnerType};
 use crate::injector::Injector;
 use crate::layout::{Dependency, Layout};
 use crate::paths::PathError;
@@ -146,6 +147,12 @@ impl AnyObject {
     /// [`ObjectBuilder::depends_on`](crate::layout::ObjectBuilder::depends_on).
     pub fn depends_on(&self, task: impl Into<String>) -> Dependency {
         Dependency::new(self.clone(), task.into())
+    }
+
+    /// Returns the machine of the model as one that runs commands, or `None` if the model has no field with the attribute
+    /// `#[machine]`, or one of a type that runs none.
+    pub fn command_runner(&self) -> Option<&dyn CommandRunner> {
+        RunnerType::find(self.0.machine()?)
     }
 
     /// Returns the layout of the object.

@@ -82,6 +82,8 @@ impl Order {
 pub(crate) trait DynObject: Send + Sync {
     fn core(&self) -> &ObjectCore;
     fn into_any(self: Arc<Self>) -> Arc<dyn Any + Send + Sync>;
+    /// Returns the machine of the model, whatever its type.
+    fn machine(&self) -> Option<&(dyn Any + Send + Sync)>;
     fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>>;
     fn order(&self) -> Order;
     /// Returns whether a task of the object may depend on other objects.

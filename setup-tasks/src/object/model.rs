@@ -1,5 +1,7 @@
 //! The trait behind `#[derive(SetupTasks)]`.
 
+use std::any::Any;
+
 use super::Object;
 use crate::Result;
 use crate::event::EventKey;
@@ -44,6 +46,12 @@ pub trait SetupTasks: Sized + Send + Sync + 'static {
     /// key.
     fn event_keys(&self) -> Vec<EventKey> {
         Vec::new()
+    }
+
+    /// Returns the machine of the model: the field with the attribute `#[machine]`.
+    #[doc(hidden)]
+    fn any_machine(&self) -> Option<&(dyn Any + Send + Sync)> {
+        None
     }
 
     /// Returns a description of the type's tasks in run order, as far as they are known without an

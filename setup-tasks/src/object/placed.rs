@@ -162,6 +162,10 @@ impl<T: SetupTasks> DynObject for Placed<T> {
         self
     }
 
+    fn machine(&self) -> Option<&(dyn Any + Send + Sync)> {
+        self.model().any_machine()
+    }
+
     fn bring_to_ready(self: Arc<Self>) -> BoxFuture<'static, Result<()>> {
         Box::pin(async move { T::bring_to_ready(&Object::new(self)).await })
     }

@@ -42,6 +42,7 @@ impl AnyObject {
         A::Output: IntoOutcome,
     {}
     pub fn depends_on(&self, task: impl Into<String>) -> Dependency {}
+    pub fn command_runner(&self) -> Option<&dyn CommandRunner> {}
     pub fn layout(&self) -> &Layout {}
     pub fn injector(&self) -> &Injector {}
     pub fn downcast<T: SetupTasks>(&self) -> Option<Object<T>> {}
@@ -681,6 +682,13 @@ impl CommandOutput {
     pub fn text(&self) -> Cow<'_, str> {}
 }
 
+// setup_tasks::command::CommandRunner
+pub trait CommandRunner: Any + Send + Sync {
+    fn name(&self) -> Cow<'_, str>;
+    fn key(&self) -> Cow<'_, str>;
+    fn run_one_off(&self, command: OneOffCommand) -> BoxFuture<'_, Result<ExitStatus>>;
+}
+
 // setup_tasks::command::Detached
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -728,6 +736,31 @@ pub struct InteractiveCommand;
 impl InteractiveCommand {
     pub async fn run(self) -> Result<(), CommandError> {}
     pub async fn status(self) -> Result<ExitStatus, CommandError> {}
+}
+
+// setup_tasks::command::OneOffCommand
+#[non_exhaustive]
+pub struct OneOffCommand {
+    pub words: Vec<OsString>,
+    pub input: Option<mpsc::Receiver<Arc<[u8]>>>,
+    pub output: OutputSink,
+    pub stop: Stop,
+}
+impl OneOffCommand {
+    pub fn new(words: Vec<OsString>, stop: Stop, output: OutputSink) -> Self {}
+    #[must_use]
+    pub fn input(mut self, input: mpsc::Receiver<Arc<[u8]>>) -> Self {}
+}
+impl fmt::Debug for OneOffCommand {}
+
+// setup_tasks::command::OutputSink
+pub type OutputSink = Box<dyn FnMut(OutputStream, &[u8]) + Send>;
+
+// setup_tasks::command::OutputStream
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum OutputStream {
+    Stdout,
+    Stderr,
 }
 
 // setup_tasks::command::QuoteError
@@ -790,6 +823,11 @@ pub fn suspend() -> Suspended {}
 
 // setup_tasks::command::terminal::on_handover
 pub fn on_handover(hook: impl Fn(bool) + Send + 'static) {}
+
+// setup_tasks::command_runner
+macro_rules! command_runner {
+    () => {};
+}
 
 // setup_tasks::config::ConfigBuilder
 // with private fields
