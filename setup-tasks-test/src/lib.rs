@@ -16,8 +16,12 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! [`second_run_changes_nothing`] is a property of every layout, on such machines or others.
 #![cfg(unix)]
 
 mod netns;
+mod properties;
 
 pub use netns::{NetnsError, NetnsMachine, NetnsMachineBuilder, TestNetwork};
+pub use properties::{PropertyError, second_run_changes_nothing};
