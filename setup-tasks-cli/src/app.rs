@@ -14,7 +14,7 @@ use setup_tasks::run::RunError;
 use setup_tasks::{Layout, Result};
 use setup_tasks_telemetry::notify::NotifyError;
 
-use crate::args::{Command, ReviewArgs, RunArgs};
+use crate::args::{Command, ReviewArgs, RunArgs, WorkersArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
@@ -97,6 +97,8 @@ pub struct Session<O> {
     layout: Layout,
     options: Rc<O>,
     args: RunArgs,
+    /// The name of the program with its version.
+    program: String,
 }
 
 impl<O> std::fmt::Debug for Session<O> {
@@ -122,7 +124,8 @@ impl<O> Session<O> {
     ///
     /// If the run cannot start. A failure within the run is printed and shows in the exit code.
     pub async fn up(&self) -> Result<ExitCode> {
-        Ok(commands::up::up(&self.layout, &self.args, &ReviewArgs::default(), &NotifyArgs::default()).await?.into())
+        let (review, workers, notify) = (ReviewArgs::default(), WorkersArgs::default(), NotifyArgs::default());
+        Ok(commands::up::up(&self.layout, &self.args, (&review, &workers, &notify), &self.program).await?.into())
     }
 }
 
@@ -271,6 +274,10 @@ impl<O: Args + 'static> App<O> {
     }
 
     async fn dispatch(self, matches: &ArgMatches, name: &str, program: &OsStr) -> Result<ExitCode> {
+        let titled = match &self.version {
+            Some(version) => format!("{name} {version}"),
+            None => name.to_owned(),
+        };
         let options = Rc::new(O::from_arg_matches(matches)?);
         let own = matches.subcommand().and_then(|(name, matches)| {
             let own = self.commands.iter().find(|own| own.name == name)?;
@@ -281,7 +288,7 @@ impl<O: Args + 'static> App<O> {
             let build = || (self.build)(&options);
             let layout = if args.dry_run { Layout::open_to_plan(build)? } else { build()? };
             let guard = interrupt::stop_run_on_interrupt(layout.stop());
-            let ended = (own.run)(Session { layout, options, args }).await;
+            let ended = (own.run)(Session { layout, options, args, program: titled }).await;
             return match ended {
                 Err(error) if guard.is_requested() => {
                     output::error(&error);
@@ -295,8 +302,8 @@ impl<O: Args + 'static> App<O> {
         let look = || Layout::open_to_plan(build);
         let open = |dry_run| if dry_run { look() } else { build() };
         Ok(match Command::from_arg_matches(matches)? {
-            Command::Up { args, review, notify } => {
-                commands::up::up(&open(args.dry_run)?, &args, &review, &notify).await?
+            Command::Up { args, review, workers, notify } => {
+                commands::up::up(&open(args.dry_run)?, &args, (&review, &workers, &notify), &titled).await?
             }
             Command::Plan { args, exit_code, output } => {
                 commands::plan::plan(&look()?, &args, exit_code, output.as_deref()).await?
@@ -315,8 +322,12 @@ impl<O: Args + 'static> App<O> {
             Command::MarkDone { targets } => commands::mark_done::mark_done(&build()?, &targets).await?,
             Command::Unlock { objects, gone } => commands::unlock::unlock(&build()?, &objects, gone.as_deref()).await?,
             #[cfg(unix)]
-            Command::Ps { json } => commands::ps::ps(&look()?, json)?,
+            Command::Ps { json } => commands::ps::ps(&look()?, json).await?,
             Command::Watch { args, notify } => commands::watch::watch(&|| open(args.dry_run), &args, &notify).await?,
+            Command::Worker { host, jobs } => {
+                host.into_iter().for_each(setup_tasks::config::use_host);
+                commands::worker::worker(&build()?, jobs, &titled).await?
+            }
             Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => {
                 output::write(&complete::script(shell, name, Path::new(program))?);

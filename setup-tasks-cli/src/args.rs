@@ -25,6 +25,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         notify: NotifyArgs,
         #[command(flatten)]
+        workers: WorkersArgs,
+        #[command(flatten)]
         args: RunArgs,
     },
     /// Show which tasks would run and why, and change nothing
@@ -120,6 +122,15 @@ pub(crate) enum Command {
         #[command(flatten)]
         args: RunArgs,
     },
+    /// Work on the runs of other processes that use the same shared store, until Ctrl-C
+    Worker {
+        /// The name of this host (default: the name of the system)
+        #[arg(long, value_name = "NAME")]
+        host: Option<String>,
+        /// Run this many objects at once
+        #[arg(long, short, value_name = "N")]
+        jobs: Option<NonZeroUsize>,
+    },
     /// Look for mistakes in objects, tasks and templates without running anything
     Check {
         /// Print JSON
@@ -181,6 +192,24 @@ pub(crate) struct ReviewArgs {
         ]
     )]
     pub(crate) plan: Option<PathBuf>,
+}
+
+/// The part of workers in a run.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct WorkersArgs {
+    /// Run all objects in this process, also those that are placed on other hosts
+    #[arg(long)]
+    pub(crate) here: bool,
+    /// Show a run of the workers that is under way; `ps` lists them
+    #[arg(
+        long,
+        value_name = "RUN",
+        conflicts_with_all = [
+            "objects", "here", "ask", "plan", "dry_run", "diff", "verify", "force", "jobs", "fail_fast", "batch", "exclude", "types",
+            "groups", "tags",
+        ]
+    )]
+    pub(crate) attach: Option<u64>,
 }
 
 /// How tasks are executed and how progress is reported.

@@ -46,8 +46,17 @@ struct Shutdown {
 /// Work that a first Ctrl-C asks to stop.
 struct Interruptible {
     stop: Stop,
-    /// Whether it runs tasks. The user then sees a message.
-    is_run: bool,
+    kind: Kind,
+}
+
+/// The kind of work that a Ctrl-C asks to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It runs tasks. The user then sees a message.
+    Run,
+    /// It follows a run of other processes. Only Ctrl-C stops that run, and it goes on after other signals.
+    Followed,
+    Wait,
 }
 
 /// A guard for work that a first Ctrl-C asks to stop while the guard exists.
@@ -55,16 +64,21 @@ pub(crate) struct InterruptGuard(Arc<Interruptible>);
 
 /// Makes a first Ctrl-C ask runs to stop.
 pub(crate) fn stop_run_on_interrupt(stop: &Stop) -> InterruptGuard {
-    enter(stop, true)
+    enter(stop, Kind::Run)
+}
+
+/// Makes a first Ctrl-C ask a run of other processes to stop.
+pub(crate) fn stop_followed_on_interrupt(stop: &Stop) -> InterruptGuard {
+    enter(stop, Kind::Followed)
 }
 
 /// Makes a first Ctrl-C end a wait.
 pub(crate) fn stop_wait_on_interrupt(stop: &Stop) -> InterruptGuard {
-    enter(stop, false)
+    enter(stop, Kind::Wait)
 }
 
-fn enter(stop: &Stop, is_run: bool) -> InterruptGuard {
-    let work = Arc::new(Interruptible { stop: stop.clone(), is_run });
+fn enter(stop: &Stop, kind: Kind) -> InterruptGuard {
+    let work = Arc::new(Interruptible { stop: stop.clone(), kind });
     signals().interruptible().push(work.clone());
     InterruptGuard(work)
 }
@@ -88,7 +102,7 @@ pub(crate) async fn run_ended() {
 }
 
 /// Waits for a signal that ends the process at once.
-async fn ended() {
+pub(crate) async fn ended() {
     let mut ending = signals().ending.subscribe();
     // The sender is never dropped.
     let _ = ending.wait_for(Option::is_some).await;
@@ -146,10 +160,11 @@ impl Signals {
         self.progress.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Asks all work to stop. Returns whether some of it was asked for the first time.
-    fn ask(&self) -> bool {
+    /// Asks work to stop. Returns whether some of it was asked for the first time.
+    fn ask(&self, is_asked: impl Fn(Kind) -> bool) -> bool {
         let interruptible = self.interruptible();
-        let unasked: Vec<_> = interruptible.iter().filter(|work| !work.stop.is_requested()).collect();
+        let asked = interruptible.iter().filter(|work| is_asked(work.kind));
+        let unasked: Vec<_> = asked.filter(|work| !work.stop.is_requested()).collect();
         for work in &unasked {
             work.stop.request();
         }
@@ -157,13 +172,13 @@ impl Signals {
     }
 
     fn has_run(&self) -> bool {
-        self.interruptible().iter().any(|work| work.is_run)
+        self.interruptible().iter().any(|work| work.kind != Kind::Wait)
     }
 
     /// Handles a Ctrl-C. Returns whether the process ends at once.
     fn interrupt(&self) -> bool {
         let has_run = self.has_run();
-        if !self.ask() {
+        if !self.ask(|_| true) {
             return true;
         }
         if has_run {
@@ -180,7 +195,7 @@ impl Signals {
     /// Ends the process: its commands first, then the work that waits for them.
     fn end(&self, signal: i32) {
         let began = Instant::now();
-        self.ask();
+        self.ask(|kind| kind != Kind::Followed);
         self.ending.send_replace(Some(signal));
         running::end(GRACE);
         let mut progress = self.progress();

@@ -10,6 +10,7 @@ use crate::address::Address;
 use crate::beat::{Beats, Renewal};
 use crate::error::PostgresError;
 use crate::link::Link;
+use crate::nudges::Nudges;
 use crate::process::Process;
 use crate::writer::{Job, Writer};
 
@@ -27,18 +28,24 @@ pub(crate) struct Core {
     pub(crate) process: Arc<Process>,
     pub(crate) work: Link,
     pub(crate) beats: Link,
+    /// The connection for runs and workers. The server sends nudges on it.
+    pub(crate) queue: Link,
+    pub(crate) nudges: Arc<Nudges>,
     /// The time when the last beat was sent that has arrived.
     last_beat: Mutex<Option<Instant>>,
 }
 
 impl Core {
     pub(crate) fn new(address: Address) -> Self {
-        let process = Arc::new(Process::new(address.host.as_deref()));
+        let host = setup_tasks::config::chosen_host();
+        let process = Arc::new(Process::new(host.as_deref().or(address.host.as_deref())));
         let address = Arc::new(address);
         let was_reached = Arc::default();
         let work = Link::new(address.clone(), process.clone(), Arc::clone(&was_reached), ANSWER);
-        let beats = Link::new(address.clone(), process.clone(), was_reached, address.ttl / 6);
-        Self { address, process, work, beats, last_beat: Mutex::default() }
+        let beats = Link::new(address.clone(), process.clone(), Arc::clone(&was_reached), address.ttl / 6);
+        let nudges = Arc::new(Nudges::new(&address.schema));
+        let queue = Link::new(address.clone(), process.clone(), was_reached, ANSWER).listening(nudges.clone());
+        Self { address, process, work, beats, queue, nudges, last_beat: Mutex::default() }
     }
 
     /// Notes that a beat has arrived, which was sent at this time.

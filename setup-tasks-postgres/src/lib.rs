@@ -43,14 +43,22 @@
 //! time stops its tasks, and after the whole time, another process may take the lease over. Each lease has a higher fence than the one
 //! before, and the statement that writes a stamp compares it. All times are those of the server, so the clocks of the hosts do not
 //! matter. After the server was restarted or replaced, one time to live passes before a lease is taken over.
+//!
+//! # Workers
+//!
+//! The database also keeps runs that several [workers](setup_tasks::fleet::Worker) carry out, with the queues of their objects. The
+//! statements about queues are not synced to the disk before they are answered. A crash of the server can lose the last of them, and
+//! the workers find out again what runs and what has ended. The beginning of a run and all stamps are synced.
 
 mod address;
 mod beat;
 mod core;
 mod error;
 mod group;
+mod hosts;
 mod leases;
 mod link;
+mod nudges;
 mod passfile;
 mod process;
 mod reads;
@@ -65,14 +73,16 @@ use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use setup_tasks::stamp::{MaybeReady, SharedStore, StoreScheme};
+use tokio::sync::watch;
 
 use crate::address::Address;
 use crate::core::{Core, Service, thread_error};
 pub use crate::error::PostgresError;
+use crate::hosts::Alive;
 
 setup_tasks::store_scheme!(StoreScheme::new(&["postgres", "postgresql"], |url| {
     let store = Postgres::open(url)?;
-    Ok(SharedStore::new(store.clone(), store))
+    Ok(SharedStore::new(store.clone(), store.clone()).hosts(store))
 }));
 
 /// A store and leases in a `PostgreSQL` database. Clones share their connections.
@@ -94,6 +104,10 @@ struct Opened {
     service: OnceLock<Result<Service, PostgresError>>,
     /// The objects whose leases this process holds or is about to take, each with its current task.
     held: Mutex<HashMap<String, CurrentTask>>,
+    /// The signs of life of this process as a worker.
+    alive: Alive,
+    /// The nudges about runs.
+    news: tokio::sync::Mutex<watch::Receiver<u64>>,
 }
 
 /// The task that a session has begun last.
@@ -114,7 +128,8 @@ impl Postgres {
     /// ```
     pub fn open(url: &str) -> Result<Self, PostgresError> {
         let core = Arc::new(Core::new(Address::parse(url)?));
-        Ok(Self(Arc::new(Opened { core, service: OnceLock::new(), held: Mutex::default() })))
+        let (alive, news) = (Alive::default(), tokio::sync::Mutex::new(core.nudges.news()));
+        Ok(Self(Arc::new(Opened { core, service: OnceLock::new(), held: Mutex::default(), alive, news })))
     }
 
     fn service(&self) -> Result<&Service, PostgresError> {

@@ -11,6 +11,7 @@ use tokio_postgres::{Client, NoTls, Row, Statement};
 
 use crate::address::Address;
 use crate::error::{PostgresError, is_transient};
+use crate::nudges::{self, Nudges};
 use crate::process::Process;
 use crate::schema::{self, Tables};
 use crate::tls;
@@ -49,6 +50,8 @@ pub(crate) struct Link {
     was_reached: Arc<AtomicBool>,
     /// The time for which the server may take for an answer.
     pub(crate) answer: Duration,
+    /// The receiver of nudges, if the connection listens to them.
+    nudges: Option<Arc<Nudges>>,
 }
 
 /// An established connection.
@@ -134,7 +137,14 @@ impl Link {
         was_reached: Arc<AtomicBool>,
         answer: Duration,
     ) -> Self {
-        Self { address, process, state: AsyncMutex::default(), was_reached, answer }
+        Self { address, process, state: AsyncMutex::default(), was_reached, answer, nudges: None }
+    }
+
+    /// Lets the connection listen to nudges. Its statements are not synced to the disk before they are answered: what it writes is
+    /// found out again after a crash of the server.
+    pub(crate) fn listening(mut self, nudges: Arc<Nudges>) -> Self {
+        self.nudges = Some(nudges);
+        self
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -206,7 +216,8 @@ impl Link {
     async fn connect(&self, purpose: Purpose) -> Result<Connected, Failed> {
         let mut client = self.open().await?;
         let schema = &self.address.schema;
-        client.batch_execute(&format!("{SETTINGS}SET search_path = \"{schema}\"")).await?;
+        let listen = if self.nudges.is_some() { nudges::LISTEN } else { "" };
+        client.batch_execute(&format!("{SETTINGS}{listen}SET search_path = \"{schema}\"")).await?;
         let found = schema::find(&client).await;
         let refuse = |error: tokio_postgres::Error| {
             if is_transient(&error) {
@@ -235,14 +246,14 @@ impl Link {
         let config = &self.address.config;
         let Some(roots) = &self.address.tls else {
             let (client, connection) = config.connect(NoTls).await?;
-            tokio::spawn(connection);
+            tokio::spawn(nudges::drive(connection, self.nudges.clone()));
             return Ok(client);
         };
         let tls = tls::connector(roots).map_err(|detail| {
             Failed::Refused(PostgresError::Refused { place: self.place().to_owned(), action: "use TLS", detail })
         })?;
         let (client, connection) = config.connect(tls).await?;
-        tokio::spawn(connection);
+        tokio::spawn(nudges::drive(connection, self.nudges.clone()));
         Ok(client)
     }
 }
@@ -270,6 +281,11 @@ impl Connected {
 
     pub(crate) fn has_tables(&self) -> bool {
         self.tables != Tables::Missing
+    }
+
+    /// Returns whether the tables for runs and workers exist.
+    pub(crate) fn has_runs(&self) -> bool {
+        matches!(self.tables, Tables::Version(version) if version >= 2)
     }
 
     pub(crate) fn client(&self) -> &Client {

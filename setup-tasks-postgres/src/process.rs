@@ -17,19 +17,18 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn new(host: Option<&str>) -> Self {
-        let mut number = [0; 8];
-        if getrandom::fill(&mut number).is_err() {
-            // Every system has random numbers at this point. Otherwise, time and process id take their place.
-            let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
-            number.copy_from_slice(&(since ^ u128::from(std::process::id()) << 40).to_le_bytes()[..8]);
-        }
         let record = host.map_or_else(ProcessRecord::here, |host| ProcessRecord::here().on_host(host));
         Self {
-            id: i64::from_le_bytes(number),
+            id: random(),
             name: plain(&record.to_string()),
             host: plain(record.host().unwrap_or_default()),
             record: record.to_json(),
         }
+    }
+
+    /// Returns the name of this host.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     /// Creates the row of this process, and notes the start of the server. After a restart or a failover, leases are not taken over
@@ -50,6 +49,17 @@ impl Process {
         }
         Ok(())
     }
+}
+
+/// Returns a random number.
+pub(crate) fn random() -> i64 {
+    let mut number = [0; 8];
+    if getrandom::fill(&mut number).is_err() {
+        // Every system has random numbers at this point. Otherwise, time and process id take their place.
+        let since = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default().as_nanos();
+        number.copy_from_slice(&(since ^ u128::from(std::process::id()) << 40).to_le_bytes()[..8]);
+    }
+    i64::from_le_bytes(number)
 }
 
 /// Removes the rows of processes that have ended.

@@ -4,13 +4,14 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// The version of the tables that this program knows. Each older version has a migration to the next one.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const VERSION: i32 = 2;
 
 /// The migrations. The first one creates version 1.
 ///
 /// `objects.fence` is -1 as long as no lease and no fence is known. `history.line` is JSON, because a text of `PostgreSQL` cannot
 /// contain a NUL.
-const MIGRATIONS: [&str; VERSION as usize] = ["
+const MIGRATIONS: [&str; VERSION as usize] = [
+    "
     CREATE TABLE setup (
         one boolean PRIMARY KEY DEFAULT true CHECK (one),
         version integer NOT NULL,
@@ -58,7 +59,84 @@ const MIGRATIONS: [&str; VERSION as usize] = ["
     );
     CREATE INDEX history_time ON history (time);
     CREATE INDEX history_object ON history (object, seq);
-"];
+",
+    "
+    -- The host where files of the object are.
+    ALTER TABLE objects ADD COLUMN host text;
+    CREATE INDEX objects_host ON objects (subdir) INCLUDE (host) WHERE host IS NOT NULL;
+    CREATE TABLE workers (
+        process bigint PRIMARY KEY,
+        host text NOT NULL,
+        program text NOT NULL,
+        binary_hash text NOT NULL,
+        layout_hash text NOT NULL,
+        jobs integer NOT NULL,
+        since timestamptz NOT NULL DEFAULT clock_timestamp()
+    );
+    CREATE TABLE runs (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        -- A random number, by which a statement that arrives twice has one effect.
+        token bigint NOT NULL UNIQUE,
+        began timestamptz NOT NULL DEFAULT clock_timestamp(),
+        ended timestamptz,
+        starter bigint NOT NULL,
+        starter_name text NOT NULL,
+        starter_host text NOT NULL,
+        -- Whether the process that began the run takes the objects of its host.
+        takes_part boolean NOT NULL,
+        program text NOT NULL,
+        binary_hash text NOT NULL,
+        layout_hash text NOT NULL,
+        options text NOT NULL,
+        objects integer NOT NULL,
+        fail_fast boolean NOT NULL,
+        batch integer,
+        max_failures integer,
+        -- 0, 1 (after the running tasks) or 2 (at once)
+        stop smallint NOT NULL DEFAULT 0,
+        begun integer NOT NULL DEFAULT 0,
+        granted integer NOT NULL DEFAULT 0,
+        finished integer NOT NULL DEFAULT 0,
+        failed integer NOT NULL DEFAULT 0
+    ) WITH (fillfactor = 30);
+    -- The states: 0 is open, 1 runs, 2 is done, 3 failed, 4 was stopped.
+    CREATE TABLE run_objects (
+        run bigint NOT NULL,
+        position integer NOT NULL,
+        id text NOT NULL,
+        subdir text COLLATE \"C\" NOT NULL,
+        waits_for integer NOT NULL,
+        dependents integer[] NOT NULL,
+        host text,
+        state smallint NOT NULL DEFAULT 0,
+        worker bigint,
+        worker_host text,
+        -- The process that the object waits for.
+        aside text,
+        result text,
+        PRIMARY KEY (run, position)
+    ) WITH (fillfactor = 50);
+    CREATE INDEX run_objects_free ON run_objects (run, position) WHERE state = 0 AND waits_for <= 0;
+    CREATE INDEX run_objects_left ON run_objects (run, state) WHERE state < 2;
+    CREATE INDEX run_objects_subdir ON run_objects (run, subdir);
+    CREATE TABLE run_events (
+        run bigint NOT NULL,
+        number bigint GENERATED ALWAYS AS IDENTITY,
+        worker text NOT NULL,
+        event text NOT NULL,
+        PRIMARY KEY (run, number)
+    );
+    CREATE TABLE questions (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        token bigint NOT NULL UNIQUE,
+        host text NOT NULL,
+        question text NOT NULL,
+        asked timestamptz NOT NULL DEFAULT clock_timestamp(),
+        taken_by bigint,
+        answer text
+    );
+",
+];
 
 /// The state of the tables.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

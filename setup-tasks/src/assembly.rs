@@ -28,13 +28,13 @@ impl Layout {
         let config = crate::layout::absolute(config);
         match config.open_shared_store() {
             Ok(None) => {}
-            Ok(Some(SharedStore { stamps, leases })) => {
-                return Self::build((config, None), stamps, Clock::system(), Some(leases), None, &HOOKS);
+            Ok(Some(SharedStore { stamps, leases, hosts })) => {
+                return Self::build((config, None), stamps, Clock::system(), (Some(leases), hosts), None, &HOOKS);
             }
             Err(error) => {
                 // No object can be added to the layout.
                 let store = Arc::new(MemoryStore::new());
-                return Self::build((config, Some(error)), store, Clock::system(), None, None, &HOOKS);
+                return Self::build((config, Some(error)), store, Clock::system(), (None, None), None, &HOOKS);
             }
         }
         let path = config.cache_dir().join(crate::private_dir::RESERVED).join("stamps.sqlite");
@@ -74,14 +74,14 @@ impl Layout {
     /// ```
     pub fn with_store_and_leases(config: Config, store: impl StampStore, leases: impl Leases) -> Self {
         let error = config.refuse_shared_store();
-        Self::build((config, error), Arc::new(store), Clock::system(), Some(Arc::new(leases)), None, &HOOKS)
+        Self::build((config, error), Arc::new(store), Clock::system(), (Some(Arc::new(leases)), None), None, &HOOKS)
     }
 
     /// Creates a layout with the given stamp store and clock.
     #[doc(hidden)]
     pub fn with_clock(config: Config, store: Arc<dyn StampStore>, clock: Clock) -> Self {
         let error = config.refuse_shared_store();
-        Self::build((config, error), store, clock, None, None, &HOOKS)
+        Self::build((config, error), store, clock, (None, None), None, &HOOKS)
     }
 
     /// Creates a layout with its stamps in memory, for tests and examples. Its directories are
@@ -94,6 +94,13 @@ impl Layout {
         let scratch = Scratch::new()?;
         let config = Config { base_dir: scratch.path().to_owned(), ..Config::default() };
         let error = config.refuse_shared_store();
-        Ok(Self::build((config, error), Arc::new(MemoryStore::new()), Clock::system(), None, Some(scratch), &HOOKS))
+        Ok(Self::build(
+            (config, error),
+            Arc::new(MemoryStore::new()),
+            Clock::system(),
+            (None, None),
+            Some(scratch),
+            &HOOKS,
+        ))
     }
 }

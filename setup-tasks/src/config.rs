@@ -6,12 +6,13 @@ mod environment;
 mod store;
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use discovery::work_in;
 use serde::{Deserialize, Serialize};
-pub use store::use_store;
+pub use store::{chosen_host, use_host, use_store};
 
 use crate::error::Excerpt;
 use crate::error_help;
@@ -38,6 +39,7 @@ use crate::error_help;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
+#[expect(clippy::struct_excessive_bools, reason = "each is an independent key")]
 pub struct Config {
     /// The base of relative `inputs` and `outputs` of tasks and of the directories below. Default:
     /// the working directory.
@@ -62,6 +64,13 @@ pub struct Config {
     /// embedded store in the cache directory. A crate adds the addresses with a scheme to a program; see
     /// [`StoreScheme`](crate::stamp::StoreScheme).
     pub store: String,
+    /// The hosts on which objects run if several hosts share the store: a table from ids, or patterns of ids (`*`, `?`, `[ab]`), to
+    /// names of hosts. An id comes before patterns, and a longer pattern before a shorter one. Default: empty. See
+    /// [`ObjectBuilder::on`](crate::layout::ObjectBuilder::on).
+    pub placement: BTreeMap<String, String>,
+    /// Whether all hosts that share the store see the same files in the directories below and in the base directory. Objects are then
+    /// not bound to the host where their files are. Default: no.
+    pub shared_files: bool,
     /// Whether every run is a dry run. Default: no.
     pub dry_run: bool,
     /// Whether every run verifies: asks observers that are not cheap, such as machines, and calls slow
@@ -92,6 +101,8 @@ impl Default for Config {
             state_dir: ".setup-tasks/state".into(),
             log_dir: ".setup-tasks/log".into(),
             store: String::new(),
+            placement: BTreeMap::new(),
+            shared_files: false,
             dry_run: false,
             verify: false,
             durable_stamps: false,

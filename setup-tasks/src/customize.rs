@@ -190,6 +190,7 @@ fn apply<H: SetupTasks, C: SetupTasks>(host: &Object<H>, stem: &'static str, mod
         former: core.former().cloned(),
         readonly: Some(core.readonly() || C::READONLY == Some(true)),
         groups: Vec::new(),
+        on: None,
         is_retired: false,
         id,
     };

@@ -73,6 +73,7 @@ pub mod customize;
 #[doc(hidden)]
 pub mod decide;
 pub mod depends;
+pub mod dispatch;
 mod drift;
 mod earlier;
 pub mod error;

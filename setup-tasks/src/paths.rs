@@ -254,6 +254,11 @@ impl Paths {
         self.config_error.clone().map_or(Ok(()), |config_error| Err(config_error.into()))
     }
 
+    /// Returns whether the state directory was used in this process.
+    pub(crate) fn has_state(&self) -> bool {
+        self.state.identity.get().is_some()
+    }
+
     /// Returns an error if a directory that was used is no longer in its place.
     pub(crate) fn check(&self) -> Result<(), PathError> {
         [&self.stamp, &self.state, &self.log].into_iter().try_for_each(|lazy| lazy.check(&self.config))

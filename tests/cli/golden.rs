@@ -235,6 +235,8 @@ fn an_unknown_name_is_an_error_of_the_command_line_that_lists_the_known_ones() {
         &["exec", "ada", "true"],
         &["upp"],
         &["ps"],
+        &["worker"],
+        &["up", "--attach", "7"],
         &["history"],
     ];
     golden!("misuse.txt", session(&place, lines));
@@ -245,7 +247,17 @@ fn the_help_is_complete() {
     let place = Project::new();
     golden!(
         "help.txt",
-        session(&place, &[&["--help"], &["up", "--help"], &["logs", "-h"], &["exec", "--help"], &["sleep", "--help"]])
+        session(
+            &place,
+            &[
+                &["--help"],
+                &["up", "--help"],
+                &["worker", "--help"],
+                &["logs", "-h"],
+                &["exec", "--help"],
+                &["sleep", "--help"]
+            ]
+        )
     );
 }
 

@@ -173,7 +173,7 @@ fn time_until_a_circle_is_found(server: &Server) -> Duration {
     took
 }
 
-fn signal(name: &str, pid: u32) {
+pub fn signal(name: &str, pid: u32) {
     let sent = std::process::Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
     assert!(sent.unwrap().success());
 }

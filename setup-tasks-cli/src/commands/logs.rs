@@ -1,10 +1,10 @@
 //! The command `logs`, which prints the output of tasks and of their commands.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::Context;
-use setup_tasks::fleet::Stop;
+use setup_tasks::fleet::{RemoteLog, Stop};
 use setup_tasks::log::{LogFile, logs_of};
 use setup_tasks::{Layout, Result};
 
@@ -13,7 +13,7 @@ use crate::args::LogsArgs;
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::log_reader::LogReader;
-use crate::output::{self, FAINT, clock_time, shown};
+use crate::output::{self, FAINT, clock_time, printable, shown};
 
 /// The interval between two looks at a followed log. Events of file systems are less reliable, and a look is cheap.
 const LOOK: Duration = Duration::from_millis(100);
@@ -29,7 +29,10 @@ pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
         }
         return Ok(Exit::Done);
     }
-    let mut logs = list(&target)?;
+    let mut logs: Vec<_> = list(&target)?.into_iter().map(Log::Here).collect();
+    let elsewhere = layout.remote_logs(target.object.id(), target.task.as_deref()).await?;
+    logs.extend(elsewhere.into_iter().map(Log::Elsewhere));
+    logs.sort_by_key(Log::began);
     if !what.all {
         logs = latest(logs);
     }
@@ -37,11 +40,49 @@ pub(crate) async fn logs(layout: &Layout, what: &LogsArgs) -> Result<Exit> {
         output::line("there are no logs: a log is created with its first line");
     }
     for log in &logs {
-        let mut reader = open(log)?;
-        print(&mut reader)?;
-        end(&mut reader);
+        match log {
+            Log::Here(log) => {
+                let mut reader = open(log)?;
+                print(&mut reader)?;
+                end(&mut reader);
+            }
+            Log::Elsewhere(log) => print_remote(log),
+        }
     }
     Ok(Exit::Done)
+}
+
+/// A log of this host or of a worker's.
+enum Log {
+    Here(LogFile),
+    Elsewhere(RemoteLog),
+}
+
+impl Log {
+    fn began(&self) -> SystemTime {
+        match self {
+            Self::Here(log) => log.began,
+            Self::Elsewhere(log) => log.began,
+        }
+    }
+
+    /// Returns the task, and whether a detached command has written the log.
+    fn kind(&self) -> (&str, bool) {
+        match self {
+            Self::Here(log) => (&log.task, log.detached),
+            Self::Elsewhere(log) => (&log.task, log.detached),
+        }
+    }
+}
+
+/// Prints the log of a worker.
+fn print_remote(log: &RemoteLog) {
+    let (began, host, path) = (clock_time(log.began), printable(&log.host), printable(&log.path));
+    output::line(format!("{FAINT}==> {began} {host}:{path}{FAINT:#}"));
+    if log.left_out > 0 {
+        output::line(format!("{FAINT}… {} bytes before are on {host} …{FAINT:#}", log.left_out));
+    }
+    log.text.lines().for_each(|text| output::line(printable(text)));
 }
 
 fn list(target: &Target) -> Result<Vec<LogFile>> {
@@ -50,10 +91,10 @@ fn list(target: &Target) -> Result<Vec<LogFile>> {
 }
 
 /// Returns the latest log of each task, the oldest first.
-fn latest(logs: Vec<LogFile>) -> Vec<LogFile> {
-    let kind = |log: &LogFile| (log.task.clone(), log.detached);
-    let last: HashMap<_, _> = logs.iter().map(|log| (kind(log), log.path.clone())).collect();
-    logs.into_iter().filter(|log| last.get(&kind(log)) == Some(&log.path)).collect()
+fn latest(logs: Vec<Log>) -> Vec<Log> {
+    let kind = |log: &Log| (log.kind().0.to_owned(), log.kind().1);
+    let last: HashMap<_, _> = logs.iter().enumerate().map(|(at, log)| (kind(log), at)).collect();
+    logs.into_iter().enumerate().filter(|(at, log)| last.get(&kind(log)) == Some(at)).map(|(_, log)| log).collect()
 }
 
 /// Prints the newest log as it grows, and continues with newer logs.

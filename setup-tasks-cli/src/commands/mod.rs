@@ -6,6 +6,8 @@ pub(crate) mod down;
 pub(crate) mod exec;
 pub(crate) mod graph;
 pub(crate) mod history;
+#[cfg(unix)]
+mod hosts;
 pub(crate) mod list;
 pub(crate) mod logs;
 pub(crate) mod mark_done;
@@ -21,3 +23,5 @@ pub(crate) mod unlock;
 pub(crate) mod up;
 pub(crate) mod watch;
 pub(crate) mod why;
+pub(crate) mod worker;
+pub(crate) mod workers;

@@ -5,8 +5,8 @@ use setup_tasks::run::{TaskReport, TaskStatus};
 use setup_tasks::text::duration;
 use setup_tasks::{Layout, Result};
 
-use super::plan;
-use crate::args::{ReviewArgs, RunArgs};
+use super::{plan, workers};
+use crate::args::{ReviewArgs, RunArgs, WorkersArgs};
 use crate::exit::Exit;
 use crate::interrupt;
 use crate::notifying::{Notifier, NotifyArgs};
@@ -14,27 +14,55 @@ use crate::output::{self, BAD, FAINT, GOOD, NAME, WOULD, error, note, printable}
 use crate::progress::Progress;
 use crate::telemetry;
 
-/// Runs what must run. Failures are printed and show in the exit code.
-pub(crate) async fn up(layout: &Layout, args: &RunArgs, review: &ReviewArgs, notify: &NotifyArgs) -> Result<Exit> {
+/// Runs what must run, by the workers if there are any. Failures are printed and show in the exit code.
+pub(crate) async fn up(
+    layout: &Layout,
+    args: &RunArgs,
+    (review, workers, notify): (&ReviewArgs, &WorkersArgs, &NotifyArgs),
+    program: &str,
+) -> Result<Exit> {
     let notifier = notify.notifier(layout)?;
+    if let Some(number) = workers.attach {
+        return workers::attach(layout, number, args, (program, &notifier)).await;
+    }
+    let is_plain = !workers.here && !review.ask && review.plan.is_none() && !args.dry_run && !layout.is_dry_run();
+    if is_plain && workers::are_there(layout).await? {
+        return workers::up(layout, args.fleet(layout)?, args, (program, &notifier)).await;
+    }
+    locally(layout, args, (review, workers.here), &notifier).await
+}
+
+/// Runs what must run in this process. With `here`, also runs what is placed on other hosts.
+pub(super) async fn locally(
+    layout: &Layout,
+    args: &RunArgs,
+    (review, here): (&ReviewArgs, bool),
+    notifier: &Notifier,
+) -> Result<Exit> {
     if review.ask {
         output::require_terminal("run the plan", "review it with `plan -o FILE`, and run it with `up --plan FILE`")?;
     }
     if let Some(file) = &review.plan {
-        return apply(layout, &FleetPlan::read(layout, file).await?, args, review.ask, &notifier).await;
+        return apply(layout, &FleetPlan::read(layout, file).await?, args, (review.ask, here), notifier).await;
     }
     if !args.exec.json && (args.dry_run || layout.is_dry_run()) {
         return plan::plan(layout, args, false, None).await;
     }
     let fleet = args.fleet(layout)?;
     if review.ask {
-        return apply(layout, &fleet.plan().await?, args, true, &notifier).await;
+        return apply(layout, &fleet.plan().await?, args, (true, here), notifier).await;
     }
-    run(layout, fleet, args, &notifier).await
+    run(layout, if here { fleet.here() } else { fleet }, args, notifier).await
 }
 
 /// Runs exactly the tasks of a plan. With `ask`, shows the plan and asks first.
-async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool, notifier: &Notifier) -> Result<Exit> {
+async fn apply(
+    layout: &Layout,
+    plan: &FleetPlan,
+    args: &RunArgs,
+    (ask, here): (bool, bool),
+    notifier: &Notifier,
+) -> Result<Exit> {
     let report = plan.report();
     if ask || (layout.is_dry_run() && !args.exec.json) {
         plan::show(layout, report, plan::with_texts(args), &[]).await?;
@@ -51,6 +79,7 @@ async fn apply(layout: &Layout, plan: &FleetPlan, args: &RunArgs, ask: bool, not
         }
     }
     let fleet = args.exec.apply(plan.run());
+    let fleet = if here { fleet.here() } else { fleet };
     run(layout, if args.diff { fleet.show_changes() } else { fleet }, args, notifier).await
 }
 

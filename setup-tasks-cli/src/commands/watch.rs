@@ -38,7 +38,9 @@ pub(crate) async fn watch(build: &dyn Fn() -> Result<Layout>, args: &RunArgs, no
     };
     loop {
         // The watch starts before the run, so that no change during the run is missed.
-        if up::up(&layout, args, &ReviewArgs::default(), notify).await? == Exit::Interrupted {
+        if up::locally(&layout, args, (&ReviewArgs::default(), false), &notify.notifier(&layout)?).await?
+            == Exit::Interrupted
+        {
             return Ok(Exit::Interrupted);
         }
         say(format!("{FAINT}watching {} for changes; Ctrl-C ends{FAINT:#}", watched.describe()));

@@ -26,7 +26,8 @@ pub(super) fn follow(layout: &Layout, columns: Columns) -> Listening {
 }
 
 fn print(event: &Event, columns: Columns, has_output: bool) {
-    let say = |style: Style, what: &str, more: String| report(columns.line(event, style, what, &more));
+    let on = event.worker.as_ref().map(|worker| format!(" on {worker}")).unwrap_or_default();
+    let say = |style: Style, what: &str, more: String| report(columns.line(event, style, what, &format!("{more}{on}")));
     match &event.kind {
         EventKind::TaskRan { duration } => say(GOOD, "done", format!("in {}", text::duration(*duration))),
         EventKind::TaskUnchanged { duration } => {
@@ -46,6 +47,8 @@ fn print(event: &Event, columns: Columns, has_output: bool) {
             let what = if let EventKind::UndoFail { .. } = &event.kind { "undo failed" } else { "failed" };
             say(BAD, what, format!("after {}", text::duration(*duration)));
             match log {
+                // The log is on the host of the worker.
+                _ if event.worker.is_some() => {}
                 Some(log) if has_output => log_path(log),
                 Some(log) => failure(log),
                 None => {}

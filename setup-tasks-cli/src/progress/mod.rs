@@ -41,6 +41,11 @@ impl Progress {
         Self::with_bars(layout, &objects, bars, args)
     }
 
+    /// Starts to report the progress of the runs of a worker.
+    pub(crate) fn begin_worker(layout: &Layout) -> Self {
+        Self { listeners: vec![lines::follow(layout, Columns::of(&layout.all()))], bars: None, json: false }
+    }
+
     fn with_bars(layout: &Layout, objects: &[AnyObject], bars: Option<bars::Bars>, args: &RunArgs) -> Result<Self> {
         if args.exec.json {
             return Ok(Self { listeners: vec![stream::begin(layout, objects.len())?], bars: None, json: true });

@@ -14,6 +14,20 @@ pub fn use_store(address: impl Into<String>) {
     *CHOSEN.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner) = address.into();
 }
 
+static HOST: OnceLock<RwLock<String>> = OnceLock::new();
+
+/// Chooses the name of this host for all shared stores that this process opens later. It takes precedence over their addresses. This
+/// is the effect of the option `--host` of a command line.
+pub fn use_host(name: impl Into<String>) {
+    *HOST.get_or_init(RwLock::default).write().unwrap_or_else(PoisonError::into_inner) = name.into();
+}
+
+/// Returns the name that [`use_host`] has chosen.
+pub fn chosen_host() -> Option<String> {
+    let chosen = HOST.get().map(|chosen| chosen.read().unwrap_or_else(PoisonError::into_inner).clone());
+    chosen.filter(|name| !name.is_empty())
+}
+
 impl Config {
     /// Returns the address of the shared store, or `None` for the embedded store.
     pub(crate) fn shared_store(&self) -> Option<String> {

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use key::EventKey;
 pub(crate) use listen::Listeners;
@@ -19,7 +19,7 @@ pub use listen::{EventStream, Listening};
 
 use crate::decide::Reason;
 use crate::drift::Difference;
-use crate::report::{Undecided, micros};
+use crate::report::Undecided;
 use crate::stamp::Timestamp;
 use crate::task::file_change::FileChange;
 
@@ -36,6 +36,9 @@ pub struct Event {
     pub task: &'static str,
     /// The description of the task.
     pub description: Cow<'static, str>,
+    /// The host of the worker that runs the task, or `None` if this process does.
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "optional_text")]
+    pub worker: Option<Arc<str>>,
     /// The kind of event and its details.
     #[serde(flatten)]
     pub kind: EventKind,
@@ -50,12 +53,19 @@ impl Event {
         kind: EventKind,
     ) -> Self {
         let (object, description) = (object.into(), description.into());
-        Self { at: SystemTime::now().into(), object, task, description, kind }
+        Self { at: SystemTime::now().into(), object, task, description, worker: None, kind }
+    }
+
+    /// Adds the host of the worker that runs the task.
+    #[must_use]
+    pub fn of_worker(mut self, host: &str) -> Self {
+        self.worker = Some(host.into());
+        self
     }
 }
 
 /// The kind of an event, with its details.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum EventKind {
@@ -72,13 +82,13 @@ pub enum EventKind {
     /// The task succeeded and its stamp is written.
     TaskRan {
         /// The duration of all attempts together.
-        #[serde(rename = "duration_us", serialize_with = "micros")]
+        #[serde(rename = "duration_us", with = "duration_us")]
         duration: Duration,
     },
     /// The task succeeded and its stamp is written. It reported that nothing had to change.
     TaskUnchanged {
         /// The duration of all attempts together.
-        #[serde(rename = "duration_us", serialize_with = "micros")]
+        #[serde(rename = "duration_us", with = "duration_us")]
         duration: Duration,
     },
     /// The task failed after its last attempt, or one of its decision methods failed.
@@ -86,7 +96,7 @@ pub enum EventKind {
         /// The error, with its causes.
         error: String,
         /// The duration of all attempts together, or zero if a decision method failed.
-        #[serde(rename = "duration_us", serialize_with = "micros")]
+        #[serde(rename = "duration_us", with = "duration_us")]
         duration: Duration,
         /// The log of the last attempt, if it wrote one.
         log: Option<PathBuf>,
@@ -98,7 +108,7 @@ pub enum EventKind {
         /// The number of the failed attempt, from 1.
         attempt: u32,
         /// The delay before the next attempt.
-        #[serde(rename = "wait_us", serialize_with = "micros")]
+        #[serde(rename = "wait_us", with = "duration_us")]
         wait: Duration,
     },
     /// The task is up to date.
@@ -134,7 +144,7 @@ pub enum EventKind {
     /// The task was undone. Its record is removed.
     TaskUndone {
         /// The duration of all attempts together.
-        #[serde(rename = "duration_us", serialize_with = "micros")]
+        #[serde(rename = "duration_us", with = "duration_us")]
         duration: Duration,
     },
     /// The task lost its stamp, because its object is brought down. It has no undo.
@@ -144,7 +154,7 @@ pub enum EventKind {
         /// The error, with its causes.
         error: String,
         /// The duration of all attempts together.
-        #[serde(rename = "duration_us", serialize_with = "micros")]
+        #[serde(rename = "duration_us", with = "duration_us")]
         duration: Duration,
         /// The log of the last attempt, if it wrote one.
         log: Option<PathBuf>,
@@ -186,7 +196,7 @@ pub enum EventKind {
         /// The command, as in the event of its start.
         command: String,
         /// The duration of the command.
-        #[serde(rename = "duration_us", serialize_with = "micros")]
+        #[serde(rename = "duration_us", with = "duration_us")]
         duration: Duration,
     },
     /// The task wrote a line with [`TaskContext::log`](crate::TaskContext::log).
@@ -194,6 +204,24 @@ pub enum EventKind {
         /// The line.
         line: String,
     },
+}
+
+/// A duration in whole microseconds.
+mod duration_us {
+    use super::{Deserialize, Deserializer, Duration, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+        crate::report::micros(duration, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+        u64::deserialize(deserializer).map(Duration::from_micros)
+    }
+}
+
+#[expect(clippy::ref_option, reason = "serde hands the field over")]
+fn optional_text<S: Serializer>(text: &Option<Arc<str>>, serializer: S) -> Result<S::Ok, S::Error> {
+    text.as_deref().serialize(serializer)
 }
 
 fn text<S: Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {

@@ -1,7 +1,9 @@
 //! Fleets: runs that bring many objects to ready, dependencies first.
 
 mod down;
+mod hosts;
 mod name;
+mod order;
 mod orphans;
 mod path;
 mod plan;
@@ -20,16 +22,20 @@ use std::time::SystemTime;
 use tracing::Instrument;
 
 pub use down::FleetDown;
+#[doc(hidden)]
+pub use hosts::describe_run;
+pub use hosts::{MissingHost, RemoteLog, SharedRun, Worker, WorkerNews, WorkersError};
 pub use plan::{FleetPlan, PlanError};
 pub use report::{FleetReport, ObjectResult, ObjectStatus};
 
 use crate::BoxFuture;
+use crate::dispatch::{Dispatch, DispatchError};
 use crate::error_help;
 use crate::layout::Layout;
 use crate::object::{AnyObject, SetupTasks};
 use crate::report::RunError;
 use crate::span::WorkSpan;
-use crate::stamp::StampError;
+use crate::stamp::{StampError, Timestamp};
 use crate::text::name_help;
 pub use crate::work::Stop;
 use crate::work::{Approved, CachePadded, FleetOptions, Mode, ObjectName, Stops, TaskName};
@@ -94,6 +100,12 @@ pub struct FleetRun {
     force_all: bool,
     only_forced: bool,
     stop: Option<Stop>,
+    /// The queue of the objects, or `None` for the schedule of this process.
+    dispatch: Option<Arc<dyn Dispatch>>,
+    /// Whether this process also runs objects that are placed on other hosts.
+    here: bool,
+    /// The time before which a stamp does not count for a task that is forced.
+    forced_before: Option<Timestamp>,
     /// Whether the reports of a dry run have digests of what the tasks depend on.
     digests: bool,
     /// The plan that the fleet applies.
@@ -121,6 +133,12 @@ pub enum FleetError {
     /// The stamps cannot be read.
     #[error(transparent)]
     Stamp(#[from] StampError),
+    /// The queue of the objects cannot be used.
+    #[error(transparent)]
+    Dispatch(#[from] DispatchError),
+    /// The workers do not carry out the run.
+    #[error(transparent)]
+    Workers(#[from] WorkersError),
     /// An excluded object depends on an object that would be brought down.
     #[error("`{object}` cannot be brought down, because `{dependent}` depends on it and is excluded")]
     Excluded {
@@ -161,6 +179,8 @@ impl FleetError {
                 Some("`*` stands for any text, `?` for one character, `[ab]` for one of those".into())
             }
             Self::Stamp(error) => error.help(),
+            Self::Dispatch(error) => error.help(),
+            Self::Workers(error) => error.help(),
             Self::Excluded { object, .. } => Some(format!("exclude `{object}` as well, or neither of them").into()),
             Self::Dependencies { .. } => {
                 Some("correct the relationship, or remove the records of its object with `clear`".into())
@@ -198,6 +218,9 @@ impl FleetRun {
             force_all: false,
             only_forced: false,
             stop: None,
+            dispatch: None,
+            here: false,
+            forced_before: None,
             digests: false,
             approved: None,
         }
@@ -214,7 +237,12 @@ impl FleetRun {
         if self.dry_run || self.layout.is_dry_run() { Mode::Plan } else { Mode::Apply }
     }
 
-    /// Returns the number of workers for this number of objects.
+    /// Returns the stops of the fleet itself.
+    fn stops(&self) -> impl Iterator<Item = Stop> {
+        self.stop.clone().into_iter().chain(self.dispatch.as_ref().and_then(|dispatch| dispatch.stop()))
+    }
+
+    /// Returns the number of job slots for this number of objects.
     fn workers(&self, objects: usize) -> usize {
         // Eight per processor, because most tasks wait for other things than a processor. The
         // number of processors is queried only for many objects because the query reads about
@@ -336,6 +364,20 @@ impl FleetRun {
         self
     }
 
+    /// Also runs objects that are placed on other hosts which share the store. Objects whose files are elsewhere are bound to this host
+    /// from now on.
+    pub fn here(mut self) -> Self {
+        self.here = true;
+        self
+    }
+
+    /// Takes the objects from a queue that another process may share, instead of the schedule of this process. The queue decides
+    /// about order, batches and failures. The report contains the objects that this process has run.
+    pub fn dispatched_by(mut self, dispatch: impl Dispatch) -> Self {
+        self.dispatch = Some(Arc::new(dispatch));
+        self
+    }
+
     /// Returns the selected objects in the order of adding.
     ///
     /// # Errors
@@ -396,15 +438,18 @@ impl FleetRun {
             tags: self.tags.clone(),
             force,
             force_all: self.force_all,
+            forced_before: self.forced_before,
             diff: self.diff,
             digests: self.digests,
             approved: self.approved.clone(),
             board: (self.verify || self.layout.config().verify).then(Arc::default),
-            stop: Stops::new(self.layout.stop(), self.stop.clone()),
+            verdicts: None,
+            stop: Stops::new(self.layout.stop(), self.stops()),
             since: SystemTime::now(),
             objects: objects.len(),
             prefetched: Vec::new(),
             ended: CachePadded::default(),
+            slots: Arc::default(),
         };
         Ok((objects, options))
     }
@@ -421,7 +466,7 @@ impl IntoFuture for FleetRun {
             self.layout.observe_store(self.mode()).await?;
             let run = self.layout.run_id();
             let span = WorkSpan::of_run(run, "run", self.mode().is_plan(), objects.len());
-            let report = runner::run(&self, objects, options).instrument(span.span()).await;
+            let report = runner::run(&self, objects, options).instrument(span.span()).await?;
             report.record(&span);
             Ok(report)
         })

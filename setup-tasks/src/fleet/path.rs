@@ -3,6 +3,7 @@
 use std::error::Error;
 
 use crate::injector::InjectError;
+use crate::lease::LeaseError;
 use crate::object::ReadyError;
 use crate::report::{RelatedError, RunError};
 
@@ -25,6 +26,14 @@ pub(super) fn path_of(error: &(dyn Error + 'static)) -> Vec<String> {
 /// Returns whether the error comes from a request to stop the fleet, and not from a failure.
 pub(super) fn is_stop(error: &(dyn Error + 'static)) -> bool {
     causes(error).any(|error| matches!(as_run(error), Some(RunError::Stopped { .. })))
+}
+
+/// Returns whether the error means that another process has taken an object over.
+pub(super) fn is_loss(error: &(dyn Error + 'static)) -> bool {
+    causes(error).any(|error| match as_run(error) {
+        Some(RunError::Lease(error)) => matches!(**error, LeaseError::Lost { .. }),
+        _ => false,
+    })
 }
 
 fn causes<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
@@ -52,6 +61,8 @@ fn of_run(error: &RunError, path: &mut Vec<String>) {
         | RunError::Check { object, .. }
         | RunError::Context { object, .. }
         | RunError::System { object, .. }
+        | RunError::Elsewhere { object, .. }
+        | RunError::FailedElsewhere { object, .. }
         | RunError::Circle { object, .. } => push(object, path),
         _ => {}
     }

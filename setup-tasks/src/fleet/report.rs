@@ -79,6 +79,9 @@ pub struct ObjectResult {
     pub error: Option<SharedError>,
     /// The path of objects from this one to the one that caused the failure.
     pub path: Vec<String>,
+    /// The host of the worker that ran the object, or `None` if this process did.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker: Option<String>,
     /// The duration, including the time of waiting.
     #[serde(rename = "duration_us", serialize_with = "micros")]
     pub duration: Duration,
@@ -148,6 +151,7 @@ impl ObjectResult {
             up_to_date,
             error: None,
             path: Vec::new(),
+            worker: None,
             duration: Duration::ZERO,
         }
     }

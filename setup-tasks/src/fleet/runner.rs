@@ -1,35 +1,47 @@
-//! Workers that run the objects of a fleet in parallel. An object begins once those that it depends
-//! on have ended.
+//! The job slots that run the objects of a fleet in parallel. Their [`Dispatch`] hands out the objects.
 
 use std::panic::AssertUnwindSafe;
-use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foldhash::HashSet;
 use futures_util::FutureExt;
-use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tracing::Instrument;
 
-use super::FleetRun;
 use super::down::{Retired, bring_down_retired};
-use super::path::{is_stop, path_of};
+use super::hosts::{Places, WireResult, verdicts};
+use super::order::Order;
+use super::path::{is_loss, is_stop, path_of};
 use super::prefetch::prefetch_stamps;
 use super::report::{FleetReport, ObjectResult, ObjectStatus};
 use super::rolling::Batch;
-use super::schedule::{FinishedObject, Next, Schedule, address};
+use super::schedule::{Schedule, address};
+use super::{FleetError, FleetRun};
+use crate::dispatch::{Dispatch, DispatchError, EndState, Ended, Next};
 use crate::object::{AnyObject, RequestResults, set_inherited};
 use crate::report::RunError;
-use crate::work::{CachePadded, FleetOptions, Mode};
+use crate::work::{FleetOptions, Mode};
 use crate::work::{RequestId, SharedError, WorkContext, panicked};
 
-/// The number of objects that a worker runs without a wait before it yields the thread.
+/// The number of objects that a slot runs without a wait before it yields the thread.
 const OBJECTS_PER_TURN: usize = 64;
 
+/// The result of an object that a slot has run.
+struct Finished {
+    result: Result<(), SharedError>,
+    duration: Duration,
+    /// The report on the object, if the dispatch wanted it at once.
+    report: Option<ObjectResult>,
+}
+
 /// Runs the selected objects, and returns their results.
-pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: FleetOptions) -> FleetReport {
+pub(super) async fn run(
+    fleet: &FleetRun,
+    objects: Vec<AnyObject>,
+    mut options: FleetOptions,
+) -> Result<FleetReport, FleetError> {
     let began = Instant::now();
     let mode = fleet.mode();
     let (current, request) = (WorkContext::get(), RequestId::new());
@@ -37,36 +49,32 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     let Retired { retired, others: objects } = Retired::of(objects);
     let order = if retired.is_empty() { Vec::new() } else { fleet.layout.all() };
     options.prefetched = prefetch_stamps(fleet.layout.store_for(mode), &objects, request).await;
+    if mode.is_plan() && fleet.dispatch.is_none() && !fleet.here {
+        options.verdicts = verdicts(&fleet.layout, &objects, fleet.verify).await?;
+    }
     let options = Arc::new(options);
     let _listed = fleet.layout.list_fleet(&options);
-    let down = if retired.is_empty() { Vec::new() } else { bring_down_retired(fleet, retired, &options).await };
+    // The process that began a run on several hosts has brought the retired objects down.
+    let has_down = !retired.is_empty() && fleet.dispatch.is_none();
+    let down = if has_down { bring_down_retired(fleet, retired, &options).await } else { Vec::new() };
     if options.verifies() {
         let of_fleet = current.of_fleet(options.clone(), request);
         of_fleet.scope(crate::run::gather(&objects, &options, mode)).await;
     }
     let is_over = fleet.fail_fast && down.iter().any(ObjectResult::is_failure);
-    let workers = if is_over { 0 } else { fleet.workers(objects.len()) };
-    let shared = Arc::new(FleetState {
-        schedule: CachePadded(Mutex::new(Schedule::new(&objects, fleet.fail_fast, Batch::of(fleet)))),
-        more: Notify::new(),
-        objects,
-        options,
-        mode,
+    let jobs = if is_over { 0 } else { fleet.workers(objects.len()) };
+    let dispatch = fleet.dispatch.clone().unwrap_or_else(|| {
+        let rules = (fleet.fail_fast, Batch::of(fleet));
+        let is_placed = fleet.layout.hosts().is_some() && !fleet.here;
+        let places = is_placed.then(|| Places::new(&fleet.layout));
+        Arc::new(Schedule::new(Order::of(&objects), rules, options.stop.clone(), places))
     });
-    let mut running = JoinSet::new();
-    for _ in 0..workers {
-        let of_fleet = current.of_fleet(shared.options.clone(), request);
-        running.spawn(of_fleet.clone().scope(run_objects(shared.clone(), of_fleet)).in_current_span());
-    }
-    while let Some(ended) = running.join_next().await {
-        if let Err(error) = ended {
-            // Panics of tasks and objects are caught earlier, so this panic comes from the runner itself.
-            tracing::error!("a worker of a fleet ended early: {error}");
-        }
-    }
-    let ended = std::mem::take(&mut shared.schedule().finished);
-    let chosen = shared.objects.iter().zip(ended);
-    let mut results: Vec<_> = chosen.map(|(object, ended)| result(object, ended, request, mode)).collect();
+    let shared = Arc::new(Slot { objects, dispatch, options, request, mode });
+    let finished = run_slots(&shared, &current, jobs).await?;
+    let chosen = shared.objects.iter().zip(finished);
+    let is_own = |(_, finished): &(_, Option<Finished>)| fleet.dispatch.is_none() || finished.is_some();
+    let mut results: Vec<_> =
+        chosen.filter(is_own).map(|(object, finished)| result(object, finished.as_ref(), request, mode)).collect();
     if !down.is_empty() {
         results.extend(down);
         let place = |result: &ObjectResult| order.iter().position(|object| object.id() == result.object);
@@ -76,70 +84,108 @@ pub(super) async fn run(fleet: &FleetRun, objects: Vec<AnyObject>, mut options: 
     if results.len() < fleet.layout.len() {
         results.extend(pulled(fleet, &shared.objects, request, mode));
     }
-    FleetReport { dry_run: mode.is_plan(), down: false, stopped, duration: began.elapsed(), objects: results }
+    Ok(FleetReport { dry_run: mode.is_plan(), down: false, stopped, duration: began.elapsed(), objects: results })
 }
 
-/// The state that all workers of a fleet share. A worker writes to it once per object, so that a
-/// second thread saves time; the figure is under "Measured changes" in
-/// `docs/src/internals/performance.md`.
-struct FleetState {
+/// Runs slots until no object is left, and returns the results by the positions of the objects.
+async fn run_slots(
+    shared: &Arc<Slot>,
+    current: &WorkContext,
+    jobs: usize,
+) -> Result<Vec<Option<Finished>>, DispatchError> {
+    let mut finished: Vec<_> = shared.objects.iter().map(|_| None).collect();
+    let slots = shared.options.slots.clone();
+    slots.begin(jobs, shared.dispatch.clone());
+    let mut running = JoinSet::new();
+    let open = |running: &mut JoinSet<_>| {
+        let of_fleet = current.of_fleet(shared.options.clone(), shared.request);
+        running.spawn(of_fleet.clone().scope(shared.clone().run(of_fleet)).in_current_span());
+    };
+    (0..jobs).for_each(|_| open(&mut running));
+    let (mut failed, mut is_closed) = (None, false);
+    while !running.is_empty() {
+        let ended = tokio::select! {
+            Some(ended) = running.join_next() => ended,
+            () = slots.needed() => {
+                open(&mut running);
+                continue;
+            }
+            () = shared.options.stop.requested(), if !is_closed => {
+                shared.dispatch.close();
+                is_closed = true;
+                continue;
+            }
+        };
+        match ended {
+            Ok((of_slot, error)) => {
+                of_slot.into_iter().for_each(|(i, result)| finished[i] = Some(result));
+                failed = failed.or(error);
+            }
+            // Panics of tasks and objects are caught earlier, so this panic comes from the runner itself.
+            Err(error) => tracing::error!("a slot of a fleet ended early: {error}"),
+        }
+    }
+    failed.map_or(Ok(finished), Err)
+}
+
+/// The state that all slots of a fleet share.
+struct Slot {
     objects: Vec<AnyObject>,
-    schedule: CachePadded<Mutex<Schedule>>,
-    /// Notified when objects become free, and when none are left.
-    more: Notify,
+    dispatch: Arc<dyn Dispatch>,
     options: Arc<FleetOptions>,
+    request: RequestId,
     mode: Mode,
 }
 
-impl FleetState {
-    fn schedule(&self) -> MutexGuard<'_, Schedule> {
-        self.schedule.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Records an object that a worker has run, and returns what the worker does next. The schedule
-    /// is locked once per object.
-    fn next(&self, finished: Option<(usize, FinishedObject)>) -> Next {
-        let has_finished = finished.is_some();
-        let mut schedule = self.schedule();
-        let freed = finished.map_or(0, |(i, finished)| schedule.end(i, finished));
-        let next = if self.options.stop.is_requested() { Next::End } else { schedule.next() };
-        drop(schedule);
-        if has_finished {
+impl Slot {
+    /// Runs one object after another until none are left, or until the slot is closed.
+    async fn run(self: Arc<Self>, work: WorkContext) -> (Vec<(usize, Finished)>, Option<DispatchError>) {
+        let (mut finished, mut run_in_turn) = (Vec::new(), 0);
+        let mut next = self.dispatch.next(None).await;
+        loop {
+            let i = match next {
+                Ok(Next::Run(i)) if i < self.objects.len() => i,
+                Ok(Next::Run(_) | Next::End) => return (finished, None),
+                Err(error) => return (finished, Some(error)),
+            };
+            if self.dispatch.wants_results() {
+                work.note_object(&self.objects[i].0.core().subdir);
+            }
+            let began = Instant::now();
+            let result = bring_up(&self.objects[i], self.mode, &work).await;
+            let mut result = Finished { result, duration: began.elapsed(), report: None };
+            let ended = self.ended(i, &mut result);
+            // The report of the process that has taken the object over counts.
+            if ended.state != EndState::Lost || !self.dispatch.wants_results() {
+                finished.push((i, result));
+            }
             self.options.ended.0.fetch_add(1, Ordering::Relaxed);
+            if self.options.slots.closes() {
+                return (finished, self.dispatch.end(ended).await.err());
+            }
+            next = self.dispatch.next(Some(ended)).await;
+            run_in_turn += 1;
+            if run_in_turn % OBJECTS_PER_TURN == 0 {
+                tokio::task::yield_now().await;
+            }
         }
-        // This worker takes one of the freed objects itself.
-        (1..freed).for_each(|_| self.more.notify_one());
-        next
     }
-}
 
-/// Runs one object after another until none are left.
-async fn run_objects(shared: Arc<FleetState>, work: WorkContext) {
-    let mut run_in_turn = 0;
-    let mut next = shared.next(None);
-    loop {
-        match next {
-            Next::Run(i) => {
-                let began = Instant::now();
-                let result = bring_up(&shared.objects[i], shared.mode, &work).await;
-                next = shared.next(Some((i, FinishedObject { result, duration: began.elapsed() })));
-            }
-            Next::Wait => {
-                // The notification is enabled before the second look at the schedule so that none
-                // in between is missed.
-                let mut more = pin!(shared.more.notified());
-                more.as_mut().enable();
-                next = shared.next(None);
-                if let Next::Wait = next {
-                    more.await;
-                }
-            }
-            Next::End => return shared.more.notify_waiters(),
+    /// Returns the end of an object for the dispatch.
+    fn ended(&self, i: usize, finished: &mut Finished) -> Ended {
+        let state = match &finished.result {
+            Ok(()) => EndState::Done,
+            Err(error) if is_loss(&**error) => EndState::Lost,
+            Err(error) if is_stop(&**error) => EndState::Stopped,
+            Err(_) => EndState::Failed,
+        };
+        let mut ended = Ended::new(i, state);
+        if self.dispatch.wants_results() {
+            let report = result(&self.objects[i], Some(finished), self.request, self.mode);
+            ended.result = serde_json::to_string(&WireResult::of(&report)).ok();
+            finished.report = Some(report);
         }
-        run_in_turn += 1;
-        if run_in_turn % OBJECTS_PER_TURN == 0 {
-            tokio::task::yield_now().await;
-        }
+        ended
     }
 }
 
@@ -163,20 +209,23 @@ async fn bring_up(object: &AnyObject, mode: Mode, work: &WorkContext) -> Result<
     result.unwrap_or_else(|panic| Err(panicked(&*panic))).map_err(SharedError::from)
 }
 
-fn result(object: &AnyObject, ended: Option<FinishedObject>, request: RequestId, mode: Mode) -> ObjectResult {
+fn result(object: &AnyObject, finished: Option<&Finished>, request: RequestId, mode: Mode) -> ObjectResult {
+    if let Some(known) = finished.and_then(|finished| finished.report.clone()) {
+        return known;
+    }
     let core = object.0.core();
     let progress = core.progress(core.mode_for(mode));
     let RequestResults { tasks, up_to_date, .. } = progress.take_results(request).unwrap_or_default();
     let mut result = ObjectResult::new(object, tasks, up_to_date);
-    match ended {
+    match finished {
         None => result.outcome = ObjectStatus::NotTried,
-        Some(ended) => {
-            result.duration = ended.duration;
+        Some(finished) => {
+            result.duration = finished.duration;
             if object.readonly() {
                 result.outcome = ObjectStatus::Readonly;
             }
-            if let Err(error) = ended.result {
-                fail(&mut result, error);
+            if let Err(error) = &finished.result {
+                fail(&mut result, error.clone());
             }
         }
     }

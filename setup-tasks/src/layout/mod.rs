@@ -15,6 +15,7 @@ pub use object_builder::{AddError, Dependency, ObjectBuilder};
 pub use orphan::{Orphan, PruneError};
 
 use crate::config::{Config, ConfigError};
+use crate::dispatch::Hosts;
 use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::injector::{InjectionKey, Injector};
 use crate::lease::{FileLeases, Leases, Renewals};
@@ -82,6 +83,8 @@ struct LayoutState {
     store: Arc<dyn StampStore>,
     clock: Clock,
     leases: Arc<dyn Leases>,
+    /// The hosts that share the store.
+    hosts: Option<Arc<dyn Hosts>>,
     renewals: Renewals,
     texts: Texts,
     roots: Roots,
@@ -128,7 +131,7 @@ impl Layout {
         (config, store_error): (Config, Option<ConfigError>),
         store: Arc<dyn StampStore>,
         clock: Clock,
-        leases: Option<Arc<dyn Leases>>,
+        (leases, hosts): (Option<Arc<dyn Leases>>, Option<Arc<dyn Hosts>>),
         scratch: Option<Scratch>,
         hooks: &'static Hooks,
     ) -> Self {
@@ -149,6 +152,7 @@ impl Layout {
             store,
             clock,
             leases,
+            hosts,
             renewals: Renewals::default(),
             texts,
             roots: Roots::default(),
@@ -280,6 +284,11 @@ impl Layout {
         (&*self.inner.leases, &self.inner.renewals)
     }
 
+    /// Returns the directory of the hosts that share the store, or `None` if the store is not shared.
+    pub fn hosts(&self) -> Option<&Arc<dyn Hosts>> {
+        self.inner.hosts.as_ref()
+    }
+
     pub(crate) fn shared_leases(&self) -> Arc<dyn Leases> {
         self.inner.leases.clone()
     }
@@ -332,6 +341,11 @@ impl Layout {
     pub fn get(&self, id: &str) -> Option<AnyObject> {
         let objects = self.objects();
         objects.by_id.get(id).map(|&at| objects.all[at].clone())
+    }
+
+    /// Returns the position of an object in the order of adding.
+    pub(crate) fn place_of(&self, id: &str) -> Option<usize> {
+        self.objects().by_id.get(id).copied()
     }
 
     /// Returns all objects in the order of adding.

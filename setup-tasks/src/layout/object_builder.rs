@@ -160,6 +160,7 @@ pub struct ObjectBuilder<'l, T> {
     injector: Option<Injector>,
     dependencies: Vec<Dependency>,
     formerly: Vec<String>,
+    on: Option<Arc<str>>,
     is_retired: bool,
 }
 
@@ -251,8 +252,8 @@ impl Dependency {
 impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub(super) fn new(layout: &'l Layout, model: T) -> Self {
         let (dependencies, formerly, groups) = (Vec::new(), Vec::new(), Vec::new());
-        let (id, readonly, injector, is_retired) = (None, None, None, false);
-        Self { layout, model, id, readonly, groups, injector, dependencies, formerly, is_retired }
+        let (id, readonly, injector, on, is_retired) = (None, None, None, None, false);
+        Self { layout, model, id, readonly, groups, injector, dependencies, formerly, on, is_retired }
     }
 
     /// Sets an id in place of the model's own.
@@ -298,6 +299,14 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
         if !self.groups.contains(&name) {
             self.groups.push(name);
         }
+        self
+    }
+
+    /// Places the object on a host: if several hosts share the store, only a worker of this host runs it. Without this, the key
+    /// [`placement`](field@crate::Config::placement) of the configuration decides. Otherwise, an object whose files are on a host
+    /// runs there, and all others run anywhere.
+    pub fn on(mut self, host: impl Into<Arc<str>>) -> Self {
+        self.on = Some(host.into());
         self
     }
 
@@ -420,6 +429,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
             readonly: self.readonly,
             former: (!former.is_empty()).then(|| Arc::new(FormerObject::new(former.clone()))),
             groups: self.groups,
+            on: self.on,
             is_retired: self.is_retired,
         };
         let object = Object::new(Arc::new(Placed::new(ObjectCore::new(placing, &self.model), table, self.model)));

@@ -60,6 +60,11 @@ impl AnyObject {
         self.0.core().groups().iter().map(|group| &**group)
     }
 
+    /// Returns the host on which the object runs, if [`ObjectBuilder::on`](crate::layout::ObjectBuilder::on) has set one.
+    pub fn host(&self) -> Option<&str> {
+        self.0.core().on()
+    }
+
     /// Returns the subdirs and the task names under which the history can have lines about a task: the
     /// present ones first, and then the former ones.
     #[doc(hidden)]

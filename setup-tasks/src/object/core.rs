@@ -66,20 +66,19 @@ struct Uncommon {
     groups: Vec<Arc<str>>,
     /// The former names of the object, or of the host of a customization.
     former: Option<Arc<FormerObject>>,
+    /// The host on which the object runs.
+    on: Option<Arc<str>>,
     /// Whether the object is to be gone.
     is_retired: bool,
 }
 
 impl Uncommon {
-    fn new(
-        host: Option<Host>,
-        event_keys: Vec<EventKey>,
-        groups: Vec<Arc<str>>,
-        former: Option<Arc<FormerObject>>,
-        is_retired: bool,
-    ) -> Option<Box<Self>> {
-        let is_any = host.is_some() || !event_keys.is_empty() || !groups.is_empty() || former.is_some() || is_retired;
-        is_any.then(|| Box::new(Self { host, event_keys, groups, former, is_retired }))
+    /// Returns the parts, or `None` if the object has none of them.
+    fn boxed(self) -> Option<Box<Self>> {
+        let Self { host, event_keys, groups, former, on, is_retired } = &self;
+        let has_names = !event_keys.is_empty() || !groups.is_empty();
+        let is_any = has_names || host.is_some() || former.is_some() || on.is_some() || *is_retired;
+        is_any.then(|| Box::new(self))
     }
 }
 
@@ -111,17 +110,20 @@ pub(crate) struct Placing {
     pub(crate) former: Option<Arc<FormerObject>>,
     /// The groups by which a fleet can select the object.
     pub(crate) groups: Vec<Arc<str>>,
+    /// The host on which the object runs.
+    pub(crate) on: Option<Arc<str>>,
     /// Whether the object is to be gone.
     pub(crate) is_retired: bool,
 }
 
 impl ObjectCore {
     pub(crate) fn new<T: super::SetupTasks>(placing: Placing, model: &T) -> Self {
-        let Placing { id, subdir, layout, parent, host, readonly, former, groups, is_retired } = placing;
+        let Placing { id, subdir, layout, parent, host, readonly, former, groups, on, is_retired } = placing;
+        let uncommon = Uncommon { host, event_keys: model.event_keys(), groups, former, on, is_retired };
         Self {
             type_name: T::NAME,
             type_id: TypeId::of::<T>(),
-            uncommon: Uncommon::new(host, model.event_keys(), groups, former, is_retired),
+            uncommon: uncommon.boxed(),
             ready: SharedOnce::new(WorkKind::Ready, id.clone()),
             own_readonly: readonly,
             model_readonly: T::READONLY,
@@ -151,6 +153,11 @@ impl ObjectCore {
     /// Returns the groups by which a fleet can select the object.
     pub(crate) fn groups(&self) -> &[Arc<str>] {
         self.uncommon.as_ref().map_or(&[], |uncommon| &uncommon.groups)
+    }
+
+    /// Returns the host on which the object runs, if it has one of its own.
+    pub(crate) fn on(&self) -> Option<&str> {
+        self.uncommon.as_ref()?.on.as_deref()
     }
 
     /// Returns whether the object is to be gone.
@@ -446,6 +453,11 @@ impl ObjectCore {
             Event::new(object, task, description, kind())
         };
         self.injector.nearest().emit(event, |key| self.has_event_key(key));
+    }
+
+    /// Emits an event about the object that another process has sent.
+    pub(crate) fn emit_event(&self, event: Event) {
+        self.injector.nearest().emit(|| event, |key| self.has_event_key(key));
     }
 
     fn has_event_key(&self, key: &EventKey) -> bool {

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::decide::{Reason, Tense};
+use crate::dispatch::DispatchError;
 use crate::error_help;
 use crate::flat::Flat;
 use crate::lease::LeaseError;
@@ -45,6 +46,25 @@ pub enum RunError {
         /// The error of the undo.
         source: SharedError,
     },
+    /// Only another host can run the object, and no worker of that host will do so in this run.
+    #[error("`{object}` is placed on {host}, and this run has no worker for it there")]
+    Elsewhere {
+        /// The object's id.
+        object: String,
+        /// The name of the host.
+        host: String,
+    },
+    /// The object failed on another host in the same run, so its tasks do not run again.
+    #[error("`{object}` failed on {host}")]
+    FailedElsewhere {
+        /// The object's id.
+        object: String,
+        /// The name of the host.
+        host: String,
+    },
+    /// The queue of the run cannot be used.
+    #[error(transparent)]
+    Dispatch(DispatchError),
     /// The object is [retired](crate::layout::ObjectBuilder::retired).
     #[error("`{object}` is retired: its tasks do not run")]
     Retired {
@@ -266,6 +286,10 @@ impl RunError {
             Self::Needed { dependent, .. } => {
                 Some(format!("bring `{dependent}` down first, or remove its dependency").into())
             }
+            Self::Elsewhere { host, .. } => {
+                Some(format!("start `worker` on {host}; `up --here` runs the object on this host from now on").into())
+            }
+            Self::Dispatch(error) => error.help(),
             Self::Lease(error) => error.help(),
             Self::Stamp(error) => error.help(),
             Self::Path(error) => error.help(),
@@ -278,6 +302,7 @@ impl RunError {
             | Self::Undecided { .. }
             | Self::Ready(_)
             | Self::Stopped { .. }
+            | Self::FailedElsewhere { .. }
             | Self::NoStamp { .. }
             | Self::Circle { .. } => None,
         }

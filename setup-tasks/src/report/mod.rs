@@ -263,7 +263,7 @@ impl TaskReport {
 }
 
 /// The reason why a plan cannot decide whether a task would run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Undecided {
     /// The task that must run first, as `object/task` if it belongs to another object. It would or

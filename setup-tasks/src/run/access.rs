@@ -88,7 +88,9 @@ impl Driver<'_> {
     /// Acquires the right to change the object for a task that must run. Requests a new walk if
     /// another process changed the records while this one waited.
     pub(super) async fn authorize(&mut self, frame: &Frame, task: &'static str) -> Result<Authorization, RunError> {
-        let is_forced = self.scope.is_forced(frame, task);
+        // If several processes share the run, one of them forces the task for all.
+        let is_shared = self.scope.cx.fleet.is_some_and(|fleet| fleet.forced_before.is_some());
+        let is_forced = self.scope.is_forced(frame, task) && !is_shared;
         let Access::Apply { permit, session, waits } = &mut self.access else { return Ok(Authorization::PlanOnly) };
         if let Some(session) = session {
             return Ok(Authorization::Session(session.clone()));

@@ -240,7 +240,7 @@ impl Driver<'_> {
         self.results.tasks.append(&mut self.results.nested_reports);
         let left = self.leave_context(exit).await;
         let in_place = match self.access.session() {
-            Some(session) => session.check_places().await,
+            Some(session) => session.end().await,
             None => Ok(()),
         };
         result.and(self.unmark().await).and(left).and(in_place)
@@ -288,8 +288,9 @@ impl Driver<'_> {
             Observed::Never => None,
             _ => Box::pin(self.observation(frame, row, &has)).await.map(Box::new),
         };
-        let (forced, mode) = (self.scope.is_forced(frame, name), self.scope.cx.mode);
+        let mode = self.scope.cx.mode;
         let entry = self.records.next(name);
+        let forced = self.scope.is_still_forced(frame, name, entry);
         let verify = has.is_slow() && self.scope.verifies(object);
         let mut changes = self.position.earlier.of(subscription);
         if let Some(own) = &dependencies {

@@ -9,15 +9,17 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::{Either, select};
 
+use super::elsewhere::attempt;
+use crate::dispatch::Dispatch;
 use crate::event::EventKind;
-use crate::lease::{HeldLease, Holder, LeaseError, ProcessWaits, acquire, shared_clock_id};
+use crate::lease::{HeldLease, Holder, LeaseError, ProcessWaits, shared_clock_id};
 use crate::neighbours::{Followed, News, shared_clock};
 use crate::object::DynObject;
 use crate::object::{ObjectProgress, ProgressQuery, RowId};
 use crate::report::RunError;
 use crate::stamp::{Entry, Records};
 use crate::wait::{HeldElsewhere, HeldObject, StatedCircle, find_circle};
-use crate::work::Mode;
+use crate::work::{Mode, Slots};
 
 /// The first pause between two looks at the lease and the stamps. The pause doubles up to
 /// [`LONGEST_PAUSE`]. Polling is necessary because the system sends no notification when a lease
@@ -65,6 +67,12 @@ pub(super) struct LeaseWait<'w> {
     pub(super) purpose: LeasePurpose<'w>,
     pub(super) waits: &'w mut LeaseWaits,
     pub(super) holder: Holder,
+    /// The slots of the fleet, one of which is free during the wait.
+    pub(super) slots: Option<Arc<Slots>>,
+    /// The subdir of the object that the slot runs. It may need the object that another process holds.
+    pub(super) slot: Arc<str>,
+    /// The queue of the fleet.
+    pub(super) dispatch: Option<Arc<dyn Dispatch>>,
     /// A circle that is not proven yet.
     pub(super) suspected: Option<StatedCircle>,
 }
@@ -84,11 +92,12 @@ impl LeaseWait<'_> {
         // The wait is entered before others are queried. If the waits of two processes close a
         // circle, at least one of them then sees the wait of the other.
         let entered = node.wait_for_lease(held);
+        let _aside = self.slots.as_ref().map(|slots| slots.put_aside(self.slot.clone(), &self.holder.name));
         let mut followed = core.layout.follow(&core.subdir);
         let mut pause = FIRST_PAUSE;
         loop {
             self.emit_holder();
-            if let Some(records) = self.changed_records().await? {
+            if let Some(records) = changed_records(self.object, self.purpose).await? {
                 return Ok(LeaseWaitEnd::RecordsChanged(records));
             }
             let waited = since.elapsed();
@@ -101,8 +110,7 @@ impl LeaseWait<'_> {
             if has_answers && let Some(ended) = self.receive(&followed).await? {
                 return Ok(ended);
             }
-            let (leases, renewals) = core.layout.leases();
-            match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
+            match attempt(self.object, self.dispatch.as_ref(), self.purpose).await? {
                 Ok(lease) => return Ok(LeaseWaitEnd::Leased(lease)),
                 Err(holder) => {
                     if holder.name != self.holder.name {
@@ -123,15 +131,6 @@ impl LeaseWait<'_> {
         tracing::info!(object = %core.id, holder, "waiting for another process that runs the object");
         core.emit("", || EventKind::Waiting { holder: holder.clone() });
         self.waits.reported_holder = Some(holder);
-    }
-
-    /// Returns the records, if the task has ended since the decision that it must run.
-    async fn changed_records(&self) -> Result<Option<Records>, RunError> {
-        let Some((task, decided_by)) = self.purpose.task else { return Ok(None) };
-        let now = self.object.core().load_in(Mode::Apply).await?;
-        let has_ended = |entry: &Entry| entry.attempt.is_none();
-        let is_new = now.get(task).is_some_and(has_ended) && now.get(task) != decided_by.get(task);
-        Ok(is_new.then_some(now))
     }
 
     /// Processes the answers of other processes. Returns the end of the wait if they cause it.
@@ -225,4 +224,16 @@ impl LeaseWait<'_> {
         };
         LeaseError::Held { object: core.id.to_string(), holder: self.holder.name.clone(), waited, doing }.into()
     }
+}
+
+/// Returns the records, if the task has ended since the decision that it must run.
+pub(super) async fn changed_records(
+    object: &Arc<dyn DynObject>,
+    purpose: LeasePurpose<'_>,
+) -> Result<Option<Records>, RunError> {
+    let Some((task, decided_by)) = purpose.task else { return Ok(None) };
+    let now = object.core().load_in(Mode::Apply).await?;
+    let has_ended = |entry: &Entry| entry.attempt.is_none();
+    let is_new = now.get(task).is_some_and(has_ended) && now.get(task) != decided_by.get(task);
+    Ok(is_new.then_some(now))
 }

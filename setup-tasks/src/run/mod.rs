@@ -8,6 +8,7 @@ mod contexts;
 mod customization;
 pub(crate) mod down;
 mod driver;
+mod elsewhere;
 mod execute;
 mod guard;
 mod helper_call;
@@ -29,6 +30,7 @@ mod results;
 mod rows;
 mod scope;
 mod session;
+mod verdict;
 mod walk;
 
 use std::borrow::Cow;

@@ -7,6 +7,7 @@ use super::rows::{Forcing, Frame, FrameKind, Selection};
 use super::{Options, RunRole};
 use crate::earlier::EarlierTasks;
 use crate::object::{DynObject, ObjectProgress, Order, ResumePoint, RowId};
+use crate::stamp::Entry;
 use crate::work::{FleetOptions, RequestCx};
 
 /// The scope of a run: its object, its options and the request that it serves.
@@ -68,6 +69,12 @@ impl RunScope<'_> {
             Forcing::ByOptions => self.options.forces(&self.cx, self.object, name),
             Forcing::All => true,
         }
+    }
+
+    /// Returns whether a task with this entry runs even if it is up to date. In a run that several processes share, one of them
+    /// forces it.
+    pub(super) fn is_still_forced(&self, frame: &Frame, name: &str, entry: Option<&Entry>) -> bool {
+        self.is_forced(frame, name) && !self.cx.fleet.is_some_and(|fleet| fleet.has_run(entry))
     }
 
     /// Returns whether this run passes over a row, because an earlier run of the request considered

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{Either, join_all, select};
 
+use super::elsewhere::attempt;
 use super::lease_wait::{LeasePurpose, LeaseWait, LeaseWaitEnd, LeaseWaits};
 use crate::layout::Layout;
-use crate::lease::{HeldLease, acquire};
+use crate::lease::HeldLease;
 use crate::neighbours::Holding;
 use crate::object::{DynObject, Permit, RowId};
 use crate::report::RunError;
@@ -74,12 +75,14 @@ impl Session {
         // The server starts before the lease is acquired, so that a process that finds the lease held
         // can query its holder and the reason.
         core.layout.answer_others();
-        let (leases, renewals) = core.layout.leases();
-        let holder = match acquire(leases, renewals, (&core.id, &core.subdir)).await? {
+        let slots = cx.fleet.map(|fleet| fleet.slots.clone());
+        let dispatch = slots.as_ref().and_then(|slots| slots.dispatch());
+        let holder = match attempt(object, dispatch.as_ref(), purpose).await? {
             Ok(lease) => return Self::leased(object, permit.clone(), stops, lease).await,
             Err(holder) => holder,
         };
-        let wait = Box::pin(LeaseWait { object, purpose, waits, holder, suspected: None }.end());
+        let slot = cx.work.noted_object().unwrap_or_else(|| core.subdir.clone());
+        let wait = Box::pin(LeaseWait { object, purpose, waits, holder, slots, slot, dispatch, suspected: None }.end());
         let ended = match select(wait, pin!(stops.requested())).await {
             Either::Left((ended, _)) => ended?,
             Either::Right(_) => return Err(RunError::Stopped { object: core.id.to_string() }),
@@ -157,6 +160,22 @@ impl Session {
         Ok(core.paths().check()?)
     }
 
+    /// Ends a session whose lease holds. Returns an error as [`check_places`](Self::check_places) does.
+    pub(crate) async fn end(&self) -> Result<(), RunError> {
+        self.check_places().await?;
+        self.bind().await
+    }
+
+    /// Binds the object to this host if files of it are here, and several hosts share the store.
+    async fn bind(&self) -> Result<(), RunError> {
+        let core = self.object.core();
+        let Some(hosts) = core.layout.hosts().filter(|_| !core.config().shared_files) else { return Ok(()) };
+        if core.paths().has_state() || has_files(&*self.object) {
+            hosts.bind(&core.subdir).await.map_err(RunError::Dispatch)?;
+        }
+        Ok(())
+    }
+
     pub(crate) fn layout(&self) -> &Layout {
         &self.object.core().layout
     }
@@ -195,4 +214,9 @@ impl Session {
         }
         failed.map_or(Ok(()), Err)
     }
+}
+
+/// Returns whether a task of the object declares inputs or outputs.
+fn has_files(object: &dyn DynObject) -> bool {
+    object.order().iter().any(|row| object.inputs(row).is_some() || object.outputs(row).is_some())
 }

@@ -177,9 +177,9 @@ impl Driver<'_> {
         if !self.scope.is_selected(frame, row) {
             return Ok(Look::Pending(PartialDecision::default()));
         }
-        let (forced, position) = (self.scope.is_forced(frame, has.stamp_name), self.records.position());
-        let mode = self.scope.cx.mode;
+        let (mode, position) = (self.scope.cx.mode, self.records.position());
         let entry = self.records.next(has.stamp_name);
+        let forced = self.scope.is_still_forced(frame, has.stamp_name, entry);
         let verify = has.is_slow() && self.scope.verifies(&frame.object);
         let changes = self.position.earlier.of(frame.object.subscription(row, has));
         let known = KnownFacts { forced, entry, verify, ..KnownFacts::default() }.after(&changes);
@@ -220,7 +220,10 @@ impl Driver<'_> {
                     Box::pin(self.run_or_plan(DueTask { frame, row, reason, hash: partial.hash })).await
                 }
                 Some(Due::MayRun { reason, last_change }) => Ok(self.may_run(frame, row, reason, last_change)),
-                None => self.probe_task(frame, row, has, partial.hash).await,
+                None => match self.decided_elsewhere(frame, row, &has).await? {
+                    Some(considered) => Ok(considered),
+                    None => self.probe_task(frame, row, has, partial.hash).await,
+                },
             },
         }
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::StampStore;
+use crate::dispatch::Hosts;
 use crate::lease::Leases;
 
 /// A store with leases that several hosts share.
@@ -12,12 +13,20 @@ use crate::lease::Leases;
 pub struct SharedStore {
     pub(crate) stamps: Arc<dyn StampStore>,
     pub(crate) leases: Arc<dyn Leases>,
+    pub(crate) hosts: Option<Arc<dyn Hosts>>,
 }
 
 impl SharedStore {
     /// Joins a store and leases.
     pub fn new(stamps: impl StampStore, leases: impl Leases) -> Self {
-        Self { stamps: Arc::new(stamps), leases: Arc::new(leases) }
+        Self { stamps: Arc::new(stamps), leases: Arc::new(leases), hosts: None }
+    }
+
+    /// Adds the directory of hosts, with which workers on several hosts carry out runs.
+    #[must_use]
+    pub fn hosts(mut self, hosts: impl Hosts) -> Self {
+        self.hosts = Some(Arc::new(hosts));
+        self
     }
 }
 

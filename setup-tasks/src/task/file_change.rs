@@ -1,6 +1,6 @@
 //! The changes that a task would make to files, for dry runs.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use similar::TextDiff;
 
 use crate::secret::redact;
@@ -13,7 +13,7 @@ use crate::secret::redact;
 /// let change = FileChange::new("etc/motd", Some("Hello\n".into()), "Welcome\n".into());
 /// assert_eq!(change.unified(), "--- etc/motd\n+++ etc/motd\n@@ -1 +1 @@\n-Hello\n+Welcome\n");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FileChange {
     /// The name of the file, as its kind of task chooses it.
@@ -23,7 +23,7 @@ pub struct FileChange {
     /// The future content.
     pub after: String,
     /// The current and the future permissions, if they differ.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modes: Option<(u32, u32)>,
     #[serde(skip)]
     is_none: bool,

@@ -1,7 +1,7 @@
 //! The context of work, which the tokio task that runs the work also carries as a task-local.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tracing::Instrument;
 
@@ -53,10 +53,14 @@ pub(crate) struct WorkContext {
     depth: u32,
 }
 
-/// The reference of one worker to its fleet. Running an object changes the reference count, so each
-/// worker has its own count on its own cache lines.
+/// The reference of one job slot to its fleet. Running an object changes the reference count, so each
+/// slot has its own count on its own cache lines.
 #[repr(align(128))]
-struct FleetHandle(Arc<FleetOptions>);
+struct FleetHandle {
+    options: Arc<FleetOptions>,
+    /// The subdir of the object that the slot runs, if the dispatch of the fleet serves several processes.
+    object: Mutex<Option<Arc<str>>>,
+}
 
 /// The number of nested works after which the next one gets its own tokio task. A chain of a
 /// thousand objects would not fit on a stack. In a debug build, eight works can take more than 2
@@ -105,7 +109,19 @@ impl WorkContext {
 impl WorkContext {
     /// Returns the options of the fleet to which the work belongs.
     pub(crate) fn fleet(&self) -> Option<&FleetOptions> {
-        self.fleet.as_deref().map(|handle| &*handle.0)
+        self.fleet.as_deref().map(|handle| &*handle.options)
+    }
+
+    /// Notes the object that the job slot of the work runs from now on.
+    pub(crate) fn note_object(&self, subdir: &Arc<str>) {
+        if let Some(fleet) = &self.fleet {
+            *fleet.object.lock().unwrap_or_else(PoisonError::into_inner) = Some(subdir.clone());
+        }
+    }
+
+    /// Returns the subdir of the object that the job slot of the work runs, if it is known.
+    pub(crate) fn noted_object(&self) -> Option<Arc<str>> {
+        self.fleet.as_ref()?.object.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns the request of the context, or begins a new one if it has none.
@@ -120,7 +136,12 @@ impl WorkContext {
 
     /// Returns this context with the fleet and the request of a worker.
     pub(crate) fn of_fleet(&self, options: Arc<FleetOptions>, request: RequestId) -> Self {
-        Self { request: Some(request), fleet: Some(Arc::new(FleetHandle(options))), depth: 0, ..self.clone() }
+        Self {
+            request: Some(request),
+            fleet: Some(Arc::new(FleetHandle { options, object: Mutex::default() })),
+            depth: 0,
+            ..self.clone()
+        }
     }
 
     /// Returns the context of a node's work on behalf of this context.

@@ -6,8 +6,11 @@ use std::time::SystemTime;
 
 use super::approved::Approved;
 use super::fleet_names::{ObjectName, TaskName};
+use super::slots::Slots;
 use super::stop::Stops;
+use super::verdicts::Verdicts;
 use crate::observer::Board;
+use crate::stamp::{Entry, Timestamp};
 
 /// The options of a fleet run that the runs of its objects need, and the progress of the fleet.
 pub(crate) struct FleetOptions {
@@ -15,6 +18,9 @@ pub(crate) struct FleetOptions {
     pub(crate) tags: Vec<String>,
     pub(crate) force: Vec<TaskName>,
     pub(crate) force_all: bool,
+    /// The beginning of a run that several processes share: a forced task with a later stamp has run. `None` in a run of one process,
+    /// which considers each task once.
+    pub(crate) forced_before: Option<Timestamp>,
     pub(crate) diff: bool,
     /// Whether the reports of a dry run have digests of what the tasks depend on.
     pub(crate) digests: bool,
@@ -22,6 +28,8 @@ pub(crate) struct FleetOptions {
     pub(crate) approved: Option<Arc<Approved>>,
     /// The questions of the fleet's tasks, or `None` if the fleet does not verify.
     pub(crate) board: Option<Arc<Board>>,
+    /// The answers of other hosts, in a plan of objects that are placed there.
+    pub(crate) verdicts: Option<Verdicts>,
     pub(crate) stop: Stops,
     pub(crate) since: SystemTime,
     pub(crate) objects: usize,
@@ -29,6 +37,7 @@ pub(crate) struct FleetOptions {
     /// object stores its range of these bytes.
     pub(crate) prefetched: Vec<u8>,
     pub(crate) ended: CachePadded<AtomicUsize>,
+    pub(crate) slots: Arc<Slots>,
 }
 
 /// A value on cache lines of its own. Writing it for each object does not evict data that all
@@ -56,6 +65,12 @@ impl FleetOptions {
     /// Returns whether no task is forced.
     pub(crate) fn forces_none(&self) -> bool {
         !self.force_all && self.force.is_empty()
+    }
+
+    /// Returns whether a forced task has run since the beginning of a run that several processes share.
+    pub(crate) fn has_run(&self, entry: Option<&Entry>) -> bool {
+        let stamp = entry.filter(|entry| entry.attempt.is_none()).and_then(|entry| entry.stamp.as_ref());
+        self.forced_before.zip(stamp).is_some_and(|(before, stamp)| stamp.time > before)
     }
 
     /// Returns whether a task with these tags is considered.

@@ -11,7 +11,9 @@ mod shared_error;
 mod shared_once;
 #[cfg(all(test, feature = "__shuttle"))]
 mod shuttle_tests;
+mod slots;
 mod stop;
+mod verdicts;
 
 pub(crate) use approved::Approved;
 pub(crate) use context::{RequestId, WorkContext};
@@ -22,5 +24,7 @@ pub(crate) use requested_work::RequestedWork;
 pub use shared_error::SharedError;
 pub(crate) use shared_error::panicked;
 pub(crate) use shared_once::{OnceError, SharedOnce};
+pub(crate) use slots::Slots;
 pub use stop::Stop;
 pub(crate) use stop::Stops;
+pub(crate) use verdicts::{ObjectVerdict, TaskVerdict, Verdicts};

@@ -1,10 +1,9 @@
 //! Requests to stop a fleet.
 
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use futures_util::future::select;
+use futures_util::future::select_all;
 use tokio::sync::Notify;
 
 /// A request to stop a fleet. Running tasks finish, and no further task begins. Clones share one state.
@@ -66,29 +65,21 @@ impl Stop {
     }
 }
 
-/// The stops that a run obeys: that of its layout, and that of its fleet.
+/// The stops that a run obeys: that of its layout, that of its fleet, and that of its dispatch.
 #[derive(Clone, Debug)]
-pub(crate) struct Stops {
-    layout: Stop,
-    fleet: Option<Stop>,
-}
+pub(crate) struct Stops(Vec<Stop>);
 
 impl Stops {
-    pub(crate) fn new(layout: &Stop, fleet: Option<Stop>) -> Self {
-        Self { layout: layout.clone(), fleet }
+    pub(crate) fn new(layout: &Stop, others: impl IntoIterator<Item = Stop>) -> Self {
+        Self(std::iter::once(layout.clone()).chain(others).collect())
     }
 
     pub(crate) fn is_requested(&self) -> bool {
-        self.layout.is_requested() || self.fleet.as_ref().is_some_and(Stop::is_requested)
+        self.0.iter().any(Stop::is_requested)
     }
 
     /// Waits until one of the stops is requested.
     pub(crate) async fn requested(&self) {
-        match &self.fleet {
-            None => self.layout.requested().await,
-            Some(fleet) => {
-                select(pin!(self.layout.requested()), pin!(fleet.requested())).await;
-            }
-        }
+        select_all(self.0.iter().map(|stop| Box::pin(stop.requested()))).await;
     }
 }

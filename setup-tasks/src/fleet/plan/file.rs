@@ -51,14 +51,14 @@ pub(super) struct Contents {
 /// The selection of objects and tasks, in the terms of [`FleetRun`].
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Selection {
-    include: Vec<String>,
-    exclude: Vec<String>,
-    types: Vec<String>,
-    groups: Vec<String>,
-    tags: Vec<String>,
-    force: Vec<String>,
-    force_all: bool,
+pub(in crate::fleet) struct Selection {
+    pub(in crate::fleet) include: Vec<String>,
+    pub(in crate::fleet) exclude: Vec<String>,
+    pub(in crate::fleet) types: Vec<String>,
+    pub(in crate::fleet) groups: Vec<String>,
+    pub(in crate::fleet) tags: Vec<String>,
+    pub(in crate::fleet) force: Vec<String>,
+    pub(in crate::fleet) force_all: bool,
     only_forced: bool,
     verify: bool,
 }
@@ -98,7 +98,7 @@ pub(super) struct PlannedReason {
 }
 
 impl Selection {
-    pub(super) fn of(fleet: &FleetRun) -> Self {
+    pub(in crate::fleet) fn of(fleet: &FleetRun) -> Self {
         let types = fleet.types.iter().map(|of| of.name().to_owned()).collect();
         let FleetRun { include, exclude, groups, tags, force, .. } = fleet;
         Self {
@@ -114,7 +114,7 @@ impl Selection {
         }
     }
 
-    pub(super) fn fleet(&self, layout: &Layout) -> FleetRun {
+    pub(in crate::fleet) fn fleet(&self, layout: &Layout) -> FleetRun {
         FleetRun {
             include: self.include.clone(),
             exclude: self.exclude.clone(),
@@ -151,7 +151,7 @@ pub(super) fn program() -> String {
 }
 
 /// Returns the hash of this program. A program that was replaced while it runs is read as it was.
-pub(super) fn binary() -> io::Result<String> {
+pub(in crate::fleet) fn binary() -> io::Result<String> {
     let running = Path::new("/proc/self/exe");
     let path = if running.exists() { running.to_owned() } else { std::env::current_exe()? };
     let mut hasher = blake3::Hasher::new();

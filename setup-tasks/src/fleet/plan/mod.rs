@@ -12,7 +12,8 @@ use std::time::SystemTime;
 pub use error::PlanError;
 
 use self::comparison::differences;
-use self::file::{Contents, PlannedObject, PlannedTask, Selection};
+use self::file::{Contents, PlannedObject, PlannedTask};
+pub(super) use self::file::{Selection, binary};
 use super::{FleetReport, FleetRun};
 use crate::layout::Layout;
 use crate::report::TaskStatus;

@@ -25,6 +25,7 @@ impl AnyObject {
     pub fn type_name(&self) -> &'static str {}
     pub fn is_retired(&self) -> bool {}
     pub fn groups(&self) -> impl Iterator<Item = &str> {}
+    pub fn host(&self) -> Option<&str> {}
     pub fn stamp_subdir(&self) -> &str {}
     pub fn task_names(&self) -> Vec<&'static str> {}
     pub fn readonly(&self) -> bool {}
@@ -80,6 +81,8 @@ pub struct Config {
     pub state_dir: PathBuf,
     pub log_dir: PathBuf,
     pub store: String,
+    pub placement: BTreeMap<String, String>,
+    pub shared_files: bool,
     pub dry_run: bool,
     pub verify: bool,
     pub durable_stamps: bool,
@@ -284,6 +287,13 @@ impl Layout {
     ) -> Result<Vec<Orphan>, FleetError> {}
 }
 impl Layout {
+    pub async fn remote_logs(
+        &self,
+        object: &str,
+        task: Option<&str>,
+    ) -> Result<Vec<RemoteLog>, FleetError> {}
+}
+impl Layout {
     pub fn activities(&self) -> Snapshot {}
 }
 impl Layout {
@@ -293,6 +303,7 @@ impl Layout {
     pub fn is_dry_run(&self) -> bool {}
     pub fn injector(&self) -> &Injector {}
     pub fn store(&self) -> &dyn StampStore {}
+    pub fn hosts(&self) -> Option<&Arc<dyn Hosts>> {}
     pub fn run_id(&self) -> RunId {}
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + 'static) -> Listening {}
     pub fn events(&self) -> EventStream {}
@@ -318,6 +329,9 @@ impl Layout {
 }
 impl Layout {
     pub fn run(&self) -> FleetRun {}
+}
+impl Layout {
+    pub fn version(&self, program: &str) -> std::io::Result<Version> {}
 }
 impl std::fmt::Debug for Layout {}
 
@@ -849,6 +863,12 @@ impl ConfigError {
     pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
+// setup_tasks::config::chosen_host
+pub fn chosen_host() -> Option<String> {}
+
+// setup_tasks::config::use_host
+pub fn use_host(name: impl Into<String>) {}
+
 // setup_tasks::config::use_store
 pub fn use_store(address: impl Into<String>) {}
 
@@ -944,6 +964,220 @@ pub trait SystemDependency: Send + Sync + 'static {
 }
 impl<D: SystemDependency + ?Sized> SystemDependency for Arc<D> {}
 
+// setup_tasks::dispatch::Answer
+pub type Answer<'a, T> = MaybeReady<'a, Result<T, DispatchError>>;
+
+// setup_tasks::dispatch::Dispatch
+pub trait Dispatch: fmt::Debug + Send + Sync + 'static {
+    fn next(&self, ended: Option<Ended>) -> Answer<'_, Next>;
+    fn end(&self, ended: Ended) -> Answer<'_, ()>;
+    fn put_aside(&self, _object: &str, _holder: &str) {}
+    fn take_up(&self, _object: &str) {}
+    fn permission<'a>(&'a self, _object: &'a str) -> Answer<'a, Permission> {}
+    fn close(&self) {}
+    fn stop(&self) -> Option<Stop> {}
+    fn stop_at_once(&self) -> Option<Stop> {}
+    fn wants_results(&self) -> bool {}
+}
+
+// setup_tasks::dispatch::DispatchError
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DispatchError {
+    Service { source: Arc<dyn Error + Send + Sync> },
+}
+impl DispatchError {
+    pub fn service(source: impl Error + Send + Sync + 'static) -> Self {}
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
+}
+
+// setup_tasks::dispatch::EndState
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EndState {
+    Done,
+    Failed,
+    Stopped,
+    Lost,
+}
+
+// setup_tasks::dispatch::Ended
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Ended {
+    pub object: usize,
+    pub state: EndState,
+    pub result: Option<String>,
+}
+
+// setup_tasks::dispatch::Hosts
+pub trait Hosts: fmt::Debug + Send + Sync + 'static {
+    fn here(&self) -> String;
+    fn workers(&self) -> Answer<'_, Vec<WorkerEntry>>;
+    fn join<'a>(&'a self, version: &'a Version, jobs: usize) -> Answer<'a, ()>;
+    fn leave(&self) -> Answer<'_, ()>;
+    fn begin(&self, run: NewRun) -> Answer<'_, u64>;
+    fn runs(&self) -> Answer<'_, Vec<RunEntry>>;
+    fn queue(
+        &self,
+        run: u64,
+        subdirs: Vec<String>,
+        only_here: bool,
+    ) -> Answer<'_, Arc<dyn Dispatch>>;
+    fn stop(&self, run: u64, at_once: bool) -> Answer<'_, ()>;
+    fn publish(&self, run: u64, events: Vec<String>) -> Answer<'_, ()>;
+    fn progress(&self, run: u64, after: u64) -> Answer<'_, Option<RunProgress>>;
+    fn results(&self, run: u64) -> Answer<'_, Vec<RunResult>>;
+    fn bindings(&self) -> Answer<'_, HashMap<String, String>>;
+    fn bind<'a>(&'a self, subdir: &'a str) -> Answer<'a, ()>;
+    fn ask<'a>(&'a self, host: &'a str, question: String) -> Answer<'a, Option<String>>;
+    fn questions(&self) -> Answer<'_, Vec<Question>>;
+    fn answer(&self, question: u64, answer: String) -> Answer<'_, ()>;
+    fn changed(&self) -> Answer<'_, ()>;
+}
+
+// setup_tasks::dispatch::NewRun
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct NewRun {
+    pub version: Version,
+    pub options: String,
+    pub objects: Vec<QueuedObject>,
+    pub takes_part: bool,
+    pub fail_fast: bool,
+    pub batch: Option<(usize, usize)>,
+}
+
+// setup_tasks::dispatch::Next
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Next {
+    Run(usize),
+    End,
+}
+
+// setup_tasks::dispatch::Permission
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Permission {
+    Here,
+    Elsewhere { host: String, is_awaited: bool },
+    Failed { host: String },
+}
+
+// setup_tasks::dispatch::Question
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Question {
+    pub number: u64,
+    pub question: String,
+}
+
+// setup_tasks::dispatch::QueuedObject
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct QueuedObject {
+    pub id: String,
+    pub subdir: String,
+    pub waits_for: usize,
+    pub dependents: Vec<usize>,
+    pub host: Option<String>,
+}
+
+// setup_tasks::dispatch::RunEntry
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunEntry {
+    pub number: u64,
+    pub began: Option<SystemTime>,
+    pub ended: Option<SystemTime>,
+    pub starter: String,
+    pub version: Version,
+    pub options: String,
+    pub objects: usize,
+    pub finished: usize,
+    pub failed: usize,
+    pub running: usize,
+    pub stop: StopRequest,
+}
+
+// setup_tasks::dispatch::RunEvent
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunEvent {
+    pub number: u64,
+    pub worker: String,
+    pub event: String,
+}
+
+// setup_tasks::dispatch::RunProgress
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunProgress {
+    pub run: RunEntry,
+    pub events: Vec<RunEvent>,
+}
+
+// setup_tasks::dispatch::RunResult
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunResult {
+    pub object: String,
+    pub state: Option<EndState>,
+    pub host: Option<String>,
+    pub worker: Option<String>,
+    pub result: Option<String>,
+}
+
+// setup_tasks::dispatch::RunningObject
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct RunningObject {
+    pub run: u64,
+    pub object: String,
+    pub task: Option<String>,
+    pub waits_for: Option<String>,
+}
+
+// setup_tasks::dispatch::StopRequest
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum StopRequest {
+    None,
+    AfterTasks,
+    AtOnce,
+}
+
+// setup_tasks::dispatch::Version
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Version {
+    pub program: String,
+    pub binary: String,
+    pub layout: String,
+}
+impl Version {
+    pub fn new(
+        program: impl Into<String>,
+        binary: impl Into<String>,
+        layout: impl Into<String>,
+    ) -> Self {}
+    pub fn fits(&self, other: &Self) -> bool {}
+}
+impl fmt::Display for Version {}
+
+// setup_tasks::dispatch::WorkerEntry
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct WorkerEntry {
+    pub host: String,
+    pub process: String,
+    pub version: Version,
+    pub jobs: usize,
+    pub since: Option<SystemTime>,
+    pub runs: Vec<RunningObject>,
+}
+
 // setup_tasks::error::Excerpt
 // with private fields
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -975,6 +1209,7 @@ pub struct Event {
     pub object: Arc<str>,
     pub task: &'static str,
     pub description: Cow<'static, str>,
+    pub worker: Option<Arc<str>>,
     pub kind: EventKind,
 }
 impl Event {
@@ -984,6 +1219,8 @@ impl Event {
         description: impl Into<Cow<'static, str>>,
         kind: EventKind,
     ) -> Self {}
+    #[must_use]
+    pub fn of_worker(mut self, host: &str) -> Self {}
 }
 
 // setup_tasks::event::EventKey
@@ -998,7 +1235,7 @@ impl EventKey {
 impl<T> From<InjectionKey<T>> for EventKey {}
 
 // setup_tasks::event::EventKind
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum EventKind {
     TaskShouldRun { reason: Reason },
@@ -1081,6 +1318,8 @@ impl IntoFuture for FleetDown {
 pub enum FleetError {
     Pattern { pattern: String, problem: String },
     Stamp(StampError),
+    Dispatch(DispatchError),
+    Workers(WorkersError),
     Excluded { object: String, dependent: String },
     Dependencies { source: Box<RunError> },
     Nothing { what: &'static str, wanted: String, help: String },
@@ -1131,6 +1370,9 @@ impl fmt::Display for FleetReport {}
 #[must_use = "a fleet does nothing until it is awaited"]
 pub struct FleetRun {}
 impl FleetRun {
+    pub async fn begin_on_workers(self, program: &str) -> Result<SharedRun, FleetError> {}
+}
+impl FleetRun {
     pub async fn plan(self) -> Result<FleetPlan, PlanError> {}
 }
 impl FleetRun {
@@ -1155,11 +1397,22 @@ impl FleetRun {
     pub fn force_all(mut self) -> Self {}
     pub fn only_forced(mut self) -> Self {}
     pub fn stop_when(mut self, stop: Stop) -> Self {}
+    pub fn here(mut self) -> Self {}
+    pub fn dispatched_by(mut self, dispatch: impl Dispatch) -> Self {}
     pub fn objects(&self) -> Result<Vec<AnyObject>, FleetError> {}
 }
 impl IntoFuture for FleetRun {
     type Output = Result<FleetReport, FleetError>;
     type IntoFuture = BoxFuture<'static, Self::Output>;
+}
+
+// setup_tasks::fleet::MissingHost
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissingHost {
+    pub host: String,
+    pub object: String,
+    pub objects: usize,
 }
 
 // setup_tasks::fleet::ObjectResult
@@ -1174,6 +1427,7 @@ pub struct ObjectResult {
     pub up_to_date: usize,
     pub error: Option<SharedError>,
     pub path: Vec<String>,
+    pub worker: Option<String>,
     pub duration: Duration,
 }
 impl ObjectResult {
@@ -1225,6 +1479,36 @@ impl PlanError {
     pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
+// setup_tasks::fleet::RemoteLog
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct RemoteLog {
+    pub host: String,
+    pub task: String,
+    pub began: SystemTime,
+    pub attempt: u32,
+    pub detached: bool,
+    pub path: String,
+    pub left_out: u64,
+    pub text: String,
+}
+
+// setup_tasks::fleet::SharedRun
+// with private fields
+#[derive(Debug)]
+pub struct SharedRun {}
+impl SharedRun {
+    pub async fn find(
+        layout: &Layout,
+        number: u64,
+        program: &str,
+    ) -> Result<Self, FleetError> {}
+    pub fn number(&self) -> u64 {}
+    pub fn missing(&self) -> &[MissingHost] {}
+    pub async fn follow(&self, stop: &Stop) -> Result<FleetReport, FleetError> {}
+    pub async fn stop_at_once(&self) -> Result<(), FleetError> {}
+}
+
 // setup_tasks::fleet::Stop
 // with private fields
 #[derive(Clone, Debug, Default)]
@@ -1234,6 +1518,48 @@ impl Stop {
     pub fn request(&self) {}
     pub fn is_requested(&self) -> bool {}
     pub async fn requested(&self) {}
+}
+
+// setup_tasks::fleet::Worker
+// with private fields
+#[derive(Debug)]
+#[must_use = "a worker does nothing until it is run"]
+pub struct Worker {}
+impl Worker {
+    pub fn new(layout: &Layout, program: &str) -> Self {}
+    pub fn jobs(mut self, jobs: usize) -> Self {}
+    pub async fn run(
+        self,
+        mut tell: impl FnMut(WorkerNews<'_>),
+    ) -> Result<(), FleetError> {}
+}
+
+// setup_tasks::fleet::WorkerNews
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WorkerNews<'n> {
+    Ready { host: String, version: &'n Version },
+    Began { run: &'n RunEntry, what: String },
+    Refused { run: &'n RunEntry, own: &'n Version },
+    Ended { number: u64, result: Result<FleetReport, FleetError> },
+}
+
+// setup_tasks::fleet::WorkersError
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkersError {
+    NotShared,
+    OtherVersion { host: String, theirs: Box<Version>, own: Box<Version> },
+    NoRun { number: u64 },
+    OtherRun { number: u64, theirs: Box<Version>, own: Box<Version> },
+    Options { number: u64 },
+    Stopped { number: u64 },
+    Placement { pattern: String, problem: String },
+    Binary { source: io::Error },
+    Service(DispatchError),
+}
+impl WorkersError {
+    pub fn help(&self) -> Option<Cow<'_, str>> {}
 }
 
 // setup_tasks::fs::WholeFile
@@ -1364,6 +1690,7 @@ impl<'l, T: SetupTasks> ObjectBuilder<'l, T> {
     pub fn id(mut self, id: impl Into<String>) -> Self {}
     pub fn readonly(mut self, readonly: bool) -> Self {}
     pub fn group(mut self, name: impl Into<Arc<str>>) -> Self {}
+    pub fn on(mut self, host: impl Into<Arc<str>>) -> Self {}
     pub fn under(mut self, injector: &Injector) -> Self {}
     pub fn depends_on(mut self, dependency: Dependency) -> Self {}
     pub fn formerly(mut self, name: impl Into<String>) -> Self {}
@@ -1688,7 +2015,7 @@ pub enum Decision {
 
 // setup_tasks::run::FileChange
 // with private fields
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FileChange {
     pub path: String,
@@ -1784,6 +2111,9 @@ pub enum RunError {
         description: String,
         source: SharedError,
     },
+    Elsewhere { object: String, host: String },
+    FailedElsewhere { object: String, host: String },
+    Dispatch(DispatchError),
     Retired { object: String },
     DependsOnRetired { object: String, other: String, task: &'static str },
     Needed { object: String, dependent: String, why: &'static str },
@@ -1870,7 +2200,7 @@ pub enum TaskStatus {
 }
 
 // setup_tasks::run::Undecided
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Undecided {
     pub until: String,
@@ -2079,6 +2409,8 @@ impl std::fmt::Display for RunId {}
 pub struct SharedStore {}
 impl SharedStore {
     pub fn new(stamps: impl StampStore, leases: impl Leases) -> Self {}
+    #[must_use]
+    pub fn hosts(mut self, hosts: impl Hosts) -> Self {}
 }
 impl fmt::Debug for SharedStore {}
 
