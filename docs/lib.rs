@@ -43,6 +43,7 @@ pages! {
     results = "how-to/results.md";
     contexts = "how-to/contexts.md";
     secrets = "how-to/secrets.md";
+    testing = "how-to/testing.md";
     configuring = "how-to/configuring.md";
     keys = "keys.md";
     rules = "rules.md";

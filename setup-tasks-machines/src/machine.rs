@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::io::{PipeReader, PipeWriter};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use crate::command::MachineCommand;
 use crate::connection::Connection;
 use crate::error::MachineError;
 use crate::session::Session;
-use crate::transport::{Ssh, Transport};
+use crate::transport::{InProcess, Ssh, Transport};
 
 /// The environment variable that names the binary of the agent.
 const AGENT: &str = "SETUP_TASKS_AGENT";
@@ -77,6 +78,12 @@ impl Machine {
     pub fn exec<W: Into<String>>(command: impl IntoIterator<Item = W>) -> Self {
         let command: Vec<String> = command.into_iter().map(Into::into).collect();
         Self::new(command.join(" "), Transport::Exec(command))
+    }
+
+    /// Returns a machine whose agent is a function of this process, which serves a connection without a hello. Tests use this.
+    #[doc(hidden)]
+    pub fn served_by(name: impl Into<String>, serve: impl Fn(PipeReader, PipeWriter) + Send + Sync + 'static) -> Self {
+        Self::new(name.into(), Transport::InProcess(InProcess::new(Arc::new(serve))))
     }
 
     fn new(name: String, transport: Transport) -> Self {

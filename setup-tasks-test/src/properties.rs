@@ -2,10 +2,11 @@
 
 use std::fmt::Write as _;
 
-use setup_tasks::error::explain;
 use setup_tasks::fleet::{FleetError, FleetReport};
 use setup_tasks::run::TaskStatus;
 use setup_tasks::{Layout, Reason};
+
+use crate::claims::TasksOfReport;
 
 /// A property that a layout does not have.
 #[derive(Debug, thiserror::Error)]
@@ -17,7 +18,7 @@ pub enum PropertyError {
     /// A run failed.
     #[error("the {run} run failed:{problems}")]
     Failed {
-        /// `first` or `second`.
+        /// `first`, `second` or `last`.
         run: &'static str,
         /// The errors, one line per object.
         problems: String,
@@ -27,6 +28,12 @@ pub enum PropertyError {
     Changed {
         /// The tasks with the reasons for which they ran, one line per task.
         tasks: String,
+    },
+    /// Tasks failed alone.
+    #[error("these tasks failed alone:{problems}")]
+    NotAlone {
+        /// The errors, one line per task.
+        problems: String,
     },
 }
 
@@ -79,15 +86,10 @@ pub async fn second_run_changes_nothing(layout: &Layout) -> Result<(), PropertyE
     if tasks.is_empty() { Ok(()) } else { Err(PropertyError::Changed { tasks }) }
 }
 
-fn succeeded(run: &'static str, report: &FleetReport) -> Result<(), PropertyError> {
+pub(crate) fn succeeded(run: &'static str, report: &FleetReport) -> Result<(), PropertyError> {
     if report.is_success() {
         return Ok(());
     }
-    let mut problems = String::new();
-    for result in &report.objects {
-        if let Some(error) = &result.error {
-            let _ = write!(problems, "\n  {}: {}", result.object, explain(error.get().as_ref()));
-        }
-    }
+    let problems = report.failures().iter().map(|failure| format!("\n  {failure}")).collect();
     Err(PropertyError::Failed { run, problems })
 }

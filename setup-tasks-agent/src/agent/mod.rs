@@ -79,6 +79,21 @@ fn serve_standard_streams(nonce: Nonce, prefix: &[&str]) -> io::Result<()> {
     serve(io::stdin(), io::stdout(), far, Options { nonce, hash, guardian: Some(guardian) })
 }
 
+/// Serves a connection whose controller is in this process, and knows the agent. Nothing can guard its changes.
+///
+/// # Errors
+///
+/// As for [`serve`].
+#[doc(hidden)]
+pub fn serve_without_hello(
+    input: impl Read + Send + 'static,
+    output: impl Write + Send + 'static,
+    far: Far,
+) -> io::Result<()> {
+    panics::install();
+    connection::serve(input, output, far.into_base(), None)
+}
+
 /// Serves a connection until its input ends. Then it ends all programs, and waits for the change that it is making.
 ///
 /// # Errors

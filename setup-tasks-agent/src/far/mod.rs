@@ -106,6 +106,13 @@ impl Far {
         Ok(base(facts)?.for_call(Cancel::default(), None))
     }
 
+    /// Returns the same machine for another connection.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn for_another_connection(&self) -> Self {
+        self.base.for_call(Cancel::default(), None)
+    }
+
     /// Returns the parts that all calls share.
     pub(crate) fn into_base(self) -> Arc<Base> {
         self.base

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::error::MachineError;
 use crate::machine::Settings;
-use crate::transport::{Channel, Sharing};
+use crate::transport::{Channel, Sharing, Transport};
 
 /// The time without any answer after which a machine is given up, besides the time for the connection.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -45,6 +45,10 @@ enum Attempt {
 /// Starts the agent on a machine.
 pub(crate) async fn start(settings: &Settings) -> Result<Greeted, MachineError> {
     settings.check()?;
+    if let Transport::InProcess(_) = settings.transport() {
+        let channel = settings.transport().open_in_process(settings.name())?;
+        return Ok(Greeted { channel, rest: Vec::new() });
+    }
     let agents = settings.agents()?;
     let no_binary = || MachineError::NoBinary { machine: settings.name().to_owned() };
     let mut binary = agents.first().ok_or_else(no_binary)?;

@@ -1,5 +1,6 @@
 //! Ways to reach a machine, and the channel to a program that runs there.
 
+mod in_process;
 mod runtime_dir;
 mod ssh;
 
@@ -14,6 +15,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use crate::error::MachineError;
+pub(crate) use in_process::InProcess;
 pub(crate) use ssh::Ssh;
 
 /// The greatest number of bytes of standard error that are kept.
@@ -28,6 +30,8 @@ pub(crate) enum Transport {
     Local,
     /// A command that runs another command within a container or another root directory.
     Exec(Vec<String>),
+    /// An agent in this process.
+    InProcess(InProcess),
 }
 
 /// The attempt to open a channel.
@@ -63,6 +67,7 @@ impl Transport {
             Self::Ssh(ssh) => ssh.command(argv, sharing).await?,
             Self::Local => (command(argv), false),
             Self::Exec(prefix) => (command(&[prefix, argv].concat()), false),
+            Self::InProcess(_) => return self.open_in_process(machine),
         };
         let program = command.as_std().get_program().display().to_string();
         spawn(&mut command, is_reused).map_err(|source| MachineError::Start {
@@ -72,11 +77,24 @@ impl Transport {
         })
     }
 
+    /// Opens the channel to an agent in this process, which has begun already.
+    pub(crate) fn open_in_process(&self, machine: &str) -> Result<Channel, MachineError> {
+        let opened = match self {
+            Self::InProcess(agent) => agent.open(),
+            _ => Err(io::ErrorKind::Unsupported.into()),
+        };
+        opened.map_err(|source| MachineError::Start {
+            machine: machine.to_owned(),
+            program: "cat".to_owned(),
+            source: Arc::new(source),
+        })
+    }
+
     /// Returns whether an exit code is that of the way itself, and not of the program on the machine.
     pub(crate) fn failed_with(&self, code: Option<i32>) -> bool {
         match self {
             Self::Ssh(_) => code == Some(255),
-            Self::Local => matches!(code, Some(126 | 127)),
+            Self::Local | Self::InProcess(_) => matches!(code, Some(126 | 127)),
             // These are the codes of env, nsenter, chroot and docker.
             Self::Exec(_) => matches!(code, Some(1 | 125..=127 | 255)),
         }
@@ -84,7 +102,7 @@ impl Transport {
 
     /// Returns whether the connection can be cut while both ends run.
     pub(crate) fn can_be_cut(&self) -> bool {
-        !matches!(self, Self::Local)
+        !matches!(self, Self::Local | Self::InProcess(_))
     }
 }
 

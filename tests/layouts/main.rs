@@ -1,0 +1,6 @@
+//! Tests of the helpers for tests of layouts.
+
+mod claims;
+mod fake;
+mod kills;
+mod layout;
