@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::snapshot;
 
 /// The time at which the clock of a test begins: 2026-01-01 00:00 UTC.
-const BEGIN: Duration = Duration::from_secs(1_767_225_600);
+const BEGIN: Duration = Duration::from_hours(490_896);
 
 /// A layout for a test. Its stamps are in memory, its directories are temporary, the test sets its clock, and it records all events. It
 /// derefs to the [`Layout`].

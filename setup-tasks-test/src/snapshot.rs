@@ -1,6 +1,6 @@
 //! Texts for snapshots, without what differs from run to run.
 
-use std::fmt::Display;
+use std::fmt::{Display, Write};
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
@@ -46,7 +46,8 @@ pub(crate) fn event_line(event: &Event) -> String {
             field if field.ends_with("_us") => {}
             field => {
                 let text = if let Value::String(text) = value { text.clone() } else { value.to_string() };
-                details += &format!(" {field}={text}");
+                // Writing to a string does not fail.
+                let _ = write!(details, " {field}={text}");
             }
         }
     }

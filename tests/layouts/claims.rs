@@ -40,15 +40,15 @@ async fn a_claim_about_a_run_shows_what_is_missing_and_what_is_more() -> Result<
     let test = hosts(&["ada", "broken"]);
     let report = test.run().await?;
     assert_ran!(report, ["hosts/ada/mount: never ran", "hosts/ada/banner", "hosts/broken/mount"]);
-    let text = message(|| assert_ran!(report, ["hosts/ada/mount: forced", "hosts/ada/reboot", "hosts/broken/mount"]));
-    expect![[r#"
+    let said = message(|| assert_ran!(report, ["hosts/ada/mount: forced", "hosts/ada/reboot", "hosts/broken/mount"]));
+    expect![[r"
         other tasks ran than expected (- expected, + ran):
           - hosts/ada/mount: forced
           + hosts/ada/mount: never ran
           - hosts/ada/reboot
           + hosts/ada/banner: never ran
-        failed: hosts/broken: `hosts/broken` cannot be brought to ready: task `hosts/broken/banner` (Write the banner) failed; it ran because it had never run: the disk is full"#]]
-    .assert_eq(&text);
+        failed: hosts/broken: `hosts/broken` cannot be brought to ready: task `hosts/broken/banner` (Write the banner) failed; it ran because it had never run: the disk is full"]]
+    .assert_eq(&said);
     Ok(())
 }
 

@@ -102,9 +102,9 @@ async fn the_record_of_events_is_a_text_for_a_snapshot() -> Result<()> {
     "#]]
     .assert_eq(&test.record());
     assert_eq!(test.events().len(), 8, "an event is recorded once");
-    expect![[r#"
+    expect![[r"
         door/paint ran: never ran
         door failed: `door` cannot be brought to ready: task `door/hang` (Hang it) failed; it ran because it had never run: it sticks
-        failed: 1 of 1 object; 1 task ran"#]].assert_eq(&snapshot(report));
+        failed: 1 of 1 object; 1 task ran"]].assert_eq(&snapshot(report));
     Ok(())
 }

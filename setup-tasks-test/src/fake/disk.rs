@@ -34,6 +34,11 @@ impl Disk {
         written.unwrap_or_else(|error| panic!("`{path}` cannot be written on the fake machine: {error}"));
     }
 
+    pub(super) fn create_directory(&self, path: &str) {
+        let created = fs::create_dir_all(self.at(path));
+        created.unwrap_or_else(|error| panic!("`{path}` cannot be created on the fake machine: {error}"));
+    }
+
     pub(super) fn read(&self, path: &str) -> Option<String> {
         fs::read(self.at(path)).ok().map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }

@@ -19,6 +19,25 @@ use disk::Disk;
 use programs::FakePrograms;
 pub use script::{OnCommand, output};
 
+/// The directories of a new machine, besides those of its files.
+const DIRECTORIES: [&str; 16] = [
+    "/etc/apt/sources.list.d",
+    "/etc/cron.d",
+    "/etc/sudoers.d",
+    "/etc/sysctl.d",
+    "/etc/systemd/system",
+    "/home",
+    "/opt",
+    "/root",
+    "/srv",
+    "/tmp",
+    "/usr/local/bin",
+    "/usr/share",
+    "/var/cache",
+    "/var/log",
+    "/var/tmp",
+    "/var/www",
+];
 /// The files of a new machine.
 const FILES: [(&str, &str); 8] = [
     ("/etc/os-release", "ID=debian\nVERSION_ID=\"12\"\nVERSION_CODENAME=bookworm\n"),
@@ -93,6 +112,7 @@ impl FakeMachine {
     pub fn new(name: &str) -> Self {
         let disk = Disk::new();
         FILES.iter().for_each(|(path, text)| disk.write(path, text));
+        DIRECTORIES.iter().for_each(|path| disk.create_directory(path));
         disk.write("/etc/hostname", &format!("{name}\n"));
         let programs = Arc::new(FakePrograms::new(name, disk.clone()));
         let far =
@@ -141,6 +161,15 @@ impl FakeMachine {
     /// If the system cannot write it.
     pub fn write(&self, path: &str, text: &str) {
         self.disk.write(path, text);
+    }
+
+    /// Creates a directory and those above it, such as one that a package brings.
+    ///
+    /// # Panics
+    ///
+    /// If the system cannot create it.
+    pub fn create_directory(&self, path: &str) {
+        self.disk.create_directory(path);
     }
 
     /// Returns the text of a file, or `None` if it does not exist.
