@@ -163,7 +163,7 @@ impl FakeMachine {
         self.disk.write(path, text);
     }
 
-    /// Creates a directory and those above it, such as one that a package brings.
+    /// Creates a directory with its parents, for example a directory of a package.
     ///
     /// # Panics
     ///

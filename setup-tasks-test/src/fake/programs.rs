@@ -39,7 +39,7 @@ impl FakePrograms {
         self.services().install(package.split('=').next().unwrap_or(package));
     }
 
-    /// Returns the output of a simulated program, or `None` if the program is none.
+    /// Returns the output of a simulated program, or `None` for all other programs.
     fn simulated(&self, invocation: &Invocation) -> Option<ProgramOutput> {
         let args: Vec<_> = invocation.args.iter().map(String::as_str).collect();
         let program = invocation.program.rsplit('/').next().unwrap_or_default();
