@@ -23,6 +23,8 @@ pages! {
     templates = "how-to/templates.md";
     commands = "how-to/commands.md";
     machines = "how-to/machines.md";
+    agents = "how-to/agents.md";
+    guarded = "how-to/guarded.md";
     resources = "how-to/resources.md";
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";

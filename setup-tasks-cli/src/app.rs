@@ -14,7 +14,7 @@ use setup_tasks::run::RunError;
 use setup_tasks::{Layout, Result};
 use setup_tasks_telemetry::notify::NotifyError;
 
-use crate::args::{Command, ReviewArgs, RunArgs, WorkersArgs};
+use crate::args::{AgentsCommand, Command, ReviewArgs, RunArgs, WorkersArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
@@ -327,6 +327,14 @@ impl<O: Args + 'static> App<O> {
             Command::Worker { host, jobs } => {
                 host.into_iter().for_each(setup_tasks::config::use_host);
                 commands::worker::worker(&build()?, jobs, &titled).await?
+            }
+            Command::Agents { command: AgentsCommand::Build { architectures } } => {
+                commands::agents::build(&architectures)?
+            }
+            Command::Agents { command: AgentsCommand::List { json } } => {
+                // The layout has the configuration.
+                drop(look()?);
+                commands::agents::list(json)?
             }
             Command::Check { json } => commands::check::check(&look()?, json).await?,
             Command::Completions { shell } => {

@@ -131,6 +131,11 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "N")]
         jobs: Option<NonZeroUsize>,
     },
+    /// Build the agents for machines, or list them
+    Agents {
+        #[command(subcommand)]
+        command: AgentsCommand,
+    },
     /// Look for mistakes in objects, tasks and templates without running anything
     Check {
         /// Print JSON
@@ -151,6 +156,22 @@ pub(crate) enum Command {
 }
 
 /// The objects and tasks of a run, and how it runs.
+#[derive(Subcommand)]
+pub(crate) enum AgentsCommand {
+    /// Build the small agent, which then replaces this program on machines
+    Build {
+        /// Build for these architectures, such as `aarch64`, instead of that of this system
+        #[arg(value_name = "ARCHITECTURE")]
+        architectures: Vec<String>,
+    },
+    /// List the agents that were built, and those of the configuration
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
 #[derive(Args, Clone, Debug, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is an independent option")]
 pub(crate) struct RunArgs {

@@ -129,7 +129,7 @@ impl MachineCommand {
         let command = log.text().to_owned();
         let limit = self.timeout;
         let stdin = self.stdin.take();
-        let mut call = self.machine.session().await?.call(Call::Run(self.spec(stdin.is_some()))).await?;
+        let mut call = self.machine.session()?.call(Call::Run(self.spec(stdin.is_some()))).await?;
         let exit = exchange(&mut call, &mut log, stdin.as_deref().unwrap_or_default(), &command, limit).await?;
         Ok(Ran { command, exit, log })
     }

@@ -1,25 +1,24 @@
 //! The connections of this process: machines with equal settings share one.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::runtime;
-use tokio::sync;
 
-use crate::bootstrap;
 use crate::error::MachineError;
 use crate::machine::{Route, Settings};
 use crate::session::Session;
+use crate::transport::Sharing;
 
 /// A connection, which is opened when it is first needed, and again after its loss.
 #[derive(Default)]
-pub(crate) struct Connection(sync::Mutex<State>);
+pub(crate) struct Connection(Mutex<Option<Session>>);
 
-#[derive(Default)]
-struct State {
-    session: Option<Session>,
-    /// The error of the last attempt to connect.
-    error: Option<MachineError>,
+/// A session, and whether it was there before.
+pub(crate) struct Joined {
+    pub(crate) session: Session,
+    /// Whether an earlier use opened it. It can be lost without a sign of it so far.
+    pub(crate) is_old: bool,
 }
 
 /// A connection belongs to the runtime whose tasks serve it.
@@ -43,24 +42,23 @@ impl Connection {
         connection
     }
 
-    /// Returns the open session, or opens one.
-    pub(crate) async fn session(&self, settings: &Settings) -> Result<Session, MachineError> {
-        let waited = self.0.try_lock().is_err();
-        let mut state = self.0.lock().await;
-        if let Some(session) = state.session.as_ref().filter(|session| session.is_open()) {
-            return Ok(session.clone());
+    /// Returns the open session, or opens one. Its calls receive the error if that fails.
+    pub(crate) fn session(&self, settings: &Settings) -> Result<Joined, MachineError> {
+        let mut open = self.open();
+        if let Some(session) = open.as_ref().filter(|session| session.is_open()) {
+            return Ok(Joined { session: session.clone(), is_old: true });
         }
-        // A caller that waited for the attempt of another one receives its error. It does not wait for a second attempt.
-        if waited && let Some(error) = &state.error {
-            return Err(error.clone());
-        }
-        let result = connect(settings).await;
-        (state.session, state.error) = (result.clone().ok(), result.clone().err());
-        result
+        let session = Session::open(settings, Sharing::Shared)?;
+        *open = Some(session.clone());
+        Ok(Joined { session, is_old: false })
     }
-}
 
-async fn connect(settings: &Settings) -> Result<Session, MachineError> {
-    let greeted = bootstrap::start(settings).await?;
-    Session::begin(settings, greeted).await
+    /// Uses another session from now on, or none until the next use.
+    pub(crate) fn replace(&self, session: Option<Session>) {
+        *self.open() = session;
+    }
+
+    fn open(&self) -> MutexGuard<'_, Option<Session>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

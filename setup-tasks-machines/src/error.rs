@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use setup_tasks::error::Excerpt;
 use setup_tasks::error_help;
+use setup_tasks_agent::agent::RELEASE;
 use setup_tasks_agent::protocol::Failure;
+
+use crate::agent::Architecture;
 
 /// A part of the agent's message if /proc is not mounted.
 const NO_PROC: &str = "/proc/self/exe";
@@ -118,6 +121,53 @@ pub enum MachineError {
         /// The error of the system.
         source: Arc<io::Error>,
     },
+    /// A file is not an agent of this release.
+    #[error("`{}` is {}", path.display(), other_release(release.as_deref()))]
+    OtherRelease {
+        /// The path.
+        path: PathBuf,
+        /// The release of the agent, or `None` if it is no agent.
+        release: Option<String>,
+    },
+    /// The agent of the configuration is for another architecture than its key.
+    #[error("the agent `{}` is for {}, but the configuration names it for {wanted}", path.display(), is.unwrap_or("no known architecture"))]
+    OtherArchitecture {
+        /// The path.
+        path: PathBuf,
+        /// Its architecture, if it is a program for Linux.
+        is: Option<&'static str>,
+        /// The architecture of the configuration.
+        wanted: &'static str,
+    },
+    /// An architecture is not known.
+    #[error("`{name}` is not a known architecture")]
+    Architecture {
+        /// The name.
+        name: String,
+    },
+    /// The compiler cannot build for an architecture.
+    #[error("the compiler has no standard library for {architecture}")]
+    NoTarget {
+        /// The architecture.
+        architecture: &'static str,
+        /// The target to install.
+        target: &'static str,
+    },
+    /// Cargo cannot be started.
+    #[error("cannot start Cargo, which builds the agent")]
+    NoCargo {
+        /// The error of the system.
+        source: Arc<io::Error>,
+    },
+    /// Cargo did not build the agent. Its messages are already on the terminal.
+    #[error("Cargo could not build the agent for the target {target}")]
+    Compile {
+        /// The target.
+        target: &'static str,
+    },
+    /// There is no directory for agents that were built.
+    #[error("there is no directory for agents, since neither XDG_CACHE_HOME nor HOME is set")]
+    NoHome,
     /// The agent does not run on the machine.
     #[error("the agent does not run on the machine {machine}: {problem}")]
     Agent {
@@ -147,6 +197,34 @@ pub enum MachineError {
         /// The last lines of the program that connects.
         #[source]
         output: Option<Excerpt>,
+    },
+    /// A guarded change was taken back, since the machine accepted no new connection.
+    #[error("the change was taken back, since the machine {machine} accepted no new connection within {limit:?}")]
+    LockedOut {
+        /// The machine.
+        machine: String,
+        /// The time that the change had.
+        limit: Duration,
+        /// The error of the last attempt to connect.
+        source: Box<MachineError>,
+    },
+    /// A guarded change was not confirmed, and its end is not known.
+    #[error("the machine {machine} accepts no connection after a guarded change, which it takes back by itself")]
+    Unconfirmed {
+        /// The machine.
+        machine: String,
+        /// The error of the last attempt to connect.
+        source: Box<MachineError>,
+    },
+    /// A machine did not answer after a restart.
+    #[error("the machine {machine} did not boot again within {limit:?}")]
+    NotRestarted {
+        /// The machine.
+        machine: String,
+        /// The time that it had.
+        limit: Duration,
+        /// The error of the last attempt to connect, or `None` if it still ran.
+        source: Option<Box<MachineError>>,
     },
     /// The machine cannot do what was requested.
     #[error("the machine {machine}")]
@@ -225,18 +303,46 @@ impl MachineError {
             Self::NoPassword { .. } => "pass it with `sudo_password`, or allow sudo without a password on the machine",
             Self::WrongPassword { .. } => "check the value that is passed to `sudo_password`",
             Self::NoPlace { .. } => "free some space, or mount one of these directories without `noexec`",
-            Self::NoAgent { .. } => {
-                "build the program `setup-tasks-agent` for that system, and name it with `Machine::agent`"
+            Self::NoAgent { system, .. } => return Some(no_agent_help(system)),
+            Self::AgentFile { .. } => "build it with `agents build`, or correct `agents` in the configuration",
+            Self::OtherRelease { .. } => "build it again with `agents build` of this program, or correct its path",
+            Self::OtherArchitecture { wanted, .. } => {
+                return Some(
+                    format!("build it with `agents build {wanted}`, or correct `agents` in the configuration").into(),
+                );
             }
+            Self::Architecture { .. } => {
+                return Some(format!("the architectures are {}", Architecture::names()).into());
+            }
+            Self::NoTarget { target, .. } => {
+                return Some(format!("install it with `rustup target add {target}`").into());
+            }
+            Self::NoCargo { .. } => {
+                "install Rust, or name an agent that was built elsewhere by `agents` in the configuration"
+            }
+            Self::Compile { .. } => {
+                "its messages are above; run the command in the directory of the project's Cargo.toml"
+            }
+            Self::LockedOut { .. } => "correct the change, which would have locked you out; the former state is back",
+            Self::NotRestarted { .. } => "look at the console of the machine, or raise the time with `Reboot::within`",
             Self::NoBinary { .. } => {
                 "call `setup_tasks_machines::serve_as_agent` first in `main`, use `setup_tasks_cli::main`, or name the program \
                  `setup-tasks-agent` with `Machine::agent`"
             }
-            Self::Agent { output: Some(output), .. } if output.as_str().contains("GLIBC") => {
-                "the binary needs a newer C library than the machine has; build it with \
-                 `RUSTFLAGS=-Ctarget-feature=+crt-static` or for a musl target"
+            Self::Agent { problem, output, .. } => {
+                let output = output.as_ref().map_or("", Excerpt::as_str);
+                if output.contains(NO_PROC) {
+                    return Some(MOUNT_PROC.into());
+                }
+                // A missing loader looks like a missing program.
+                let is_missing = problem.contains("code 127")
+                    && ["not found", "No such file"].iter().any(|text| output.contains(text));
+                if !output.contains("GLIBC") && !is_missing {
+                    return None;
+                }
+                "the binary needs another C library than the machine has; build a static agent with `agents build`, or this \
+                 program with `RUSTFLAGS=-Ctarget-feature=+crt-static` or for a musl target"
             }
-            Self::Agent { output: Some(output), .. } if output.as_str().contains(NO_PROC) => MOUNT_PROC,
             Self::NotThere { .. } => {
                 "let the object depend on the task that creates the machine, with `#[depends_on(…)]`"
             }
@@ -246,9 +352,45 @@ impl MachineError {
         Some(help.into())
     }
 
+    /// Returns whether the connection was lost, and not the machine refused something.
+    pub(crate) fn is_lost(&self) -> bool {
+        matches!(self, Self::Lost { .. })
+    }
+
+    /// Returns whether a server is starting or has no place for now, so that another try can help.
+    pub(crate) fn is_passing(&self) -> bool {
+        let Self::Connect { output: Some(output), .. } = self else { return false };
+        let passing = [
+            "Connection refused",
+            "Connection reset by",
+            "Connection closed by remote host",
+            "kex_exchange_identification",
+        ];
+        passing.iter().any(|text| output.as_str().contains(text))
+    }
+
     /// Returns whether the user named in the settings is the cause, so that another try cannot help.
     pub(crate) fn concerns_rights(&self) -> bool {
         matches!(self, Self::Become { .. } | Self::NoPassword { .. } | Self::WrongPassword { .. })
+    }
+}
+
+/// Returns the description of a file that is not an agent of this release.
+fn other_release(release: Option<&str>) -> String {
+    match release {
+        Some(release) => format!("an agent of the release {release}, and this program is of the release {RELEASE}"),
+        None => "not an agent of setup-tasks".to_owned(),
+    }
+}
+
+/// Returns advice for a system without an agent.
+fn no_agent_help(system: &str) -> Cow<'static, str> {
+    match system.strip_prefix("Linux ").and_then(Architecture::named) {
+        Some(Architecture { name, .. }) => format!(
+            "build one with `agents build {name}`, or name one by `agents = {{ {name} = \"…\" }}` in the configuration"
+        )
+        .into(),
+        None => "agents run on Linux only".into(),
     }
 }
 

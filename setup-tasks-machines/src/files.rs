@@ -41,7 +41,7 @@ impl Machine {
         mut put: impl FnMut(&[u8]) -> Result<(), MachineError>,
     ) -> Result<(), MachineError> {
         let target = FileTarget { root: None, path: ByteBuf::from(path.as_os_str().as_bytes()) };
-        let mut call = self.session().await?.call(Call::Get(target)).await?;
+        let mut call = self.session()?.call(Call::Get(target)).await?;
         match call.receive(&mut put).await? {
             Answer::Stat(None) => {
                 let (machine, path) = (self.name().to_owned(), path.display().to_string());

@@ -21,12 +21,12 @@ const MAX_CONTENT: u64 = 1 << 20;
 /// The root of a machine. No symbolic link leads out of it.
 impl Filesystem for Machine {
     async fn read(&self, _cx: &TaskContext, path: &Path) -> Result<Option<Vec<u8>>> {
-        read(&self.session().await?, &target(path)?).await
+        read(&self.session()?, &target(path)?).await
     }
 
     async fn stat(&self, _cx: &TaskContext, path: &Path) -> Result<Option<FileStat>> {
         let call = Call::Stat { target: target(path)?, hash: false };
-        let reply = self.session().await?.call(call).await?.answer().await?;
+        let reply = self.session()?.call(call).await?.answer().await?;
         Ok(match reply {
             Reply::Stat(Some(stat)) => Some(described(&stat)),
             _ => None,
@@ -48,18 +48,18 @@ impl Filesystem for Machine {
             owner: attributes.owner.clone(),
             group: attributes.group.clone(),
         };
-        let mut call = self.session().await?.call(Call::Put(put)).await?;
+        let mut call = self.session()?.call(Call::Put(put)).await?;
         Ok(call.transfer(&mut &*content).await? == Reply::Changed(true))
     }
 
     async fn symlink(&self, _cx: &TaskContext, path: &Path, to: &Path) -> Result<bool> {
         let call = Call::Symlink { target: target(path)?, to: bytes(to.as_os_str()) };
-        Ok(self.session().await?.call(call).await?.answer().await? == Reply::Changed(true))
+        Ok(self.session()?.call(call).await?.answer().await? == Reply::Changed(true))
     }
 
     async fn remove(&self, _cx: &TaskContext, path: &Path) -> Result<bool> {
         let call = Call::Remove(target(path)?);
-        Ok(self.session().await?.call(call).await?.answer().await? == Reply::Changed(true))
+        Ok(self.session()?.call(call).await?.answer().await? == Reply::Changed(true))
     }
 
     fn question(&self, _cx: &TaskContext, files: &[ExpectedFile]) -> Option<Question> {

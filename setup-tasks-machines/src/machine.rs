@@ -10,15 +10,12 @@ use std::time::Duration;
 use setup_tasks::{Secret, TaskContext};
 use setup_tasks_agent::protocol::{Begin, Facts};
 
-use crate::agent::AgentBinary;
+use crate::agent::Agents;
 use crate::command::MachineCommand;
-use crate::connection::Connection;
+use crate::connection::{Connection, Joined};
 use crate::error::MachineError;
 use crate::session::Session;
 use crate::transport::{InProcess, Ssh, Transport};
-
-/// The environment variable that names the binary of the agent.
-const AGENT: &str = "SETUP_TASKS_AGENT";
 
 /// A machine. Clones share one connection, which is opened when it is first needed.
 ///
@@ -176,7 +173,11 @@ impl Machine {
 
     /// Returns facts about the machine. They come with the connection.
     pub async fn facts(&self) -> Result<Arc<Facts>, MachineError> {
-        Ok(self.session().await?.facts())
+        let Joined { session, is_old } = self.join()?;
+        match session.facts().await {
+            Err(error) if is_old && error.is_lost() => self.join()?.session.facts().await,
+            facts => facts,
+        }
     }
 
     /// Returns a command that runs on the machine as a part of the task.
@@ -185,14 +186,27 @@ impl Machine {
     }
 
     /// Returns the open session, or opens one.
-    pub(crate) async fn session(&self) -> Result<Session, MachineError> {
-        let settings = &self.shared.settings;
+    pub(crate) fn session(&self) -> Result<Session, MachineError> {
+        Ok(self.join()?.session)
+    }
+
+    /// Returns the open session, or opens one, and whether it was open before.
+    pub(crate) fn join(&self) -> Result<Joined, MachineError> {
         if !self.exists() {
             return Err(MachineError::NotThere { machine: self.name().to_owned() });
         }
-        let connection = Connection::of(&settings.route);
+        self.connection().session(&self.shared.settings)
+    }
+
+    /// Returns the connection, and keeps it for further uses.
+    pub(crate) fn connection(&self) -> Arc<Connection> {
+        let connection = Connection::of(&self.shared.settings.route);
         *self.shared.connection.lock().unwrap_or_else(PoisonError::into_inner) = Some(connection.clone());
-        connection.session(settings).await
+        connection
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.shared.settings
     }
 
     fn with(self, change: impl FnOnce(&mut Settings)) -> Self {
@@ -259,11 +273,9 @@ impl Settings {
         }
     }
 
-    /// Returns the binaries of the agent, the most likely one first.
-    pub(crate) fn agents(&self) -> Result<Vec<AgentBinary>, MachineError> {
-        let named = std::env::var_os(AGENT).map(PathBuf::from);
-        let named = self.route.agents.iter().cloned().chain(named).map(|path| AgentBinary::read(&path));
-        named.chain(AgentBinary::own()).collect()
+    /// Returns the agents for the machine.
+    pub(crate) fn agents(&self) -> Result<Agents, MachineError> {
+        Agents::of(&self.route.agents)
     }
 
     /// Checks the name of the other user.

@@ -91,6 +91,9 @@ pub struct Config {
     /// The commands and web addresses that the command line notifies at the end of a run that failed or changed something. Default:
     /// none. An environment variable contains one per line.
     pub notify: Vec<String>,
+    /// Binaries of the agent for machines, by architecture, such as `{ aarch64 = "agents/aarch64" }`. They take precedence over
+    /// those that `agents build` made. They count for all layouts of the process. Default: none.
+    pub agents: BTreeMap<String, PathBuf>,
 }
 
 impl Default for Config {
@@ -110,6 +113,7 @@ impl Default for Config {
             log_limit_kib: 16 * 1024,
             output_limit_kib: 16 * 1024,
             notify: Vec::new(),
+            agents: BTreeMap::new(),
         }
     }
 }

@@ -64,6 +64,7 @@
 extern crate self as setup_tasks;
 
 pub mod activity;
+mod agents;
 mod assembly;
 pub mod command;
 pub mod config;

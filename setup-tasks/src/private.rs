@@ -11,6 +11,7 @@ pub use std::string::String;
 pub use std::vec::Vec;
 pub use std::{format, module_path};
 
+pub use crate::agents::{AgentFile, AgentTool, configured as configured_agents, directory as agents_directory};
 pub use crate::command::RunnerType;
 pub use crate::depends::{AnyModel, IntoRelatives, Related, Relatives, SystemDependency};
 pub use crate::error::{HelpOf, IntoHelp};

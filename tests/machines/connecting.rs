@@ -203,10 +203,16 @@ async fn a_program_without_an_agent_has_advice() {
     );
     // A program for another architecture.
     let other = tempfile::NamedTempFile::new().unwrap();
-    let mut header = vec![0; 64];
-    header[..4].copy_from_slice(b"\x7fELF");
-    header[18] = 0xb7;
-    std::fs::write(other.path(), header).unwrap();
+    let mut program = vec![0; 128];
+    program[..6].copy_from_slice(b"\x7fELF\x02\x01");
+    (program[18], program[32], program[54], program[56]) = (0xb7, 64, 56, 1);
+    program[96] = 0xff;
+    program.extend_from_slice(setup_tasks_agent::agent::RELEASE_LINE.as_bytes());
+    // The only segment reaches to the end.
+    program[72..80].copy_from_slice(&0_u64.to_le_bytes());
+    let length = u64::try_from(program.len()).unwrap();
+    program[96..104].copy_from_slice(&length.to_le_bytes());
+    std::fs::write(other.path(), program).unwrap();
     let error = failure(&web.agent(other.path())).await;
     assert!(error.starts_with("there is no agent for the machine web, a system of type Linux "), "{error}");
     assert_eq!(host.run("ls .cache/setup-tasks-agent").unwrap(), "");

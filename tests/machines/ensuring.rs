@@ -308,7 +308,7 @@ async fn large_content_is_transferred_only_where_it_differs() {
 #[tokio::test]
 async fn a_second_controller_waits_for_the_first_and_names_it() {
     let Some((network, host, layout, site)) = one_site() else { return };
-    // Another process that has changed something holds the lock until its connection ends.
+    // Another process holds the lock while it changes something.
     let mut first = std::process::Command::new(env!("CARGO_BIN_EXE_runner"))
         .arg(network.ssh_program())
         .args(["web", "hold"])

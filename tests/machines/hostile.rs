@@ -5,7 +5,7 @@ use std::io::{Write, stderr, stdin, stdout};
 use std::time::Duration;
 
 use setup_tasks_agent::protocol::{
-    CallId, Hash, HelloLine, MessageReader, Nonce, Stream, ToAgent, ToController, VERSION, encode,
+    Answer, CallId, Hash, HelloLine, MessageReader, Nonce, Stream, ToAgent, ToController, VERSION, encode,
 };
 
 fn main() {
@@ -29,6 +29,34 @@ fn main() {
             put(&format!("setup-tasks-stage {nonce} short 0 no space\n"));
             std::thread::sleep(Duration::from_millis(1));
         },
+        "listens first" => {
+            let mut messages = MessageReader::<_, ToAgent>::new(stdin());
+            assert!(matches!(messages.receive(), Ok(Some(ToAgent::Begin(_)))));
+            let Ok(Some(ToAgent::Call { id, .. })) = messages.receive() else { std::process::exit(9) };
+            put(&hello);
+            send(&ToController::Facts(Box::default()));
+            send(&ToController::Answer { id, answer: Answer::Stat(None) });
+        }
+        "speaks first" => {
+            let (heard, is_heard) = std::sync::mpsc::channel();
+            std::thread::spawn(move || {
+                let mut messages = MessageReader::<_, ToAgent>::new(stdin());
+                while let Ok(Some(message)) = messages.receive() {
+                    let _ = heard.send(message);
+                }
+            });
+            // Whatever comes now would be a wrong password for sudo.
+            if is_heard.recv_timeout(Duration::from_millis(500)).is_ok() {
+                std::process::exit(9);
+            }
+            put(&hello);
+            send(&ToController::Facts(Box::default()));
+            for message in is_heard {
+                if let ToAgent::Call { id, .. } = message {
+                    send(&ToController::Answer { id, answer: Answer::Stat(None) });
+                }
+            }
+        }
         _ => {
             put(&hello);
             speak(way);

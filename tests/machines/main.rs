@@ -1,10 +1,13 @@
 //! Tests with real machines: Debian roots in network namespaces, each with an SSH server.
 
+mod ahead;
+mod choosing;
 mod commanding;
 mod connecting;
 mod ensuring;
 mod everything;
 mod executing;
+mod guarding;
 mod installing;
 mod killing;
 mod mistrusting;
@@ -12,6 +15,7 @@ mod netns;
 mod reaching;
 mod resources;
 mod rolling;
+mod restarting;
 mod serving;
 
 use std::time::{Duration, Instant};

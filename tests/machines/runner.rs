@@ -1,12 +1,12 @@
 //! A program that works on a machine, and is its own agent: `runner SSH DESTINATION WORK`.
 //!
-//! The work is `site DIRECTORY` (brings a site up, with its stamps in a directory), `hold` (changes something and waits for ever), or
+//! The work is `site DIRECTORY` (brings a site up, with its stamps in a directory), `hold` (makes a change that never ends), or
 //! else a script to run in a task.
 
 use std::process::ExitCode;
 
 use setup_tasks::{Config, Layout, prelude::*};
-use setup_tasks_machines::resources::{Directory, File};
+use setup_tasks_machines::resources::{Command, Directory, File};
 use setup_tasks_machines::{Ensure, Machine};
 
 #[derive(SetupTasks)]
@@ -21,8 +21,7 @@ impl Runner {
     #[setup_task("Run the script")]
     async fn run(&self, cx: &TaskContext) -> Result<()> {
         if self.work == "hold" {
-            self.machine.ensure(cx, [Directory::at("/srv/held")]).await?;
-            std::future::pending::<()>().await;
+            self.machine.ensure(cx, [Command::shell("mkdir /srv/held; exec sleep 1000")]).await?;
         }
         self.machine.command(cx, "sh").args(["-c", &self.work]).run().await
     }

@@ -87,7 +87,7 @@ pub(super) fn apply(work: &Work, open: &OpenCall, apply: &Apply) -> Result<Answe
 fn locked_change(work: &Work, open: &OpenCall, apply: &Apply) -> Result<()> {
     let cancelled = || Failure::new("begin the change", Cause::Cancelled);
     let _turn = work.turn.take(&open.cancel).ok_or_else(cancelled)?;
-    open.lock.acquire(open)?;
+    let _held = open.lock.acquire(open)?;
     let mut far = open.far();
     far.check_cancelled("begin the change")?;
     let resources = apply.resources.iter().map(|id| Ok((*id, decode(&*declared(work, *id)?)?)));
@@ -99,33 +99,39 @@ fn locked_change(work: &Work, open: &OpenCall, apply: &Apply) -> Result<()> {
         }
         None => None,
     };
-    let changed =
-        resources.iter().try_for_each(|(id, resource)| change_one(open, &mut far, *id, &**resource, apply.change));
+    let mut has_changed = false;
+    let changed = resources.iter().try_for_each(|(id, resource)| {
+        has_changed |= change_one(open, &mut far, *id, &**resource, apply.change)?;
+        Ok(())
+    });
     match guarded {
         Some(guarded) if changed.is_err() => guarded.fail(),
+        Some(guarded) if !has_changed => guarded.settle(),
         // The time for the confirmation begins now.
         guarded => drop(guarded),
     }
     changed
 }
 
+/// Changes a resource, and returns whether it differed.
 fn change_one(
     open: &OpenCall,
     far: &mut Far,
     id: ResourceId,
     resource: &dyn AnyResource,
     change: Change,
-) -> Result<()> {
+) -> Result<bool> {
     far.check_cancelled("begin the change").map_err(|failure| named(resource, failure))?;
     far.forget_shared();
     let outcome = caught("change it", || match change {
+        Change::Apply if resource.is_action() && !resource.is_due(far)? => Ok(Outcome::Unchanged),
         Change::Apply if resource.is_action() => resource.apply(far, &[]).map(|()| Outcome::Done),
         Change::Apply => bring(resource, far),
         Change::Undo => resource.undo(far).map(|()| Outcome::Changed(Vec::new())),
     });
     far.forget_shared();
     let outcome = outcome.map_err(|failure| named(resource, failure));
-    let failed = outcome.as_ref().err().cloned();
+    let changed = outcome.as_ref().map(|outcome| *outcome != Outcome::Unchanged).map_err(Clone::clone);
     let message = |outcome| ToController::Applied { id: open.id, resource: id, outcome };
     if let Err(FrameError::TooLong) = open.outbox.send(&message(outcome.clone())) {
         let shortened = outcome.map(|outcome| match outcome {
@@ -136,7 +142,7 @@ fn change_one(
             open.send(&message(Err(too_long("report the change"))));
         }
     }
-    failed.map_or(Ok(()), Err)
+    changed
 }
 
 /// Observes a resource, removes its differences, and observes it again.

@@ -59,6 +59,8 @@ pub(super) struct Guarded {
 
 /// The word by which the guardian knows that the change failed.
 const FAILED: &[u8] = b"failed";
+/// The word by which the guardian knows that nothing differed.
+const UNCHANGED: &[u8] = b"unchanged";
 
 impl Guardian {
     /// Creates a guardian from a program that calls [`main`](super::main) for these arguments.
@@ -133,6 +135,12 @@ impl Guarded {
         // Without the word, it takes the change back after the time.
         let _ = self.guardian.write_all(FAILED);
     }
+
+    /// Ends the guardian, since nothing differed.
+    pub(super) fn settle(mut self) {
+        // Without the word, it restores the same state.
+        let _ = self.guardian.write_all(UNCHANGED);
+    }
 }
 
 /// Returns the directory of a guard, if its id is a name and not a path.
@@ -178,6 +186,9 @@ fn watch(directory: &Path, mut until: impl Read, mut ready: impl Write) -> io::R
     // The end of the change, or of the agent.
     let mut word = Vec::new();
     let _ = until.read_to_end(&mut word);
+    if word == UNCHANGED {
+        return fs::remove_dir_all(directory);
+    }
     let seconds = if word == FAILED { 0 } else { kept.seconds };
     let deadline = Instant::now() + Duration::from_secs(seconds.into());
     while Instant::now() < deadline {

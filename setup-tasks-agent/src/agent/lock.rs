@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -19,14 +18,15 @@ const INTERVAL: Duration = Duration::from_millis(50);
 /// The greatest length of the description of a holder, in bytes.
 const MAX_HOLDER: u64 = 1024;
 
-/// The lock of a machine. The first change acquires it, and it is held until the connection ends. The system frees it if the agent is
-/// killed.
+/// The lock of a machine. Each change acquires it, and holds it to its end. The system frees it if the agent is killed.
 pub(super) struct Lock {
     path: PathBuf,
     controller: String,
     wait: Duration,
-    held: Mutex<Option<File>>,
 }
+
+/// The lock, held until this is dropped.
+pub(super) struct Held(#[expect(dead_code, reason = "the open file is the lock")] File);
 
 impl Lock {
     /// Creates the lock of the machine with this root. Agents of different users have different locks, since they cannot open a common file
@@ -34,15 +34,11 @@ impl Lock {
     pub(super) fn new(root: &Path, begin: &Begin) -> Self {
         let path = if root == Path::new("/") { lock_of_machine() } else { root.join(".setup-tasks.lock") };
         let controller = begin.controller.chars().filter(|c| !c.is_control()).take(200).collect();
-        Self { path, controller, wait: Duration::from_millis(begin.lock_wait.into()), held: Mutex::default() }
+        Self { path, controller, wait: Duration::from_millis(begin.lock_wait.into()) }
     }
 
-    /// Acquires the lock, unless this connection holds it.
-    pub(super) fn acquire(&self, open: &OpenCall) -> Result<()> {
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if held.is_some() {
-            return Ok(());
-        }
+    /// Acquires the lock.
+    pub(super) fn acquire(&self, open: &OpenCall) -> Result<Held> {
         let tried = || format!("lock the machine by `{}`", self.path.display());
         let mut file = open_lock(&self.path).map_err(|error| Failure::new(tried(), error))?;
         let (deadline, mut announced) = (Instant::now() + self.wait, false);
@@ -66,8 +62,7 @@ impl Lock {
             thread::sleep(INTERVAL);
         }
         describe(&mut file, &self.controller).map_err(|error| Failure::new(tried(), error))?;
-        *held = Some(file);
-        Ok(())
+        Ok(Held(file))
     }
 }
 

@@ -30,6 +30,14 @@ pub use guard::Guardian;
 use crate::far::{Far, hash_of};
 use crate::protocol::{Hash, HelloLine, Nonce, VERSION};
 
+/// The version of this crate, with the hash of its source. A controller and an agent work together if both have the same one.
+pub const RELEASE: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("SETUP_TASKS_AGENT_SOURCE"));
+
+/// The line that the argument `version` prints. Every binary that can be the agent contains it, so a controller knows the release of an agent
+/// that it cannot run.
+pub const RELEASE_LINE: &str =
+    concat!("setup-tasks-agent release ", env!("CARGO_PKG_VERSION"), "+", env!("SETUP_TASKS_AGENT_SOURCE"), "\n");
+
 /// The settings of an agent.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -41,7 +49,7 @@ pub struct Options {
     pub guardian: Option<Guardian>,
 }
 
-/// Runs the agent with the arguments of the program, without its name: `serve NONCE`, or `guard DIRECTORY`.
+/// Runs the agent with the arguments of the program, without its name: `serve NONCE`, `guard DIRECTORY`, or `version`.
 ///
 /// The standalone agent is nothing else. Another program that can be the agent, such as one with resources of its own, calls this
 /// for an argument of its choice, before it does anything else. `prefix` are the arguments that lead to this call.
@@ -52,6 +60,7 @@ pub fn main(prefix: &[&str], args: impl IntoIterator<Item = OsString>) -> ExitCo
             Ok(nonce) => serve_standard_streams(nonce, prefix),
             Err(_) => Err(io::Error::new(io::ErrorKind::InvalidInput, "the nonce must have 32 hexadecimal digits")),
         },
+        ["version"] => io::stdout().write_all(RELEASE_LINE.as_bytes()),
         ["guard", directory] => guard::keep_watch(PathBuf::from(directory)),
         _ => Err(io::Error::new(
             io::ErrorKind::InvalidInput,

@@ -75,8 +75,8 @@ pub enum Call {
 
 /// A change of resources.
 ///
-/// The first change of a connection acquires the lock of the machine, which other controllers respect. For each resource in turn, the
-/// agent observes it, removes the differences, observes it again, and sends [`ToController::Applied`](super::ToController::Applied).
+/// The agent holds the lock of the machine, which other controllers respect, from the beginning to the end of the change. For each resource
+/// in turn, it observes it, removes the differences, observes it again, and sends [`ToController::Applied`](super::ToController::Applied).
 /// The first failure ends the call. The output of programs is sent as for [`Call::Run`]. After the last resource, also after a failure,
 /// the agent observes the resources of `then_observe`, as for [`Call::Observe`], and answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +103,7 @@ pub enum Change {
 }
 
 /// A guard of a change that can lock the controller out. The change is taken back unless a fresh connection sends
-/// [`Call::Confirm`] in time, also if the connection that made the change is cut.
+/// [`Call::Confirm`] in time, also if the connection that made the change is cut. If no resource differed, there is nothing to confirm.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Guard {
     /// A name that the controller chooses at random: 1 to 64 letters, digits and hyphens.

@@ -3,12 +3,14 @@
 mod registry;
 mod restore;
 
+use std::time::Duration;
+
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_bytes::ByteBuf;
 
 pub(crate) use registry::{AnyResource, decode};
-pub use registry::{ResourceType, is_built_in};
+pub use registry::{ResourceType, has_own, is_built_in};
 pub use restore::{KeptFile, Restore};
 
 use crate::Result;
@@ -70,6 +72,20 @@ pub trait Resource: Serialize + DeserializeOwned + 'static {
     /// Returns whether this one is an action. The default is [`ACTION`](Self::ACTION).
     fn is_action(&self) -> bool {
         Self::ACTION
+    }
+
+    /// Returns whether an action has something to do. An action that has nothing to do counts as unchanged. By default, it always has.
+    ///
+    /// # Errors
+    ///
+    /// The state of the machine cannot be read.
+    fn is_due(&self, _far: &mut Far) -> Result<bool> {
+        Ok(true)
+    }
+
+    /// Returns the time within which the machine must answer again, if applying this restarts it. The controller calls this.
+    fn restart(&self) -> Option<Duration> {
+        None
     }
 
     /// Returns a name for people, such as `user deploy`. It must not contain secrets.

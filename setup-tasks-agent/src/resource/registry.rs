@@ -36,9 +36,15 @@ pub fn is_built_in(kind: &str) -> bool {
     BUILT_IN.iter().any(|one| one.kind == kind)
 }
 
+/// Returns whether this program registers resources of its own.
+pub fn has_own() -> bool {
+    inventory::iter::<ResourceType>.into_iter().next().is_some()
+}
+
 /// A resource without its type.
 pub(crate) trait AnyResource {
     fn is_action(&self) -> bool;
+    fn is_due(&self, far: &mut Far) -> Result<bool>;
     fn name(&self) -> String;
     fn prepare(&self, far: &mut Far);
     fn observe(&self, far: &mut Far) -> Result<Vec<Difference>>;
@@ -50,6 +56,10 @@ pub(crate) trait AnyResource {
 impl<R: Resource> AnyResource for R {
     fn is_action(&self) -> bool {
         Resource::is_action(self)
+    }
+
+    fn is_due(&self, far: &mut Far) -> Result<bool> {
+        Resource::is_due(self, far)
     }
 
     fn name(&self) -> String {

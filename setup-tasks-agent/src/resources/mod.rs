@@ -24,6 +24,7 @@ mod symlink;
 mod sysctl;
 mod systemd;
 mod timer;
+mod together;
 mod tree;
 mod unit;
 mod user;
@@ -51,6 +52,7 @@ pub use service::Service;
 pub use symlink::Symlink;
 pub use sysctl::Sysctl;
 pub use timer::Timer;
+pub use together::Together;
 pub use tree::Tree;
 pub use unit::Unit;
 pub use user::User;
@@ -78,6 +80,7 @@ pub(crate) const BUILT_IN: &[ResourceType] = &[
     ResourceType::of::<Symlink>(),
     ResourceType::of::<Sysctl>(),
     ResourceType::of::<Timer>(),
+    ResourceType::of::<Together>(),
     ResourceType::of::<Tree>(),
     ResourceType::of::<Unit>(),
     ResourceType::of::<User>(),

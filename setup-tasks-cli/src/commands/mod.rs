@@ -1,5 +1,6 @@
 //! The commands, one file per command.
 
+pub(crate) mod agents;
 pub(crate) mod check;
 pub(crate) mod clear;
 pub(crate) mod down;

@@ -9,19 +9,22 @@ use std::time::Duration;
 use scan::{Scanner, Stage};
 use script::Start;
 use setup_tasks::error::Excerpt;
-use setup_tasks_agent::protocol::{HelloError, Nonce, VERSION};
+use setup_tasks_agent::protocol::{Hash, HelloError, Nonce, VERSION};
 use sudo::Sudo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 
 use crate::error::MachineError;
 use crate::machine::Settings;
+use crate::session::Requests;
 use crate::transport::{Channel, Sharing, Transport};
 
 /// The time without any answer after which a machine is given up, besides the time for the connection.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The greatest number of copies: one per place, one for a broken copy, and one for another architecture.
-const COPIES: usize = 5;
+/// The greatest number of copies: one per place, and one for a broken copy.
+const COPIES: usize = 4;
+/// The time before the second attempt to connect to a server that is starting.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A running agent.
 pub(crate) struct Greeted {
@@ -38,35 +41,36 @@ enum Attempt {
     Short(usize),
     /// The copy on the machine is another binary.
     Stale,
-    /// The machine is of another type than the binary.
-    OtherSystem(String),
 }
 
-/// Starts the agent on a machine.
-pub(crate) async fn start(settings: &Settings) -> Result<Greeted, MachineError> {
+/// Starts the agent on a machine. The first requests go out together with the connection, where nothing else reads the same input.
+pub(crate) async fn start(
+    settings: &Settings,
+    sharing: Sharing,
+    requests: &mut Requests,
+) -> Result<Greeted, MachineError> {
     settings.check()?;
     if let Transport::InProcess(_) = settings.transport() {
         let channel = settings.transport().open_in_process(settings.name())?;
         return Ok(Greeted { channel, rest: Vec::new() });
     }
     let agents = settings.agents()?;
-    let no_binary = || MachineError::NoBinary { machine: settings.name().to_owned() };
-    let mut binary = agents.first().ok_or_else(no_binary)?;
-    let mut sharing = Sharing::Shared;
+    if agents.all().is_empty() {
+        let no_binary = || MachineError::NoBinary { machine: settings.name().to_owned() };
+        return Err(agents.broken().unwrap_or_else(no_binary));
+    }
+    let (mut sharing, mut has_paused) = (sharing, false);
     let (mut skip, mut replace) = (0, false);
     let mut skipped = Vec::new();
     let mut copies = 0;
     loop {
-        let start = Start { nonce: nonce(), binary, skip, replace };
-        let mut greeting = Greeting::open(settings, start, sharing).await?;
+        let start = Start { nonce: nonce(), agents: &agents, skip, replace };
+        requests.rewind();
+        let mut greeting = Greeting::open(settings, start, sharing, requests).await?;
         match greeting.run(&mut skipped).await {
             Ok(Attempt::Greeted(greeted)) => return Ok(*greeted),
             Ok(Attempt::Short(place)) if copies < COPIES => skip = place,
             Ok(Attempt::Stale) if copies < COPIES && !replace => replace = true,
-            Ok(Attempt::OtherSystem(system)) => match agents.iter().find(|agent| agent.runs_on(&system)) {
-                Some(other) if copies < COPIES => binary = other,
-                _ => return Err(MachineError::NoAgent { machine: settings.name().to_owned(), system }),
-            },
             Ok(_) => return Err(greeting.broken("its copy is another binary each time".to_owned()).await),
             // A shared connection can be broken, or the server can accept no further session of it.
             Err(error) if sharing == Sharing::Shared && greeting.channel_was_reused && !error.concerns_rights() => {
@@ -74,7 +78,15 @@ pub(crate) async fn start(settings: &Settings) -> Result<Greeted, MachineError> 
                     machine = settings.name(),
                     "connects again, since the shared connection failed: {error}"
                 );
+                if matches!(error, MachineError::NoAnswer { .. }) {
+                    settings.transport().forget().await;
+                }
                 sharing = Sharing::Own;
+            }
+            Err(error) if error.is_passing() && !has_paused => {
+                tracing::debug!(machine = settings.name(), "connects again in a moment: {error}");
+                has_paused = true;
+                tokio::time::sleep(PAUSE).await;
             }
             Err(error) => return Err(error),
         }
@@ -94,6 +106,11 @@ fn excerpt(text: &str) -> Option<Excerpt> {
     Excerpt::new(setup_tasks::secret::redact(text))
 }
 
+/// Returns the error of a connection that nobody waits for any more.
+fn abandoned(settings: &Settings) -> MachineError {
+    MachineError::Lost { machine: settings.name().to_owned(), reason: "nobody uses it".to_owned(), output: None }
+}
+
 /// An attempt to start the agent.
 struct Greeting<'a> {
     settings: &'a Settings,
@@ -101,6 +118,9 @@ struct Greeting<'a> {
     channel_was_reused: bool,
     start: Start<'a>,
     scanner: Scanner,
+    requests: &'a mut Requests,
+    /// Whether requests can precede the hello: the script, or the agent, is the only reader of the input.
+    goes_ahead: bool,
     sudo: Option<Sudo<'a>>,
     /// Whether the script has begun on the machine.
     has_begun: bool,
@@ -110,10 +130,17 @@ struct Greeting<'a> {
 }
 
 impl<'a> Greeting<'a> {
-    async fn open(settings: &'a Settings, start: Start<'a>, sharing: Sharing) -> Result<Self, MachineError> {
+    async fn open(
+        settings: &'a Settings,
+        start: Start<'a>,
+        sharing: Sharing,
+        requests: &'a mut Requests,
+    ) -> Result<Self, MachineError> {
         let sudo = settings.become_user().map(|user| Sudo::new(user, settings.password(), start.nonce));
         let argv = start.argv(settings.become_user(), sudo.as_ref().and_then(Sudo::prompt));
         let channel = settings.transport().open(settings.name(), &argv, sharing).await?;
+        // Sudo takes the next line for the password.
+        let goes_ahead = sudo.as_ref().and_then(Sudo::prompt).is_none();
         // A shared connection that no longer works is found out soon.
         let patience = settings.connect_timeout() + if channel.is_reused { Duration::ZERO } else { PATIENCE };
         Ok(Self {
@@ -122,6 +149,8 @@ impl<'a> Greeting<'a> {
             channel: Some(channel),
             start,
             scanner: Scanner::new(start.nonce),
+            requests,
+            goes_ahead,
             sudo,
             has_begun: false,
             patience,
@@ -142,16 +171,13 @@ impl<'a> Greeting<'a> {
                 self.has_begun = true;
                 match stage {
                     Stage::Skipped(reason) => skipped.push(reason),
-                    Stage::Need { system, .. } if !self.start.binary.runs_on(&system) => {
-                        return Ok(Attempt::OtherSystem(system));
-                    }
-                    Stage::Need { .. } => self.send().await,
+                    Stage::Need { system, unpacks, .. } => self.send(&system, unpacks).await?,
                     Stage::Short { place, reason } => {
                         skipped.push(reason);
                         return Ok(Attempt::Short(place));
                     }
                     Stage::Nowhere => return Err(self.nowhere(skipped)),
-                    Stage::Hello(hello) if hello.version != VERSION || hello.hash != self.start.binary.hash => {
+                    Stage::Hello(hello) if hello.version != VERSION || !self.is_known(hello.hash) => {
                         return Ok(Attempt::Stale);
                     }
                     Stage::Hello(_) => {
@@ -163,10 +189,14 @@ impl<'a> Greeting<'a> {
         }
     }
 
+    fn is_known(&self, hash: Hash) -> bool {
+        self.start.agents.all().iter().any(|binary| binary.hash == hash)
+    }
+
     /// Reads a part of the output, and answers sudo in the meantime.
     async fn read(&mut self, part: &mut [u8]) -> Result<usize, MachineError> {
         loop {
-            let Self { channel, sudo, settings, patience, began, .. } = self;
+            let Self { channel, sudo, settings, patience, began, requests, goes_ahead, .. } = self;
             let channel = channel.as_mut().expect("it is taken at the end");
             tokio::select! {
                 biased;
@@ -181,6 +211,12 @@ impl<'a> Greeting<'a> {
                         (*began, *patience) = (Instant::now(), PATIENCE);
                     }
                 }
+                request = requests.ahead(), if *goes_ahead => {
+                    let Some(request) = request else { return Err(abandoned(settings)) };
+                    // An error means that the connection has ended, which the next read notices.
+                    let _ = channel.stdin.write_all(request).await;
+                    let _ = channel.stdin.flush().await;
+                }
                 () = tokio::time::sleep_until(*began + *patience) => {
                     let limit = *patience;
                     let output = excerpt(&channel.errors.text());
@@ -190,13 +226,30 @@ impl<'a> Greeting<'a> {
         }
     }
 
-    /// Sends the binary.
-    async fn send(&mut self) {
-        let Start { nonce, binary, .. } = self.start;
+    /// Sends the binary for a system.
+    async fn send(&mut self, system: &str, unpacks: bool) -> Result<(), MachineError> {
+        let (nonce, machine) = (self.start.nonce, self.settings.name());
+        let no_agent = || MachineError::NoAgent { machine: machine.to_owned(), system: system.to_owned() };
+        let binary = self.start.agents.for_system(system)?.ok_or_else(no_agent)?;
+        let packed = if unpacks && self.settings.transport().can_be_cut() { binary.packed().await } else { None };
+        let bytes = packed.as_ref().unwrap_or(&binary.bytes);
+        tracing::info!(
+            machine,
+            "copies the agent of {} KiB, {} KiB on the way",
+            binary.bytes.len() >> 10,
+            bytes.len() >> 10
+        );
+        // The script skips what was sent before this line. It is sent again after the hello.
+        self.goes_ahead = false;
+        self.requests.rewind();
+        let go = match &packed {
+            Some(packed) => format!("\n{nonce} {}\n", packed.len()),
+            None => format!("\n{nonce}\n"),
+        };
         let channel = self.channel.as_mut().expect("it is taken at the end");
         let sent = async {
-            channel.stdin.write_all(format!("{nonce}\n").as_bytes()).await?;
-            for part in binary.bytes.chunks(256 << 10) {
+            channel.stdin.write_all(go.as_bytes()).await?;
+            for part in bytes.chunks(256 << 10) {
                 channel.stdin.write_all(part).await?;
                 (self.began, self.patience) = (Instant::now(), PATIENCE);
             }
@@ -204,6 +257,7 @@ impl<'a> Greeting<'a> {
         };
         // An error means that the script has ended; its last step or the output of the connection has the reason.
         let _: std::io::Result<()> = tokio::time::timeout(PATIENCE.saturating_mul(20), sent).await.unwrap_or(Ok(()));
+        Ok(())
     }
 
     /// Returns the error of a channel that ended before the agent began.

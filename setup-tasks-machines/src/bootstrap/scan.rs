@@ -17,6 +17,8 @@ pub(super) enum Stage {
         place: usize,
         /// The system and the architecture.
         system: String,
+        /// Whether the machine can unpack what `gzip` compressed.
+        unpacks: bool,
     },
     /// The agent did not fit into the place with this number.
     Short {
@@ -78,7 +80,10 @@ fn parse(words: &str) -> Option<Stage> {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     match stage {
         "skipped" => Some(Stage::Skipped(text)),
-        "need" => Some(Stage::Need { place: place.parse().ok()?, system: text }),
+        "need" => {
+            let system = text.strip_suffix(" gzip").unwrap_or(&text).to_owned();
+            Some(Stage::Need { place: place.parse().ok()?, unpacks: system.len() < text.len(), system })
+        }
         "short" => Some(Stage::Short { place: place.parse().ok()?, reason: text }),
         "nowhere" => Some(Stage::Nowhere),
         _ => None,
@@ -96,7 +101,7 @@ mod tests {
         let hello = HelloLine { version: VERSION, nonce: Nonce([7; 16]), hash: Hash::of(b"agent") };
         let mark = format!("{MARK} {}", hello.nonce);
         let output = format!(
-            "Welcome\r\n{MARK} {} nowhere\nno line break\n{mark} skipped 1 /home is full\n{mark} need 2 Linux x86_64\r\n\n{mark} what\n{hello}frames",
+            "Welcome\r\n{MARK} {} nowhere\nno line break\n{mark} skipped 1 /home is full\n{mark} need 2 Linux x86_64 gzip\r\n\n{mark} what\n{hello}frames",
             Nonce([8; 16])
         );
         for size in 1..40 {
@@ -113,7 +118,7 @@ mod tests {
                 }
                 rest = [&rest, part].concat();
             }
-            let need = Stage::Need { place: 2, system: "Linux x86_64".to_owned() };
+            let need = Stage::Need { place: 2, system: "Linux x86_64".to_owned(), unpacks: true };
             assert_eq!(stages[..3], [Stage::Skipped("/home is full".to_owned()), need, Stage::Hello(hello)], "{size}");
         }
     }

@@ -2,7 +2,7 @@
 
 use setup_tasks_agent::protocol::Nonce;
 
-use crate::agent::AgentBinary;
+use crate::agent::{AgentBinary, Agents};
 
 const SCRIPT: &str = include_str!("bootstrap.sh");
 
@@ -10,7 +10,7 @@ const SCRIPT: &str = include_str!("bootstrap.sh");
 #[derive(Clone, Copy)]
 pub(super) struct Start<'a> {
     pub(super) nonce: Nonce,
-    pub(super) binary: &'a AgentBinary,
+    pub(super) agents: &'a Agents,
     /// The number of places that turned out to be unsuitable.
     pub(super) skip: usize,
     /// Whether an existing copy is replaced.
@@ -20,11 +20,10 @@ pub(super) struct Start<'a> {
 impl Start<'_> {
     /// Returns the script on one line.
     fn script(&self) -> String {
-        let Self { nonce, binary: AgentBinary { bytes, hash, role }, skip, replace } = self;
-        let (size, role) = (bytes.len(), role.unwrap_or_default());
+        let Self { nonce, agents, skip, replace } = self;
         let body: String =
             SCRIPT.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line} ")).collect();
-        format!("n={nonce} h={hash} s={size} c={role} k={skip} r={}; {}", u8::from(*replace), body.trim_end())
+        format!("n={nonce}; {}; k={skip}; r={}; {}", choice(agents), u8::from(*replace), body.trim_end())
     }
 
     /// Returns the command, as this user or as another one. `prompt` is the text with which sudo requests the password; without it,
@@ -44,19 +43,66 @@ impl Start<'_> {
     }
 }
 
+/// Returns the part of the script that chooses the binary by the architecture.
+fn choice(agents: &Agents) -> String {
+    let settings = |binary: &AgentBinary| {
+        format!("h={} s={} c={}", binary.hash, binary.bytes.len(), binary.role.unwrap_or_default())
+    };
+    match agents.all() {
+        [] => "h= s= c=".to_owned(),
+        [only] => settings(only),
+        all => {
+            let arm = |binary: &AgentBinary| {
+                let pattern = binary.architecture.map_or("none", |one| one.pattern);
+                format!("{pattern}) {};; ", settings(binary))
+            };
+            let arms: String = all.iter().map(arm).collect();
+            // The controller refuses a system without a binary.
+            format!("case $(uname -m) in {arms}*) {};; esac", settings(&all[0]))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use setup_tasks_agent::protocol::Hash;
-
     use super::*;
 
-    #[test]
-    fn a_login_shell_can_pass_the_script_on_in_single_quotes() {
-        let binary = AgentBinary { bytes: [7].into(), hash: Hash::of(&[7]), role: Some("__role") };
-        let start = Start { nonce: Nonce([7; 16]), binary: &binary, skip: 0, replace: false };
+    fn assert_passes(agents: &Agents) {
+        let start = Start { nonce: Nonce([7; 16]), agents, skip: 0, replace: false };
         let script = start.script();
         assert!(!script.contains(['\'', '\\', '\n']), "{script}");
         let checked = std::process::Command::new("sh").args(["-n", "-c", &script]).status().unwrap();
         assert!(checked.success());
+    }
+
+    /// Returns the smallest program for an architecture.
+    fn program(elf: u8) -> AgentBinary {
+        let mut bytes = vec![0; 128];
+        bytes[..6].copy_from_slice(b"\x7fELF\x02\x01");
+        (bytes[18], bytes[32], bytes[54], bytes[56]) = (elf, 64, 56, 1);
+        let mut binary = AgentBinary::new(bytes);
+        binary.role = Some("__role");
+        binary
+    }
+
+    #[test]
+    fn a_login_shell_can_pass_the_script_on_in_single_quotes() {
+        assert_passes(&Agents::from_iter([program(0x3e)]));
+        assert_passes(&Agents::from_iter([program(0x3e), program(0xb7)]));
+    }
+
+    #[test]
+    fn the_machine_chooses_its_binary() {
+        let agents = Agents::from_iter([program(0xb7), program(0x3e), program(0x3e)]);
+        assert_eq!(agents.all().len(), 2);
+        let shell = format!(
+            "uname() {{ echo $m; }}; m=amd64; {}; echo $h; m=arm64; {}; echo $h",
+            choice(&agents),
+            choice(&agents)
+        );
+        let output = std::process::Command::new("sh").args(["-c", &shell]).output().unwrap();
+        let expected = format!("{}\n{}\n", agents.all()[1].hash, agents.all()[0].hash);
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected);
+        assert!(agents.for_system("Linux riscv64").unwrap().is_none());
     }
 }

@@ -4,6 +4,7 @@ use std::any::type_name;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use setup_tasks::observer::{Answer, Observed, Question};
 use setup_tasks::run::FileChange;
@@ -52,6 +53,8 @@ use crate::machine::Machine;
 pub struct Ensure<T, R> {
     recipe: Recipe<T, R>,
     is_undone: bool,
+    /// The time for the confirmation of a change, if it is guarded.
+    guard: Option<Duration>,
 }
 
 enum Recipe<T, R> {
@@ -63,18 +66,18 @@ enum Recipe<T, R> {
 impl<T, R: Resource> Ensure<T, R> {
     /// Returns a task for one resource.
     pub const fn new(recipe: fn(&T) -> R) -> Self {
-        Self { recipe: Recipe::One(recipe), is_undone: false }
+        Self { recipe: Recipe::One(recipe), is_undone: false, guard: None }
     }
 
     /// Returns a task for several resources, which are applied in their order.
     pub const fn all(recipe: fn(&T) -> Vec<R>) -> Self {
-        Self { recipe: Recipe::All(recipe), is_undone: false }
+        Self { recipe: Recipe::All(recipe), is_undone: false, guard: None }
     }
 
     /// Returns a task for a resource that depends on the context. The recipe returns `None` if it needs something that an earlier task
     /// creates. It is then called again after that task.
     pub const fn with(recipe: fn(&T, &TaskContext) -> Result<Option<R>>) -> Self {
-        Self { recipe: Recipe::Optional(recipe), is_undone: false }
+        Self { recipe: Recipe::Optional(recipe), is_undone: false, guard: None }
     }
 
     /// Takes the resources away again when the object is brought down. Otherwise they stay. The recipe then needs the type of its
@@ -90,6 +93,54 @@ impl<T, R: Resource> Ensure<T, R> {
     pub const fn undone(self) -> Self {
         const { assert!(R::HAS_UNDO, "a resource of this type cannot be taken away again") };
         Self { is_undone: true, ..self }
+    }
+
+    /// Guards the change, since it can lock this process out, such as one of the SSH server or of a firewall. The machine takes the
+    /// change back unless a new connection to it succeeds within 30 seconds, and the task then fails.
+    ///
+    /// [`Together`](crate::resources::Together) joins a file with the reload that makes it effective.
+    ///
+    /// ```
+    /// use setup_tasks::prelude::*;
+    /// use setup_tasks_machines::resources::{File, Service, Together};
+    /// use setup_tasks_machines::{Ensure, Machine};
+    ///
+    /// #[derive(SetupTasks)]
+    /// #[setup_tasks(subdir = "gate")]
+    /// struct Gate {
+    ///     #[machine]
+    ///     machine: Machine,
+    /// }
+    ///
+    /// #[setup_tasks]
+    /// impl Gate {
+    ///     /// Refuse passwords
+    ///     #[setup_task]
+    ///     const SSH: Ensure<Self, Together> = Ensure::new(|_| {
+    ///         Together::of(File::at("/etc/ssh/sshd_config.d/site.conf").content("PasswordAuthentication no\n"))
+    ///             .and(Service::reload("ssh"))
+    ///     })
+    ///     .guarded();
+    /// }
+    /// ```
+    pub const fn guarded(self) -> Self {
+        self.guarded_for(Duration::from_secs(30))
+    }
+
+    /// Guards the change as [`guarded`](Self::guarded), with another time for the new connection, in whole seconds.
+    pub const fn guarded_for(self, within: Duration) -> Self {
+        Self { guard: Some(within), ..self }
+    }
+
+    /// Changes the machine, under guard if there is one.
+    async fn change(&self, machine: &Machine, cx: &TaskContext, list: &ResourceList, change: Change) -> Result<Outcome>
+    where
+        T: Sync,
+    {
+        match self.guard {
+            Some(within) => machine.apply_guarded(cx, list, change, within).await,
+            None => machine.apply(cx, list, change).await,
+        }
     }
 
     /// Returns the resources, or `None` if they cannot be made yet.
@@ -154,7 +205,7 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
         {
             return Ok(Outcome::Unchanged);
         }
-        machine.apply(cx, &list, Change::Apply).await
+        self.change(machine, cx, &list, Change::Apply).await
     }
 
     fn has_undo(&self) -> bool {
@@ -164,7 +215,7 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
     async fn undo(&self, model: &T, cx: &TaskContext) -> Result<()> {
         // A resource that could not be made was not applied either.
         let Some(list) = self.list(model, cx)? else { return Ok(()) };
-        model.machine().apply(cx, &list.reversed(), Change::Undo).await.map(drop)
+        self.change(model.machine(), cx, &list.reversed(), Change::Undo).await.map(drop)
     }
 }
 

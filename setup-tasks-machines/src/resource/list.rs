@@ -1,5 +1,8 @@
 //! Resources without their types.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use setup_tasks_agent::protocol::ResourceData;
 use setup_tasks_agent::resource::Resource;
 use setup_tasks_agent::resources::Blob;
@@ -14,6 +17,8 @@ pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) data: ResourceData,
     pub(crate) is_action: bool,
+    /// The time within which the machine must answer again, if this restarts it.
+    pub(crate) restart: Option<Duration>,
     /// The content that is transferred before the resource is applied.
     pub(crate) blobs: Vec<Blob>,
 }
@@ -25,6 +30,7 @@ impl ResourceList {
             name: resource.name(),
             data: ResourceData::of(&resource),
             is_action: resource.is_action(),
+            restart: resource.restart(),
             blobs: resource.blobs(),
         };
         Self(resources.into_iter().map(listed).collect())
@@ -37,6 +43,19 @@ impl ResourceList {
     /// Returns the list from its end to its beginning.
     pub(crate) fn reversed(self) -> Self {
         Self(self.0.into_iter().rev().collect())
+    }
+
+    /// Divides the list into parts, of which each is applied by one request. A resource that restarts the machine ends its part.
+    pub(crate) fn parts(&self, longest: usize) -> Vec<Range<usize>> {
+        let mut parts: Vec<Range<usize>> = Vec::new();
+        for at in 0..self.0.len() {
+            let continues = |part: &&mut Range<usize>| part.len() < longest && self.0[part.end - 1].restart.is_none();
+            match parts.last_mut().filter(continues) {
+                Some(part) => part.end = at + 1,
+                None => parts.push(at..at + 1),
+            }
+        }
+        parts
     }
 
     /// Returns whether a resource is an action, which has no state.

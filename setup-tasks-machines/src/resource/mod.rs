@@ -3,8 +3,10 @@
 mod apply;
 mod content;
 mod ensure;
+mod guard;
 mod list;
 mod observer;
+mod restart;
 
 pub use ensure::Ensure;
 pub(crate) use list::ResourceList;

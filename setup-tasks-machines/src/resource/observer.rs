@@ -7,6 +7,7 @@ use setup_tasks::observer::{Answer, Answers, Observer, QuestionData};
 use setup_tasks::{BoxFuture, Result};
 use setup_tasks_agent::protocol::{Call, Difference, Failure, ResourceData, ResourceId, ToController};
 
+use crate::connection::Joined;
 use crate::error::MachineError;
 use crate::machine::Machine;
 use crate::session::Session;
@@ -39,19 +40,36 @@ impl Observer for Machine {
             if !self.exists() {
                 return Ok(questions.iter().map(|_| Ok(Answer::later())).collect());
             }
-            let session = self.session().await?;
-            let asking = Asking::declare(&session, &questions)?;
-            // The answers to all questions are under way at the same time.
-            let observe = async {
-                match asking.resources() {
-                    resources if resources.is_empty() => Ok(Observations::new()),
-                    resources => observe(&session, resources).await,
-                }
-            };
-            let (observations, files) = tokio::join!(observe, asking.files(&session));
-            Ok(asking.answers(self.name(), &observations?, files))
+            let Joined { session, is_old } = self.join()?;
+            let result = answers(self.name(), &session, &questions).await;
+            // A machine that has booted again, or a dead connection, shows only now. A question changes nothing.
+            if is_old && is_lost(&result) {
+                return answers(self.name(), &self.session()?, &questions).await;
+            }
+            result
         })
     }
+}
+
+/// Returns whether the connection was lost.
+fn is_lost<T>(result: &Result<T>) -> bool {
+    result.as_ref().is_err_and(|error| error.downcast_ref().is_some_and(MachineError::is_lost))
+}
+
+/// Asks all questions at the same time.
+async fn answers(machine: &str, session: &Session, questions: &[QuestionData]) -> Result<Answers> {
+    let asking = Asking::declare(session, questions)?;
+    let observe = async {
+        match asking.resources() {
+            resources if resources.is_empty() => Ok(Observations::new()),
+            resources => observe(session, resources).await,
+        }
+    };
+    let (observations, files) = tokio::join!(observe, asking.files(session));
+    if files.iter().any(is_lost) {
+        return files.into_iter().find(is_lost).unwrap_or_else(|| Ok(Answer::later())).map(|_| Vec::new());
+    }
+    Ok(asking.answers(machine, &observations?, files))
 }
 
 /// Observes resources.

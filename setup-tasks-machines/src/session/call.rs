@@ -27,7 +27,7 @@ impl OpenCall {
         wire.calls.open().insert(id, Receiver { messages: sender, allowance: Allowance::default(), _permit: permit });
         let open = Self { id, wire: wire.clone(), messages, credit: Credit::default(), is_answered: false };
         // After the insertion, since the end of the connection drops all receivers once.
-        if wire.calls.lost.get().is_some() {
+        if wire.calls.end.get().is_some() {
             wire.calls.open().remove(&id);
             return Err(wire.calls.error(&wire.machine));
         }

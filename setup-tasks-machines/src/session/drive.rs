@@ -6,26 +6,34 @@ use std::time::Duration;
 use setup_tasks_agent::protocol::{CallId, Decoder, Facts, FrameError, ToAgent, ToController, encode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, ChildStdin, ChildStdout};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
-use super::{Calls, Lost};
-use crate::bootstrap::Greeted;
-use crate::transport::{Channel, Errors};
+use super::{Calls, Requests};
+use crate::bootstrap::{self, Greeted};
+use crate::error::MachineError;
+use crate::machine::Settings;
+use crate::transport::{Channel, Errors, Sharing};
 
 /// The time for the agent to end after the end of its input.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-type Queue = mpsc::UnboundedReceiver<Vec<u8>>;
-type WeakQueue = mpsc::WeakUnboundedSender<Vec<u8>>;
+/// A connection that is not established yet.
+pub(super) struct Link {
+    pub(super) requests: Requests,
+    /// The sender of pings. It does not keep the connection open.
+    pub(super) outgoing: mpsc::WeakUnboundedSender<Vec<u8>>,
+    pub(super) calls: Arc<Calls>,
+    pub(super) facts: watch::Sender<Option<Arc<Facts>>>,
+}
 
 /// The receiving side of a connection.
 struct Driver {
+    machine: String,
     channel: Reading,
     calls: Arc<Calls>,
-    /// The sender of pings. It does not keep the connection open.
-    outgoing: WeakQueue,
-    facts: Option<oneshot::Sender<Arc<Facts>>>,
+    outgoing: mpsc::WeakUnboundedSender<Vec<u8>>,
+    facts: watch::Sender<Option<Arc<Facts>>>,
     decoder: Decoder<ToController>,
 }
 
@@ -37,35 +45,42 @@ struct Reading {
 }
 
 /// Ends the calls of a connection, also if its task is aborted.
-struct EndOnDrop(Arc<Calls>);
+struct EndOnDrop(Arc<Calls>, String);
 
 impl Drop for EndOnDrop {
     fn drop(&mut self) {
-        self.0.end(Lost { reason: "the runtime of its task has ended".to_owned(), output: None });
+        let reason = "the runtime of its task has ended".to_owned();
+        self.0.end(MachineError::Lost { machine: self.1.clone(), reason, output: None });
     }
 }
 
-/// Starts the tasks of a connection.
-pub(super) fn spawn(
-    greeted: Greeted,
-    queue: Queue,
-    outgoing: WeakQueue,
-    calls: Arc<Calls>,
-    heartbeat: Option<Duration>,
-    facts: oneshot::Sender<Arc<Facts>>,
-) {
-    let Greeted { channel, rest } = greeted;
-    let Channel { child, stdin, stdout, errors, .. } = channel;
-    tokio::spawn(write(stdin, queue));
-    let channel = Reading { child, stdout, errors };
-    let driver = Driver { channel, calls, outgoing, facts: Some(facts), decoder: Decoder::new() };
-    tokio::spawn(driver.run(rest, heartbeat));
+impl Link {
+    /// Establishes the connection, and serves it to its end.
+    pub(super) async fn serve(self, settings: Settings, sharing: Sharing) {
+        let Self { mut requests, outgoing, calls, facts } = self;
+        let machine = settings.name().to_owned();
+        // The calls end before the senders of facts are dropped, so that those who wait for them see the error.
+        let end = EndOnDrop(calls.clone(), machine.clone());
+        match bootstrap::start(&settings, sharing, &mut requests).await {
+            Ok(Greeted { channel, rest }) => {
+                let Channel { child, stdin, stdout, errors, .. } = channel;
+                tokio::spawn(write(stdin, requests));
+                let channel = Reading { child, stdout, errors };
+                let driver = Driver { machine, channel, calls, outgoing, facts, decoder: Decoder::new() };
+                driver.run(rest, settings.heartbeat()).await;
+            }
+            Err(error) => {
+                calls.end(error);
+                drop(facts);
+            }
+        }
+        drop(end);
+    }
 }
 
 impl Driver {
     /// Receives messages until the connection ends, and ends all calls.
     async fn run(mut self, rest: Vec<u8>, heartbeat: Option<Duration>) {
-        let _end = EndOnDrop(self.calls.clone());
         let reason = match self.dispatch(&rest) {
             Ok(()) => self.receive(heartbeat).await,
             Err(reason) => reason,
@@ -76,7 +91,7 @@ impl Driver {
             let _ = self.channel.child.start_kill();
         }
         let output = self.channel.errors.finish().await;
-        self.calls.end(Lost { reason, output });
+        self.calls.end(MachineError::Lost { machine: self.machine.clone(), reason, output });
     }
 
     /// Receives messages, and returns the reason of the end.
@@ -129,7 +144,7 @@ impl Driver {
 
     fn receive_message(&mut self, message: ToController) -> Result<(), String> {
         let (id, bytes) = match &message {
-            ToController::Facts(_) => return self.receive_facts(message),
+            ToController::Facts(facts) => return self.receive_facts(Facts::clone(facts)),
             ToController::Pong(_) => return Ok(()),
             ToController::Bye(reason) => {
                 let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
@@ -145,14 +160,10 @@ impl Driver {
         self.pass_on(id, bytes, message)
     }
 
-    fn receive_facts(&mut self, message: ToController) -> Result<(), String> {
-        match (message, self.facts.take()) {
-            (ToController::Facts(facts), Some(arrived)) => {
-                let _ = arrived.send(Arc::new(*facts));
-                Ok(())
-            }
-            _ => Err("the agent sent its facts twice".to_owned()),
-        }
+    fn receive_facts(&self, facts: Facts) -> Result<(), String> {
+        let is_first = self.facts.borrow().is_none();
+        self.facts.send_replace(Some(Arc::new(facts)));
+        if is_first { Ok(()) } else { Err("the agent sent its facts twice".to_owned()) }
     }
 
     /// Passes a message on to its call. Messages of a call that nobody waits for are dropped, and its data is given credit for.
@@ -188,10 +199,10 @@ fn explain(error: &(dyn std::error::Error + 'static)) -> String {
 }
 
 /// Writes messages until the last sender is dropped. Then the end of the input ends the agent.
-async fn write(mut stdin: ChildStdin, mut queue: Queue) {
-    while let Some(bytes) = queue.recv().await {
+async fn write(mut stdin: ChildStdin, mut requests: Requests) {
+    while let Some(bytes) = requests.next().await {
         // An error means that the connection has ended. The reader reports it.
-        if stdin.write_all(&bytes).await.is_err() || (queue.is_empty() && stdin.flush().await.is_err()) {
+        if stdin.write_all(&bytes).await.is_err() || (requests.is_empty() && stdin.flush().await.is_err()) {
             return;
         }
     }

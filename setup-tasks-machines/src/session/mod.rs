@@ -2,31 +2,34 @@
 
 mod call;
 mod drive;
+mod requests;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use setup_tasks::error::Excerpt;
 use setup_tasks_agent::agent::MAX_CALLS;
 use setup_tasks_agent::protocol::{
     Allowance, Call, CallId, Declared, Facts, Hash, ResourceData, ResourceId, ToAgent, ToController, encode,
 };
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use call::OpenCall;
+pub(crate) use requests::Requests;
 
-use crate::bootstrap::Greeted;
 use crate::error::MachineError;
 use crate::machine::Settings;
+use crate::transport::Sharing;
 
 /// The bytes of resources after which a message with their declarations is sent.
 const DECLARED_AT_ONCE: usize = 256 << 10;
 
 /// A connection to an agent. It ends when its last clone and the last of its calls are dropped.
+///
+/// It can be used before it is established. The first calls then go out together with it, and receive the error if that fails.
 #[derive(Clone)]
 pub(crate) struct Session {
-    facts: Arc<Facts>,
+    facts: watch::Receiver<Option<Arc<Facts>>>,
     wire: Arc<Wire>,
 }
 
@@ -46,7 +49,7 @@ pub(crate) struct Wire {
 #[derive(Default)]
 pub(crate) struct Calls {
     open: Mutex<HashMap<CallId, Receiver>>,
-    lost: OnceLock<Lost>,
+    end: OnceLock<MachineError>,
 }
 
 /// The receiver of the messages of a call.
@@ -57,16 +60,9 @@ struct Receiver {
     _permit: tokio::sync::OwnedSemaphorePermit,
 }
 
-/// The reason why a connection ended.
-#[derive(Clone, Debug)]
-pub(crate) struct Lost {
-    reason: String,
-    output: Option<Excerpt>,
-}
-
 impl Session {
-    /// Begins the exchange of messages with an agent, and waits for its facts.
-    pub(crate) async fn begin(settings: &Settings, greeted: Greeted) -> Result<Self, MachineError> {
+    /// Begins a connection. A task of the runtime establishes it.
+    pub(crate) fn open(settings: &Settings, sharing: Sharing) -> Result<Self, MachineError> {
         let (outgoing, queue) = mpsc::unbounded_channel();
         let calls = Arc::new(Calls::default());
         let wire = Wire {
@@ -78,16 +74,18 @@ impl Session {
             permits: Arc::new(Semaphore::new(MAX_CALLS)),
         };
         wire.send(&ToAgent::Begin(settings.begin()))?;
-        let (facts_arrived, facts) = oneshot::channel();
-        drive::spawn(greeted, queue, wire.outgoing.downgrade(), calls, settings.heartbeat(), facts_arrived);
-        match facts.await {
-            Ok(facts) => Ok(Self { facts, wire: Arc::new(wire) }),
-            Err(_) => Err(wire.calls.error(&wire.machine)),
-        }
+        let (arrived, facts) = watch::channel(None);
+        let link =
+            drive::Link { requests: Requests::new(queue), outgoing: wire.outgoing.downgrade(), calls, facts: arrived };
+        tokio::spawn(link.serve(settings.clone(), sharing));
+        Ok(Self { facts, wire: Arc::new(wire) })
     }
 
-    pub(crate) fn facts(&self) -> Arc<Facts> {
-        self.facts.clone()
+    /// Waits for the facts about the machine, which are the first message of the agent.
+    pub(crate) async fn facts(&self) -> Result<Arc<Facts>, MachineError> {
+        let mut facts = self.facts.clone();
+        let arrived = facts.wait_for(Option::is_some).await;
+        arrived.ok().and_then(|facts| facts.clone()).ok_or_else(|| self.wire.calls.error(&self.wire.machine))
     }
 
     /// Declares resources that the agent does not know yet, and returns their ids.
@@ -119,7 +117,7 @@ impl Session {
 
     /// Returns whether the connection has not ended.
     pub(crate) fn is_open(&self) -> bool {
-        self.wire.calls.lost.get().is_none()
+        self.wire.calls.end.get().is_none()
     }
 
     /// Begins a call.
@@ -150,16 +148,18 @@ impl Calls {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Ends all calls and the connection. The first reason counts.
-    fn end(&self, lost: Lost) {
-        let _ = self.lost.set(lost);
+    /// Ends all calls and the connection. The first error counts.
+    fn end(&self, error: MachineError) {
+        let _ = self.end.set(error);
         self.open().clear();
     }
 
     /// Returns the error for a connection that has ended.
     fn error(&self, machine: &str) -> MachineError {
-        let ended = || Lost { reason: "it has ended".to_owned(), output: None };
-        let Lost { reason, output } = self.lost.get().cloned().unwrap_or_else(ended);
-        MachineError::Lost { machine: machine.to_owned(), reason, output }
+        self.end.get().cloned().unwrap_or_else(|| MachineError::Lost {
+            machine: machine.to_owned(),
+            reason: "it has ended".to_owned(),
+            output: None,
+        })
     }
 }

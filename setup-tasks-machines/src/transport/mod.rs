@@ -90,6 +90,13 @@ impl Transport {
         })
     }
 
+    /// Makes the next use of the machine open a new connection. Channels of the shared connection stay until they end.
+    pub(crate) async fn forget(&self) {
+        if let Self::Ssh(ssh) = self {
+            ssh.forget().await;
+        }
+    }
+
     /// Returns whether an exit code is that of the way itself, and not of the program on the machine.
     pub(crate) fn failed_with(&self, code: Option<i32>) -> bool {
         match self {

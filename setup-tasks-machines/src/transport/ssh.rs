@@ -1,6 +1,7 @@
 //! The way over the system's `ssh`.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -56,16 +57,33 @@ impl Ssh {
             command.args(["-o", "ControlMaster=no", "-o", "ControlPath=none"]);
         } else if let Some(path) = config.get("controlpath") {
             // A path of the user's configuration is left alone.
-            is_reused = std::path::Path::new(path).exists();
+            is_reused = Path::new(path).exists();
         } else if self.persist {
             let socket = runtime_dir()?.join(self.socket_name(&config));
             is_reused = socket.exists();
-            command.args(["-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o"]);
-            // A percent sign would begin a token of the configuration.
-            command.arg(format!("ControlPath={}", socket.display().to_string().replace('%', "%%")));
+            command.args(["-o", "ControlMaster=auto", "-o", "ControlPersist=60s", "-o"]).arg(control_path(&socket));
         }
         command.arg("--").arg(destination).arg(format!("exec {}", quote_all(argv)));
         Ok((command, is_reused))
+    }
+
+    /// Ends the shared connection of this program for new channels. That of the user's configuration is left alone.
+    pub(super) async fn forget(&self) {
+        let config = self.config().await;
+        if !self.persist || config.contains_key("controlpath") {
+            return;
+        }
+        let Ok(socket) = runtime_dir().map(|directory| directory.join(self.socket_name(&config))) else { return };
+        if socket.exists() {
+            let mut command = Command::new(&self.program);
+            command.args(["-O", "stop", "-o"]).arg(control_path(&socket)).arg("--").arg(&self.destination);
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+            // A connection whose process does not even answer here has no further use either.
+            let stopped = tokio::time::timeout(Duration::from_secs(5), command.status()).await;
+            if !matches!(stopped, Ok(Ok(status)) if status.success()) {
+                let _ = std::fs::remove_file(&socket);
+            }
+        }
     }
 
     /// Returns the options that lead to the host.
@@ -93,6 +111,12 @@ impl Ssh {
         let text = format!("{:?}", (&self.program, &self.destination, &self.jump, keys));
         blake3::hash(text.as_bytes()).to_hex()[..24].to_owned()
     }
+}
+
+/// Returns the option for the socket of a shared connection.
+fn control_path(socket: &Path) -> String {
+    // A percent sign would begin a token of the configuration.
+    format!("ControlPath={}", socket.display().to_string().replace('%', "%%"))
 }
 
 /// Quotes words for the login shell on the machine, whichever it is. Every shell takes text in single quotes as it is, if the text has

@@ -27,7 +27,26 @@ ln -s pts/ptmx "$root/dev/ptmx"
 for link in fd:fd stdin:fd/0 stdout:fd/1 stderr:fd/2; do ln -s "/proc/self/${link#*:}" "$root/dev/${link%%:*}"; done
 mount -t tmpfs -o mode=755 tmpfs "$root/run"
 mkdir "$root/run/sshd"
+# A boot id of its own, which differs after each restart.
+cat /proc/sys/kernel/random/uuid >"$root/run/boot-id"
+mount --bind "$root/run/boot-id" "$root/proc/sys/kernel/random/boot_id"
 
+if [ "$init" = sshd ]; then
+    # A restart, as far as its users notice: all processes end, and the SSH server comes up again with another boot id.
+    cat >"$root/usr/local/sbin/reboot" <<'REBOOT'
+#!/bin/sh
+setsid sh -c '
+    sleep 0.2
+    rm -f /run/sshd.pid
+    for p in /proc/[0-9]*; do
+        p=${p#/proc/}
+        if [ "$p" != 1 ] && [ "$p" != $$ ]; then kill -9 "$p" 2>/dev/null; fi
+    done
+    cat /proc/sys/kernel/random/uuid >/run/boot-id
+    exec /usr/sbin/sshd -E /var/log/sshd.log' </dev/null >/dev/null 2>&1 &
+REBOOT
+    chmod 755 "$root/usr/local/sbin/reboot"
+fi
 ssh-keygen -q -t ed25519 -N '' -C "$name" -f "$root/etc/ssh/ssh_host_ed25519_key"
 mkdir -p "$root/root/.ssh" && chmod 700 "$root/root/.ssh"
 cp "$key" "$root/root/.ssh/authorized_keys"

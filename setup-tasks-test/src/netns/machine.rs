@@ -121,6 +121,9 @@ impl NetnsMachineBuilder {
 }
 
 /// A Debian machine in namespaces of its own, with a real SSH server. It ends when it is dropped.
+///
+/// It has a boot id of its own. The program `reboot` of a machine without systemd ends all processes, and starts the SSH server again
+/// with another boot id.
 pub struct NetnsMachine {
     network: TestNetwork,
     name: String,

@@ -50,6 +50,10 @@ fn parse(default: &Value, text: &str) -> Result<Value, &'static str> {
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
             Ok(Value::Array(lines.map(|line| Value::String(line.to_owned())).collect()))
         }
+        Value::Table(_) => {
+            let table = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+            table.filter(Value::is_table).ok_or("a table such as `{ aarch64 = \"path\" }`")
+        }
         _ => Ok(Value::String(text.to_owned())),
     }
 }
@@ -78,6 +82,14 @@ mod tests {
         for (text, value) in [("true", true), ("TRUE", true), ("1", true), ("off", false), ("0", false)] {
             assert_eq!(config("lab_dry_run", text).unwrap().dry_run, value);
         }
+    }
+
+    #[test]
+    fn a_table_is_written_as_in_the_file() {
+        let agents = config("LAB_AGENTS", "{ aarch64 = \"a/b\" }").unwrap().agents;
+        assert_eq!(agents.get("aarch64").and_then(|path| path.to_str()), Some("a/b"));
+        let text = explain(&config("LAB_AGENTS", "a/b").unwrap_err());
+        assert!(text.contains("\"a/b\" is not a table such as"), "{text}");
     }
 
     #[test]

@@ -138,6 +138,7 @@ impl Layout {
         let run = RunId { began: clock.now().0, pid: std::process::id() };
         let config = absolute(config);
         let config_error = config.clone().validated().err().or(store_error);
+        crate::agents::configure(&config);
         let injector = Injector::root("the layout");
         let leases = leases.unwrap_or_else(|| Arc::new(FileLeases::new(config.cache_dir())));
         let texts = Texts::new(config.state_dir());

@@ -237,8 +237,9 @@ fn a_second_controller_is_told_who_holds_the_lock() {
     first.begin("ada@laptop, process 7", 0, 0);
     let mut second = Client::in_directory(root.path());
     let file = File::at("/motd").content("x");
-    let (a, b) = (first.declare(0, &file), second.declare(0, &file));
-    assert_eq!(first.ask(Call::Apply(apply(&[a]))), Answer::Done);
+    let (slow, b) = (first.declare(0, &Odd::Waits), second.declare(0, &file));
+    let changing = first.call(Call::Apply(apply(&[slow])));
+    assert!(matches!(first.receive(), Some(ToController::Output { .. })), "the change has begun");
     let call = second.call(Call::Apply(apply(&[b])));
     let failure = second.end(call).failure();
     assert!(
@@ -252,8 +253,22 @@ fn a_second_controller_is_told_who_holds_the_lock() {
     let c = third.declare(0, &file);
     let call = third.call(Call::Apply(apply(&[c])));
     assert!(matches!(third.receive(), Some(ToController::Waiting { holder, .. }) if holder.starts_with("ada@laptop")));
-    first.hang_up().unwrap();
-    assert_eq!(third.end(call).applied(), [(0, Ok(Outcome::Unchanged))]);
+    first.send(&ToAgent::Cancel { id: changing });
+    assert!(first.end(changing).failure().contains("cancelled"));
+    let applied = third.end(call).applied();
+    assert!(matches!(applied[..], [(0, Ok(Outcome::Changed(_)))]), "{applied:?}");
+}
+
+#[test]
+fn the_lock_is_free_between_changes_of_an_open_connection() {
+    let root = tempfile::tempdir().unwrap();
+    let mut clients = [Client::in_directory(root.path()), Client::in_directory(root.path())];
+    for round in 0..3 {
+        for client in &mut clients {
+            let file = client.declare(round, &File::at("/motd").content(format!("{round}")));
+            assert_eq!(client.ask(Call::Apply(apply(&[file]))), Answer::Done);
+        }
+    }
 }
 
 #[test]

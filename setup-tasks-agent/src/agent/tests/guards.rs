@@ -69,6 +69,18 @@ fn a_guarded_change_that_fails_is_taken_back_at_once() {
 }
 
 #[test]
+fn a_guarded_change_of_nothing_needs_no_confirmation() {
+    let root = tempfile::tempdir().unwrap();
+    let mut client = Client::in_directory(root.path());
+    let file = client.declare(0, &File::at("/motd").content("x"));
+    assert_eq!(client.ask(Call::Apply(apply(&[file]))), Answer::Done);
+    assert_eq!(client.ask(guarded(&[file], "g5", 600)), Answer::Done);
+    wait_until("the guardian has ended", || {
+        fs::read_dir(root.path().join(".setup-tasks-guards")).unwrap().next().is_none()
+    });
+}
+
+#[test]
 fn what_cannot_be_guarded_or_confirmed_is_named() {
     let root = tempfile::tempdir().unwrap();
     let mut client = Client::in_directory(root.path());

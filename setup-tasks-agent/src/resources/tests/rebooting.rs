@@ -25,9 +25,10 @@ fn a_restart_runs_the_program_of_the_init_system_and_only_if_required() {
     let recorded = Arc::new(Recorded::default());
     let mut machine = Machine::with_programs(|_| recorded.clone());
     assert!(Reboot::now().is_action());
-    machine.apply(&Reboot::if_required()).unwrap();
-    assert_eq!(*recorded.0.lock().unwrap(), [""; 0]);
+    assert!(Reboot::now().is_due(&mut machine.far).unwrap());
+    assert!(!Reboot::if_required().is_due(&mut machine.far).unwrap());
     machine.write("/run/reboot-required", "");
+    assert!(Reboot::if_required().is_due(&mut machine.far).unwrap());
     machine.apply(&Reboot::if_required()).unwrap();
     machine.far = machine.far.with_facts(Facts { init: Init::Systemd, ..Facts::default() });
     machine.apply(&Reboot::now()).unwrap();

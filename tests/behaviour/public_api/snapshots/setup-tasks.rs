@@ -90,6 +90,7 @@ pub struct Config {
     pub log_limit_kib: u64,
     pub output_limit_kib: u64,
     pub notify: Vec<String>,
+    pub agents: BTreeMap<String, PathBuf>,
 }
 impl Config {
     pub fn new(base_dir: impl Into<PathBuf>) -> Self {}
