@@ -6,11 +6,14 @@ use std::sync::{PoisonError, RwLock};
 
 use crate::{Config, Result};
 
+/// A function that builds an agent, for an architecture and with a receiver of lines.
+type Build = fn(Option<&str>, &mut dyn FnMut(&str)) -> Result<AgentFile>;
+
 /// The builder of agents in a program with machines. A crate registers it with `inventory`.
 #[derive(Clone, Copy, Debug)]
 pub struct AgentTool {
     /// Builds the agent for an architecture, or for that of this system. It passes lines about its work on.
-    pub build: fn(architecture: Option<&str>, report: &mut dyn FnMut(&str)) -> Result<AgentFile>,
+    pub build: Build,
     /// Lists the agents that were built, those of other releases included, and those of the configuration.
     pub list: fn() -> Result<Vec<AgentFile>>,
 }
