@@ -30,13 +30,14 @@ impl CommandRunner for Machine {
     fn run_one_off(&self, command: OneOffCommand) -> BoxFuture<'_, Result<ExitStatus>> {
         Box::pin(async move {
             let spec = spec(&command);
-            let session = tokio::select! {
-                session = self.session() => session?,
+            let session = self.session()?;
+            let mut call = session.call(Call::Run(spec)).await?;
+            tokio::select! {
+                facts = session.facts() => drop(facts?),
                 () = command.stop.requested() => {
                     return Err(MachineError::Stopped { machine: Machine::name(self).to_owned() }.into());
                 }
-            };
-            let mut call = session.call(Call::Run(spec)).await?;
+            }
             exchange(&mut call, command).await
         })
     }

@@ -14,8 +14,8 @@ mod mistrusting;
 mod netns;
 mod reaching;
 mod resources;
-mod rolling;
 mod restarting;
+mod rolling;
 mod serving;
 
 use std::time::{Duration, Instant};
