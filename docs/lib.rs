@@ -11,6 +11,7 @@ pages! {
     index = "index.md";
     smallest = "smallest.md";
     tutorial = "tutorial.md";
+    first_machines = "first-machines.md";
     tasks = "how-to/tasks.md";
     order = "how-to/order.md";
     again = "how-to/again.md";
@@ -25,6 +26,8 @@ pages! {
     machines = "how-to/machines.md";
     agents = "how-to/agents.md";
     guarded = "how-to/guarded.md";
+    sudo = "how-to/sudo.md";
+    ssh = "how-to/ssh.md";
     resources = "how-to/resources.md";
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";
@@ -53,6 +56,7 @@ pages! {
     formats = "formats.md";
     others = "comparison/others.md";
     site = "comparison/site.md";
+    server = "comparison/server.md";
     make = "comparison/make.md";
     ansible = "comparison/ansible.md";
     pyinfra = "comparison/pyinfra.md";

@@ -2,18 +2,22 @@
 //!
 //! The subcommands `noop`, `first`, `incremental`, `one`, `parallel` and `templates` measure one
 //! kind of run each. `peers` runs make, ninja, doit and Carthage on the same work in turn,
-//! `against` compares an older build with this one, and `compile` checks a generated crate. The
+//! `against` compares an older build with this one, `compile` checks a generated crate, and `machines`
+//! compares tools on real machines. The
 //! figures are medians of several rounds, with the spread. Times differ from machine to machine;
 //! ratios within one run differ less.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod against;
 mod compile;
+#[cfg(target_os = "linux")]
+mod machines;
 mod measure;
 mod peers;
 mod work;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
@@ -85,16 +89,38 @@ enum Command {
         #[arg(default_value_t = 1_000)]
         objects: usize,
     },
+    /// pyinfra, Ansible, Mitogen and forjar on the same 50 resources of ten real machines. This needs root
+    #[cfg(target_os = "linux")]
+    Machines(machines::Options),
+    /// The measured work on machines, in its own process
+    #[cfg(target_os = "linux")]
+    #[command(hide = true)]
+    MachinesWork(machines::own::Work),
     /// The measured work, in its own process
     #[command(hide = true)]
     Work { what: What, directory: PathBuf, objects: usize },
 }
 
-fn main() -> Result<()> {
-    let command = Line::parse().command;
+fn main() -> Result<ExitCode> {
+    // On a machine, this program is the agent.
+    #[cfg(target_os = "linux")]
+    if let Some(code) = machines::own::agent() {
+        return Ok(code);
+    }
+    measure_what(Line::parse().command)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure_what(command: Command) -> Result<()> {
     // The measured process creates no directories.
     if let Command::Work { what, directory, objects } = command {
         return work::run(what, &directory, objects);
+    }
+    #[cfg(target_os = "linux")]
+    match command {
+        Command::Machines(options) => return machines::compare(&options),
+        Command::MachinesWork(work) => return machines::own::work(&work),
+        _ => {}
     }
     let places = Places::new()?;
     let measured = match command {
@@ -114,6 +140,8 @@ fn main() -> Result<()> {
             first
         }
         Command::Work { .. } => unreachable!("it has run"),
+        #[cfg(target_os = "linux")]
+        Command::Machines(_) | Command::MachinesWork(_) => unreachable!("they have run"),
     };
     show(&measured);
     Ok(())

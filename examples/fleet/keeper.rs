@@ -39,7 +39,8 @@ struct Running {
 pub fn main() -> Option<ExitCode> {
     let mut args = std::env::args_os().skip(1);
     let done = match args.next()?.to_str()? {
-        PREPARE => TestNetwork::prepare().map_err(Into::into),
+        // The lines go to the log of the task, and the last one is in its progress.
+        PREPARE => TestNetwork::prepare(|line| println!("{line}")).map_err(Into::into),
         KEEP => keep(&PathBuf::from(args.next()?)),
         _ => return None,
     };

@@ -1,6 +1,6 @@
 //! The fleet: three Debian machines that the example makes for itself, and a site on them. A file describes all of it.
 //! `cargo run --bin fleet -- up`
-#![expect(clippy::print_stderr, reason = "the keeper has no other place for its errors")]
+#![expect(clippy::print_stderr, clippy::print_stdout, reason = "the keeper has no other place for its output")]
 
 mod dashboard;
 mod database;
@@ -47,7 +47,8 @@ fn main() -> ExitCode {
 fn build(fleet: &Fleet) -> Result<Layout> {
     let files_only = match keeper::unavailable() {
         Some(reason) if !fleet.files_only => {
-            eprintln!("no machines, because {reason}: their files go below `{}`", fleet.out.join("files").display());
+            let files = fleet.out.join("files");
+            eprintln!("no machines, because {reason}: only their files are written, below `{}`", files.display());
             true
         }
         _ => fleet.files_only,

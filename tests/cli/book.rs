@@ -8,6 +8,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use setup_tasks_test::TestNetwork;
 use test_kit::redact;
 
 /// A step of a page.
@@ -117,6 +118,11 @@ pub(crate) fn run(command: &str, folder: &Path, envs: &[(&str, &str)]) -> (bool,
 
 /// Follows a page, which is named from `docs/src`. With `UPDATE_EXPECT`, outputs that differ replace those of the page.
 fn walk(folder: &Path, page: &str) {
+    walk_with(folder, page, &[]);
+}
+
+/// Follows a page with environment variables.
+fn walk_with(folder: &Path, page: &str, envs: &[(&str, &str)]) {
     let path = root().join("docs/src").join(page);
     let before = std::fs::read_to_string(&path).unwrap();
     let text = follow(folder, page, &before);
@@ -140,7 +146,7 @@ pub(crate) fn follow(folder: &Path, page: &str, before: &str) -> String {
                 std::fs::write(path, text).unwrap();
             }
             Step::Run { command, expected } => {
-                let (succeeded, printed) = run(&command, folder, &[]);
+                let (succeeded, printed) = run(&command, folder, envs);
                 let is_well = succeeded != expected.lines().any(|line| line.starts_with("error: "));
                 assert!(is_well, "{page}: $ {command}\n{printed}");
                 if expected.is_empty() || redact(&printed) == redact(&expected) {
@@ -175,6 +181,26 @@ fn the_projects_of_the_book_and_the_readme_work_as_written() {
     walk(&site, "how-to/explaining.md");
     walk_through_the_comparisons(&shelf.folder("comparison"));
     walk_through_the_readme(&shelf.path.join("setup-tasks"));
+}
+
+#[test]
+fn the_pages_about_machines_work_as_written_on_real_ones() {
+    let Some(network) = TestNetwork::start_or_skip() else { return };
+    // The reader has a configuration of `ssh` for these names.
+    let programs = tempfile::tempdir().unwrap();
+    let (ssh, path) = (programs.path().join("ssh"), std::env::var("PATH").unwrap());
+    let script = format!("#!/bin/sh\nPATH='{path}' exec '{}' \"$@\"\n", network.ssh_program().display());
+    std::fs::write(&ssh, script).unwrap();
+    std::fs::set_permissions(&ssh, PermissionsExt::from_mode(0o755)).unwrap();
+    let path = format!("{}:{path}", programs.path().display());
+    let envs = [("PATH", path.as_str())];
+    let machines = ["db1", "web1", "web2"].map(|name| network.machine(name).systemd().boot().unwrap());
+    let shelf = Shelf::new();
+    let servers = shelf.folder("servers");
+    walk_with(&servers, "first-machines.md", &envs);
+    std::fs::remove_dir_all(servers.join(".setup-tasks")).unwrap();
+    walk_with(&servers, "comparison/server.md", &envs);
+    drop(machines);
 }
 
 /// Follows the page of each other tool from a fresh site. The project stays where it is, so that few pages build it again.

@@ -43,9 +43,11 @@ struct Name {
 
 impl TestNetwork {
     /// Makes the Debian root of all machines, unless an earlier network has. [`start`](Self::start) does this by itself.
-    pub fn prepare() -> Result<()> {
+    ///
+    /// This can take minutes. `progress` gets each line of debootstrap's output.
+    pub fn prepare(mut progress: impl FnMut(&str)) -> Result<()> {
         requirements::check()?;
-        image::root(&image::cache_directory()).map(drop)
+        image::root(&image::cache_directory(), &[], &mut progress).map(drop)
     }
 
     /// Returns the directory that keeps the Debian root. Tests can keep other things there that are slow to make.
@@ -55,8 +57,19 @@ impl TestNetwork {
 
     /// Starts a network without machines.
     pub fn start() -> Result<Self> {
+        Self::start_with(&[])
+    }
+
+    /// Starts a network whose machines have further packages of Debian. Each set of packages has a Debian root of its own.
+    ///
+    /// ```no_run
+    /// # use setup_tasks_test::TestNetwork;
+    /// let network = TestNetwork::start_with(&["git", "python3"])?;
+    /// # Ok::<(), setup_tasks_test::NetnsError>(())
+    /// ```
+    pub fn start_with(packages: &[&str]) -> Result<Self> {
         requirements::check()?;
-        let root = image::root(&image::cache_directory())?;
+        let root = image::root(&image::cache_directory(), packages, &mut |_| {})?;
         // The names of sockets have about 100 bytes, so the directory has a short path.
         let directory = tempfile::Builder::new().prefix("setup-tasks-net-").tempdir().at(std::env::temp_dir())?;
         let path = directory.path();
@@ -118,6 +131,11 @@ impl TestNetwork {
     /// Returns the private key that the root of each machine accepts. The public key is beside it, with the extension `pub`.
     pub fn client_key(&self) -> PathBuf {
         self.shared.path("key")
+    }
+
+    /// Returns the id of the process that owns the network namespace, for clients that run there: `nsenter --target PID --net`.
+    pub fn pid(&self) -> u32 {
+        self.shared.keeper.pid()
     }
 
     /// Returns the names of the kernel for the namespaces of the network and of the given machines, for checks that they are gone.

@@ -1,5 +1,6 @@
 //! The conditions for test machines, and the commands that start them.
 
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -59,4 +60,31 @@ pub(super) fn run(command: &mut Command, what: impl Into<String>) -> Result<Stri
     }
     let output_text = text(&output.stdout) + &text(&output.stderr);
     Err(NetnsError::Command { what: what.into(), status: output.status.to_string(), output: output_text })
+}
+
+/// Runs a command to its end, and calls `progress` with each line of its output. The error contains the last lines.
+pub(super) fn run_with(mut command: Command, what: &str, progress: &mut dyn FnMut(&str)) -> Result<()> {
+    const LAST: usize = 40;
+    let program = Path::new(command.get_program()).display().to_string();
+    let start = || -> io::Result<_> {
+        let (output, end) = io::pipe()?;
+        let child = command.stdout(end.try_clone()?).stderr(end).spawn()?;
+        // The output ends when no process has the other end.
+        drop(command);
+        Ok((child, output))
+    };
+    let failed = |source| NetnsError::Start { program: program.clone(), source };
+    let (mut child, output) = start().map_err(failed)?;
+    let mut last = Vec::new();
+    for line in BufReader::new(output).split(b'\n').map_while(io::Result::ok) {
+        let line = String::from_utf8_lossy(&line).into_owned();
+        progress(&line);
+        last.drain(..(last.len() + 1).saturating_sub(LAST));
+        last.push(line);
+    }
+    let status = child.wait().map_err(failed)?;
+    if status.success() {
+        return Ok(());
+    }
+    Err(NetnsError::Command { what: what.to_owned(), status: status.to_string(), output: last.join("\n") })
 }
