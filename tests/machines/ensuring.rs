@@ -306,6 +306,21 @@ async fn large_content_is_transferred_only_where_it_differs() {
 }
 
 #[tokio::test]
+async fn a_question_has_no_content_and_a_diff_has_all_of_it() {
+    let Some((network, host, layout, _)) = one_site() else { return };
+    // Content of this length is not in the resource itself.
+    let content = "a line of text\n".repeat(2_000);
+    let large = layout.add(Large { content: content.clone().into(), machine: machine(&network, "web") }).unwrap();
+    large.run_setup_tasks().await.unwrap();
+    for text in ["another line\n".to_owned() + &content, "short\n".to_owned()] {
+        std::fs::write(host.root().join("srv/large"), &text).unwrap();
+        let plan = large.run_setup_tasks().diff().verify().await.unwrap();
+        let change = &plan.task("file").unwrap().changes[0];
+        assert_eq!((change.before.as_deref(), &*change.after), (Some(&*text), &*content));
+    }
+}
+
+#[tokio::test]
 async fn a_second_controller_waits_for_the_first_and_names_it() {
     let Some((network, host, layout, site)) = one_site() else { return };
     // Another process holds the lock while it changes something.

@@ -49,8 +49,8 @@ pub struct Ran {
 }
 
 impl Client {
-    /// Starts a client of the machines of a network.
-    pub fn start(network: &TestNetwork) -> Result<Self> {
+    /// Starts a client of the machines of a network. This library uses the agent.
+    pub fn start(network: &TestNetwork, agent: &Path) -> Result<Self> {
         let directory = network.directory().join("client");
         let (mount, control) = (directory.join("cgroup"), directory.join("control"));
         fs::create_dir_all(&control)?;
@@ -78,7 +78,10 @@ impl Client {
         }
         let inner = mount.join(name);
         let group = PathBuf::from(format!("/proc/{}/root", holder.id())).join(inner.strip_prefix("/")?);
-        let variables = vec![("XDG_RUNTIME_DIR", control.display().to_string())];
+        let variables = vec![
+            ("XDG_RUNTIME_DIR", control.display().to_string()),
+            ("SETUP_TASKS_AGENT", agent.display().to_string()),
+        ];
         Ok(Self { holder, group, inner, control, directory, distance, variables })
     }
 

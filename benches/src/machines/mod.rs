@@ -21,7 +21,7 @@ use clap::Args;
 use setup_tasks_test::{NetnsMachine, TestNetwork};
 
 use self::client::{Client, Ran};
-use self::table::{Table, targets};
+use self::table::{OWN, SSH, Table, targets};
 use self::tools::{Tool, Tools};
 
 /// The time after which a slow tool is stopped.
@@ -81,7 +81,7 @@ impl Bench {
     fn start(rounds: usize) -> Result<Self> {
         println!("the machines come up; the first time, their Debian root is made, which takes some minutes");
         let network = TestNetwork::start_with(&["ca-certificates", "git", "python3", "python3-apt"])?;
-        let client = Client::start(&network)?;
+        let client = Client::start(&network, &own::build_agent()?)?;
         let programs = client.directory().join("bin");
         fs::create_dir(&programs)?;
         let tools = Tools::install(&TestNetwork::cache_directory(), &client.directory().join("inputs"), &programs)?;
@@ -146,7 +146,7 @@ impl Bench {
                 }
             }
         }
-        table.add("setup-tasks, with the copy of the agent", own);
+        table.add(OWN[2], own);
         for tool in tools {
             let mut cells = Vec::new();
             for (i, (_, round_trip)) in CELLS[..2].iter().enumerate() {
@@ -176,29 +176,31 @@ impl Bench {
         let names: Vec<_> = self.machines.iter().map(NetnsMachine::name).collect();
         self.client.round_trip(0);
         self.own(&self.state, false, &names, site::TASKS.len() * MACHINES)?;
-        let (mut empty, mut trusted, mut new, mut open) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (mut ssh, mut trusted, mut new, mut open) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for (count, round_trip) in CELLS {
             self.client.round_trip(round_trip);
             let names = &names[..count];
-            let (mut rounds, mut silent) = ([Vec::new(), Vec::new(), Vec::new()], Vec::new());
+            let (mut rounds, mut bare) = ([Vec::new(), Vec::new(), Vec::new()], Vec::new());
             for _ in 0..self.rounds {
                 self.fresh(round_trip)?;
                 rounds[0].push(self.own(&self.state, false, names, 0)?);
                 rounds[1].push(self.own(&self.state, true, names, 0)?);
                 rounds[2].push(self.own(&self.state, true, names, 0)?);
-                silent.push(self.client.run(&std::process::Command::new("true"), LIMIT)?);
+                let mut sh = std::process::Command::new("sh");
+                sh.args(["-c", "for m; do \"$0\" $m true & done; wait"]).arg(&self.ssh).args(names);
+                bare.push(self.client.run(&sh, LIMIT)?);
             }
             let [first, second, third] = rounds.map(median);
             ensure!(first.bytes == 0, "a run that trusts its stamps sent {} bytes", first.bytes);
             trusted.push(Some(first));
             new.push(Some(second));
             open.push(Some(third));
-            empty.push(Some(median(silent)));
+            ssh.push(Some(median(bare)));
         }
-        table.add("setup-tasks, verified, new connection", new);
-        table.add("setup-tasks, verified, connection still open", open);
+        table.add(OWN[0], new);
+        table.add(OWN[1], open);
         table.add("setup-tasks, stamps trusted", trusted);
-        table.add("the program `true`, for comparison", empty);
+        table.add(SSH, ssh);
         for tool in tools {
             if *tool == Tool::Forjar {
                 // It compares machines with its records of them.

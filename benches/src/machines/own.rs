@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use setup_tasks::run::TaskStatus;
 use setup_tasks::{Config, Layout};
@@ -35,6 +35,16 @@ pub struct Work {
 /// Runs this program as the agent if its arguments request that.
 pub fn agent() -> Option<ExitCode> {
     setup_tasks_machines::serve_as_agent()
+}
+
+/// Builds the small agent, and returns its path.
+pub fn build_agent() -> Result<PathBuf> {
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--profile", "agent", "-p", "setup-tasks-agent", "--bin", "setup-tasks-agent"]);
+    ensure!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success(), "the agent cannot be built");
+    let program = std::env::current_exe()?;
+    let target = program.ancestors().nth(2).context("this program is not in a target directory")?;
+    Ok(target.join("agent/setup-tasks-agent"))
 }
 
 /// Returns the command that does the work on machines, with further options.

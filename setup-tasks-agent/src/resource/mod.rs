@@ -16,7 +16,7 @@ pub use restore::{KeptFile, Restore};
 use crate::Result;
 use crate::far::Far;
 use crate::protocol::{Cause, Difference, Failure, ResourceData};
-use crate::resources::Blob;
+use crate::resources::Content;
 
 /// A thing of a machine with a state that can be observed and applied. It is plain data, which travels to the agent. The methods run
 /// there.
@@ -115,8 +115,15 @@ pub trait Resource: Serialize + DeserializeOwned + 'static {
     /// Announces the data that [`observe`](Self::observe) is going to need, so that one query can serve all resources of a request.
     fn prepare(&self, _far: &mut Far) {}
 
-    /// Returns the content that must be transferred before the resource is applied. The controller calls this.
-    fn blobs(&self) -> Vec<Blob> {
+    /// Returns the data by which the controller asks for the differences. Content of files can be left out of it, since its hash
+    /// suffices. The default is all data.
+    fn question(&self) -> ResourceData {
+        ResourceData::of(self)
+    }
+
+    /// Returns the content of the files of the resource, with their paths. The controller transfers what is long before the resource is
+    /// applied, and shows the difference of texts.
+    fn contents(&self) -> Vec<(String, Content)> {
         Vec::new()
     }
 

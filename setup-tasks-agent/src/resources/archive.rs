@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Blob, Content};
+use super::content::Content;
 use super::file::File;
 use super::ownership::Ownership;
 use crate::Result;
@@ -180,9 +180,9 @@ impl Resource for Archive {
         if far.stat(format!("{}/{MARK}", self.path))?.is_some() { far.remove(&self.path).map(drop) } else { Ok(()) }
     }
 
-    fn blobs(&self) -> Vec<Blob> {
+    fn contents(&self) -> Vec<(String, Content)> {
         match &self.source {
-            Some(Source::Given(content)) => content.blob().into_iter().collect(),
+            Some(Source::Given(content)) => vec![(self.path.clone(), content.clone())],
             _ => Vec::new(),
         }
     }

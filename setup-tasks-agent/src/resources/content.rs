@@ -1,5 +1,6 @@
 //! The content of files.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -132,6 +133,25 @@ impl Content {
     pub fn blob(&self) -> Option<Blob> {
         let source = self.kept.clone()?;
         Some(Blob { hash: self.hash, size: self.size, source })
+    }
+
+    /// Returns the same content without its bytes, which the agent does not need to compare a file with it.
+    pub(crate) fn by_hash(&self) -> Self {
+        Self { inline: None, kept: None, ..self.clone() }
+    }
+
+    /// Returns the bytes, on the controller's side.
+    ///
+    /// # Errors
+    ///
+    /// The file of the content cannot be read.
+    pub fn bytes(&self) -> io::Result<Cow<'_, [u8]>> {
+        match (&self.inline, &self.kept) {
+            (Some(inline), _) => Ok(Cow::Borrowed(&inline.0)),
+            (None, Some(BlobSource::Bytes(bytes))) => Ok(Cow::Borrowed(bytes)),
+            (None, Some(BlobSource::File(path))) => std::fs::read(path).map(Cow::Owned),
+            (None, None) => Err(io::ErrorKind::NotFound.into()),
+        }
     }
 
     /// Returns the difference of a file with other content, or with none.

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Blob, Content};
+use super::content::Content;
 use super::ownership::{Ownership, ownership_methods};
 use crate::Result;
 use crate::far::{Far, Kind, Source, hash_of};
-use crate::protocol::{Cause, Difference, Failure, Hash};
+use crate::protocol::{Cause, Difference, Failure, Hash, ResourceData};
 use crate::resource::{KeptFile, Resource, Restore};
 
 /// A file with content, permissions and owner. It is written whole or not at all. A symbolic link at its path is replaced.
@@ -228,10 +228,19 @@ impl Resource for File {
         }
     }
 
-    fn blobs(&self) -> Vec<Blob> {
+    fn question(&self) -> ResourceData {
         match &self.content {
-            FileContent::Given(content) => content.blob().into_iter().collect(),
-            _ => Vec::new(),
+            FileContent::Given(content) => {
+                ResourceData::of(&Self { content: FileContent::Given(content.by_hash()), ..self.clone() })
+            }
+            FileContent::Any | FileContent::Download { .. } => ResourceData::of(self),
+        }
+    }
+
+    fn contents(&self) -> Vec<(String, Content)> {
+        match &self.content {
+            FileContent::Given(content) => vec![(self.path.clone(), content.clone())],
+            FileContent::Any | FileContent::Download { .. } => Vec::new(),
         }
     }
 

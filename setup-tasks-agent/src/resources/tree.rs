@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Blob, Content};
+use super::content::Content;
 use super::directory::Directory;
 use super::file::File;
 use super::ownership::Ownership;
 use crate::Result;
 use crate::far::{Far, Kind};
-use crate::protocol::{Cause, Difference, Failure};
+use crate::protocol::{Cause, Difference, Failure, ResourceData};
 use crate::resource::Resource;
 
 /// A directory with its files and directories, as a copy of another one. Other files in it stay, unless
@@ -195,9 +195,18 @@ impl Resource for Tree {
         })
     }
 
-    fn blobs(&self) -> Vec<Blob> {
-        let contents = self.entries.values().filter_map(|entry| match entry {
-            Entry::File(content, _) => content.blob(),
+    fn question(&self) -> ResourceData {
+        let brief = |entry: &Entry| match entry {
+            Entry::File(content, mode) => Entry::File(content.by_hash(), *mode),
+            Entry::Directory(mode) => Entry::Directory(*mode),
+        };
+        let entries = self.entries.iter().map(|(path, entry)| (path.clone(), brief(entry))).collect();
+        ResourceData::of(&Self { entries, ..self.clone() })
+    }
+
+    fn contents(&self) -> Vec<(String, Content)> {
+        let contents = self.entries.iter().filter_map(|(path, entry)| match entry {
+            Entry::File(content, _) => Some((format!("{}/{path}", self.path), content.clone())),
             Entry::Directory(_) => None,
         });
         contents.collect()

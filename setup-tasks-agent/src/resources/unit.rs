@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::{Blob, Content};
+use super::content::Content;
 use super::file::File;
 use super::ownership::Ownership;
 use super::systemd::{self, check_name, full_name};
@@ -145,7 +145,7 @@ impl Resource for Unit {
         systemd::reload(far)
     }
 
-    fn blobs(&self) -> Vec<Blob> {
-        self.content.blob().into_iter().collect()
+    fn contents(&self) -> Vec<(String, Content)> {
+        vec![(self.path(), self.content.clone())]
     }
 }

@@ -13,7 +13,7 @@ use crate::session::Session;
 
 /// Transfers the content of those resources that differ on the machine.
 pub(super) async fn transfer(session: &Session, resources: &[Listed]) -> Result<(), MachineError> {
-    let with_content: Vec<_> = resources.iter().filter(|listed| !listed.blobs.is_empty()).collect();
+    let with_content: Vec<_> = resources.iter().filter(|listed| !listed.blobs().is_empty()).collect();
     if with_content.is_empty() {
         return Ok(());
     }
@@ -23,7 +23,7 @@ pub(super) async fn transfer(session: &Session, resources: &[Listed]) -> Result<
         if matches!(observations.get(id), Some(Ok(differences)) if differences.is_empty()) {
             continue;
         }
-        for blob in &listed.blobs {
+        for blob in &listed.blobs() {
             put(session, blob).await?;
         }
     }

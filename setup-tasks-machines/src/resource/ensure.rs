@@ -10,8 +10,9 @@ use setup_tasks::observer::{Answer, Observed, Question};
 use setup_tasks::run::FileChange;
 use setup_tasks::task::{Difference, TaskKind};
 use setup_tasks::{HasMachine, Outcome, Result, TaskContext};
-use setup_tasks_agent::protocol::{Change, Texts};
+use setup_tasks_agent::protocol::{Change, MAX_TEXT, Texts};
 use setup_tasks_agent::resource::Resource;
+use setup_tasks_agent::resources::Content;
 
 use super::ResourceList;
 use super::observer::{Asked, Found};
@@ -181,9 +182,14 @@ impl<T: HasMachine<Machine = Machine> + Sync + 'static, R: Resource> TaskKind<T>
         Ok(answer.get::<Found>()?.iter().map(difference).collect())
     }
 
-    async fn changes(&self, _model: &T, cx: &TaskContext) -> Result<Vec<FileChange>> {
+    async fn changes(&self, model: &T, cx: &TaskContext) -> Result<Vec<FileChange>> {
         let Some(answer) = cx.answer().filter(|answer| !answer.is_later()) else { return Ok(Vec::new()) };
-        Ok(answer.get::<Found>()?.iter().filter_map(change).collect())
+        let found = answer.get::<Found>()?;
+        if found.is_empty() {
+            return Ok(Vec::new());
+        }
+        let list = self.list(model, cx)?.unwrap_or_default();
+        Ok(found.iter().filter_map(|found| change(found, &list)).collect())
     }
 
     async fn would_change(&self, model: &T, cx: &TaskContext) -> Result<Option<bool>> {
@@ -235,10 +241,21 @@ fn difference(found: &setup_tasks_agent::protocol::Difference) -> Difference {
 }
 
 /// Returns the change of a file, if the difference is one of its content.
-fn change(found: &setup_tasks_agent::protocol::Difference) -> Option<FileChange> {
+fn change(found: &setup_tasks_agent::protocol::Difference, list: &ResourceList) -> Option<FileChange> {
     if found.secret {
         return Some(FileChange::of_secret(&found.what, Some("old"), "new"));
     }
     let Texts { old, new } = found.texts.clone()?;
-    Some(FileChange::new(&found.what, old, new.unwrap_or_default()))
+    // The question contained only the hash of the content.
+    let new = match list.content_of(&found.what) {
+        Some(content) => text(content)?,
+        None => new.unwrap_or_default(),
+    };
+    Some(FileChange::new(&found.what, old, new))
+}
+
+/// Returns content as text, unless it is long or binary.
+fn text(content: &Content) -> Option<String> {
+    let bytes = content.bytes().ok().filter(|bytes| bytes.len() <= MAX_TEXT && !bytes.contains(&0))?;
+    String::from_utf8(bytes.into_owned()).ok()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use setup_tasks_agent::protocol::ResourceData;
 use setup_tasks_agent::resource::Resource;
-use setup_tasks_agent::resources::Blob;
+use setup_tasks_agent::resources::{Blob, Content};
 
 /// Resources of a task, as data that travels.
 #[derive(Clone, Debug, Default)]
@@ -16,11 +16,20 @@ pub(crate) struct ResourceList(Vec<Listed>);
 pub(crate) struct Listed {
     pub(crate) name: String,
     pub(crate) data: ResourceData,
+    /// The data by which the differences are asked for.
+    question: ResourceData,
     pub(crate) is_action: bool,
     /// The time within which the machine must answer again, if this restarts it.
     pub(crate) restart: Option<Duration>,
-    /// The content that is transferred before the resource is applied.
-    pub(crate) blobs: Vec<Blob>,
+    /// The content of files, with their paths.
+    contents: Vec<(String, Content)>,
+}
+
+impl Listed {
+    /// Returns the content that is transferred before the resource is applied.
+    pub(crate) fn blobs(&self) -> Vec<Blob> {
+        self.contents.iter().filter_map(|(_, content)| content.blob()).collect()
+    }
 }
 
 impl ResourceList {
@@ -31,7 +40,8 @@ impl ResourceList {
             data: ResourceData::of(&resource),
             is_action: resource.is_action(),
             restart: resource.restart(),
-            blobs: resource.blobs(),
+            question: resource.question(),
+            contents: resource.contents(),
         };
         Self(resources.into_iter().map(listed).collect())
     }
@@ -65,7 +75,7 @@ impl ResourceList {
 
     /// Returns the resources with a state that can be observed.
     pub(crate) fn observed(&self) -> Vec<ResourceData> {
-        self.0.iter().filter(|listed| !listed.is_action).map(|listed| listed.data.clone()).collect()
+        self.0.iter().filter(|listed| !listed.is_action).map(|listed| listed.question.clone()).collect()
     }
 
     /// Returns bytes that differ for different resources.
@@ -78,6 +88,12 @@ impl ResourceList {
             }
         }
         bytes
+    }
+
+    /// Returns the content that a file is to have.
+    pub(crate) fn content_of(&self, path: &str) -> Option<&Content> {
+        let mut contents = self.0.iter().flat_map(|listed| &listed.contents);
+        contents.find(|(of, _)| of == path).map(|(_, content)| content)
     }
 
     /// Returns the name of the resource at a position.

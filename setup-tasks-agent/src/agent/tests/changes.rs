@@ -83,7 +83,7 @@ fn transferred_content_is_written_and_without_it_nothing_is() {
     let large = vec![b'x'; 3 << 20];
     let content = Content::new(large.clone());
     let file = File::at("/large").content(content.clone());
-    assert_eq!(file.blobs()[0].hash, content.hash());
+    assert_eq!(file.contents()[0].1.hash(), content.hash());
     let id = client.declare(0, &file);
     let call = client.call(Call::Apply(apply(&[id])));
     assert!(client.end(call).failure().ends_with("cannot write the content: the content was not transferred"));

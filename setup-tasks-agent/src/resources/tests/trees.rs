@@ -3,8 +3,9 @@
 use std::fs;
 
 use super::machine::Machine;
+use crate::protocol::ResourceData;
 use crate::resource::Resource;
-use crate::resources::{Content, Tree};
+use crate::resources::{Content, File, Tree};
 
 fn site() -> Tree {
     Tree::at("/srv/site")
@@ -73,8 +74,20 @@ fn paths_out_of_the_tree_are_refused() {
 }
 
 #[test]
+fn a_question_names_files_by_their_hash() {
+    let text = "a line of text\n".repeat(100);
+    let (file, tree) = (File::at("/f").content(&*text), Tree::at("/t").file("small", &*text, 0o644));
+    for (all, question) in [(ResourceData::of(&file), file.question()), (ResourceData::of(&tree), tree.question())] {
+        assert!(all.fields.len() > text.len() && question.fields.len() < 100, "{}", question.fields.len());
+        assert_eq!(all.kind, question.kind);
+    }
+}
+
+#[test]
 fn a_tree_names_the_content_to_transfer() {
     let large = Content::new(vec![7; 1 << 20]);
-    let blobs = Tree::at("/t").file("small", "x", 0o644).file("large", large.clone(), 0o644).blobs();
-    assert_eq!(blobs.iter().map(|blob| (blob.hash, blob.size)).collect::<Vec<_>>(), [(large.hash(), 1 << 20)]);
+    let tree = Tree::at("/t").file("small", "x", 0o644).file("large", large.clone(), 0o644);
+    let blobs: Vec<_> =
+        tree.contents().iter().filter_map(|(path, content)| Some((path.clone(), content.blob()?.hash))).collect();
+    assert_eq!(blobs, [("/t/large".to_owned(), large.hash())]);
 }
