@@ -125,14 +125,14 @@ fn walk(folder: &Path, page: &str) {
 fn walk_with(folder: &Path, page: &str, envs: &[(&str, &str)]) {
     let path = root().join("docs/src").join(page);
     let before = std::fs::read_to_string(&path).unwrap();
-    let text = follow(folder, page, &before);
+    let text = follow(folder, page, &before, envs);
     if text != before {
         std::fs::write(path, text).unwrap();
     }
 }
 
-/// Follows the text of a page, and returns it with the present outputs.
-pub(crate) fn follow(folder: &Path, page: &str, before: &str) -> String {
+/// Follows the text of a page with environment variables, and returns it with the present outputs.
+pub(crate) fn follow(folder: &Path, page: &str, before: &str, envs: &[(&str, &str)]) -> String {
     let mut text = before.to_owned();
     for step in steps(before) {
         match step {

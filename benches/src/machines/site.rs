@@ -84,7 +84,8 @@ fn content(of: usize, bytes: usize) -> String {
         if text.len() >= bytes {
             break;
         }
-        text += &format!("setting_{of}_{line} = value {}\n", line * 7919 % 1000);
+        text.extend(["setting_", &of.to_string(), "_", &line.to_string(), " = value "]);
+        text.extend([&(line * 7919 % 1000).to_string(), "\n"]);
     }
     text
 }

@@ -1,5 +1,6 @@
 //! The other tools: their installation, and their commands for the same work.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -62,35 +63,35 @@ impl Tools {
     ) -> Result<PathBuf> {
         let directory = self.inputs.join(name);
         fs::create_dir_all(&directory)?;
-        let write = |file: &str, text: String| fs::write(directory.join(file), text);
+        let keep = |file: &str, text: String| fs::write(directory.join(file), text);
         let data = site::data();
-        write("site.json", serde_json::to_string(&data)?)?;
-        write("deploy.py", include_str!("deploy.py").to_owned())?;
-        write("play.yml", serde_json::to_string_pretty(&playbook::ansible(&data))?)?;
+        keep("site.json", serde_json::to_string(&data)?)?;
+        keep("deploy.py", include_str!("deploy.py").to_owned())?;
+        keep("play.yml", serde_json::to_string_pretty(&playbook::ansible(&data))?)?;
         let (mut hosts, mut known, mut inventory, mut by_name) =
             (Vec::new(), String::new(), "[all]\n".to_owned(), Map::new());
         for machine in machines {
             let (name, address) = (machine.name(), machine.address());
             let key = machine.run("cat /etc/ssh/ssh_host_ed25519_key.pub")?;
-            known += &format!("{address} {key}");
-            inventory += &format!("{name}\n");
+            write!(known, "{address} {key}")?;
+            writeln!(inventory, "{name}")?;
             hosts.push(address.clone());
             by_name.insert(
                 name.to_owned(),
                 json!({ "hostname": name, "addr": name, "user": "root", "ssh_key": network.client_key() }),
             );
         }
-        write("known_hosts", known)?;
-        write("inventory", inventory)?;
+        keep("known_hosts", known)?;
+        keep("inventory", inventory)?;
         let (key, file) =
             (network.client_key().display().to_string(), directory.join("known_hosts").display().to_string());
-        write(
+        keep(
             "inventory.py",
             format!(
                 "hosts = [(host, dict(ssh_user='root', ssh_key={key:?}, ssh_known_hosts_file={file:?}, ssh_strict_host_key_checking='yes')) for host in {hosts:?}]\n"
             ),
         )?;
-        write(
+        keep(
             "ansible.cfg",
             format!(
                 "[defaults]\ninterpreter_python=/usr/bin/python3\nforks=10\nretry_files_enabled=False\n[ssh_connection]\npipelining=True\n\
@@ -99,7 +100,7 @@ impl Tools {
                 control.display()
             ),
         )?;
-        write("forjar.yaml", serde_json::to_string_pretty(&playbook::forjar(&data, &by_name))?)?;
+        keep("forjar.yaml", serde_json::to_string_pretty(&playbook::forjar(&data, &by_name))?)?;
         Ok(directory)
     }
 }
