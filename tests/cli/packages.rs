@@ -49,5 +49,5 @@ fn the_smallest_project_is_built_from_the_packaged_crates_alone() {
     let page = std::fs::read_to_string(root().join("docs/src/smallest.md")).unwrap();
     let page = released(&page);
     assert!(page.contains("setup-tasks = \"0.1\"\nsetup-tasks-cli = \"0.1\"\n"), "{page}");
-    follow(&folder, "smallest.md, released", &page);
+    follow(&folder, "smallest.md, released", &page, &[]);
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::content::Blob;
+use super::content::Content;
 use crate::Result;
 use crate::far::Far;
 use crate::protocol::{Difference, Failure, ResourceData};
@@ -23,14 +23,19 @@ use crate::resource::{AnyResource, Resource, Restore, decode};
 pub struct Together {
     name: String,
     members: Vec<ResourceData>,
+    /// The questions about the members, on the controller's side.
     #[serde(skip)]
-    blobs: Vec<Blob>,
+    questions: Vec<ResourceData>,
+    /// The content of the members' files, on the controller's side.
+    #[serde(skip)]
+    contents: Vec<(String, Content)>,
 }
 
 impl Together {
     /// Creates a list with one resource.
     pub fn of(resource: impl Resource) -> Self {
-        Self { name: resource.name(), members: Vec::new(), blobs: Vec::new() }.with(&resource)
+        let (members, questions, contents) = Default::default();
+        Self { name: resource.name(), members, questions, contents }.with(&resource)
     }
 
     /// Adds a resource or an action to the end.
@@ -42,7 +47,8 @@ impl Together {
 
     fn with<R: Resource>(mut self, resource: &R) -> Self {
         self.members.push(ResourceData::of(resource));
-        self.blobs.extend(resource.blobs());
+        self.questions.push(resource.question());
+        self.contents.extend(resource.contents());
         self
     }
 
@@ -109,7 +115,11 @@ impl Resource for Together {
         Ok(steps)
     }
 
-    fn blobs(&self) -> Vec<Blob> {
-        self.blobs.clone()
+    fn question(&self) -> ResourceData {
+        ResourceData::of(&Self { members: self.questions.clone(), ..self.clone() })
+    }
+
+    fn contents(&self) -> Vec<(String, Content)> {
+        self.contents.clone()
     }
 }
