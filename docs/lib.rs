@@ -32,6 +32,7 @@ pages! {
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";
+    browser = "how-to/browser.md";
     explaining = "how-to/explaining.md";
     reviewing = "how-to/reviewing.md";
     drift = "how-to/drift.md";

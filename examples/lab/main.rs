@@ -13,6 +13,7 @@ use clap::Args;
 use lab_authority::{Authority, authority};
 use setup_tasks::{Layout, Result};
 use setup_tasks_cli::{App, Session};
+use setup_tasks_web as _; // adds the command `serve`
 
 use crate::site::Site;
 

@@ -18,6 +18,7 @@ use crate::args::{AgentsCommand, Command, ReviewArgs, RunArgs, WorkersArgs};
 use crate::commands;
 use crate::exit::{Exit, UsageError};
 use crate::global::GlobalArgs;
+use crate::linked::{self, LayoutBuilder};
 use crate::notifying::NotifyArgs;
 use crate::{complete, former, global, interrupt, logging, output, start, telemetry};
 
@@ -270,7 +271,7 @@ impl<O: Args + 'static> App<O> {
             let options = RunArgs::augment_args(clap::Command::new(own.name.clone()));
             command = command.subcommand(options.about(own.about.clone()).long_about(None));
         }
-        command
+        linked::add_to(command)
     }
 
     async fn dispatch(self, matches: &ArgMatches, name: &str, program: &OsStr) -> Result<ExitCode> {
@@ -296,6 +297,10 @@ impl<O: Args + 'static> App<O> {
                 }
                 ended => ended,
             };
+        }
+        if let Some((linked, matches)) = matches.subcommand().and_then(linked::find) {
+            let own = self.build;
+            return linked.run(LayoutBuilder::new(move || own(&options)), matches).await;
         }
         let build = || (self.build)(&options);
         // Commands that change nothing have no right to run tasks, whatever code of the user they call.
@@ -341,6 +346,7 @@ impl<O: Args + 'static> App<O> {
                 output::write(&complete::script(shell, name, Path::new(program))?);
                 Exit::Done
             }
+            Command::Serve { .. } => return linked::refuse_serve().map(|()| Exit::Usage.into()),
             Command::Force { rest } => return former::force(&rest).map(|()| Exit::Usage.into()),
         }
         .into())

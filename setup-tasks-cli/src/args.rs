@@ -147,6 +147,12 @@ pub(crate) enum Command {
         /// Complete for this shell
         shell: Shell,
     },
+    /// The command of the crate `setup-tasks-web`, if the program is not linked with it.
+    #[command(hide = true)]
+    Serve {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        rest: Vec<String>,
+    },
     /// The former spelling of `up --force`.
     #[command(hide = true)]
     Force {

@@ -14,17 +14,20 @@ use crate::output::{ago, clock};
 
 /// A link of the chain: a task, when it ran or would run, and its reason.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Cause {
+pub struct Cause {
     /// `object/task`.
-    pub(crate) task: String,
-    pub(crate) description: String,
-    pub(crate) when: When,
+    pub task: String,
+    /// The description of the task.
+    pub description: String,
+    /// The time of its run.
+    pub when: When,
     /// The reason as a clause that follows `because`. `None` if it is not known.
-    pub(crate) reason: Option<String>,
+    pub reason: Option<String>,
 }
 
+/// The time of a run, or its place in a plan.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum When {
+pub enum When {
     /// It would run.
     WouldRun,
     /// It runs if an earlier task changes something. The reason is a condition.
@@ -41,7 +44,8 @@ pub(crate) enum When {
 
 /// The certainty of a run whose causes are searched.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Certainty {
+pub enum Certainty {
+    /// It is certain.
     Certain,
     /// The run depends on a change that a plan expects perhaps.
     Possible,
@@ -49,19 +53,17 @@ pub(crate) enum Certainty {
 
 /// A search for causes in a plan and in the history. If the plan has a task that would run, its run is the cause. Otherwise the
 /// history has it.
-pub(crate) struct Causes<'a> {
-    pub(crate) layout: &'a Layout,
-    pub(crate) plan: Option<&'a FleetReport>,
+#[derive(Debug)]
+pub struct Causes<'a> {
+    /// The layout of the tasks.
+    pub layout: &'a Layout,
+    /// The plan, if there is one.
+    pub plan: Option<&'a FleetReport>,
 }
 
 impl Causes<'_> {
     /// Returns the chain of causes behind a reason, the nearest first. The chain is empty if the reason is the root.
-    pub(crate) async fn behind(
-        &self,
-        object: &AnyObject,
-        reason: &Reason,
-        mut certainty: Certainty,
-    ) -> Result<Vec<Cause>> {
+    pub async fn behind(&self, object: &AnyObject, reason: &Reason, mut certainty: Certainty) -> Result<Vec<Cause>> {
         let (mut chain, mut reasons) = (Vec::<Cause>::new(), Vec::new());
         let mut seen = HashSet::new();
         let (mut object, mut reason) = (object.clone(), Some(reason.clone()));
@@ -86,7 +88,7 @@ impl Causes<'_> {
     }
 
     /// Returns the last run or mark of a task, followed by its causes. A run that changed nothing counts, too.
-    pub(crate) async fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
+    pub async fn last(&self, object: &AnyObject, task: &str) -> Result<Vec<Cause>> {
         let is_run = |ended| matches!(ended, AttemptEnd::Ran | AttemptEnd::Unchanged | AttemptEnd::Marked);
         let Some((cause, reason)) = self.recorded(object, task, is_run).await? else { return Ok(Vec::new()) };
         let behind = match reason {
@@ -157,7 +159,7 @@ impl Causes<'_> {
 }
 
 /// Returns a reason as text. A dependency that has not run yet would run first.
-pub(crate) fn words(reason: &Reason, behind: Option<&Cause>) -> String {
+pub fn words(reason: &Reason, behind: Option<&Cause>) -> String {
     match (reason, behind) {
         (Reason::DependencyNewer { which }, Some(Cause { when: When::WouldRun, .. })) => {
             format!("{which} would run first")
@@ -168,12 +170,12 @@ pub(crate) fn words(reason: &Reason, behind: Option<&Cause>) -> String {
 }
 
 /// Returns whether a reason is a list of differences, which follow it on lines of their own.
-pub(crate) fn is_several(reason: &Reason) -> bool {
+pub fn is_several(reason: &Reason) -> bool {
     matches!(reason, Reason::Drifted { what } if what.len() > 1)
 }
 
 /// Returns a reason as a clause that follows `because`. A dependency that has not run yet would run first.
-pub(crate) fn clause(reason: &Reason, behind: Option<&Cause>, tense: Tense) -> String {
+pub fn clause(reason: &Reason, behind: Option<&Cause>, tense: Tense) -> String {
     match reason {
         Reason::DependencyNewer { .. } => words(reason, behind),
         Reason::Drifted { .. } if is_several(reason) => format!("of {}", words(reason, behind)),
@@ -195,7 +197,7 @@ impl Cause {
 
     /// Returns the cause as a sentence: `files/publish (Publish the share) ran 2026-11-25 00:20:42 UTC, 5 min ago, because its hash
     /// changed from a to b`.
-    pub(crate) fn sentence(&self) -> String {
+    pub fn sentence(&self) -> String {
         let Self { task, description, when, reason } = self;
         let did = match when {
             When::WouldRun => "would run".to_owned(),

@@ -36,7 +36,7 @@ impl From<Exit> for ExitCode {
 /// A mistake in the command line, such as the name of an object that does not exist.
 #[derive(Debug, thiserror::Error)]
 #[error("{text}")]
-pub(crate) struct UsageError {
+pub struct UsageError {
     text: String,
     help: String,
 }
@@ -44,7 +44,8 @@ pub(crate) struct UsageError {
 error_help!(UsageError);
 
 impl UsageError {
-    pub(crate) fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
+    /// Returns the error with a text and advice.
+    pub fn new(text: impl Into<String>, help: impl Into<String>) -> Self {
         Self { text: text.into(), help: help.into() }
     }
 

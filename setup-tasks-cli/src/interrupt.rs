@@ -44,13 +44,14 @@ struct Shutdown {
 }
 
 /// Work that a first Ctrl-C asks to stop.
+#[derive(Debug)]
 struct Interruptible {
     stop: Stop,
     kind: Kind,
 }
 
 /// The kind of work that a Ctrl-C asks to stop.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// It runs tasks. The user then sees a message.
     Run,
@@ -60,10 +61,11 @@ enum Kind {
 }
 
 /// A guard for work that a first Ctrl-C asks to stop while the guard exists.
-pub(crate) struct InterruptGuard(Arc<Interruptible>);
+#[derive(Debug)]
+pub struct InterruptGuard(Arc<Interruptible>);
 
 /// Makes a first Ctrl-C ask runs to stop.
-pub(crate) fn stop_run_on_interrupt(stop: &Stop) -> InterruptGuard {
+pub fn stop_run_on_interrupt(stop: &Stop) -> InterruptGuard {
     enter(stop, Kind::Run)
 }
 
@@ -73,7 +75,7 @@ pub(crate) fn stop_followed_on_interrupt(stop: &Stop) -> InterruptGuard {
 }
 
 /// Makes a first Ctrl-C end a wait.
-pub(crate) fn stop_wait_on_interrupt(stop: &Stop) -> InterruptGuard {
+pub fn stop_wait_on_interrupt(stop: &Stop) -> InterruptGuard {
     enter(stop, Kind::Wait)
 }
 
@@ -84,7 +86,8 @@ fn enter(stop: &Stop, kind: Kind) -> InterruptGuard {
 }
 
 impl InterruptGuard {
-    pub(crate) fn is_requested(&self) -> bool {
+    /// Returns whether the work was asked to stop.
+    pub fn is_requested(&self) -> bool {
         self.0.stop.is_requested()
     }
 }

@@ -60,6 +60,7 @@ mod former;
 mod global;
 mod graph;
 mod interrupt;
+pub mod linked;
 mod log_reader;
 mod logging;
 mod notifying;
@@ -67,6 +68,11 @@ mod output;
 mod progress;
 mod start;
 mod telemetry;
+mod watched;
+
+#[doc(hidden)]
+#[path = "parts.rs"]
+pub mod __parts;
 
 pub use app::{App, NoOptions, Session};
 pub use logging::TaskLogs;

@@ -9,15 +9,22 @@ use setup_tasks::secret::redact;
 use crate::output::printable;
 
 /// A log that is being read.
-pub(crate) struct LogReader {
-    pub(crate) log: LogFile,
+#[derive(Debug)]
+pub struct LogReader {
+    /// The log.
+    pub log: LogFile,
     file: File,
     /// The last line until its end has been read.
     rest: Vec<u8>,
 }
 
 impl LogReader {
-    pub(crate) fn open(log: &LogFile) -> Result<Self> {
+    /// Opens a log at its beginning.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be opened.
+    pub fn open(log: &LogFile) -> Result<Self> {
         Ok(Self { log: log.clone(), file: File::open(&log.path)?, rest: Vec::new() })
     }
 
@@ -26,7 +33,7 @@ impl LogReader {
     /// # Errors
     ///
     /// If the log cannot be read.
-    pub(crate) fn lines(&mut self) -> Result<Vec<String>> {
+    pub fn lines(&mut self) -> Result<Vec<String>> {
         let mut lines = self.skip_what_was_left_out()?;
         self.file.read_to_end(&mut self.rest)?;
         if let Some(end) = self.rest.iter().rposition(|byte| *byte == b'\n') {
@@ -48,7 +55,7 @@ impl LogReader {
     }
 
     /// Returns a last line without a line end.
-    pub(crate) fn rest(&mut self) -> Vec<String> {
+    pub fn rest(&mut self) -> Vec<String> {
         shown(&std::mem::take(&mut self.rest))
     }
 }

@@ -103,6 +103,11 @@ impl ObjectTaskInspector {
         self.level.0.inputs(self.row).unwrap_or_default()
     }
 
+    /// Returns the declared outputs: paths and globs, as the task declares them.
+    pub fn outputs(&self) -> Vec<PathPattern> {
+        self.level.0.outputs(self.row).unwrap_or_default()
+    }
+
     /// Returns the stamp of the task, unless a later attempt failed or was interrupted. All
     /// inspectors of one [`AnyObject::inspect`] call read the stamps once.
     ///

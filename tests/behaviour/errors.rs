@@ -166,7 +166,7 @@ struct Found {
 impl Found {
     fn in_all_sources() -> Self {
         let mut found = Self::default();
-        for name in ["setup-tasks", "setup-tasks-templates", "setup-tasks-cli"] {
+        for name in ["setup-tasks", "setup-tasks-templates", "setup-tasks-cli", "setup-tasks-web"] {
             let source = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().join(name).join("src");
             let library = Library::read(&name.replace('-', "_"), &source);
             library.modules.values().flatten().for_each(|item| found.visit_item(item));

@@ -174,3 +174,12 @@ fn off_a_terminal_clear_needs_a_yes_for_a_pattern() {
     assert!(place.good(&["plan"]).starts_with("up to date"));
     assert_eq!(place.good(&["clear", "*", "-y"]).lines().count(), 4);
 }
+
+#[test]
+fn serve_names_the_crate_that_the_program_needs() {
+    let output = Project::new().run(&["serve", "--listen", "127.0.0.1:0"]);
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    let help = "  help: add the crate `setup-tasks-web`, and the line `use setup_tasks_web as _;`\n";
+    assert_eq!(text, format!("error: this program has no web page\n{help}"));
+}

@@ -103,7 +103,7 @@ fn no_object(layout: &Layout, name: &str) -> anyhow::Error {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use setup_tasks::Customization;
     use setup_tasks::error::explain;
     use setup_tasks::prelude::*;
@@ -141,7 +141,7 @@ pub(super) mod tests {
     }
 
     /// Returns an object with a customization within a customization.
-    pub(in super::super) fn nested() -> Layout {
+    pub(crate) fn nested() -> Layout {
         let layout = Layout::in_memory().unwrap();
         layout.add(Desk).unwrap();
         layout

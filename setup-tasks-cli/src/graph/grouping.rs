@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{Diagram, Edge, Node, Task, TaskIndex};
 
 /// The number of objects above which a diagram is grouped.
-pub(crate) const MOST: usize = 30;
+pub const MOST: usize = 30;
 
 impl Diagram {
     /// Returns the number of objects.

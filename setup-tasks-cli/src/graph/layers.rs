@@ -18,17 +18,21 @@ const BEND: f64 = 44.0;
 const APART: f64 = 40.0;
 
 /// A point or a size.
-pub(super) type Point = (f64, f64);
+pub type Point = (f64, f64);
 
 /// The center of each object, and the points on the route of each edge.
-pub(super) struct Layers {
-    pub(super) centers: Vec<Point>,
-    pub(super) routes: HashMap<(usize, usize), Vec<Point>>,
-    pub(super) size: Point,
+#[derive(Debug)]
+pub struct Layers {
+    /// The centers of the boxes.
+    pub centers: Vec<Point>,
+    /// The points between the ends of each edge.
+    pub routes: HashMap<(usize, usize), Vec<Point>>,
+    /// The size of the whole.
+    pub size: Point,
 }
 
 /// Arranges boxes of these sizes. An edge `(from, to)` goes to the right.
-pub(super) fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
+pub fn arrange(sizes: &[Point], edges: &BTreeSet<(usize, usize)>) -> Layers {
     let parts = connected(sizes.len(), edges);
     let mut of_part: HashMap<usize, BTreeSet<(usize, usize)>> = HashMap::new();
     let place: HashMap<_, _> = parts

@@ -25,7 +25,8 @@ use setup_tasks::{AnyObject, Layout, Result};
 use crate::causes::{Causes, Certainty, words};
 
 pub(crate) use dot::dot;
-pub(crate) use grouping::MOST;
+pub use grouping::MOST;
+pub use layers::arrange;
 pub(crate) use mermaid::mermaid;
 pub(crate) use selection::{Known, Selection};
 pub(crate) use state::{Counts, State};

@@ -11,7 +11,7 @@ use super::{BAD, FAINT, WOULD, note, printable, shown};
 const LINES: usize = 10;
 
 /// Prints an error with all its causes.
-pub(crate) fn error(error: &anyhow::Error) {
+pub fn error(error: &anyhow::Error) {
     for line in lines(error) {
         note(line);
     }

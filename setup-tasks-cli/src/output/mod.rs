@@ -22,12 +22,14 @@ use setup_tasks::text::printable_json;
 use crate::global::{Verbosity, verbosity};
 
 pub(crate) use diff::diff;
-pub(crate) use error::{error, failure, log_path, warning};
+pub use error::error;
+pub(crate) use error::{failure, log_path, warning};
 use handover::Held;
 pub(crate) use handover::follow_terminal;
 pub(crate) use question::{confirm, require_terminal};
 pub(crate) use table::{Cell, hang, table, terminal_width};
-pub(crate) use text::{ago, clock, clock_time, near, printable, shown, time_of};
+pub use text::{ago, clock, printable};
+pub(crate) use text::{clock_time, near, shown, time_of};
 
 pub(crate) const GOOD: Style = AnsiColor::Green.on_default();
 pub(crate) const BAD: Style = AnsiColor::Red.on_default().bold();
@@ -65,7 +67,7 @@ static UNWRITTEN: OnceLock<&'static str> = OnceLock::new();
 static HAS_NO_READER: AtomicBool = AtomicBool::new(false);
 
 /// Prints a line on the standard output.
-pub(crate) fn line(line: impl Display) {
+pub fn line(line: impl Display) {
     if let Some(line) = handover::unless_away(line.to_string(), Held::Line) {
         to_stdout(|| writeln!(anstream::stdout().lock(), "{line}"));
     }
@@ -79,7 +81,7 @@ pub(crate) fn report(text: impl Display) {
 }
 
 /// Prints a line on the standard error.
-pub(crate) fn note(line: impl Display) {
+pub fn note(line: impl Display) {
     if let Some(line) = handover::unless_away(line.to_string(), Held::Note) {
         check(STDERR, bars().suspend(|| writeln!(anstream::stderr().lock(), "{line}")));
     }

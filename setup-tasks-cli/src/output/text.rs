@@ -9,13 +9,13 @@ use setup_tasks::stamp::Timestamp;
 use setup_tasks::text::{one_line, rough_duration};
 
 /// Returns how long ago a time was.
-pub(crate) fn ago(time: Timestamp) -> String {
+pub fn ago(time: Timestamp) -> String {
     let since = SystemTime::now().duration_since(time.into()).unwrap_or_default();
     if since < Duration::from_secs(2) { "just now".to_owned() } else { format!("{} ago", rough_duration(since)) }
 }
 
 /// Returns a date with its time of day and the abbreviation of the local time zone.
-pub(crate) fn clock(time: Timestamp) -> String {
+pub fn clock(time: Timestamp) -> String {
     clock_time(time.into())
 }
 
@@ -37,7 +37,7 @@ fn local(time: SystemTime, format: &str) -> String {
 
 /// Returns a text from another source in a form that is safe to show on one line. Secrets are replaced, colours are removed, and
 /// characters that would steer the terminal are escaped.
-pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+pub fn printable(text: &str) -> Cow<'_, str> {
     // A secret may have a colour in its middle, so secrets are replaced first.
     let text = redact(text);
     let text = if text.contains('\x1b') { Cow::Owned(anstream::adapter::strip_str(&text).to_string()) } else { text };

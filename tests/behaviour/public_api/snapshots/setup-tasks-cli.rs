@@ -47,5 +47,35 @@ impl<O> std::fmt::Debug for Session<O> {}
 pub struct TaskLogs {}
 impl<S: Subscriber + for<'s> LookupSpan<'s>> Layer<S> for TaskLogs {}
 
+// setup_tasks_cli::linked::LayoutBuilder
+// with private fields
+#[derive(Clone)]
+pub struct LayoutBuilder;
+impl LayoutBuilder {
+    pub fn to_inspect(&self) -> Result<Layout> {}
+    pub fn to_run(&self) -> Result<Layout> {}
+}
+impl std::fmt::Debug for LayoutBuilder {}
+
+// setup_tasks_cli::linked::LinkedCommand
+// with private fields
+#[derive(Debug)]
+pub struct LinkedCommand {}
+impl LinkedCommand {
+    pub const fn new(
+        name: &'static str,
+        arguments: fn(clap::Command) -> clap::Command,
+        run: fn(LayoutBuilder, &ArgMatches) -> Running,
+    ) -> Self {}
+}
+
+// setup_tasks_cli::linked::Running
+pub type Running = Pin<Box<dyn Future<Output = Result<ExitCode>>>>;
+
+// setup_tasks_cli::linked_command
+macro_rules! linked_command {
+    () => {};
+}
+
 // setup_tasks_cli::main
 pub fn main(build: impl Fn() -> Result<Layout> + 'static) -> ExitCode {}

@@ -1622,6 +1622,7 @@ impl ObjectTaskInspector {
     pub fn into_leaves(self) -> Vec<Self> {}
     pub fn depends_on(&self) -> Vec<(AnyObject, String)> {}
     pub fn inputs(&self) -> Vec<PathPattern> {}
+    pub fn outputs(&self) -> Vec<PathPattern> {}
     pub async fn last_run(&self) -> Result<Option<Stamp>, StampError> {}
     pub async fn last_change(&self) -> Result<Option<Timestamp>, StampError> {}
     pub async fn peek(&self) -> Result<Option<Decision>, StampError> {}
