@@ -149,6 +149,15 @@ pub(super) fn tell(report: &FleetReport) {
                     "{BAD}error{BAD:#}: {name} depends on a failed object: {}",
                     printable(&result.path.join(" -> "))
                 ));
+                // In a circle over several hosts, each object fails because of the others.
+                let is_told = result
+                    .path
+                    .last()
+                    .and_then(|id| report.object(id))
+                    .is_none_or(|cause| cause.outcome == ObjectStatus::Failed);
+                if let Some(failure) = result.error.as_ref().filter(|_| !is_told) {
+                    error(failure.get());
+                }
             }
             (ObjectStatus::Readonly, _) => output::report(format!("{NAME}{name}{NAME:#} {FAINT}is readonly{FAINT:#}")),
             (ObjectStatus::NotTried, _) => {
