@@ -1,6 +1,7 @@
 //! Tests of resources as tasks: how often a machine is asked, drift, plans and repairs.
 
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::sync::{Arc, Mutex, Once};
 
 use setup_tasks::error::explain;
 use setup_tasks::event::EventKind;
@@ -12,7 +13,6 @@ use setup_tasks_machines::{Ensure, Machine};
 use setup_tasks_test::{NetnsMachine, TestNetwork};
 use test_kit::lines;
 use tracing::field::{Field, Visit};
-use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::machine;
@@ -77,27 +77,35 @@ async fn plan_verified(site: &Object<Web>) -> ObjectReport {
     site.run_setup_tasks().diff().verify().await.unwrap()
 }
 
+thread_local! {
+    /// The calls to agents in this thread, which runs one test and its runtime.
+    static CALLS: RefCell<Vec<String>> = const { RefCell::new(Vec::new()) };
+}
+
 /// The calls to agents in this thread.
-#[derive(Clone, Default)]
-struct Calls(Arc<Mutex<Vec<String>>>);
+struct Calls;
 
 impl Calls {
-    fn count() -> (Self, DefaultGuard) {
-        let calls = Self::default();
-        let guard = tracing::subscriber::set_default(tracing_subscriber::registry().with(calls.clone()));
-        (calls, guard)
+    /// Starts to count. The subscriber is that of the whole process: with one per thread, an event that another thread reaches first is
+    /// switched off for all.
+    fn count() -> Self {
+        static ONCE: Once = Once::new();
+        ONCE.call_once(|| tracing::subscriber::set_global_default(tracing_subscriber::registry().with(Self)).unwrap());
+        let calls = Self;
+        calls.take();
+        calls
     }
 
     /// Returns the calls since the last time.
     fn take(&self) -> Vec<String> {
-        std::mem::take(&mut self.0.lock().unwrap())
+        CALLS.take()
     }
 }
 
 impl<S: tracing::Subscriber> Layer<S> for Calls {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
         if event.metadata().target() == "setup_tasks_machines::calls" {
-            event.record(&mut self.clone());
+            event.record(&mut Self);
         }
     }
 }
@@ -105,7 +113,7 @@ impl<S: tracing::Subscriber> Layer<S> for Calls {
 impl Visit for Calls {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "call" {
-            self.0.lock().unwrap().push(value.to_owned());
+            CALLS.with_borrow_mut(|calls| calls.push(value.to_owned()));
         }
     }
 
@@ -115,7 +123,7 @@ impl Visit for Calls {
 #[tokio::test]
 async fn resources_are_applied_once_and_then_no_packet_is_sent() {
     let Some((_network, host, _layout, site)) = one_site() else { return };
-    let (calls, _guard) = Calls::count();
+    let calls = Calls::count();
     let report = run(&site).await;
     assert_eq!(
         lines(&report),
@@ -139,7 +147,7 @@ async fn resources_are_applied_once_and_then_no_packet_is_sent() {
 async fn a_run_that_verifies_asks_once_and_repairs_only_what_differs() {
     let Some((_network, host, _layout, site)) = one_site() else { return };
     run(&site).await;
-    let (calls, _guard) = Calls::count();
+    let calls = Calls::count();
     assert!(verify(&site).await.is_up_to_date());
     assert_eq!(calls.take(), ["observe"]);
 
@@ -171,7 +179,7 @@ async fn a_run_that_verifies_asks_once_and_repairs_only_what_differs() {
 async fn another_value_in_the_model_is_applied_without_an_observation() {
     let Some((_network, host, _layout, site)) = one_site() else { return };
     run(&site).await;
-    let (calls, _guard) = Calls::count();
+    let calls = Calls::count();
     *site.greeting.lock().unwrap() = "Come in\n".to_owned();
     let report = run(&site).await;
     let changed: Vec<_> = report.ran().map(|task| task.task).collect();
@@ -196,7 +204,7 @@ async fn all_objects_of_a_machine_share_one_request() {
         layout.add(site(&format!("blog{i}"), &other)).unwrap();
     }
     layout.run().await.unwrap();
-    let (calls, _guard) = Calls::count();
+    let calls = Calls::count();
     let report = layout.run().verify().await.unwrap();
     assert!(report.objects.iter().all(|object| object.outcome == ObjectStatus::UpToDate), "{}", report.summary());
     assert_eq!(calls.take(), ["observe"; 2]);
@@ -293,7 +301,7 @@ async fn large_content_is_transferred_only_where_it_differs() {
     let Some((network, host, layout, _)) = one_site() else { return };
     let content: Vec<u8> = (0..5_000_000_u32).map(|i| (i % 251) as u8).collect();
     let large = layout.add(Large { content: content.clone(), machine: machine(&network, "web") }).unwrap();
-    let (calls, _guard) = Calls::count();
+    let calls = Calls::count();
     large.run_setup_tasks().await.unwrap();
     assert_eq!(calls.take(), ["observe", "put a blob", "apply"]);
     assert!(std::fs::read(host.root().join("srv/large")).unwrap() == content);
