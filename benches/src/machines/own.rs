@@ -41,6 +41,10 @@ pub fn agent() -> Option<ExitCode> {
 pub fn build_agent() -> Result<PathBuf> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--profile", "agent", "-p", "setup-tasks-agent", "--bin", "setup-tasks-agent"]);
+    // These are the settings of `agents build`.
+    for setting in ["inherits=\"release\"", "opt-level=\"z\"", "lto=\"fat\"", "strip=true"] {
+        cargo.args(["--config", &format!("profile.agent.{setting}")]);
+    }
     ensure!(cargo.current_dir(env!("CARGO_MANIFEST_DIR")).status()?.success(), "the agent cannot be built");
     let program = std::env::current_exe()?;
     let target = program.ancestors().nth(2).context("this program is not in a target directory")?;
