@@ -29,6 +29,12 @@ pages! {
     sudo = "how-to/sudo.md";
     ssh = "how-to/ssh.md";
     resources = "how-to/resources.md";
+    resources_files = "how-to/resources-files.md";
+    resources_packages = "how-to/resources-packages.md";
+    resources_accounts = "how-to/resources-accounts.md";
+    resources_services = "how-to/resources-services.md";
+    resources_system = "how-to/resources-system.md";
+    write_a_resource = "how-to/write-a-resource.md";
     fleets = "how-to/fleets.md";
     rolling = "how-to/rolling.md";
     command_line = "how-to/command-line.md";

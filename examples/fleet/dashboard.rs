@@ -77,7 +77,7 @@ impl Dashboard {
             escape(&web.name),
             whole_file::read(&survey)?
         );
-        Ok(Some(File::at(web.host.path(&format!("{}/index.html", web.pages))).content(page).mode(0o644)))
+        Ok(Some(web.host.file(&format!("{}/index.html", web.pages)).content(page).mode(0o644)))
     });
 
     #[setup_task("See whether it answers", subscribe = [Self::web_reload, PAGE])]

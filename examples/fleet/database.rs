@@ -27,24 +27,24 @@ impl Database {
     /// Install the database server
     #[setup_task(subscribe = [Self::host_packages])]
     const PACKAGES: Ensure<Self, Packages> =
-        Ensure::all(|database| database.host.on_machine([Packages::installed(["postgresql"]).without_recommends()]));
+        Ensure::maybe(|database| database.host.if_machine(|| Packages::installed(["postgresql"]).without_recommends()));
 
     /// Configure it
     #[setup_task(subscribe = [PACKAGES])]
     const SETTINGS: Ensure<Self, File> = Ensure::new(|database| {
         let settings = "listen_addresses = 'localhost'\nmax_connections = 50\n";
-        File::at(database.host.path("/etc/postgresql/15/main/conf.d/fleet.conf")).content(settings).mode(0o644)
+        database.host.file("/etc/postgresql/15/main/conf.d/fleet.conf").content(settings).mode(0o644)
     });
 
     /// Restart it with the configuration
     #[setup_task(subscribe = [SETTINGS])]
     const RESTART: Ensure<Self, Service> =
-        Ensure::all(|database| database.host.on_machine([Service::restart("postgresql@15-main")]));
+        Ensure::maybe(|database| database.host.if_machine(|| Service::restart("postgresql@15-main")));
 
     /// Keep it running
     #[setup_task(subscribe = [PACKAGES])]
     const RUNNING: Ensure<Self, Service> =
-        Ensure::all(|database| database.host.on_machine([Service::running("postgresql@15-main")]));
+        Ensure::maybe(|database| database.host.if_machine(|| Service::running("postgresql@15-main")));
 
     #[setup_task("Choose a password for the owner", check_completed = has_password)]
     fn password(&self, cx: &TaskContext) -> Result<()> {
@@ -91,10 +91,9 @@ impl Database {
 
     /// Create the owner's account
     #[setup_task(subscribe = [Self::host_packages])]
-    const ACCOUNT: Ensure<Self, User> = Ensure::all(|database| {
-        database
-            .host
-            .on_machine([User::named(&database.spec.name).system().home("/var/lib/fleet").shell("/usr/sbin/nologin")])
+    const ACCOUNT: Ensure<Self, User> = Ensure::maybe(|database| {
+        let account = User::named(&database.spec.name).system().home("/var/lib/fleet");
+        database.host.if_machine(|| account.shell("/usr/sbin/nologin"))
     });
 
     /// Give the password to the owner
@@ -105,8 +104,7 @@ impl Database {
         }
         let name = &database.spec.name;
         let line = format!("localhost:5432:{name}:{name}:{}\n", read_password(cx)?.expose());
-        let file =
-            File::at(database.host.path("/var/lib/fleet/.pgpass")).content(Content::from(line).secret()).mode(0o600);
+        let file = database.host.file("/var/lib/fleet/.pgpass").content(Content::from(line).secret()).mode(0o600);
         Ok(Some(if database.host.is_machine() { file.owner(name) } else { file }))
     });
 
@@ -126,14 +124,14 @@ impl Database {
              pg_dump --no-password --host localhost --username {name} {name} >draft.sql\n\
              mv draft.sql \"{name}-$(date +%Y%m%d-%H%M%S).sql\"\nls -t {name}-*.sql | tail -n +8 | xargs -r rm\n"
         );
-        File::at(database.host.path("/usr/local/bin/fleet-backup")).content(script).mode(0o755)
+        database.host.file("/usr/local/bin/fleet-backup").content(script).mode(0o755)
     });
 
     /// Back up every night
     #[setup_task(subscribe = [SCRIPT])]
-    const TIMER: Ensure<Self, Timer> = Ensure::all(|database| {
+    const TIMER: Ensure<Self, Timer> = Ensure::maybe(|database| {
         let timer = Timer::named("fleet-backup").runs("/usr/local/bin/fleet-backup").user(&database.spec.name);
-        database.host.on_machine([timer.on_calendar(&database.spec.backup)])
+        database.host.if_machine(|| timer.on_calendar(&database.spec.backup))
     });
 
     #[setup_task("Back up once", subscribe = [tables, PASSWORD_FILE, BACKUPS, SCRIPT, TIMER])]

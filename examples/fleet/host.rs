@@ -35,17 +35,6 @@ pub enum Place {
     Directory(PathBuf),
 }
 
-/// The directories of a new Debian that files of this example go into.
-const DIRECTORIES: &[&str] = &[
-    "etc/apt/apt.conf.d",
-    "etc/nginx/conf.d",
-    "etc/postgresql/15/main/conf.d",
-    "srv",
-    "usr/local/bin",
-    "var/backups",
-    "var/lib/fleet",
-];
-
 #[setup_tasks]
 impl Host {
     #[depends_on(Network::start)]
@@ -63,16 +52,14 @@ impl Host {
                 let behind = self.spec.behind.as_deref().unwrap_or_default();
                 network.request(format!("boot {} {behind}", self.spec.name)).await
             }
-            Place::Directory(root) => {
-                Ok(DIRECTORIES.iter().try_for_each(|directory| std::fs::create_dir_all(root.join(directory)))?)
-            }
+            Place::Directory(root) => Ok(std::fs::create_dir_all(root)?),
         }
     }
 
     async fn is_running(&self) -> bool {
         match &self.place {
             Place::Machine(network) => network.request(format!("status {}", self.spec.name)).await.is_ok(),
-            Place::Directory(root) => DIRECTORIES.iter().all(|directory| root.join(directory).is_dir()),
+            Place::Directory(root) => root.is_dir(),
         }
     }
 
@@ -88,7 +75,7 @@ impl Host {
     /// Greet who logs in
     #[setup_task(subscribe = [boot])]
     const GREETING: Ensure<Self, File> = Ensure::new(|host| {
-        File::at(host.path("/etc/motd")).content(format!("This is {}.{}.\n", host.spec.name, host.domain)).mode(0o644)
+        host.file("/etc/motd").content(format!("This is {}.{}.\n", host.spec.name, host.domain)).mode(0o644)
     });
 
     /// Create the users
@@ -108,9 +95,9 @@ impl Host {
 
     /// Let some become root
     #[setup_task(subscribe = [boot])]
-    const SUDO: Ensure<Self, File> = Ensure::all(|host| {
+    const SUDO: Ensure<Self, File> = Ensure::maybe(|host| {
         let sudo = "%sudo ALL=(ALL) NOPASSWD: ALL\n";
-        host.on_machine([File::at("/etc/sudoers.d/fleet").content(sudo).mode(0o440).validate("visudo -cf {}")])
+        host.if_machine(|| File::at("/etc/sudoers.d/fleet").content(sudo).mode(0o440).validate("visudo -cf {}"))
     });
 
     /// Set up the kernel
@@ -122,20 +109,20 @@ impl Host {
     #[setup_task(subscribe = [boot])]
     const APT_PROXY: Ensure<Self, File> = Ensure::new(|host| {
         let proxy = format!("Acquire::http::Proxy \"http://127.0.0.1:{}\";\n", proxy::PORT);
-        File::at(host.path("/etc/apt/apt.conf.d/80proxy")).content(proxy).mode(0o644)
+        host.file("/etc/apt/apt.conf.d/80proxy").content(proxy).mode(0o644)
     });
 
     /// Use Debian's packages
     #[setup_task(subscribe = [boot])]
-    const DEBIAN: Ensure<Self, AptSource> = Ensure::all(|host| {
+    const DEBIAN: Ensure<Self, AptSource> = Ensure::maybe(|host| {
         let debian = AptSource::named("debian").uri("http://deb.debian.org/debian");
-        host.on_machine([debian.suite("bookworm").components(["main"])])
+        host.if_machine(|| debian.suite("bookworm").components(["main"]))
     });
 
     /// Install what every machine has
     #[setup_task(subscribe = [DEBIAN])]
     pub const PACKAGES: Ensure<Self, Packages> =
-        Ensure::all(|host| host.on_machine([Packages::installed(host.packages.clone()).without_recommends()]));
+        Ensure::maybe(|host| host.if_machine(|| Packages::installed(host.packages.clone()).without_recommends()));
 }
 
 impl Host {
@@ -150,6 +137,17 @@ impl Host {
     /// Returns whether this is a machine, and not only its files.
     pub fn is_machine(&self) -> bool {
         matches!(self.place, Place::Machine(_))
+    }
+
+    /// Returns a file of the machine. In a directory, the directories of the file are created.
+    pub fn file(&self, path: &str) -> File {
+        let file = File::at(self.path(path));
+        if self.is_machine() { file } else { file.parents() }
+    }
+
+    /// Returns a resource that only a machine can have. A directory has none.
+    pub fn if_machine<R>(&self, resource: impl FnOnce() -> R) -> Option<R> {
+        self.is_machine().then(resource)
     }
 
     /// Returns resources that only a machine can have. A directory has none of them.

@@ -72,7 +72,7 @@ impl Web {
     /// Install nginx
     #[setup_task(subscribe = [Self::host_packages])]
     const PACKAGES: Ensure<Self, Packages> =
-        Ensure::all(|web| web.host.on_machine([Packages::installed(["nginx-light", "curl"]).without_recommends()]));
+        Ensure::maybe(|web| web.host.if_machine(|| Packages::installed(["nginx-light", "curl"]).without_recommends()));
 
     /// Install the key and the certificates
     #[setup_task(subscribe = [Self::host_packages, certificate])]
@@ -98,7 +98,7 @@ impl Web {
     /// Remove the welcome page
     #[setup_task(subscribe = [PACKAGES])]
     const WELCOME: Ensure<Self, Absent> =
-        Ensure::all(|web| web.host.on_machine([Absent::at("/etc/nginx/sites-enabled/default")]));
+        Ensure::maybe(|web| web.host.if_machine(|| Absent::at("/etc/nginx/sites-enabled/default")));
 
     /// Render the configuration
     #[setup_task(subscribe = [])]
@@ -111,16 +111,15 @@ impl Web {
         if !rendered.exists() {
             return Ok(None);
         }
-        let site =
-            File::at(web.host.path("/etc/nginx/conf.d/site.conf")).content(Content::of_file(rendered)?).mode(0o644);
+        let site = web.host.file("/etc/nginx/conf.d/site.conf").content(Content::of_file(rendered)?).mode(0o644);
         Ok(Some(if web.host.is_machine() { site.validate("nginx -t") } else { site }))
     });
 
     /// Keep nginx running
     #[setup_task(subscribe = [PACKAGES])]
-    const RUNNING: Ensure<Self, Service> = Ensure::all(|web| web.host.on_machine([Service::enabled("nginx")]));
+    const RUNNING: Ensure<Self, Service> = Ensure::maybe(|web| web.host.if_machine(|| Service::enabled("nginx")));
 
     /// Let nginx read the configuration
     #[setup_task(subscribe = [TLS, WELCOME, SITE])]
-    pub const RELOAD: Ensure<Self, Service> = Ensure::all(|web| web.host.on_machine([Service::reload("nginx")]));
+    pub const RELOAD: Ensure<Self, Service> = Ensure::maybe(|web| web.host.if_machine(|| Service::reload("nginx")));
 }

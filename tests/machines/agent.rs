@@ -1,5 +1,7 @@
 //! The agent, as a program of this package.
 
+mod own;
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

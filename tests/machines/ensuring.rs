@@ -16,6 +16,7 @@ use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 
 use crate::machine;
+use crate::own::Greeting;
 
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "web/{name}")]
@@ -279,6 +280,88 @@ async fn a_recipe_can_wait_for_an_earlier_task_and_a_method_can_apply_resources(
     assert_eq!(host.run("ls -d /srv/chosen /srv/another").unwrap(), "/srv/another\n/srv/chosen\n");
     let again = created.run_setup_tasks().force_all().await.unwrap();
     assert_eq!(lines(&again), ["choose ran: forced", "directory unchanged: forced", "another unchanged: forced"]);
+}
+
+/// A model with a setting, and with names that an earlier task chooses.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "settings")]
+struct Settings {
+    has_cache: Arc<Mutex<bool>>,
+    names: Arc<Mutex<Vec<String>>>,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Settings {
+    /// Make a place for the cache
+    #[setup_task]
+    const CACHE: Ensure<Self, Directory> =
+        Ensure::maybe(|settings| settings.has_cache.lock().unwrap().then(|| Directory::at("/srv/cache")));
+
+    #[setup_task("Choose the names", subscribe = [])]
+    fn choose(&self) {
+        *self.names.lock().unwrap() = vec!["one".to_owned(), "two".to_owned()];
+    }
+
+    /// Create their files
+    #[setup_task(subscribe = [choose])]
+    const FILES: Ensure<Self, File> = Ensure::all_with(|settings, _| {
+        let names = settings.names.lock().unwrap();
+        let file = |name: &String| File::at(format!("/srv/names/{name}")).content(&**name).parents();
+        Ok((!names.is_empty()).then(|| names.iter().map(file).collect()))
+    });
+}
+
+#[tokio::test]
+async fn a_recipe_can_return_no_resource_or_several_from_the_context() {
+    let Some((network, host, layout, _)) = one_site() else { return };
+    let (has_cache, names) = (Arc::<Mutex<bool>>::default(), Arc::default());
+    let machine = machine(&network, "web");
+    let settings = layout.add(Settings { has_cache: has_cache.clone(), names, machine }).unwrap();
+    let plan = lines(&settings.run_setup_tasks().dry_run().verify().await.unwrap());
+    assert_eq!(plan[1..], ["choose would run: never ran", "files would run: never ran"]);
+    settings.run_setup_tasks().await.unwrap();
+    assert_eq!(host.run("cat /srv/names/*; ls /srv").unwrap(), "onetwonames\npackages\n");
+    assert!(settings.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+    // The setting is turned on, and off again: the resource stays.
+    *has_cache.lock().unwrap() = true;
+    let ran = settings.run_setup_tasks().await.unwrap();
+    assert_eq!(ran.ran().map(|task| task.task).collect::<Vec<_>>(), ["cache"]);
+    *has_cache.lock().unwrap() = false;
+    settings.run_setup_tasks().await.unwrap();
+    assert_eq!(host.run("ls /srv").unwrap(), "cache\nnames\npackages\n");
+    assert!(settings.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+}
+
+/// A model with a resource of its own.
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "own")]
+struct Own {
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Own {
+    /// Greet
+    #[setup_task]
+    const GREETING: Ensure<Self, Greeting> = Ensure::new(|_: &Self| Greeting("hello".to_owned())).undone();
+}
+
+#[tokio::test]
+async fn a_resource_of_a_users_own_runs_on_the_far_side() {
+    let Some((network, host, layout, _)) = one_site() else { return };
+    let own = layout.add(Own { machine: machine(&network, "web") }).unwrap();
+    own.run_setup_tasks().await.unwrap();
+    assert_eq!(host.run("cat /etc/greeting").unwrap(), "hello from web\n");
+    assert!(own.run_setup_tasks().verify().await.unwrap().is_up_to_date());
+    host.run("echo edited >/etc/greeting").unwrap();
+    let repaired = lines(&own.run_setup_tasks().verify().await.unwrap());
+    assert_eq!(repaired, ["greeting ran: /etc/greeting: another greeting"]);
+    layout.down().include("own").await.unwrap();
+    assert_eq!(host.run("ls /etc/greeting 2>&1 || true").unwrap().lines().count(), 1);
+    assert!(!host.root().join("etc/greeting").exists());
 }
 
 #[derive(SetupTasks)]

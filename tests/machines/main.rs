@@ -12,6 +12,7 @@ mod installing;
 mod killing;
 mod mistrusting;
 mod netns;
+mod own;
 mod reaching;
 mod resources;
 mod restarting;

@@ -26,6 +26,7 @@ pub struct File {
     content: FileContent,
     ownership: Ownership,
     validate: Option<String>,
+    parents: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,11 +45,12 @@ ownership_methods!(File);
 impl File {
     /// Creates a file resource. Without [`content`](Self::content), the content of an existing file stays, and a new file is empty.
     pub fn at(path: impl Into<String>) -> Self {
-        Self { path: path.into(), content: FileContent::Any, ownership: Ownership::default(), validate: None }
+        let (content, ownership) = (FileContent::Any, Ownership::default());
+        Self { path: path.into(), content, ownership, validate: None, parents: false }
     }
 
     pub(super) fn with(path: String, content: Content, ownership: Ownership) -> Self {
-        Self { path, content: FileContent::Given(content), ownership, validate: None }
+        Self { content: FileContent::Given(content), ownership, ..Self::at(path) }
     }
 
     /// Sets the content. Unless [`mode`](Self::mode) is given, only the owner can read a secret.
@@ -62,6 +64,13 @@ impl File {
     #[must_use]
     pub fn download(mut self, url: impl Into<String>, hash: Hash) -> Self {
         self.content = FileContent::Download { url: url.into(), hash };
+        self
+    }
+
+    /// Creates missing directories of the path, with the mode 0755. They stay when the file is taken away.
+    #[must_use]
+    pub fn parents(mut self) -> Self {
+        self.parents = true;
         self
     }
 
@@ -212,6 +221,9 @@ impl Resource for File {
         if keeps_content {
             let attributes = self.wanted().attributes(far)?;
             return far.set(&self.path, attributes);
+        }
+        if self.parents {
+            far.make_parents(&self.path)?;
         }
         match &self.content {
             FileContent::Given(content) => content.with_source(&far.same(), |source| self.write(far, source)),

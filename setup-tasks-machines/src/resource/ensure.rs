@@ -61,7 +61,9 @@ pub struct Ensure<T, R> {
 enum Recipe<T, R> {
     One(fn(&T) -> R),
     All(fn(&T) -> Vec<R>),
-    Optional(fn(&T, &TaskContext) -> Result<Option<R>>),
+    Maybe(fn(&T) -> Option<R>),
+    With(fn(&T, &TaskContext) -> Result<Option<R>>),
+    AllWith(fn(&T, &TaskContext) -> Result<Option<Vec<R>>>),
 }
 
 impl<T, R: Resource> Ensure<T, R> {
@@ -75,10 +77,28 @@ impl<T, R: Resource> Ensure<T, R> {
         Self { recipe: Recipe::All(recipe), is_undone: false, guard: None }
     }
 
+    /// Returns a task for a resource that some models do not have, such as one that a setting turns on. Without a resource, the task does
+    /// nothing. A resource that was applied before stays.
+    ///
+    /// ```
+    /// # use setup_tasks_machines::{Ensure, resources::Packages};
+    /// struct Web { has_cache: bool }
+    ///
+    /// const CACHE: Ensure<Web, Packages> = Ensure::maybe(|web| web.has_cache.then(|| Packages::installed(["varnish"])));
+    /// ```
+    pub const fn maybe(recipe: fn(&T) -> Option<R>) -> Self {
+        Self { recipe: Recipe::Maybe(recipe), is_undone: false, guard: None }
+    }
+
     /// Returns a task for a resource that depends on the context. The recipe returns `None` if it needs something that an earlier task
     /// creates. It is then called again after that task.
     pub const fn with(recipe: fn(&T, &TaskContext) -> Result<Option<R>>) -> Self {
-        Self { recipe: Recipe::Optional(recipe), is_undone: false, guard: None }
+        Self { recipe: Recipe::With(recipe), is_undone: false, guard: None }
+    }
+
+    /// Returns a task for several resources that depend on the context, as [`with`](Self::with) does for one.
+    pub const fn all_with(recipe: fn(&T, &TaskContext) -> Result<Option<Vec<R>>>) -> Self {
+        Self { recipe: Recipe::AllWith(recipe), is_undone: false, guard: None }
     }
 
     /// Takes the resources away again when the object is brought down. Otherwise they stay. The recipe then needs the type of its
@@ -149,7 +169,9 @@ impl<T, R: Resource> Ensure<T, R> {
         Ok(match self.recipe {
             Recipe::One(recipe) => Some(ResourceList::of([recipe(model)])),
             Recipe::All(recipe) => Some(ResourceList::of(recipe(model))),
-            Recipe::Optional(recipe) => recipe(model, cx)?.map(|resource| ResourceList::of([resource])),
+            Recipe::Maybe(recipe) => Some(ResourceList::of(recipe(model))),
+            Recipe::With(recipe) => recipe(model, cx)?.map(|resource| ResourceList::of([resource])),
+            Recipe::AllWith(recipe) => recipe(model, cx)?.map(ResourceList::of),
         })
     }
 }

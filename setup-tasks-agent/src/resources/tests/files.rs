@@ -91,10 +91,15 @@ fn owner_of_new_files() -> &'static str {
 }
 
 #[test]
-fn a_file_in_a_missing_directory_is_named() {
+fn a_file_in_a_missing_directory_is_named_unless_the_directories_are_wanted() {
     let mut machine = Machine::new();
     let failure = machine.apply(&File::at("/no/such/f").content("x")).unwrap_err();
     assert_eq!(failure.to_string(), "cannot write `/no/such/f`: No such file or directory");
+    let file = File::at("/no/such/f").content("x").parents();
+    machine.brings(&file, &["/no/such/f: absent"]);
+    assert_eq!(machine.far.stat("/no/such").unwrap().unwrap().mode, 0o755);
+    machine.undo(&file);
+    assert!(machine.path("/no/such").is_dir(), "other files may be there by now");
 }
 
 #[test]
