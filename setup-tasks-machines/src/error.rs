@@ -279,6 +279,16 @@ pub enum MachineError {
         /// The path.
         path: String,
     },
+    /// A file of the machine is too long to be kept in memory.
+    #[error("the file `{path}` on the machine {machine} has more than {} MiB", limit >> 20)]
+    LargeFile {
+        /// The machine.
+        machine: String,
+        /// The path.
+        path: String,
+        /// The limit in bytes.
+        limit: usize,
+    },
     /// A local file cannot be written.
     #[error("cannot write `{}`", path.display())]
     LocalFile {
@@ -289,12 +299,14 @@ pub enum MachineError {
     },
 }
 
-error_help!(MachineError, Failure);
+error_help!(MachineError);
 
 impl MachineError {
     /// Returns advice for the user.
     pub fn help(&self) -> Option<Cow<'_, str>> {
         let help = match self {
+            // The failure is in a box, which has no help of its own.
+            Self::Failed { failure, .. } => return failure.help().map(Cow::Borrowed),
             Self::Connect { machine, output } => return connect_help(machine, output.as_ref()?.as_str()),
             Self::Become { output: Some(output), .. } if output.as_str().contains("No such file") => {
                 "install sudo on the machine, or connect as that user"
@@ -346,6 +358,7 @@ impl MachineError {
             Self::NotThere { .. } => {
                 "let the object depend on the task that creates the machine, with `#[depends_on(…)]`"
             }
+            Self::LargeFile { .. } => "copy it to a local file with `Machine::fetch_to`",
             Self::NoAnswer { .. } => "check that the machine is not overloaded, or raise `Machine::connect_timeout`",
             _ => return None,
         };

@@ -13,14 +13,15 @@ use crate::machine::Machine;
 
 impl Machine {
     /// Returns the content of a file on the machine. The path is absolute.
+    ///
+    /// # Errors
+    ///
+    /// There is no such file, it cannot be read, or it has more than 256 MiB. [`fetch_to`](Self::fetch_to) copies longer files.
     pub async fn fetch(&self, path: impl AsRef<Path>) -> Result<Vec<u8>, MachineError> {
-        let mut content = Vec::new();
-        self.read(path.as_ref(), |part| {
-            content.extend_from_slice(part);
-            Ok(())
-        })
-        .await?;
-        Ok(content)
+        let path = path.as_ref();
+        let target = FileTarget { root: None, path: ByteBuf::from(path.as_os_str().as_bytes()) };
+        let content = self.session()?.read(target).await?;
+        content.ok_or_else(|| self.no_file(path))
     }
 
     /// Copies a file of the machine to a local path, whole or not at all. Neither side keeps more than a part of it in memory.
@@ -43,11 +44,12 @@ impl Machine {
         let target = FileTarget { root: None, path: ByteBuf::from(path.as_os_str().as_bytes()) };
         let mut call = self.session()?.call(Call::Get(target)).await?;
         match call.receive(&mut put).await? {
-            Answer::Stat(None) => {
-                let (machine, path) = (self.name().to_owned(), path.display().to_string());
-                Err(MachineError::NoFile { machine, path })
-            }
+            Answer::Stat(None) => Err(self.no_file(path)),
             _ => Ok(()),
         }
+    }
+
+    fn no_file(&self, path: &Path) -> MachineError {
+        MachineError::NoFile { machine: self.name().to_owned(), path: path.display().to_string() }
     }
 }

@@ -21,7 +21,7 @@ const MAX_CONTENT: u64 = 1 << 20;
 /// The root of a machine. No symbolic link leads out of it.
 impl Filesystem for Machine {
     async fn read(&self, _cx: &TaskContext, path: &Path) -> Result<Option<Vec<u8>>> {
-        read(&self.session()?, &target(path)?).await
+        Ok(self.session()?.read(target(path)?).await?)
     }
 
     async fn stat(&self, _cx: &TaskContext, path: &Path) -> Result<Option<FileStat>> {
@@ -79,21 +79,8 @@ async fn state(session: &Session, file: &ExpectedFile) -> Result<FileState> {
     let Reply::Stat(Some(stat)) = session.call(call).await?.answer().await? else { return Ok(FileState::Missing) };
     let hash = stat.hash.map(|hash| hash.0);
     let is_shown = file.hash.is_some() && file.hash != hash && hash.is_some() && stat.size <= MAX_CONTENT;
-    let content = if is_shown { read(session, &target).await? } else { None };
+    let content = if is_shown { session.read(target).await? } else { None };
     Ok(FileState::Present { stat: described(&stat), hash, content })
-}
-
-/// Reads a file, or returns `None` if there is none.
-async fn read(session: &Session, target: &FileTarget) -> Result<Option<Vec<u8>>> {
-    let mut call = session.call(Call::Get(target.clone())).await?;
-    let mut content = Vec::new();
-    let reply = call
-        .receive(|part| {
-            content.extend_from_slice(part);
-            Ok(())
-        })
-        .await?;
-    Ok((reply != Reply::Stat(None)).then_some(content))
 }
 
 /// Returns the path as the agent receives it.

@@ -39,6 +39,7 @@ mod machine;
 mod one_off;
 mod resource;
 mod session;
+mod shown;
 mod transport;
 
 pub use agent::serve_as_agent;

@@ -61,7 +61,7 @@ async fn a_connection_that_is_cut_in_any_statement_loses_nothing() {
 
 async fn cut_once(server: &'static Server, text: &'static str, lost: Lost) {
     let case = format!("{lost:?} of {text:?}");
-    let direct = format!("{}&lease_secs=6", address_in(server));
+    let direct = format!("{}&lease_secs=300", address_in(server));
     let proxy = Proxy::start(server.port(), text, lost).await;
     let through = direct.replace(&server.port().to_string(), &proxy.port.to_string());
     let directory = TempDir::new().unwrap();
@@ -84,10 +84,10 @@ async fn cut_once(server: &'static Server, text: &'static str, lost: Lost) {
     assert!(web.as_any().plan().await.unwrap().is_up_to_date(), "{case}");
     let lines = layout.history(&HistoryFilter::new()).await.unwrap();
     assert_eq!(lines.len(), 4, "{case}: {lines:?}");
-    // A release waits for nothing.
+    // A release waits for nothing, and for the end of the lease in particular.
     let since = Instant::now();
     while let Some(holder) = web.as_any().holder().await.unwrap() {
-        assert!(since.elapsed() < Duration::from_secs(3), "{case}: {holder}");
+        assert!(since.elapsed() < Duration::from_mins(1), "{case}: {holder}");
     }
 }
 

@@ -58,7 +58,7 @@ fn an_operator_without_the_database_stops_its_tasks_in_time() {
     server.up();
     let text = crate::operators::failed(north.wait_with_output().unwrap());
     assert!(text.contains("was not reached for"), "{text}");
-    assert!(since.elapsed() < Duration::from_secs(15), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_mins(1), "{:?}", since.elapsed());
     site.instruct("north", "h0/second", None);
     succeeded(site.operator("north", &["up"]).env("COUNT", "1").output().unwrap());
     site.expect_each_once(1);

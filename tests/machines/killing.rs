@@ -1,75 +1,99 @@
-//! Tests of kills and cuts at random moments: no process and no draft stays, and no stamp is wrong.
+//! Kills of the controller and of the agent, and cuts of the link, at random bytes of the connection: no process and no draft stays, no
+//! stamp is wrong, and nothing runs twice without a reason. `MACHINE_KILLS` and `MACHINE_CUTS` set how many.
 
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use setup_tasks_test::{NetnsMachine, TestNetwork};
-use test_kit::{Numbers, Scratch, setting};
+use test_kit::setting;
 
-use crate::wait_until;
+use crate::trial::{Run, Trial};
 
-/// The files of a complete site, by name and size.
-const SITE: &str =
-    "a0 10000\na1 10000\na2 10000\nb0 10000\nb1 10000\nb2 10000\nc0 10000\nc1 10000\nc2 10000\ncount 2\n";
+/// The heartbeat of the default settings.
+const USUAL: Duration = Duration::from_secs(5);
 
-/// Starts a program that brings the site up.
-fn bring_up(network: &TestNetwork, scratch: &Scratch) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_runner"))
-        .arg(network.ssh_program())
-        .args(["web".to_owned(), format!("site {}", scratch.path().display())])
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
+/// Does harm in each of the given number of runs, and completes the site after each. `harm` returns after the end of the controller.
+fn harm(name: &str, times: u64, seed: u64, heartbeat: Duration, harm: impl Fn(&mut Trial, &mut Run, &str)) {
+    let Some(mut trial) = Trial::start(seed) else { return };
+    let (mut harmed, mut rounds) = (0, 0);
+    // Some runs end before they come to the byte of their harm.
+    while harmed < times {
+        rounds += 1;
+        assert!(rounds <= times * 3 + 20, "only {harmed} of {rounds} runs came to the byte of their harm");
+        let mut run = trial.run_to_random_byte(heartbeat);
+        let context = trial.context(name);
+        if run.reach() {
+            harmed += 1;
+            harm(&mut trial, &mut run, &context);
+        }
+        drop(run);
+        trial.assert_no_process_is_left(&context);
+        let left = trial.examine(&context);
+        trial.complete(&context, &left);
+    }
+    println!("{name}: {harmed} in {rounds} runs");
 }
 
-/// Asserts that a further run, which trusts the stamps, completes the site, and that nothing else is there.
-fn assert_completes(network: &TestNetwork, host: &NetnsMachine, scratch: &Scratch) {
-    wait_until("the processes of the agent end", || {
-        !host.processes().unwrap().iter().any(|line| line.contains("agent-"))
-    });
-    assert!(bring_up(network, scratch).wait().unwrap().success());
-    assert_eq!(host.run("cd /srv/site; find . -type f -printf '%f %s\\n' | sort").unwrap(), SITE);
-    assert_eq!(host.run("find ~/.cache /tmp -name 'draft-*'").unwrap(), "");
-}
-
-/// Brings the site up once, so that the agent is on the machine, and returns the time that this takes.
-fn usual_time(network: &TestNetwork, host: &NetnsMachine) -> Duration {
-    assert_completes(network, host, &Scratch::new());
-    host.run("rm -r /srv/site").unwrap();
-    let started = Instant::now();
-    assert_completes(network, host, &Scratch::new());
-    started.elapsed()
+/// Waits for a random time, in half of the cases.
+fn pause(trial: &mut Trial) {
+    if trial.numbers.below(2) == 0 {
+        std::thread::sleep(Duration::from_micros(trial.numbers.below(60_000)));
+    }
 }
 
 #[test]
 fn a_killed_controller_leaves_nothing_and_the_next_run_completes() {
-    let Some(network) = TestNetwork::start_or_skip() else { return };
-    let host = network.machine("web").boot().unwrap();
-    let (usual, mut numbers) = (usual_time(&network, &host), Numbers::new(7));
-    for _ in 0..setting("MACHINE_KILLS", 12) {
-        host.run("rm -r /srv/site").unwrap();
-        let scratch = Scratch::new();
-        let mut controller = bring_up(&network, &scratch);
-        std::thread::sleep(Duration::from_micros(numbers.below(usual.as_micros().try_into().unwrap())));
-        controller.kill().unwrap();
-        controller.wait().unwrap();
-        assert_completes(&network, &host, &scratch);
-    }
+    harm("kills of the controller", setting("MACHINE_KILLS", 10), 7, USUAL, |trial, run, _| {
+        if trial.numbers.below(2) == 0 {
+            // It is killed somewhat later, and not at the byte.
+            run.go();
+            pause(trial);
+        }
+        run.controller.kill().unwrap();
+        run.controller.wait().unwrap();
+        run.go();
+    });
 }
 
 #[test]
 fn a_killed_agent_fails_the_run_and_the_next_run_completes() {
-    let Some(network) = TestNetwork::start_or_skip() else { return };
-    let host = network.machine("web").boot().unwrap();
-    let (usual, mut numbers) = (usual_time(&network, &host), Numbers::new(8));
-    for _ in 0..setting("MACHINE_KILLS", 12) {
-        host.run("rm -r /srv/site").unwrap();
-        let scratch = Scratch::new();
-        let mut controller = bring_up(&network, &scratch);
-        std::thread::sleep(Duration::from_micros(numbers.below(usual.as_micros().try_into().unwrap())));
-        host.run("for p in /proc/[0-9]*; do case $(tr '\\0' ' ' <$p/cmdline 2>/dev/null) in /*/agent-*) kill -9 ${p#/proc/};; esac; done; true")
-            .unwrap();
-        let _ = controller.wait().unwrap();
-        assert_completes(&network, &host, &scratch);
-    }
+    let kill =
+        "for p in /proc/[0-9]*; do case $(readlink $p/exe) in /*/agent-*) kill -KILL ${p#/proc/};; esac; done; true";
+    harm("kills of the agent", setting("MACHINE_KILLS", 10), 8, USUAL, |trial, run, context| {
+        if trial.numbers.below(2) == 0 {
+            run.go();
+            pause(trial);
+        }
+        trial.host.run(kill).unwrap();
+        run.go();
+        run.end(context);
+    });
+}
+
+#[test]
+fn a_cut_link_leaves_nothing_and_the_next_run_completes() {
+    let heartbeat = Duration::from_millis(400);
+    harm("cuts of the link", setting("MACHINE_CUTS", 10), 9, heartbeat, |trial, run, context| {
+        if trial.numbers.below(2) == 0 {
+            run.go();
+            pause(trial);
+        }
+        trial.host.cut().unwrap();
+        run.go();
+        if trial.numbers.below(2) == 0 {
+            // A short cut, which the connection may survive.
+            std::thread::sleep(Duration::from_millis(trial.numbers.below(1500)));
+            trial.host.restore().unwrap();
+            run.end(context);
+        } else {
+            // The two sides find the loss out, each by itself. A copy of the agent may take as long as its size needs over a slow link.
+            run.end(context);
+            if !trial.copies {
+                trial.assert_no_process_is_left(context);
+            }
+            trial.host.restore().unwrap();
+        }
+        if trial.copies {
+            // The SSH server may never learn that its client has gone. A test of the script waits for its time instead.
+            trial.host.run("pkill -f '[s]shd: root@notty'; true").unwrap();
+        }
+    });
 }

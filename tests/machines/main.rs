@@ -13,11 +13,13 @@ mod killing;
 mod mistrusting;
 mod netns;
 mod own;
+mod private;
 mod reaching;
 mod resources;
 mod restarting;
 mod rolling;
 mod serving;
+mod trial;
 
 use std::time::{Duration, Instant};
 

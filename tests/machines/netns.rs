@@ -51,10 +51,7 @@ fn assert_gone(directory: &Path, namespaces: &[String]) {
 #[test]
 fn several_machines_boot_and_answer_and_go() {
     let Some(network) = TestNetwork::start_or_skip() else { return };
-    let started = Instant::now();
     let machines = network.machines(["web1", "web2", "web3"]).unwrap();
-    let booted = started.elapsed();
-    assert!(booted < Duration::from_secs(20), "three machines took {booted:?}");
     for machine in &machines {
         assert_eq!(answer(&network, &[machine.name(), "hostname; id -un"]), format!("{}\nroot\n", machine.name()));
     }

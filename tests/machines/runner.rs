@@ -1,13 +1,38 @@
 //! A program that works on a machine, and is its own agent: `runner SSH DESTINATION WORK`.
 //!
-//! The work is `site DIRECTORY` (brings a site up, with its stamps in a directory), `hold` (makes a change that never ends), or
-//! else a script to run in a task.
+//! The work is `hold` (makes a change that never ends), `changes` (makes two changes of which the first one takes long),
+//! `copy PATH` (copies a file to the machine and back), or else a script to run in a task. With `CANCEL=PATH`, the work is cancelled when
+//! that file exists; the program then prints its greatest memory and waits for the end of its input.
+#![expect(clippy::print_stdout, reason = "it prints to its test")]
 
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
-use setup_tasks::{Config, Layout, prelude::*};
-use setup_tasks_machines::resources::{Command, Directory, File};
+use setup_tasks::{Layout, prelude::*};
+use setup_tasks_machines::resources::{Command as Shell, Content, File};
 use setup_tasks_machines::{Ensure, Machine};
+
+#[derive(SetupTasks)]
+#[setup_tasks(subdir = "large")]
+struct Large {
+    path: PathBuf,
+    #[machine]
+    machine: Machine,
+}
+
+#[setup_tasks]
+impl Large {
+    /// Copy a large file to the machine
+    #[setup_task]
+    const FILE: Ensure<Self, File> =
+        Ensure::new(|large| File::at("/srv/large").content(Content::of_file(&large.path).expect("a file")));
+
+    #[setup_task("Copy it back")]
+    async fn back(&self) -> Result<()> {
+        Ok(self.machine.fetch_to("/srv/large", self.path.with_file_name("copy")).await?)
+    }
+}
 
 #[derive(SetupTasks)]
 #[setup_tasks(subdir = "runner")]
@@ -21,51 +46,14 @@ impl Runner {
     #[setup_task("Run the script")]
     async fn run(&self, cx: &TaskContext) -> Result<()> {
         if self.work == "hold" {
-            self.machine.ensure(cx, [Command::shell("mkdir /srv/held; exec sleep 1000")]).await?;
+            self.machine.ensure(cx, [Shell::shell("mkdir /srv/held; exec sleep 1000")]).await?;
+        }
+        if self.work == "changes" {
+            let slow = Shell::shell("touch /srv/begun; sleep 8888; touch /srv/ended");
+            return self.machine.ensure(cx, [slow, Shell::shell("touch /srv/next")]).await.map(drop);
         }
         self.machine.command(cx, "sh").args(["-c", &self.work]).run().await
     }
-}
-
-#[derive(SetupTasks)]
-#[setup_tasks(subdir = "site")]
-struct Site {
-    #[machine]
-    machine: Machine,
-}
-
-/// Returns files of 10 KB each.
-fn files(letter: &str) -> Vec<File> {
-    let file = |i| File::at(format!("/srv/site/{letter}{i}")).content(letter.repeat(10_000));
-    (0..3).map(file).collect()
-}
-
-#[setup_tasks]
-impl Site {
-    /// Create the directory
-    #[setup_task]
-    const DIRECTORY: Ensure<Self, Directory> = Ensure::new(|_| Directory::at("/srv/site"));
-
-    /// Write the first files
-    #[setup_task]
-    const FIRST: Ensure<Self, File> = Ensure::all(|_| files("a"));
-
-    /// Write the second files
-    #[setup_task]
-    const SECOND: Ensure<Self, File> = Ensure::all(|_| files("b"));
-
-    #[setup_task("Count them")]
-    async fn count(&self, cx: &TaskContext) -> Result<()> {
-        self.machine
-            .command(cx, "sh")
-            .args(["-c", "ls /srv/site/[ab]* | wc -l >/srv/site/count; sleep 0.05"])
-            .run()
-            .await
-    }
-
-    /// Write the third files
-    #[setup_task]
-    const THIRD: Ensure<Self, File> = Ensure::all(|_| files("c"));
 }
 
 fn main() -> ExitCode {
@@ -80,10 +68,29 @@ async fn run() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let [ssh, destination, work] = <[String; 3]>::try_from(args).expect("three arguments");
     let machine = Machine::ssh(destination).ssh_program(ssh);
-    if let Some(directory) = work.strip_prefix("site ") {
-        Layout::new(Config::new(directory)).add(Site { machine })?.run_setup_tasks().await?;
-    } else {
-        Layout::in_memory()?.add(Runner { machine, work })?.run_setup_tasks().await?;
+    let cancel = std::env::var_os("CANCEL").map(PathBuf::from);
+    let layout = Layout::in_memory()?;
+    let run = async {
+        match work.strip_prefix("copy ") {
+            Some(path) => layout.add(Large { path: path.into(), machine })?.run_setup_tasks().await.map(drop)?,
+            None => layout.add(Runner { machine, work })?.run_setup_tasks().await.map(drop)?,
+        }
+        // The connection stays open until the test has looked at the agent.
+        if cancel.is_some() { std::future::pending().await } else { Ok(()) }
+    };
+    let cancelled = async {
+        while !cancel.as_ref().is_some_and(|cancel| cancel.exists()) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::select! {
+        result = run => return result,
+        () = cancelled => {}
     }
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("a peak");
+    println!("peak {}", peak.trim().trim_end_matches(" kB"));
+    // The end of the input is the permission to end.
+    tokio::io::copy(&mut tokio::io::stdin(), &mut tokio::io::sink()).await?;
     Ok(())
 }

@@ -16,6 +16,8 @@ use crate::resource::{AnyResource, decode};
 
 /// The greatest number of differences in a message.
 const MAX_DIFFERENCES: usize = 5_000;
+/// The greatest length of all texts in the observations of a call, in bytes. The controller has no more room for them.
+const MAX_TEXTS: usize = 64 << 20;
 
 /// Observes resources, and sends one message per resource.
 pub(super) fn observe(work: &Work, open: &OpenCall, resources: &[ResourceId]) -> Result<Answer> {
@@ -29,9 +31,14 @@ pub(super) fn observe(work: &Work, open: &OpenCall, resources: &[ResourceId]) ->
             Ok(())
         });
     });
+    let mut texts = 0;
     for (resource, found) in decoded {
         far.check_cancelled("observe the resources")?;
-        let observation = found.and_then(|found| observe_one(&*found, &mut far));
+        let mut observation = found.and_then(|found| observe_one(&*found, &mut far));
+        texts += observation.as_ref().map_or(0, |differences| differences.iter().map(length_of_texts).sum());
+        if texts > MAX_TEXTS {
+            observation = observation.map(without_texts);
+        }
         send_observed(open, resource, observation);
     }
     Ok(Answer::Done)
@@ -70,6 +77,11 @@ fn send_observed(open: &OpenCall, resource: ResourceId, observation: Result<Vec<
 
 fn too_long(tried: &str) -> Failure {
     Failure::new(tried, Cause::Refused("its texts are too long for a message".into()))
+}
+
+fn length_of_texts(difference: &Difference) -> usize {
+    let texts = difference.texts.iter().flat_map(|texts| [&texts.old, &texts.new]);
+    texts.flatten().map(String::len).sum()
 }
 
 fn without_texts(mut differences: Vec<Difference>) -> Vec<Difference> {
@@ -155,7 +167,8 @@ fn bring(resource: &dyn AnyResource, far: &mut Far) -> Result<Outcome> {
     far.forget_shared();
     let after = resource.observe(far)?;
     if after.is_empty() {
-        return Ok(Outcome::Changed(limited(before)));
+        // The texts were for a plan.
+        return Ok(Outcome::Changed(without_texts(limited(before))));
     }
     Err(Failure::new("bring it into its state", Cause::StillDiffers(without_texts(limited(after)))))
 }

@@ -25,7 +25,7 @@ pub const MAX_CALLS: usize = 64;
 /// The greatest length of all declared resources, in bytes.
 const MAX_DECLARED: usize = 64 << 20;
 /// The time for the first message.
-const FIRST_PATIENCE: Duration = Duration::from_mins(2);
+const FIRST_PATIENCE: Duration = Duration::from_secs(30);
 /// The time for the calls to end after the connection. Keepers end the programs of those that take longer.
 const LAST_CALLS: Duration = Duration::from_secs(30);
 /// The time for the last messages when the agent ends a connection.

@@ -4,6 +4,8 @@
 pub const CHUNK: usize = 64 << 10;
 /// The bytes that each direction of a call may send before it receives credit.
 pub const INITIAL_CREDIT: u32 = 512 << 10;
+/// The greatest credit of a sender. A peer that gives more and then reads nothing would make it keep more than this.
+const MAX_CREDIT: usize = 8 << 20;
 
 /// The bytes that the sender of data may still send.
 ///
@@ -34,9 +36,9 @@ impl Credit {
         spent
     }
 
-    /// Adds credit that the receiver gave.
+    /// Adds credit that the receiver gave, up to 8 MiB in all.
     pub fn add(&mut self, bytes: u32) {
-        self.0 = self.0.saturating_add(bytes as usize);
+        self.0 = self.0.saturating_add(bytes as usize).min(MAX_CREDIT);
     }
 }
 

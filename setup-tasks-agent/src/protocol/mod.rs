@@ -61,7 +61,7 @@ mod text;
 mod tests;
 
 #[cfg(test)]
-pub(crate) use tests::messages_to_agent;
+pub(crate) use tests::{cases, messages_to_agent};
 
 pub use call::{
     Answer, Apply, Call, Change, CommandInput, CommandSpec, End, Ended, FileKind, FileStat, FileTarget, Guard, Outcome,

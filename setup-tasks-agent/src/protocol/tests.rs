@@ -9,6 +9,18 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// Returns the configuration of a test, with the number of cases multiplied by `FUZZ`. The number is printed, so that the cases of a long
+/// run can be added up.
+pub(crate) fn cases(name: &str, ordinary: u32) -> ProptestConfig {
+    let factor = std::env::var("FUZZ").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1);
+    let cases = ordinary.saturating_mul(factor);
+    #[expect(clippy::print_stdout, reason = "the cases of a long run are added up")]
+    {
+        println!("fuzz {name}: {cases} cases");
+    }
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
 /// Returns the messages in these bytes, which are passed to the decoder in pieces of these sizes.
 fn decode_all(bytes: &[u8], pieces: &[usize]) -> Result<Vec<ToController>, FrameError> {
     let (mut decoder, mut messages, mut rest, mut pieces) = (Decoder::new(), Vec::new(), bytes, pieces.iter().cycle());
@@ -24,8 +36,10 @@ fn decode_all(bytes: &[u8], pieces: &[usize]) -> Result<Vec<ToController>, Frame
 }
 
 proptest! {
+    #![proptest_config(cases("messages", 256))]
+
     #[test]
-    fn every_message_of_a_controller_arrives_as_it_was_sent(message in messages::to_agent()) {
+    fn fuzz_every_message_of_a_controller_arrives_as_it_was_sent(message in messages::to_agent()) {
         let mut bytes = Vec::new();
         encode(&message, &mut bytes).unwrap();
         let mut reader = MessageReader::<_, ToAgent>::new(&bytes[..]);
@@ -34,7 +48,7 @@ proptest! {
     }
 
     #[test]
-    fn every_message_of_an_agent_arrives_in_any_pieces(
+    fn fuzz_every_message_of_an_agent_arrives_in_any_pieces(
         sent in proptest::collection::vec(messages::to_controller(), 1..5),
         pieces in proptest::collection::vec(1..200_usize, 1..8),
     ) {

@@ -32,7 +32,9 @@ chmod 700 "$f"; "$f" 2>/dev/null || { rm -f "$f"; say skipped $i $d does not let
 say need $i $(uname -s) $(uname -m) $(command -v gzip >/dev/null 2>&1 && echo gzip);
 while read -r go z; do [ "$go" = "$n" ] && break; done;
 [ "$go" = "$n" ] || { rm -f "$f"; exit 3; };
-if [ -n "$z" ]; then head -c "$z" | gzip -dc 2>/dev/null >"$f"; else head -c $s 2>/dev/null >"$f"; fi;
+# Nobody tells this script that the link was cut, so it does not wait for ever.
+w=$((30+s/50000)); t=; command -v timeout >/dev/null 2>&1 && t="timeout $w";
+if [ -n "$z" ]; then $t head -c "$z" | gzip -dc 2>/dev/null >"$f"; else $t head -c $s 2>/dev/null >"$f"; fi;
 [ "$(wc -c <"$f")" -eq $s ] || { rm -f "$f"; say short $i $d has no space for the agent; exit 3; };
 chmod 500 "$f"; mv -f "$f" "$a" || { rm -f "$f"; say short $i $d cannot be written; exit 3; };
 # The latest copies stay, since other controllers can have other versions. What broken copies left is removed after a while.

@@ -124,6 +124,8 @@ struct Greeting<'a> {
     sudo: Option<Sudo<'a>>,
     /// Whether the script has begun on the machine.
     has_begun: bool,
+    /// Whether the binary was sent.
+    is_sent: bool,
     /// The time for the next step.
     patience: Duration,
     began: Instant,
@@ -153,6 +155,7 @@ impl<'a> Greeting<'a> {
             goes_ahead,
             sudo,
             has_begun: false,
+            is_sent: false,
             patience,
             began: Instant::now(),
         })
@@ -171,6 +174,9 @@ impl<'a> Greeting<'a> {
                 self.has_begun = true;
                 match stage {
                     Stage::Skipped(reason) => skipped.push(reason),
+                    Stage::Need { .. } if self.is_sent => {
+                        return Err(self.broken("it requests its copy a second time".to_owned()).await);
+                    }
                     Stage::Need { system, unpacks, .. } => self.send(&system, unpacks).await?,
                     Stage::Short { place, reason } => {
                         skipped.push(reason);
@@ -241,6 +247,7 @@ impl<'a> Greeting<'a> {
         );
         // The script skips what was sent before this line. It is sent again after the hello.
         self.goes_ahead = false;
+        self.is_sent = true;
         self.requests.rewind();
         let go = match &packed {
             Some(packed) => format!("\n{nonce} {}\n", packed.len()),

@@ -2,6 +2,8 @@
 
 use setup_tasks_agent::protocol::{HelloError, HelloLine, HelloScanner, Nonce};
 
+use crate::shown::visible;
+
 const MARK: &str = "setup-tasks-stage";
 /// The greatest length of a line of the script, in bytes. Longer lines are of others.
 const LONGEST: usize = 4096;
@@ -69,7 +71,7 @@ impl Scanner {
 
     /// Returns the other output.
     pub(super) fn noise(&self) -> String {
-        let noise = self.hello.noise();
+        let noise = visible(&self.hello.noise());
         noise.lines().filter(|line| !line.starts_with(MARK)).map(|line| format!("{line}\n")).collect()
     }
 }
@@ -77,7 +79,7 @@ impl Scanner {
 fn parse(words: &str) -> Option<Stage> {
     let (stage, rest) = words.split_once(' ').unwrap_or((words, ""));
     let (place, text) = rest.split_once(' ').unwrap_or((rest, ""));
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text = visible(text);
     match stage {
         "skipped" => Some(Stage::Skipped(text)),
         "need" => {

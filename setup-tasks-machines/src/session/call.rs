@@ -7,6 +7,7 @@ use serde_bytes::ByteBuf;
 use setup_tasks_agent::protocol::{Allowance, Answer, CHUNK, Call, CallId, Credit, ToAgent, ToController};
 use tokio::sync::mpsc;
 
+use super::reports::{Reports, Waiting};
 use super::{Receiver, Wire};
 use crate::error::MachineError;
 
@@ -15,6 +16,7 @@ pub(crate) struct OpenCall {
     id: CallId,
     wire: Arc<Wire>,
     messages: mpsc::UnboundedReceiver<ToController>,
+    waiting: Waiting,
     credit: Credit,
     is_answered: bool,
 }
@@ -24,8 +26,11 @@ impl OpenCall {
         let permit = wire.permits.clone().acquire_owned().await.expect("the permits are never closed");
         let (sender, messages) = mpsc::unbounded_channel();
         let id = wire.next_id();
-        wire.calls.open().insert(id, Receiver { messages: sender, allowance: Allowance::default(), _permit: permit });
-        let open = Self { id, wire: wire.clone(), messages, credit: Credit::default(), is_answered: false };
+        let reports = Reports::default();
+        let waiting = reports.waiting();
+        let receiver = Receiver { messages: sender, allowance: Allowance::default(), reports, _permit: permit };
+        wire.calls.open().insert(id, receiver);
+        let open = Self { id, wire: wire.clone(), messages, waiting, credit: Credit::default(), is_answered: false };
         // After the insertion, since the end of the connection drops all receivers once.
         if wire.calls.end.get().is_some() {
             wire.calls.open().remove(&id);
@@ -42,6 +47,7 @@ impl OpenCall {
             self.is_answered = true;
             return Err(self.wire.calls.error(&self.wire.machine));
         };
+        self.waiting.received();
         match &message {
             ToController::Credit { bytes, .. } => self.credit.add(*bytes),
             ToController::Answer { .. } => self.is_answered = true,

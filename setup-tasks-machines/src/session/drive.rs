@@ -13,6 +13,7 @@ use super::{Calls, Requests};
 use crate::bootstrap::{self, Greeted};
 use crate::error::MachineError;
 use crate::machine::Settings;
+use crate::shown::safe;
 use crate::transport::{Channel, Errors, Sharing};
 
 /// The time for the agent to end after the end of its input.
@@ -136,7 +137,7 @@ impl Driver {
         loop {
             match self.decoder.decode(&mut bytes) {
                 Ok(None) => return Ok(()),
-                Ok(Some(message)) => self.receive_message(message)?,
+                Ok(Some(message)) => self.receive_message(safe(message))?,
                 Err(error) => return Err(explain(&error)),
             }
         }
@@ -146,10 +147,7 @@ impl Driver {
         let (id, bytes) = match &message {
             ToController::Facts(facts) => return self.receive_facts(Facts::clone(facts)),
             ToController::Pong(_) => return Ok(()),
-            ToController::Bye(reason) => {
-                let reason: String = reason.chars().filter(|c| !c.is_control()).collect();
-                return Err(format!("the agent ended it: {reason}"));
-            }
+            ToController::Bye(reason) => return Err(format!("the agent ended it: {reason}")),
             ToController::Output { id, bytes, .. } | ToController::Data { id, bytes } => (*id, bytes.len()),
             ToController::Observed { id, .. }
             | ToController::Applied { id, .. }
@@ -171,9 +169,10 @@ impl Driver {
         let mut open = self.calls.open();
         let Some(receiver) = open.get_mut(&id) else { return Ok(()) };
         receiver.allowance.receive(bytes).map_err(|error| explain(&error))?;
+        receiver.reports.count(&message)?;
         let is_answer = matches!(message, ToController::Answer { .. });
         let is_abandoned = receiver.messages.send(message).is_err();
-        let credit = if is_abandoned { receiver.allowance.consume(bytes) } else { None };
+        let credit = if is_abandoned { receiver.drop_message(bytes) } else { None };
         if is_answer {
             open.remove(&id);
         }

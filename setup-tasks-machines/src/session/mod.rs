@@ -2,6 +2,7 @@
 
 mod call;
 mod drive;
+mod reports;
 mod requests;
 
 use std::collections::HashMap;
@@ -10,12 +11,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use setup_tasks_agent::agent::MAX_CALLS;
 use setup_tasks_agent::protocol::{
-    Allowance, Call, CallId, Declared, Facts, Hash, ResourceData, ResourceId, ToAgent, ToController, encode,
+    Allowance, Answer, Call, CallId, Declared, Facts, FileTarget, Hash, ResourceData, ResourceId, ToAgent,
+    ToController, encode,
 };
 use tokio::sync::{Semaphore, mpsc, watch};
 
 pub(crate) use call::OpenCall;
 pub(crate) use requests::Requests;
+
+use reports::Reports;
 
 use crate::error::MachineError;
 use crate::machine::Settings;
@@ -23,6 +27,8 @@ use crate::transport::Sharing;
 
 /// The bytes of resources after which a message with their declarations is sent.
 const DECLARED_AT_ONCE: usize = 256 << 10;
+/// The greatest length of the content of a file in memory, in bytes.
+const MAX_IN_MEMORY: usize = 256 << 20;
 
 /// A connection to an agent. It ends when its last clone and the last of its calls are dropped.
 ///
@@ -56,8 +62,18 @@ pub(crate) struct Calls {
 struct Receiver {
     messages: mpsc::UnboundedSender<ToController>,
     allowance: Allowance,
+    /// The messages besides data, which need no credit.
+    reports: Reports,
     /// The right to the place of the call, until the agent has answered.
     _permit: tokio::sync::OwnedSemaphorePermit,
+}
+
+impl Receiver {
+    /// Counts a message that nobody waits for any longer. Returns the credit to give back for its data.
+    fn drop_message(&mut self, bytes: usize) -> Option<u32> {
+        self.reports.waiting().received();
+        self.allowance.consume(bytes)
+    }
 }
 
 impl Session {
@@ -118,6 +134,24 @@ impl Session {
     /// Returns whether the connection has not ended.
     pub(crate) fn is_open(&self) -> bool {
         self.wire.calls.end.get().is_none()
+    }
+
+    /// Returns the content of a file, or `None` if there is none. A machine could send content without an end, so its length is limited.
+    pub(crate) async fn read(&self, target: FileTarget) -> Result<Option<Vec<u8>>, MachineError> {
+        let path = String::from_utf8_lossy(&target.path).into_owned();
+        let mut content = Vec::new();
+        let mut call = self.call(Call::Get(target)).await?;
+        let answer = call
+            .receive(|part| {
+                if content.len() + part.len() > MAX_IN_MEMORY {
+                    let machine = self.wire.machine.clone();
+                    return Err(MachineError::LargeFile { machine, path: path.clone(), limit: MAX_IN_MEMORY });
+                }
+                content.extend_from_slice(part);
+                Ok(())
+            })
+            .await?;
+        Ok((answer != Answer::Stat(None)).then_some(content))
     }
 
     /// Begins a call.

@@ -15,6 +15,7 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::task::JoinHandle;
 
 use crate::error::MachineError;
+use crate::shown::visible;
 pub(crate) use in_process::InProcess;
 pub(crate) use ssh::Ssh;
 
@@ -160,7 +161,7 @@ impl Errors {
     pub(crate) fn text(&self) -> String {
         let bytes = self.text.lock().unwrap_or_else(PoisonError::into_inner);
         let text = String::from_utf8_lossy(&bytes);
-        text.replace('\r', "").chars().filter(|c| *c == '\n' || !c.is_control()).collect()
+        visible(&text)
     }
 
     /// Waits shortly for the end of the stream, and returns the text. A shared connection may hold the stream open.

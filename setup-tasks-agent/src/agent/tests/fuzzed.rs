@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use super::client::NONCE;
 use crate::agent::{Guardian, Options, serve};
 use crate::far::Far;
-use crate::protocol::{Begin, Decoder, Hash, HelloScanner, ToAgent, ToController, encode, messages_to_agent};
+use crate::protocol::{Begin, Decoder, Hash, HelloScanner, ToAgent, ToController, cases, encode, messages_to_agent};
 
 /// Passes bytes to an agent, and returns its messages.
 fn messages_of(bytes: &[u8]) -> Vec<ToController> {
@@ -39,10 +39,10 @@ fn messages_of(bytes: &[u8]) -> Vec<ToController> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(cases("messages to the agent", 64))]
 
     #[test]
-    fn random_messages_get_good_answers(messages in proptest::collection::vec(messages_to_agent(), 1..20)) {
+    fn fuzz_random_messages_get_good_answers(messages in proptest::collection::vec(messages_to_agent(), 1..20)) {
         let mut bytes = Vec::new();
         encode(&ToAgent::Begin(Begin { controller: "random".into(), heartbeat: 0, lock_wait: 0 }), &mut bytes).unwrap();
         messages.iter().for_each(|message| encode(message, &mut bytes).unwrap());
@@ -50,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn random_bytes_end_the_connection(bytes: Vec<u8>) {
+    fn fuzz_random_bytes_end_the_connection(bytes: Vec<u8>) {
         messages_of(&bytes);
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Read};
 
 use proptest::prelude::*;
 
-use super::{decode_all, messages};
+use super::{cases, decode_all, messages};
 use crate::protocol::*;
 
 /// An input without an end, which repeats these bytes.
@@ -32,15 +32,17 @@ impl Read for &mut Endless {
 }
 
 proptest! {
+    #![proptest_config(cases("bytes of a connection", 256))]
+
     #[test]
-    fn random_bytes_end_in_an_error_or_in_messages(bytes: Vec<u8>, pieces in proptest::collection::vec(1..50_usize, 1..4)) {
+    fn fuzz_random_bytes_end_in_an_error_or_in_messages(bytes: Vec<u8>, pieces in proptest::collection::vec(1..50_usize, 1..4)) {
         let _ = decode_all(&bytes, &pieces);
         let mut reader = MessageReader::<_, ToAgent>::new(&bytes[..]);
         while let Ok(Some(_)) = reader.receive() {}
     }
 
     #[test]
-    fn random_payloads_in_good_frames_end_in_an_error_or_in_messages(payload in proptest::collection::vec(any::<u8>(), 1..400)) {
+    fn fuzz_random_payloads_in_good_frames_end_in_an_error_or_in_messages(payload in proptest::collection::vec(any::<u8>(), 1..400)) {
         let mut bytes = u32::try_from(payload.len()).unwrap().to_le_bytes().to_vec();
         bytes.extend(payload);
         let _ = decode_all(&bytes, &[7]);
@@ -48,7 +50,7 @@ proptest! {
     }
 
     #[test]
-    fn each_truncated_message_is_an_error(message in messages::to_controller(), cut: prop::sample::Index) {
+    fn fuzz_each_truncated_message_is_an_error(message in messages::to_controller(), cut: prop::sample::Index) {
         let mut bytes = Vec::new();
         encode(&message, &mut bytes).unwrap();
         let cut = 1 + cut.index(bytes.len() - 1);
@@ -56,7 +58,7 @@ proptest! {
     }
 
     #[test]
-    fn a_changed_byte_ends_in_an_error_or_in_another_message(message in messages::to_agent(), at: prop::sample::Index, byte: u8) {
+    fn fuzz_a_changed_byte_ends_in_an_error_or_in_another_message(message in messages::to_agent(), at: prop::sample::Index, byte: u8) {
         let mut bytes = Vec::new();
         encode(&message, &mut bytes).unwrap();
         let at = at.index(bytes.len());
