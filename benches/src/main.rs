@@ -2,18 +2,22 @@
 //!
 //! The subcommands `noop`, `first`, `incremental`, `one`, `parallel` and `templates` measure one
 //! kind of run each. `peers` runs make, ninja, doit and Carthage on the same work in turn,
-//! `against` compares an older build with this one, `compile` checks a generated crate, and `machines`
-//! compares tools on real machines. The
+//! `hosts` compares a shared store with the embedded one, `against` compares an older build with this
+//! one, `compile` checks a generated crate, and `machines` compares tools on real machines. The
 //! figures are medians of several rounds, with the spread. Times differ from machine to machine;
 //! ratios within one run differ less.
 #![expect(clippy::print_stdout, reason = "a benchmark prints its results")]
 
 mod against;
 mod compile;
+mod hosts;
 #[cfg(target_os = "linux")]
 mod machines;
 mod measure;
 mod peers;
+#[expect(dead_code, reason = "the tests of hosts use more of it")]
+#[path = "../../tests/hosts/server.rs"]
+mod server;
 mod work;
 
 use std::path::PathBuf;
@@ -96,6 +100,11 @@ enum Command {
     #[cfg(target_os = "linux")]
     #[command(hide = true)]
     MachinesWork(machines::own::Work),
+    /// A shared store in a database, compared with the embedded one
+    Hosts {
+        #[arg(default_value_t = 10_000)]
+        objects: usize,
+    },
     /// The measured work, in its own process
     #[command(hide = true)]
     Work { what: What, directory: PathBuf, objects: usize },
@@ -131,6 +140,7 @@ fn measure_what(command: Command) -> Result<()> {
         Command::Parallel { objects } => parallel(&places, objects)?,
         Command::Templates { objects } => templates(&places, objects)?,
         Command::Against { old, objects } => return against::compare(&places, &old, objects),
+        Command::Hosts { objects } => return hosts::compare(&places, objects),
         Command::Compile { models, tasks } => return compile::compare(&places, models, tasks),
         Command::Peers { objects } => {
             let peers::Both { noop, first } = peers::all(&places, objects)?;

@@ -87,6 +87,27 @@ impl Places {
     }
 }
 
+/// The store of the measured work.
+#[derive(Clone)]
+pub enum Store {
+    Embedded,
+    /// The embedded store, with stamps that survive a loss of power.
+    Durable,
+    /// The address of a shared store.
+    Shared(String),
+}
+
+/// Runs the work of this program in its own process, with a store.
+pub fn own_in(what: What, directory: &Path, objects: usize, store: &Store) -> Result<Once> {
+    let mut command = command(&std::env::current_exe()?, what, directory, objects);
+    match store {
+        Store::Embedded => {}
+        Store::Durable => drop(command.env("BENCH_DURABLE_STAMPS", "true")),
+        Store::Shared(address) => drop(command.env("BENCH_STORE", address)),
+    }
+    time(&mut command)
+}
+
 /// Runs the work of this program in its own process.
 pub fn own(what: What, directory: &Path, objects: usize) -> Result<Once> {
     work(&std::env::current_exe()?, what, directory, objects)
@@ -94,10 +115,14 @@ pub fn own(what: What, directory: &Path, objects: usize) -> Result<Once> {
 
 /// Runs the work of a build of this program.
 pub fn work(build: &Path, what: What, directory: &Path, objects: usize) -> Result<Once> {
+    time(&mut command(build, what, directory, objects))
+}
+
+fn command(build: &Path, what: What, directory: &Path, objects: usize) -> Command {
     let mut command = Command::new(build);
     let what = clap::ValueEnum::to_possible_value(&what).map(|value| value.get_name().to_owned()).unwrap_or_default();
     command.arg("work").arg(what).arg(directory).arg(objects.to_string());
-    time(&mut command)
+    command
 }
 
 /// Runs a program. Uses GNU time, if it is installed, to measure the peak of memory.
@@ -107,6 +132,7 @@ pub fn time(command: &mut Command) -> Result<Once> {
     let has_time = Path::new("/usr/bin/time").exists();
     let mut timed = if has_time {
         let mut timed = Command::new("/usr/bin/time");
+        timed.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         timed.args(["-f", "%M", "-o"]).arg(peak.path()).arg(command.get_program()).args(command.get_args());
         if let Some(directory) = command.get_current_dir() {
             timed.current_dir(directory);

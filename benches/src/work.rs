@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use serde::Serialize;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
+use setup_tasks_postgres as _;
 use setup_tasks_templates::{TemplateTask, template};
 
 /// The number of tasks per object.
@@ -142,7 +143,9 @@ pub fn run(what: What, directory: &Path, objects: usize) -> Result<()> {
             _ => {}
         }
         let began = Instant::now();
-        let layout = Layout::new(Config::new(directory));
+        let base_dir = directory.to_owned();
+        let config = Config::builder().environment("BENCH").set(move |config| config.base_dir = base_dir);
+        let layout = Layout::new(config.load()?);
         for number in 0..objects {
             match what {
                 What::Sleep => drop(layout.add(Sleeper { number })?),

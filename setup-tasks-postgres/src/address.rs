@@ -166,10 +166,17 @@ fn place(config: &Config, schema: &str) -> String {
         Host::Unix(path) => path.display().to_string(),
     };
     let hosts: Vec<_> = config.get_hosts().iter().map(host).collect();
-    let port = config.get_ports().first().copied().unwrap_or(5432);
+    let ports = config.get_ports();
+    let hosts = match ports {
+        [] | [_] => format!("{}, port {}", hosts.join(", "), ports.first().unwrap_or(&5432)),
+        ports => {
+            let each: Vec<_> = hosts.iter().zip(ports).map(|(host, port)| format!("{host}, port {port}")).collect();
+            each.join(" or ")
+        }
+    };
     let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
     let schema = if schema == SCHEMA { String::new() } else { format!(", schema {schema}") };
-    format!("the database `{database}` on {}, port {port}{schema}", hosts.join(", "))
+    format!("the database `{database}` on {hosts}{schema}")
 }
 
 /// Returns the password within a URL.
@@ -226,6 +233,9 @@ mod tests {
         }
         let address = Address::parse("postgres://me:hunter3@localhost/site").unwrap();
         assert_eq!(address.place, "the database `site` on localhost, port 5432");
+        let address =
+            Address::parse("postgres://localhost:1,127.0.0.1:2/site?target_session_attrs=read-write").unwrap();
+        assert_eq!(address.place, "the database `site` on localhost, port 1 or 127.0.0.1, port 2");
         assert_eq!(setup_tasks::secret::redact("is it hunter3?"), "is it [secret]?");
     }
 

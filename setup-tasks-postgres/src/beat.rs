@@ -23,18 +23,32 @@ pub(crate) struct Renewal {
     pub(crate) fence: Fence,
     /// The task that the lease is used for.
     pub(crate) task: Option<String>,
-    /// The channel for the answer: whether this process still holds the lease.
-    pub(crate) answer: oneshot::Sender<Result<bool, PostgresError>>,
+    /// The channel for the answer.
+    pub(crate) answer: oneshot::Sender<Result<Renewed, PostgresError>>,
+}
+
+/// The state of a lease that was to be renewed.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Renewed {
+    Held,
+    /// Another process has the lease, or nobody.
+    Lost(Option<String>),
 }
 
 const BEAT: &str = "UPDATE processes SET beat = clock_timestamp() WHERE id = $1";
 const NOTE: &str =
     "UPDATE objects o SET task = n.task FROM unnest($2::text[], $3::bigint[], $4::text[]) AS n (subdir, fence, task)
     WHERE o.subdir = n.subdir AND o.fence = n.fence AND o.holder = $1 AND o.task IS DISTINCT FROM n.task";
-const HELD: &str = "SELECT subdir, fence FROM objects WHERE subdir = ANY ($2::text[]) AND holder = $1";
+const HELD: &str = "SELECT o.subdir, CASE WHEN o.holder = $1 THEN o.fence END, p.name
+    FROM objects o LEFT JOIN processes p ON p.id = o.holder WHERE o.subdir = ANY ($2::text[])";
 
 /// Publishes the statement of a process, and reads those of the others. All are read at one moment.
-const EXCHANGE: &str = "WITH own AS (UPDATE processes SET waits = $2, waits_at = clock_timestamp() WHERE id = $1)
+/// A process that is not registered waits for nothing until its next beat.
+const EXCHANGE: &str = "WITH own AS (
+        UPDATE processes SET waits = $2, waits_at = clock_timestamp() WHERE id = $1 RETURNING id
+    ), wanted AS (
+        INSERT INTO waits (wanted, process) SELECT w, own.id FROM own, unnest($4::text[]) AS w ON CONFLICT DO NOTHING
+    )
     SELECT waits FROM processes WHERE id <> $1 AND waits_at + $3::text::interval > clock_timestamp() ORDER BY id";
 
 /// The task that renews leases.
@@ -68,21 +82,27 @@ impl Beats {
                 self.core.note_beat(sent);
             }
             for renewal in renewals {
-                let is_held = held.as_ref().map(|held| held.get(&renewal.object) == Some(&signed(renewal.fence)));
+                let renewed = held.as_ref().map(|held| match held.get(&renewal.object) {
+                    Some((fence, _)) if *fence == Some(signed(renewal.fence)) => Renewed::Held,
+                    other => Renewed::Lost(other.and_then(|(own, holder)| holder.clone().filter(|_| own.is_none()))),
+                });
                 // The run may have ended in the meantime.
-                let _ = renewal.answer.send(is_held.map_err(Clone::clone));
+                let _ = renewal.answer.send(renewed.map_err(Clone::clone));
             }
         }
     }
 }
 
-/// Sends a beat. Returns the fences of the leases that this process holds.
+/// The fence of an object if this process holds its lease, and the name of the holder.
+type HeldBy = (Option<i64>, Option<String>);
+
+/// Sends a beat. Returns the holders of the leases.
 async fn renew(
     core: &Core,
     connected: Arc<Connected>,
     (objects, fences, tasks): (&Vec<&str>, &Vec<i64>, &Vec<Option<&str>>),
     is_due: bool,
-) -> Result<HashMap<String, i64>, tokio_postgres::Error> {
+) -> Result<HashMap<String, HeldBy>, tokio_postgres::Error> {
     let process = core.process.id;
     if is_due {
         let beat = connected.statement(BEAT).await?;
@@ -92,14 +112,18 @@ async fn renew(
         connected.query(NOTE, &[&process, objects, fences, tasks]).await?;
     }
     let held = connected.query(HELD, &[&process, objects]).await?;
-    Ok(held.iter().map(|row| (row.get(0), row.get(1))).collect())
+    Ok(held.iter().map(|row| (row.get(0), (row.get(1), row.get(2)))).collect())
 }
 
 /// Publishes the statement of this process, and returns the latest ones of the others.
-pub(crate) async fn exchange(core: Arc<Core>, own: String) -> Result<Vec<ProcessWaits>, PostgresError> {
+pub(crate) async fn exchange(
+    core: Arc<Core>,
+    own: String,
+    wanted: Vec<String>,
+) -> Result<Vec<ProcessWaits>, PostgresError> {
     let publish = |connected: Arc<Connected>| {
-        let (process, own) = (core.process.id, &own);
-        async move { connected.query(EXCHANGE, &[&process, own, &STATED]).await }
+        let (process, own, wanted) = (core.process.id, &own, &wanted);
+        async move { connected.query(EXCHANGE, &[&process, own, &STATED, wanted]).await }
     };
     let rows = core.beats.ask((Purpose::Write, "exchange waits"), publish).await?;
     // A statement of another version is of no use.

@@ -42,8 +42,10 @@ impl Core {
         let address = Arc::new(address);
         let was_reached = Arc::default();
         let work = Link::new(address.clone(), process.clone(), Arc::clone(&was_reached), ANSWER);
-        let beats = Link::new(address.clone(), process.clone(), Arc::clone(&was_reached), address.ttl / 6);
         let nudges = Arc::new(Nudges::new(&address.schema));
+        let beats = Link::new(address.clone(), process.clone(), Arc::clone(&was_reached), address.ttl / 6)
+            .listening(nudges.clone())
+            .beside(&work);
         let queue = Link::new(address.clone(), process.clone(), was_reached, ANSWER).listening(nudges.clone());
         Self { address, process, work, beats, queue, nudges, last_beat: Mutex::default() }
     }

@@ -73,6 +73,16 @@ pub enum PostgresError {
         /// The message of the server.
         detail: String,
     },
+    /// A connection pooler gives each transaction another session, so prepared statements are missing or of another process.
+    #[error("{place} does not keep one session per connection, so it cannot {action}: {detail}")]
+    Pooled {
+        /// The address of the database.
+        place: String,
+        /// The operation, as a verb.
+        action: &'static str,
+        /// The message of the server.
+        detail: String,
+    },
     /// The connection was lost, and no new one was established in time.
     #[error("{place} has not answered for {} s, while this process tried to {action}", waited.as_secs())]
     Away {
@@ -132,6 +142,11 @@ impl PostgresError {
             }
             Self::Full { .. } => "make room on the server and run again; no stamp was lost".into(),
             Self::Away { .. } => "see whether the server runs, and run again; no stamp was lost".into(),
+            Self::Pooled { .. } => {
+                "use the address of the server itself, or a pooler in session mode (`pool_mode = session` of \
+                                    PgBouncer); no stamp was lost"
+                    .into()
+            }
             Self::Name { .. } | Self::Refused { .. } => return None,
             Self::Thread { .. } => "compare the number of threads of this user with the limit (`ulimit -u`)".into(),
         })
@@ -148,6 +163,8 @@ impl PostgresError {
             Self::Denied { place, action, detail }
         } else if code.code().starts_with("53") {
             Self::Full { place, action, detail }
+        } else if [SqlState::INVALID_SQL_STATEMENT_NAME, SqlState::DUPLICATE_PSTATEMENT].contains(code) {
+            Self::Pooled { place, action, detail }
         } else {
             Self::Refused { place, action, detail }
         }

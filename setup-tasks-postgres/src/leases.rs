@@ -4,13 +4,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use setup_tasks::lease::{
-    Acquired, Answer, Holder, Lease, LeaseBreak, LeaseError, Leases, Life, ProcessRecord, ProcessWaits,
+    Acquired, Answer, Holder, Lease, LeaseBreak, LeaseError, Leases, Life, ObjectAtWork, ProcessRecord, ProcessWaits,
 };
 use setup_tasks::secret::redact_json;
 use setup_tasks::stamp::{Fence, MaybeReady, Records, Timestamp};
 use tokio::sync::oneshot;
+use tokio_postgres::Row;
 
-use crate::beat::{Renewal, exchange};
+use crate::beat::{Renewal, Renewed, exchange};
 use crate::core::Core;
 use crate::error::PostgresError;
 use crate::link::{Connected, Purpose};
@@ -27,6 +28,11 @@ const HOLDER: &str =
     "SELECT o.subdir, o.fence, coalesce(p.beat + p.ttl > clock_timestamp(), false), p.name, o.task, p.process,
         o.holder
     FROM objects o LEFT JOIN processes p ON p.id = o.holder WHERE o.subdir = $1 AND o.holder IS NOT NULL";
+
+/// Reads the leases of other processes that have not expired.
+const AT_WORK: &str =
+    "SELECT p.name, coalesce(o.id, o.subdir), o.task FROM objects o JOIN processes p ON p.id = o.holder
+    WHERE p.id <> $1 AND p.beat + p.ttl > clock_timestamp() ORDER BY p.name, p.id, o.subdir";
 
 /// Breaks one lease. Late writes of its holder are refused from now on.
 const BREAK: &str = "UPDATE objects SET holder = NULL, task = NULL, fence = fence + 1
@@ -72,6 +78,15 @@ impl Leases for Postgres {
         })
     }
 
+    fn at_work(&self) -> Answer<'_, Vec<ObjectAtWork>> {
+        self.on_service(|core| async move {
+            let process = core.process.id;
+            let rows = read(&core, "read the leases", AT_WORK, &[&process]).await?;
+            let at_work = |row: &Row| ObjectAtWork::new(row.get::<_, String>(0), row.get::<_, String>(1), row.get(2));
+            Ok(rows.iter().map(at_work).collect())
+        })
+    }
+
     fn break_lease<'a>(&'a self, object: &'a str, gone: Option<&'a str>) -> Answer<'a, LeaseBreak> {
         MaybeReady::pending(async move {
             let wanted = object.to_owned();
@@ -105,8 +120,13 @@ impl Leases for Postgres {
 
     fn exchange<'a>(&'a self, own: &ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
         // The other process does not know the secrets of this one. A statement consists of texts and numbers.
+        let wanted = own.wanted().to_vec();
         let own = redact_json(&serde_json::to_string(own).unwrap_or_default()).into_owned();
-        Some(self.on_service(|core| async move { Ok(exchange(core, own).await?) }))
+        Some(self.on_service(|core| async move { Ok(exchange(core, own, wanted).await?) }))
+    }
+
+    fn on_nudge(&self, nudge: Box<dyn Fn() + Send + Sync>) {
+        self.0.core.nudges.add(nudge);
     }
 }
 
@@ -244,9 +264,11 @@ impl Lease for PostgresLease {
                 Ok::<_, PostgresError>(answered)
             });
             match answered.await? {
-                Ok(Ok(Ok(true))) => Ok(()),
-                Ok(Ok(Ok(false))) => {
-                    Err(self.lost("another process has taken it over, or a user has broken it".to_owned()))
+                Ok(Ok(Ok(Renewed::Held))) => Ok(()),
+                Ok(Ok(Ok(Renewed::Lost(Some(holder))))) => Err(self.lost(format!("{holder} has taken it over"))),
+                Ok(Ok(Ok(Renewed::Lost(None)))) => {
+                    Err(self
+                        .lost("another process has taken it over and released it, or a user has broken it".to_owned()))
                 }
                 Ok(Ok(Err(error))) => Err(error.into()),
                 Ok(Err(_)) => Err(store.ended().into()),

@@ -33,6 +33,29 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 /// transaction does not hold up the others for longer.
 const SETTINGS: &str = "SET statement_timeout = '60s'; SET lock_timeout = '4s'; SET client_min_messages = warning; ";
 
+/// Identifies a session of a server, also after a restart of the server.
+const SESSION: &str = "SELECT pg_backend_pid() || ' ' || pg_postmaster_start_time()";
+
+/// The sessions of the server that serve the connections of a process.
+#[derive(Default)]
+struct Sessions(Mutex<[String; 2]>);
+
+impl Sessions {
+    /// Notes the session of one of both connections. Returns false if the other one has the same.
+    fn note(&self, is_second: bool, session: String) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_other = known[usize::from(!is_second)] != session;
+        known[usize::from(is_second)] = session;
+        is_other
+    }
+
+    /// Returns whether both connections have the same session.
+    fn are_mixed_up(&self) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        !known[0].is_empty() && known[0] == known[1]
+    }
+}
+
 /// The purpose of a connection. Reading creates nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Purpose {
@@ -50,6 +73,8 @@ pub(crate) struct Link {
     was_reached: Arc<AtomicBool>,
     /// The time for which the server may take for an answer.
     pub(crate) answer: Duration,
+    /// The sessions of the server that serve the connections of this process.
+    sessions: Arc<Sessions>,
     /// The receiver of nudges, if the connection listens to them.
     nudges: Option<Arc<Nudges>>,
 }
@@ -137,7 +162,15 @@ impl Link {
         was_reached: Arc<AtomicBool>,
         answer: Duration,
     ) -> Self {
-        Self { address, process, state: AsyncMutex::default(), was_reached, answer, nudges: None }
+        Self {
+            address,
+            process,
+            state: AsyncMutex::default(),
+            was_reached,
+            answer,
+            sessions: Arc::default(),
+            nudges: None,
+        }
     }
 
     /// Lets the connection listen to nudges. Its statements are not synced to the disk before they are answered: what it writes is
@@ -145,6 +178,26 @@ impl Link {
     pub(crate) fn listening(mut self, nudges: Arc<Nudges>) -> Self {
         self.nudges = Some(nudges);
         self
+    }
+
+    /// Notes another connection, which must not have the same session of the server.
+    pub(crate) fn beside(self, other: &Self) -> Self {
+        Self { sessions: other.sessions.clone(), ..self }
+    }
+
+    /// Returns an error if another connection of this process has the same session of the server. Then a pooler gives sessions to
+    /// transactions, and prepared statements are mixed up.
+    async fn check_session(&self, client: &Client) -> Result<(), Failed> {
+        let row = client.query_one(SESSION, &[]).await?;
+        if self.sessions.note(self.nudges.is_some(), row.get(0)) {
+            return Ok(());
+        }
+        Err(Failed::Refused(self.refuse_pooler()))
+    }
+
+    fn refuse_pooler(&self) -> PostgresError {
+        let detail = "two connections of this process have the same session".to_owned();
+        PostgresError::Pooled { place: self.place().to_owned(), action: "keep leases", detail }
     }
 
     pub(crate) fn place(&self) -> &str {
@@ -155,6 +208,9 @@ impl Link {
     pub(crate) async fn get(&self, purpose: Purpose, attempts: &mut Attempts) -> Result<Arc<Connected>, PostgresError> {
         loop {
             let mut state = self.state.lock().await;
+            if self.sessions.are_mixed_up() {
+                return Err(self.refuse_pooler());
+            }
             if let Some(connected) = state.as_ref().filter(|connected| connected.serves(purpose)) {
                 return Ok(connected.clone());
             }
@@ -233,6 +289,7 @@ impl Link {
             return Err(Failed::Refused(PostgresError::Newer { place, found, known }));
         }
         if purpose == Purpose::Write {
+            self.check_session(&client).await?;
             if tables != Tables::Version(schema::VERSION) {
                 tables = schema::prepare(&mut client, schema).await.map_err(refuse)?;
             }

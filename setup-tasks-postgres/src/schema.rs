@@ -29,6 +29,12 @@ const MIGRATIONS: [&str; VERSION as usize] = [
         waits text,
         waits_at timestamptz
     );
+    -- The objects that processes wait for. The next change of such an object removes the rows and notifies the processes.
+    CREATE TABLE waits (
+        wanted text COLLATE \"C\",
+        process bigint REFERENCES processes ON DELETE CASCADE,
+        PRIMARY KEY (wanted, process)
+    );
     -- The numbers of the last group of changes and of the last acquisition of a process.
     CREATE TABLE writers (
         process bigint PRIMARY KEY,
@@ -157,6 +163,8 @@ pub(crate) async fn find(client: &Client) -> Result<Tables, tokio_postgres::Erro
 /// Creates the tables, or brings them up to date. Several processes may do so at the same time.
 pub(crate) async fn prepare(client: &mut Client, schema: &str) -> Result<Tables, tokio_postgres::Error> {
     let transaction = client.transaction().await?;
+    // A pooler may have given this transaction another session than the one that was prepared.
+    transaction.batch_execute(&format!("SET LOCAL search_path = \"{schema}\"")).await?;
     transaction.execute("SELECT pg_advisory_xact_lock(hashtext('setup-tasks ' || $1))", &[&schema]).await?;
     // The schema may have been created by an administrator, who did not permit to create others.
     let exists = transaction.query_one("SELECT to_regnamespace(quote_ident($1)) IS NOT NULL", &[&schema]).await?;

@@ -33,9 +33,12 @@ macro_rules! write_sql {
                     WITH ORDINALITY AS l (object, task, time, line, n)
                 JOIN accepted ON subdir = l.object
                 ORDER BY l.n
+            ), waiting AS (
+                DELETE FROM waits w USING accepted WHERE w.wanted = subdir RETURNING 1
             )",
             $removal,
-            " SELECT (SELECT count(*) FROM gate), (SELECT array_agg(subdir) FROM accepted)"
+            " SELECT (SELECT count(*) FROM gate), (SELECT array_agg(subdir) FROM accepted),
+                (SELECT pg_notify('setup_tasks', 'w ' || current_schema()) FROM waiting LIMIT 1)::text"
         )
     };
 }
@@ -76,12 +79,16 @@ pub(crate) const HOLDERS: &str = "SELECT o.subdir, o.fence, o.holder = $2, p.nam
     FROM objects o LEFT JOIN processes p ON p.id = o.holder
     WHERE o.subdir = ANY ($1::text[]) AND o.holder IS NOT NULL";
 
+/// Ends leases, and nudges the processes that wait for them.
 pub(crate) const RELEASE: &str = "WITH mine AS (
         SELECT o.subdir FROM objects o JOIN unnest($2::text[], $3::bigint[]) AS r (subdir, fence) ON r.subdir = o.subdir
         WHERE o.holder = $1 AND (r.fence < 0 OR o.fence = r.fence)
         ORDER BY o.subdir FOR NO KEY UPDATE OF o
-    )
-    UPDATE objects o SET holder = NULL, task = NULL FROM mine WHERE o.subdir = mine.subdir AND o.holder = $1";
+    ), free AS (
+        UPDATE objects o SET holder = NULL, task = NULL FROM mine WHERE o.subdir = mine.subdir AND o.holder = $1
+        RETURNING o.subdir
+    ), waiting AS (DELETE FROM waits w USING free WHERE w.wanted = free.subdir RETURNING 1)
+    SELECT pg_notify('setup_tasks', 'w ' || current_schema()) FROM waiting LIMIT 1";
 
 pub(crate) const FENCES: &str = "SELECT subdir, fence FROM objects WHERE subdir = ANY ($1::text[])";
 pub(crate) const NUMBER: &str = "SELECT number FROM writers WHERE process = $1";

@@ -45,7 +45,7 @@ fn plans_lists_states_and_histories_are_json_with_a_version() {
     for command in ["list", "types", "check"] {
         assert_eq!(lines(&place.good(&[command, "--json"]))[0]["version"], 1, "{command}");
     }
-    let nobody = "{\"version\":1,\"processes\":[],\"silent\":[]}\n";
+    let nobody = "{\"version\":1,\"processes\":[],\"silent\":[],\"at_work\":[]}\n";
     assert_eq!(place.good(&["ps", "--json"]), nobody);
 }
 

@@ -29,7 +29,7 @@ impl Web {
 }
 
 /// A text of each kind of statement that a run, a plan, and the commands about history and leases execute.
-const STATEMENTS: [&str; 19] = [
+const STATEMENTS: [&str; 27] = [
     "SET statement_timeout",
     "SELECT version FROM setup",
     "pg_advisory_xact_lock",
@@ -49,6 +49,14 @@ const STATEMENTS: [&str; 19] = [
     "SELECT line FROM history",
     "SELECT subdir, id, type_name",
     "SET beat = clock_timestamp() WHERE id = $1",
+    "pg_backend_pid()",
+    "LISTEN setup_tasks",
+    "DELETE FROM processes",
+    "DELETE FROM writers",
+    "SET task = n.task",
+    "CASE WHEN o.holder = $1 THEN o.fence",
+    "INSERT INTO waits",
+    "p.name, coalesce(o.id, o.subdir)",
 ];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -77,7 +85,15 @@ async fn cut_once(server: &'static Server, text: &'static str, lost: Lost) {
     let objects = layout.store().objects().await.unwrap();
     assert_eq!(objects.len(), 1, "{case}: {objects:?}");
     web.clear_stamps_and_cache().await.unwrap_or_else(|error| panic!("{case}: {error:?}"));
+    layout.at_work_elsewhere().await.unwrap_or_else(|error| panic!("{case}: {error:?}"));
+    // This process waits for another one.
+    let (of_other, _layout) = open(&direct);
+    let other = tokio::spawn(of_other.run_setup_tasks().into_future());
+    while of_other.as_any().holder().await.unwrap().is_none() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     web.run_setup_tasks().await.unwrap_or_else(|error| panic!("{case}: {error:?}"));
+    other.await.unwrap().unwrap_or_else(|error| panic!("{case}: {error:?}"));
     assert_eq!(proxy.cuts(), 1, "{case}: the connection was not cut");
     // Another process sees the same.
     let (web, layout) = open(&direct);

@@ -3,9 +3,14 @@
 
 mod clocks;
 mod cutting;
+mod failing_over;
+mod fencing;
+mod forcing;
 mod keeping;
+mod killing;
 mod operators;
 mod placing;
+mod pooling;
 mod proxy;
 mod restarting;
 mod server;

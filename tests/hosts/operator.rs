@@ -1,7 +1,7 @@
 //! The program of an operator. The tests start it on several "hosts", each with a base directory of its own.
 //!
 //! `COUNT` is the number of objects, and `PAUSE_MS` the duration of a task. Each task appends a line to the file `LEDGER` when it
-//! begins and when it ends. It follows the instruction in the file `OBJECT.TASK` of the base directory, if there is one: `hold` (until
+//! begins, when it ends and when it is stopped. It follows the instruction in the file `OBJECT.TASK` of the base directory, if there is one: `hold` (until
 //! the file is removed), `fail`, or `ready OTHER`. `KIND` is `files` (the first task has the input `input`), `state` (tasks use the state
 //! directory) `log` (tasks write a line to their log) or `secret` (tasks fail with a secret in
 //! the error and in the log). `PLACED` places objects on hosts: `h0=north;h[12]=south`.
@@ -82,6 +82,7 @@ impl Files {
 
 async fn work(name: &str, cx: &TaskContext) -> Result<()> {
     note(&format!("begin {}/{}", name, cx.task()))?;
+    let mut attempt = Attempt { task: format!("{}/{}", name, cx.task()), has_ended: false };
     tokio::time::sleep(Duration::from_millis(setting("PAUSE_MS", 0))).await;
     let instruction = cx.layout().config().base_dir.join(format!("{}.{}", name, cx.task()));
     while let Ok(text) = fs::read_to_string(&instruction) {
@@ -95,12 +96,27 @@ async fn work(name: &str, cx: &TaskContext) -> Result<()> {
             (other, _) => anyhow::bail!("no such instruction: {other}"),
         }
     }
+    attempt.has_ended = true;
     note(&format!("end {}/{}", name, cx.task()))
 }
 
 /// Returns the kind of objects: with `files`, with `state`, with a `log`, or plain ones.
 fn kind() -> String {
     std::env::var("KIND").unwrap_or_default()
+}
+
+/// An attempt that notes when it is stopped.
+struct Attempt {
+    task: String,
+    has_ended: bool,
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            let _ = note(&format!("stop {}", self.task));
+        }
+    }
 }
 
 /// Appends a line to the ledger, and syncs it.

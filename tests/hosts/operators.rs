@@ -17,8 +17,12 @@ pub struct Site {
 impl Site {
     /// Returns a site in a new schema. Its leases last for some seconds.
     pub fn new(server: &Server, lease_secs: u32) -> Self {
-        let address = format!("{}&lease_secs={lease_secs}", address_in(server));
-        Self { address, directory: TempDir::new().unwrap() }
+        Self::at(&format!("{}&lease_secs={lease_secs}", address_in(server)))
+    }
+
+    /// Returns a site at an address with parameters.
+    pub fn at(address: &str) -> Self {
+        Self { address: address.to_owned(), directory: TempDir::new().unwrap() }
     }
 
     /// Returns the name of the schema.

@@ -150,3 +150,43 @@ async fn read_message(from: &mut OwnedReadHalf, is_first: bool) -> Option<Vec<u8
     from.read_exact(&mut message[start..]).await.ok()?;
     Some(message)
 }
+
+/// A wire to the server that can be cut. Then it carries nothing in either direction, and no connection is closed.
+pub struct Wire {
+    pub port: u16,
+    is_cut: watch::Sender<bool>,
+}
+
+impl Wire {
+    pub async fn to(server: u16) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (is_cut, cut) = watch::channel(false);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let cut = cut.clone();
+                tokio::spawn(async move {
+                    let Ok(server) = TcpStream::connect(("127.0.0.1", server)).await else { return };
+                    let ((from_client, to_client), (from_server, to_server)) =
+                        (client.into_split(), server.into_split());
+                    tokio::join!(carry(from_client, to_server, cut.clone()), carry(from_server, to_client, cut));
+                });
+            }
+        });
+        Self { port, is_cut }
+    }
+
+    pub fn cut(&self, is_cut: bool) {
+        self.is_cut.send_replace(is_cut);
+    }
+}
+
+/// Carries bytes in one direction.
+async fn carry(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut cut: watch::Receiver<bool>) {
+    let mut buffer = vec![0; 16 * 1024];
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        if cut.wait_for(|cut| !cut).await.is_err() || to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

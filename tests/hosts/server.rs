@@ -1,5 +1,6 @@
 //! `PostgreSQL` servers in temporary directories, which the tests start and stop.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
@@ -46,17 +47,8 @@ impl Server {
             test_kit::skip("PostgreSQL is not installed (on Debian: apt-get install postgresql)");
             return None;
         };
-        let place = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
-        fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+        let (place, port) = (new_place(), free_port());
         let (data, socket) = (place.path().join("data"), place.path().join("socket"));
-        for directory in [&data, &socket] {
-            fs::create_dir(directory).unwrap();
-            fs::set_permissions(directory, fs::Permissions::from_mode(0o700)).unwrap();
-            if let Some((user, group)) = ordinary_user() {
-                chown(directory, Some(user), Some(group)).unwrap();
-            }
-        }
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let server = Self { place, programs, port };
         let made =
             server.program("initdb").arg("-D").arg(&data).args(["-U", OWNER, "-A", "trust", "--no-sync"]).output();
@@ -77,6 +69,42 @@ impl Server {
         fs::write(&path, all).unwrap();
         server.up();
         Some(server)
+    }
+
+    /// Creates and starts a replica of this server, which receives each change before it counts. It listens on a port if one is given.
+    pub async fn replica(&self, port: Option<u16>) -> Self {
+        let (place, port) = (new_place(), port.unwrap_or_else(free_port));
+        let replica = Self { place, programs: self.programs.clone(), port };
+        let copied = replica
+            .program("pg_basebackup")
+            .args(["-h", "127.0.0.1", "-U", OWNER, "-R", "-c", "fast", "--no-sync", "-p", &self.port.to_string()])
+            .arg("-D")
+            .arg(replica.data())
+            .output()
+            .unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let path = replica.data().join("postgresql.conf");
+        let socket = replica.place.path().join("socket");
+        let settings = format!("port = {port}\nunix_socket_directories = '{}'\n", socket.display());
+        fs::write(&path, fs::read_to_string(&path).unwrap() + &settings).unwrap();
+        replica.up();
+        let client = self.client().await;
+        client.batch_execute("ALTER SYSTEM SET synchronous_standby_names = '*'").await.unwrap();
+        client.batch_execute("SELECT pg_reload_conf()").await.unwrap();
+        let synced = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
+        while client.query_one(synced, &[]).await.unwrap().get::<_, i64>(0) == 0 {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        replica
+    }
+
+    /// Makes a replica the server.
+    pub async fn promote(&self) {
+        let client = self.client().await;
+        let promoted = client.query_one("SELECT pg_promote(true, 60)", &[]).await.unwrap();
+        assert!(promoted.get::<_, bool>(0));
+        // The next replica copies the settings, and must not wait for a replica of its own.
+        client.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.unwrap();
     }
 
     /// Returns the address of the database `postgres`.
@@ -126,12 +154,7 @@ impl Server {
     }
 
     fn program(&self, name: &str) -> Command {
-        let program = self.programs.join(name);
-        let Some((user, group)) = ordinary_user() else { return Command::new(program) };
-        let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "QUIT", "--clear-groups"]);
-        command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg(program).current_dir("/");
-        command
+        as_ordinary_user(self.programs.join(name))
     }
 }
 
@@ -139,6 +162,34 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.program("pg_ctl").arg("stop").arg("-D").arg(self.data()).args(["-m", "immediate"]).output();
     }
+}
+
+/// Returns a command line of a program that refuses to run as root.
+pub fn as_ordinary_user(program: impl AsRef<OsStr>) -> Command {
+    let Some((user, group)) = ordinary_user() else { return Command::new(program) };
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "QUIT", "--clear-groups"]);
+    command.arg(format!("--reuid={user}")).arg(format!("--regid={group}")).arg(program).current_dir("/");
+    command
+}
+
+/// Returns a new directory with those of the data and of the sockets.
+pub fn new_place() -> TempDir {
+    let place = tempfile::Builder::new().prefix("pg").tempdir().unwrap();
+    fs::set_permissions(place.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    for name in ["data", "socket"] {
+        let directory = place.path().join(name);
+        fs::create_dir(&directory).unwrap();
+        fs::set_permissions(&directory, fs::Permissions::from_mode(0o700)).unwrap();
+        if let Some((user, group)) = ordinary_user() {
+            chown(&directory, Some(user), Some(group)).unwrap();
+        }
+    }
+    place
+}
+
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// Returns the directory of the server's programs.

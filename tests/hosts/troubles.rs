@@ -93,6 +93,8 @@ async fn a_role_that_may_only_read_can_plan_and_cannot_run() {
         let text = succeeded(site_of("reader", command).output().unwrap());
         assert!(text.contains("h0") || text.contains("h1"), "{text}");
     }
+    let text = succeeded(site_of("reader", &["ps"]).output().unwrap());
+    assert!(text.contains("nothing is running"), "{text}");
     let text = failed(site_of("reader", &["up"]).output().unwrap());
     assert!(text.contains("permission denied") && text.contains("a role that may write"), "{text}");
     assert_eq!(site.ledger().len(), 6, "{:?}", site.ledger());

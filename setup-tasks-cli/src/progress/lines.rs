@@ -62,6 +62,10 @@ fn print(event: &Event, columns: Columns, has_output: bool) {
         EventKind::Waiting { holder } => {
             note(format!("{NAME}{}{NAME:#} is held by {}; waiting", printable(&event.object), printable(holder)));
         }
+        EventKind::LeaseLost { reason } => {
+            let (object, reason) = (printable(&event.object), printable(reason));
+            note(format!("{NAME}{object}{NAME:#} was lost: {reason}; this run goes on with what is left to do"));
+        }
         _ => {}
     }
 }

@@ -176,6 +176,12 @@ pub enum EventKind {
         /// A description of that process, as far as it is known.
         holder: String,
     },
+    /// The lease of the object was lost. The run stops its tasks, waits until the lease is free, and goes
+    /// on with the tasks that its new holder has not done.
+    LeaseLost {
+        /// A description of the loss, with the new holder if it is known.
+        reason: String,
+    },
     /// The object is ready.
     ObjectReady,
     /// The object is down: none of its tasks has a record.

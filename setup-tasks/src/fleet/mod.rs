@@ -461,9 +461,10 @@ impl IntoFuture for FleetRun {
 
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(async move {
-            let (objects, options) = self.choose()?;
+            let (objects, mut options) = self.choose()?;
             // A store that cannot be read is one error of the fleet instead of one error per object.
-            self.layout.observe_store(self.mode()).await?;
+            let latest = self.layout.observe_store(self.mode()).await?;
+            options.forced_before.get_or_insert(latest);
             let run = self.layout.run_id();
             let span = WorkSpan::of_run(run, "run", self.mode().is_plan(), objects.len());
             let report = runner::run(&self, objects, options).instrument(span.span()).await?;

@@ -18,7 +18,7 @@ use crate::config::{Config, ConfigError};
 use crate::dispatch::Hosts;
 use crate::event::{Event, EventKey, EventStream, Listening};
 use crate::injector::{InjectionKey, Injector};
-use crate::lease::{FileLeases, Leases, Renewals};
+use crate::lease::{FileLeases, LeaseError, Leases, ObjectAtWork, Renewals};
 use crate::neighbours::Neighbours;
 use crate::object::{AnyObject, Object, SetupTasks};
 use crate::private_dir::Roots;
@@ -294,6 +294,15 @@ impl Layout {
         self.inner.leases.clone()
     }
 
+    /// Returns the objects that other processes work on, on all hosts, as far as the leases know them.
+    ///
+    /// # Errors
+    ///
+    /// If the leases cannot be read.
+    pub async fn at_work_elsewhere(&self) -> Result<Vec<ObjectAtWork>, LeaseError> {
+        self.inner.leases.at_work().await
+    }
+
     /// Returns the identity of this process's run in stamps and in the history.
     pub fn run_id(&self) -> RunId {
         self.inner.run
@@ -301,9 +310,10 @@ impl Layout {
 
     /// Advances the clock to the latest time in the store. Later stamps then have later times than
     /// all existing ones, whichever process and clock wrote those.
-    pub(crate) async fn observe_store(&self, mode: Mode) -> Result<(), StampError> {
-        self.observe(self.store_for(mode).latest().await?);
-        Ok(())
+    pub(crate) async fn observe_store(&self, mode: Mode) -> Result<Timestamp, StampError> {
+        let latest = self.store_for(mode).latest().await?;
+        self.observe(latest);
+        Ok(latest.unwrap_or_default())
     }
 
     /// Advances the clock to a time that was read.

@@ -59,6 +59,11 @@ impl HeldLease {
         self.fence().is_some()
     }
 
+    /// Returns the error by which the lease was lost, if it was.
+    pub(crate) fn loss(&self) -> Option<Arc<LeaseError>> {
+        self.0.lost.get().cloned()
+    }
+
     /// Waits until the lease is lost, and returns the error.
     pub(crate) async fn lost(&self) -> Arc<LeaseError> {
         loop {

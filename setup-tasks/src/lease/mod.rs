@@ -22,6 +22,8 @@ mod tests;
 use std::fmt;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::stamp::{Fence, MaybeReady, Records, Timestamp};
 pub use crate::wait::ProcessWaits;
 pub use error::LeaseError;
@@ -73,6 +75,13 @@ pub trait Leases: Send + Sync + 'static {
         None
     }
 
+    /// Returns the objects that other processes work on, on all hosts, in the order of the processes.
+    ///
+    /// Leases that connect only the processes of one machine return none, which is the default.
+    fn at_work(&self) -> Answer<'_, Vec<ObjectAtWork>> {
+        MaybeReady::ready(Ok(Vec::new()))
+    }
+
     /// Publishes the leases that this process holds and waits for, and returns the statements of
     /// the other processes. The runtime calls this while a run waits for a lease. The statements
     /// show the progress of the holder, and whether the waits form a circle.
@@ -82,6 +91,11 @@ pub trait Leases: Send + Sync + 'static {
     fn exchange<'a>(&'a self, _own: &ProcessWaits) -> Option<Answer<'a, Vec<ProcessWaits>>> {
         None
     }
+
+    /// Calls `nudge` whenever an object that this process [waits for](ProcessWaits::wanted) may have
+    /// changed, from any thread. The runtime then looks at once instead of after a pause. A nudge may
+    /// be late or missing, which is the default. `nudge` does not block.
+    fn on_nudge(&self, _nudge: Box<dyn Fn() + Send + Sync>) {}
 }
 
 /// The lease of one object, held by this process.
@@ -162,6 +176,25 @@ impl Holder {
 impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.name)
+    }
+}
+
+/// An object that another process works on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ObjectAtWork {
+    /// The process, such as `process 4711 on web`.
+    pub process: String,
+    /// The id of the object, or its subdir if the id is not known yet.
+    pub object: String,
+    /// The task that runs, if one does.
+    pub task: Option<String>,
+}
+
+impl ObjectAtWork {
+    /// Returns an object that a process works on.
+    pub fn new(process: impl Into<String>, object: impl Into<String>, task: Option<String>) -> Self {
+        Self { process: process.into(), object: object.into(), task }
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags};
@@ -49,6 +49,8 @@ pub(crate) struct Following(Arc<FollowShared>);
 struct FollowShared {
     state: Mutex<FollowState>,
     news: watch::Sender<Arc<News>>,
+    /// Whether the leases wake the thread.
+    has_nudges: OnceLock<()>,
 }
 
 #[derive(Default)]
@@ -138,12 +140,20 @@ impl Drop for Followed {
 }
 
 fn start(layout: &Layout, shared: &Arc<FollowShared>) -> std::io::Result<UnixStream> {
-    let (wake, woken) = UnixStream::pair()?;
-    wake.set_nonblocking(true)?;
+    let (waker, woken) = UnixStream::pair()?;
+    waker.set_nonblocking(true)?;
     woken.set_nonblocking(true)?;
     let (shared, directory) = (shared.clone(), directory(layout.config()));
     let is_other = layout.is_other_socket();
     let (leases, layout) = (layout.shared_leases(), layout.downgrade());
+    shared.has_nudges.get_or_init(|| {
+        let shared = Arc::downgrade(&shared);
+        leases.on_nudge(Box::new(move || {
+            if let Some(shared) = shared.upgrade() {
+                wake(&shared.state());
+            }
+        }));
+    });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let state = move |number| layout.upgrade().map_or_else(ProcessWaits::none, |layout| layout.process_waits(number));
     let exchange = move |own: &ProcessWaits| {
@@ -153,7 +163,7 @@ fn start(layout: &Layout, shared: &Arc<FollowShared>) -> std::io::Result<UnixStr
     let thread = std::thread::Builder::new().name("setup-tasks follow".to_owned());
     let follower = Follower { shared, directory, woken, watched: Vec::new(), pause: SHORT_PAUSE };
     thread.spawn(move || follower.run(is_other, state, exchange))?;
-    Ok(wake)
+    Ok(waker)
 }
 
 /// The thread that queries other processes.
@@ -183,7 +193,8 @@ impl Follower {
     ) {
         let (mut number, mut stated) = (0, 1);
         while let Some(wanted) = self.wanted() {
-            let (began, own) = (Instant::now(), state(stated));
+            let (began, mut own) = (Instant::now(), state(stated));
+            own.wanted = wanted.iter().map(ToString::to_string).collect();
             let answers = match exchange(&own) {
                 // An answer through the leases has no socket.
                 Some(answers) => {

@@ -127,7 +127,7 @@ impl Layout {
         let (process, run) = (crate::lease::this_process(), self.run_id().to_string());
         let held = held.iter().map(|(session, object, passed)| describe(*session, object, passed)).collect();
         let clock = crate::lease::shared_clock_id().to_owned();
-        ProcessWaits { version: ProcessWaits::VERSION, process, run, clock, number, held }
+        ProcessWaits { version: ProcessWaits::VERSION, process, run, clock, number, wanted: Vec::new(), held }
     }
 
     /// Returns the statement that answers a query.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::driver::Driver;
 use super::execute::DueTask;
 use super::lease_wait::{LeasePurpose, LeaseWaits};
-use super::rows::Frame;
+use super::rows::{Forcing, Frame};
 use super::scope::RunScope;
 use super::session::{Session, SessionStart};
 use crate::object::{DynObject, Permit};
@@ -48,6 +48,15 @@ impl Access {
         Self::Apply { permit, session: Some(session.clone()), waits: LeaseWaits::default() }
     }
 
+    /// Ends a session whose lease was lost, and returns a description of the loss.
+    pub(super) fn take_lost_session(&mut self) -> Option<String> {
+        let loss = self.session()?.loss()?;
+        if let Self::Apply { session, .. } = self {
+            *session = None;
+        }
+        Some(loss)
+    }
+
     /// Returns the session, if it has begun.
     pub(super) fn session(&self) -> Option<&Arc<Session>> {
         match self {
@@ -88,14 +97,13 @@ impl Driver<'_> {
     /// Acquires the right to change the object for a task that must run. Requests a new walk if
     /// another process changed the records while this one waited.
     pub(super) async fn authorize(&mut self, frame: &Frame, task: &'static str) -> Result<Authorization, RunError> {
-        // If several processes share the run, one of them forces the task for all.
-        let is_shared = self.scope.cx.fleet.is_some_and(|fleet| fleet.forced_before.is_some());
-        let is_forced = self.scope.is_forced(frame, task) && !is_shared;
+        // A call of the task through its handle needs the task to run here.
+        let is_called = frame.forcing != Forcing::Nothing && self.scope.is_single_task();
         let Access::Apply { permit, session, waits } = &mut self.access else { return Ok(Authorization::PlanOnly) };
         if let Some(session) = session {
             return Ok(Authorization::Session(session.clone()));
         }
-        let decided = (!is_forced).then_some((task, &self.records.all));
+        let decided = (!is_called).then_some((task, &self.records.all));
         let purpose = LeasePurpose { task: decided, query: self.scope.options.query };
         let RunScope { object, cx, .. } = &self.scope;
         match Box::pin(Session::begin_if_needed(object, permit, cx, purpose, waits)).await? {

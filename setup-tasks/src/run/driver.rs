@@ -34,10 +34,13 @@ use crate::task::context::TaskContext;
 use crate::task::run_context::ContextExit;
 use crate::work::{Mode, RequestCx, WorkContext};
 
+/// The number of times that a run goes on after it has lost its lease.
+const MAX_LOSSES: usize = 3;
+
 /// Runs an object, or plans its run.
 pub(crate) async fn drive(
     object: Arc<dyn DynObject>,
-    options: Options,
+    mut options: Options,
     work: WorkContext,
 ) -> Result<ObjectReport, RunError> {
     options.check(&object)?;
@@ -52,6 +55,7 @@ pub(crate) async fn drive(
     // A customization runs within its host, so both share one lock and one node in the wait graph.
     let root = object.host_root();
     let mode = if permit.is_some() { Mode::Apply } else { Mode::Plan };
+    options.begin(&core.layout, mode).await?;
     let progress = root.as_ref().unwrap_or(&object).core().progress(mode);
     // The wait lasts until the run ends, not only until the run lock is acquired, because the work
     // that requested the run waits for its end.
@@ -138,7 +142,7 @@ pub(super) async fn drive_locked(
             driver.scope.cx = RequestCx::of(&of_walk, mode);
             let _at_work = node.begin(work.node.clone());
             let span = WorkSpan::of_object(&object.core().id, object.core().type_name);
-            let walk: BoxFuture<'_, _> = Box::pin(driver.run(&mut rows).instrument(span.span()));
+            let walk: BoxFuture<'_, _> = Box::pin(driver.run_to_end(&mut rows).instrument(span.span()));
             let walked = of_walk.clone().scope(walk).await;
             of_object = Some(span);
             walked
@@ -216,6 +220,25 @@ impl Driver<'_> {
         ObjectReport { tasks, up_to_date, ..ObjectReport::new(&self.scope.object.core().id) }
     }
 
+    /// Walks the remaining rows. If the lease is lost on the way, this waits for it as a run does that
+    /// finds it held, and goes on with the tasks that the new holder has not done.
+    async fn run_to_end(&mut self, rows: &mut Rows) -> Result<(), RunError> {
+        let mut ran = Vec::new();
+        let mut result = self.run(rows).await;
+        for _ in 0..MAX_LOSSES {
+            let Some(reason) = result.as_ref().err().and_then(|_| self.access.take_lost_session()) else { break };
+            let core = self.scope.object.core();
+            tracing::warn!(object = %core.id, reason, "the lease was lost; the run goes on when it is free");
+            core.emit("", || EventKind::LeaseLost { reason: reason.clone() });
+            ran.append(&mut self.results.take_ran());
+            self.records = RunRecords::new(core.load_in(Mode::Apply).await?);
+            self.restart(rows);
+            result = self.run(rows).await;
+        }
+        self.results.put_back(ran);
+        result
+    }
+
     /// Walks the remaining rows within the context of the run.
     pub(super) async fn run(&mut self, rows: &mut Rows) -> Result<(), RunError> {
         self.position.contexts.push(self.scope.options.context.clone());
@@ -288,9 +311,8 @@ impl Driver<'_> {
             Observed::Never => None,
             _ => Box::pin(self.observation(frame, row, &has)).await.map(Box::new),
         };
-        let mode = self.scope.cx.mode;
-        let entry = self.records.next(name);
-        let forced = self.scope.is_still_forced(frame, name, entry);
+        let (mode, entry) = (self.scope.cx.mode, self.records.next(name));
+        let forced = self.scope.is_forced(frame, name, entry);
         let verify = has.is_slow() && self.scope.verifies(object);
         let mut changes = self.position.earlier.of(subscription);
         if let Some(own) = &dependencies {

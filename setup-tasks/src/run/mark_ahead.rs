@@ -31,7 +31,7 @@ impl Driver<'_> {
         earlier.add(|| object.name(current), Some(time).into(), || Cow::Borrowed(task));
         let changes = earlier.of(object.subscription(row, &has));
         let entry = self.records.get(has.stamp_name);
-        let forced = self.scope.is_still_forced(frame, has.stamp_name, entry);
+        let forced = self.scope.is_forced(frame, has.stamp_name, entry);
         let known = KnownFacts { forced, entry, ..KnownFacts::default() }.after(&changes);
         (matches!(classify(&has, &known), Class::Run(_)) && !self.scope.is_stop_requested()).then_some(has.stamp_name)
     }

@@ -46,9 +46,10 @@ use session::Session;
 use self::nested::RunningTask;
 use crate::BoxFuture;
 use crate::event::EventKind;
+use crate::layout::Layout;
 use crate::object::{AnyObject, DynObject, Object, Permit, ProgressQuery, RowId, RunStart, SetupTasks};
 pub use crate::report::{ObjectReport, RelatedError, RunError, TaskReport, TaskStatus, Undecided};
-use crate::stamp::Change;
+use crate::stamp::{Change, Entry, StampError, Timestamp};
 pub use crate::task::context::TaskContext;
 pub use crate::task::file_change::FileChange;
 use crate::task::handle::TaskHandle;
@@ -114,6 +115,8 @@ pub(crate) struct Options {
     pub(crate) single_task: Option<Name>,
     pub(crate) force: Vec<Name>,
     pub(crate) force_all: bool,
+    /// The time of the latest stamp when the run began, if it forces tasks by its own options.
+    pub(crate) began: Option<Timestamp>,
     pub(crate) dry_run: bool,
     /// Whether the report of a dry run contains the changes to files.
     pub(crate) diff: bool,
@@ -232,13 +235,31 @@ impl<T> IntoFuture for Run<T> {
 }
 
 impl Options {
-    /// Returns whether a task of `object` runs even if it is up to date.
-    fn forces(&self, cx: &RequestCx<'_>, object: &Arc<dyn DynObject>, task: &str) -> bool {
-        self.force_all
-            || self.single_task.as_deref() == Some(task)
-            || self.force.iter().any(|name| name == task)
-            || (self.role == RunRole::PartOfRequest
-                && cx.fleet.is_some_and(|fleet| fleet.forces(&object.core().id, task)))
+    /// Returns whether a task of `object` runs even if it is up to date. A task that was stamped since
+    /// the run or the fleet began is not forced again: another process has run it meanwhile.
+    fn forces(&self, cx: &RequestCx<'_>, object: &Arc<dyn DynObject>, task: &str, entry: Option<&Entry>) -> bool {
+        let forced_by_run = || self.force_all || self.force.iter().any(|name| name == task);
+        let fleet = cx.fleet.filter(|_| self.role == RunRole::PartOfRequest);
+        self.single_task.as_deref() == Some(task)
+            || (!is_stamped_since(self.began, entry) && forced_by_run())
+            || fleet.is_some_and(|fleet| {
+                !is_stamped_since(fleet.forced_before, entry) && fleet.forces(&object.core().id, task)
+            })
+    }
+
+    /// Returns whether a task of a customization runs that is forced as a whole.
+    fn forces_within(&self, cx: &RequestCx<'_>, entry: Option<&Entry>) -> bool {
+        let began = self.began.or_else(|| cx.fleet?.forced_before);
+        self.single_task.is_some() || !is_stamped_since(began, entry)
+    }
+
+    /// Reads the time that decides whether a task was run since the run began, if the options force
+    /// any.
+    async fn begin(&mut self, layout: &Layout, mode: Mode) -> Result<(), StampError> {
+        if self.force_all || !self.force.is_empty() {
+            self.began = Some(layout.observe_store(mode).await?);
+        }
+        Ok(())
     }
 
     /// Returns whether no task is forced, neither by these options nor by the fleet that the run
@@ -263,6 +284,11 @@ impl Options {
         }
         self.stop_after.iter().try_for_each(|task| find_task(object, task).map(drop))
     }
+}
+
+/// Returns whether a task was stamped after a time. Without a time, it was not.
+fn is_stamped_since(began: Option<Timestamp>, entry: Option<&Entry>) -> bool {
+    began.zip(entry).is_some_and(|(began, entry)| entry.last_completed() > Some(began))
 }
 
 /// Returns the row of a task by its name.

@@ -44,7 +44,7 @@ impl RunScope<'_> {
 
     /// Returns the frame of a customization. It is forced or selected entirely if its row is.
     pub(super) fn customization_frame(&self, outer: &Frame, row: RowId, object: Arc<dyn DynObject>) -> Frame {
-        let is_forced = self.is_forced(outer, outer.object.stamp_name(row));
+        let is_forced = self.is_forced(outer, outer.object.stamp_name(row), None);
         let is_selected = self.is_selected(outer, row);
         Frame {
             object,
@@ -63,18 +63,12 @@ impl RunScope<'_> {
     }
 
     /// Returns whether the task runs even if it is up to date.
-    pub(super) fn is_forced(&self, frame: &Frame, name: &str) -> bool {
+    pub(super) fn is_forced(&self, frame: &Frame, name: &str, entry: Option<&Entry>) -> bool {
         match frame.forcing {
             Forcing::Nothing => false,
-            Forcing::ByOptions => self.options.forces(&self.cx, self.object, name),
-            Forcing::All => true,
+            Forcing::ByOptions => self.options.forces(&self.cx, self.object, name, entry),
+            Forcing::All => self.options.forces_within(&self.cx, entry),
         }
-    }
-
-    /// Returns whether a task with this entry runs even if it is up to date. In a run that several processes share, one of them
-    /// forces it.
-    pub(super) fn is_still_forced(&self, frame: &Frame, name: &str, entry: Option<&Entry>) -> bool {
-        self.is_forced(frame, name) && !self.cx.fleet.is_some_and(|fleet| fleet.has_run(entry))
     }
 
     /// Returns whether this run passes over a row, because an earlier run of the request considered

@@ -10,7 +10,7 @@ use futures_util::future::{Either, join_all, select};
 use super::elsewhere::attempt;
 use super::lease_wait::{LeasePurpose, LeaseWait, LeaseWaitEnd, LeaseWaits};
 use crate::layout::Layout;
-use crate::lease::HeldLease;
+use crate::lease::{HeldLease, LeaseError};
 use crate::neighbours::Holding;
 use crate::object::{DynObject, Permit, RowId};
 use crate::report::RunError;
@@ -134,6 +134,15 @@ impl Session {
             Either::Left((ended, _)) => Ok(ended),
             Either::Right((lost, _)) => Err(RunError::Lease(lost)),
         }
+    }
+
+    /// Returns a description of how the lease was lost, if another process may hold it since.
+    pub(super) fn loss(&self) -> Option<String> {
+        let lost = self.lease.loss().filter(|_| self.lease.can_be_lost());
+        lost.map(|lost| match &*lost {
+            LeaseError::Lost { detail, .. } => detail.clone(),
+            other => other.to_string(),
+        })
     }
 
     /// Notifies other processes that wait for the object that the run has considered a task.

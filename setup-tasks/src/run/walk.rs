@@ -179,7 +179,7 @@ impl Driver<'_> {
         }
         let (mode, position) = (self.scope.cx.mode, self.records.position());
         let entry = self.records.next(has.stamp_name);
-        let forced = self.scope.is_still_forced(frame, has.stamp_name, entry);
+        let forced = self.scope.is_forced(frame, has.stamp_name, entry);
         let verify = has.is_slow() && self.scope.verifies(&frame.object);
         let changes = self.position.earlier.of(frame.object.subscription(row, has));
         let known = KnownFacts { forced, entry, verify, ..KnownFacts::default() }.after(&changes);

@@ -190,6 +190,12 @@ impl Entry {
         if has_completion { self.last_attempt() } else { self.valid().map(|stamp| self.changed_by(stamp)) }
     }
 
+    /// Returns the latest known time when the task completed, unless a later attempt failed or has
+    /// not ended.
+    pub(crate) fn last_completed(&self) -> Option<Timestamp> {
+        self.stamp.as_ref().map(|stamp| stamp.time).max(self.changed).filter(|_| self.attempt.is_none())
+    }
+
     /// Returns the time of the last change of a task with this stamp.
     pub(crate) fn changed_by(&self, stamp: &Stamp) -> Timestamp {
         self.changed.unwrap_or(stamp.time)

@@ -22,6 +22,9 @@ pub struct ProcessWaits {
     /// The number of the statement. The process makes the next one when this one was received.
     #[serde(default)]
     pub(crate) number: u64,
+    /// The subdirs of the objects whose leases its runs wait for.
+    #[serde(default)]
+    pub(crate) wanted: Vec<String>,
     /// The objects whose leases it holds.
     pub(crate) held: Vec<HeldObject>,
 }
@@ -120,8 +123,14 @@ impl ProcessWaits {
             run: String::new(),
             clock: String::new(),
             number: 0,
+            wanted: Vec::new(),
             held: Vec::new(),
         }
+    }
+
+    /// Returns the subdirs of the objects whose leases the process waits for.
+    pub fn wanted(&self) -> &[String] {
+        &self.wanted
     }
 
     pub(crate) fn holds(&self, subdir: &str) -> Option<&HeldObject> {
@@ -193,7 +202,7 @@ mod tests {
 
     fn process(number: u32, held: &[HeldObject]) -> ProcessWaits {
         let (process, run) = (format!("process {number}"), number.to_string());
-        ProcessWaits { version: 1, process, run, clock: String::new(), number: 1, held: held.to_vec() }
+        ProcessWaits { process, run, number: 1, held: held.to_vec(), ..ProcessWaits::none() }
     }
 
     fn circle_of(own: &ProcessWaits, others: &[ProcessWaits]) -> Option<StatedCircle> {

@@ -10,7 +10,7 @@ use super::slots::Slots;
 use super::stop::Stops;
 use super::verdicts::Verdicts;
 use crate::observer::Board;
-use crate::stamp::{Entry, Timestamp};
+use crate::stamp::Timestamp;
 
 /// The options of a fleet run that the runs of its objects need, and the progress of the fleet.
 pub(crate) struct FleetOptions {
@@ -18,8 +18,7 @@ pub(crate) struct FleetOptions {
     pub(crate) tags: Vec<String>,
     pub(crate) force: Vec<TaskName>,
     pub(crate) force_all: bool,
-    /// The beginning of a run that several processes share: a forced task with a later stamp has run. `None` in a run of one process,
-    /// which considers each task once.
+    /// The time of the latest stamp when the run began: a forced task with a later one has run. Several processes can share the run.
     pub(crate) forced_before: Option<Timestamp>,
     pub(crate) diff: bool,
     /// Whether the reports of a dry run have digests of what the tasks depend on.
@@ -65,12 +64,6 @@ impl FleetOptions {
     /// Returns whether no task is forced.
     pub(crate) fn forces_none(&self) -> bool {
         !self.force_all && self.force.is_empty()
-    }
-
-    /// Returns whether a forced task has run since the beginning of a run that several processes share.
-    pub(crate) fn has_run(&self, entry: Option<&Entry>) -> bool {
-        let stamp = entry.filter(|entry| entry.attempt.is_none()).and_then(|entry| entry.stamp.as_ref());
-        self.forced_before.zip(stamp).is_some_and(|(before, stamp)| stamp.time > before)
     }
 
     /// Returns whether a task with these tags is considered.

@@ -76,6 +76,7 @@ fn line(event: &Event) -> String {
         EventKind::FileChanges { changes } => format!("changes {} files", changes.len()),
         EventKind::ChangedWhileRunning => "changed while running".to_owned(),
         EventKind::Waiting { holder } => format!("waiting for {holder}"),
+        EventKind::LeaseLost { reason } => format!("lost: {reason}"),
         EventKind::ObjectReady => "is ready".to_owned(),
         EventKind::ObjectFailed { error } => format!("is not ready: {error}"),
         EventKind::CommandStart { command } => format!("starts `{command}`"),

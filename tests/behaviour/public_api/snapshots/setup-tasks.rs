@@ -305,6 +305,7 @@ impl Layout {
     pub fn injector(&self) -> &Injector {}
     pub fn store(&self) -> &dyn StampStore {}
     pub fn hosts(&self) -> Option<&Arc<dyn Hosts>> {}
+    pub async fn at_work_elsewhere(&self) -> Result<Vec<ObjectAtWork>, LeaseError> {}
     pub fn run_id(&self) -> RunId {}
     pub fn on_event(&self, listener: impl Fn(&Event) + Send + 'static) -> Listening {}
     pub fn events(&self) -> EventStream {}
@@ -1260,6 +1261,7 @@ pub enum EventKind {
     FileChanges { changes: Vec<FileChange> },
     ChangedWhileRunning,
     Waiting { holder: String },
+    LeaseLost { reason: String },
     ObjectReady,
     ObjectDown,
     ObjectFailed { error: String },
@@ -1808,10 +1810,12 @@ pub trait Leases: Send + Sync + 'static {
         gone: Option<&'a str>,
     ) -> Answer<'a, LeaseBreak>;
     fn renew_every(&self) -> Option<Duration> {}
+    fn at_work(&self) -> Answer<'_, Vec<ObjectAtWork>> {}
     fn exchange<'a>(
         &'a self,
         _own: &ProcessWaits,
     ) -> Option<Answer<'a, Vec<ProcessWaits>>> {}
+    fn on_nudge(&self, _nudge: Box<dyn Fn() + Send + Sync>) {}
 }
 
 // setup_tasks::lease::Life
@@ -1821,6 +1825,22 @@ pub enum Life {
     Alive,
     Dead,
     Unknown,
+}
+
+// setup_tasks::lease::ObjectAtWork
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ObjectAtWork {
+    pub process: String,
+    pub object: String,
+    pub task: Option<String>,
+}
+impl ObjectAtWork {
+    pub fn new(
+        process: impl Into<String>,
+        object: impl Into<String>,
+        task: Option<String>,
+    ) -> Self {}
 }
 
 // setup_tasks::lease::ProcessRecord
@@ -1843,6 +1863,9 @@ impl fmt::Display for ProcessRecord {}
 // with private fields
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProcessWaits {}
+impl ProcessWaits {
+    pub fn wanted(&self) -> &[String] {}
+}
 
 // setup_tasks::log::LogFile
 #[derive(Clone, Debug, PartialEq, Eq)]
