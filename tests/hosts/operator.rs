@@ -12,6 +12,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::Context;
+use setup_tasks::layout::ObjectBuilder;
 use setup_tasks::prelude::*;
 use setup_tasks::{Config, Layout};
 use setup_tasks_postgres as _;
@@ -129,8 +130,8 @@ fn note(line: &str) -> Result<()> {
 
 fn build_layout() -> Result<Layout> {
     // A pattern places objects by the configuration, and an id by code.
-    let placed = std::env::var("PLACED").unwrap_or_default();
-    let places: Vec<_> = placed.split(';').filter_map(|place| place.split_once('=')).collect();
+    let setting_of_places = std::env::var("PLACED").unwrap_or_default();
+    let places: Vec<_> = setting_of_places.split(';').filter_map(|place| place.split_once('=')).collect();
     let mut config = Config::builder().environment("OPERATOR").load()?;
     let patterns = places.iter().filter(|(name, _)| name.contains('['));
     config.placement.extend(patterns.map(|(name, host)| ((*name).to_owned(), (*host).to_owned())));
@@ -142,7 +143,7 @@ fn build_layout() -> Result<Layout> {
             layout.add(Files { name })?;
         } else {
             let builder = layout.object_builder(Host { name });
-            on.into_iter().fold(builder, |builder, host| builder.on(host)).add()?;
+            on.into_iter().fold(builder, ObjectBuilder::on).add()?;
         }
     }
     Ok(layout)

@@ -1,5 +1,7 @@
 //! Tests with real machines: Debian roots in network namespaces, each with an SSH server.
 
+#![expect(clippy::print_stdout, reason = "a long run prints statistics")]
+
 mod ahead;
 mod choosing;
 mod commanding;

@@ -23,7 +23,7 @@ pub(crate) async fn worker(layout: &Layout, jobs: Option<NonZeroUsize>, program:
     let _published = layout.publish_activities().inspect_err(|error| tracing::debug!("{error}")).ok();
     let guard = interrupt::stop_run_on_interrupt(layout.stop());
     let ended = tokio::select! {
-        ended = worker.run(|news| tell(news)) => Some(ended),
+        ended = worker.run(tell) => Some(ended),
         () = interrupt::run_ended() => None,
     };
     progress.end(None).await?;

@@ -111,6 +111,16 @@ fn abandoned(settings: &Settings) -> MachineError {
     MachineError::Lost { machine: settings.name().to_owned(), reason: "nobody uses it".to_owned(), output: None }
 }
 
+/// The progress of an attempt.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Step {
+    Connecting,
+    /// The script has begun on the machine.
+    Begun,
+    /// The binary was sent.
+    Sent,
+}
+
 /// An attempt to start the agent.
 struct Greeting<'a> {
     settings: &'a Settings,
@@ -122,10 +132,7 @@ struct Greeting<'a> {
     /// Whether requests can precede the hello: the script, or the agent, is the only reader of the input.
     goes_ahead: bool,
     sudo: Option<Sudo<'a>>,
-    /// Whether the script has begun on the machine.
-    has_begun: bool,
-    /// Whether the binary was sent.
-    is_sent: bool,
+    step: Step,
     /// The time for the next step.
     patience: Duration,
     began: Instant,
@@ -154,8 +161,7 @@ impl<'a> Greeting<'a> {
             requests,
             goes_ahead,
             sudo,
-            has_begun: false,
-            is_sent: false,
+            step: Step::Connecting,
             patience,
             began: Instant::now(),
         })
@@ -171,10 +177,12 @@ impl<'a> Greeting<'a> {
             }
             let mut input = &part[..count];
             while let Some(stage) = self.scanner.next(&mut input).map_err(|error| self.unreadable(&error))? {
-                self.has_begun = true;
+                if self.step == Step::Connecting {
+                    self.step = Step::Begun;
+                }
                 match stage {
                     Stage::Skipped(reason) => skipped.push(reason),
-                    Stage::Need { .. } if self.is_sent => {
+                    Stage::Need { .. } if self.step == Step::Sent => {
                         return Err(self.broken("it requests its copy a second time".to_owned()).await);
                     }
                     Stage::Need { system, unpacks, .. } => self.send(&system, unpacks).await?,
@@ -247,7 +255,7 @@ impl<'a> Greeting<'a> {
         );
         // The script skips what was sent before this line. It is sent again after the hello.
         self.goes_ahead = false;
-        self.is_sent = true;
+        self.step = Step::Sent;
         self.requests.rewind();
         let go = match &packed {
             Some(packed) => format!("\n{nonce} {}\n", packed.len()),
@@ -277,7 +285,7 @@ impl<'a> Greeting<'a> {
             return error;
         }
         let code = status.ok().and_then(Result::ok).and_then(|status| status.code());
-        let is_connection = !self.has_begun && self.settings.transport().failed_with(code);
+        let is_connection = self.step == Step::Connecting && self.settings.transport().failed_with(code);
         let output = errors.or_else(|| excerpt(&self.scanner.noise()));
         if is_connection {
             return MachineError::Connect { machine, output };

@@ -59,9 +59,7 @@ pub(super) struct Queue {
     taken: HashMap<usize, Taken>,
     /// The objects that were taken and that no slot runs yet.
     ready: VecDeque<usize>,
-    /// Whether nothing begins any more.
-    is_over: bool,
-    has_ended: bool,
+    phase: Phase,
     /// The number of objects that the next claim takes at most. It grows with each claim that is satisfied, so that the first worker
     /// does not take everything before the others have looked.
     share: usize,
@@ -72,6 +70,15 @@ pub(super) struct Queue {
     looked: Option<Instant>,
     stop: Stop,
     at_once: Stop,
+}
+
+/// The state of a run, as this process knows it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// Nothing begins any more.
+    Stopping,
+    Ended,
 }
 
 /// An object that this process has taken.
@@ -179,8 +186,7 @@ impl Queue {
             waiting: VecDeque::new(),
             taken: HashMap::new(),
             ready: VecDeque::new(),
-            is_over: false,
-            has_ended: false,
+            phase: Phase::Open,
             share: 1,
             claims_again: false,
             is_closed: false,
@@ -255,10 +261,10 @@ impl Queue {
         }
         self.hand_out();
         let is_due = self.looked.is_none_or(|looked| looked.elapsed() >= LOOK);
-        if !self.has_ended && (!self.waiting.is_empty() || is_due || is_nudged) {
+        if self.phase != Phase::Ended && (!self.waiting.is_empty() || is_due || is_nudged) {
             self.look_after_run(is_due).await?;
         }
-        if self.is_over || self.is_closed {
+        if self.phase != Phase::Open || self.is_closed {
             self.waiting.drain(..).for_each(|slot| drop(slot.send(Ok(Next::End))));
         }
         Ok(())
@@ -308,7 +314,7 @@ impl Queue {
             }
         }
         self.claims_again = false;
-        if permits.is_empty() || self.is_over || self.is_closed {
+        if permits.is_empty() || self.phase != Phase::Open || self.is_closed {
             return Ok(0);
         }
         permits.truncate(self.share);
@@ -375,8 +381,11 @@ impl Queue {
         if stop > 1 {
             self.at_once.request();
         }
-        self.has_ended = is_over;
-        self.is_over = is_over || stop > 0;
+        self.phase = match (is_over, stop) {
+            (true, _) => Phase::Ended,
+            (false, 0) => Phase::Open,
+            (false, _) => Phase::Stopping,
+        };
         Ok(())
     }
 

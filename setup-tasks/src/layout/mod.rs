@@ -125,13 +125,16 @@ impl Objects {
     }
 }
 
+/// The leases and the directory of hosts of a layout whose store is shared.
+type SharedParts = (Option<Arc<dyn Leases>>, Option<Arc<dyn Hosts>>);
+
 impl Layout {
     /// Creates a layout. The hooks are the entry points of the higher floors. `store_error` is the reason why the store cannot be used.
     pub(crate) fn build(
         (config, store_error): (Config, Option<ConfigError>),
         store: Arc<dyn StampStore>,
         clock: Clock,
-        (leases, hosts): (Option<Arc<dyn Leases>>, Option<Arc<dyn Hosts>>),
+        (leases, hosts): SharedParts,
         scratch: Option<Scratch>,
         hooks: &'static Hooks,
     ) -> Self {
