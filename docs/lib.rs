@@ -60,6 +60,7 @@ pages! {
     keys = "keys.md";
     rules = "rules.md";
     reliability = "reliability.md";
+    machines_promises = "machines-promises.md";
     formats = "formats.md";
     others = "comparison/others.md";
     site = "comparison/site.md";

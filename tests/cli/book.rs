@@ -4,9 +4,10 @@
 use std::fmt::Write;
 use std::fs::File;
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+use std::io::{BufRead, BufReader};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use setup_tasks_test::TestNetwork;
 use test_kit::redact;
@@ -230,6 +231,10 @@ fn walk_through_the_readme(folder: &Path) {
     assert!(lines.len() > 8, "{lines:?}");
     for line in lines {
         let (command, comment) = line.split_once(" # ").unwrap_or((line, ""));
+        if command.trim_end().ends_with(" -- serve") {
+            assert_a_page_is_served(command, folder);
+            continue;
+        }
         let (succeeded, printed) = run(command, folder, &[("EDITOR", editor.to_str().unwrap())]);
         assert!(succeeded, "$ {command}\n{printed}");
         let shows = |what: &str| assert!(printed.contains(what), "$ {command}\n{printed}");
@@ -251,6 +256,20 @@ fn walk_through_the_readme(folder: &Path) {
             }
         }
     }
+}
+
+/// Starts a command that serves a page, and ends it when it has printed the link.
+fn assert_a_page_is_served(command: &str, folder: &Path) {
+    let mut shell = Command::new("bash");
+    let shell = shell.args(["-c", &format!("exec {command}")]).current_dir(folder).env("NO_COLOR", "1");
+    let mut server = shell.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    test_kit::guard(&server);
+    let lines = BufReader::new(server.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let printed: Vec<_> = lines.take_while(|line| !line.contains("http://127.0.0.1:")).collect();
+    let is_running = server.try_wait().unwrap().is_none();
+    server.kill().unwrap();
+    server.wait().unwrap();
+    assert!(is_running, "$ {command}\n{}", printed.join("\n"));
 }
 
 /// Returns all files under a directory whose names have this ending.
