@@ -55,11 +55,13 @@ const EXCHANGE: &str = "WITH own AS (
 pub(crate) struct Beats {
     core: Arc<Core>,
     renewals: mpsc::UnboundedReceiver<Renewal>,
+    /// The time at which the tasks of leases were last noted. A worker sends signs of life beside these.
+    noted: Instant,
 }
 
 impl Beats {
     pub(crate) fn new(core: Arc<Core>, renewals: mpsc::UnboundedReceiver<Renewal>) -> Self {
-        Self { core, renewals }
+        Self { core, renewals, noted: Instant::now() }
     }
 
     /// Works until all senders of renewals are dropped.
@@ -75,11 +77,15 @@ impl Beats {
             let fences: Vec<_> = renewals.iter().map(|renewal| signed(renewal.fence)).collect();
             let tasks: Vec<_> = renewals.iter().map(|renewal| renewal.task.as_deref()).collect();
             // The runtime checks each lease once at its end. This needs no beat of its own.
-            let is_due = sent.saturating_duration_since(self.core.last_beat()) > self.core.address.ttl / 12;
-            let renew = |connected| renew(&self.core, connected, (&objects, &fences, &tasks), is_due);
+            let is_older = |time| sent.saturating_duration_since(time) > self.core.address.ttl / 12;
+            let due = Due { beat: is_older(self.core.last_beat()), note: is_older(self.noted) };
+            let renew = |connected| renew(&self.core, connected, (&objects, &fences, &tasks), due);
             let held = self.core.beats.ask((Purpose::Write, "renew leases"), renew).await;
-            if held.is_ok() && is_due {
+            if held.is_ok() && due.beat {
                 self.core.note_beat(sent);
+            }
+            if held.is_ok() && due.note {
+                self.noted = sent;
             }
             for renewal in renewals {
                 let renewed = held.as_ref().map(|held| match held.get(&renewal.object) {
@@ -93,6 +99,13 @@ impl Beats {
     }
 }
 
+/// The statements that a renewal sends besides its question.
+#[derive(Clone, Copy)]
+struct Due {
+    beat: bool,
+    note: bool,
+}
+
 /// The fence of an object if this process holds its lease, and the name of the holder.
 type HeldBy = (Option<i64>, Option<String>);
 
@@ -101,14 +114,16 @@ async fn renew(
     core: &Core,
     connected: Arc<Connected>,
     (objects, fences, tasks): (&Vec<&str>, &Vec<i64>, &Vec<Option<&str>>),
-    is_due: bool,
+    due: Due,
 ) -> Result<HashMap<String, HeldBy>, tokio_postgres::Error> {
     let process = core.process.id;
-    if is_due {
+    if due.beat {
         let beat = connected.statement(BEAT).await?;
         if connected.client().execute(&beat, &[&process]).await? == 0 {
             core.process.register(connected.client(), core.address.ttl).await?;
         }
+    }
+    if due.note {
         connected.query(NOTE, &[&process, objects, fences, tasks]).await?;
     }
     let held = connected.query(HELD, &[&process, objects]).await?;

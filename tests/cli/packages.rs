@@ -18,7 +18,7 @@ fn unpack(shelf: &Shelf) -> Vec<(String, PathBuf)> {
     let registry = shelf.folder("registry");
     let unpack = |name: String| {
         let crate_file = target.join(format!("package/{name}-{}.crate", env!("CARGO_PKG_VERSION")));
-        let (unpacked, said) = run(&format!("tar -xzf '{}'", crate_file.display()), &registry, &[]);
+        let (unpacked, said) = run(&format!("tar -xmzf '{}'", crate_file.display()), &registry, &[]);
         assert!(unpacked, "{said}");
         let path = registry.join(format!("{name}-{}", env!("CARGO_PKG_VERSION")));
         let has = |file: &str| path.join(file).is_file();
@@ -50,4 +50,19 @@ fn the_smallest_project_is_built_from_the_packaged_crates_alone() {
     let page = released(&page);
     assert!(page.contains("setup-tasks = \"0.1\"\nsetup-tasks-cli = \"0.1\"\n"), "{page}");
     follow(&folder, "smallest.md, released", &page, &[]);
+}
+
+#[test]
+fn every_binary_of_the_workspace_has_a_name_of_its_own() {
+    // Binaries of one name replace each other in the target directory.
+    let metadata = run("cargo metadata --offline --no-deps --format-version 1 2>/dev/null", root(), &[]).1;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap().iter();
+    let targets = packages.flat_map(|package| package["targets"].as_array().unwrap());
+    let binaries = targets.filter(|target| target["kind"][0] == "bin").map(|target| target["name"].as_str().unwrap());
+    let mut names: Vec<_> = binaries.collect();
+    names.sort_unstable();
+    assert!(names.len() > 20, "{names:?}");
+    let twice: Vec<_> = names.windows(2).filter(|pair| pair[0] == pair[1]).collect();
+    assert!(twice.is_empty(), "{twice:?}");
 }

@@ -222,7 +222,9 @@ fn ctrl_z_stops_and_continues_commands_together_with_the_run() {
         }
         nap.terminal.until("<ended with ");
         let (_, shown) = nap.terminal.end();
-        assert!(shown.contains("<ended with 0>"), "{}: {shown}", case.text());
+        // The object has no machine, so a one-off command is refused when it goes on.
+        let code = if case.args[0] == "exec" { 2 } else { 0 };
+        assert!(shown.contains(&format!("<ended with {code}>")), "{}: {shown}", case.text());
     }
 }
 

@@ -19,7 +19,7 @@ fn one_machine() -> Option<(TestNetwork, NetnsMachine, Scratch)> {
 
 /// Runs the program with the command line, with directories of its own.
 fn site(network: &TestNetwork, scratch: &Scratch, args: &[&str], agents: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_site"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_machine-program"));
     command.args(args).current_dir(env!("CARGO_MANIFEST_DIR"));
     command.env("MACHINE_SSH", network.ssh_program()).env("SITE_BASE_DIR", scratch.path());
     command.env("XDG_CACHE_HOME", scratch.path().join("cache")).env("CARGO_TERM_COLOR", "never");
@@ -45,7 +45,7 @@ fn the_program_itself_goes_without_symbols_and_compressed() {
     let output = site(&network, &scratch, &["up"], "");
     assert!(output.status.success(), "{}", text(&output));
     assert_eq!(host.run("cat /srv/greeting; cat /run/gzip").unwrap(), "Welcome\nused\n");
-    let own = std::fs::metadata(env!("CARGO_BIN_EXE_site")).unwrap().len();
+    let own = std::fs::metadata(env!("CARGO_BIN_EXE_machine-program")).unwrap().len();
     assert!(copies(&host)[0] < own * 3 / 4, "{:?} of {own}", copies(&host));
 
     // A machine without the program that unpacks receives the same.

@@ -25,7 +25,7 @@ impl Fleet {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_fleet"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_machine-fleet"));
         command.args(args).current_dir(self.directory.path()).env("FLEET_SSH", self.network.ssh_program());
         command.env("SETUP_TASKS_AGENT", env!("CARGO_BIN_EXE_machine-agent"));
         command
