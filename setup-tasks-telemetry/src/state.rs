@@ -73,7 +73,7 @@ pub struct Failure {
 /// impl Door {
 ///     #[setup_task("Paint it")]
 ///     fn paint(&self) -> Result<()> {
-///         Err(anyhow::anyhow!("the paint is dry"))
+///         Err(std::io::Error::other("the paint is dry").into())
 ///     }
 /// }
 ///
