@@ -74,10 +74,11 @@ async fn main() -> Result<()> {
     south_may_end.add_permits(1);
     println!("south: {}", south.run().await?.summary());
 
-    // North has noticed the loss, and has stopped its task.
+    // North has noticed the loss, has stopped its task, and has found the work done.
     match late.await? {
         Err(error @ RunError::Lease(_)) => println!("north: {}", explain(&error)),
-        other => println!("north: {other:?}"),
+        Err(error) => println!("north: {error}"),
+        Ok(report) => println!("north: south did the work; {} task is up to date", report.up_to_date),
     }
     for StoredObject { id, type_name, .. } in south.store().objects().await? {
         println!("the server knows {}, a {}", id.unwrap_or_default(), type_name.unwrap_or_default());
